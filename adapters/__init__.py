@@ -1,0 +1,1 @@
+"""Platforms: each translates payloads into messages, and drafts into what its people see."""

@@ -1,0 +1,164 @@
+"""The exception tree.
+
+TsuzukiError
+├── UserError             a person's request cannot be met; has a sentence in ja and en, and nothing is lost
+│   ├── EmptyPrompt       nothing to go on from
+│   ├── TextTooLong       the text is over the limit
+│   ├── UnknownPreset     no preset of that name
+│   ├── UnknownLength     no such length
+│   ├── UnreadableText    the model can see no character of the text
+│   ├── QueueFull         too many jobs wait
+│   ├── TooManyWaiting    this person has too many jobs waiting
+│   └── NotAllowed        the platform does not let the bot act there
+├── EngineError           the worker could not generate
+│   ├── EngineLoading     it is still loading (progress known)
+│   ├── EngineFailed      it says that it cannot start, with the reason
+│   ├── EngineUnavailable it does not answer, or died mid-stream
+│   ├── RequestRejected   it refuses this request (a bug or a limit), with the reason
+│   └── NotFinite         the model's output was not finite: this request fails, the worker lives
+├── DeliveryError         a platform did not take a message
+│   ├── RetryLater        it may take it later (429, 5xx, a dropped connection)
+│   └── Undeliverable     it never will (deleted, forbidden)
+├── ConfigurationError    settings or tokens are wrong; says which and what to do
+├── CheckpointError       a model folder is incomplete or of another kind
+├── CorpusError           a training corpus cannot be read
+└── TokenizerError        a tokenizer is missing, a dummy, or disagrees with SentencePiece
+
+A `UserError` or `EngineError` carries `key` and `values`: its sentence is looked up in the person's language.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class TsuzukiError(Exception):
+    """Anything that Tsuzuki raises on purpose."""
+
+
+class SpokenError(TsuzukiError):
+    """An error that a person is told: `key` names the sentence, `values` fill it."""
+
+    key: ClassVar[str]
+
+    def __init__(self, **values: object) -> None:
+        super().__init__(f"{self.key} {values}" if values else self.key)
+        self.values = values
+
+
+class UserError(SpokenError):
+    """A person's request cannot be met; nothing of theirs is lost."""
+
+
+class EmptyPrompt(UserError):
+    """There is no text to go on from."""
+
+    key = "error.empty_prompt"
+
+
+class TextTooLong(UserError):
+    """The text is over the limit. Values: `limit`, `length` (characters)."""
+
+    key = "error.text_too_long"
+
+
+class UnknownPreset(UserError):
+    """No preset has this name. Values: `name`, `known`."""
+
+    key = "error.unknown_preset"
+
+
+class UnknownLength(UserError):
+    """No length has this name. Values: `name`, `known`."""
+
+    key = "error.unknown_length"
+
+
+class UnreadableText(UserError):
+    """The model can see no character of the text. Values: `characters`."""
+
+    key = "error.unreadable_text"
+
+
+class QueueFull(UserError):
+    """Too many jobs wait. Values: `limit`."""
+
+    key = "error.queue_full"
+
+
+class TooManyWaiting(UserError):
+    """This person has too many jobs waiting. Values: `limit`."""
+
+    key = "error.too_many_waiting"
+
+
+class NotAllowed(UserError):
+    """The platform does not let the bot act there. Values: `permission`."""
+
+    key = "error.not_allowed"
+
+
+class EngineError(SpokenError):
+    """The worker could not generate."""
+
+
+class EngineLoading(EngineError):
+    """The worker is still loading. Values: `percent` (0 to 100)."""
+
+    key = "error.engine_loading"
+
+
+class EngineFailed(EngineError):
+    """The worker says that it cannot start. Values: `reason`."""
+
+    key = "error.engine_failed"
+
+
+class EngineUnavailable(EngineError):
+    """The worker does not answer, or its stream ended without `[DONE]`."""
+
+    key = "error.engine_unavailable"
+
+
+class RequestRejected(EngineError):
+    """The worker refuses this request. Values: `reason`."""
+
+    key = "error.request_rejected"
+
+
+class NotFinite(EngineError):
+    """The model's output was not finite."""
+
+    key = "error.not_finite"
+
+
+class DeliveryError(TsuzukiError):
+    """A platform did not take a message."""
+
+
+class RetryLater(DeliveryError):
+    """The platform may take it later; `after_s` where it says when."""
+
+    def __init__(self, message: str, after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.after_s = after_s
+
+
+class Undeliverable(DeliveryError):
+    """The platform will never take it: the place is gone or closed to the bot."""
+
+
+class ConfigurationError(TsuzukiError):
+    """Settings or tokens are wrong; the message says which and what to do."""
+
+
+class CheckpointError(TsuzukiError):
+    """A model folder is incomplete or of another kind."""
+
+
+class CorpusError(TsuzukiError):
+    """A training corpus cannot be read."""
+
+
+class TokenizerError(TsuzukiError):
+    """A tokenizer is missing, a dummy, or disagrees with SentencePiece."""

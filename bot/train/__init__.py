@@ -1,0 +1,1 @@
+"""Training of XGLM checkpoints from plain text: corpus, tokenizer, network, optimiser, loop."""

@@ -1,0 +1,119 @@
+"""Token streams on disk and the windows that training and measuring cut from them."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import sentencepiece
+
+from bot.train.corpus import Source, Work, read_works, split
+from bot.train.tokenizer import EOS, UNK, encode_work
+
+GROUP = 256
+"""Chunks whose windows are shuffled together."""
+
+Ids = npt.NDArray[np.uint16]
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """The training tokens of one source and the share of them one epoch uses."""
+
+    ids: Ids
+    share: float
+
+
+def load(sources: Sequence[Source]) -> tuple[list[tuple[list[Work], float]], list[Work]]:
+    """Read all sources; returns ([(training works, share)], held-out works)."""
+    training: list[tuple[list[Work], float]] = []
+    held_out: list[Work] = []
+    for source in sources:
+        kept, measured = split(read_works(source.path))
+        training.append((kept, source.share))
+        held_out += measured
+    return training, held_out
+
+
+def encode(works: Iterable[Work], processor: sentencepiece.SentencePieceProcessor) -> Ids:
+    """All works as one uint16 stream; every work starts with `</s>` and ends with one."""
+    return np.fromiter((i for work in works for i in encode_work(processor, work.paragraphs)), np.uint16)
+
+
+class Batches:
+    """Windows of one epoch after another, with `</s>` in front.
+
+    An epoch cuts every stream into chunks at an offset of its own and shuffles them; windows shorter than a
+    chunk are cut from it and shuffled among a group's. So a run may change its window length on the way and
+    still reads every token once an epoch. The order hangs on (seed, epoch) alone: a run resumes at its position.
+    """
+
+    def __init__(self, streams: Sequence[Stream], chunk: int, seed: int) -> None:
+        self._streams = streams
+        self._chunk = chunk
+        self._seed = seed
+
+    def from_token(self, position: int, length: int, batch: int) -> Iterator[npt.NDArray[np.int64]]:
+        """Endless [batch, length + 1] arrays, going on after `position` tokens of the run."""
+        seen = 0
+        for windows in self._groups(length):
+            for start in range(0, len(windows) - batch + 1, batch):
+                seen += batch * length
+                if seen > position:
+                    yield np.stack([_with_start(w) for w in windows[start : start + batch]])
+
+    def _groups(self, length: int) -> Iterator[list[Ids]]:
+        for epoch in itertools.count():
+            random = np.random.default_rng([self._seed, epoch])
+            chunks = self._chunks(random)
+            for start in range(0, len(chunks), GROUP):
+                windows = [w for chunk in chunks[start : start + GROUP] for w in _cut(chunk, length)]
+                yield [windows[i] for i in random.permutation(len(windows))]
+
+    def _chunks(self, random: np.random.Generator) -> list[Ids]:
+        chunks: list[Ids] = []
+        for stream in self._streams:
+            cut = _cut(stream.ids[int(random.integers(self._chunk)) :], self._chunk)
+            chosen = random.permutation(len(cut))[: max(1, round(stream.share * len(cut)))]
+            chunks += [cut[i] for i in chosen]
+        return [chunks[i] for i in random.permutation(len(chunks))]
+
+
+def _cut(ids: Ids, length: int) -> list[Ids]:
+    return [ids[start : start + length] for start in range(0, len(ids) - length + 1, length)]
+
+
+def _with_start(window: Ids) -> npt.NDArray[np.int64]:
+    return np.concatenate([[EOS], window.astype(np.int64)])
+
+
+@dataclass(frozen=True, slots=True)
+class HeldOut:
+    """Windows of works never trained on, with the figures that turn token loss into nats per character."""
+
+    windows: npt.NDArray[np.int64]
+    characters: int
+    unknown: int
+
+
+def held_out_windows(
+    works: Sequence[Work], processor: sentencepiece.SentencePieceProcessor, length: int, count: int
+) -> HeldOut:
+    """`count` windows of `length` tokens, spread evenly over the works' text.
+
+    A window is `</s>` and the next tokens of the stream. Its characters are those its tokens spell: paragraph
+    breaks cost the model nats but count as no character, which is the stricter reading of "per character".
+    """
+    ids = encode(works, processor)
+    starts = np.linspace(0, len(ids) - length, count).astype(int)
+    windows = np.stack([_with_start(ids[s : s + length]) for s in starts])
+    targets = windows[:, 1:]
+    lengths = np.array([_characters(processor, i) for i in range(processor.get_piece_size())])
+    return HeldOut(windows, int(lengths[targets].sum()), int((targets == UNK).sum()))
+
+
+def _characters(processor: sentencepiece.SentencePieceProcessor, piece: int) -> int:
+    return len(processor.id_to_piece(piece)) if piece > UNK else int(piece == UNK)

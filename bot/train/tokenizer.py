@@ -1,0 +1,102 @@
+"""A SentencePiece tokenizer for XGLM, in the published layout and in fairseq's id order.
+
+Identity normalisation (nmt_nfkc would turn ……？！ into ASCII), no dummy prefix and no newline piece: a
+paragraph break is `</s>`, as in the data of the published models.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import sentencepiece
+from transformers import XGLMTokenizer
+
+from bot.errors import TokenizerError
+from bot.train.required import required_characters
+
+CHARACTER_COVERAGE = 0.9998
+SENTENCES = 400_000
+LONGEST_PARAGRAPH_BYTES = 8_192
+CONTROLS = ("<s>", "<pad>", "</s>", "<unk>")
+BOS, PAD, EOS, UNK = range(4)
+MADEUP_WORDS = 7
+SENTENCEPIECE_FILE = "sentencepiece.bpe.model"
+CHECKED_PARAGRAPHS = 2_000
+
+_SPACES = re.compile(" {2,}")
+
+
+def clean(paragraph: str) -> str:
+    """Fold runs of spaces: the published tokenizer.json does so too, and ids must agree."""
+    return _SPACES.sub(" ", paragraph.strip(" "))
+
+
+def train_sentencepiece(paragraphs: Iterable[str], pieces: int, threads: int) -> bytes:
+    """Train a unigram model of `pieces` pieces, the four control ids included; returns the model file."""
+    model = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=map(clean, paragraphs),
+        model_writer=model,
+        model_type="unigram",
+        vocab_size=pieces,
+        character_coverage=CHARACTER_COVERAGE,
+        required_chars=required_characters(),
+        normalization_rule_name="identity",
+        add_dummy_prefix=False,
+        remove_extra_whitespaces=False,
+        split_digits=True,
+        input_sentence_size=SENTENCES,
+        shuffle_input_sentence=True,
+        max_sentence_length=LONGEST_PARAGRAPH_BYTES,
+        num_threads=threads,
+        minloglevel=2,
+        bos_id=BOS,
+        pad_id=PAD,
+        eos_id=EOS,
+        unk_id=UNK,
+        bos_piece=CONTROLS[BOS],
+        pad_piece=CONTROLS[PAD],
+        eos_piece=CONTROLS[EOS],
+        unk_piece=CONTROLS[UNK],
+    )
+    return model.getvalue()
+
+
+def save_tokenizer(model: bytes, directory: Path) -> XGLMTokenizer:
+    """Write sentencepiece.bpe.model, tokenizer.json and tokenizer_config.json; returns the tokenizer."""
+    processor = sentencepiece.SentencePieceProcessor(model_proto=model)
+    vocabulary = [(piece, 0.0) for piece in CONTROLS]
+    vocabulary += [
+        (processor.id_to_piece(i), processor.get_score(i))
+        for i in range(len(CONTROLS), processor.get_piece_size())
+    ]
+    tokenizer = XGLMTokenizer(vocab=vocabulary, _spm_precompiled_charsmap=None, add_prefix_space=False)
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / SENTENCEPIECE_FILE).write_bytes(model)
+    tokenizer.save_pretrained(directory)
+    return tokenizer
+
+
+def verify(tokenizer: XGLMTokenizer, model: bytes, paragraphs: Sequence[str]) -> None:
+    """Check tokenizer.json against SentencePiece, id for id.
+
+    Raises:
+        TokenizerError: they differ on a paragraph; the message quotes it.
+    """
+    processor = sentencepiece.SentencePieceProcessor(model_proto=model)
+    for paragraph in map(clean, paragraphs[:CHECKED_PARAGRAPHS]):
+        ours = tokenizer.encode(paragraph, add_special_tokens=False)
+        theirs = processor.encode(paragraph)
+        if ours != theirs:
+            raise TokenizerError(f"tokenizer.json and SentencePiece differ on {paragraph[:80]!r}")
+
+
+def encode_work(processor: sentencepiece.SentencePieceProcessor, paragraphs: Sequence[str]) -> Iterator[int]:
+    """Ids of one work: `</s>` before each paragraph and one more at the end, so works meet at `</s></s>`."""
+    for ids in processor.encode([clean(p) for p in paragraphs]):
+        yield EOS
+        yield from ids
+    yield EOS

@@ -1,0 +1,1 @@
+"""Settings, logging, phrases. Imports nothing else of the project."""
