@@ -1,0 +1,1 @@
+"""The Discord adapter, driven by the real client against our loopback Discord."""

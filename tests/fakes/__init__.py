@@ -1,0 +1,1 @@
+"""Named stand-ins with tests of their own."""

@@ -1,0 +1,120 @@
+"""A Play for the adapters' tests: it records what it heard, and the test answers through the platform."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from bot.errors import EmptyPrompt, UserError
+from bot.messages import MODEL, Ask, Author, Draft, DraftState, Message, Passage, Room, Story, Ticket
+from bot.seams import Platform
+
+
+@dataclass(frozen=True, slots=True)
+class HeardMessage:
+    """One call of `hear` that was accepted, in the order of arrival."""
+
+    message: Message
+    ask: Ask | None
+    ticket: Ticket | None
+
+
+@dataclass(slots=True)
+class FakePlay:
+    """Keeps stories in memory and answers nothing by itself.
+
+    `refuse(error)` makes the next `hear` raise it; `place` is what tickets say; a repeated event id changes
+    nothing and its ticket says so, as in the real Play.
+    """
+
+    place: int = 0
+    heard: list[HeardMessage] = field(default_factory=list)
+    cancelled: list[Room] = field(default_factory=list)
+    _stories: dict[Room, Story] = field(default_factory=dict)
+    _tickets: dict[tuple[str, str], Ticket | None] = field(default_factory=dict)
+    _refusals: list[UserError] = field(default_factory=list)
+    _changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def refuse(self, error: UserError) -> None:
+        """The next `hear` raises `error` and keeps nothing."""
+        self._refusals.append(error)
+
+    def tell(self, room: Room, text: str, author: Author = MODEL) -> Story:
+        """Add a passage to the story of `room`, which begins if it was not there."""
+        story = self._stories.get(room) or Story(f"story-{len(self._stories) + 1}", room, text[:30])
+        parent = story.passages[-1].id if story.passages else None
+        passage = Passage(f"{story.id}.{len(story.passages) + 1}", story.id, parent, author, text)
+        self._stories[room] = Story(story.id, room, story.title, (*story.passages, passage))
+        return self._stories[room]
+
+    async def hear(self, message: Message, ask: Ask | None) -> Ticket | None:
+        """Record the message; see the class for refusals and repeated events."""
+        event = (message.room.platform, message.event_id)
+        if event in self._tickets:
+            return _again(self._tickets[event])
+        if self._refusals:
+            raise self._refusals.pop(0)
+        if not message.text.strip() and message.room not in self._stories:
+            raise EmptyPrompt
+        if message.text.strip():
+            self.tell(message.room, message.text, message.author)
+        story = self._stories[message.room]
+        ticket = Ticket(f"job-{len(self.heard) + 1}", story.id, self.place) if ask else None
+        self._tickets[event] = ticket
+        self.heard.append(HeardMessage(message, ask, ticket))
+        self._changed.set()
+        return ticket
+
+    async def read(self, room: Room) -> Story | None:
+        """The story told in a room, if there is one."""
+        return self._stories.get(room)
+
+    async def stories(self, platform: str) -> Sequence[Story]:
+        """The stories of a platform, latest first, without passages."""
+        told = [story for room, story in self._stories.items() if room.platform == platform]
+        return [Story(story.id, story.room, story.title) for story in reversed(told)]
+
+    async def cancel(self, room: Room) -> bool:
+        """Record it; True where the room has a story."""
+        self.cancelled.append(room)
+        return room in self._stories
+
+    async def until_heard(self, count: int = 1, timeout_s: float = 10.0) -> HeardMessage:
+        """Wait until `count` messages were heard in all; returns the last of them."""
+        return await self._until(lambda: len(self.heard) >= count, count, timeout_s)
+
+    async def _until(self, reached: Callable[[], bool], count: int, timeout_s: float) -> HeardMessage:
+        async with asyncio.timeout(timeout_s):
+            while not reached():
+                self._changed.clear()
+                await self._changed.wait()
+        return self.heard[count - 1]
+
+
+def _again(ticket: Ticket | None) -> Ticket | None:
+    return ticket and Ticket(ticket.job_id, ticket.story_id, ticket.place, repeated=True)
+
+
+class FakeReply:
+    """One reply as the outbox would show it: the first draft is posted, the later ones edit that post."""
+
+    def __init__(self, platform: Platform, room: Room, key: str) -> None:
+        self._platform = platform
+        self._room = room
+        self._key = key
+        self.message_id: str | None = None
+
+    async def show(self, draft: Draft) -> str:
+        """Post or edit; returns the message's id."""
+        if self.message_id is None:
+            self.message_id = await self._platform.post(self._room, draft, self._key)
+        else:
+            await self._platform.edit(self._room, self.message_id, draft)
+        return self.message_id
+
+    async def stream(self, *texts: str) -> str:
+        """Show each text as WRITING and the last as DONE."""
+        for text in texts:
+            await self.show(Draft(DraftState.WRITING, text))
+        return await self.show(Draft(DraftState.DONE, texts[-1]))

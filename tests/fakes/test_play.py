@@ -1,0 +1,44 @@
+"""The fake Play keeps the promises that adapters rely on."""
+
+from __future__ import annotations
+
+import pytest
+
+from bot.errors import EmptyPrompt, QueueFull
+from bot.messages import Ask, Author, Message, Room
+from tests.fakes.play import FakePlay
+
+ROOM = Room("test", "1")
+AUTHOR = Author("test", "7", "花子")
+
+
+async def test_the_same_event_twice_is_heard_once() -> None:
+    """A redelivered event gets the first ticket again, marked as repeated."""
+    play = FakePlay()
+    message = Message("e1", ROOM, AUTHOR, "むかし")
+    first = await play.hear(message, Ask())
+    second = await play.hear(message, Ask())
+    assert first is not None
+    assert second is not None
+    assert (first.job_id, True) == (second.job_id, second.repeated)
+    assert len(play.heard) == 1
+
+
+async def test_nothing_to_go_on_from_is_refused() -> None:
+    """An empty text in a room without a story raises, and with a story it goes on."""
+    play = FakePlay()
+    with pytest.raises(EmptyPrompt):
+        await play.hear(Message("e1", ROOM, AUTHOR, ""), Ask())
+    play.tell(ROOM, "むかし")
+    assert await play.hear(Message("e2", ROOM, AUTHOR, ""), Ask()) is not None
+
+
+async def test_a_refusal_is_raised_once_and_keeps_nothing() -> None:
+    """`refuse` concerns the next message only."""
+    play = FakePlay()
+    play.refuse(QueueFull(limit=1))
+    with pytest.raises(QueueFull):
+        await play.hear(Message("e1", ROOM, AUTHOR, "むかし"), Ask())
+    assert await play.read(ROOM) is None
+    assert (await play.hear(Message("e1", ROOM, AUTHOR, "むかし"), Ask())) is not None
+    assert (await play.until_heard()).message.text == "むかし"
