@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import lzma
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
@@ -80,13 +80,31 @@ def read_works(path: Path) -> list[Work]:
     raise CorpusError(f"{path}: a corpus is .jsonl or .txt, also with .xz")
 
 
-def split(works: Iterable[Work]) -> tuple[list[Work], list[Work]]:
-    """Divide into (training, held out)."""
-    training: list[Work] = []
-    held_out: list[Work] = []
-    for work in works:
-        (held_out if work.held_out else training).append(work)
-    return training, held_out
+@dataclass(frozen=True, slots=True)
+class Corpus:
+    """One source's works, divided."""
+
+    training: tuple[Work, ...]
+    held_out: tuple[Work, ...]
+    share: float
+
+    @classmethod
+    def read(cls, source: Source) -> Corpus:
+        """Read and divide a source. Raises CorpusError."""
+        works = read_works(source.path)
+        return cls(
+            tuple(w for w in works if not w.held_out), tuple(w for w in works if w.held_out), source.share
+        )
+
+    def sample(self) -> Iterator[str]:
+        """The training paragraphs, up to the share of their characters that one epoch uses."""
+        left = self.share * sum(len(work.text) for work in self.training)
+        for work in self.training:
+            for paragraph in work.paragraphs:
+                left -= len(paragraph)
+                if left < 0:
+                    return
+                yield paragraph
 
 
 def _open(path: Path) -> TextIO:

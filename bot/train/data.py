@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import sentencepiece
 
-from bot.train.corpus import Source, Work, read_works, split
+from bot.train.corpus import Work
 from bot.train.tokenizer import EOS, UNK, encode_work
 
 GROUP = 256
@@ -27,17 +27,6 @@ class Stream:
     share: float
 
 
-def load(sources: Sequence[Source]) -> tuple[list[tuple[list[Work], float]], list[Work]]:
-    """Read all sources; returns ([(training works, share)], held-out works)."""
-    training: list[tuple[list[Work], float]] = []
-    held_out: list[Work] = []
-    for source in sources:
-        kept, measured = split(read_works(source.path))
-        training.append((kept, source.share))
-        held_out += measured
-    return training, held_out
-
-
 def encode(works: Iterable[Work], processor: sentencepiece.SentencePieceProcessor) -> Ids:
     """All works as one uint16 stream; every work starts with `</s>` and ends with one."""
     return np.fromiter((i for work in works for i in encode_work(processor, work.paragraphs)), np.uint16)
@@ -48,7 +37,7 @@ class Batches:
 
     An epoch cuts every stream into chunks at an offset of its own and shuffles them; windows shorter than a
     chunk are cut from it and shuffled among a group's. So a run may change its window length on the way and
-    still reads every token once an epoch. The order hangs on (seed, epoch) alone: a run resumes at its position.
+    still reads every token once an epoch. The order hangs on (seed, epoch) alone, so a run can resume.
     """
 
     def __init__(self, streams: Sequence[Stream], chunk: int, seed: int) -> None:

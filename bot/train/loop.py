@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -32,14 +31,19 @@ BEST = "best"
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """A part of the run, up to the share `until` of its tokens. `sampled`: the cheaper head (see network.py)."""
+    """A part of the run, up to the share `until` of its tokens; `sampled` with the cheaper head."""
 
     until: float
     length: int
     sampled: bool
 
 
-STAGES = (Stage(0.45, 256, True), Stage(0.75, 512, True), Stage(0.85, 512, False), Stage(1.0, 1_024, False))
+STAGES = (
+    Stage(0.45, 256, sampled=True),
+    Stage(0.75, 512, sampled=True),
+    Stage(0.85, 512, sampled=False),
+    Stage(1.0, 1_024, sampled=False),
+)
 """Short windows first, since attention is a fifth of a step at 512 and what comes early is local."""
 
 
@@ -57,6 +61,7 @@ class Plan:
 
     @property
     def steps(self) -> int:
+        """Updates in the whole run."""
         return math.ceil(self.tokens / self.batch_tokens)
 
     def stage_at(self, step: int) -> Stage:
@@ -131,7 +136,7 @@ class Run:
         batches = self._batches.from_token(self._step * plan.batch_tokens, stage.length, rows)
         smoothed, start, done = 0.0, self._clock(), 0
         for batch in batches:
-            loss = self._update(torch.from_numpy(batch), stage.sampled)
+            loss = self._update(torch.from_numpy(batch), sampled=stage.sampled)
             self._step, done = self._step + 1, done + 1
             smoothed = loss if done == 1 else 0.98 * smoothed + 0.02 * loss
             finished = self._step >= plan.steps
@@ -143,10 +148,10 @@ class Run:
             if finished or plan.stage_at(self._step) != stage:
                 return
 
-    def _update(self, ids: Tensor, sampled: bool) -> float:
+    def _update(self, ids: Tensor, *, sampled: bool) -> float:
         factor = learning_rate_factor(self._step, self._plan.steps)
         loss = self._sampled(ids) if sampled else self._full_loss(ids)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), CLIP)
         for optimizer, base in zip(self._optimizers, self._base_lrs, strict=True):
             optimizer.param_groups[0]["lr"] = base * factor
@@ -182,7 +187,7 @@ class Run:
         }
         partial = self._directory / (STATE_FILE + ".partial")
         torch.save(state, partial)
-        os.replace(partial, self._directory / STATE_FILE)
+        partial.replace(self._directory / STATE_FILE)
 
 
 def _as_it_is(function: Loss) -> Loss:

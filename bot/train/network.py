@@ -9,16 +9,19 @@ from __future__ import annotations
 import math
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn import functional
 from transformers import XGLMConfig, XGLMForCausalLM
 from transformers.models.xglm.modeling_xglm import XGLMAttention, XGLMDecoderLayer
 
 from bot.train.tokenizer import BOS, EOS, PAD
 
+ABSENT = -1e9
+"""A logit that weighs nothing, yet is finite: infinities make NaN gradients."""
+
 
 def config(vocab_size: int, d_model: int, layers: int, heads: int, context: int) -> XGLMConfig:
-    """An XGLM shape with the published proportions (ffn = 4 d_model) and no dropout: one pass over the data."""
+    """An XGLM shape with the published proportions (ffn = 4 d_model), without dropout: the data is read once."""
     return XGLMConfig(
         vocab_size=vocab_size,
         d_model=d_model,
@@ -58,32 +61,42 @@ class TrainingNetwork(nn.Module):
         for layer in decoder.layers:
             hidden = hidden + _attention(layer.self_attn, layer.self_attn_layer_norm(hidden))
             hidden = hidden + _feed_forward(layer, layer.final_layer_norm(hidden))
-        return decoder.layer_norm(hidden)
+        normed: Tensor = decoder.layer_norm(hidden)
+        return normed
 
     def logits(self, ids: Tensor) -> Tensor:
         """float32 [batch, length, vocab] for int64 ids [batch, length]."""
-        return F.linear(self.hidden(ids), self.model.model.embed_tokens.weight)
+        return functional.linear(self.hidden(ids), self.model.model.embed_tokens.weight)
 
     def loss(self, ids: Tensor) -> Tensor:
-        """Mean cross-entropy in nats of `ids[:, 1:]` given what stands before. ids: int64 [batch, length + 1]."""
-        return F.cross_entropy(self.logits(ids[:, :-1]).flatten(0, 1), ids[:, 1:].flatten())
+        """Mean cross-entropy in nats of `ids[:, 1:]` given what stands before; int64 [batch, length + 1]."""
+        return functional.cross_entropy(self.logits(ids[:, :-1]).flatten(0, 1), ids[:, 1:].flatten())
 
     def sampled_loss(self, ids: Tensor, common: int, rare: Tensor) -> Tensor:
         """`loss`, with the softmax's denominator estimated from part of the vocabulary.
 
-        The head is two fifths of a step; over the ids below `common` (SentencePiece sorts by frequency) and a
-        uniform draw `rare` (int64 [r]) from the others it is a tenth. Each drawn id stands for its share of the
-        others; a row's own target counts exactly once (sampled softmax with log-probability correction, Jean
-        et al. 2015, arXiv 1412.2007).
+        The head is two fifths of a step; over the ids below `common` (SentencePiece sorts by frequency) and
+        a uniform draw `rare` (int64 [r]) from the others it is a tenth. Each drawn id stands for its share of
+        the others; a row's own target counts exactly once (sampled softmax with log-probability correction,
+        Jean et al. 2015, arXiv 1412.2007).
         """
         hidden, targets = self.hidden(ids[:, :-1]).flatten(0, 1), ids[:, 1:].flatten()
         weight = self.model.model.embed_tokens.weight
-        own = (hidden * weight[targets]).sum(-1)
-        frequent = F.linear(hidden, weight[:common]).logsumexp(-1)
-        drawn = F.linear(hidden, weight[rare]) + math.log((len(weight) - common) / len(rare))
-        others = drawn.masked_fill(rare == targets[:, None], -torch.inf).logsumexp(-1)
-        extra = own.masked_fill(targets < common, -torch.inf)
-        return (torch.logsumexp(torch.stack([frequent, others, extra]), 0) - own).mean()
+        own = (hidden * functional.embedding(targets, weight)).sum(-1)
+        drawn = functional.linear(hidden, functional.embedding(rare, weight)) + math.log(
+            (len(weight) - common) / len(rare)
+        )
+        # One row of logits, not three sums joined afterwards: torch 2.13 compiles the gradient of a stacked
+        # logsumexp wrongly (the loss is right and nothing is learnt).
+        logits = torch.cat(
+            [
+                functional.linear(hidden, weight[:common]),
+                drawn.masked_fill(rare == targets[:, None], ABSENT),
+                own.masked_fill(targets < common, ABSENT)[:, None],
+            ],
+            dim=1,
+        )
+        return (logits.logsumexp(-1) - own).mean()
 
 
 def _attention(attention: XGLMAttention, x: Tensor) -> Tensor:
@@ -91,10 +104,12 @@ def _attention(attention: XGLMAttention, x: Tensor) -> Tensor:
     weight = torch.cat([p.weight for p in projections])
     bias = torch.cat([p.bias for p in projections])
     split = (*x.shape[:2], 3, attention.num_heads, attention.head_dim)
-    query, key, value = F.linear(x, weight, bias).view(split).permute(2, 0, 3, 1, 4)
-    mixed = F.scaled_dot_product_attention(query, key, value, is_causal=True)
-    return attention.out_proj(mixed.transpose(1, 2).flatten(2))
+    query, key, value = functional.linear(x, weight, bias).view(split).permute(2, 0, 3, 1, 4)
+    mixed = functional.scaled_dot_product_attention(query, key, value, is_causal=True)
+    out: Tensor = attention.out_proj(mixed.transpose(1, 2).flatten(2))
+    return out
 
 
 def _feed_forward(layer: XGLMDecoderLayer, x: Tensor) -> Tensor:
-    return layer.fc2(F.gelu(layer.fc1(x)))
+    out: Tensor = layer.fc2(functional.gelu(layer.fc1(x)))
+    return out

@@ -42,24 +42,22 @@ class Muon(torch.optim.Optimizer):
         super().__init__(params, {"lr": lr, "momentum": momentum})
 
     @torch.no_grad()
-    def step(self, closure: None = None) -> None:  # type: ignore[override]
+    def step(self, closure: None = None) -> None:  # type: ignore[override]  # noqa: ARG002
         """Update every parameter that has a gradient."""
         for group in self.param_groups:
-            shapes: dict[torch.Size, list[Tensor]] = defaultdict(list)
+            shapes: dict[torch.Size, list[tuple[Tensor, Tensor]]] = defaultdict(list)
             for parameter in group["params"]:
                 if parameter.grad is not None:
-                    shapes[parameter.shape].append(parameter)
-            for shape, parameters in shapes.items():
+                    shapes[parameter.shape].append((parameter, parameter.grad))
+            for shape, pairs in shapes.items():
                 updates = orthogonalise(
-                    torch.stack([self._momentum(p, group["momentum"]) for p in parameters])
+                    torch.stack([self._momentum(p, g, group["momentum"]) for p, g in pairs])
                 )
                 scale = max(1, shape[0] / shape[1]) ** 0.5
-                for parameter, update in zip(parameters, updates, strict=True):
+                for (parameter, _), update in zip(pairs, updates, strict=True):
                     parameter.add_(update, alpha=-group["lr"] * scale)
 
-    def _momentum(self, parameter: Tensor, momentum: float) -> Tensor:
-        gradient = parameter.grad
-        assert gradient is not None
+    def _momentum(self, parameter: Tensor, gradient: Tensor, momentum: float) -> Tensor:
         state = self.state[parameter]
         buffer = state.setdefault("momentum", torch.zeros_like(gradient))
         buffer.lerp_(gradient, 1 - momentum)

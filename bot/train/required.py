@@ -7,7 +7,11 @@ from importlib.resources import files
 FULL_WIDTH_ASCII = "".join(chr(code) for code in range(0xFF01, 0xFF5F))
 ASCII = "".join(chr(code) for code in range(0x21, 0x7F))
 KANA = "".join(chr(code) for code in (*range(0x3041, 0x3097), *range(0x30A1, 0x30FB)))
-PUNCTUATION = "\u3000、。，．・：；？！゛゜ヽヾゝゞ〃々〆〇ー―—‐…‥‘’“”（）〔〕［］｛｝〈〉《》「」『』【】〜～＝×÷±°′″※☆★○●◎◇◆□■△▲▽▼→←↑↓♪♡♥〝〟–·"
+PUNCTUATION = (
+    "\u3000、。，．・：；？！゛゜ヽヾゝゞ〃々〆〇ー―—‐…‥‘’“”（）〔〕［"
+    "］｛｝〈〉《》「」『』【】〜～＝×÷±°′″※☆★○●◎◇◆□■△▲▽▼→←↑↓"
+    "♪♡♥〝〟–·"
+)
 VARIANTS = "頬叱填剥"
 """Forms of 常用漢字 that keyboards give for the table's 頰𠮟塡剝."""
 

@@ -1,0 +1,132 @@
+"""`tsuzuki train`: from corpus files to a checkpoint in the published layout."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import sentencepiece
+import torch
+from tqdm import tqdm
+from transformers import XGLMForCausalLM
+
+from bot.errors import CorpusError
+from bot.train import network
+from bot.train.corpus import Corpus, Source
+from bot.train.data import Batches, HeldOut, Stream, encode, held_out_windows
+from bot.train.loop import BEST, LOG_FILE, Plan, Progress, Run
+from bot.train.plot import plot
+from bot.train.tokenizer import MADEUP_WORDS, SENTENCEPIECE_FILE, save_tokenizer, train_sentencepiece, verify
+
+MEASURED_WINDOWS = 64
+MEASURED_LENGTH = 512
+CURVE_FILE = "loss.png"
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """The size of a new model. The default has 8.8 M parameters."""
+
+    pieces: int = 16_000
+    d_model: int = 256
+    layers: int = 6
+    heads: int = 4
+    context: int = 1_024
+
+
+def train(
+    sources: Sequence[str],
+    out: Path,
+    *,
+    tokens: int = 40_000_000,
+    shape: Shape = Shape(),
+    seed: int = 0,
+    threads: int | None = None,
+    compiled: bool = True,
+    report: Callable[[str], None] = tqdm.write,
+) -> float:
+    """Train, or go on training, in `out`: the best checkpoint in `out/best`, its curve in `out/loss.png`.
+
+    Args:
+        sources: corpus files, `FILE` or `FILE=SHARE`; held-out loss is measured on the first one's works.
+        out: the run's folder; one that holds a run is gone on with.
+        tokens: how many tokens the run reads in all. A resumed run may be given another figure.
+        shape: the size of a new model.
+        seed: of the initial weights and of the order of the text.
+        threads: CPU threads; None takes every core.
+        compiled: whether torch.compile is used (it needs a C++ compiler).
+        report: gets a line at each measuring.
+
+    Returns:
+        The best held-out loss in nats per character.
+
+    Raises:
+        CorpusError: a file cannot be read, or there is too little text to hold some out.
+        TokenizerError: tokenizer.json and SentencePiece disagree.
+    """
+    torch.set_num_threads(threads or os.cpu_count() or 1)
+    torch.manual_seed(seed)
+    corpora = [Corpus.read(Source.parse(source)) for source in sources]
+    processor = _tokenizer(out / BEST, corpora, shape.pieces, torch.get_num_threads())
+    streams = [_stream(out / f"stream-{i}.npy", corpus, processor) for i, corpus in enumerate(corpora)]
+    model = XGLMForCausalLM(
+        network.config(
+            processor.get_piece_size() + MADEUP_WORDS, shape.d_model, shape.layers, shape.heads, shape.context
+        )
+    )
+    network.initialise(model)
+    plan = Plan(tokens, seed=seed)
+    with tqdm(total=tokens, unit="token", unit_scale=True, smoothing=0.05) as bar:
+        run = Run(
+            model,
+            out,
+            plan,
+            Batches(streams, shape.context, seed),
+            _measured(corpora[0], processor),
+            _reporter(bar, report),
+            compiled=compiled,
+        )
+        bar.update(run.resume() * plan.batch_tokens)
+        best = run.train()
+    plot(out / LOG_FILE, out / CURVE_FILE)
+    return best
+
+
+def _tokenizer(
+    folder: Path, corpora: Sequence[Corpus], pieces: int, threads: int
+) -> sentencepiece.SentencePieceProcessor:
+    """The run's tokenizer, trained at its first start."""
+    path = folder / SENTENCEPIECE_FILE
+    if not path.exists():
+        paragraphs = itertools.chain.from_iterable(corpus.sample() for corpus in corpora)
+        model = train_sentencepiece(paragraphs, pieces, threads)
+        unseen = [p for corpus in corpora for work in corpus.held_out for p in work.paragraphs]
+        verify(save_tokenizer(model, folder), model, unseen)
+    return sentencepiece.SentencePieceProcessor(model_file=str(path))
+
+
+def _stream(path: Path, corpus: Corpus, processor: sentencepiece.SentencePieceProcessor) -> Stream:
+    """A source's ids, kept on disk so that a resumed run does not encode again."""
+    if not path.exists():
+        np.save(path, encode(corpus.training, processor))
+    return Stream(np.load(path), corpus.share)
+
+
+def _measured(corpus: Corpus, processor: sentencepiece.SentencePieceProcessor) -> HeldOut:
+    if not corpus.held_out:
+        raise CorpusError("no work falls to the held-out part: give the first corpus more works")
+    return held_out_windows(corpus.held_out, processor, MEASURED_LENGTH, MEASURED_WINDOWS)
+
+
+def _reporter(bar: tqdm[None], report: Callable[[str], None]) -> Callable[[Progress], None]:
+    def tell(progress: Progress) -> None:
+        bar.update(progress.tokens - bar.n)
+        bar.set_postfix(loss=f"{progress.loss:.3f}")
+        if progress.held_out is not None:
+            report(f"{progress.tokens / 1e6:.2f} M tokens: held out {progress.held_out:.4f} nats a character")
+
+    return tell
