@@ -1,0 +1,152 @@
+"""How passages become a story: where one goes on in the line of another, and what of it the model is sent.
+
+People's text is never changed here; only what stands between two passages is decided.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+
+from bot.messages import Passage
+
+WINDOW_CHARACTERS = 16_000
+"""More than 2,048 tokens of any language hold, so that the worker's exact cut never wants for text."""
+
+TITLE_CHARACTERS = 30
+
+_SENTENCE_END = re.compile(r"[。！？!?]+[」』）】〉》”’\"')]*|\.(?=\s|$)")
+_CLOSERS = frozenset("、。，．」』）】〉》！？ゝゞ々ー,.!?)")
+"""Characters that cannot begin a line (行頭禁則): whoever starts with one goes on in the line before."""
+_PAUSES = frozenset("、，,；;：:「『（【〈《(")
+"""After one of these a sentence is surely not over."""
+_PARTICLES = frozenset("はがをにのともへでや")
+"""A line that ends in one is nearly always unfinished. て is missing: 「待って」 may be a whole sentence."""
+_INDENT = "\u3000"
+_TAIL_CHARACTERS = 400
+"""How far back an open bracket is looked for."""
+_JOINERS = frozenset("\u200d\ufe0e\ufe0f")
+
+
+def writable(text: str) -> str:
+    """`text` with what no database and no UTF-8 can hold (NUL, half a surrogate pair) as U+FFFD."""
+    return re.sub("[\x00\ud800-\udfff]", "\ufffd", text)
+
+
+def is_blank(text: str) -> bool:
+    """Whether nothing of `text` would be seen: spaces, controls and zero-width characters only."""
+    return all(unicodedata.category(character)[0] in "ZC" for character in text)
+
+
+def separator(before: str, passage: Passage) -> str:
+    """What stands between `before` (the story so far, or its end) and `passage`.
+
+    The model goes on in the same line. A person begins a paragraph, unless the text before is visibly in the
+    middle of a sentence: then they finish it. A newline typed by either always decides.
+    """
+    text = passage.text
+    if not before or not text or before.endswith("\n") or text.startswith("\n") or passage.by_model:
+        return ""
+    if _goes_on(before[-_TAIL_CHARACTERS:], text):
+        return _space_between(before[-1], text[0])
+    return "\n"
+
+
+def text_of(passages: Iterable[Passage]) -> str:
+    """The story as it is read: every passage exactly as written, in its line or in a new one."""
+    pieces: list[str] = []
+    tail = ""
+    for passage in passages:
+        piece = separator(tail, passage) + passage.text
+        pieces.append(piece)
+        tail = (tail + piece)[-_TAIL_CHARACTERS:]
+    return "".join(pieces)
+
+
+def prompt_of(passages: Sequence[Passage], max_characters: int = WINDOW_CHARACTERS) -> str:
+    """The end of the story that the model is sent, without joining all of a very long one.
+
+    The cut is coarse; the worker cuts exactly, by tokens.
+    """
+    first = len(passages)
+    length = 0
+    while first > 0 and length <= max_characters:
+        first -= 1
+        length += len(passages[first].text)
+    return window(text_of(passages[first:]), max_characters)
+
+
+def window(text: str, max_characters: int) -> str:
+    """The last characters of `text`, `max_characters` at most, from a paragraph's or a sentence's start.
+
+    A paragraph's start is taken when it costs no more than half of the room, else a sentence's; in a text
+    without either the cut falls anywhere but inside a visible character.
+    """
+    if max_characters < 1:
+        raise ValueError(f"max_characters must be positive, not {max_characters}")
+    start = len(text) - max_characters
+    if start <= 0:
+        return text
+    latest = start + max_characters // 2
+    paragraph = text.find("\n", start - 1, latest)
+    if paragraph >= 0:
+        return text[paragraph + 1 :]
+    # From a little before the room, so that a sentence ending exactly there counts.
+    for end in _SENTENCE_END.finditer(text, max(0, start - 8), latest):
+        if end.end() >= start:
+            return text[end.end() :]
+    while start < len(text) and _is_attached(text[start]):
+        start += 1
+    return text[start:]
+
+
+def title_of(text: str) -> str:
+    """A short title: the first sentence of the first line that shows anything, or its beginning and ……."""
+    line = next((line for line in text.splitlines() if not is_blank(line)), "")
+    line = re.sub(r"\s+", " ", "".join(c for c in line if unicodedata.category(c) != "Cc")).strip()
+    end = _SENTENCE_END.search(line)
+    sentence = line[: end.end()] if end else line
+    title = sentence.rstrip("。.") or sentence
+    return title if len(title) <= TITLE_CHARACTERS else _shortened(title)
+
+
+def _shortened(title: str) -> str:
+    """The beginning of `title`, up to a pause where there is one in its second half."""
+    cut = TITLE_CHARACTERS - 1
+    pause = max(title.rfind(mark, TITLE_CHARACTERS // 2, cut) for mark in "、， ,")
+    if pause > 0:
+        cut = pause
+    while cut > 1 and _is_attached(title[cut]):
+        cut -= 1
+    return title[:cut] + "…"
+
+
+def _goes_on(tail: str, text: str) -> bool:
+    """Whether `text` finishes the sentence that `tail` left open."""
+    if text[0] == _INDENT:
+        return False
+    shown = tail.rstrip()
+    if not shown:
+        return False
+    last = shown[-1]
+    if text[0] in _CLOSERS or last in _PAUSES or last in _PARTICLES:
+        return True
+    if last.isascii() and last.isalnum():
+        return text[0].isascii() and text[0].islower()
+    return _quote_is_open(shown) and _SENTENCE_END.fullmatch(last) is None and last not in "…―"
+
+
+def _quote_is_open(tail: str) -> bool:
+    line = tail.rpartition("\n")[2]
+    return line.count("「") > line.count("」") or line.count("『") > line.count("』")
+
+
+def _space_between(last: str, first: str) -> str:
+    """A space where two words in Latin letters would run together."""
+    return " " if last.isascii() and not last.isspace() and first.isascii() and first.isalnum() else ""
+
+
+def _is_attached(character: str) -> bool:
+    """Whether `character` belongs to the one before it (combining marks, variation selectors, joiners)."""
+    return character in _JOINERS or unicodedata.category(character).startswith("M")
