@@ -36,13 +36,15 @@ MODEL = Author("tsuzuki", "model", "続き")
 class Message:
     """What an adapter heard. `text` is exactly what the person wrote, without the mention or command.
 
-    `event_id` is unique on its platform: hearing it again changes nothing.
+    `event_id` is unique on its platform: hearing it again changes nothing. `title` names the story that this
+    message begins, where the platform asked for one; empty: the story takes its title from its first line.
     """
 
     event_id: str
     room: Room
     author: Author
     text: str
+    title: str = ""
 
 
 class Length(StrEnum):
