@@ -1,0 +1,1 @@
+"""The worker: torch, text and the engine."""
