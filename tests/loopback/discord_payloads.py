@@ -1,0 +1,230 @@
+"""The world as Discord's API v10 writes it in JSON."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from tests.loopback.discord_world import (
+    DISCORD_EPOCH_MS,
+    EPHEMERAL,
+    EVERYTHING,
+    HAS_THREAD,
+    Channel,
+    ChannelType,
+    Guild,
+    Message,
+    Role,
+    User,
+    World,
+)
+
+Payload = dict[str, Any]
+
+
+def when(snowflake: int) -> str:
+    """The time in a snowflake, in ISO 8601."""
+    seconds = ((snowflake >> 22) + DISCORD_EPOCH_MS) / 1000
+    return dt.datetime.fromtimestamp(seconds, dt.UTC).isoformat()
+
+
+def user_payload(user: User) -> Payload:
+    """A user object."""
+    return {
+        "id": str(user.id),
+        "username": user.name,
+        "global_name": user.display_name,
+        "discriminator": "0",
+        "avatar": None,
+        "bot": user.bot,
+    }
+
+
+def member_payload(user: User, guild: Guild, *, with_user: bool = True) -> Payload:
+    """A member object; Discord leaves the user out beside a message's author."""
+    payload: Payload = {
+        "roles": [str(role.id) for role in guild.roles if role.bot_id == user.id],
+        "joined_at": when(guild.id),
+        "deaf": False,
+        "mute": False,
+        "flags": 0,
+        "nick": None,
+        "avatar": None,
+    }
+    return payload | {"user": user_payload(user)} if with_user else payload
+
+
+def role_payload(role: Role) -> Payload:
+    """A role object."""
+    return {
+        "id": str(role.id),
+        "name": role.name,
+        "permissions": "0",
+        "position": 1,
+        "color": 0,
+        "colors": {"primary_color": 0, "secondary_color": None, "tertiary_color": None},
+        "hoist": False,
+        "managed": role.bot_id is not None,
+        "mentionable": False,
+        "flags": 0,
+        "tags": {"bot_id": str(role.bot_id)} if role.bot_id else {},
+    }
+
+
+def channel_payload(channel: Channel) -> Payload:
+    """A channel object of any of the known types."""
+    if channel.is_thread:
+        return _thread_payload(channel)
+    if channel.recipient is not None:
+        recipients = [user_payload(channel.recipient)]
+        return {"id": str(channel.id), "type": 1, "recipients": recipients, "last_message_id": None}
+    guild_id = channel.guild.id if channel.guild else 0
+    overwrite = {"id": str(guild_id), "type": 0, "allow": "0", "deny": str(int(channel.denied))}
+    payload: Payload = {
+        "id": str(channel.id),
+        "type": int(channel.type),
+        "guild_id": str(guild_id),
+        "name": channel.name,
+        "position": 0,
+        "permission_overwrites": [overwrite] if channel.denied else [],
+        "nsfw": False,
+        "parent_id": None,
+        "last_message_id": None,
+    }
+    if channel.type is ChannelType.VOICE:
+        payload |= {"bitrate": 64000, "user_limit": 0, "rtc_region": None}
+    return payload
+
+
+def _thread_payload(thread: Channel) -> Payload:
+    return {
+        "id": str(thread.id),
+        "type": int(thread.type),
+        "guild_id": str(thread.guild.id if thread.guild else 0),
+        "parent_id": str(thread.parent.id if thread.parent else 0),
+        "owner_id": str(thread.owner_id),
+        "name": thread.name,
+        "last_message_id": None,
+        "message_count": 0,
+        "member_count": 1,
+        "rate_limit_per_user": 0,
+        "flags": 0,
+        "thread_metadata": {
+            "archived": thread.archived,
+            "auto_archive_duration": 1440,
+            "archive_timestamp": when(thread.id),
+            "locked": thread.locked,
+            "create_timestamp": when(thread.id),
+        },
+    }
+
+
+def guild_payload(guild: Guild, world: World) -> Payload:
+    """A guild as GUILD_CREATE carries it."""
+    channels = [c for c in world.channels.values() if c.guild is guild and not c.deleted]
+    everyone = role_payload(Role(guild.id, "@everyone")) | {
+        "permissions": str(int(EVERYTHING)),
+        "position": 0,
+    }
+    return {
+        "id": str(guild.id),
+        "name": guild.name,
+        "owner_id": str(guild.members[0].id),
+        "preferred_locale": guild.locale,
+        "features": ["COMMUNITY"] if guild.community else [],
+        "roles": [everyone, *(role_payload(role) for role in guild.roles)],
+        "members": [member_payload(user, guild) for user in guild.members],
+        "channels": [channel_payload(c) for c in channels if not c.is_thread],
+        "threads": [channel_payload(c) for c in channels if c.is_thread and not c.archived],
+        "member_count": len(guild.members),
+        "joined_at": when(guild.id),
+        "large": False,
+        "unavailable": False,
+        "emojis": [],
+        "stickers": [],
+        "voice_states": [],
+        "presences": [],
+        "stage_instances": [],
+        "guild_scheduled_events": [],
+        "soundboard_sounds": [],
+        "icon": None,
+        "splash": None,
+        "banner": None,
+        "description": None,
+        "verification_level": 0,
+        "default_message_notifications": 0,
+        "explicit_content_filter": 0,
+        "mfa_level": 0,
+        "nsfw_level": 0,
+        "premium_tier": 0,
+        "premium_subscription_count": 0,
+        "premium_progress_bar_enabled": False,
+        "afk_timeout": 300,
+        "afk_channel_id": None,
+        "system_channel_id": None,
+        "system_channel_flags": 0,
+        "rules_channel_id": None,
+        "public_updates_channel_id": None,
+        "safety_alerts_channel_id": None,
+        "vanity_url_code": None,
+    }
+
+
+def message_payload(message: Message, world: World, *, event: bool = False) -> Payload:
+    """A message object; `event` adds what only MESSAGE_CREATE carries."""
+    channel = message.channel
+    payload: Payload = {
+        "id": str(message.id),
+        "channel_id": str(channel.id),
+        "author": user_payload(message.author),
+        "content": message.content,
+        "timestamp": when(message.id),
+        "edited_timestamp": when(message.id) if len(message.versions) > 1 else None,
+        "tts": False,
+        "mention_everyone": False,
+        "mentions": [_mentioned(user, channel) for user in message.mentions],
+        "mention_roles": [str(role.id) for role in message.role_mentions],
+        "attachments": [],
+        "embeds": [],
+        "components": [],
+        "pinned": False,
+        "type": message.type,
+        "flags": message.flags | (EPHEMERAL if message.ephemeral_to else 0) | _thread_flag(message, world),
+    }
+    if message.nonce is not None:
+        payload["nonce"] = message.nonce
+    if message.reply_to is not None:
+        payload["message_reference"] = {"message_id": str(message.reply_to), "channel_id": str(channel.id)}
+    if event and channel.guild is not None:
+        payload["guild_id"] = str(channel.guild.id)
+        payload["member"] = member_payload(message.author, channel.guild, with_user=False)
+    return payload
+
+
+def _mentioned(user: User, channel: Channel) -> Payload:
+    member = {"member": member_payload(user, channel.guild, with_user=False)} if channel.guild else {}
+    return user_payload(user) | member
+
+
+def _thread_flag(message: Message, world: World) -> int:
+    return HAS_THREAD if message.id in world.channels else 0
+
+
+def application_payload(bot: User, flags: int) -> Payload:
+    """The application behind the bot."""
+    return {
+        "id": str(bot.id),
+        "name": bot.name,
+        "icon": None,
+        "description": "",
+        "bot_public": True,
+        "bot_require_code_grant": False,
+        "verify_key": "0" * 64,
+        "owner": user_payload(bot),
+        "team": None,
+        "flags": flags,
+        "summary": "",
+        "rpc_origins": [],
+        "redirect_uris": [],
+        "integration_types_config": {},
+    }

@@ -1,0 +1,218 @@
+"""What a Discord holds: guilds, channels, people and messages, as the loopback server keeps them."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from dataclasses import dataclass, field
+from enum import IntEnum, IntFlag
+
+DISCORD_EPOCH_MS = 1_420_070_400_000
+HAS_THREAD = 1 << 5
+EPHEMERAL = 1 << 6
+LOADING = 1 << 7
+
+
+class ChannelType(IntEnum):
+    """The channel types that the server knows."""
+
+    TEXT = 0
+    DM = 1
+    VOICE = 2
+    PUBLIC_THREAD = 11
+    PRIVATE_THREAD = 12
+
+
+class Permission(IntFlag):
+    """The permission bits that the server enforces."""
+
+    ADD_REACTIONS = 1 << 6
+    VIEW_CHANNEL = 1 << 10
+    SEND_MESSAGES = 1 << 11
+    READ_MESSAGE_HISTORY = 1 << 16
+    CREATE_PUBLIC_THREADS = 1 << 35
+    SEND_MESSAGES_IN_THREADS = 1 << 38
+
+
+EVERYTHING = Permission(sum(Permission))
+NOTHING = Permission(0)
+
+
+@dataclass(slots=True)
+class User:
+    """An account, human or bot."""
+
+    id: int
+    name: str
+    display_name: str
+    bot: bool = False
+
+    @property
+    def mention(self) -> str:
+        """How a message names this user."""
+        return f"<@{self.id}>"
+
+
+@dataclass(slots=True)
+class Role:
+    """A role; the bot's own has `bot_id`."""
+
+    id: int
+    name: str
+    bot_id: int | None = None
+
+
+@dataclass(slots=True)
+class Guild:
+    """A server with everything in it. `locale` counts only where `community` is set, as at Discord."""
+
+    id: int
+    name: str
+    locale: str = "en-US"
+    community: bool = False
+    members: list[User] = field(default_factory=list)
+    roles: list[Role] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Channel:
+    """A channel, a DM or a thread. `denied` is taken from the bot's permissions there."""
+
+    id: int
+    type: ChannelType
+    name: str
+    guild: Guild | None
+    parent: Channel | None = None
+    owner_id: int | None = None
+    denied: Permission = NOTHING
+    recipient: User | None = None
+    archived: bool = False
+    locked: bool = False
+    deleted: bool = False
+
+    @property
+    def is_thread(self) -> bool:
+        """Whether this is a thread of another channel."""
+        return self.type in {ChannelType.PUBLIC_THREAD, ChannelType.PRIVATE_THREAD}
+
+    @property
+    def allowed(self) -> Permission:
+        """What the bot may do here: a thread asks its parent."""
+        where = self.parent or self
+        return EVERYTHING & ~where.denied
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """What a message showed from `at_s` (monotonic seconds) on."""
+
+    content: str
+    at_s: float
+
+
+@dataclass(slots=True)
+class Message:
+    """A message with all it ever showed, oldest first."""
+
+    id: int
+    channel: Channel
+    author: User
+    versions: list[Version]
+    type: int = 0
+    nonce: str | None = None
+    reply_to: int | None = None
+    flags: int = 0
+    allowed_mentions: list[object] = field(default_factory=list)
+    mentions: list[User] = field(default_factory=list)
+    role_mentions: list[Role] = field(default_factory=list)
+    ephemeral_to: User | None = None
+    deleted: bool = False
+
+    @property
+    def content(self) -> str:
+        """What it shows now."""
+        return self.versions[-1].content
+
+    @property
+    def history(self) -> list[str]:
+        """Every text it showed."""
+        return [version.content for version in self.versions]
+
+    @property
+    def gaps_s(self) -> list[float]:
+        """Seconds between one version and the next."""
+        return [after.at_s - before.at_s for before, after in itertools.pairwise(self.versions)]
+
+
+@dataclass(slots=True)
+class World:
+    """Everything there is, by id."""
+
+    users: dict[int, User] = field(default_factory=dict)
+    guilds: dict[int, Guild] = field(default_factory=dict)
+    channels: dict[int, Channel] = field(default_factory=dict)
+    messages: dict[int, Message] = field(default_factory=dict)
+    _serial: itertools.count[int] = field(default_factory=itertools.count)
+
+    def snowflake(self) -> int:
+        """A new id that holds the time, as Discord's do."""
+        elapsed_ms = int(time.time() * 1000) - DISCORD_EPOCH_MS
+        return (elapsed_ms << 22) | (next(self._serial) & 0x3FFFFF)
+
+    def add_user(self, name: str, *, display_name: str | None = None, bot: bool = False) -> User:
+        """A new account."""
+        user = User(self.snowflake(), name, display_name or name, bot)
+        self.users[user.id] = user
+        return user
+
+    def add_guild(self, name: str, members: list[User], *, locale: str, community: bool) -> Guild:
+        """A new server; bots among the members get a role of their own."""
+        guild = Guild(self.snowflake(), name, locale, community, members)
+        guild.roles = [Role(self.snowflake(), user.name, user.id) for user in members if user.bot]
+        self.guilds[guild.id] = guild
+        return guild
+
+    def add_channel(
+        self,
+        name: str,
+        guild: Guild,
+        kind: ChannelType = ChannelType.TEXT,
+        denied: Permission = Permission(0),
+    ) -> Channel:
+        """A new channel of a guild."""
+        channel = Channel(self.snowflake(), kind, name, guild, denied=denied)
+        self.channels[channel.id] = channel
+        return channel
+
+    def direct(self, user: User) -> Channel:
+        """The DM channel with a user; made when it is not there."""
+        for channel in self.channels.values():
+            if channel.recipient is user:
+                return channel
+        channel = Channel(self.snowflake(), ChannelType.DM, "", None, recipient=user)
+        self.channels[channel.id] = channel
+        return channel
+
+    def add_thread(self, parent: Channel, name: str, owner: User, thread_id: int | None = None) -> Channel:
+        """A new public thread. One started from a message has the message's id."""
+        thread = Channel(
+            thread_id or self.snowflake(),
+            ChannelType.PUBLIC_THREAD,
+            name,
+            parent.guild,
+            parent=parent,
+            owner_id=owner.id,
+        )
+        self.channels[thread.id] = thread
+        return thread
+
+    def add_message(self, channel: Channel, author: User, content: str, **details: object) -> Message:
+        """A new message."""
+        versions = [Version(content, time.monotonic())]
+        message = Message(self.snowflake(), channel, author, versions, **details)  # type: ignore[arg-type]
+        self.messages[message.id] = message
+        return message
+
+    def threads_of(self, channel: Channel) -> list[Channel]:
+        """The threads of a channel, oldest first."""
+        return [other for other in self.channels.values() if other.parent is channel and not other.deleted]
