@@ -9,7 +9,7 @@ HIDDEN = "***"
 
 _SLACK = re.compile(r"\bx(?:ox[a-z]|app)-[A-Za-z0-9-]{6,}")
 _DISCORD = re.compile(r"\b[\w-]{23,28}\.[\w-]{6,7}\.[\w-]{27,}")
-_AUTHORIZATION = re.compile(r"\b(Bot|Bearer)\s+[\w.~+/=-]{6,}")
+_AUTHORIZATION = re.compile(r"\b(Bot|Bearer)\s+[A-Za-z0-9._~+/=-]{20,}")
 _URL_PASSWORD = re.compile(r"(?<=://)([^\s:/@]*):[^\s/@]+@")
 
 

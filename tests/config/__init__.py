@@ -1,0 +1,1 @@
+"""Tests of settings, phrases and the log."""
