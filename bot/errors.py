@@ -19,6 +19,7 @@ TsuzukiError
 ├── DeliveryError         a platform did not take a message
 │   ├── RetryLater        it may take it later (429, 5xx, a dropped connection)
 │   └── Undeliverable     it never will (deleted, forbidden)
+├── StoreError            the store cannot be used, or holds no such story or open job
 ├── ConfigurationError    settings or tokens are wrong; says which and what to do
 ├── CheckpointError       a model folder is incomplete or of another kind
 ├── CorpusError           a training corpus cannot be read
@@ -146,6 +147,10 @@ class RetryLater(DeliveryError):
 
 class Undeliverable(DeliveryError):
     """The platform will never take it: the place is gone or closed to the bot."""
+
+
+class StoreError(TsuzukiError):
+    """The store cannot be used, or what was asked does not fit what it holds (no such story, a job over)."""
 
 
 class ConfigurationError(TsuzukiError):

@@ -193,7 +193,7 @@ class JobQueue:
         return self.place(job.id) or 0
 
     def _in_order(self) -> Iterator[str]:
-        """Waiting jobs as they are offered a start: each person's line in turn, one person after the other."""
+        """Waiting jobs as they are offered a start: one person's line after the other's."""
         yield from self._front
         for line in self._lines.values():
             yield from line

@@ -74,6 +74,10 @@ class Store(Protocol):
         """Append the message's passage and make a job, once per event id."""
         ...
 
+    async def heard(self, platform: str, event_id: str) -> Heard | None:
+        """What became of an event, None where it was never heard."""
+        ...
+
     async def story(self, room: Room) -> Story | None:
         """The story told in a room, with its passages from first to last."""
         ...

@@ -1,0 +1,84 @@
+"""Jobs, inside a transaction that the caller owns."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.messages import Job, JobState
+from bot.store import tables
+from bot.store.rows import ask_columns, author_columns, job_of, room_columns
+
+UNFINISHED = (JobState.WAITING, JobState.RUNNING)
+
+_columns = tables.jobs.c
+
+
+async def add(connection: AsyncConnection, job: Job, now: datetime) -> None:
+    """Keep a new job."""
+    values = (
+        room_columns(job.room)
+        | author_columns(job.author)
+        | ask_columns(job.ask)
+        | {
+            "id": job.id,
+            "story_id": job.story_id,
+            "seed": job.seed,
+            "state": job.state.value,
+            "attempts": job.attempts,
+            "reason": "",
+            "created_at": now,
+            "changed_at": now,
+        }
+    )
+    await connection.execute(insert(tables.jobs).values(values))
+
+
+async def by_id(connection: AsyncConnection, job_id: str, *, lock: bool = False) -> Job | None:
+    """A job; with `lock`, kept from other writers to the end of the transaction."""
+    query = select(tables.jobs).where(_columns.id == job_id)
+    if lock:
+        query = query.with_for_update()
+    row = (await connection.execute(query)).mappings().one_or_none()
+    return None if row is None else job_of(row)
+
+
+async def unfinished(connection: AsyncConnection) -> list[Job]:
+    """Jobs that wait or run, oldest first."""
+    query = select(tables.jobs).where(_columns.state.in_(UNFINISHED)).order_by(_columns.number)
+    return [job_of(row) for row in (await connection.execute(query)).mappings()]
+
+
+async def claim(connection: AsyncConnection, job_id: str, now: datetime) -> Job | None:
+    """Make a waiting job running; None where it no longer waits or another process is just claiming it."""
+    query = (
+        select(_columns.id)
+        .where(_columns.id == job_id, _columns.state == JobState.WAITING)
+        .with_for_update(skip_locked=True)
+    )
+    if (await connection.execute(query)).scalar() is None:
+        return None
+    changes = {"state": JobState.RUNNING.value, "attempts": _columns.attempts + 1, "changed_at": now}
+    await connection.execute(update(tables.jobs).where(_columns.id == job_id).values(changes))
+    return await by_id(connection, job_id)
+
+
+async def move(
+    connection: AsyncConnection,
+    job_id: str,
+    origins: Collection[JobState],
+    state: JobState,
+    now: datetime,
+    reason: str | None = None,
+) -> None:
+    """Set the state of a job that is in one of `origins`; another job is left as it is."""
+    changes: dict[str, Any] = {"state": state.value, "changed_at": now}
+    if reason is not None:
+        changes["reason"] = reason
+    await connection.execute(
+        update(tables.jobs).where(_columns.id == job_id, _columns.state.in_(origins)).values(changes)
+    )
