@@ -149,6 +149,10 @@ class JobQueue:
         jobs = (self._entries[job_id].job for job_id in ids)
         return [job for job in jobs if job.story_id == story_id]
 
+    def waiting(self) -> list[Job]:
+        """The jobs that wait, next first."""
+        return [self._entries[job_id].job for job_id in self._in_turns()]
+
     # Stopping
 
     def cancel(self, job_id: str) -> bool:
