@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import sentencepiece
 
+from bot.errors import CorpusError
 from bot.train.corpus import Work
 from bot.train.tokenizer import EOS, UNK, encode_work
 
@@ -95,8 +96,13 @@ def held_out_windows(
 
     A window is `</s>` and the next tokens of the stream. Its characters are those its tokens spell: paragraph
     breaks cost the model nats but count as no character, which is the stricter reading of "per character".
+
+    Raises:
+        CorpusError: there is less text than one window.
     """
     ids = encode(works, processor)
+    if len(ids) <= length:
+        raise CorpusError(f"too little text to hold out: {len(ids)} tokens, {length + 1} are needed")
     starts = np.linspace(0, len(ids) - length, count).astype(int)
     windows = np.stack([_with_start(ids[s : s + length]) for s in starts])
     targets = windows[:, 1:]

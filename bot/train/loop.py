@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from transformers import XGLMForCausalLM
 
+from bot.train.checkpoint import save_checkpoint
 from bot.train.data import Batches, HeldOut
 from bot.train.network import TrainingNetwork
 from bot.train.optimizer import build_optimizers, learning_rate_factor
@@ -178,7 +179,7 @@ class Run:
     def _keep(self, held_out: float) -> None:
         if held_out < self._best:
             self._best = held_out
-            self.model.save_pretrained(self._directory / BEST)
+            save_checkpoint(self.model, self._directory / BEST)
         state: dict[str, Any] = {
             "model": self.model.state_dict(),
             "optimizers": [o.state_dict() for o in self._optimizers],

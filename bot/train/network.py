@@ -21,7 +21,7 @@ ABSENT = -1e9
 
 
 def config(vocab_size: int, d_model: int, layers: int, heads: int, context: int) -> XGLMConfig:
-    """An XGLM shape with the published proportions (ffn = 4 d_model), without dropout: the data is read once."""
+    """An XGLM of the published proportions (ffn = 4 d_model), without dropout: the data is read once."""
     return XGLMConfig(
         vocab_size=vocab_size,
         d_model=d_model,

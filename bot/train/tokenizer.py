@@ -7,7 +7,10 @@ paragraph break is `</s>`, as in the data of the published models.
 from __future__ import annotations
 
 import io
+import itertools
+import random
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -18,10 +21,12 @@ from bot.errors import TokenizerError
 from bot.train.required import required_characters
 
 CHARACTER_COVERAGE = 0.9998
+SAMPLE_SEED = 0
 SENTENCES = 180_000
 """Paragraphs the pieces are learnt from: more take long and change little."""
 
 LONGEST_PARAGRAPH_BYTES = 8_192
+REQUIRED_LINE = 100
 CONTROLS = ("<s>", "<pad>", "</s>", "<unk>")
 BOS, PAD, EOS, UNK = range(4)
 MADEUP_WORDS = 7
@@ -37,21 +42,53 @@ def clean(paragraph: str) -> str:
 
 
 def train_sentencepiece(paragraphs: Iterable[str], pieces: int, threads: int) -> bytes:
-    """Train a unigram model of `pieces` pieces, the four control ids included; returns the model file."""
+    """Train a unigram model of `pieces` pieces, control ids included; returns the model file.
+
+    The alphabet is ours: the required characters and the commonest of the text. SentencePiece's own
+    `required_chars` keeps only what occurs often enough. Paragraphs with a character outside are left out.
+
+    Raises:
+        TokenizerError: the text is too small for so many pieces; the message says how many it allows.
+    """
+    text = [clean(p) for p in paragraphs]
+    if len(text) > SENTENCES:
+        text = random.Random(SAMPLE_SEED).sample(text, SENTENCES)  # noqa: S311
+    known = alphabet(text)
+    try:
+        return _train([*_required_lines(), *(p for p in text if known.issuperset(p))], pieces, threads)
+    except RuntimeError as error:
+        raise TokenizerError(f"SentencePiece: {error}") from error
+
+
+def alphabet(paragraphs: Iterable[str]) -> frozenset[str]:
+    """The characters a tokenizer of this text knows: the commonest (CHARACTER_COVERAGE) and the required."""
+    counts = Counter(itertools.chain.from_iterable(paragraphs))
+    wanted, covered, common = CHARACTER_COVERAGE * counts.total(), 0, []
+    for character, count in counts.most_common():
+        if covered >= wanted:
+            break
+        covered += count
+        common.append(character)
+    return frozenset(common) | frozenset(required_characters()) | {" "}
+
+
+def _required_lines() -> list[str]:
+    characters = required_characters()
+    return [characters[i : i + REQUIRED_LINE] for i in range(0, len(characters), REQUIRED_LINE)]
+
+
+def _train(paragraphs: Sequence[str], pieces: int, threads: int) -> bytes:
     model = io.BytesIO()
     sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=map(clean, paragraphs),
+        sentence_iterator=iter(paragraphs),
         model_writer=model,
         model_type="unigram",
         vocab_size=pieces,
-        character_coverage=CHARACTER_COVERAGE,
-        required_chars=required_characters(),
+        character_coverage=1.0,
         normalization_rule_name="identity",
         add_dummy_prefix=False,
         remove_extra_whitespaces=False,
         split_digits=True,
-        input_sentence_size=SENTENCES,
-        shuffle_input_sentence=True,
         max_sentence_length=LONGEST_PARAGRAPH_BYTES,
         num_threads=threads,
         minloglevel=2,
