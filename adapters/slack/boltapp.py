@@ -1,0 +1,68 @@
+"""The Bolt app and the SDK's client, kept from what they would do by themselves."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from slack_bolt.async_app import AsyncApp
+from slack_bolt.authorization import AuthorizeResult
+from slack_sdk.web.async_client import AsyncWebClient
+
+from adapters.slack.translate import Bot
+
+SLACK_API = AsyncWebClient.BASE_URL
+_READ_BY_BOLT = ("SLACK_BOT_TOKEN", "SLACK_CLIENT_ID", "SLACK_CLIENT_SECRET", "SLACK_VERIFICATION_TOKEN")
+
+
+def sdk_logger() -> logging.Logger:
+    """The logger of the SDK: warnings only, at any setting of ours.
+
+    Below that it writes people's messages, request bodies and connection tickets.
+    """
+    logger = logging.getLogger("adapters.slack.sdk")
+    logger.setLevel(logging.WARNING)
+    return logger
+
+
+def web_client(token: str | None, api_url: str | None) -> AsyncWebClient:
+    """A client that never repeats a call by itself: a post whose answer was lost would appear twice."""
+    return AsyncWebClient(token=token, base_url=api_url or SLACK_API, logger=sdk_logger(), retry_handlers=[])
+
+
+def bolt_app(
+    bot_token: str, signing_secret: str | None, api_url: str | None, bot: Callable[[], Bot]
+) -> AsyncApp:
+    """An app for one workspace. Authorization is answered from `bot`, not by a call per process."""
+
+    async def authorize(team_id: str | None, enterprise_id: str | None) -> AuthorizeResult:
+        me = bot()
+        return AuthorizeResult(
+            enterprise_id=enterprise_id,
+            team_id=team_id,
+            bot_id=me.bot_id,
+            bot_user_id=me.user_id,
+            bot_token=bot_token,
+        )
+
+    with _hidden_environment():
+        return AsyncApp(
+            name="tsuzuki",
+            logger=sdk_logger(),
+            client=web_client(None, api_url),
+            signing_secret=signing_secret or "unused in Socket Mode",
+            authorize=authorize,
+        )
+
+
+@contextmanager
+def _hidden_environment() -> Iterator[None]:
+    # With SLACK_CLIENT_ID and SLACK_CLIENT_SECRET around, Bolt becomes an OAuth app with a store of files in
+    # the home folder, and no argument prevents it. Nothing is awaited meanwhile: nobody else sees them gone.
+    hidden = {name: os.environ.pop(name) for name in _READ_BY_BOLT if name in os.environ}
+    try:
+        yield
+    finally:
+        os.environ.update(hidden)

@@ -1,0 +1,83 @@
+"""Posting exactly once.
+
+Slack has no key of its own for that, so each post carries ours in its metadata, and where an earlier try may
+have gone through (its answer was lost, or another process made it) the thread is read for it before posting.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from adapters.slack.recent import Recent
+from adapters.slack.render import Shown
+from adapters.slack.translate import Place
+from adapters.slack.trouble import AnswerLost, Refused
+from adapters.slack.webapi import METADATA_TYPE, WebApi
+from bot.errors import DeliveryError
+
+_log = logging.getLogger(__name__)
+
+
+class Postings:
+    """Posts of ours, each once per key."""
+
+    def __init__(self, api: WebApi) -> None:
+        self._api = api
+        self._doubtful = Recent()
+        self._known = Recent()
+        self._young = Recent()
+
+    def born(self, place: Place) -> None:
+        """A thread that began while this process ran: no other process has posted in it."""
+        self._young.add(place.room.id)
+
+    def not_born(self, place: Place) -> None:
+        """It began earlier than it seemed: another process may have posted there."""
+        self._young.discard(place.room.id)
+
+    async def post(self, place: Place, shown: Shown, key: str) -> str:
+        """Post, or find the post that an earlier try made and bring it up to date; returns its ts.
+
+        Raises:
+            RetryLater, Undeliverable
+        """
+        if (ts := await self._earlier(place, key)) is not None:
+            await self._api.update(place.channel, ts, shown)
+            return ts
+        # Before the call: whatever interrupts it leaves the post in doubt.
+        self._doubtful.add(key)
+        try:
+            ts = await self._api.post(place, shown, key)
+        except AnswerLost:
+            raise
+        except DeliveryError:
+            self._doubtful.discard(key)
+            raise
+        self._doubtful.discard(key)
+        return ts
+
+    async def _earlier(self, place: Place, key: str) -> str | None:
+        if key in self._doubtful:
+            return await self._find(place, key)
+        if not self._known.add(key) or place.room.id in self._young or not place.thread_ts:
+            return None
+        try:
+            return await self._find(place, key)
+        except Refused as error:
+            _log.warning(
+                "Slack does not let the bot read a thread (%s): a restart may post twice there", error
+            )
+            return None
+        except DeliveryError:
+            self._known.discard(key)
+            raise
+
+    async def _find(self, place: Place, key: str) -> str | None:
+        async for message in self._api.messages(place):
+            metadata = message.get("metadata") or {}
+            if (
+                metadata.get("event_type") == METADATA_TYPE
+                and (metadata.get("event_payload") or {}).get("key") == key
+            ):
+                return str(message["ts"])
+        return None

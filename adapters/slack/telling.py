@@ -1,0 +1,71 @@
+"""Sentences of ours in a thread: what a person did wrong, what went wrong here."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from adapters.slack.postings import Postings
+from adapters.slack.recent import Recent
+from adapters.slack.render import shown
+from adapters.slack.translate import Place
+from adapters.slack.webapi import WebApi
+from bot.clock import Clock
+from bot.errors import DeliveryError, RetryLater
+from bot.messages import Author, Draft, DraftState, Say
+
+TRIES = 4
+LONGEST_WAIT_S = 30.0
+_FIRST_WAIT_S = 1.0
+
+Result = TypeVar("Result")
+
+_log = logging.getLogger(__name__)
+
+
+async def patiently(call: Callable[[], Awaitable[Result]], clock: Clock) -> Result:
+    """`call`, tried again while Slack says "later".
+
+    Raises:
+        RetryLater: it said so too often; Undeliverable.
+    """
+    wait_s = _FIRST_WAIT_S
+    for _ in range(TRIES - 1):
+        try:
+            return await call()
+        except RetryLater as error:
+            await clock.sleep(min(LONGEST_WAIT_S, wait_s if error.after_s is None else error.after_s))
+            wait_s *= 2
+    return await call()
+
+
+class Telling:
+    """Says things to people, in their language. What cannot be said is logged, nothing more."""
+
+    def __init__(self, api: WebApi, postings: Postings, say: Say, clock: Clock) -> None:
+        self._api = api
+        self._postings = postings
+        self._say = say
+        self._clock = clock
+        self._told = Recent()
+
+    async def once(self, place: Place, event_id: str, key: str, author: Author, **values: object) -> None:
+        """Say it in the thread, once for an event however often it is delivered."""
+        if not self._told.add(event_id):
+            return
+        note = self._say(key, author.locale, **values)
+        draft = shown(Draft(DraftState.FAILED, note=note))
+        await self._quietly(lambda: self._postings.post(place, draft, f"told:{event_id}"))
+
+    async def unknown(self, place: Place, author: Author, characters: tuple[str, ...]) -> None:
+        """Tell only the writer which of their characters the model cannot see."""
+        note = self._say("slack.unknown", author.locale, characters=" ".join(characters))
+        draft = shown(Draft(DraftState.DONE, note=note))
+        await self._quietly(lambda: self._api.whisper(place, author.id, draft))
+
+    async def _quietly(self, call: Callable[[], Awaitable[object]]) -> None:
+        try:
+            await patiently(call, self._clock)
+        except DeliveryError as error:
+            _log.warning("A sentence could not be said in Slack: %s", error)
