@@ -1,0 +1,127 @@
+"""Discord as a platform of ours: posts and edits for the outbox, a connection that lasts."""
+
+from __future__ import annotations
+
+import logging
+import re
+
+import discord
+
+from adapters.base import Limits, Play
+from adapters.discord.client import TsuzukiClient
+from adapters.discord.endpoint import redirected_webhooks
+from adapters.discord.failures import DROPPED
+from adapters.discord.posts import Posts
+from adapters.discord.render import MAX_CONTENT, RESERVED, measure
+from adapters.discord.translate import PLATFORM
+from bot.clock import Clock, SystemClock
+from bot.errors import ConfigurationError
+from bot.messages import Draft, Room, Say
+
+_log = logging.getLogger(__name__)
+
+PORTAL = "https://discord.com/developers/applications"
+BAD_TOKEN = 4004
+FIRST_WAIT_S = 1.0
+LONGEST_WAIT_S = 60.0
+EDIT_EVERY_S = 1.05
+"""Discord takes five changes in five seconds a channel, and a message is edited at most once a second."""
+
+
+class DiscordAdapter:
+    """The bot's presence on Discord. `attach` a play before `run`."""
+
+    name = PLATFORM
+    limits = Limits(max_units=MAX_CONTENT - RESERVED, changes_per_period=1, period_s=EDIT_EVERY_S)
+
+    def __init__(
+        self, token: str, say: Say, *, api_url: str | None = None, clock: Clock | None = None
+    ) -> None:
+        self._token = token.strip()
+        self._say = say
+        self._api_url = api_url
+        self._clock = clock or SystemClock()
+        self._posts = Posts()
+        self._play: Play | None = None
+        self._intents = discord.Intents.default()
+        self._intents.message_content = True
+
+    def attach(self, play: Play) -> None:
+        """Who hears what people say."""
+        self._play = play
+
+    def measure(self, text: str) -> int:
+        """Code points that `text` takes once escaped."""
+        return measure(text)
+
+    async def post(self, room: Room, draft: Draft, key: str) -> str:
+        """Post a message, once for a key. Raises RetryLater or Undeliverable."""
+        return await self._posts.post(room, draft, key)
+
+    async def edit(self, room: Room, message_id: str, draft: Draft) -> None:
+        """Make an earlier message show `draft`. Raises RetryLater or Undeliverable."""
+        await self._posts.edit(room, message_id, draft)
+
+    async def run(self) -> None:
+        """Stay connected until cancelled.
+
+        Raises:
+            ConfigurationError: the token is missing or refused.
+        """
+        if self._play is None:
+            raise RuntimeError("attach a play before run()")
+        if not re.fullmatch(r"[\x21-\x7e]+", self._token):
+            raise ConfigurationError(_bad_token("is missing or holds characters that no token has"))
+        with redirected_webhooks(self._api_url):
+            await self._stay(self._play)
+
+    async def _stay(self, play: Play) -> None:
+        wait_s = FIRST_WAIT_S
+        while True:
+            client = self._client(play)
+            try:
+                await self._connection(client)
+                continue_after = "the connection was closed"
+            except discord.PrivilegedIntentsRequired:
+                self._go_without_content()
+                continue
+            except discord.LoginFailure as error:
+                raise ConfigurationError(_bad_token("is refused by Discord")) from error
+            except discord.ConnectionClosed as error:
+                if error.code == BAD_TOKEN:
+                    raise ConfigurationError(_bad_token("is refused by Discord")) from error
+                continue_after = f"the gateway closed with {error.code}"
+            except (discord.DiscordException, *DROPPED) as error:
+                continue_after = f"{type(error).__name__}"
+            wait_s = FIRST_WAIT_S if client.was_connected else min(LONGEST_WAIT_S, wait_s * 2)
+            _log.warning("Not connected to Discord (%s); trying again in %.0f s", continue_after, wait_s)
+            await self._clock.sleep(wait_s)
+
+    def _client(self, play: Play) -> TsuzukiClient:
+        return TsuzukiClient(
+            play, self._say, self._posts, self._clock.sleep, intents=self._intents, api_url=self._api_url
+        )
+
+    async def _connection(self, client: TsuzukiClient) -> None:
+        try:
+            async with client:
+                await client.start(self._token)
+        finally:
+            self._posts.connect(None)
+
+    def _go_without_content(self) -> None:
+        self._intents.message_content = False
+        _log.warning(
+            "Discord does not give this bot the content of messages. Mentions, replies that ping it, direct "
+            "messages and /continue work without it. To let people write in a story's thread without a "
+            "mention, switch on 'Message Content Intent' at %s (your application, Bot, Privileged Gateway "
+            "Intents) and start again.",
+            PORTAL,
+        )
+
+
+def _bad_token(what: str) -> str:
+    return (
+        f"The Discord token {what}. Set DISCORD_TOKEN to the token of your bot: {PORTAL}, your application, "
+        "Bot, Reset Token."
+    )

@@ -1,0 +1,114 @@
+"""The connection: discord.py's client with our events on it."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import discord
+from discord import app_commands
+
+from adapters.base import Play
+from adapters.discord.commands import Translator, continue_command, sync_if_changed
+from adapters.discord.conversation import Conversation
+from adapters.discord.endpoint import redirect
+from adapters.discord.failures import DROPPED
+from adapters.discord.places import Pause
+from adapters.discord.posts import Posts
+from adapters.discord.slash import Continuing
+from adapters.discord.translate import Self
+from bot.messages import Say
+
+_log = logging.getLogger(__name__)
+
+LONGEST_WAIT_S = 30.0
+"""A longer wait for a rate limit is the outbox's business, not the library's."""
+WRITTEN = {discord.MessageType.default, discord.MessageType.reply}
+"""Messages that people wrote, as opposed to Discord's own lines."""
+
+
+class TsuzukiClient(discord.AutoShardedClient):
+    """Hears messages and commands. One client is one login; the adapter makes another when it must."""
+
+    def __init__(
+        self,
+        play: Play,
+        say: Say,
+        posts: Posts,
+        pause: Pause,
+        *,
+        intents: discord.Intents,
+        api_url: str | None,
+    ) -> None:
+        super().__init__(
+            intents=intents,
+            allowed_mentions=discord.AllowedMentions.none(),
+            max_ratelimit_timeout=LONGEST_WAIT_S,
+            max_messages=None,
+        )
+        if api_url is not None:
+            redirect(self.http, api_url)
+        self._posts = posts
+        self._conversation = Conversation(play, say, posts, pause)
+        self._translator = Translator(say)
+        self._tree = app_commands.CommandTree(self)
+        self._tree.add_command(continue_command(say, Continuing(play, say, posts, pause).asked))
+        self._tree.error(_log_command_error)
+        self.was_connected = False
+
+    async def setup_hook(self) -> None:
+        """Logged in: posts can be sent from now on, before the gateway is there."""
+        self._posts.connect(self)
+        await self._tree.set_translator(self._translator)
+        try:
+            if await sync_if_changed(self._tree, self._translator):
+                _log.info("The commands were registered with Discord")
+        except (app_commands.AppCommandError, discord.HTTPException, *DROPPED) as error:
+            _log.warning("The commands could not be registered with Discord: %s", error)
+
+    async def on_connect(self) -> None:
+        """The gateway took us."""
+        self.was_connected = True
+        _log.info("Connected to Discord as %s", self.user)
+
+    async def on_message(self, message: discord.Message) -> None:
+        """Hear a person who speaks to the bot."""
+        if message.author.bot or message.webhook_id is not None or message.type not in WRITTEN:
+            return
+        me = self._me(message.guild)
+        if me is None or not _meant_for(me, message):
+            return
+        if isinstance(message.channel, discord.PartialMessageable):
+            message.channel = await self._known(message.channel)
+        await self._conversation.heard(message, me)
+
+    async def on_error(self, event_method: str, /, *_: Any, **__: Any) -> None:
+        """Log what a handler let through, once, and nothing of what was said."""
+        _log.exception("Discord's event %s could not be handled", event_method)
+
+    def _me(self, guild: discord.Guild | None) -> Self | None:
+        if self.user is None:
+            return None
+        role = guild.self_role if guild is not None else None
+        return Self(self.user.id, role.id if role is not None else None)
+
+    async def _known(self, channel: discord.PartialMessageable) -> Any:
+        # A thread that was archived when we connected is not in the cache.
+        try:
+            return await self.fetch_channel(channel.id)
+        except (discord.DiscordException, *DROPPED):
+            return channel
+
+
+def _meant_for(me: Self, message: discord.Message) -> bool:
+    if message.guild is None:
+        return True
+    by_role = any(role.id == me.role_id for role in message.role_mentions)
+    return by_role or any(user.id == me.user_id for user in message.mentions)
+
+
+async def _log_command_error(
+    interaction: discord.Interaction[Any], error: app_commands.AppCommandError
+) -> None:
+    name = interaction.command.qualified_name if interaction.command else "?"
+    _log.error("The command %s could not be carried out", name, exc_info=error)

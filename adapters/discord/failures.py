@@ -1,0 +1,47 @@
+"""The border where discord.py's errors become ours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import aiohttp
+import discord
+
+from bot.errors import RetryLater, Undeliverable
+
+TOO_MANY_REQUESTS = 429
+SERVER_ERROR = 500
+THREAD_EXISTS = 160004
+NO_HISTORY = 160002
+DROPPED = (aiohttp.ClientError, OSError, TimeoutError)
+"""What a connection that breaks raises; discord.py repeats only a part of them by itself."""
+
+
+@contextmanager
+def delivery() -> Iterator[None]:
+    """Raise RetryLater for what may work later, and Undeliverable for what never will."""
+    try:
+        yield
+    except discord.RateLimited as error:
+        raise RetryLater("Discord asks to wait", error.retry_after) from error
+    except discord.HTTPException as error:
+        raise _translated(error) from error
+    except DROPPED as error:
+        raise RetryLater(f"the connection to Discord broke: {type(error).__name__}") from error
+
+
+def _translated(error: discord.HTTPException) -> RetryLater | Undeliverable:
+    told = f"Discord answered {error.status} (code {error.code}): {error.text}"
+    if error.status == TOO_MANY_REQUESTS:
+        return RetryLater(told, _wait_s(error))
+    if error.status >= SERVER_ERROR:
+        return RetryLater(told)
+    return Undeliverable(told)
+
+
+def _wait_s(error: discord.HTTPException) -> float | None:
+    try:
+        return float(error.response.headers["Retry-After"])
+    except (KeyError, ValueError):
+        return None

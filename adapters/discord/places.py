@@ -1,0 +1,95 @@
+"""Where a story is told: a thread where one can be opened, else the channel itself."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import discord
+
+from adapters.discord.failures import THREAD_EXISTS, delivery
+from adapters.discord.translate import PLATFORM
+from bot.errors import DeliveryError, NotAllowed, RetryLater, Undeliverable
+from bot.messages import Room, Say
+
+OPENING_TRIES = 3
+OPENING_PAUSE_S = 0.5
+
+Pause = Callable[[float], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A room, whether it was opened just now, and the permission that a thread of its own would have needed."""
+
+    room: Room
+    opened: bool = False
+    missing: str | None = None
+
+
+def room_of(channel_id: int) -> Room:
+    """The room at a channel, thread or DM."""
+    return Room(PLATFORM, str(channel_id))
+
+
+def opens_threads(channel: object) -> bool:
+    """Whether messages of this channel can have threads."""
+    return isinstance(channel, discord.TextChannel)
+
+
+def require_speech(channel: object, allowed: discord.Permissions, say: Say, locale: str) -> None:
+    """Raise NotAllowed with the permission's name where the bot may not talk."""
+    if isinstance(channel, discord.DMChannel):
+        return
+    if not allowed.view_channel:
+        raise NotAllowed(permission=say("discord.permission.view_channel", locale))
+    talk = "send_messages_in_threads" if isinstance(channel, discord.Thread) else "send_messages"
+    if not getattr(allowed, talk):
+        raise NotAllowed(permission=say(f"discord.permission.{talk}", locale))
+
+
+def missing_for_thread(allowed: discord.Permissions) -> str | None:
+    """The permission that keeps the bot from telling a story in a thread of its own."""
+    for permission in ("create_public_threads", "send_messages_in_threads"):
+        if not getattr(allowed, permission):
+            return permission
+    return None
+
+
+async def open_thread(
+    message: discord.Message, name: str, allowed: discord.Permissions, pause: Pause
+) -> Place:
+    """Open a thread from a message; where Discord refuses, the place is the channel."""
+    missing = missing_for_thread(allowed)
+    here = room_of(message.channel.id)
+    if missing is not None:
+        return Place(here, missing=missing)
+    try:
+        return Place(room_of(await _thread_id(message, name, pause)), opened=True)
+    except Undeliverable as error:
+        forbidden = isinstance(error.__cause__, discord.Forbidden)
+        return Place(here, missing="create_public_threads" if forbidden else None)
+    except DeliveryError:
+        return Place(here)
+
+
+async def _thread_id(message: discord.Message, name: str, pause: Pause) -> int:
+    for attempt in range(1, OPENING_TRIES + 1):
+        try:
+            with delivery():
+                return (await message.create_thread(name=name)).id
+        except Undeliverable as error:
+            if _exists(error):
+                # A redelivered message, or an answer that got lost: a thread has the id of its message.
+                return message.id
+            raise
+        except RetryLater as error:
+            if attempt == OPENING_TRIES:
+                raise
+            await pause(error.after_s or OPENING_PAUSE_S * attempt)
+    raise RetryLater("the thread could not be opened")
+
+
+def _exists(error: Undeliverable) -> bool:
+    cause = error.__cause__
+    return isinstance(cause, discord.HTTPException) and cause.code == THREAD_EXISTS

@@ -1,0 +1,65 @@
+"""What a draft looks like in Discord."""
+
+from __future__ import annotations
+
+from adapters.discord.escape import escape
+from bot.messages import Draft, DraftState
+
+MAX_CONTENT = 2000
+"""Discord's limit for a message, in code points."""
+RESERVED = 200
+"""Room beside the story's text for our note and the mark."""
+MARKS = {
+    DraftState.WAITING: "⏳",
+    DraftState.WRITING: "✍️",
+    DraftState.DONE: "",
+    DraftState.FAILED: "⚠️",
+    DraftState.CANCELLED: "⏹️",
+}
+NOTHING = "…"
+"""Discord takes no empty message."""
+
+
+def measure(text: str) -> int:
+    """Code points that `text` takes in a message."""
+    return len(escape(text))
+
+
+def render(draft: Draft) -> str:
+    """The message's content: the story's text literally, our note small below it, a mark until it is done."""
+    note = _note(draft)
+    room = MAX_CONTENT - len(note) - 2
+    body = _cut(_body(draft), room)
+    if not note:
+        return body or MARKS[draft.state] or NOTHING
+    return f"{body}\n{note}" if body else note
+
+
+def _note(draft: Draft) -> str:
+    if not draft.note:
+        return ""
+    beside_text = draft.state is DraftState.WRITING and draft.text
+    mark = "" if beside_text else MARKS[draft.state]
+    # A line that begins with -# is shown small; a line break would end it.
+    words = ["-#", mark, escape(" ".join(draft.note.split()))]
+    return _cut(" ".join(word for word in words if word), RESERVED)
+
+
+def _body(draft: Draft) -> str:
+    text = escape(draft.text)
+    if draft.state is DraftState.WRITING and draft.text:
+        return f"{text.rstrip()} {MARKS[draft.state]}"
+    if not draft.choices:
+        return text
+    return _listed((draft.text, *draft.choices))
+
+
+def _listed(choices: tuple[str, ...]) -> str:
+    shown = (escape(choice).strip("\n") for choice in choices)
+    return "\n\n".join(f"**{number}**\n{choice}" for number, choice in enumerate(shown, 1))
+
+
+def _cut(content: str, room: int) -> str:
+    if len(content) <= room:
+        return content
+    return content[: room - len(NOTHING)].rstrip("\\") + NOTHING
