@@ -1,0 +1,1 @@
+"""What of a streaming text is kept."""
