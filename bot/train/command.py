@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,15 +16,25 @@ from tqdm import tqdm
 from transformers import XGLMForCausalLM
 
 from bot.train import network
+from bot.train.checkpoint import save_checkpoint
 from bot.train.corpus import Corpus, Source
 from bot.train.data import Batches, HeldOut, Stream, encode, held_out_windows
 from bot.train.loop import BEST, LOG_FILE, Plan, Progress, Run
+from bot.train.measure import measure
 from bot.train.plot import plot
-from bot.train.tokenizer import MADEUP_WORDS, SENTENCEPIECE_FILE, save_tokenizer, train_sentencepiece, verify
+from bot.train.tokenizer import (
+    MADEUP_WORDS,
+    SENTENCEPIECE_FILE,
+    TOKENIZER_FILES,
+    save_tokenizer,
+    train_sentencepiece,
+    verify,
+)
 
 MEASURED_WINDOWS = 64
 MEASURED_LENGTH = 512
 CURVE_FILE = "loss.png"
+RELEASE = "release"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +59,10 @@ def train(
     compiled: bool = True,
     report: Callable[[str], None] = tqdm.write,
 ) -> float:
-    """Train, or go on training, in `out`: the best checkpoint in `out/best`, its curve in `out/loss.png`.
+    """Train, or go on training, in `out`.
+
+    `out/best` holds the best weights so far, `out/release` the same in bfloat16 once the run is over, and
+    `out/loss.png` its curve.
 
     Args:
         sources: corpus files, `FILE` or `FILE=SHARE`; held-out loss is measured on the first one's works.
@@ -61,7 +75,7 @@ def train(
         report: gets a line at each measuring.
 
     Returns:
-        The best held-out loss in nats per character.
+        The released model's loss over all held-out works of the first source, in nats per character.
 
     Raises:
         CorpusError: a file cannot be read, or there is too little text to hold some out.
@@ -90,9 +104,18 @@ def train(
             compiled=compiled,
         )
         bar.update(run.resume() * plan.batch_tokens)
-        best = run.train()
+        run.train()
     plot(out / LOG_FILE, out / CURVE_FILE)
-    return best
+    release(out / BEST, out / RELEASE)
+    return measure(out / RELEASE, corpora[0].held_out)
+
+
+def release(best: Path, folder: Path) -> None:
+    """Write a run's best model with its tokenizer as it ships: half the size, the same words."""
+    model = XGLMForCausalLM.from_pretrained(best, dtype=torch.float32)
+    save_checkpoint(model, folder, torch.bfloat16)
+    for name in TOKENIZER_FILES:
+        shutil.copyfile(best / name, folder / name)
 
 
 def _tokenizer(

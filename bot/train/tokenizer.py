@@ -31,6 +31,7 @@ CONTROLS = ("<s>", "<pad>", "</s>", "<unk>")
 BOS, PAD, EOS, UNK = range(4)
 MADEUP_WORDS = 7
 SENTENCEPIECE_FILE = "sentencepiece.bpe.model"
+TOKENIZER_FILES = (SENTENCEPIECE_FILE, "tokenizer.json", "tokenizer_config.json")
 CHECKED_PARAGRAPHS = 2_000
 
 _SPACES = re.compile(" {2,}")

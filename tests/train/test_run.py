@@ -12,7 +12,7 @@ from transformers import AutoTokenizer, XGLMForCausalLM
 
 from bot.errors import CorpusError
 from bot.train import network
-from bot.train.command import CURVE_FILE, Shape, train
+from bot.train.command import CURVE_FILE, RELEASE, Shape, train
 from bot.train.corpus import Corpus
 from bot.train.data import Batches, Stream, encode, held_out_windows
 from bot.train.loop import BEST, LOG_FILE, Plan, Progress, Run, Stage
@@ -100,15 +100,18 @@ def test_the_command_writes_model_tokenizer_log_and_curve(tmp_path: Path, small:
     shape = Shape(pieces=PIECES, d_model=16, layers=1, heads=2, context=1_024)
 
     for tokens in (4_096, 8_192):
-        train([str(small)], tmp_path / "out", tokens=tokens, shape=shape, compiled=False, report=said.append)
+        loss = train(
+            [str(small)], tmp_path / "out", tokens=tokens, shape=shape, compiled=False, report=said.append
+        )
 
     rows = [json.loads(row) for row in (tmp_path / "out" / LOG_FILE).read_text().splitlines()]
     assert [row["step"] for row in rows] == [1, 2]
     assert len(said) == 2
+    assert 1 < loss < 10
     assert (tmp_path / "out" / CURVE_FILE).stat().st_size > 1_000
-    model = XGLMForCausalLM.from_pretrained(tmp_path / "out" / BEST)
-    tokenizer = AutoTokenizer.from_pretrained(tmp_path / "out" / BEST)
-    assert model.config.vocab_size == len(tokenizer)
+    model = XGLMForCausalLM.from_pretrained(tmp_path / "out" / RELEASE)
+    tokenizer = AutoTokenizer.from_pretrained(tmp_path / "out" / RELEASE)
+    assert (model.dtype, model.config.vocab_size) == (torch.bfloat16, len(tokenizer))
 
 
 def test_a_corpus_with_nothing_to_hold_out_is_refused(tmp_path: Path) -> None:
