@@ -1,0 +1,62 @@
+"""A story's text as the model was shown text: paragraphs without blank lines, and where sentences begin."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_BREAKS = "\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"
+INVISIBLE = "[\xad\u200b\u200e\u200f\u2060\ufe00-\ufe0f\ufeff\U000e0100-\U000e01ef\x01-\x08\x0e-\x1b\x7f]"
+"""Variation selectors, marks of no width, control characters: to the model they would only be holes."""
+
+_LINE = re.compile(f"[^{_BREAKS}]+")
+_BREAK = re.compile(f"[{_BREAKS}]")
+_SENTENCE_END = re.compile(
+    r"[。．！？]+[」』）】〉》”’]*|(?:[!?…♪]+|\.{3,})[」』）】〉》”’]+|[.!?…]+[\"'”’)\]]*(?=\s)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Paragraph:
+    """One line with something on it. `start` is its place in the whole text."""
+
+    start: int
+    text: str
+
+    def after(self, offset: int) -> Paragraph:
+        """What remains when its first `offset` characters are cut away."""
+        rest = self.text[offset:].lstrip(" ")
+        return Paragraph(self.start + len(self.text) - len(rest), rest)
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """A text's paragraphs; `open_end`: a line break follows the last one, so that the next one begins."""
+
+    paragraphs: tuple[Paragraph, ...]
+    open_end: bool
+
+
+def lay_out(text: str) -> Layout:
+    """Split at runs of line breaks, leave out blank lines and the spaces around a paragraph.
+
+    An indent of a full-width space stays: it is part of Japanese typography. Trailing spaces go, also
+    full-width ones: fed to the model, one would eat the first character of what it writes.
+    """
+    lines = [Paragraph(match.start(), match.group()) for match in _LINE.finditer(text)]
+    filled = tuple(_trimmed(line) for line in lines if re.sub(INVISIBLE, "", line.text).strip())
+    if not filled:
+        return Layout((), open_end=False)
+    end = filled[-1].start + len(filled[-1].text)
+    return Layout(filled, open_end=_BREAK.search(text, end) is not None)
+
+
+def sentence_starts(text: str) -> list[int]:
+    """Where sentences after the first begin, as character offsets."""
+    return [match.end() for match in _SENTENCE_END.finditer(text) if text[match.end() :].strip()]
+
+
+def _trimmed(line: Paragraph) -> Paragraph:
+    text = line.text.rstrip()
+    bare = text.lstrip(" \t")
+    return Paragraph(line.start + len(text) - len(bare), bare)
