@@ -9,6 +9,10 @@ TsuzukiError
 │   ├── UnreadableText    the model can see no character of the text
 │   ├── QueueFull         too many jobs wait
 │   ├── TooManyWaiting    this person has too many jobs waiting
+│   ├── NotText           the input is no text
+│   ├── NoSuchStory       no story has this id
+│   ├── SeveralStories    several stories' ids begin like this
+│   ├── UnknownFormat     no such format of export
 │   └── NotAllowed        the platform does not let the bot act there
 ├── EngineError           the worker could not generate
 │   ├── EngineLoading     it is still loading (progress known)
@@ -91,6 +95,30 @@ class TooManyWaiting(UserError):
     """This person has too many jobs waiting. Values: `limit`."""
 
     key = "error.too_many_waiting"
+
+
+class NotText(UserError):
+    """The input cannot be read as UTF-8."""
+
+    key = "error.not_text"
+
+
+class NoSuchStory(UserError):
+    """No story has this id. Values: `story`."""
+
+    key = "error.no_such_story"
+
+
+class SeveralStories(UserError):
+    """Several stories' ids begin like this. Values: `story`, `ids`."""
+
+    key = "error.several_stories"
+
+
+class UnknownFormat(UserError):
+    """No format of export has this name. Values: `name`, `known`."""
+
+    key = "error.unknown_format"
 
 
 class NotAllowed(UserError):

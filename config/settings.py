@@ -78,6 +78,7 @@ class WebSettings(Section):
     enabled: bool
     host: str
     port: Port
+    secret: SecretStr | None = None
 
 
 class DiscordSettings(Section):
@@ -156,6 +157,7 @@ class Settings(BaseSettings):
     def secrets(self) -> tuple[str, ...]:
         """The values that must never be logged."""
         held = (
+            self.web.secret,
             self.discord.token,
             self.slack.bot_token,
             self.slack.app_token,

@@ -123,9 +123,12 @@ def _keys_in(path: Path, areas: set[str]) -> Iterator[str]:
             first = node.args[0]
             if isinstance(first, ast.Constant) and isinstance(first.value, str):
                 yield first.value
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-            if KEY.fullmatch(node.value) and node.value.split(".")[0] in areas:
-                yield node.value
+        elif isinstance(node, ast.Constant) and _reads_like_a_key(node.value, areas):
+            yield str(node.value)
+
+
+def _reads_like_a_key(value: object, areas: set[str]) -> bool:
+    return isinstance(value, str) and bool(KEY.fullmatch(value)) and value.split(".")[0] in areas
 
 
 def _is_say(function: ast.expr) -> bool:

@@ -15,7 +15,7 @@ from config.settings import DEFAULTS, PLATFORM_VARIABLES, load_settings, setting
 def test_without_anything_set_the_documented_defaults_hold() -> None:
     """A person who sets nothing gets a room on their own machine and an embedded model."""
     settings = load_settings()
-    assert settings.store.url == "sqlite+aiosqlite:///data/tsuzuki.db"
+    assert settings.store.url == "sqlite:///data/tsuzuki.db"
     assert (settings.web.host, settings.web.port) == ("127.0.0.1", 8080)
     assert settings.engine.url is None
     assert settings.engine.model is None

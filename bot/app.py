@@ -1,0 +1,185 @@
+"""The composition root: everything is built here, started in order, and stopped so that nothing is lost.
+
+Nothing here imports torch: the model lives in the worker's process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from bot.crew import Crew
+from bot.dispatcher import Dispatcher
+from bot.engine.client import HttpEngine
+from bot.engine.supervisor import LocalWorker
+from bot.errors import ConfigurationError
+from bot.messages import Say
+from bot.outbox import Outbox
+from bot.platforms import Connectable, Opening, connect
+from bot.play import StoryPlay
+from bot.queue import JobQueue
+from bot.seams import Platform
+from bot.store import SqlStore, open_store
+from bot.store.address import address, shown
+from config.settings import EngineSettings, Settings
+
+Announce = Callable[[str], None]
+"""Is told a line for the person at the terminal."""
+
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """The built parts, not yet running. `worker` is None where the worker runs elsewhere."""
+
+    store: SqlStore
+    queue: JobQueue
+    outbox: Outbox
+    dispatcher: Dispatcher
+    play: StoryPlay
+    worker: LocalWorker | None
+
+    def start(self, crew: Crew) -> None:
+        """Let the parts work. The worker comes first: it takes longest to be ready."""
+        if self.worker is not None:
+            crew.start("worker", self.worker.run(), needed=True)
+        crew.start("outbox", self.outbox.run(), needed=True)
+        crew.start("dispatcher", self.dispatcher.run(), needed=True)
+
+    async def stop(self, crew: Crew, platforms: Sequence[Connectable], grace_s: float) -> None:
+        """End in the order in which nothing is lost.
+
+        First the dispatcher, which puts running jobs back to waiting; then the outbox sends the last texts, for
+        which the platforms must still be connected; then the rest.
+        """
+        await crew.dismiss("dispatcher", grace_s)
+        await self.outbox.close(grace_s)
+        for platform in reversed(platforms):
+            await crew.dismiss(platform.name, grace_s)
+        await crew.dismiss("outbox", grace_s)
+        await crew.dismiss("worker", grace_s)
+
+
+async def run(settings: Settings, say: Say, locale: str, announce: Announce) -> None:
+    """Be the bot until SIGINT or SIGTERM; a second signal ends it at once.
+
+    Raises:
+        ConfigurationError: nothing could be connected, or the store cannot be opened.
+    """
+    platforms = tuple(connect(settings, say))
+    if not platforms:
+        raise ConfigurationError(say("app.nothing_connected", locale))
+    stop = asyncio.Event()
+    with _signals_set(stop):
+        async with build(settings, say, platforms, settings.store.url) as house:
+            crew = Crew()
+            for platform in platforms:
+                platform.attach(house.play)
+            house.start(crew)
+            for platform in platforms:
+                crew.start(platform.name, platform.run(), needed=False)
+            async with _announcing(settings, platforms, say, locale, announce):
+                try:
+                    await crew.watch(stop)
+                finally:
+                    await house.stop(crew, platforms, settings.grace_s)
+    if not stop.is_set():
+        raise ConfigurationError(say("app.nothing_connected", locale))
+
+
+@asynccontextmanager
+async def build(
+    settings: Settings, say: Say, platforms: Sequence[Platform], store_url: str
+) -> AsyncIterator[House]:
+    """Put the parts together around `platforms`; they are closed at the end, not stopped."""
+    async with AsyncExitStack() as stack:
+        store = await open_store(store_url)
+        stack.push_async_callback(store.close)
+        where, worker = stack.enter_context(_worker(settings.engine))
+        engine = await stack.enter_async_context(HttpEngine(where))
+        queue = JobQueue(settings.queue.limit, settings.queue.per_author)
+        outbox = Outbox(store, {platform.name: platform for platform in platforms})
+        yield House(
+            store=store,
+            queue=queue,
+            outbox=outbox,
+            dispatcher=Dispatcher(store, queue, engine, outbox, say, slots=settings.engine.slots),
+            play=StoryPlay(
+                store, queue, engine, outbox.show, say, max_characters=settings.story.max_characters
+            ),
+            worker=worker,
+        )
+
+
+def worker_command(settings: EngineSettings, socket: Path) -> list[str]:
+    """How the worker is started as a child of this process."""
+    command = [sys.executable, "-m", "bot.cli", "worker", "--uds", str(socket)]
+    for option, value in (
+        ("--model", settings.model),
+        ("--dtype", settings.dtype),
+        ("--device", settings.device),
+        ("--quantization", settings.quantization),
+        ("--slots", settings.slots),
+        ("--threads", settings.threads),
+    ):
+        if value is not None:
+            command += [option, str(value)]
+    return command
+
+
+@contextmanager
+def _worker(settings: EngineSettings) -> Iterator[tuple[str, LocalWorker | None]]:
+    if settings.url is not None:
+        yield settings.url, None
+        return
+    # A folder of our own in the temporary one: only this user may enter it, and a socket's path must be short.
+    with tempfile.TemporaryDirectory(prefix="tsuzuki-") as folder:
+        socket = Path(folder) / "worker.sock"
+        yield f"unix:{socket}", LocalWorker(worker_command(settings, socket), socket)
+
+
+@contextmanager
+def _signals_set(stop: asyncio.Event) -> Iterator[None]:
+    loop = asyncio.get_running_loop()
+
+    def heard() -> None:
+        stop.set()
+        # From now on the signals do what they always do, so that a second one ends the process.
+        _forget_signals(loop)
+
+    for each in STOP_SIGNALS:
+        loop.add_signal_handler(each, heard)
+    try:
+        yield
+    finally:
+        _forget_signals(loop)
+
+
+def _forget_signals(loop: asyncio.AbstractEventLoop) -> None:
+    for each in STOP_SIGNALS:
+        loop.remove_signal_handler(each)
+
+
+@asynccontextmanager
+async def _announcing(
+    settings: Settings, platforms: Sequence[Connectable], say: Say, locale: str, announce: Announce
+) -> AsyncIterator[None]:
+    """Tell where the room is as soon as it is open."""
+
+    async def tell(room: Opening) -> None:
+        announce(say("app.room_open", locale, url=await room.started()))
+        announce(say("app.stop_hint", locale, store=shown(address(settings.store.url))))
+
+    tasks = [asyncio.create_task(tell(platform)) for platform in platforms if isinstance(platform, Opening)]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()

@@ -1,0 +1,254 @@
+"""`tsuzuki run | worker | continue | train | doctor | export`.
+
+Each command imports what it needs when it runs, so that none pays for the others.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.exceptions import TyperException
+
+from bot.errors import NotText, SpokenError, TsuzukiError, UserError
+from config.complaints import SettingsError
+from config.locale import terminal_locale
+
+if TYPE_CHECKING:
+    from config.phrases import Phrases
+    from config.settings import Settings
+
+BAD_INPUT = 2
+FAILED = 1
+INTERRUPTED = 130
+WORKER_PORT = 8100
+"""Beside the web room's, out of the way of what else likes 8000 and 8080."""
+
+app = typer.Typer(
+    name="tsuzuki",
+    help="Write a Japanese story together with XGLM, in Discord, Slack, a web room or right here.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Config = Annotated[
+    Path | None, typer.Option(help="The settings file. Default: tsuzuki.toml in this folder, if it is there.")
+]
+Model = Annotated[str | None, typer.Option(help="A hub name or a folder. Default: the embedded model.")]
+
+
+@app.command()
+def run(config: Config = None) -> None:
+    """Open the web room, and connect to Discord and Slack where tokens are set."""
+    from bot.app import run as run_app
+
+    settings, say, locale = _prepare(config)
+    asyncio.run(run_app(settings, say, locale, _announce))
+
+
+@app.command()
+def worker(
+    host: Annotated[str, typer.Option(help="The address to listen at.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="0 takes a free one.", min=0, max=65535)] = WORKER_PORT,
+    uds: Annotated[Path | None, typer.Option(help="Listen at a Unix socket instead.")] = None,
+    model: Model = None,
+    dtype: Annotated[str | None, typer.Option(help="auto, float32, bfloat16 or float16.")] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:N.")] = None,
+    quantization: Annotated[str | None, typer.Option(help="auto, none or int8.")] = None,
+    slots: Annotated[int | None, typer.Option(help="Continuations written at once.", min=1)] = None,
+    threads: Annotated[int | None, typer.Option(help="Processor threads.", min=1)] = None,
+    config: Config = None,
+) -> None:
+    """Serve a model over HTTP for a bot, here or on another machine. Options win over the settings."""
+    # Before torch is imported: with a core busy, its spinning threads slow a step up to forty times.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    from bot.worker.command import run_worker
+
+    engine = _prepare(config)[0].engine
+    run_worker(
+        model or engine.model,
+        host,
+        port,
+        str(uds) if uds else None,
+        dtype=dtype or engine.dtype,
+        device=device or engine.device,
+        quantization=quantization or engine.quantization,
+        slots=slots or engine.slots,
+        threads=threads or engine.threads,
+    )
+
+
+@app.command(name="continue")
+def continue_(
+    text: Annotated[str, typer.Argument(help="The story so far; - reads standard input.")],
+    length: Annotated[str, typer.Option(help="short, medium or long.")] = "medium",
+    preset: Annotated[
+        str, typer.Option(help="steady, standard, bold, quickstart (堅実, 標準, 冒険).")
+    ] = "standard",
+    seed: Annotated[
+        int | None, typer.Option(help="The same seed gives the same continuation.", min=0)
+    ] = None,
+    candidates: Annotated[int, typer.Option(help="How many continuations to write.", min=1, max=5)] = 1,
+    model: Model = None,
+    config: Config = None,
+) -> None:
+    """Let a story go on, here in the terminal: the text and its continuation, nothing else, on stdout."""
+    from bot.solo import ask_for, continue_story
+
+    settings, say, locale = _prepare(config, quiet=True)
+    ask = ask_for(length, preset, candidates, seed, locale)
+    story = _read_text(text)
+    asyncio.run(continue_story(settings, say, locale, story, ask, model, sys.stdout, sys.stderr))
+
+
+@app.command()
+def train(
+    corpus: Annotated[list[str], typer.Argument(help="Corpus files: FILE, or FILE=SHARE to mix several.")],
+    out: Annotated[Path, typer.Option(help="The run's folder; one that holds a run is gone on with.")],
+    tokens: Annotated[int, typer.Option(help="Tokens to read in all.", min=1)] = 40_000_000,
+    pieces: Annotated[int, typer.Option(help="Pieces of the tokenizer.", min=100)] = 16_000,
+    d_model: Annotated[int, typer.Option(help="Width of the model.", min=8)] = 256,
+    layers: Annotated[int, typer.Option(min=1)] = 6,
+    heads: Annotated[int, typer.Option(min=1)] = 4,
+    context: Annotated[int, typer.Option(help="Tokens the model sees at once.", min=16)] = 1024,
+    threads: Annotated[int | None, typer.Option(help="Processor threads. Default: all.", min=1)] = None,
+    seed: Annotated[int, typer.Option(help="Of the first weights and of the order of the texts.")] = 0,
+) -> None:
+    """Train an XGLM checkpoint from scratch on your own texts; it resumes where it was interrupted."""
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    from bot.train.command import Shape
+    from bot.train.command import train as train_checkpoint
+
+    best = train_checkpoint(
+        corpus,
+        out,
+        tokens=tokens,
+        shape=Shape(pieces, d_model, layers, heads, context),
+        seed=seed,
+        threads=threads,
+    )
+    typer.echo(f"{out / 'best'}: {best:.4f} nats a character on works it did not read")
+
+
+@app.command()
+def export(
+    story: Annotated[
+        str | None, typer.Argument(help="The story's id or its beginning; without it: a list.")
+    ] = None,
+    form: Annotated[str, typer.Option("--format", help="txt or md.")] = "txt",
+    out: Annotated[Path | None, typer.Option(help="The file to write. Default: standard output.")] = None,
+    config: Config = None,
+) -> None:
+    """Write a story to a file, or list the stories there are."""
+    from bot.export import export_story, list_stories
+
+    settings, say, locale = _prepare(config, quiet=True)
+    if story is None:
+        typer.echo(asyncio.run(list_stories(settings.store.url, say, locale)))
+        return
+    text = asyncio.run(export_story(settings.store.url, story, form, say, locale))
+    if out is None:
+        typer.echo(text, nl=False)
+    else:
+        out.write_text(text, encoding="utf-8")
+        typer.echo(say("export.written", locale, path=out), err=True)
+
+
+@app.command()
+def doctor(config: Config = None) -> None:
+    """Look at what Tsuzuki needs, and say what is missing."""
+    from bot.doctor import examine, report
+
+    settings, say, locale = _prepare(config, quiet=True)
+    findings = examine(settings)
+    typer.echo(report(findings, say, locale))
+    if any(finding.broken for finding in findings):
+        raise typer.Exit(FAILED)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The console script: what is wrong is told in one line, never as a traceback."""
+    # A character that the terminal's encoding lacks must not end the story.
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+    sys.exit(_exit_code(arguments))
+
+
+def _exit_code(arguments: Sequence[str] | None) -> int:
+    try:
+        return int(app(arguments, standalone_mode=False) or 0)
+    except TyperException as error:
+        return _complain(_speak("cli.usage", reason=error.format_message()), error.exit_code)
+    except SettingsError as error:
+        return _complain(_settings_sentence(error), BAD_INPUT)
+    except SpokenError as error:
+        return _complain(
+            _speak(error.key, **error.values), BAD_INPUT if isinstance(error, UserError) else FAILED
+        )
+    except TsuzukiError as error:
+        return _complain(str(error), FAILED)
+    except BrokenPipeError:
+        # Whoever read along has gone (`| head`); Python would complain once more when it flushes at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except (KeyboardInterrupt, typer.Abort):
+        return INTERRUPTED
+
+
+def _prepare(config: Path | None, *, quiet: bool = False) -> tuple[Settings, Phrases, str]:
+    """Settings, sentences and the terminal's language, with the log set up. `quiet`: only warnings."""
+    from config.logging import configure_logging
+    from config.phrases import Phrases
+    from config.settings import load_settings
+
+    settings = load_settings(config)
+    level = settings.log.level
+    if quiet and level == "info":
+        level = "warning"
+    configure_logging(level, settings.log.format, settings.secrets())
+    return settings, Phrases.load(), terminal_locale(os.environ, settings.locale)
+
+
+def _read_text(argument: str) -> str:
+    """The story so far, exactly as it was given."""
+    try:
+        if argument == "-":
+            return sys.stdin.buffer.read().decode("utf-8")
+        # An argument that is not UTF-8 arrives with lone surrogates in it.
+        return argument.encode("utf-8").decode("utf-8")
+    except UnicodeError:
+        raise NotText from None
+
+
+def _announce(line: str) -> None:
+    typer.echo(line)
+    sys.stdout.flush()
+
+
+def _complain(line: str, code: int) -> int:
+    typer.echo(line, err=True)
+    return code
+
+
+def _speak(key: str, **values: Any) -> str:
+    from config.phrases import Phrases
+
+    return Phrases.load()(key, terminal_locale(os.environ), **values)
+
+
+def _settings_sentence(error: SettingsError) -> str:
+    values = dict(error.values)
+    if error.expected is not None:
+        values["expected"] = _speak(error.expected, **values)
+    return _speak(error.key, **values)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,182 @@
+"""What Tsuzuki needs, looked at one by one: what is there, what is missing, and what to do about it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib.metadata
+import shutil
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+import httpx
+from pydantic import SecretStr
+
+from bot.errors import TsuzukiError
+from bot.messages import Say
+from bot.store import open_store
+from bot.store.address import address, shown
+from config.settings import Settings
+
+PACKAGES = (
+    "torch",
+    "transformers",
+    "sentencepiece",
+    "tokenizers",
+    "discord.py",
+    "slack-bolt",
+    "nicegui",
+    "sqlalchemy",
+)
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+MODEL_FILES = ("config.json",)
+EMBEDDED_MODEL = Path(__file__).parent / "models" / "tsuzuki-ja"
+"""Named here too, since asking the worker for it would import torch."""
+HEALTH_TIMEOUT_S = 3.0
+SHOWN_TOKEN_CHARACTERS = 4
+MARKS = {"fine": "✓", "missing": "–", "broken": "✗"}
+
+
+class State(StrEnum):
+    """How it stands with one thing. `MISSING` is no trouble: nobody asked for it."""
+
+    FINE = "fine"
+    MISSING = "missing"
+    BROKEN = "broken"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at: `key` names its sentence, `values` fill it."""
+
+    state: State
+    subject: str
+    key: str
+    values: dict[str, object]
+
+    @property
+    def broken(self) -> bool:
+        """Whether something that is needed does not work."""
+        return self.state is State.BROKEN
+
+
+def examine(settings: Settings) -> list[Finding]:
+    """Look at everything."""
+    return [
+        _python(),
+        *map(_package, PACKAGES),
+        _engine(settings),
+        asyncio.run(_store(settings.store.url)),
+        *_ports(settings),
+        *_tokens(settings),
+        _browser(shutil.which),
+    ]
+
+
+def report(findings: list[Finding], say: Say, locale: str) -> str:
+    """A line for each finding."""
+    width = max(len(finding.subject) for finding in findings)
+    return "\n".join(
+        f"{MARKS[finding.state]} {finding.subject:<{width}}  {say(finding.key, locale, **finding.values)}"
+        for finding in findings
+    )
+
+
+def _fine(subject: str, key: str, **values: object) -> Finding:
+    return Finding(State.FINE, subject, key, values)
+
+
+def _missing(subject: str, key: str, **values: object) -> Finding:
+    return Finding(State.MISSING, subject, key, values)
+
+
+def _broken(subject: str, key: str, **values: object) -> Finding:
+    return Finding(State.BROKEN, subject, key, values)
+
+
+def _python() -> Finding:
+    version = ".".join(str(part) for part in sys.version_info[:3])
+    return _fine("python", "doctor.found", what=f"{version} ({sys.executable})")
+
+
+def _package(name: str) -> Finding:
+    try:
+        return _fine(name, "doctor.found", what=importlib.metadata.version(name))
+    except importlib.metadata.PackageNotFoundError:
+        return _broken(name, "doctor.no_package")
+
+
+def _engine(settings: Settings) -> Finding:
+    if settings.engine.url is not None:
+        return _worker_elsewhere(settings.engine.url)
+    named = settings.engine.model
+    folder = EMBEDDED_MODEL if named is None else Path(named).expanduser()
+    if all((folder / name).is_file() for name in MODEL_FILES):
+        return _fine("model", "doctor.found", what=folder)
+    if named is not None and not folder.exists() and named.count("/") == 1:
+        return _fine("model", "doctor.hub_model", name=named)
+    return _broken("model", "doctor.no_model", folder=folder)
+
+
+def _worker_elsewhere(url: str) -> Finding:
+    transport = httpx.HTTPTransport(uds=url.removeprefix("unix:")) if url.startswith("unix:") else None
+    base = "http://worker" if transport else url.rstrip("/")
+    try:
+        with httpx.Client(transport=transport, timeout=HEALTH_TIMEOUT_S) as client:
+            health = client.get(f"{base}/health").json()
+        return _fine(
+            "worker", "doctor.worker", url=url, status=health["status"], model=health.get("model", "")
+        )
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError, TypeError) as error:
+        return _broken("worker", "doctor.no_worker", url=url, reason=error)
+
+
+async def _store(url: str) -> Finding:
+    try:
+        store = await open_store(url)
+        await store.close()
+    except TsuzukiError as error:
+        return _broken("store", "doctor.no_store", reason=error)
+    return _fine("store", "doctor.found", what=shown(address(url)))
+
+
+def _ports(settings: Settings) -> Iterator[Finding]:
+    if settings.web.enabled:
+        yield _port("web", settings.web.host, settings.web.port)
+    if settings.slack.wanted and settings.slack.chosen_mode == "http":
+        yield _port("slack http", settings.slack.host, settings.slack.port)
+
+
+def _port(subject: str, host: str, port: int) -> Finding:
+    try:
+        family, kind, protocol, _, where = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with contextlib.closing(socket.socket(family, kind, protocol)) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(where)
+    except OSError as error:
+        return _broken(subject, "doctor.no_port", where=f"{host}:{port}", reason=error.strerror or error)
+    return _fine(subject, "doctor.port", where=f"{host}:{port}")
+
+
+def _tokens(settings: Settings) -> Iterator[Finding]:
+    yield _token("DISCORD_TOKEN", settings.discord.token)
+    yield _token("SLACK_BOT_TOKEN", settings.slack.bot_token)
+    yield _token("SLACK_APP_TOKEN", settings.slack.app_token)
+    yield _token("SLACK_SIGNING_SECRET", settings.slack.signing_secret)
+
+
+def _token(name: str, secret: SecretStr | None) -> Finding:
+    if secret is None:
+        return _missing(name, "doctor.no_token")
+    return _fine(name, "doctor.token", token=secret.get_secret_value()[:SHOWN_TOKEN_CHARACTERS] + "…")
+
+
+def _browser(which: Callable[[str], str | None]) -> Finding:
+    found = next(filter(None, map(which, BROWSERS)), None)
+    return (
+        _fine("chromium", "doctor.found", what=found) if found else _missing("chromium", "doctor.no_browser")
+    )

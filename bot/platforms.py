@@ -1,0 +1,76 @@
+"""Which platforms the settings ask for, each imported only then: an SDK that nobody uses costs start-up time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+from pydantic import SecretStr
+
+from adapters.base import Adapter, Play
+from bot.messages import Say
+from config.settings import DiscordSettings, Settings, SlackSettings, WebSettings
+
+if TYPE_CHECKING:
+    from adapters.web import WebAdapter
+
+
+class Connectable(Adapter, Protocol):
+    """An adapter before it runs: it is given the rules, once there are any."""
+
+    def attach(self, play: Play) -> None:
+        """Send what people write to `play`."""
+        ...
+
+
+@runtime_checkable
+class Opening(Protocol):
+    """A platform that is a place of its own, with an address to tell people."""
+
+    async def started(self) -> str:
+        """Wait until it is open; returns its address."""
+        ...
+
+
+def connect(settings: Settings, say: Say) -> Iterator[Connectable]:
+    """Make the adapter of every platform that is set up."""
+    if settings.web.enabled:
+        yield web(settings.web, say)
+    if settings.discord.token is not None:
+        yield discord(settings.discord, say)
+    if settings.slack.wanted:
+        yield slack(settings.slack, say)
+
+
+def web(settings: WebSettings, say: Say) -> WebAdapter:
+    """The room in the browser."""
+    from adapters.web import WebAdapter
+
+    return WebAdapter(say, host=settings.host, port=settings.port, secret=_value(settings.secret))
+
+
+def discord(settings: DiscordSettings, say: Say) -> Connectable:
+    """Discord."""
+    from adapters.discord import DiscordAdapter
+
+    return DiscordAdapter(_value(settings.token) or "", say, api_url=settings.api_url)
+
+
+def slack(settings: SlackSettings, say: Say) -> Connectable:
+    """Slack, by Socket Mode or HTTP. A token that is missing is told by its adapter, as a wrong one is."""
+    from adapters.slack import SlackAdapter
+
+    return SlackAdapter(
+        _value(settings.bot_token) or "",
+        say,
+        app_token=_value(settings.app_token),
+        signing_secret=_value(settings.signing_secret),
+        mode=settings.chosen_mode,
+        host=settings.host,
+        port=settings.port,
+        api_url=settings.api_url,
+    )
+
+
+def _value(secret: SecretStr | None) -> str | None:
+    return None if secret is None else secret.get_secret_value()
