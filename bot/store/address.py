@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from urllib.parse import quote
 
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
@@ -40,7 +41,8 @@ def address(url: str) -> URL:
 def shown(url: URL) -> str:
     """The URL as logs and errors may hold it."""
     secret = {key: _HIDDEN for key in url.query if "pass" in key.lower()}
-    return url.update_query_dict(secret).render_as_string(hide_password=True)
+    text = url.update_query_dict(secret).render_as_string(hide_password=True)
+    return text.replace(quote(_HIDDEN, safe=""), _HIDDEN)
 
 
 def without_secrets(text: str, url: URL) -> str:

@@ -1,0 +1,146 @@
+"""Migrations: they lead to the tables, keep what is there, and refuse what they do not know."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, text
+
+from bot.errors import ConfigurationError
+from bot.store import migrate, open_store
+from bot.store.address import address, make_folder
+from bot.store.database import Database
+from bot.store.tables import metadata
+from tests.store.told import ROOM, asked, says, texts
+
+FIRST = "0001"
+STORY = """
+INSERT INTO stories (id, platform, room_id, title, created_at, changed_at)
+VALUES ('s1', 'web', 'moon', '題', '2026-01-01 00:00:00+00', '2026-01-01 00:00:00+00')
+"""
+PASSAGE = """
+INSERT INTO passages (id, story_id, author_platform, author_id, author_name, author_locale, text, created_at)
+VALUES ('p1', 's1', 'web', 'aki', '秋', 'ja', '一。', '2026-01-01 00:00:00+00')
+"""
+HEARD = """
+INSERT INTO heard (platform, event_id, story_id, passage_id, heard_at)
+VALUES ('web', 'e1', 's1', 'p1', '2026-01-01 00:00:00+00')
+"""
+
+
+async def database_at(url: str, revision: str) -> Database:
+    """A database as a Tsuzuki of that revision left it."""
+    where = address(url)
+    make_folder(where)
+    database = Database(where)
+    async with database.connection() as connection:
+        await migrate.migrate(connection, revision)
+    return database
+
+
+def test_the_newest_migration_is_the_one_that_is_asked_for() -> None:
+    """A migration that was added without its number would never run."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrate.__file__).with_name("migrations")))
+
+    assert ScriptDirectory.from_config(config).get_heads() == [migrate.REVISION]
+
+
+async def test_migrations_lead_to_the_tables(url: str) -> None:
+    """Alembic finds no difference between a migrated database and the tables of the code."""
+
+    def differences(connection: Connection) -> list[object]:
+        options = {"compare_type": True, "compare_server_default": True}
+        return list(compare_metadata(MigrationContext.configure(connection, opts=options), metadata))
+
+    database = await database_at(url, migrate.REVISION)
+    async with database.connection() as connection:
+        found = await connection.run_sync(differences)
+    await database.close()
+
+    assert found == []
+
+
+async def test_an_older_store_is_upgraded_with_its_stories(url: str) -> None:
+    """A story of the first revision is read, goes on, and its events stay heard."""
+    database = await database_at(url, FIRST)
+    async with database.connection() as connection, connection.begin():
+        for statement in (STORY, PASSAGE, HEARD, "UPDATE stories SET head_id = 'p1'"):
+            await connection.execute(text(statement))
+    await database.close()
+
+    store = await open_store(url)
+
+    assert await texts(store) == ["一。"]
+    assert (await store.hear(says("一。", "e1"), None, "", 0)).repeated
+    await asked(store, "j1", text="二。")
+    await store.append_model("j1", ["三。"])
+    assert await texts(store) == ["一。", "二。", "三。"]
+    await store.close()
+
+
+async def test_a_newer_store_is_refused(url: str) -> None:
+    """Its tables may hold what this version would break; the error says so and nothing is changed."""
+    database = await database_at(url, migrate.REVISION)
+    async with database.connection() as connection, connection.begin():
+        await connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    await database.close()
+
+    with pytest.raises(ConfigurationError, match="newer"):
+        await open_store(url)
+
+
+async def test_a_failed_migration_changes_nothing(url: str) -> None:
+    """A foreign table in the way stops it, and no table of ours is left behind."""
+    database = await database_at(url, FIRST)
+    async with database.connection() as connection, connection.begin():
+        await connection.execute(text("CREATE TABLE outbox (x INTEGER)"))
+
+    with pytest.raises(ConfigurationError, match="outbox"):
+        await open_store(url)
+
+    async with database.connection() as connection:
+        assert await connection.run_sync(migrate._revision) == FIRST
+        assert not await connection.run_sync(lambda c: c.dialect.has_table(c, "jobs"))
+    await database.close()
+
+
+async def test_references_are_checked_after_migrating(tmp_path: Path) -> None:
+    """SQLite's references are switched off for a migration only."""
+    database = await database_at(f"sqlite:///{tmp_path}/stories.db", migrate.REVISION)
+
+    async with database.connection() as connection:
+        assert (await connection.exec_driver_sql("PRAGMA foreign_keys")).scalar() == 1
+    await database.close()
+
+
+async def test_references_that_a_migration_broke_undo_it(tmp_path: Path) -> None:
+    """A passage without its story is noticed before anything is kept."""
+    database = await database_at(f"sqlite:///{tmp_path}/stories.db", FIRST)
+    async with database.connection() as connection:
+        await migrate._pragma(connection, "foreign_keys=OFF")
+        async with connection.begin():
+            await connection.execute(text(PASSAGE))
+
+    with pytest.raises(ConfigurationError, match="do not fit"):
+        async with database.connection() as connection:
+            await migrate.migrate(connection)
+
+    async with database.connection() as connection:
+        assert await connection.run_sync(migrate._revision) == FIRST
+    await database.close()
+
+
+async def test_a_fresh_store_is_empty(url: str) -> None:
+    """The migrations put nothing into the tables."""
+    store = await open_store(url)
+
+    assert await store.story(ROOM) is None
+    assert await store.unfinished_jobs() == []
+    assert await store.undelivered() == []
+    await store.close()
