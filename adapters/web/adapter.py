@@ -1,0 +1,100 @@
+"""The web room as a platform."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import socket
+from pathlib import Path
+
+from adapters.base import Limits, Play
+from adapters.web import translate
+from adapters.web.hub import Hub
+from adapters.web.pages import Pages
+from adapters.web.server import application, bind, serve, url_of
+from bot.messages import Draft, Room, Say, Story
+
+_PARTS = Path(__file__).parent / "parts"
+
+# Ours to set: pages take as much text as a story has. Ten changes a second look like writing, and more would
+# only keep a hundred browsers busy.
+_LIMITS = Limits(max_units=1_000_000, changes_per_period=10, period_s=1.0)
+
+
+class WebAdapter:
+    """Serves the web room and delivers drafts to the pages that are open.
+
+    `port` 0 takes a free one. `secret` signs the session cookies; without one it is drawn at each start, and
+    people are then known anew after a restart (their names stay with their browsers). It listens on this
+    machine alone unless `host` says otherwise: whoever reaches the address may read and write.
+    """
+
+    name = translate.PLATFORM
+    limits = _LIMITS
+
+    def __init__(
+        self, say: Say, *, host: str = "127.0.0.1", port: int = 8080, secret: str | None = None
+    ) -> None:
+        self._say = say
+        self._host = host
+        self._port = port
+        self._secret = secret or secrets.token_urlsafe(32)
+        self._play: Play | None = None
+        self._bound: socket.socket | None = None
+        self._url = ""
+        self._up = asyncio.Event()
+        self._hub = Hub(self._read)
+
+    @property
+    def url(self) -> str:
+        """Where the room is; empty until the port is bound."""
+        return self._url
+
+    def attach(self, play: Play) -> None:
+        """Give it the rules. Needed before `run`."""
+        self._play = play
+
+    async def started(self) -> str:
+        """Wait until pages are served; returns the address."""
+        await self._up.wait()
+        return self._url
+
+    async def run(self) -> None:
+        """Serve until cancelled.
+
+        Raises:
+            ConfigurationError: the port is taken or may not be used; nothing else was touched.
+        """
+        style = (_PARTS / "room.css").read_text(encoding="utf-8")
+        seal = (_PARTS / "seal.svg").read_text(encoding="utf-8")
+        bound = bind(self._host, self._port)
+        try:
+            pages = Pages(self._rules(), self._hub, self._say, style)
+            app = application(pages.routes(), favicon=seal, secret=self._secret)
+            self._url = url_of(bound)
+            await serve(app, bound, self._up.set)
+        finally:
+            bound.close()
+            self._up.clear()
+            self._url = ""
+
+    def measure(self, text: str) -> int:
+        """Characters: nothing that a page shows needs escaping on the way."""
+        return len(text)
+
+    async def post(self, room: Room, draft: Draft, key: str) -> str:
+        """Show a new reply. Its key is its id, so a repeated post is the same reply."""
+        await self._hub.room(room).draft(key, draft)
+        return key
+
+    async def edit(self, room: Room, message_id: str, draft: Draft) -> None:
+        """Show a reply as it is now, also one that a process before this one posted."""
+        await self._hub.room(room).draft(message_id, draft)
+
+    def _rules(self) -> Play:
+        if self._play is None:
+            raise RuntimeError("attach(play) comes before run()")
+        return self._play
+
+    async def _read(self, room: Room) -> Story | None:
+        return await self._rules().read(room)

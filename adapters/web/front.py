@@ -1,0 +1,69 @@
+"""The first page: begin a story, or open one that is there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from nicegui import ui
+
+from adapters.base import Play
+from adapters.web import translate
+from adapters.web.desk import Desk
+from adapters.web.elements import ComposerPart, Text
+from adapters.web.visitor import Visitor
+from bot.messages import Say, Story
+
+SHOWN_STORIES = 100
+"""Enough to find one's own; more would make the first page heavy."""
+
+
+@dataclass(frozen=True, slots=True)
+class FrontPage:
+    """One visitor's first page."""
+
+    play: Play
+    say: Say
+    visitor: Visitor
+
+    async def build(self) -> None:
+        """Lay the page out."""
+        stories = await self.play.stories(translate.PLATFORM)
+        with ui.element("div").classes("tz-page tz-front"):
+            self._cover()
+            self._composer()
+            if stories:
+                self._list(stories[:SHOWN_STORIES])
+
+    def _cover(self) -> None:
+        with ui.element("header").classes("tz-cover"):
+            Text("span", "続").classes("tz-mark").props("aria-hidden=true")
+            Text("h1", self.say("web.app", self.visitor.locale))
+            Text("p", self.say("web.tagline", self.visitor.locale))
+
+    def _composer(self) -> None:
+        # Drawn once a page, so that pressing twice begins one story and not two.
+        room = translate.room_of(translate.new_slug())
+        composer = ComposerPart(
+            self.say, self.visitor.locale, name=self.visitor.name, place="start", start=True
+        )
+
+        async def enter() -> None:
+            ui.navigate.to(f"/r/{room.id}")
+
+        desk = Desk(self.play, self.say, self.visitor, room, composer, enter)
+        composer.on("send", desk.take)
+
+    def _list(self, stories: Sequence[Story]) -> None:
+        heading = self.say("web.stories", self.visitor.locale)
+        nav = ui.element("nav")
+        nav.props["aria-label"] = heading
+        with nav:
+            Text("h2", heading)
+            with ui.element("ul").classes("tz-stories"):
+                for story in stories:
+                    with ui.element("li"):
+                        Text("a", self._title(story)).props(f"href=/r/{story.room.id}")
+
+    def _title(self, story: Story) -> str:
+        return story.title or self.say("web.untitled", self.visitor.locale)

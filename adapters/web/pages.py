@@ -1,0 +1,84 @@
+"""The addresses of the web room, and what every page has in common."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import Request
+from nicegui import APIRouter, ui
+
+from adapters.base import Play
+from adapters.web import translate
+from adapters.web.elements import Text
+from adapters.web.front import FrontPage
+from adapters.web.hub import Hub
+from adapters.web.room import RoomPage
+from adapters.web.visitor import visitor_of
+from bot.messages import Say
+
+RECONNECT_TIMEOUT_S = 10.0
+"""How long the server keeps a page whose connection broke; after that the browser loads it again."""
+
+_LANGUAGES: dict[str, Any] = {"ja": "ja", "en": "en-US"}
+
+
+@dataclass(frozen=True, slots=True)
+class Pages:
+    """Builds the pages. `style` is the style sheet, which travels inside each page."""
+
+    play: Play
+    hub: Hub
+    say: Say
+    style: str
+
+    def routes(self) -> APIRouter:
+        """The pages as routes for an application of ours."""
+        router = APIRouter()
+
+        @router.page("/")
+        async def front(request: Request) -> None:
+            await self.front(request)
+
+        @router.page("/r/{slug}")
+        async def room(request: Request, slug: str) -> None:
+            await self.room(request, slug)
+
+        return router
+
+    async def front(self, request: Request) -> None:
+        """Where stories begin."""
+        visitor = visitor_of(request)
+        self._dress(visitor.locale, self.say("web.app", visitor.locale))
+        await FrontPage(self.play, self.say, visitor).build()
+
+    async def room(self, request: Request, slug: str) -> None:
+        """One story."""
+        visitor = visitor_of(request)
+        if not translate.is_slug(slug):
+            self._no_such_room(visitor.locale)
+            return
+        live = self.hub.room(translate.room_of(slug))
+        page = RoomPage(self.play, self.say, visitor, live, ui.context.client)
+        snapshot = await page.join()
+        self._dress(visitor.locale, page.title)
+        page.build(snapshot)
+
+    def _dress(self, locale: str, title: str) -> None:
+        # Language and title belong to the visitor, not to the route: each client gets a page of its own.
+        client = ui.context.client
+        client.page = ui.page(
+            client.page.path,
+            title=title,
+            language=_LANGUAGES[locale],
+            dark=None,
+            reconnect_timeout=RECONNECT_TIMEOUT_S,
+        )
+        ui.add_head_html(f"<style>{self.style}</style>")
+
+    def _no_such_room(self, locale: str) -> None:
+        ui.context.client.status_code = 404
+        self._dress(locale, self.say("web.app", locale))
+        with ui.element("div").classes("tz-page tz-front"), ui.element("header").classes("tz-cover"):
+            Text("p", self.say("web.no_such_room", locale))
+            Text("a", self.say("web.home", locale)).props("href=/")

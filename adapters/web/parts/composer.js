@@ -1,0 +1,171 @@
+// Where a person writes. What was typed leaves the box only when the server says that it was taken.
+//
+// One event id stands for one thing to be done: it is drawn when the person first sends it and kept until that was
+// taken, so that a second click, or a click after a lost connection, is the same event again.
+const ANSWER_TIMEOUT_MS = 10000;
+const YEAR_S = 31536000;
+
+function newId() {
+  if (window.isSecureContext) return crypto.randomUUID();
+  const bytes = crypto.getRandomValues(new Uint8Array(16)); // randomUUID is for https and localhost only
+  return [...bytes].map((b) => b.toString(16).padStart(2, "0")).join("");
+}
+
+function stored(key, fallback) {
+  try {
+    return JSON.parse(localStorage.getItem(key)) ?? fallback;
+  } catch {
+    return fallback; // storage switched off, or not ours
+  }
+}
+
+function store(storage, key, value) {
+  try {
+    storage().setItem(key, value);
+  } catch {
+    // storage switched off: the page works without
+  }
+}
+
+function typedBefore(key) {
+  try {
+    return sessionStorage.getItem(key) ?? "";
+  } catch {
+    return "";
+  }
+}
+
+export default {
+  template: `
+    <form class="tz-composer" :class="{ 'tz-start': start }" :aria-label="words.form" @submit.prevent>
+      <div class="tz-fields" v-if="naming || start">
+        <label v-if="start" class="tz-field tz-title"><span>{{ words.title }}</span>
+          <input v-model="title" name="title" maxlength="80" autocomplete="off" @keydown.enter.prevent></label>
+        <label v-if="naming" class="tz-field"><span>{{ words.name }}</span>
+          <input ref="name" v-model="typedName" name="name" maxlength="30" autocomplete="nickname"
+                 @keydown.enter.prevent="named" @change="named"></label>
+      </div>
+      <label class="tz-sheet"><span class="tz-unseen">{{ words.text }}</span>
+        <textarea ref="text" v-model="text" name="text" :rows="start ? 4 : 2" :placeholder="words.placeholder"
+                  aria-describedby="tz-hint" @keydown="key"></textarea></label>
+      <div class="tz-bar">
+        <div class="tz-asks" role="group" :aria-label="words.asks">
+          <label v-for="a in asks" :key="a.name" class="tz-ask"><span>{{ a.label }}</span>
+            <select v-model="ask[a.name]" :name="a.name" @change="remember">
+              <option v-for="o in a.options" :key="o.value" :value="o.value">{{ o.label }}</option>
+            </select></label>
+          <button v-if="!naming" type="button" class="tz-as" :aria-label="words.rename" :title="words.rename"
+                  @click="rename">{{ name }}</button>
+        </div>
+        <div class="tz-buttons">
+          <span id="tz-hint" class="tz-hint">{{ words.hint }}</span>
+          <button type="button" class="tz-write" :aria-disabled="busy" @click="click($event, false)">
+            {{ words.write }}</button>
+          <button type="button" class="tz-more" :aria-disabled="busy" @click="click($event, true)">
+            {{ words.more }}</button>
+        </div>
+      </div>
+    </form>`,
+  props: { words: Object, asks: Array, start: Boolean, given: String, place: String },
+  emits: ["send", "name"],
+  data() {
+    const first = Object.fromEntries(this.asks.map((a) => [a.name, a.value]));
+    return {
+      text: typedBefore(this.key_()),
+      title: "",
+      name: this.given,
+      typedName: this.given,
+      naming: !this.given,
+      busy: false,
+      ask: { ...first, ...this.known(stored("tsuzuki-ask", {})) },
+    };
+  },
+  created() {
+    this.pending = null; // what was sent and not yet taken: { id, content }
+  },
+  mounted() {
+    this.grow();
+  },
+  watch: {
+    text() {
+      store(() => sessionStorage, this.key_(), this.text);
+      this.$nextTick(this.grow);
+    },
+  },
+  methods: {
+    key_() {
+      return "tsuzuki-typed:" + this.place;
+    },
+    known(kept) {
+      const fits = (a) => a.options.some((o) => o.value === kept[a.name]);
+      return Object.fromEntries(this.asks.filter(fits).map((a) => [a.name, kept[a.name]]));
+    },
+    grow() {
+      const box = this.$refs.text;
+      box.style.height = "auto";
+      box.style.height = box.scrollHeight + 2 + "px";
+    },
+    key(event) {
+      // While a Japanese input method composes, Enter belongs to it.
+      if (event.isComposing || event.key !== "Enter" || !(event.ctrlKey || event.metaKey) || event.repeat) return;
+      event.preventDefault();
+      this.send(event.shiftKey);
+    },
+    click(event, more) {
+      if (event.detail > 1) return; // the second click of a double click
+      this.send(more);
+    },
+    send(more) {
+      if (this.busy) return;
+      this.named();
+      if (!this.name && this.$refs.name) this.$refs.name.focus();
+      const ask = more ? { ...this.ask } : null;
+      const content = JSON.stringify([this.text, this.title, ask]);
+      if (this.pending?.content !== content) this.pending = { id: newId(), content, text: this.text };
+      this.busy = true;
+      clearTimeout(this.waiting);
+      this.waiting = setTimeout(() => (this.busy = false), ANSWER_TIMEOUT_MS);
+      this.$emit("send", {
+        event_id: this.pending.id,
+        text: this.text,
+        title: this.title,
+        name: this.name,
+        ask,
+      });
+    },
+    accepted(id) {
+      if (this.pending?.id !== id) return;
+      if (this.text === this.pending.text) this.text = "";
+      this.title = "";
+      this.pending = null;
+      this.answered();
+    },
+    refused(id) {
+      if (this.pending?.id === id) this.answered();
+    },
+    answered() {
+      this.busy = false;
+      clearTimeout(this.waiting);
+    },
+    named() {
+      const name = this.naming ? this.typedName.trim() : this.name;
+      if (!name || name === this.name) {
+        if (this.name) this.naming = false;
+        return;
+      }
+      this.name = name;
+      this.naming = false;
+      document.cookie = `tsuzuki_name=${encodeURIComponent(name)}; path=/; max-age=${YEAR_S}; samesite=lax`;
+      this.$emit("name", { name });
+      this.$nextTick(() => this.$refs.text.focus());
+    },
+    rename() {
+      this.typedName = this.name;
+      this.naming = true;
+      this.$nextTick(() => this.$refs.name.select());
+    },
+    remember() {
+      store(() => localStorage, "tsuzuki-ask", JSON.stringify(this.ask));
+    },
+  },
+};

@@ -1,0 +1,66 @@
+"""The first page in real browsers."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.async_api import expect
+
+from bot.messages import Author, Room
+from tests.fakes.play import FakePlay
+from tests.web.conftest import Enter
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+
+FIRST = "親譲りの無鉄砲で小供の時から損ばかりしている。"
+
+
+async def test_a_story_begins_with_its_first_line(enter: Enter, play: FakePlay) -> None:
+    """Name, title and first line lead into a room of its own, which the first page then lists."""
+    mio = await enter("/")
+    await mio.page.get_by_label("お名前").fill("澪")
+    await mio.page.get_by_label("題（").fill("坊っちゃん 二")
+    await mio.box.fill(FIRST)
+    await mio.write_button.dblclick()
+    await mio.page.wait_for_url("**/r/*")
+    await mio.alive()
+    await mio.sees(FIRST)
+    await expect(mio.page.locator("h1")).to_have_text(FIRST)
+    heard = await play.until_heard()
+    assert (
+        heard.message.title,
+        heard.message.author.name,
+        heard.ask,
+        len(play.heard),
+    ) == ("坊っちゃん 二", "澪", None, 1)
+    await mio.page.get_by_label("はじめのページへ").click()
+    await mio.page.wait_for_url(mio.url + "/")
+    await expect(mio.box).to_have_value("")
+    await expect(mio.page.locator(".tz-stories a")).to_have_text([FIRST])
+    await mio.page.locator(".tz-stories a").click()
+    await mio.sees(FIRST)
+
+
+async def test_a_story_can_begin_with_the_model_going_on(enter: Enter, play: FakePlay) -> None:
+    """The other button begins the story and asks for its continuation at once."""
+    mio = await enter("/", "澪")
+    await mio.box.fill(FIRST)
+    await mio.more_button.click()
+    await mio.page.wait_for_url("**/r/*")
+    heard = await play.until_heard()
+    assert heard.ask is not None
+
+
+async def test_the_stories_are_listed_latest_first(enter: Enter, play: FakePlay) -> None:
+    """Each story is a link; one without a title has a name all the same."""
+    for number in (1, 2):
+        play.tell(Room("web", f"room-{number}"), f"{number}番目の話", Author("web", "x", "澪"))
+    mio = await enter("/")
+    await expect(mio.page.locator(".tz-stories a")).to_have_text(["2番目の話", "1番目の話"])
+
+
+async def test_an_impossible_address_is_answered_kindly(enter: Enter, play: FakePlay) -> None:
+    """An address that no room can have leads back to the first page."""
+    mio = await enter("/r/%E3%81%82")
+    await expect(mio.page.get_by_text("見つかりませんでした")).to_be_visible()
+    await mio.page.get_by_text("はじめのページへ").click()
+    await mio.page.wait_for_url(mio.url + "/")
