@@ -56,8 +56,8 @@ class House:
     async def stop(self, crew: Crew, platforms: Sequence[Connectable], grace_s: float) -> None:
         """End in the order in which nothing is lost.
 
-        First the dispatcher, which puts running jobs back to waiting; then the outbox sends the last texts, for
-        which the platforms must still be connected; then the rest.
+        First the dispatcher, which puts running jobs back to waiting; then the outbox sends the last texts,
+        for which the platforms must still be connected; then the rest.
         """
         await crew.dismiss("dispatcher", grace_s)
         await self.outbox.close(grace_s)
@@ -139,7 +139,7 @@ def _worker(settings: EngineSettings) -> Iterator[tuple[str, LocalWorker | None]
     if settings.url is not None:
         yield settings.url, None
         return
-    # A folder of our own in the temporary one: only this user may enter it, and a socket's path must be short.
+    # A folder of our own: only this user may enter it, and a socket's path must be short.
     with tempfile.TemporaryDirectory(prefix="tsuzuki-") as folder:
         socket = Path(folder) / "worker.sock"
         yield f"unix:{socket}", LocalWorker(worker_command(settings, socket), socket)

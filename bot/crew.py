@@ -23,8 +23,8 @@ class _Member:
 class Crew:
     """Runs named tasks until told to stop.
 
-    Without a needed one nothing works, so its end is the end of all. The others (platforms) may go: a bad token
-    on one is told once, and the rest stays; only when none of them is left there is nothing to do any more.
+    Without a needed one nothing works, so its end is the end of all. The others (platforms) may go: a bad
+    token on one is told once, and the rest stays; only when none of them is left there is nothing to do.
     """
 
     def __init__(self) -> None:

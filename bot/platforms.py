@@ -1,4 +1,4 @@
-"""Which platforms the settings ask for, each imported only then: an SDK that nobody uses costs start-up time."""
+"""Which platforms the settings ask for; each is imported only then, for an SDK costs start-up time."""
 
 from __future__ import annotations
 
