@@ -1,1 +1,1 @@
-"""Tests of app."""
+"""Tests of the command, the composition root, the doctor and the export."""

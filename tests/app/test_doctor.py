@@ -1,0 +1,76 @@
+"""What the doctor sees."""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+from bot.doctor import State, examine, report
+from config.phrases import Phrases
+from config.settings import PLATFORM_VARIABLES, PREFIX, Settings, load_settings
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    """A folder that looks like a checkpoint."""
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (folder / "config.json").write_text("{}")
+    return folder
+
+
+@pytest.fixture
+def environ(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, model: Path) -> pytest.MonkeyPatch:
+    """Nothing is set but a model, a store in a temporary folder and any free port."""
+    for name in list(os.environ):
+        if name.upper().startswith(PREFIX) or name in PLATFORM_VARIABLES:
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TSUZUKI_ENGINE__MODEL", str(model))
+    monkeypatch.setenv("TSUZUKI_WEB__PORT", "0")
+    return monkeypatch
+
+
+def states(settings: Settings) -> dict[str, State]:
+    """What was found, by subject."""
+    return {finding.subject: finding.state for finding in examine(settings)}
+
+
+def test_a_sound_house_has_nothing_broken(environ: pytest.MonkeyPatch) -> None:
+    """Tokens that nobody set are missing, not broken."""
+    found = states(load_settings())
+    assert State.BROKEN not in found.values()
+    assert found["DISCORD_TOKEN"] is State.MISSING
+
+
+def test_a_missing_model_a_taken_port_and_a_bad_store_are_broken(environ: pytest.MonkeyPatch) -> None:
+    """Each of them alone would keep people from writing."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        environ.setenv("TSUZUKI_ENGINE__MODEL", "/nowhere/at/all")
+        environ.setenv("TSUZUKI_WEB__PORT", str(taken.getsockname()[1]))
+        environ.setenv("TSUZUKI_STORE__URL", "mysql://x")
+        found = states(load_settings())
+    assert {name for name, state in found.items() if state is State.BROKEN} == {"model", "web", "store"}
+
+
+def test_a_worker_elsewhere_that_does_not_answer_is_broken(environ: pytest.MonkeyPatch) -> None:
+    """With an engine's address, it is asked instead of looking for a model here."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    environ.setenv("TSUZUKI_ENGINE__URL", f"http://127.0.0.1:{port}")
+    found = states(load_settings())
+    assert found["worker"] is State.BROKEN
+    assert "model" not in found
+
+
+@pytest.mark.parametrize("locale", ["ja", "en"])
+def test_tokens_are_shown_masked(environ: pytest.MonkeyPatch, locale: str) -> None:
+    """Enough to recognise one, not enough to use it."""
+    environ.setenv("SLACK_BOT_TOKEN", "xoxb-1234567890-abcdef")
+    text = report(examine(load_settings()), Phrases.load(), locale)
+    assert "xoxb…" in text
+    assert "1234567890" not in text
+    assert "doctor." not in text
