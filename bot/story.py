@@ -104,7 +104,7 @@ def window(text: str, max_characters: int) -> str:
 def title_of(text: str) -> str:
     """A short title: the first sentence of the first line that shows anything, or its beginning and ……."""
     line = next((line for line in text.splitlines() if not is_blank(line)), "")
-    line = re.sub(r"\s+", " ", "".join(c for c in line if unicodedata.category(c) != "Cc")).strip()
+    line = re.sub(r"[\s\x00-\x1f\x7f-\x9f]+", " ", line).strip()
     end = _SENTENCE_END.search(line)
     sentence = line[: end.end()] if end else line
     title = sentence.rstrip("。.") or sentence

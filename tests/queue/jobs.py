@@ -1,0 +1,11 @@
+"""Jobs for the queue's tests."""
+
+from __future__ import annotations
+
+from bot.messages import Ask, Author, Job, Room
+
+
+def job(job_id: str, person: str = "aki", story: str | None = None) -> Job:
+    """A job of `person`, in a story of its own unless one is named."""
+    room = story or f"story of {job_id}"
+    return Job(job_id, room, Room("web", room), Author("web", person, person), Ask(), 0)
