@@ -1,0 +1,1 @@
+"""What computes logits: one file a library."""

@@ -1,0 +1,203 @@
+"""The step loop: one thread that schedules, computes, draws, and tells."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import structlog
+
+from bot.errors import EngineError, EngineFailed, EngineUnavailable, NotFinite
+from bot.messages import Delta
+from bot.worker.backends.base import Backend
+from bot.worker.decoding import StreamDecoder
+from bot.worker.metrics import Metrics
+from bot.worker.scheduler import Batch, Scheduler
+from bot.worker.sequence import Sequence
+from bot.worker.stops import StopWatch
+
+if TYPE_CHECKING:
+    from bot.worker.sampler import Sampler  # it imports torch; the server answers before
+
+JOIN_TIMEOUT_S = 5.0
+"""How long `stop` waits for the step that runs."""
+
+
+class Listener(Protocol):
+    """Told what becomes of a sequence, from the engine's thread: it must not block."""
+
+    def __call__(self, event: Delta | EngineError) -> None:
+        """A piece of text (the last one with its reason), or what ended the sequence."""
+        ...
+
+
+@dataclass(slots=True)
+class Telling:
+    """How a sequence's tokens become text, and who is told."""
+
+    decoder: StreamDecoder
+    stops: StopWatch
+    listener: Listener
+    since_s: float
+
+    def take(self, sequence: Sequence, token: int) -> None:
+        """Append a token, and pass on what it made readable."""
+        text = self.stops.push(self.decoder.push(token))
+        sequence.append(token, ended=self.stops.hit or self.decoder.ended)
+        if sequence.finished and not self.stops.hit:
+            text += self.stops.push(self.decoder.flush())
+            text += self.stops.flush()
+        if text or sequence.finished:
+            self.listener(Delta(sequence.request.index, text, sequence.finish_reason))
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """A sequence to run, how its tokens are read, and who is told."""
+
+    sequence: Sequence
+    decoder: StreamDecoder
+    stops: tuple[str, ...]
+    listener: Listener
+
+
+class Engine:
+    """Runs sequences over a backend. `submit` and `cancel` may be called from any thread."""
+
+    def __init__(
+        self,
+        backend: Backend,
+        sampler: Sampler,
+        *,
+        scheduler: Scheduler | None = None,
+        metrics: Metrics | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        before: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`before` runs first in the engine's thread: threads of computation are counted per thread."""
+        self._backend = backend
+        self._sampler = sampler
+        self._scheduler = scheduler or Scheduler(backend.slots)
+        self._metrics = metrics or Metrics()
+        self._clock = clock
+        self._before = before
+        self._tellings: dict[str, Telling] = {}
+        self._changed = threading.Condition()
+        self._stopping = False
+        self._thread: threading.Thread | None = None
+        self._log = structlog.get_logger()
+
+    @property
+    def running(self) -> int:
+        """How many sequences hold a slot."""
+        with self._changed:
+            return self._scheduler.running
+
+    def start(self) -> None:
+        """Run steps in a thread of their own until stopped."""
+        self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End every sequence with `EngineUnavailable`, and the thread after its step."""
+        with self._changed:
+            self._stopping = True
+            self._end(self._scheduler.drain(), EngineUnavailable())
+            self._changed.notify()
+        if self._thread is not None and self._thread is not threading.current_thread():
+            self._thread.join(JOIN_TIMEOUT_S)
+
+    def submit(self, starts: Collection[Start]) -> None:
+        """Queue sequences, all of them or none.
+
+        Raises:
+            QueueFull: too many wait.
+            EngineUnavailable: the engine stops.
+        """
+        with self._changed:
+            if self._stopping:
+                raise EngineUnavailable
+            self._scheduler.add(start.sequence for start in starts)
+            for start in starts:
+                telling = Telling(start.decoder, StopWatch(start.stops), start.listener, self._clock())
+                self._tellings[start.sequence.id] = telling
+            self._changed.notify()
+
+    def cancel(self, sequences: Iterable[Sequence]) -> bool:
+        """Free the slots of these at once and tell nothing more of them; whether one was still at work."""
+        with self._changed:
+            ended = [self._forget(sequence) for sequence in sequences]
+            self._measure()
+        return any(telling is not None for telling in ended)
+
+    def step(self) -> bool:
+        """Compute one batch; False when there was nothing to do."""
+        with self._changed:
+            batch = self._scheduler.schedule()
+            self._measure()
+        if not batch:
+            return False
+        started_s = self._clock()
+        try:
+            drawn = self._compute(batch)
+        except Exception:  # noqa: BLE001 - the border of a step: the loop must live on
+            self._log.exception("step failed", rows=len(batch.rows))
+            with self._changed:
+                self._end(batch.sequences, EngineFailed(reason="a step failed"))
+            return True
+        with self._changed:
+            self._scheduler.computed(batch)
+            self._advance(batch, drawn)
+            self._measure()
+        self._metrics.step_s.observe(self._clock() - started_s)
+        return True
+
+    def _run(self) -> None:
+        self._before()
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._stopping or not self._scheduler.idle)
+                if self._stopping:
+                    return
+            self.step()
+
+    def _compute(self, batch: Batch) -> list[int | None]:
+        """Copy, compute, draw: the next token of each sampling row, None where it is not finite."""
+        for copy in batch.copies:
+            self._backend.copy(copy.source, copy.target, copy.length)
+        logits = self._backend.forward(batch.rows)
+        return self._sampler.sample(logits, batch.sampling)
+
+    def _advance(self, batch: Batch, drawn: list[int | None]) -> None:
+        for sequence, token in zip(batch.sampling, drawn, strict=True):
+            telling = self._tellings.get(sequence.id)
+            if telling is None:
+                continue
+            if token is None:
+                self._log.warning("logits not finite", sequence=sequence.id, tokens=len(sequence.tokens))
+                self._end([sequence], NotFinite())
+                continue
+            telling.take(sequence, token)
+            self._metrics.generated_tokens.inc()
+            if sequence.generated == 1:
+                self._metrics.first_token_s.observe(self._clock() - telling.since_s)
+            if sequence.finished:
+                self._forget(sequence)
+
+    def _end(self, sequences: Iterable[Sequence], error: EngineError) -> None:
+        for sequence in sequences:
+            telling = self._forget(sequence)
+            if telling is not None:
+                sequence.error = error
+                telling.listener(error)
+
+    def _forget(self, sequence: Sequence) -> Telling | None:
+        self._scheduler.finish(sequence)
+        return self._tellings.pop(sequence.id, None)
+
+    def _measure(self) -> None:
+        self._metrics.rows.set(self._scheduler.running)
+        self._metrics.waiting.set(self._scheduler.waiting)

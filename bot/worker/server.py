@@ -1,0 +1,247 @@
+"""The worker's HTTP face: OpenAI's completions and a few words more. See docs/worker-api.md.
+
+Imports no torch: it answers before a model is there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from bot.errors import EngineError, QueueFull
+from bot.messages import EngineStatus
+from bot.worker import wire
+from bot.worker.completions import CompletionRequest, TokenizeRequest
+from bot.worker.metrics import Metrics
+from bot.worker.readiness import EngineLoader, Readiness
+from bot.worker.serving import Completion, Served
+from bot.worker.streaming import EventStream, ReaderGone, while_read, with_signs_of_life
+
+MAX_BODY_BYTES = 8 * 1024 * 1024
+ALIVE_EVERY_S = 10.0
+"""Seconds of silence after which a comment shows that the stream lives."""
+
+DEFAULT_MODEL = "default"
+
+
+class RefusedError(HTTPException):
+    """A request ends here, with this fault."""
+
+    def __init__(self, fault: wire.Fault) -> None:
+        super().__init__(fault.status, fault.message)
+        self.fault = fault
+
+
+def create_app(
+    engine_loader: EngineLoader,
+    *,
+    metrics: Metrics | None = None,
+    wall_clock: Callable[[], float] = time.time,
+    alive_every_s: float = ALIVE_EVERY_S,
+) -> FastAPI:
+    """The ASGI application. It starts loading when it is started; `app.state.readiness` says how far it is.
+
+    `metrics` is what `/metrics` shows: the loader gives the same to the engine.
+    """
+    readiness = Readiness(engine_loader)
+    shown = metrics or Metrics()
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        readiness.start()
+        yield
+        await asyncio.to_thread(readiness.stop)
+
+    app = FastAPI(title="Tsuzuki worker", lifespan=lifespan, docs_url=None, redoc_url=None)
+    app.state.readiness = readiness
+    app.add_middleware(BodyLimit, limit=MAX_BODY_BYTES)
+    app.add_exception_handler(RequestValidationError, _refuse_invalid)
+    app.add_exception_handler(HTTPException, _refuse_http)
+    desk = Desk(readiness, shown, wall_clock, alive_every_s)
+    app.add_api_route("/v1/completions", desk.completions, methods=["POST"], response_model=None)
+    app.add_api_route("/v1/models", desk.models, methods=["GET"], response_model=None)
+    app.add_api_route("/tokenize", desk.tokenize, methods=["POST"], response_model=None)
+    app.add_api_route("/health", desk.health, methods=["GET"], response_model=None)
+    app.add_api_route("/metrics", desk.figures, methods=["GET"], response_model=None)
+    return app
+
+
+class Desk:
+    """The routes."""
+
+    def __init__(
+        self,
+        readiness: Readiness,
+        metrics: Metrics,
+        wall_clock: Callable[[], float],
+        alive_every_s: float,
+    ) -> None:
+        self._readiness = readiness
+        self._metrics = metrics
+        self._wall_clock = wall_clock
+        self._alive_every_s = alive_every_s
+        self._started = int(wall_clock())
+
+    async def completions(self, body: CompletionRequest, request: Request) -> Response:
+        """Continue a text."""
+        served = self._served(body.model)
+        try:
+            completion = await served.begin(body.request())
+        except (EngineError, QueueFull) as error:
+            fault = wire.fault(error)
+            self._count(fault.code)
+            raise RefusedError(fault) from error
+        page = wire.Page(completion.id, int(self._wall_clock()), served.name)
+        if body.stream:
+            return EventStream(self._events(completion, page), lambda: self._close(completion))
+        try:
+            return await while_read(request.receive, self._whole(completion, page))
+        except ReaderGone:
+            return Response(status_code=499)
+        finally:
+            self._close(completion)
+
+    async def models(self) -> Response:
+        """The one model, once it is loaded."""
+        served = self._readiness.served
+        listed = [] if served is None else [self._model(served)]
+        return _json({"object": "list", "data": listed})
+
+    async def tokenize(self, body: TokenizeRequest) -> Response:
+        """How the model reads a text."""
+        served = self._served(None)
+        encoded = await asyncio.to_thread(served.text.encode, body.written, served.context)
+        return _json(
+            {
+                "tokens": list(encoded.ids),
+                "count": len(encoded.ids),
+                "max_model_len": served.context,
+                "unknown": list(encoded.unknown),
+                "dropped_characters": encoded.dropped_characters,
+                "unreadable": encoded.unreadable,
+            }
+        )
+
+    async def health(self) -> Response:
+        """Loading, ready, or failed with the reason."""
+        ready = self._readiness.status is EngineStatus.READY
+        return _json(self._readiness.health, status=200 if ready else 503)
+
+    async def figures(self) -> Response:
+        """What was counted, for Prometheus."""
+        return Response(self._metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+    def _served(self, model: str | None) -> Served:
+        served = self._readiness.served
+        if served is None:
+            raise RefusedError(self._readiness.fault)
+        if model not in {None, DEFAULT_MODEL, served.name}:
+            message = f"this worker serves {served.name}; leave `model` out, or ask for `default`"
+            raise RefusedError(wire.invalid(message, code="model_not_found", param="model", status=404))
+        return served
+
+    def _model(self, served: Served) -> wire.Json:
+        described = {"id": served.name, "object": "model", "created": self._started, "owned_by": "tsuzuki"}
+        return {**described, "max_model_len": served.context}
+
+    async def _whole(self, completion: Completion, page: wire.Page) -> Response:
+        texts: dict[int, str] = {}
+        reasons: dict[int, str | None] = {}
+        try:
+            while not completion.finished:
+                for delta in await completion.read():
+                    texts[delta.index] = texts.get(delta.index, "") + delta.text
+                    reasons[delta.index] = delta.finish_reason
+        except EngineError as error:
+            fault = wire.fault(error)
+            self._count(fault.code)
+            return _refusal(fault)
+        self._count("completed")
+        return _json(page.whole(completion, [wire.choice(i, texts[i], reasons[i]) for i in sorted(texts)]))
+
+    async def _events(self, completion: Completion, page: wire.Page) -> AsyncIterator[bytes]:
+        yield wire.OPEN
+        try:
+            while not completion.finished:
+                async for deltas in with_signs_of_life(completion.read, self._alive_every_s):
+                    if deltas is None:
+                        yield wire.ALIVE
+                    else:
+                        yield b"".join(wire.event(page.piece(delta)) for delta in deltas)
+        except EngineError as error:
+            fault = wire.fault(error)
+            self._count(fault.code)
+            yield wire.event(fault.body)
+            return
+        self._count("completed")
+        yield wire.event(page.usage(completion)) + wire.DONE
+
+    def _close(self, completion: Completion) -> None:
+        if completion.close():
+            self._count("cancelled")
+
+    def _count(self, outcome: str) -> None:
+        self._metrics.requests.labels(outcome).inc()
+
+
+class BodyLimit:
+    """Refuses bodies over `limit` bytes before they are kept in memory."""
+
+    def __init__(self, app: ASGIApp, limit: int) -> None:
+        self._app = app
+        self._limit = limit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Count what comes in."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        seen = 0
+
+        async def counted() -> Message:
+            nonlocal seen
+            message = await receive()
+            seen += len(message.get("body", b""))
+            if seen > self._limit:
+                said = f"the body is over {self._limit} bytes"
+                raise RefusedError(wire.invalid(said, code="too_large", status=413))
+            return message
+
+        await self._app(scope, counted, send)
+
+
+def _json(value: wire.Json, *, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    return Response(wire.encode(value), status, headers, media_type="application/json")
+
+
+def _refusal(fault: wire.Fault) -> Response:
+    return _json(fault.body, status=fault.status, headers=fault.headers)
+
+
+async def _refuse_http(_request: Request, error: Exception) -> Response:
+    if isinstance(error, RefusedError):
+        return _refusal(error.fault)
+    if not isinstance(error, HTTPException):
+        raise error
+    return _refusal(wire.invalid(str(error.detail), code="not_found", status=error.status_code))
+
+
+async def _refuse_invalid(_request: Request, error: Exception) -> Response:
+    """The first thing that is wrong with a body, in words."""
+    if not isinstance(error, RequestValidationError):
+        raise error
+    first = error.errors()[0]
+    if first["type"] == "json_invalid":
+        return _refusal(wire.invalid("the body is not valid JSON", code="invalid_json"))
+    place = [str(part) for part in first["loc"] if part != "body"]
+    param = place[0] if place else None
+    said = str(first["msg"]).removeprefix("Value error, ")
+    code = "missing" if first["type"] == "missing" else "invalid_value"
+    return _refusal(wire.invalid(f"{param}: {said}" if param else said, code=code, param=param))

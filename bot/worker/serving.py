@@ -1,0 +1,126 @@
+"""A loaded model at work: requests in, streams of text out."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from bot.errors import EngineError
+from bot.messages import Delta, Request
+from bot.worker.engine import Engine, Start
+from bot.worker.metrics import Metrics
+from bot.worker.sequence import Sequence, SequenceRequest
+from bot.worker.text import Encoded, StoryText
+
+SEED_BITS = 63
+
+
+class Completion:
+    """The running candidates of one request, for one event loop. Close it: that frees the slots."""
+
+    def __init__(self, engine: Engine, *, seed: int, encoded: Encoded) -> None:
+        self.id = f"cmpl-{uuid.uuid4().hex}"
+        self.seed = seed
+        self.encoded = encoded
+        self._engine = engine
+        self._sequences: tuple[Sequence, ...] = ()
+        self._left = 0
+        self._events: asyncio.Queue[Delta | EngineError] = asyncio.Queue()
+        self._loop = asyncio.get_running_loop()
+
+    @property
+    def finished(self) -> bool:
+        """Whether every candidate's last piece was read."""
+        return self._left == 0
+
+    @property
+    def completion_tokens(self) -> int:
+        """Tokens drawn so far, by all candidates."""
+        return sum(sequence.generated for sequence in self._sequences)
+
+    def start(self, sequences: tuple[Sequence, ...], read: Callable[[Sequence], Start]) -> None:
+        """Queue the candidates. Raises QueueFull, or EngineUnavailable when the engine stops."""
+        self._sequences, self._left = sequences, len(sequences)
+        self._engine.submit([read(sequence) for sequence in sequences])
+
+    def hear(self, event: Delta | EngineError) -> None:
+        """Take an event, from the engine's thread."""
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody listens any more
+            self._loop.call_soon_threadsafe(self._events.put_nowait, event)
+
+    async def read(self) -> list[Delta]:
+        """Wait for the next pieces, and take all there are.
+
+        Raises:
+            NotFinite, EngineUnavailable, EngineFailed: the request failed.
+        """
+        events = [await self._events.get()]
+        while not self._events.empty():
+            events.append(self._events.get_nowait())
+        for event in events:
+            if isinstance(event, EngineError):
+                raise event
+        deltas = [event for event in events if isinstance(event, Delta)]
+        self._left -= sum(delta.finish_reason is not None for delta in deltas)
+        return deltas
+
+    def close(self) -> bool:
+        """Free the slots of all candidates at once; whether one was still at work."""
+        return self._engine.cancel(self._sequences)
+
+
+@dataclass(slots=True)
+class Served:
+    """A model that can be asked: its name, its text and its engine."""
+
+    name: str
+    text: StoryText
+    engine: Engine
+    end_token: int
+    metrics: Metrics = field(default_factory=Metrics)
+
+    @property
+    def context(self) -> int:
+        """How many tokens prompt and continuation may have together."""
+        return self.text.context
+
+    async def begin(self, request: Request) -> Completion:
+        """Encode a request's prompt and queue its candidates.
+
+        The prompt is cut to leave room for `max_tokens`, but never below half of the context: then the
+        continuation has to be shorter.
+
+        Raises:
+            QueueFull, EngineUnavailable
+        """
+        room = max(self.context - request.max_tokens, self.context // 2)
+        encoded = await asyncio.to_thread(self.text.encode, request.prompt, room)
+        seed = secrets.randbits(SEED_BITS) if request.seed is None else request.seed
+        completion = Completion(self.engine, seed=seed, encoded=encoded)
+        allowed = min(request.max_tokens, self.context - len(encoded.ids))
+        sequences = tuple(
+            Sequence(
+                SequenceRequest(
+                    id=f"{completion.id}-{index}",
+                    group=completion.id,
+                    index=index,
+                    prompt=encoded.ids,
+                    sampling=request.sampling,
+                    max_tokens=allowed,
+                    min_tokens=min(request.min_tokens, allowed),
+                    seed=seed,
+                    end_token=self.end_token,
+                )
+            )
+            for index in range(request.n)
+        )
+        completion.start(
+            sequences,
+            lambda one: Start(one, self.text.decoder(request.prompt), request.stop, completion.hear),
+        )
+        self.metrics.prompt_tokens.inc(len(encoded.ids))
+        return completion

@@ -1,0 +1,143 @@
+"""The wire format: completion objects, server-sent events, OpenAI's error objects. See docs/worker-api.md."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from bot.errors import EngineError, EngineUnavailable, NotFinite, QueueFull
+from bot.messages import Delta
+from bot.worker.serving import Completion
+
+DONE = b"data: [DONE]\n\n"
+OPEN = b": open\n\n"
+ALIVE = b": alive\n\n"
+
+Json = Mapping[str, object]
+
+
+def encode(value: Json) -> bytes:
+    """Compact UTF-8 JSON."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+
+
+def event(value: Json) -> bytes:
+    """One server-sent event."""
+    return b"data: " + encode(value) + b"\n\n"
+
+
+def choice(index: int, text: str, finish_reason: str | None) -> Json:
+    """A candidate's text, or a piece of it."""
+    return {"index": index, "text": text, "finish_reason": finish_reason, "logprobs": None}
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What every object of one completion begins with."""
+
+    id: str
+    created: int
+    model: str
+
+    def piece(self, delta: Delta) -> Json:
+        """A streamed piece of text."""
+        return self._object([choice(delta.index, delta.text, delta.finish_reason)])
+
+    def usage(self, completion: Completion) -> Json:
+        """The chunk after the last piece."""
+        return {**self._object([]), **summary(completion)}
+
+    def whole(self, completion: Completion, choices: list[Json]) -> Json:
+        """A completion that was not streamed."""
+        return {**self._object(choices), **summary(completion)}
+
+    def _object(self, choices: list[Json]) -> dict[str, object]:
+        return {
+            "id": self.id,
+            "object": "text_completion",
+            "created": self.created,
+            "model": self.model,
+            "choices": choices,
+        }
+
+
+def summary(completion: Completion) -> Json:
+    """What was read and written, in tokens; the seed; what the model could not see."""
+    encoded, new = completion.encoded, completion.completion_tokens
+    prompt = len(encoded.ids)
+    return {
+        "usage": {"prompt_tokens": prompt, "completion_tokens": new, "total_tokens": prompt + new},
+        "tsuzuki": {
+            "seed": completion.seed,
+            "dropped_characters": encoded.dropped_characters,
+            "unknown": list(encoded.unknown),
+        },
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """An error as OpenAI's clients expect it, with the status it has before a stream began."""
+
+    status: int
+    type: str
+    code: str
+    message: str
+    param: str | None = None
+    retry_after_s: int | None = None
+    more: tuple[tuple[str, object], ...] = ()
+
+    @property
+    def body(self) -> Json:
+        """The error object."""
+        error = {"message": self.message, "type": self.type, "code": self.code, "param": self.param}
+        return {"error": {**error, **dict(self.more)}}
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """`Retry-After`, where it is known."""
+        return {} if self.retry_after_s is None else {"Retry-After": str(self.retry_after_s)}
+
+
+def invalid(
+    message: str, *, code: str = "invalid_value", param: str | None = None, status: int = 400
+) -> Fault:
+    """The request is wrong."""
+    return Fault(status, "invalid_request_error", code, message, param)
+
+
+def loading(progress: float) -> Fault:
+    """The model is not there yet."""
+    return Fault(
+        503,
+        "service_unavailable",
+        "loading",
+        f"the model is loading: {progress:.0%}",
+        retry_after_s=1,
+        more=(("progress", progress),),
+    )
+
+
+def failed(reason: str) -> Fault:
+    """The model could not be loaded."""
+    message = f"the model could not be loaded: {reason}"
+    return Fault(503, "service_unavailable", "failed", message, more=(("reason", reason),))
+
+
+def fault(error: EngineError | QueueFull) -> Fault:
+    """What a request that was accepted, or nearly, came to."""
+    match error:
+        case QueueFull():
+            limit = error.values.get("limit")
+            message = f"{limit} requests wait already; try again soon"
+            return Fault(
+                429, "rate_limit_error", "queue_full", message, retry_after_s=2, more=(("limit", limit),)
+            )
+        case NotFinite():
+            message = "the model's output was not finite; try another dtype (bfloat16 or float32)"
+            return Fault(500, "server_error", "not_finite", message)
+        case EngineUnavailable():
+            return Fault(503, "service_unavailable", "stopping", "the worker is stopping", retry_after_s=2)
+        case _:
+            return Fault(500, "server_error", "internal", "the worker failed; see its log")
