@@ -93,9 +93,11 @@ class DiscordAdapter:
                 continue_after = f"the gateway closed with {error.code}"
             except (discord.DiscordException, *DROPPED) as error:
                 continue_after = f"{type(error).__name__}"
-            wait_s = FIRST_WAIT_S if client.was_connected else min(LONGEST_WAIT_S, wait_s * 2)
+            if client.was_connected:
+                wait_s = FIRST_WAIT_S
             _log.warning("Not connected to Discord (%s); trying again in %.0f s", continue_after, wait_s)
             await self._clock.sleep(wait_s)
+            wait_s = min(LONGEST_WAIT_S, wait_s * 2)
 
     def _client(self, play: Play) -> TsuzukiClient:
         return TsuzukiClient(

@@ -50,7 +50,10 @@ class Translator(app_commands.Translator):
         self._say = say
 
     async def translate(
-        self, string: locale_str, locale: discord.Locale, context: app_commands.TranslationContextTypes
+        self,
+        string: locale_str,
+        locale: discord.Locale,
+        context: app_commands.TranslationContextTypes,  # noqa: ARG002 - discord.py passes it
     ) -> str | None:
         """The phrase in Japanese; None elsewhere, where the default is English already."""
         key = string.extras.get("key")

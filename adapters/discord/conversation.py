@@ -1,4 +1,4 @@
-"""What the bot does when it is spoken to: acknowledge, find the room, let the story hear it, answer errors."""
+"""What the bot does when it is spoken to: acknowledge, find the room, let the story hear it."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Conversation:
             await self._tell_privately(message.author, locale, error)
         except SpokenError as error:
             await self._tell(message, self._say(error.key, locale, **error.values))
-        except Exception:
+        except Exception:  # noqa: BLE001 - a task's end: people see a sentence, the log the rest
             _log.exception("A message in channel %s could not be answered", message.channel.id)
             await self._tell(message, self._say("discord.trouble", locale))
         finally:

@@ -59,7 +59,7 @@ def redirected_webhooks(api_url: str | None) -> Iterator[None]:
 
 class _MovedWebhooks(AsyncWebhookAdapter):
     def __init__(self, api_url: str) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._api_url = api_url
 
     async def request(self, route: Route, *args: Any, **options: Any) -> Any:

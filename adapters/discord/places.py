@@ -20,7 +20,7 @@ Pause = Callable[[float], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A room, whether it was opened just now, and the permission that a thread of its own would have needed."""
+    """A room, whether it was opened just now, and the permission that its own thread lacked."""
 
     room: Room
     opened: bool = False

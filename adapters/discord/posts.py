@@ -41,7 +41,7 @@ class Posts:
             asked.remove(message_id)
 
     async def post(self, room: Room, draft: Draft, key: str) -> str:
-        """Post `draft`. The same `key` within some minutes does not post twice: Discord enforces the nonce."""
+        """Post `draft`; the same `key` within some minutes does not post twice (an enforced nonce)."""
         channel = self._channel(room)
         content, nonce = render(draft), nonce_of(key)
         with delivery():

@@ -7,7 +7,8 @@ from bot.messages import Draft, DraftState
 
 MAX_CONTENT = 2000
 """Discord's limit for a message, in code points."""
-RESERVED = 200
+MAX_NOTE = 200
+RESERVED = 250
 """Room beside the story's text for our note and the mark."""
 MARKS = {
     DraftState.WAITING: "⏳",
@@ -42,7 +43,7 @@ def _note(draft: Draft) -> str:
     mark = "" if beside_text else MARKS[draft.state]
     # A line that begins with -# is shown small; a line break would end it.
     words = ["-#", mark, escape(" ".join(draft.note.split()))]
-    return _cut(" ".join(word for word in words if word), RESERVED)
+    return _cut(" ".join(word for word in words if word), MAX_NOTE)
 
 
 def _body(draft: Draft) -> str:

@@ -45,7 +45,7 @@ class Continuing:
             await self._whisper(interaction, self._say(error.key, locale, **error.values))
         except (discord.HTTPException, *DROPPED) as error:
             _log.warning("An interaction could not be answered: %s", error)
-        except Exception:
+        except Exception:  # noqa: BLE001 - a task's end: people see a sentence, the log the rest
             _log.exception("An interaction could not be answered")
             await self._whisper(interaction, self._say("discord.trouble", locale))
 

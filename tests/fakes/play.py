@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from bot.errors import EmptyPrompt, UserError
+from bot.errors import EmptyPrompt
 from bot.messages import MODEL, Ask, Author, Draft, DraftState, Message, Passage, Room, Story, Ticket
 from bot.seams import Platform
 
@@ -24,19 +24,20 @@ class HeardMessage:
 class FakePlay:
     """Keeps stories in memory and answers nothing by itself.
 
-    `refuse(error)` makes the next `hear` raise it; `place` is what tickets say; a repeated event id changes
-    nothing and its ticket says so, as in the real Play.
+    `refuse(error)` makes the next `hear` raise it; `place` and `unknown` are what tickets say; a repeated
+    event id changes nothing and its ticket says so, as in the real Play.
     """
 
     place: int = 0
+    unknown: tuple[str, ...] = ()
     heard: list[HeardMessage] = field(default_factory=list)
     cancelled: list[Room] = field(default_factory=list)
     _stories: dict[Room, Story] = field(default_factory=dict)
     _tickets: dict[tuple[str, str], Ticket | None] = field(default_factory=dict)
-    _refusals: list[UserError] = field(default_factory=list)
+    _refusals: list[Exception] = field(default_factory=list)
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def refuse(self, error: UserError) -> None:
+    def refuse(self, error: Exception) -> None:
         """The next `hear` raises `error` and keeps nothing."""
         self._refusals.append(error)
 
@@ -60,7 +61,9 @@ class FakePlay:
         if message.text.strip():
             self.tell(message.room, message.text, message.author)
         story = self._stories[message.room]
-        ticket = Ticket(f"job-{len(self.heard) + 1}", story.id, self.place) if ask else None
+        ticket = (
+            Ticket(f"job-{len(self.heard) + 1}", story.id, self.place, unknown=self.unknown) if ask else None
+        )
         self._tickets[event] = ticket
         self.heard.append(HeardMessage(message, ask, ticket))
         self._changed.set()

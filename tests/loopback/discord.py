@@ -20,6 +20,7 @@ from tests.loopback.discord_payloads import channel_payload
 from tests.loopback.discord_rest import Rest
 from tests.loopback.discord_state import DiscordState, SentRequest
 from tests.loopback.discord_world import (
+    NOTHING,
     Channel,
     ChannelType,
     Guild,
@@ -137,6 +138,14 @@ class LoopbackDiscord:
     ) -> Slash:
         """A person uses a registered command."""
         return await self._interactions.begin(channel, user, name, locale, options)
+
+    async def open_channel(
+        self, name: str, kind: ChannelType = ChannelType.TEXT, denied: Permission = NOTHING
+    ) -> Channel:
+        """A new channel, in which the bot lacks the permissions `denied`."""
+        channel = self.world.add_channel(name, self.guild, kind, denied)
+        await self.gateway.dispatch("CHANNEL_CREATE", channel_payload(channel))
+        return channel
 
     async def open_thread(self, parent: Channel, name: str, owner: User) -> Channel:
         """A person opens a thread that belongs to no message."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
+from tests.loopback.discord_answers import answer
 from tests.loopback.discord_payloads import (
     Payload,
     channel_payload,
@@ -127,7 +128,7 @@ class Interactions:
             slash.original = self._new(slash, _content(data), flags, data)
             await self._announce(slash.original)
         self._state.changed()
-        return web.json_response(self._answered(slash, body["type"]))
+        return answer(self._answered(slash, body["type"]))
 
     def _answered(self, slash: Slash, kind: int) -> Payload:
         message = slash.original
@@ -150,11 +151,11 @@ class Interactions:
             return await self._edit(original, body)
         message = self._new(slash, _content(body), body.get("flags") or 0, body)
         await self._announce(message)
-        return web.json_response(message_payload(message, self._state.world))
+        return answer(message_payload(message, self._state.world))
 
     async def get_original(self, request: web.Request) -> web.Response:
         """The original answer."""
-        return web.json_response(message_payload(self._original(request), self._state.world))
+        return answer(message_payload(self._original(request), self._state.world))
 
     async def edit_original(self, request: web.Request) -> web.Response:
         """Change the original answer."""
@@ -172,7 +173,7 @@ class Interactions:
         message.allowed_mentions.append(body.get("allowed_mentions"))
         if was_loading:
             await self._announce(message)
-        return web.json_response(message_payload(message, self._state.world))
+        return answer(message_payload(message, self._state.world))
 
     def _new(self, slash: Slash, content: str, flags: int, body: Payload) -> Message:
         message = self._state.world.add_message(

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
+from tests.loopback.discord_answers import answer
+
 MESSAGE_LIMIT, MESSAGE_PERIOD_S = 5, 5.0
 """Creates and edits of messages a channel; observed, not documented."""
 WEBHOOK_LIMIT, WEBHOOK_PERIOD_S = 5, 2.0
@@ -64,7 +66,7 @@ class Limits:
         after_s = float(headers["X-RateLimit-Reset-After"])
         body = {"message": "You are being rate limited.", "retry_after": after_s, "global": False}
         headers |= {"Retry-After": str(int(after_s) + 1), "X-RateLimit-Scope": "user", "Via": "1.1 google"}
-        return web.json_response(body, status=429, headers=headers)
+        return answer(body, status=429, headers=headers)
 
 
 @dataclass(slots=True)
@@ -92,8 +94,8 @@ class Fault:
         """The broken answer."""
         if self.status is None:
             reset(request)
-            raise ConnectionResetError
-        return web.json_response({"message": "fault", "code": self.code}, status=self.status)
+            return web.Response(status=500)  # nobody can read it any more
+        return answer({"message": "fault", "code": self.code}, status=self.status)
 
 
 def reset(request: web.Request) -> None:

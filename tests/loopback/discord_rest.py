@@ -8,6 +8,7 @@ from typing import Any
 
 from aiohttp import web
 
+from tests.loopback.discord_answers import answer
 from tests.loopback.discord_limits import (
     MESSAGE_LIMIT,
     MESSAGE_PERIOD_S,
@@ -64,10 +65,10 @@ class Rest:
         body = await request.json() if request.can_read_body else None
         record = SentRequest(request.method, request.path.removeprefix("/api/v10"), body, time.monotonic())
         self._state.requests.append(record)
-        answer = await self._checked(request, handler)
-        record.status = answer.status
+        given = await self._checked(request, handler)
+        record.status = given.status
         self._state.changed()
-        return answer
+        return given
 
     async def _checked(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         fault = next((fault for fault in self._state.faults if fault.meets(request)), None)
@@ -77,21 +78,21 @@ class Rest:
         now_s = time.monotonic()
         if bucket is not None and not bucket.take(now_s):
             return self._state.limits.refusal(bucket, now_s)
-        answer = await self._handled(request, handler)
+        given = await self._handled(request, handler)
         if fault is not None:
             return fault.answer(request)
         if bucket is not None:
-            answer.headers.update(bucket.headers(time.monotonic()))
-        return answer
+            given.headers.update(bucket.headers(time.monotonic()))
+        return given
 
     async def _handled(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         signed = request.headers.get("Authorization") == f"Bot {self._state.token}"
         if not signed and not request.path.startswith(("/api/v10/webhooks/", "/api/v10/interactions/")):
-            return web.json_response({"message": "401: Unauthorized", "code": 0}, status=401)
+            return answer({"message": "401: Unauthorized", "code": 0}, status=401)
         try:
             return await handler(request)
         except Refused as error:
-            return web.json_response({"message": error.message, "code": error.code}, status=error.status)
+            return answer({"message": error.message, "code": error.code}, status=error.status)
 
     def _bucket(self, request: web.Request) -> Bucket | None:
         channel = request.match_info.get("channel")
@@ -106,28 +107,28 @@ class Rest:
 
     async def me(self, _: web.Request) -> web.Response:
         """The bot's own account."""
-        return web.json_response(user_payload(self._state.bot))
+        return answer(user_payload(self._state.bot))
 
     async def application(self, _: web.Request) -> web.Response:
         """The bot's application."""
-        return web.json_response(application_payload(self._state.bot, 0))
+        return answer(application_payload(self._state.bot, 0))
 
     async def gateway(self, _: web.Request) -> web.Response:
         """Where the gateway is."""
         limit = {"total": 1000, "remaining": 999, "reset_after": 0, "max_concurrency": 1}
-        return web.json_response({"url": self._state.gateway.url, "shards": 1, "session_start_limit": limit})
+        return answer({"url": self._state.gateway.url, "shards": 1, "session_start_limit": limit})
 
     async def commands(self, request: web.Request) -> web.Response:
         """The registered commands; translations only when asked for."""
         hidden = () if request.query.get("with_localizations") == "true" else LOCALIZED
-        return web.json_response([_without(command, hidden) for command in self._state.commands])
+        return answer([_without(command, hidden) for command in self._state.commands])
 
     async def put_commands(self, request: web.Request) -> web.Response:
         """Replace the registered commands; fills in the fields that Discord adds."""
         sent: list[Payload] = await request.json()
         self._state.commands = [self._registered(command) for command in sent]
         self._state.syncs += 1
-        return web.json_response(self._state.commands)
+        return answer(self._state.commands)
 
     def _registered(self, command: Payload) -> Payload:
         defaults = {
@@ -152,11 +153,11 @@ class Rest:
     async def open_direct(self, request: web.Request) -> web.Response:
         """The DM channel with a user."""
         user = self._state.world.users[int((await request.json())["recipient_id"])]
-        return web.json_response(channel_payload(self._state.world.direct(user)))
+        return answer(channel_payload(self._state.world.direct(user)))
 
     async def channel(self, request: web.Request) -> web.Response:
         """A channel by id."""
-        return web.json_response(channel_payload(self._channel(request)))
+        return answer(channel_payload(self._channel(request)))
 
     async def typing(self, request: web.Request) -> web.Response:
         """The bot types."""
@@ -167,7 +168,7 @@ class Rest:
 
     async def message(self, request: web.Request) -> web.Response:
         """A message by id."""
-        return web.json_response(message_payload(self._message(request), self._state.world))
+        return answer(message_payload(self._message(request), self._state.world))
 
     async def create_message(self, request: web.Request) -> web.Response:
         """Post a message; a nonce that is enforced posts once."""
@@ -177,7 +178,7 @@ class Rest:
         reply_to = self._reply(channel, body)
         earlier = self._same_nonce(channel, body)
         if earlier is not None:
-            return web.json_response(message_payload(earlier, self._state.world))
+            return answer(message_payload(earlier, self._state.world))
         channel.archived = False
         message = self._state.world.add_message(
             channel,
@@ -190,7 +191,7 @@ class Rest:
             allowed_mentions=[body.get("allowed_mentions")],
         )
         await self._state.announce(message)
-        return web.json_response(message_payload(message, self._state.world))
+        return answer(message_payload(message, self._state.world))
 
     async def edit_message(self, request: web.Request) -> web.Response:
         """Change one of the bot's messages."""
@@ -203,7 +204,7 @@ class Rest:
         message.allowed_mentions.append(body.get("allowed_mentions"))
         payload = message_payload(message, self._state.world, event=True)
         await self._state.gateway.dispatch("MESSAGE_UPDATE", payload)
-        return web.json_response(payload)
+        return answer(payload)
 
     async def start_thread(self, request: web.Request) -> web.Response:
         """Open a public thread from a message."""
@@ -222,7 +223,7 @@ class Rest:
         await self._state.gateway.dispatch("THREAD_CREATE", payload | {"newly_created": True})
         starter = world.add_message(thread, message.author, "", type=21)
         await self._state.announce(starter)
-        return web.json_response(payload, status=201)
+        return answer(payload, status=201)
 
     def _channel(self, request: web.Request) -> Channel:
         channel = self._state.world.channels.get(int(request.match_info["channel"]))

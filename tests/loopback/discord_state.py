@@ -11,7 +11,7 @@ from tests.loopback.discord_payloads import Payload, message_payload
 from tests.loopback.discord_world import Channel, Message, User, World
 
 
-class Refused(Exception):  # noqa: N818 - it is an answer, not an error of the server
+class Refused(Exception):
     """The API's answer to a request that it does not carry out."""
 
     def __init__(self, status: int, code: int, message: str) -> None:

@@ -38,7 +38,7 @@ EVERYTHING = Permission(sum(Permission))
 NOTHING = Permission(0)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class User:
     """An account, human or bot."""
 
@@ -53,7 +53,7 @@ class User:
         return f"<@{self.id}>"
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Role:
     """A role; the bot's own has `bot_id`."""
 
@@ -62,7 +62,7 @@ class Role:
     bot_id: int | None = None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Guild:
     """A server with everything in it. `locale` counts only where `community` is set, as at Discord."""
 
@@ -74,7 +74,7 @@ class Guild:
     roles: list[Role] = field(default_factory=list)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Channel:
     """A channel, a DM or a thread. `denied` is taken from the bot's permissions there."""
 
@@ -110,7 +110,7 @@ class Version:
     at_s: float
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Message:
     """A message with all it ever showed, oldest first."""
 
@@ -177,7 +177,7 @@ class World:
         name: str,
         guild: Guild,
         kind: ChannelType = ChannelType.TEXT,
-        denied: Permission = Permission(0),
+        denied: Permission = NOTHING,
     ) -> Channel:
         """A new channel of a guild."""
         channel = Channel(self.snowflake(), kind, name, guild, denied=denied)

@@ -1,0 +1,86 @@
+"""The adapter, connected to a loopback Discord, with a fake Play behind it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+
+from adapters.base import Play
+from adapters.discord import DiscordAdapter
+from bot.messages import Room, Say
+from config.phrases import Phrases
+from tests.fakes.play import FakePlay, FakeReply
+from tests.loopback.discord import Channel, LoopbackDiscord
+
+BEGINNING = "それは九月初旬のある蒸し暑い晩のことであった。"
+
+
+@dataclass(slots=True)
+class QuickClock:
+    """A clock whose sleeps last a hundredth of a second at most; it remembers what was asked for."""
+
+    slept: list[float]
+
+    def now(self) -> float:
+        """The loop's time."""
+        return asyncio.get_running_loop().time()
+
+    async def sleep(self, seconds: float) -> None:
+        """Let other tasks run."""
+        self.slept.append(seconds)
+        await asyncio.sleep(min(seconds, 0.01))
+
+
+@dataclass(slots=True)
+class Stage:
+    """Everything that a test of the adapter handles."""
+
+    discord: LoopbackDiscord
+    adapter: DiscordAdapter
+    play: FakePlay
+    say: Say
+    clock: QuickClock
+
+    def room(self, channel: Channel) -> Room:
+        """The room at a channel."""
+        return Room("discord", str(channel.id))
+
+    def reply(self, channel: Channel, key: str = "job-1/0") -> FakeReply:
+        """A reply as the outbox would show it there."""
+        return FakeReply(self.adapter, self.room(channel), key)
+
+
+def adapter_for(discord: LoopbackDiscord, play: Play, clock: QuickClock) -> DiscordAdapter:
+    """An adapter for a loopback Discord, not yet running."""
+    adapter = DiscordAdapter(discord.token, Phrases.load(), api_url=discord.api_url, clock=clock)
+    adapter.attach(play)
+    return adapter
+
+
+@asynccontextmanager
+async def running(adapter: DiscordAdapter, discord: LoopbackDiscord) -> AsyncIterator[None]:
+    """Run the adapter until the block ends."""
+    task = asyncio.create_task(adapter.run())
+    connected = asyncio.create_task(discord.until_connected())
+    try:
+        await asyncio.wait({task, connected}, return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            await task
+        yield
+    finally:
+        connected.cancel()
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+@asynccontextmanager
+async def staged(discord: LoopbackDiscord) -> AsyncIterator[Stage]:
+    """A running adapter on `discord`."""
+    play, clock = FakePlay(), QuickClock([])
+    async with discord:
+        adapter = adapter_for(discord, play, clock)
+        async with running(adapter, discord):
+            yield Stage(discord, adapter, play, Phrases.load(), clock)

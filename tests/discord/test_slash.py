@@ -1,0 +1,164 @@
+"""`/continue`: its names, its answers within three seconds, its thread, its errors."""
+
+from __future__ import annotations
+
+import asyncio
+
+from bot.errors import QueueFull
+from bot.messages import Ask, Length
+from tests.discord.stage import BEGINNING, QuickClock, Stage, adapter_for
+from tests.fakes.play import FakePlay
+from tests.loopback.discord import Permission
+
+
+async def test_the_command_has_its_names_in_both_languages(stage: Stage) -> None:
+    """`/continue` is `/続き` for a Japanese reader, with every option and choice translated."""
+    (command,) = stage.discord.state.commands
+    assert (command["name"], command["name_localizations"]) == ("continue", {"ja": "続き"})
+    assert [(option["name"], option["name_localizations"]["ja"]) for option in command["options"]] == [
+        ("text", "本文"),
+        ("length", "長さ"),
+        ("preset", "調子"),
+        ("candidates", "候補数"),
+    ]
+    assert all("ja" in option["description_localizations"] for option in command["options"])
+    presets = command["options"][2]["choices"]
+    assert ("bold", "冒険") in {(choice["value"], choice["name_localizations"]["ja"]) for choice in presets}
+
+
+async def test_a_second_start_does_not_register_the_commands_again(stage: Stage) -> None:
+    """Discord's copy is the same, so nothing is sent."""
+    assert stage.discord.state.syncs == 1
+    again = adapter_for(stage.discord, FakePlay(), QuickClock([]))
+    logins = len(stage.discord.gateway.identified)
+    task = asyncio.create_task(again.run())
+    await stage.discord.until(lambda: len(stage.discord.gateway.identified) > logins)
+    task.cancel()
+    await asyncio.wait({task})
+    assert stage.discord.state.syncs == 1
+
+
+async def test_changed_commands_are_registered(stage: Stage) -> None:
+    """A command that Discord has otherwise is replaced at the next start."""
+    stage.discord.state.commands[0]["description_localizations"] = {"ja": "古い説明"}
+    logins = len(stage.discord.gateway.identified)
+    task = asyncio.create_task(adapter_for(stage.discord, FakePlay(), QuickClock([])).run())
+    await stage.discord.until(lambda: len(stage.discord.gateway.identified) > logins)
+    task.cancel()
+    await asyncio.wait({task})
+    assert stage.discord.state.syncs == 2
+
+
+async def test_with_text_the_answer_shows_it_and_a_thread_opens_from_it(stage: Stage) -> None:
+    """Everybody sees the text at once; the story goes on in the thread of that answer."""
+    slash = await stage.discord.slash(
+        stage.discord.channel,
+        stage.discord.hanako,
+        "continue",
+        text=BEGINNING,
+        length="long",
+        preset="bold",
+        candidates=3,
+    )
+    heard = await stage.play.until_heard()
+    (shown,) = slash.answers
+    (thread,) = stage.discord.threads()
+    assert (BEGINNING, None, shown.id) == (shown.content, shown.ephemeral_to, thread.id)
+    assert (stage.room(thread), BEGINNING, str(slash.id)) == (
+        heard.message.room,
+        heard.message.text,
+        heard.message.event_id,
+    )
+    assert Ask(Length.LONG, "bold", 3) == heard.ask
+    assert slash.took_s < 3.0
+    assert shown.allowed_mentions == [{"parse": []}]
+
+
+async def test_without_text_in_a_storys_thread_it_goes_on(stage: Stage) -> None:
+    """Nothing is left behind but the continuation that the outbox posts."""
+    thread = await stage.discord.open_thread(stage.discord.channel, "物語", stage.discord.taro)
+    stage.play.tell(stage.room(thread), BEGINNING)
+    slash = await stage.discord.slash(thread, stage.discord.hanako, "continue")
+    heard = await stage.play.until_heard()
+    await stage.discord.until(lambda: slash.original and slash.original.deleted)
+    assert (stage.room(thread), "", Ask()) == (heard.message.room, heard.message.text, heard.ask)
+    assert stage.discord.by_bot(thread) == []
+    assert slash.answers == []
+
+
+async def test_with_text_in_a_storys_thread_no_further_thread_opens(stage: Stage) -> None:
+    """The text is shown there and added to the story."""
+    thread = await stage.discord.open_thread(stage.discord.channel, "物語", stage.discord.taro)
+    stage.play.tell(stage.room(thread), BEGINNING)
+    await stage.discord.slash(thread, stage.discord.hanako, "continue", text="彼は立った。")
+    heard = await stage.play.until_heard()
+    assert (stage.room(thread), "彼は立った。") == (heard.message.room, heard.message.text)
+    assert [message.content for message in stage.discord.by_bot(thread)] == ["彼は立った。"]
+    assert [thread] == stage.discord.threads()
+
+
+async def test_without_text_and_story_only_the_person_is_told(stage: Stage) -> None:
+    """An ephemeral sentence in the person's language, and no thread."""
+    slash = await stage.discord.slash(stage.discord.channel, stage.discord.hanako, "continue", locale="en-GB")
+    await stage.discord.until(lambda: slash.answers)
+    (answer,) = slash.answers
+    assert (stage.say("error.empty_prompt", "en"), stage.discord.hanako) == (
+        answer.content,
+        answer.ephemeral_to,
+    )
+    assert stage.discord.threads() == []
+
+
+async def test_a_refusal_is_ephemeral(stage: Stage) -> None:
+    """In a thread without a new one to open, the text is taken back and the person told why."""
+    thread = await stage.discord.open_thread(stage.discord.channel, "物語", stage.discord.taro)
+    stage.play.refuse(QueueFull(limit=3))
+    slash = await stage.discord.slash(thread, stage.discord.hanako, "continue", text="彼は立った。")
+    await stage.discord.until(lambda: [m for m in slash.answers if m.ephemeral_to])
+    (answer,) = slash.answers
+    assert (stage.say("error.queue_full", "ja", limit=3), stage.discord.hanako) == (
+        answer.content,
+        answer.ephemeral_to,
+    )
+
+
+async def test_an_unforeseen_error_is_answered_without_a_traceback(stage: Stage) -> None:
+    """People see a sentence; the log has the rest."""
+    stage.play.refuse(ZeroDivisionError("secret detail"))
+    slash = await stage.discord.slash(stage.discord.channel, stage.discord.hanako, "continue", text="あ")
+    await stage.discord.until(lambda: [m for m in slash.answers if m.ephemeral_to])
+    assert stage.say("discord.trouble", "ja") == slash.answers[-1].content
+
+
+async def test_where_the_bot_may_not_talk_the_permission_is_named(stage: Stage) -> None:
+    """Before anything is shown or opened."""
+    quiet = await stage.discord.open_channel("静か", denied=Permission.SEND_MESSAGES)
+    slash = await stage.discord.slash(quiet, stage.discord.hanako, "continue", text=BEGINNING)
+    await stage.discord.until(lambda: slash.answers)
+    permission = stage.say("discord.permission.send_messages", "ja")
+    assert [stage.say("error.not_allowed", "ja", permission=permission)] == [
+        answer.content for answer in slash.answers
+    ]
+    assert stage.play.heard == []
+
+
+async def test_in_a_direct_message_the_reply_answers_what_was_shown(stage: Stage) -> None:
+    """The DM is the room."""
+    direct = stage.discord.world.direct(stage.discord.hanako)
+    slash = await stage.discord.slash(direct, stage.discord.hanako, "continue", text=BEGINNING)
+    heard = await stage.play.until_heard()
+    assert stage.room(direct) == heard.message.room
+    await stage.reply(direct).stream("窓の外では。")
+    shown, answer = stage.discord.by_bot(direct)
+    assert (slash.original, shown.id) == (shown, answer.reply_to)
+
+
+async def test_unreadable_characters_are_named_to_the_person(stage: Stage) -> None:
+    """Only they see it, and the text stays."""
+    stage.play.unknown = ("𠮷",)
+    slash = await stage.discord.slash(stage.discord.channel, stage.discord.hanako, "continue", text="𠮷野家")
+    await stage.discord.until(lambda: len(slash.answers) > 1)
+    assert ["𠮷野家", stage.say("discord.unknown", "ja", characters="𠮷")] == [
+        answer.content for answer in slash.answers
+    ]
+    assert [None, stage.discord.hanako] == [answer.ephemeral_to for answer in slash.answers]

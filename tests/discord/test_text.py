@@ -1,0 +1,148 @@
+"""Pure parts: escaping, rendering, what a mention leaves, names of threads, languages."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from adapters.discord.escape import escape
+from adapters.discord.posts import nonce_of
+from adapters.discord.render import MAX_CONTENT, RESERVED, measure, render
+from adapters.discord.translate import Names, Self, locale_of, story_text, thread_name
+from bot.messages import Draft, DraftState
+
+ME = Self(1, 9)
+
+
+@pytest.mark.parametrize(
+    ("written", "escaped"),
+    [
+        ("　「それは――」……〜　＊＿～｜", "　「それは――」……〜　＊＿～｜"),
+        ("**強く**_斜め_~~消す~~||伏せる||`x`", r"\*\*強く\*\*\_斜め\_\~\~消す\~\~\|\|伏せる\|\|\`x\`"),
+        (
+            "# 見出し\n> 引用\n- 項目\n-# 小さく\n1. 番号",
+            "\\# 見出し\n\\> 引用\n\\- 項目\n\\-# 小さく\n1\\. 番号",
+        ),
+        ("@everyone と @here と <@1> <@&2> <#3>", r"\@everyone と \@here と \<@1> \<@&2> \<#3>"),
+        ("[ここ](http://x.test)", r"\[ここ](http\://x.test)"),
+        (":smile: 10:30", r"\:smile: 10:30"),
+        ("C:\\", "C:\\\\"),
+    ],
+)
+def test_marks_are_shown_literally(written: str, escaped: str) -> None:
+    """Each mark that Discord would act on gets a backslash; Japanese stays."""
+    assert escaped == escape(written)
+
+
+@given(st.text(max_size=200))
+def test_escaping_loses_nothing(text: str) -> None:
+    """Without the backslashes that were added, the text is the same."""
+    shown = escape(text)
+    plain, index = [], 0
+    while index < len(shown):
+        if shown[index] == "\\" and index + 1 < len(shown):
+            index += 1
+        plain.append(shown[index])
+        index += 1
+    assert text == "".join(plain)
+
+
+@given(
+    st.text(max_size=3000),
+    st.text(max_size=500),
+    st.sampled_from(DraftState),
+    st.lists(st.text(), max_size=3),
+)
+def test_every_draft_fits_a_message(text: str, note: str, state: DraftState, choices: list[str]) -> None:
+    """Discord takes 1 to 2,000 code points."""
+    assert 1 <= len(render(Draft(state, text, note, tuple(choices)))) <= MAX_CONTENT
+
+
+def test_a_text_that_measures_the_limit_is_shown_whole_with_note_and_mark() -> None:
+    """What the outbox may put into one message is never cut."""
+    text = "*" * ((MAX_CONTENT - RESERVED) // 2)
+    assert measure(text) == MAX_CONTENT - RESERVED
+    shown = render(Draft(DraftState.WRITING, text, "あ" * 400))
+    assert escape(text) in shown
+    assert "✍️" in shown
+
+
+def test_the_choices_are_listed_with_numbers() -> None:
+    """The text is the first of them."""
+    draft = Draft(DraftState.DONE, "一つ目。", choices=("二つ目。", "三つ目。"))
+    assert render(draft) == "**1**\n一つ目。\n\n**2**\n二つ目。\n\n**3**\n三つ目。"
+
+
+def test_a_failed_draft_says_why_below_what_is_there() -> None:
+    """The text stays, the note follows."""
+    draft = Draft(DraftState.FAILED, "途中まで", "語り手から返事がありません。")
+    assert render(draft) == "途中まで\n-# ⚠️ 語り手から返事がありません。"
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        ("<@1> 本文", "本文"),
+        ("<@!1>本文", "本文"),
+        ("<@1>\n　本文", "　本文"),
+        ("<@1>  二つ", " 二つ"),
+        ("本文 <@1>", "本文"),
+        ("前 <@1> 後", "前 後"),
+        ("前<@1>後", "前後"),
+        ("<@&9> <@1> 本文", "本文"),
+        ("<@1>", ""),
+        ("<@1> 「<@2>」と<@&3>、<#4>、<:猫:5>、<@6>", "「太郎」と係、#広場、:猫:、<@6>"),
+    ],
+)
+def test_a_mention_leaves_the_rest_exact(content: str, text: str) -> None:
+    """Only the bot's mention and the one space beside it go."""
+    names = Names({2: "太郎"}, {3: "係"}, {4: "広場"})
+    assert text == story_text(content, ME, names)
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("それは晩のことであった。彼は……", "それは晩のことであった。"),
+        ("　**吾輩**は猫である\n名前は", "吾輩は猫である"),
+        ("あ" * 300, "あ" * 39 + "…"),
+        ("\n\n# \n", "物語"),
+        ("", "物語"),
+    ],
+)
+def test_a_threads_name_is_the_first_words(text: str, name: str) -> None:
+    """1 to 100 characters, without Markdown."""
+    assert name == thread_name(text, "物語")
+
+
+@given(st.text(max_size=400))
+def test_any_text_gives_a_name_that_discord_takes(text: str) -> None:
+    """Not empty, not too long, no line break."""
+    name = thread_name(text, "物語")
+    assert 1 <= len(name.strip()) <= 100
+    assert "\n" not in name
+
+
+@pytest.mark.parametrize(
+    ("preferred", "features", "text", "locale"),
+    [
+        ("ja", [], "Once", "ja"),
+        ("de", [], "むかし", "en"),
+        ("en-US", ["COMMUNITY"], "むかし", "en"),
+        ("en-US", [], "むかし", "ja"),
+        ("en-US", [], "Once", "en"),
+        (None, [], "", "ja"),
+    ],
+)
+def test_the_language_is_the_servers_choice_else_the_texts(
+    preferred: str | None, features: list[str], text: str, locale: str
+) -> None:
+    """`en-US` is a choice only in a community."""
+    assert locale == locale_of(preferred, features, text)
+
+
+@given(st.text())
+def test_a_nonce_fits(key: str) -> None:
+    """25 characters at most."""
+    assert 1 <= len(nonce_of(key)) <= 25
