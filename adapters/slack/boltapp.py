@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -14,6 +15,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from adapters.slack.translate import Bot
 
 SLACK_API = AsyncWebClient.BASE_URL
+_TICKET = re.compile(r"(ticket=)[^&'\s]+")
 _READ_BY_BOLT = ("SLACK_BOT_TOKEN", "SLACK_CLIENT_ID", "SLACK_CLIENT_SECRET", "SLACK_VERIFICATION_TOKEN")
 
 
@@ -24,7 +26,15 @@ def sdk_logger() -> logging.Logger:
     """
     logger = logging.getLogger("adapters.slack.sdk")
     logger.setLevel(logging.WARNING)
+    logger.addFilter(_without_tickets)  # adding the same filter again changes nothing
     return logger
+
+
+def _without_tickets(record: logging.LogRecord) -> bool:
+    # A failed connection is logged with its address, and with it the ticket, also in the traceback.
+    record.msg, record.args = _TICKET.sub(r"\1...", record.getMessage()), ()
+    record.exc_info = None
+    return True
 
 
 def web_client(token: str | None, api_url: str | None) -> AsyncWebClient:

@@ -65,7 +65,8 @@ class Listeners:
         heard = incoming(body, self._bot())
         if heard is None:
             return
-        again = "x-slack-retry-num" in request.headers
+        # Socket Mode counts its first delivery as retry 0.
+        again = request.headers.get("x-slack-retry-num", ["0"])[0] != "0"
         async with self.inflight, self._turn(heard.place.room.id):
             if heard.begins and not again:
                 self._postings.born(heard.place)

@@ -1,8 +1,8 @@
 """A Draft as a Slack message.
 
 The text goes into a `rich_text` block: Slack shows it literally, with its line breaks, whatever asterisks,
-links or `@channel` the model writes, and an update shows no "(edited)". The message's `text` carries the same,
-escaped, for notifications and search; it is what Slack's limit of 4,000 bytes counts.
+links or `@channel` the model writes, and an update shows no "(edited)". The message's `text` carries the
+same, escaped, for notifications and search; it is what Slack's limit of 4,000 bytes counts.
 """
 
 from __future__ import annotations
@@ -50,13 +50,14 @@ def clip(text: str, limit: int) -> str:
 
 def shown(draft: Draft) -> Shown:
     """How a draft looks: the text, a mark while it is being written, the note small below it."""
+    text = draft.text if draft.text.strip() else ""
     mark = WRITING_MARK if draft.state is DraftState.WRITING else ""
     note = clip(draft.note, NOTE_BYTES)
-    if not draft.text and not mark and note:
+    if note and not text + mark:
         return _note_alone(note, draft.state)
-    story = (draft.text + mark).strip(" ") if not draft.text else draft.text + mark
-    blocks = [_literal(story or "…"), *_choices(draft.choices), *([_small(note)] if note else [])]
-    return Shown(_fallback(story or "…", note), blocks)
+    story = (text + mark if text else mark.strip()) or "…"
+    blocks = [_literal(story), *_choices(draft.choices), *([_small(note)] if note else [])]
+    return Shown(_fallback(story, note), blocks)
 
 
 def beginning(text: str, signature: str) -> Shown:

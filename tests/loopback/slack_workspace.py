@@ -1,0 +1,175 @@
+"""What a Slack workspace knows: people, channels, messages."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+TEAM = "T0TSUZUKI"
+BOT_USER = "U0BOT"
+BOT_ID = "B0BOT"
+_FIRST_TS = 1_700_000_000
+
+_PING = re.compile(r"<(@|!)[^>]*>")
+
+
+class SlackRefusal(Exception):
+    """An answer with `ok: false`."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+@dataclass(slots=True)
+class Person:
+    """Someone in the workspace."""
+
+    id: str
+    name: str
+    display_name: str
+    locale: str = "ja-JP"
+
+
+@dataclass(slots=True)
+class Channel:
+    """A conversation. `kind`: channel, group, im or mpim."""
+
+    id: str
+    name: str
+    kind: str = "channel"
+    has_bot: bool = True
+    archived: bool = False
+
+
+@dataclass(slots=True)
+class Posted:
+    """A message. `history` holds its text before each change, oldest first."""
+
+    channel: str
+    ts: str
+    user: str
+    text: str
+    thread_ts: str = ""
+    blocks: list[dict[str, Any]] = field(default_factory=list)
+    metadata: dict[str, Any] = field(default_factory=dict)
+    arguments: dict[str, Any] = field(default_factory=dict)
+    history: list[str] = field(default_factory=list)
+
+    @property
+    def shown(self) -> str:
+        """What people see: the blocks where there are some, with the small print in brackets."""
+        if not self.blocks:
+            return self.text
+        return "\n".join(_block_text(block) for block in self.blocks)
+
+    @property
+    def story(self) -> str:
+        """The literal text of the first `rich_text` block."""
+        first = next((block for block in self.blocks if block["type"] == "rich_text"), None)
+        return _block_text(first) if first else ""
+
+    @property
+    def pings(self) -> list[str]:
+        """Everything in it that would notify someone."""
+        found = [match[0] for match in _PING.finditer(self.text)]
+        return found + [kind for block in self.blocks for kind in _pinging(block)]
+
+    def payload(self) -> dict[str, Any]:
+        """As conversations.replies gives it."""
+        message: dict[str, Any] = {"type": "message", "ts": self.ts, "user": self.user, "text": self.text}
+        if self.thread_ts:
+            message["thread_ts"] = self.thread_ts
+        if self.user == BOT_USER:
+            message["bot_id"] = BOT_ID
+        if self.blocks:
+            message["blocks"] = self.blocks
+        if self.metadata:
+            message["metadata"] = self.metadata
+        return message
+
+
+@dataclass(slots=True)
+class Workspace:
+    """The state behind the Web API."""
+
+    people: dict[str, Person] = field(default_factory=dict)
+    channels: dict[str, Channel] = field(default_factory=dict)
+    messages: list[Posted] = field(default_factory=list)
+    reactions: list[tuple[str, str, str]] = field(default_factory=list)
+    _count: int = 0
+
+    def next_ts(self) -> str:
+        """A time stamp later than all before."""
+        self._count += 1
+        return f"{_FIRST_TS + self._count}.{self._count:06d}"
+
+    def channel(self, channel_id: str) -> Channel:
+        """A channel the bot may see."""
+        channel = self.channels.get(channel_id)
+        # A private conversation without the bot looks to it as if it were not there.
+        if channel is None or (not channel.has_bot and channel.kind != "channel"):
+            raise SlackRefusal("channel_not_found")
+        return channel
+
+    def writable(self, channel_id: str) -> Channel:
+        """A channel the bot may write in."""
+        channel = self.channel(channel_id)
+        if channel.archived:
+            raise SlackRefusal("is_archived")
+        if not channel.has_bot:
+            raise SlackRefusal("not_in_channel")
+        return channel
+
+    def message(self, channel_id: str, ts: str) -> Posted:
+        """A message by its address."""
+        for message in self.messages:
+            if (message.channel, message.ts) == (channel_id, ts):
+                return message
+        raise SlackRefusal("message_not_found")
+
+    def add(self, message: Posted) -> Posted:
+        """Keep a new message."""
+        self.messages.append(message)
+        return message
+
+    def delete(self, message: Posted) -> None:
+        """Someone deleted it."""
+        self.messages.remove(message)
+
+    def thread(self, channel_id: str, thread_ts: str) -> list[Posted]:
+        """A thread, its first message first."""
+        return [m for m in self.messages if m.channel == channel_id and thread_ts in {m.ts, m.thread_ts}]
+
+    def by_bot(self, channel_id: str | None = None) -> list[Posted]:
+        """What the bot posted, oldest first."""
+        return [m for m in self.messages if m.user == BOT_USER and channel_id in {None, m.channel}]
+
+    @property
+    def pings(self) -> list[str]:
+        """Everything the bot wrote that would notify someone."""
+        return [ping for message in self.by_bot() for ping in message.pings]
+
+
+def _block_text(block: dict[str, Any]) -> str:
+    if block["type"] == "rich_text":
+        return "".join(_leaves(block))
+    if block["type"] == "context":
+        return "[" + " ".join(element["text"] for element in block["elements"]) + "]"
+    return str(block.get("text", {}).get("text", ""))
+
+
+def _leaves(node: dict[str, Any]) -> list[str]:
+    if node["type"] == "text":
+        return [node["text"]]
+    return [leaf for child in node.get("elements", []) for leaf in _leaves(child)]
+
+
+def _pinging(node: dict[str, Any]) -> list[str]:
+    if node.get("type") in {"user", "usergroup", "broadcast"}:
+        return [node["type"]]
+    if node.get("type") == "mrkdwn":
+        return [match[0] for match in _PING.finditer(node["text"])]
+    inner = [*node.get("elements", []), *([node["text"]] if isinstance(node.get("text"), dict) else [])]
+    return [kind for child in inner for kind in _pinging(child)]

@@ -1,0 +1,192 @@
+"""The loopback Slack refuses what Slack refuses; the real SDK speaks with it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import aiohttp
+import pytest
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from tests.loopback.slack import APP_TOKEN, BOT_TOKEN, SlackServer
+from tests.loopback.slack_faults import Tier
+from tests.loopback.slack_sender import signature
+from tests.loopback.slack_workspace import BOT_USER, Channel
+
+
+@pytest.fixture
+async def slack() -> AsyncIterator[SlackServer]:
+    """A loopback Slack."""
+    async with SlackServer() as server:
+        yield server
+
+
+@pytest.fixture
+def client(slack: SlackServer, monkeypatch: pytest.MonkeyPatch) -> AsyncWebClient:
+    """The real client with the right token."""
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    return AsyncWebClient(BOT_TOKEN, base_url=slack.api_url, retry_handlers=[])
+
+
+async def refused(call: Any) -> str:
+    """The error code of a refused call."""
+    with pytest.raises(SlackApiError) as error:
+        await call
+    return str(error.value.response["error"])
+
+
+async def test_post_update_and_read(slack: SlackServer, client: AsyncWebClient) -> None:
+    """A message with metadata is posted, changed, and read again with its metadata only when asked."""
+    metadata = {"event_type": "tsuzuki", "event_payload": {"key": "k"}}
+    root = slack.types("C1", "U1", "昔々。")
+    posted = await client.chat_postMessage(channel="C1", text="夜。", thread_ts=root.ts, metadata=metadata)
+    await client.chat_update(channel="C1", ts=posted["ts"], text="夜が明けた。")
+    replies = await client.conversations_replies(channel="C1", ts=root.ts, include_all_metadata=True)
+    assert [message["text"] for message in replies["messages"]] == ["昔々。", "夜が明けた。"]
+    assert replies["messages"][1]["metadata"] == metadata
+    bare = await client.conversations_replies(channel="C1", ts=root.ts)
+    assert "metadata" not in bare["messages"][1]
+
+
+async def test_bytes_limit_an_update(slack: SlackServer, client: AsyncWebClient) -> None:
+    """1,333 Japanese characters fit into chat.update, 1,334 do not; a post takes more."""
+    posted = await client.chat_postMessage(channel="C1", text="あ" * 5_000)
+    await client.chat_update(channel="C1", ts=posted["ts"], text="あ" * 1_333)
+    assert (
+        await refused(client.chat_update(channel="C1", ts=posted["ts"], text="あ" * 1_334)) == "msg_too_long"
+    )
+
+
+async def test_content_is_checked(slack: SlackServer, client: AsyncWebClient) -> None:
+    """Empty messages, empty texts in blocks and too much of them are refused."""
+    section = {"type": "rich_text_section", "elements": [{"type": "text", "text": ""}]}
+    block = {"type": "rich_text", "elements": [section]}
+    assert await refused(client.api_call("chat.postMessage", json={"channel": "C1", "text": ""})) == "no_text"
+    assert await refused(client.chat_postMessage(channel="C1", text="x", blocks=[block])) == "invalid_blocks"
+    section["elements"] = [{"type": "text", "text": "あ" * 14_000}]
+    code = await refused(client.chat_postMessage(channel="C1", text="x", blocks=[block]))
+    assert code == "msg_blocks_too_long"
+
+
+async def test_places_are_checked(slack: SlackServer, client: AsyncWebClient) -> None:
+    """Unknown, private, foreign, archived channels and others' messages answer as Slack does."""
+    slack.workspace.channels["G9"] = Channel("G9", "private", "group", has_bot=False)
+    slack.workspace.channels["C8"] = Channel("C8", "old", archived=True)
+    for channel, code in {
+        "C404": "channel_not_found",
+        "G9": "channel_not_found",
+        "C2": "not_in_channel",
+        "C8": "is_archived",
+    }.items():
+        assert await refused(client.chat_postMessage(channel=channel, text="x")) == code
+    theirs = slack.types("C1", "U1", "昔々。")
+    assert await refused(client.chat_update(channel="C1", ts=theirs.ts, text="x")) == "cant_update_message"
+    assert await refused(client.chat_update(channel="C1", ts="1.0", text="x")) == "message_not_found"
+    assert await refused(client.conversations_replies(channel="C1", ts="1.0")) == "thread_not_found"
+    assert await refused(client.users_info(user="U404")) == "user_not_found"
+
+
+async def test_tokens_and_scopes_are_checked(slack: SlackServer, client: AsyncWebClient) -> None:
+    """A wrong token is refused, and so is a method whose scopes the app lacks."""
+    wrong = AsyncWebClient("xoxb-wrong", base_url=slack.api_url)
+    assert await refused(wrong.auth_test()) == "invalid_auth"
+    assert await refused(wrong.apps_connections_open(app_token="xapp-wrong")) == "invalid_auth"
+    assert (await client.auth_test())["user_id"] == BOT_USER
+    slack.scopes.discard("users:read")
+    assert await refused(client.users_info(user="U1")) == "missing_scope"
+    assert await refused(client.api_call("no.such")) == "unknown_method"
+
+
+async def test_the_smaller_methods(slack: SlackServer, client: AsyncWebClient) -> None:
+    """Channel, person, reaction, ephemeral message, history by pages."""
+    posts = [slack.types("C1", "U1", str(number)) for number in range(5)]
+    assert (await client.conversations_info(channel="D1"))["channel"]["is_im"]
+    assert (await client.users_info(user="U3", include_locale=True))["user"]["locale"] == "en-US"
+    assert "locale" not in (await client.users_info(user="U3"))["user"]
+    await client.reactions_add(channel="C1", timestamp=posts[0].ts, name="writing_hand")
+    assert slack.workspace.reactions == [("C1", posts[0].ts, "writing_hand")]
+    await client.chat_postEphemeral(channel="C1", user="U1", text="あなただけに。")
+    assert slack.methods.ephemeral[0]["text"] == "あなただけに。"
+    page = await client.conversations_history(channel="C1", limit=2)
+    assert [message["text"] for message in page["messages"]] == ["4", "3"]
+    following = await client.conversations_history(
+        channel="C1", limit=9, cursor=page["response_metadata"]["next_cursor"]
+    )
+    assert [message["text"] for message in following["messages"]] == ["2", "1", "0"]
+    assert not following["has_more"]
+
+
+async def test_rates(slack: SlackServer, client: AsyncWebClient) -> None:
+    """Beyond its tier a method answers 429 with Retry-After, until the window has passed."""
+    now = [0.0]
+    slack.set_clock(lambda: now[0])
+    slack.rates.tiers["chat.postMessage"] = Tier(2, 10.0)
+    for _ in range(2):
+        await client.chat_postMessage(channel="C1", text="x")
+    now[0] = 4.0
+    with pytest.raises(SlackApiError) as error:
+        await client.chat_postMessage(channel="C1", text="x")
+    assert (error.value.response.status_code, error.value.response.headers["Retry-After"]) == (429, "7")
+    await client.chat_postMessage(channel="G1", text="x")
+    now[0] = 10.1
+    await client.chat_postMessage(channel="C1", text="x")
+
+
+async def test_faults(slack: SlackServer, client: AsyncWebClient) -> None:
+    """A fault strikes the next call only; a lost answer was done, a reset was not."""
+    slack.faults.status("chat.postMessage", 503)
+    with pytest.raises(SlackApiError):
+        await client.chat_postMessage(channel="C1", text="1")
+    slack.faults.reset("chat.postMessage")
+    with pytest.raises(aiohttp.ClientError):
+        await client.chat_postMessage(channel="C1", text="2")
+    slack.faults.lose_answer("chat.postMessage")
+    with pytest.raises(aiohttp.ClientError):
+        await client.chat_postMessage(channel="C1", text="3")
+    slack.faults.done_but_500("chat.postMessage")
+    with pytest.raises(SlackApiError):
+        await client.chat_postMessage(channel="C1", text="4")
+    await client.chat_postMessage(channel="C1", text="5")
+    assert [message.text for message in slack.workspace.by_bot()] == ["3", "4", "5"]
+    assert [call.answer for call in slack.calls] == ["503", "reset", "lost", "done-500", "ok"]
+
+
+async def test_a_ticket_is_good_once(slack: SlackServer, client: AsyncWebClient) -> None:
+    """A socket says hello, takes acknowledgements, and its address works for one connection."""
+    url = (await client.apps_connections_open(app_token=APP_TOKEN))["url"]
+    async with aiohttp.ClientSession() as session:
+        async with session.ws_connect(url) as socket:
+            assert (await socket.receive_json())["type"] == "hello"
+            envelope_id = await slack.socket.send("events_api", slack.mention("C1", "U1", "昔々。"), retry=1)
+            envelope = await socket.receive_json()
+            assert (envelope["envelope_id"], envelope["retry_attempt"]) == (envelope_id, 1)
+            await socket.send_json({"envelope_id": envelope_id})
+            await slack.until(lambda: envelope_id in slack.socket.acknowledged)
+            await slack.socket.refresh()
+            assert (await socket.receive_json())["type"] == "disconnect"
+        with pytest.raises(aiohttp.WSServerHandshakeError):
+            await session.ws_connect(url)
+
+
+def test_the_signature_is_slacks() -> None:
+    """The example from Slack's own documentation gives the documented signature."""
+    body = (
+        "token=xyzz0WbapA4vBCDEFasx0q6G&team_id=T1DC2JH3J&team_domain=testteamnow&channel_id=G8PSS9T3V"
+        "&channel_name=foobar&user_id=U2CERLKJA&user_name=roadrunner&command=%2Fwebhook-collect&text="
+        "&response_url=https%3A%2F%2Fhooks.slack.com%2Fcommands%2FT1DC2JH3J%2F397700885554%2F96rGlfmibIGlgcZRskXaIFfN"
+        "&trigger_id=398738663015.47445629121.803a0bc887a14d10d2c447fce8b6703c"
+    )
+    assert signature("8f742231b10e8888abcd99yyyzzz85a5", "1531420618", body) == (
+        "v0=a2114d57b48eac39b9ad189dd8316235a7b4a8d21a10bd27519666489c69b503"
+    )
+
+
+def test_pings_are_seen(slack: SlackServer) -> None:
+    """The workspace notices what would notify people, in text and in blocks."""
+    message = slack.types("C1", BOT_USER, "<!channel> <@U1> &lt;!here&gt;")
+    section = {"type": "rich_text_section", "elements": [{"type": "broadcast", "range": "here"}]}
+    message.blocks = [{"type": "rich_text", "elements": [section]}]
+    assert slack.workspace.pings == ["<!channel>", "<@U1>", "broadcast"]

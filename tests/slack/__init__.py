@@ -1,0 +1,1 @@
+"""The Slack adapter, driven by the real Bolt app against our loopback Slack."""
