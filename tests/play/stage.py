@@ -1,0 +1,70 @@
+"""What stands around the play in its tests."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from adapters.base import Play
+from bot.errors import EngineError
+from bot.messages import Author, Delta, Draft, Health, Message, Request, Room, TokenCount
+from bot.queue import JobQueue
+from bot.store import SqlStore
+
+ROOM = Room("web", "moon")
+AKI = Author("web", "aki", "秋", "ja")
+BEN = Author("web", "ben", "Ben", "en")
+
+
+class ReadingEngine:
+    """An engine that knows some characters not, or fails, or never answers."""
+
+    def __init__(self) -> None:
+        self.unseen: tuple[str, ...] = ()
+        self.error: EngineError | None = None
+        self.hangs = False
+        self.read: list[str] = []
+
+    async def count(self, text: str) -> TokenCount:
+        """One token a character."""
+        self.read.append(text)
+        if self.hangs:
+            await asyncio.Event().wait()
+        if self.error is not None:
+            raise self.error
+        return TokenCount(len(text), tuple(c for c in self.unseen if c in text))
+
+    def generate(self, request: Request) -> AsyncIterator[Delta]:
+        """The play never generates."""
+        raise NotImplementedError
+
+    async def health(self) -> Health:
+        """The play never asks."""
+        raise NotImplementedError
+
+
+@dataclass
+class Stage:
+    """The play with all that it uses, to look at."""
+
+    play: Play
+    store: SqlStore
+    queue: JobQueue
+    engine: ReadingEngine
+    shown: list[tuple[str, Draft]]
+
+    async def texts(self, room: Room = ROOM) -> list[str]:
+        """The room's story, passage by passage."""
+        story = await self.store.story(room)
+        return [] if story is None else [passage.text for passage in story.passages]
+
+
+def says(text: str, event: str = "e1", author: Author = AKI, room: Room = ROOM) -> Message:
+    """A message."""
+    return Message(event, room, author, text)
+
+
+def say(key: str, locale: str, **values: object) -> str:
+    """The sentence's key, to recognise it by."""
+    return " ".join([locale, key, *(f"{name}={value}" for name, value in values.items())])

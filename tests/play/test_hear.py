@@ -1,0 +1,389 @@
+"""What becomes of what people write and ask for."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from bot.errors import (
+    EmptyPrompt,
+    EngineLoading,
+    EngineUnavailable,
+    QueueFull,
+    TextTooLong,
+    TooManyWaiting,
+    UnknownPreset,
+    UnreadableText,
+)
+from bot.messages import Ask, Author, Draft, DraftState, JobState, Length, Room, Ticket
+from tests.play.stage import AKI, BEN, ROOM, Stage, says
+
+
+async def test_a_message_without_an_ask_is_kept(stage: Stage) -> None:
+    """It becomes part of the story, and nothing is queued or shown."""
+    assert await stage.play.hear(says("  雨。\n"), None) is None
+
+    assert await stage.texts() == ["  雨。\n"]
+    assert len(stage.queue) == 0
+    assert stage.shown == []
+    assert stage.engine.read == []
+
+
+async def test_an_ask_is_queued_and_shown(stage: Stage) -> None:
+    """The ticket, the store, the queue and what people see tell of the same job."""
+    ticket = await stage.play.hear(says("雨。"), Ask(Length.SHORT))
+
+    assert ticket is not None
+    job = await stage.store.job(ticket.job_id)
+    assert job is not None
+    assert ticket == Ticket(job.id, job.story_id, 0)
+    assert (job.author, job.room, job.ask.length) == (AKI, ROOM, Length.SHORT)
+    assert stage.queue.waiting() == [job]
+    assert stage.shown == [(job.id, Draft(DraftState.WAITING, note="ja play.starting"))]
+
+
+async def test_waiting_people_are_told_their_place(stage: Stage) -> None:
+    """In their language."""
+    await stage.play.hear(says("雨。"), Ask())
+    ticket = await stage.play.hear(says("風。", "e2", BEN), Ask())
+
+    assert ticket is not None
+    assert ticket.place == 1
+    assert stage.shown[-1] == (ticket.job_id, Draft(DraftState.WAITING, note="en play.place place=1"))
+
+
+async def test_an_ask_without_text_goes_on(stage: Stage) -> None:
+    """A story that has text needs no more; the model is not asked to read nothing."""
+    await stage.play.hear(says("雨。"), None)
+
+    ticket = await stage.play.hear(says(" ", "e2"), Ask())
+
+    assert ticket is not None
+    assert await stage.texts() == ["雨。"]
+    assert stage.engine.read == []
+
+
+async def test_nothing_cannot_be_continued(stage: Stage) -> None:
+    """Neither in a new room nor in one where only the asking happened."""
+    for event in ("e1", "e2"):
+        with pytest.raises(EmptyPrompt):
+            await stage.play.hear(says("　\n", event), Ask())
+
+    assert await stage.store.story(ROOM) is None
+
+
+async def test_blank_messages_are_not_kept(stage: Stage) -> None:
+    """They would be empty passages."""
+    assert await stage.play.hear(says(" \u200b"), None) is None
+
+    assert await stage.store.story(ROOM) is None
+
+
+@pytest.mark.parametrize("ask", [None, Ask()])
+async def test_a_text_over_the_limit_is_refused(stage: Stage, ask: Ask | None) -> None:
+    """One at the limit is not."""
+    with pytest.raises(TextTooLong) as caught:
+        await stage.play.hear(says("あ" * 21), ask)
+
+    assert caught.value.values == {"limit": 20, "length": 21}
+    assert await stage.texts() == []
+    await stage.play.hear(says("あ" * 20), ask)
+    assert await stage.texts() == ["あ" * 20]
+
+
+async def test_text_that_cannot_be_kept_is_marked_before_it_is_read(stage: Stage) -> None:
+    """Half a surrogate pair would break the request to the engine."""
+    await stage.play.hear(says("あ\ud800"), Ask())
+
+    assert stage.engine.read == ["あ\ufffd"]
+    assert await stage.texts() == ["あ\ufffd"]
+
+
+class TestAsks:
+    """What can be asked for."""
+
+    @pytest.mark.parametrize(
+        ("typed", "preset"),
+        [
+            ("堅実", "steady"),
+            ("標準", "standard"),
+            ("冒険", "bold"),
+            ("Bold ", "bold"),
+            ("ｓｔｅａｄｙ", "steady"),
+            ("quickstart", "quickstart"),
+        ],
+    )
+    async def test_presets_have_names_in_both_languages(self, stage: Stage, typed: str, preset: str) -> None:
+        """However they are typed."""
+        ticket = await stage.play.hear(says("雨。"), Ask(preset=typed))
+
+        assert ticket is not None
+        job = await stage.store.job(ticket.job_id)
+        assert job is not None
+        assert job.ask.preset == preset
+
+    @pytest.mark.parametrize(
+        ("author", "known"),
+        [(AKI, "堅実、標準、冒険"), (BEN, "steady, standard, bold, quickstart")],
+    )
+    async def test_an_unknown_preset_is_refused(self, stage: Stage, author: Author, known: str) -> None:
+        """The error names those that there are, in the person's language, and nothing is kept."""
+        with pytest.raises(UnknownPreset) as caught:
+            await stage.play.hear(says("雨。", author=author), Ask(preset="激辛"))
+
+        assert caught.value.values == {"name": "激辛", "known": known}
+        assert await stage.texts() == []
+
+    @pytest.mark.parametrize(("asked", "given"), [(-1, 1), (0, 1), (1, 1), (5, 5), (6, 5)])
+    async def test_candidates_are_one_to_five(self, stage: Stage, asked: int, given: int) -> None:
+        """More or fewer are brought into the range."""
+        ticket = await stage.play.hear(says("雨。"), Ask(candidates=asked))
+
+        assert ticket is not None
+        job = await stage.store.job(ticket.job_id)
+        assert job is not None
+        assert job.ask.candidates == given
+
+    @pytest.mark.parametrize(
+        ("chosen", "kept"), [(None, 42), (0, 0), (7, 7), (-1, 2**63 - 1), (2**80 + 5, 5)]
+    )
+    async def test_a_seed_is_drawn_or_kept(self, stage: Stage, chosen: int | None, kept: int) -> None:
+        """Whatever number somebody typed fits."""
+        ticket = await stage.play.hear(says("雨。"), Ask(seed=chosen))
+
+        assert ticket is not None
+        job = await stage.store.job(ticket.job_id)
+        assert job is not None
+        assert job.seed == kept
+
+
+class TestReading:
+    """What the model sees of a text."""
+
+    async def test_the_ticket_tells_what_the_model_cannot_see(self, stage: Stage) -> None:
+        """The text itself stays as written."""
+        stage.engine.unseen = ("晩", "惚")
+
+        ticket = await stage.play.hear(says("蒸し暑い晩。"), Ask())
+
+        assert ticket is not None
+        assert ticket.unknown == ("晩",)
+        assert await stage.texts() == ["蒸し暑い晩。"]
+
+    async def test_a_text_that_the_model_cannot_see_at_all_is_refused(self, stage: Stage) -> None:
+        """Spaces between its characters do not save it; nothing is kept or queued."""
+        stage.engine.unseen = ("𓀀", "𓁀")
+
+        with pytest.raises(UnreadableText) as caught:
+            await stage.play.hear(says("𓀀 𓁀\n𓀀"), Ask())
+
+        assert caught.value.values == {"characters": "𓀀𓁀"}
+        assert await stage.texts() == []
+        assert len(stage.queue) == 0
+
+    @pytest.mark.parametrize("error", [EngineLoading(percent=40), EngineUnavailable()])
+    async def test_an_engine_in_trouble_stops_nobody(
+        self, stage: Stage, error: EngineLoading | EngineUnavailable
+    ) -> None:
+        """The job is queued without the hint."""
+        stage.engine.error = error
+
+        ticket = await stage.play.hear(says("雨。"), Ask())
+
+        assert ticket is not None
+        assert ticket.unknown == ()
+
+    async def test_a_slow_engine_stops_nobody(self, stage: Stage) -> None:
+        """It is given a moment only."""
+        stage.engine.hangs = True
+
+        assert await stage.play.hear(says("雨。"), Ask()) is not None
+
+
+class TestBounds:
+    """A queue without room."""
+
+    async def test_a_full_queue_refuses_before_anything_is_kept(self, stage: Stage) -> None:
+        """So that sending it again does not double the text."""
+        for i in range(4):
+            await stage.play.hear(says("雨。", f"e{i}", Author("web", f"{i}", "")), Ask())
+
+        with pytest.raises(QueueFull):
+            await stage.play.hear(says("風。", "late"), Ask())
+
+        assert "風。" not in await stage.texts()
+        await stage.play.hear(says("風。", "later"), None)
+        assert "風。" in await stage.texts()
+
+    async def test_one_person_cannot_fill_the_queue(self, stage: Stage) -> None:
+        """Others still get in."""
+        for i in range(3):
+            await stage.play.hear(says("雨。", f"e{i}"), Ask())
+
+        with pytest.raises(TooManyWaiting):
+            await stage.play.hear(says("風。", "e3"), Ask())
+        assert await stage.play.hear(says("海。", "e4", BEN), Ask()) is not None
+
+    async def test_the_last_place_is_given_once(self, stage: Stage) -> None:
+        """Of ten people at once four are accepted, and only their texts are kept."""
+        outcomes = await asyncio.gather(
+            *(stage.play.hear(says(f"{i}", f"e{i}", Author("web", f"{i}", "")), Ask()) for i in range(10)),
+            return_exceptions=True,
+        )
+
+        accepted = [str(i) for i, outcome in enumerate(outcomes) if isinstance(outcome, Ticket)]
+        assert len(accepted) == 4
+        assert sorted(await stage.texts()) == accepted
+        assert [type(o) for o in outcomes if not isinstance(o, Ticket)] == [QueueFull] * 6
+
+    async def test_a_failing_store_gives_the_place_back(self, stage: Stage) -> None:
+        """The person would else have too many waiting after three failures."""
+        await stage.store.close()
+        for i in range(5):
+            with pytest.raises(Exception, match="closed"):
+                await stage.play.hear(says("雨。", f"e{i}"), Ask())
+
+        assert len(stage.queue) == 0
+
+
+class TestRepeats:
+    """Platforms send events again when in doubt."""
+
+    async def test_a_repeated_event_is_queued_once(self, stage: Stage) -> None:
+        """The second ticket is the first's, marked."""
+        first = await stage.play.hear(says("雨。"), Ask())
+        second = await stage.play.hear(says("雨。"), Ask())
+
+        assert first is not None
+        assert second == Ticket(first.job_id, first.story_id, 0, repeated=True)
+        assert len(stage.queue) == 1
+        assert len(stage.shown) == 1
+        assert await stage.texts() == ["雨。"]
+
+    async def test_a_repeated_event_is_no_new_request(self, stage: Stage) -> None:
+        """A queue that is full by now does not refuse what it has accepted."""
+        tickets = [await stage.play.hear(says("雨。", f"e{i}"), Ask()) for i in range(3)]
+
+        again = await stage.play.hear(says("雨。", "e0"), Ask())
+
+        assert again is not None
+        assert again.repeated
+        assert tickets[0] is not None
+        assert again.job_id == tickets[0].job_id
+
+    async def test_a_finished_job_is_not_queued_again(self, stage: Stage) -> None:
+        """A very late redelivery finds it done."""
+        ticket = await stage.play.hear(says("雨。"), Ask())
+        assert ticket is not None
+        stage.queue.take()
+        await stage.store.append_model(ticket.job_id, ["風。"])
+        stage.queue.done(ticket.job_id)
+
+        again = await stage.play.hear(says("雨。"), Ask())
+
+        assert again is not None
+        assert again.repeated
+        assert len(stage.queue) == 0
+
+    async def test_an_event_that_asked_for_nothing_stays_so(self, stage: Stage) -> None:
+        """What was heard once is not heard differently later."""
+        await stage.play.hear(says("雨。"), None)
+
+        ticket = await stage.play.hear(says("雨。"), Ask())
+
+        assert ticket is not None
+        assert (ticket.repeated, ticket.job_id) == (True, "")
+        assert len(stage.queue) == 0
+
+    async def test_a_caller_who_goes_away_leaves_a_queued_job(self, stage: Stage) -> None:
+        """What is kept is in the queue, whoever waits for the answer."""
+        caller = asyncio.create_task(stage.play.hear(says("雨。"), Ask()))
+        queued = asyncio.Event()
+        stage.queue.on_change(queued.set)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        caller.cancel()
+        await asyncio.wait({caller})
+        assert caller.cancelled()
+
+        await queued.wait()
+
+        (job,) = await stage.store.unfinished_jobs()
+        assert stage.queue.waiting() == [job]
+        assert [job_id for job_id, _ in stage.shown] == [job.id]
+
+
+class TestReadingStories:
+    """What rooms and platforms hold."""
+
+    async def test_a_rooms_story_is_read(self, stage: Stage) -> None:
+        """None where nobody wrote."""
+        assert await stage.play.read(ROOM) is None
+        await stage.play.hear(says("雨。"), None)
+
+        story = await stage.play.read(ROOM)
+        assert story is not None
+        assert [passage.text for passage in story.passages] == ["雨。"]
+
+    async def test_a_platforms_stories_are_listed(self, stage: Stage) -> None:
+        """Only its own."""
+        await stage.play.hear(says("雨。"), None)
+        await stage.play.hear(says("風。", "e2", room=Room("slack", "T/C/1")), None)
+
+        assert [story.room for story in await stage.play.stories("web")] == [ROOM]
+
+
+class TestCancelling:
+    """Stopping what was asked for."""
+
+    async def test_waiting_jobs_are_cancelled_and_shown_so(self, stage: Stage) -> None:
+        """In the store, in the queue and to each person in their language."""
+        first = await stage.play.hear(says("雨。"), Ask())
+        second = await stage.play.hear(says("風。", "e2", BEN), Ask())
+        assert first is not None
+        assert second is not None
+        stage.shown.clear()
+
+        assert await stage.play.cancel(ROOM)
+
+        assert len(stage.queue) == 0
+        assert await stage.store.unfinished_jobs() == []
+        job = await stage.store.job(first.job_id)
+        assert job is not None
+        assert job.state is JobState.CANCELLED
+        assert stage.shown == [
+            (first.job_id, Draft(DraftState.CANCELLED, note="ja play.cancelled")),
+            (second.job_id, Draft(DraftState.CANCELLED, note="en play.cancelled")),
+        ]
+
+    async def test_a_running_job_is_told_to_stop(self, stage: Stage) -> None:
+        """Its end is left to whoever runs it."""
+        ticket = await stage.play.hear(says("雨。"), Ask())
+        assert ticket is not None
+        stage.queue.take()
+        await stage.store.claim(ticket.job_id)
+        stage.shown.clear()
+
+        assert await stage.play.cancel(ROOM)
+
+        assert stage.queue.stop_event(ticket.job_id).is_set()
+        job = await stage.store.job(ticket.job_id)
+        assert job is not None
+        assert job.state is JobState.RUNNING
+        assert stage.shown == []
+
+    async def test_other_rooms_go_on(self, stage: Stage) -> None:
+        """Only the room's own jobs are stopped."""
+        await stage.play.hear(says("雨。"), Ask())
+        await stage.play.hear(says("風。", "e2", room=Room("web", "sea")), Ask())
+
+        await stage.play.cancel(ROOM)
+
+        assert [job.room.id for job in stage.queue.waiting()] == ["sea"]
+
+    async def test_there_may_be_nothing_to_stop(self, stage: Stage) -> None:
+        """In a room without a story as in one where nothing was asked for."""
+        assert not await stage.play.cancel(ROOM)
+        await stage.play.hear(says("雨。"), None)
+        assert not await stage.play.cancel(ROOM)
