@@ -1,0 +1,1 @@
+"""The web room, in values, over HTTP and in real browsers."""

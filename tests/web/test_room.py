@@ -253,8 +253,11 @@ async def test_a_running_continuation_can_be_stopped(
 
 
 async def test_text_is_never_read_as_html(enter: Enter, play: FakePlay, web: WebAdapter, room: Room) -> None:
-    """Names, passages, drafts, notes, candidates and titles with tags or templates in them are shown as text."""
-    evil = "<script>window.hit=1</script><img src=x onerror='window.hit=1'>{{ constructor.constructor('hit=1')() }}"
+    """Tags and templates in names, passages, drafts, notes, candidates and titles are shown as text."""
+    evil = (
+        "<script>window.hit=1</script><img src=x onerror='window.hit=1'>"
+        "{{ constructor.constructor('hit=1')() }}"
+    )
     play.tell(room, evil, Author("web", "x", "<b onclick=1>悪</b>"))
     ken = await enter(address(room), "<i>健</i>")
     await ken.write(evil)

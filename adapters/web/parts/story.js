@@ -6,11 +6,10 @@ const KEPT_ANNOUNCEMENTS = 12;
 
 export default {
   template: `
-    <main class="tz-story" :aria-label="words.story">
+    <section class="tz-story" :aria-label="words.story">
       <p v-if="!passages.length && !drafts.length" class="tz-empty">{{ words.empty }}</p>
       <article v-for="(p, i) in passages" :key="p.id" :class="classes(p, i)" :aria-label="p.name">
-        <span class="tz-who"><span v-if="p.hue === null" class="tz-seal" aria-hidden="true">続</span
-        ><span class="tz-name" :class="{ 'tz-unseen': p.hue === null }">{{ p.name }}</span></span>
+        <span class="tz-who"><span class="tz-name" :class="{ 'tz-seal': p.hue === null }">{{ p.name }}</span></span>
         <p class="tz-text">{{ edges(p.text) }}</p>
         <details v-if="p.choices.length" class="tz-choices">
           <summary>{{ words.choices }}</summary>
@@ -18,8 +17,7 @@ export default {
         </details>
       </article>
       <article v-for="d in drafts" :key="d.id" class="tz-passage tz-model tz-draft" :data-state="d.state">
-        <span class="tz-who"><span class="tz-seal" aria-hidden="true">続</span
-        ><span class="tz-name tz-unseen">{{ words.model }}</span></span>
+        <span class="tz-who"><span class="tz-name tz-seal">{{ words.model }}</span></span>
         <p v-if="d.text || live(d)" class="tz-text">{{ edges(d.text) }}<span
           v-if="live(d)" class="tz-brush" aria-hidden="true"></span></p>
         <p v-for="c in d.choices" class="tz-text tz-other">{{ edges(c) }}</p>
@@ -32,7 +30,7 @@ export default {
       <div class="tz-unseen" role="log" aria-live="polite" aria-relevant="additions">
         <p v-for="s in said" :key="s.key">{{ s.text }}</p>
       </div>
-    </main>`,
+    </section>`,
   props: { initial: Object, words: Object },
   emits: ["stop"],
   data() {
