@@ -35,7 +35,10 @@ def address(url: str) -> URL:
     driver = _DRIVERS.get(read.drivername, read.drivername)
     if driver not in _DRIVERS.values():
         raise ConfigurationError(f"The store cannot be kept in {read.drivername!r}; write {_EXAMPLES}.")
-    return read.set(drivername=driver)
+    read = read.set(drivername=driver)
+    if read.get_backend_name() == "sqlite" and read.database and read.database.startswith("~"):
+        read = read.set(database=str(Path(read.database).expanduser()))
+    return read
 
 
 def shown(url: URL) -> str:
@@ -64,4 +67,4 @@ def is_memory(url: URL) -> bool:
 def make_folder(url: URL) -> None:
     """Create the folder of an SQLite file."""
     if url.get_backend_name() == "sqlite" and not is_memory(url) and url.database:
-        Path(url.database).expanduser().parent.mkdir(parents=True, exist_ok=True)
+        Path(url.database).parent.mkdir(parents=True, exist_ok=True)

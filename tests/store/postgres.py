@@ -17,7 +17,7 @@ _DEBIAN = Path("/usr/lib/postgresql")
 _START_S = 60
 
 
-class NoServer(Exception):  # noqa: N818 - says why tests are skipped
+class NoServer(Exception):
     """No server can be started here; says why."""
 
 

@@ -176,6 +176,13 @@ def test_passwords_are_struck_out_of_foreign_texts() -> None:
     assert without_secrets(f"bad {SECRET} and other", url) == "bad *** and ***"
 
 
+def test_a_home_folder_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """SQLite itself would make a folder named ~."""
+    monkeypatch.setenv("HOME", "/home/aki")
+
+    assert address("sqlite:///~/stories.db").database == "/home/aki/stories.db"
+
+
 @pytest.mark.parametrize("url", ["sqlite://", "sqlite:///", "sqlite:///:memory:"])
 def test_sqlite_without_a_file_is_memory(url: str) -> None:
     """Every spelling of it is known, as it needs a single connection."""
