@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import replace
 
 from bot.errors import UnknownLength, UnknownPreset
@@ -43,16 +44,23 @@ def _with(ask: Ask, option: str, value: str) -> Ask:
 
 
 def _length(value: str) -> Length:
-    if value in LENGTH_NAMES:
-        return LENGTH_NAMES[value]
+    typed = _typed(value)
+    if typed in LENGTH_NAMES:
+        return LENGTH_NAMES[typed]
     try:
-        return Length(value.lower())
+        return Length(typed)
     except ValueError:
         raise UnknownLength(name=value, known=", ".join(Length)) from None
 
 
 def _preset(value: str) -> str:
-    name = PRESET_NAMES.get(value, value)
+    typed = _typed(value)
+    name = PRESET_NAMES.get(typed, typed)
     if name not in PRESETS:
         raise UnknownPreset(name=value, known=", ".join([*PRESETS, *PRESET_NAMES]))
     return name
+
+
+def _typed(value: str) -> str:
+    # Full-width letters and capitals mean the same.
+    return unicodedata.normalize("NFKC", value).casefold()

@@ -11,9 +11,12 @@ import logging
 from adapters.slack.recent import Recent
 from adapters.slack.render import Shown
 from adapters.slack.translate import Place
-from adapters.slack.trouble import AnswerLost, Refused
+from adapters.slack.trouble import AnswerLost
 from adapters.slack.webapi import METADATA_TYPE, WebApi
 from bot.errors import DeliveryError
+
+_PATIENCE_S = 5.0
+"""How long a first sign may wait for the search of a thread that most likely holds nothing."""
 
 _log = logging.getLogger(__name__)
 
@@ -63,14 +66,13 @@ class Postings:
             return None
         try:
             return await self._find(place, key)
-        except Refused as error:
-            _log.warning(
-                "Slack does not let the bot read a thread (%s): a restart may post twice there", error
-            )
+        except DeliveryError as error:
+            if isinstance(error, RetryLater) and (error.after_s or 0.0) <= _PATIENCE_S:
+                self._known.discard(key)
+                raise
+            # Only a process that ended between a post and its answer can have posted: rather a sign now.
+            _log.warning("A thread cannot be read before posting in it (%s)", error)
             return None
-        except DeliveryError:
-            self._known.discard(key)
-            raise
 
     async def _find(self, place: Place, key: str) -> str | None:
         async for message in self._api.messages(place):

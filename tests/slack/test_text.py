@@ -84,6 +84,7 @@ def test_emoji_come_back_as_typed() -> None:
         ("昔々。 —candidates=3", "昔々。", Ask(candidates=3)),
         ("昔々。 --candidates 99", "昔々。", Ask(candidates=5)),
         ("昔々。　--preset　bold", "昔々。", Ask(preset="bold")),
+        ("昔々。 --preset ＢＯＬＤ --length Short", "昔々。", Ask(Length.SHORT, "bold")),
         ("--length long", "", Ask(Length.LONG)),
         ("--length の話をしよう。 彼は", "--length の話をしよう。 彼は", Ask()),
         ("彼は――length long", "彼は――length long", Ask()),
