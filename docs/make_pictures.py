@@ -1,7 +1,7 @@
 """Makes docs/pictures/web-room.png from the running product: `python -m docs.make_pictures`.
 
-Starts `tsuzuki run` with a story file of its own on a free port, lets two people write in two browsers, asks the
-model to go on, and takes the picture while it writes. With `--url` a room that runs already is used instead.
+Starts `tsuzuki run` with a story file of its own on a free port, lets two people write in two browsers, asks
+the model to go on, and takes the picture while it writes. With `--url` a room that runs already is used.
 """
 
 from __future__ import annotations
@@ -28,7 +28,10 @@ START_TIMEOUT_MS = 120_000
 """The model is loaded before the first word."""
 
 TITLE = "白梅軒の夜"
-FIRST = "　それは九月初旬のある蒸し暑い晩のことであった。私は、大通りの中程にある白梅軒という喫茶店で、冷しコーヒーを啜っていた。"
+FIRST = (
+    "　それは九月初旬のある蒸し暑い晩のことであった。"
+    "私は、大通りの中程にある白梅軒という喫茶店で、冷しコーヒーを啜っていた。"
+)
 SECOND = "　向かいの古本屋の灯りが、ふと消えた。\n「おや」と、隣の卓の男が顔を上げた。"
 
 
@@ -105,27 +108,27 @@ def _room(url: str | None) -> Iterator[str]:
             "OMP_WAIT_POLICY": "PASSIVE",
             "PYTHONUNBUFFERED": "1",
         }
-        bot = subprocess.Popen(
-            [sys.executable, "-m", "bot.cli", "run"],
-            env=os.environ | settings,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+        log = Path(folder) / "bot.log"
+        with log.open("w") as errors:
+            bot = subprocess.Popen(  # noqa: S603 our own program
+                [sys.executable, "-m", "bot.cli", "run"],
+                env=os.environ | settings,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+            )
         try:
-            yield _announced(bot)
+            yield _announced(bot, log)
         finally:
             bot.terminate()
             bot.wait(30)
 
 
-def _announced(bot: subprocess.Popen[str]) -> str:
-    said = []
+def _announced(bot: subprocess.Popen[str], log: Path) -> str:
     for line in bot.stdout or ():
-        said.append(line)
         if found := re.search(r"http://[\w.:\[\]-]+", line):
             return found.group()
-    raise SystemExit("The bot ended before the room was open:\n" + "".join(said))
+    raise SystemExit("The bot ended before the room was open:\n" + log.read_text())
 
 
 if __name__ == "__main__":
