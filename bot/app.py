@@ -6,7 +6,6 @@ Nothing here imports torch: the model lives in the worker's process.
 from __future__ import annotations
 
 import asyncio
-import signal
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
@@ -25,14 +24,13 @@ from bot.platforms import Connectable, Opening, connect
 from bot.play import StoryPlay
 from bot.queue import JobQueue
 from bot.seams import Platform
+from bot.signals import stopping
 from bot.store import SqlStore, open_store
 from bot.store.address import address, shown
 from config.settings import EngineSettings, Settings
 
 Announce = Callable[[str], None]
 """Is told a line for the person at the terminal."""
-
-STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +75,7 @@ async def run(settings: Settings, say: Say, locale: str, announce: Announce) -> 
     if not platforms:
         raise ConfigurationError(say("app.nothing_connected", locale))
     stop = asyncio.Event()
-    with _signals_set(stop):
+    with stopping(stop):
         async with build(settings, say, platforms, settings.store.url) as house:
             crew = Crew()
             for platform in platforms:
@@ -143,28 +141,6 @@ def _worker(settings: EngineSettings) -> Iterator[tuple[str, LocalWorker | None]
     with tempfile.TemporaryDirectory(prefix="tsuzuki-") as folder:
         socket = Path(folder) / "worker.sock"
         yield f"unix:{socket}", LocalWorker(worker_command(settings, socket), socket)
-
-
-@contextmanager
-def _signals_set(stop: asyncio.Event) -> Iterator[None]:
-    loop = asyncio.get_running_loop()
-
-    def heard() -> None:
-        stop.set()
-        # From now on the signals do what they always do, so that a second one ends the process.
-        _forget_signals(loop)
-
-    for each in STOP_SIGNALS:
-        loop.add_signal_handler(each, heard)
-    try:
-        yield
-    finally:
-        _forget_signals(loop)
-
-
-def _forget_signals(loop: asyncio.AbstractEventLoop) -> None:
-    for each in STOP_SIGNALS:
-        loop.remove_signal_handler(each)
 
 
 @asynccontextmanager

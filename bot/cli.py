@@ -29,10 +29,16 @@ INTERRUPTED = 130
 WORKER_PORT = 8100
 """Beside the web room's, out of the way of what else likes 8000 and 8080."""
 
+USAGE_SENTENCES = {
+    "BadParameter": "cli.bad_value",
+    "MissingParameter": "cli.missing",
+    "NoSuchOption": "cli.no_such_option",
+}
+"""By the name of the library's error."""
+
 app = typer.Typer(
     name="tsuzuki",
     help="Write a Japanese story together with XGLM, in Discord, Slack, a web room or right here.",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -61,7 +67,7 @@ def worker(
     model: Model = None,
     dtype: Annotated[str | None, typer.Option(help="auto, float32, bfloat16 or float16.")] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:N.")] = None,
-    quantization: Annotated[str | None, typer.Option(help="auto, none or int8.")] = None,
+    quantization: Annotated[str | None, typer.Option(help="auto or none.")] = None,
     slots: Annotated[int | None, typer.Option(help="Continuations written at once.", min=1)] = None,
     threads: Annotated[int | None, typer.Option(help="Processor threads.", min=1)] = None,
     config: Config = None,
@@ -183,9 +189,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _exit_code(arguments: Sequence[str] | None) -> int:
     try:
-        return int(app(arguments, standalone_mode=False) or 0)
+        return int(app(arguments or sys.argv[1:] or ["--help"], standalone_mode=False) or 0)
     except TyperException as error:
-        return _complain(_speak("cli.usage", reason=error.format_message()), error.exit_code)
+        return _complain(_usage_sentence(error), error.exit_code)
     except SettingsError as error:
         return _complain(_settings_sentence(error), BAD_INPUT)
     except SpokenError as error:
@@ -241,6 +247,16 @@ def _speak(key: str, **values: Any) -> str:
     from config.phrases import Phrases
 
     return Phrases.load()(key, terminal_locale(os.environ), **values)
+
+
+def _usage_sentence(error: TyperException) -> str:
+    """What was typed wrong. The library's own words are English; the kinds people meet are said in ours."""
+    kind = type(error).__name__
+    parameter = getattr(error, "param", None)
+    name = getattr(error, "option_name", None) or (parameter and max(parameter.opts, key=len))
+    if name and kind in USAGE_SENTENCES:
+        return _speak(USAGE_SENTENCES[kind], name=name)
+    return _speak("cli.usage", reason=error.format_message())
 
 
 def _settings_sentence(error: SettingsError) -> str:

@@ -54,7 +54,7 @@ class EngineSettings(Section):
     model: str | None = None
     dtype: Literal["auto", "float32", "bfloat16", "float16"]
     device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")]
-    quantization: Literal["auto", "none", "int8"]
+    quantization: Literal["auto", "none"]
     slots: Count
     threads: Count | None = None
 

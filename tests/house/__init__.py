@@ -1,1 +1,1 @@
-"""Tests of house."""
+"""Tests of the house itself: what is installed, who imports whom, what the documents promise."""
