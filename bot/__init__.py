@@ -1,0 +1,1 @@
+"""Tsuzuki: write a Japanese story together with XGLM."""
