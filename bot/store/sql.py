@@ -107,7 +107,8 @@ class SqlStore:
     async def append_model(self, job_id: str, texts: Sequence[str]) -> Passage:
         """Keep a job's continuations (the first becomes the story's last) and mark the job done, at once.
 
-        Doing it again changes nothing and returns the same passage.
+        Behind passages that came while the model wrote, they begin a paragraph. Doing it again changes
+        nothing and returns the same passage.
 
         Raises:
             ValueError: no texts.
@@ -126,8 +127,11 @@ class SqlStore:
                 raise StoreError(f"the job {job_id!r} is over: {job.state}")
             now = self._clock()
             story = await stories.locked_story(connection, job.story_id)
+            # What came meanwhile is not what the model went on from: it does not go on in that line.
+            apart = await stories.has_grown(connection, story, job_id)
+            kept = [_apart(text) for text in texts] if apart else texts
             await jobs.move(connection, job_id, jobs.UNFINISHED, JobState.DONE, now)
-            return await stories.append_candidates(connection, story, MODEL, texts, job_id, now)
+            return await stories.append_candidates(connection, story, MODEL, kept, job_id, now)
 
         return await self._database.write(work)
 
@@ -231,6 +235,10 @@ async def _hear(
     }
     await connection.execute(insert(tables.heard).values(values))
     return Heard(story["id"], passage, job)
+
+
+def _apart(text: str) -> str:
+    return text if text.startswith("\n") else "\n" + text
 
 
 def _cannot_open(where: str, reason: str) -> ConfigurationError:

@@ -60,6 +60,15 @@ async def append_candidates(
     return passages[0]
 
 
+async def has_grown(connection: AsyncConnection, story: RowMapping, job_id: str) -> bool:
+    """Whether the story's head came after the job last changed, that is, after it was claimed."""
+    head, job = tables.passages.c, tables.jobs.c
+    query = select(head.id).where(
+        head.id == story["head_id"], job.id == job_id, head.created_at > job.changed_at
+    )
+    return (await connection.execute(query)).scalar() is not None
+
+
 async def passage_by_id(connection: AsyncConnection, passage_id: str) -> Passage:
     """A passage."""
     query = select(tables.passages).where(tables.passages.c.id == passage_id)

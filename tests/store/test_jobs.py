@@ -105,10 +105,21 @@ async def test_the_other_candidates_are_kept_beside_the_story(store: SqlStore) -
 
 
 async def test_what_people_wrote_meanwhile_stays(store: SqlStore) -> None:
-    """A continuation goes behind the passages that came while the model wrote."""
+    """A continuation goes behind the passages that came while the model wrote, in a line of its own."""
     await asked(store, "j1", text="一。")
     await store.claim("j1")
     await store.hear(says("二。", "e2"), None, "", 0)
+
+    await store.append_model("j1", ["三。", "\n別の三。"])
+
+    assert await texts(store) == ["一。", "二。", "\n三。"]
+
+
+async def test_what_people_wrote_before_the_start_is_gone_on_from(store: SqlStore) -> None:
+    """Passages that came while the job still waited are in the model's window: no line is broken."""
+    await asked(store, "j1", text="一。")
+    await store.hear(says("二。", "e2"), None, "", 0)
+    await store.claim("j1")
 
     await store.append_model("j1", ["三。"])
 
@@ -125,7 +136,7 @@ async def test_people_and_models_who_write_at_once_lose_nothing(store: SqlStore)
         *(store.hear(says(f"p{i}", f"p{i}"), None, "", 0) for i in range(20)),
     )
 
-    written = await texts(store)
+    written = [text.strip() for text in await texts(store)]
     assert written[:20] == [f"{i}" for i in range(20)]
     assert sorted(written[20:]) == sorted([f"m{i}" for i in range(20)] + [f"p{i}" for i in range(20)])
 
