@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import discord
@@ -40,12 +42,13 @@ class TsuzukiClient(discord.AutoShardedClient):
         intents: discord.Intents,
         api_url: str | None,
     ) -> None:
-        super().__init__(
-            intents=intents,
-            allowed_mentions=discord.AllowedMentions.none(),
-            max_ratelimit_timeout=LONGEST_WAIT_S,
-            max_messages=None,
-        )
+        with _no_word_of_voice():
+            super().__init__(
+                intents=intents,
+                allowed_mentions=discord.AllowedMentions.none(),
+                max_ratelimit_timeout=LONGEST_WAIT_S,
+                max_messages=None,
+            )
         if api_url is not None:
             redirect(self.http, api_url)
         self._posts = posts
@@ -55,14 +58,19 @@ class TsuzukiClient(discord.AutoShardedClient):
         self._tree.add_command(continue_command(say, Continuing(play, say, posts, pause).asked))
         self._tree.error(_log_command_error)
         self.was_connected = False
+        self._registered = False
 
     async def setup_hook(self) -> None:
         """Logged in: posts can be sent from now on, before the gateway is there."""
         self._posts.connect(self)
         await self._tree.set_translator(self._translator)
+        await self._register_commands()
+
+    async def _register_commands(self) -> None:
         try:
             if await sync_if_changed(self._tree, self._translator):
                 _log.info("The commands were registered with Discord")
+            self._registered = True
         except (app_commands.AppCommandError, discord.HTTPException, *DROPPED) as error:
             _log.warning("The commands could not be registered with Discord: %s", error)
 
@@ -70,6 +78,8 @@ class TsuzukiClient(discord.AutoShardedClient):
         """The gateway took us."""
         self.was_connected = True
         _log.info("Connected to Discord as %s", self.user)
+        if not self._registered:
+            await self._register_commands()
 
     async def on_message(self, message: discord.Message) -> None:
         """Hear a person who speaks to the bot."""
@@ -98,6 +108,18 @@ class TsuzukiClient(discord.AutoShardedClient):
             return await self.fetch_channel(channel.id)
         except (discord.DiscordException, *DROPPED):
             return channel
+
+
+@contextmanager
+def _no_word_of_voice() -> Iterator[None]:
+    """Keep discord.py from warning that libraries for voice are missing: this bot does not speak aloud."""
+    voice = discord.VoiceClient
+    before = voice.warn_nacl, voice.warn_dave
+    voice.warn_nacl = voice.warn_dave = False
+    try:
+        yield
+    finally:
+        voice.warn_nacl, voice.warn_dave = before
 
 
 def _meant_for(me: Self, message: discord.Message) -> bool:

@@ -16,7 +16,7 @@ from bot.messages import PRESETS, Ask, Length, Say
 
 _log = logging.getLogger(__name__)
 
-MAX_CANDIDATES = 4
+MAX_CANDIDATES = 5
 Asked = Callable[[Interaction, str, Ask], Awaitable[None]]
 
 _COMPARED = (

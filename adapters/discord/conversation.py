@@ -56,8 +56,12 @@ class Conversation:
         author = Author(PLATFORM, str(message.author.id), message.author.display_name, locale)
         ticket: Ticket | None = None
         try:
-            heard = Message(str(message.id), place.room, author, text)
-            ticket = await self._play.hear(heard, Ask())
+            ticket = await self._play.hear(Message(str(message.id), place.room, author, text), Ask())
+        except SpokenError as error:
+            if not place.opened:
+                raise
+            # Said in the new thread: a mention there tries again and uses it.
+            await self._tell_in(place, self._say(error.key, locale, **error.values))
         finally:
             if ticket is None or ticket.repeated:
                 self._posts.unanswered(place.room, message.id)
@@ -85,6 +89,12 @@ class Conversation:
                 await message.channel.send(sentence, reference=reference, allowed_mentions=quiet)
         except DeliveryError:
             await _say_plainly(message.channel, sentence)
+
+    async def _tell_in(self, place: Place, sentence: str) -> None:
+        try:
+            await self._posts.say(place.room, sentence)
+        except DeliveryError as error:
+            _log.warning("A sentence could not be said in Discord: %s", error)
 
     async def _tell_privately(
         self, person: discord.User | discord.Member, locale: str, error: NotAllowed

@@ -10,6 +10,7 @@ import discord
 
 from bot.errors import RetryLater, Undeliverable
 
+UNAUTHORIZED = 401
 TOO_MANY_REQUESTS = 429
 SERVER_ERROR = 500
 THREAD_EXISTS = 160004
@@ -35,7 +36,8 @@ def _translated(error: discord.HTTPException) -> RetryLater | Undeliverable:
     told = f"Discord answered {error.status} (code {error.code}): {error.text}"
     if error.status == TOO_MANY_REQUESTS:
         return RetryLater(told, _wait_s(error))
-    if error.status >= SERVER_ERROR:
+    if error.status >= SERVER_ERROR or error.status == UNAUTHORIZED:
+        # A token that was replaced while we run: the next start has the new one, and no text is given up.
         return RetryLater(told)
     return Undeliverable(told)
 

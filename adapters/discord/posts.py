@@ -48,6 +48,12 @@ class Posts:
             message = await self._send(channel, content, nonce, self._reply_of(room, key))
         return str(message.id)
 
+    async def say(self, room: Room, sentence: str) -> None:
+        """A sentence of ours, once and without a nonce. Raises RetryLater or Undeliverable."""
+        channel = self._channel(room)
+        with delivery():
+            await channel.send(sentence, allowed_mentions=discord.AllowedMentions.none())
+
     async def edit(self, room: Room, message_id: str, draft: Draft) -> None:
         """Make a message of ours show `draft`."""
         message = self._channel(room).get_partial_message(int(message_id))
@@ -61,14 +67,18 @@ class Posts:
         return self._client.get_partial_messageable(int(room.id))
 
     def _reply_of(self, room: Room, key: str) -> int | None:
-        if key not in self._answers:
+        """The message that a post replies to: the same when it is tried again, none for a second part."""
+        job_id, _, part = key.partition(":")
+        if part not in {"", "0"}:
+            return None
+        if job_id not in self._answers:
             asked = self._asked.get(room.id)
             if not asked:
                 return None
-            self._answers[key] = asked.popleft()
+            self._answers[job_id] = asked.popleft()
             while len(self._answers) > REMEMBERED:
                 self._answers.popitem(last=False)
-        return self._answers[key]
+        return self._answers[job_id]
 
     async def _send(
         self, channel: discord.PartialMessageable, content: str, nonce: str, reply_to: int | None

@@ -50,14 +50,9 @@ def _body(draft: Draft) -> str:
     text = escape(draft.text)
     if draft.state is DraftState.WRITING and draft.text:
         return f"{text.rstrip()} {MARKS[draft.state]}"
-    if not draft.choices:
-        return text
-    return _listed((draft.text, *draft.choices))
-
-
-def _listed(choices: tuple[str, ...]) -> str:
-    shown = (escape(choice).strip("\n") for choice in choices)
-    return "\n\n".join(f"**{number}**\n{choice}" for number, choice in enumerate(shown, 1))
+    shown = (escape(choice).strip("\n") for choice in draft.choices)
+    others = [f"**〔{number}〕**\n{choice}" for number, choice in enumerate(shown, start=2)]
+    return "\n\n".join([text, *others])
 
 
 def _cut(content: str, room: int) -> str:

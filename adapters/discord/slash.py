@@ -7,7 +7,7 @@ import logging
 import discord
 
 from adapters.base import Play
-from adapters.discord.failures import DROPPED, delivery
+from adapters.discord.failures import delivery
 from adapters.discord.places import Pause, Place, open_thread, opens_threads, require_speech, room_of
 from adapters.discord.posts import Posts
 from adapters.discord.render import MAX_CONTENT
@@ -43,8 +43,9 @@ class Continuing:
                 await self._go_on(interaction, ask, locale)
         except SpokenError as error:
             await self._whisper(interaction, self._say(error.key, locale, **error.values))
-        except (discord.HTTPException, *DROPPED) as error:
+        except DeliveryError as error:
             _log.warning("An interaction could not be answered: %s", error)
+            await self._whisper(interaction, self._say("discord.trouble", locale))
         except Exception:  # noqa: BLE001 - a task's end: people see a sentence, the log the rest
             _log.exception("An interaction could not be answered")
             await self._whisper(interaction, self._say("discord.trouble", locale))
@@ -77,7 +78,8 @@ class Continuing:
         return remarks
 
     async def _go_on(self, interaction: Interaction, ask: Ask, locale: str) -> None:
-        await interaction.response.defer(ephemeral=True, thinking=True)
+        with delivery():
+            await interaction.response.defer(ephemeral=True, thinking=True)
         room = room_of(interaction.channel_id or 0)
         if opens_threads(interaction.channel) and await self._play.read(room) is None:
             raise EmptyPrompt
@@ -87,9 +89,10 @@ class Continuing:
     async def _show(self, interaction: Interaction, text: str) -> discord.InteractionMessage | None:
         content = text if len(text) <= MAX_CONTENT else text[: MAX_CONTENT - 1] + "…"
         quiet = discord.AllowedMentions.none()
-        answer = await interaction.response.send_message(
-            content, allowed_mentions=quiet, suppress_embeds=True
-        )
+        with delivery():
+            answer = await interaction.response.send_message(
+                content, allowed_mentions=quiet, suppress_embeds=True
+            )
         resource = answer.resource
         return resource if isinstance(resource, discord.InteractionMessage) else None
 

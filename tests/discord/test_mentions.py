@@ -90,6 +90,14 @@ async def test_a_thread_without_a_story_is_used_for_one(stage: Stage) -> None:
     assert stage.room(thread) == (await stage.play.until_heard()).message.room
 
 
+async def test_a_thread_that_was_archived_at_login_is_known_when_someone_writes(stage: Stage) -> None:
+    """It is in no cache; its kind is asked for, and the story is told in it."""
+    thread = stage.discord.world.add_thread(stage.discord.channel, "古い話", stage.discord.taro)
+    await stage.discord.say_in(thread, stage.discord.hanako, BEGINNING)
+    assert stage.room(thread) == (await stage.play.until_heard()).message.room
+    assert [thread] == stage.discord.threads()
+
+
 async def test_a_mention_without_text_and_story_is_answered_without_a_thread(stage: Stage) -> None:
     """The person is told what to write, as a reply."""
     asked = await stage.discord.say_in(stage.discord.channel, stage.discord.hanako, "")
@@ -142,8 +150,13 @@ async def test_a_message_dispatched_twice_is_heard_once(stage: Stage) -> None:
 
 
 async def test_a_refusal_is_said_kindly_where_it_was_asked(stage: Stage) -> None:
-    """The sentence of the error, in the guild's language, and no traceback."""
+    """In the new thread, where a mention tries again; in the guild's language."""
     stage.play.refuse(QueueFull(limit=3))
     await stage.discord.say_in(stage.discord.channel, stage.discord.hanako, BEGINNING)
-    (answer,) = await stage.discord.until(lambda: stage.discord.by_bot(stage.discord.channel))
-    assert stage.say("error.queue_full", "ja", limit=3) == answer.content
+    (thread,) = await stage.discord.until(stage.discord.threads)
+    (answer,) = await stage.discord.until(lambda: stage.discord.by_bot(thread))
+    assert answer.content == stage.say("error.queue_full", "ja", limit=3)
+    stage.play.refuse(QueueFull(limit=3))
+    again = await stage.discord.say_in(thread, stage.discord.hanako, BEGINNING)
+    await stage.discord.until(lambda: len(stage.discord.by_bot(thread)) > 1)
+    assert stage.discord.by_bot(thread)[1].reply_to == again.id

@@ -162,3 +162,12 @@ async def test_unreadable_characters_are_named_to_the_person(stage: Stage) -> No
         answer.content for answer in slash.answers
     ]
     assert [None, stage.discord.hanako] == [answer.ephemeral_to for answer in slash.answers]
+
+
+async def test_an_answer_that_discord_did_not_take_is_followed_by_a_sentence(stage: Stage) -> None:
+    """The connection broke at the first answer: the person is told, within the three seconds."""
+    stage.discord.fail("POST", "/callback", None)
+    slash = await stage.discord.slash(stage.discord.channel, stage.discord.hanako, "continue", text=BEGINNING)
+    await stage.discord.until(lambda: slash.answers)
+    assert [stage.say("discord.trouble", "ja")] == [answer.content for answer in slash.answers]
+    assert stage.play.heard == []

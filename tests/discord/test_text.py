@@ -69,9 +69,9 @@ def test_a_text_that_measures_the_limit_is_shown_whole_with_note_and_mark() -> N
 
 
 def test_the_choices_are_listed_with_numbers() -> None:
-    """The text is the first of them."""
+    """The text is the first of them and stands as it would alone."""
     draft = Draft(DraftState.DONE, "一つ目。", choices=("二つ目。", "三つ目。"))
-    assert render(draft) == "**1**\n一つ目。\n\n**2**\n二つ目。\n\n**3**\n三つ目。"
+    assert render(draft) == "一つ目。\n\n**〔2〕**\n二つ目。\n\n**〔3〕**\n三つ目。"
 
 
 def test_a_failed_draft_says_why_below_what_is_there() -> None:
