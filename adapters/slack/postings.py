@@ -13,7 +13,7 @@ from adapters.slack.render import Shown
 from adapters.slack.translate import Place
 from adapters.slack.trouble import AnswerLost
 from adapters.slack.webapi import METADATA_TYPE, WebApi
-from bot.errors import DeliveryError
+from bot.errors import DeliveryError, RetryLater
 
 _PATIENCE_S = 5.0
 """How long a first sign may wait for the search of a thread that most likely holds nothing."""
