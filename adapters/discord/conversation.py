@@ -139,6 +139,11 @@ def message_locale(message: discord.Message, text: str) -> str:
 def allowed_in(message: discord.Message) -> discord.Permissions:
     """What the bot may do where a message was written; everything where that is not known."""
     guild, channel = message.guild, message.channel
-    if guild is None or isinstance(channel, (discord.DMChannel, discord.PartialMessageable)):
+    unknown = isinstance(channel, (discord.DMChannel, discord.PartialMessageable))
+    if guild is None or guild.me is None or unknown:
         return discord.Permissions.all()
-    return channel.permissions_for(guild.me)
+    try:
+        return channel.permissions_for(guild.me)
+    except discord.ClientException:
+        # A thread asks its parent, which the bot may not see.
+        return discord.Permissions.all()

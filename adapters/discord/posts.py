@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections import OrderedDict, deque
 
@@ -12,6 +13,8 @@ from adapters.discord.render import render
 from bot.errors import RetryLater
 from bot.messages import Draft, Room
 
+ANSWER_WITHIN_S = 60.0
+"""A connection that hangs holds up its room: the library alone would wait five minutes."""
 REMEMBERED = 1000
 """Rooms and posts whose reply is remembered: far more than wait at one time."""
 
@@ -45,7 +48,8 @@ class Posts:
         channel = self._channel(room)
         content, nonce = render(draft), nonce_of(key)
         with delivery():
-            message = await self._send(channel, content, nonce, self._reply_of(room, key))
+            async with asyncio.timeout(ANSWER_WITHIN_S):
+                message = await self._send(channel, content, nonce, self._reply_of(room, key))
         return str(message.id)
 
     async def say(self, room: Room, sentence: str) -> None:
@@ -59,7 +63,8 @@ class Posts:
         message = self._channel(room).get_partial_message(int(message_id))
         with delivery():
             # Every edit is parsed for mentions anew; the client's default does not reach partial messages.
-            await message.edit(content=render(draft), allowed_mentions=discord.AllowedMentions.none())
+            async with asyncio.timeout(ANSWER_WITHIN_S):
+                await message.edit(content=render(draft), allowed_mentions=discord.AllowedMentions.none())
 
     def _channel(self, room: Room) -> discord.PartialMessageable:
         if self._client is None:

@@ -26,14 +26,23 @@ def measure(text: str) -> int:
     return len(escape(text))
 
 
+def indented(content: str) -> str:
+    """Content whose first line keeps its indent, the 「　」 of a paragraph: Discord trims a message's ends.
+
+    A zero-width space before it is no white space to Discord, and nothing to see for people.
+    """
+    content = content.lstrip("\r\n")
+    return f"\u200b{content}" if content[:1].isspace() and content.strip() else content
+
+
 def render(draft: Draft) -> str:
     """The message's content: the story's text literally, our note small below it, a mark until it is done."""
     note = _note(draft)
     room = MAX_CONTENT - len(note) - 2
     body = _cut(_body(draft), room)
     if not note:
-        return body or MARKS[draft.state] or NOTHING
-    return f"{body}\n{note}" if body else note
+        return body if body.strip() else MARKS[draft.state] or NOTHING
+    return f"{body}\n{note}" if body.strip() else note
 
 
 def _note(draft: Draft) -> str:
@@ -47,7 +56,7 @@ def _note(draft: Draft) -> str:
 
 
 def _body(draft: Draft) -> str:
-    text = escape(draft.text)
+    text = indented(escape(draft.text))
     if draft.state is DraftState.WRITING and draft.text:
         return f"{text.rstrip()} {MARKS[draft.state]}"
     shown = (escape(choice).strip("\n") for choice in draft.choices)

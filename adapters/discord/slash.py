@@ -10,7 +10,7 @@ from adapters.base import Play
 from adapters.discord.failures import delivery
 from adapters.discord.places import Pause, Place, open_thread, opens_threads, require_speech, room_of
 from adapters.discord.posts import Posts
-from adapters.discord.render import MAX_CONTENT
+from adapters.discord.render import MAX_CONTENT, indented
 from adapters.discord.translate import PLATFORM, known_locale, thread_name
 from bot.errors import DeliveryError, EmptyPrompt, SpokenError
 from bot.messages import Ask, Author, Message, Room, Say, Ticket
@@ -87,7 +87,9 @@ class Continuing:
         await self._take_back(interaction)
 
     async def _show(self, interaction: Interaction, text: str) -> discord.InteractionMessage | None:
-        content = text if len(text) <= MAX_CONTENT else text[: MAX_CONTENT - 1] + "…"
+        content = indented(text)
+        if len(content) > MAX_CONTENT:
+            content = content[: MAX_CONTENT - 1] + "…"
         quiet = discord.AllowedMentions.none()
         with delivery():
             answer = await interaction.response.send_message(

@@ -56,7 +56,8 @@ def test_escaping_loses_nothing(text: str) -> None:
 )
 def test_every_draft_fits_a_message(text: str, note: str, state: DraftState, choices: list[str]) -> None:
     """Discord takes 1 to 2,000 code points."""
-    assert 1 <= len(render(Draft(state, text, note, tuple(choices)))) <= MAX_CONTENT
+    shown = render(Draft(state, text, note, tuple(choices)))
+    assert 1 <= len(shown.strip()) <= len(shown) <= MAX_CONTENT
 
 
 def test_a_text_that_measures_the_limit_is_shown_whole_with_note_and_mark() -> None:
@@ -72,6 +73,20 @@ def test_the_choices_are_listed_with_numbers() -> None:
     """The text is the first of them and stands as it would alone."""
     draft = Draft(DraftState.DONE, "一つ目。", choices=("二つ目。", "三つ目。"))
     assert render(draft) == "一つ目。\n\n**〔2〕**\n二つ目。\n\n**〔3〕**\n三つ目。"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("　彼は立った。", "\u200b　彼は立った。"),
+        ("\n　彼は", "\u200b　彼は"),
+        ("彼は　", "彼は　"),
+        (" ", " "),
+    ],
+)
+def test_the_indent_of_a_paragraph_stays(text: str, shown: str) -> None:
+    """Discord would trim it."""
+    assert render(Draft(DraftState.DONE, text)) == shown
 
 
 def test_a_failed_draft_says_why_below_what_is_there() -> None:
