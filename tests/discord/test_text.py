@@ -81,7 +81,7 @@ def test_the_choices_are_listed_with_numbers() -> None:
         ("　彼は立った。", "\u200b　彼は立った。"),
         ("\n　彼は", "\u200b　彼は"),
         ("彼は　", "彼は　"),
-        (" ", " "),
+        (" ", "…"),
     ],
 )
 def test_the_indent_of_a_paragraph_stays(text: str, shown: str) -> None:
