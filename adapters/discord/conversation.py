@@ -10,7 +10,7 @@ import discord
 from adapters.base import Play
 from adapters.discord.failures import delivery
 from adapters.discord.places import Pause, Place, open_thread, opens_threads, require_speech, room_of
-from adapters.discord.posts import Posts
+from adapters.discord.posts import Posts, nonce_of
 from adapters.discord.translate import PLATFORM, Names, Self, locale_of, story_text, thread_name
 from bot.errors import DeliveryError, EmptyPrompt, NotAllowed, SpokenError
 from bot.messages import Ask, Author, Message, Say, Ticket
@@ -35,7 +35,7 @@ class Conversation:
         try:
             await self._answer(message, text, locale)
         except NotAllowed as error:
-            await self._tell_privately(message.author, locale, error)
+            await self._tell_privately(message, locale, error)
         except SpokenError as error:
             await self._tell(message, self._say(error.key, locale, **error.values))
         except Exception:  # noqa: BLE001 - a task's end: people see a sentence, the log the rest
@@ -84,11 +84,13 @@ class Conversation:
     async def _tell(self, message: discord.Message, sentence: str) -> None:
         quiet = discord.AllowedMentions.none()
         reference = message.to_reference(fail_if_not_exists=False)
+        # The nonce keeps it from being said twice, when an answer gets lost or a message is dispatched again.
+        nonce = nonce_of(f"{message.id} {sentence}")
         try:
             with delivery():
-                await message.channel.send(sentence, reference=reference, allowed_mentions=quiet)
+                await message.channel.send(sentence, reference=reference, allowed_mentions=quiet, nonce=nonce)
         except DeliveryError:
-            await _say_plainly(message.channel, sentence)
+            await _say_plainly(message.channel, sentence, nonce)
 
     async def _tell_in(self, place: Place, sentence: str) -> None:
         try:
@@ -96,17 +98,16 @@ class Conversation:
         except DeliveryError as error:
             _log.warning("A sentence could not be said in Discord: %s", error)
 
-    async def _tell_privately(
-        self, person: discord.User | discord.Member, locale: str, error: NotAllowed
-    ) -> None:
+    async def _tell_privately(self, message: discord.Message, locale: str, error: NotAllowed) -> None:
         # Where the bot may not talk, a direct message is the only way left to say why.
-        await _say_plainly(person, self._say(error.key, locale, **error.values))
+        sentence = self._say(error.key, locale, **error.values)
+        await _say_plainly(message.author, sentence, nonce_of(f"{message.id} {sentence}"))
 
 
-async def _say_plainly(to: discord.abc.Messageable, sentence: str) -> None:
+async def _say_plainly(to: discord.abc.Messageable, sentence: str, nonce: str) -> None:
     try:
         with delivery():
-            await to.send(sentence, allowed_mentions=discord.AllowedMentions.none())
+            await to.send(sentence, allowed_mentions=discord.AllowedMentions.none(), nonce=nonce)
     except DeliveryError as error:
         _log.warning("A sentence could not be said in Discord: %s", error)
 
