@@ -25,7 +25,9 @@ def sdk_logger() -> logging.Logger:
     Below that it writes people's messages, request bodies and connection tickets.
     """
     logger = logging.getLogger("adapters.slack.sdk")
-    logger.setLevel(logging.WARNING)
+    # What answers commands takes no logger of ours and writes to its own.
+    for each in (logger, logging.getLogger("slack_sdk")):
+        each.setLevel(logging.WARNING)
     logger.addFilter(_without_tickets)  # adding the same filter again changes nothing
     return logger
 

@@ -26,7 +26,7 @@ class Postings:
 
     def __init__(self, api: WebApi) -> None:
         self._api = api
-        self._doubtful = Recent()
+        self._sent = Recent()
         self._known = Recent()
         self._young = Recent()
 
@@ -47,20 +47,19 @@ class Postings:
         if (ts := await self._earlier(place, key)) is not None:
             await self._api.update(place.channel, ts, shown)
             return ts
-        # Before the call: whatever interrupts it leaves the post in doubt.
-        self._doubtful.add(key)
+        # Before the call: whatever interrupts it leaves the post in doubt. After it too: who asks again for the
+        # same key did not get to keep the answer.
+        self._sent.add(key)
         try:
-            ts = await self._api.post(place, shown, key)
+            return await self._api.post(place, shown, key)
         except AnswerLost:
             raise
         except DeliveryError:
-            self._doubtful.discard(key)
+            self._sent.discard(key)
             raise
-        self._doubtful.discard(key)
-        return ts
 
     async def _earlier(self, place: Place, key: str) -> str | None:
-        if key in self._doubtful:
+        if key in self._sent:
             return await self._find(place, key)
         if not self._known.add(key) or place.room.id in self._young or not place.thread_ts:
             return None

@@ -11,8 +11,6 @@ from adapters.base import Play
 from adapters.slack import SlackAdapter
 from tests.loopback.slack import APP_TOKEN, BOT_TOKEN, SIGNING_SECRET, SlackServer
 
-PING_INTERVAL_S = 0.2
-
 
 def say(key: str, locale: str, **values: object) -> str:
     """A sentence one can recognise: its key, its language, its values."""
@@ -48,7 +46,6 @@ def adapter_for(slack: SlackServer, **changed: Any) -> SlackAdapter:
         "mode": "socket",
         "port": 0,
         "api_url": slack.api_url,
-        "ping_interval_s": PING_INTERVAL_S,
     }
     return SlackAdapter(**(arguments | changed))
 

@@ -101,27 +101,26 @@ async def test_a_refreshed_connection_goes_on(
 
 
 async def test_a_dropped_connection_comes_back(
-    slack: SlackServer, play: FakePlay, adapter: SlackAdapter, caplog: pytest.LogCaptureFixture
+    slack: SlackServer, play: FakePlay, caplog: pytest.LogCaptureFixture
 ) -> None:
     """After a drop, with the first tickets refused, the next ones are asked for until one works."""
-    slack.socket.refuse_next = 2
-    await slack.socket.drop()
-    await slack.until(lambda: slack.socket.opened == 2)
-    assert slack.socket.refused == 2
-    assert "ticket=..." in caplog.text
-    assert all(ticket not in caplog.text for ticket in slack.socket.spent)
-    await slack.deliver(slack.mention("C1", "U1", FIRST_LINE))
-    await play.until_heard()
+    async with running(adapter_for(slack, ping_interval_s=0.5), play):
+        slack.socket.refuse_next = 2
+        await slack.socket.drop()
+        await slack.until(lambda: slack.socket.opened >= 2 and slack.socket.connections)
+        assert slack.socket.refused == 2
+        assert "ticket=..." in caplog.text
+        assert all(ticket not in caplog.text for ticket in slack.socket.spent)
+        await slack.deliver(slack.mention("C1", "U1", FIRST_LINE))
+        await play.until_heard()
 
 
-async def test_a_half_open_connection_is_noticed(
-    slack: SlackServer, play: FakePlay, adapter: SlackAdapter
-) -> None:
+async def test_a_half_open_connection_is_noticed(slack: SlackServer, play: FakePlay) -> None:
     """A link that takes everything and answers nothing is replaced."""
-    slack.socket.silent = True
-    await slack.until(lambda: slack.socket.opened >= 2)
-    slack.socket.silent = False
-    await slack.until_connected()
+    async with running(adapter_for(slack, ping_interval_s=0.2), play):
+        slack.socket.silent = True
+        await slack.until(lambda: slack.socket.opened >= 2)
+        slack.socket.silent = False
 
 
 async def test_leaving_is_clean(slack: SlackServer, play: FakePlay) -> None:

@@ -83,6 +83,13 @@ async def test_a_thread_that_just_began_is_not_searched(
     assert slack.called("conversations.replies") == []
 
 
+async def test_the_same_key_twice_is_one_message(slack: SlackServer, still: SlackAdapter, room: Room) -> None:
+    """Whoever lost the id that a post gave gets it again."""
+    ts = await still.post(room, DRAFT, "job:0")
+    assert await still.post(room, DONE, "job:0") == ts
+    assert [message.story for message in slack.workspace.by_bot()] == [DONE.text]
+
+
 async def test_different_keys_are_different_messages(
     slack: SlackServer, still: SlackAdapter, room: Room
 ) -> None:
@@ -181,6 +188,11 @@ async def test_no_secret_and_no_text_in_the_logs(
         ts = await adapter.post(heard.message.room, DRAFT, "job:0")
         with pytest.raises(RetryLater):
             await adapter.edit(heard.message.room, ts, DONE)
+        await slack.deliver(slack.command("C2", "U1", "ひみつの言葉。"))
+        await slack.until(lambda: slack.responses)
+    async with running(adapter_for(slack, mode="http"), play) as adapter:
+        event = slack.mention("C1", "U1", "ひみつの言葉。")
+        await slack.sender(adapter.port).event(event, signature="v0=0")
     logged = "\n".join(record.getMessage() for record in caplog.records)
-    for secret in ("secret-token", "signing-secret", "ticket=", "ひみつ", DRAFT.text):
+    for secret in ("secret-token", "signing-secret", "ticket=", "/respond/", "ひみつ", DRAFT.text):
         assert secret not in logged
