@@ -38,6 +38,7 @@ class House:
     """The built parts, not yet running. `worker` is None where the worker runs elsewhere."""
 
     store: SqlStore
+    engine: HttpEngine
     queue: JobQueue
     outbox: Outbox
     dispatcher: Dispatcher
@@ -106,6 +107,7 @@ async def build(
         outbox = Outbox(store, {platform.name: platform for platform in platforms})
         yield House(
             store=store,
+            engine=engine,
             queue=queue,
             outbox=outbox,
             dispatcher=Dispatcher(store, queue, engine, outbox, say, slots=settings.engine.slots),

@@ -106,12 +106,18 @@ def continue_(
     config: Config = None,
 ) -> None:
     """Let a story go on, here in the terminal: the text and its continuation, nothing else, on stdout."""
-    from bot.solo import ask_for, continue_story
+    from bot.messages import JobState
+    from bot.solo import ask_for, continue_story, with_model
 
     settings, say, locale = _prepare(config, quiet=True)
-    ask = ask_for(length, preset, candidates, seed, locale)
-    story = _read_text(text)
-    asyncio.run(continue_story(settings, say, locale, story, ask, model, sys.stdout, sys.stderr))
+    ask = ask_for(length, preset, candidates, seed)
+    state = asyncio.run(
+        continue_story(
+            with_model(settings, model), say, locale, _read_text(text), ask, sys.stdout, sys.stderr
+        )
+    )
+    if state is not JobState.DONE:
+        raise typer.Exit(FAILED if state is JobState.FAILED else INTERRUPTED)
 
 
 @app.command()

@@ -50,7 +50,8 @@ class Crew:
                     {stopped, *(member.task for member in self._members.values())},
                     return_when=asyncio.FIRST_COMPLETED,
                 )
-                self._collect()
+                if not stop.is_set():
+                    self._collect()
         finally:
             stopped.cancel()
 
