@@ -47,8 +47,8 @@ class Postings:
         if (ts := await self._earlier(place, key)) is not None:
             await self._api.update(place.channel, ts, shown)
             return ts
-        # Before the call: whatever interrupts it leaves the post in doubt. After it too: who asks again for the
-        # same key did not get to keep the answer.
+        # Before the call: whatever interrupts it leaves the post in doubt. After it too: who asks again for
+        # the same key did not get to keep the answer.
         self._sent.add(key)
         try:
             return await self._api.post(place, shown, key)
