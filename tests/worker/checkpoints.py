@@ -104,7 +104,7 @@ def vocabulary(model: bytes) -> list[tuple[str, float]]:
 
 def published_tokenizer(model: bytes) -> Tokenizer:
     """The tokenizer.json that belongs to a SentencePiece model, as the published repositories have it."""
-    proto = sentencepiece_model_pb2.ModelProto()
+    proto = sentencepiece_model_pb2.ModelProto()  # type: ignore[attr-defined]
     proto.ParseFromString(model)
     pieces = vocabulary(model) + [(word, 0.0) for word in MADEUP_WORDS]
     steps: list[Any] = [normalizers.Replace(Regex(" {2,}"), " ")]
@@ -130,7 +130,7 @@ def tiny_tokenizer(*, published_normalisation: bool = False) -> Tokenizer:
 
 def tiny_config(vocab_size: int, **shape: int) -> XGLMConfig:
     """A two-layer XGLM; `shape` overrides its figures."""
-    figures = {"d_model": 32, "ffn_dim": 64, "num_layers": 2, "attention_heads": 4}
+    figures: dict[str, Any] = {"d_model": 32, "ffn_dim": 64, "num_layers": 2, "attention_heads": 4}
     return XGLMConfig(
         vocab_size=vocab_size,
         **{"max_position_embeddings": 256, **figures, **shape},
@@ -208,7 +208,7 @@ def _write_weights(
 
 def _write_shards(folder: Path, weights: dict[str, torch.Tensor], layout: Layout) -> None:
     stem, suffix = ("model", "safetensors") if layout == "sharded" else ("pytorch_model", "bin")
-    weight_map = {}
+    weight_map: dict[str, str] = {}
     for shard in range(SHARDS):
         name = f"{stem}-{shard + 1:05}-of-{SHARDS:05}.{suffix}"
         part = {key: weights[key] for key in list(weights)[shard::SHARDS]}
