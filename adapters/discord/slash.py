@@ -12,7 +12,7 @@ from adapters.discord.places import Pause, Place, open_thread, opens_threads, re
 from adapters.discord.posts import Posts
 from adapters.discord.render import MAX_CONTENT, indented
 from adapters.discord.translate import PLATFORM, known_locale, thread_name
-from bot.errors import DeliveryError, EmptyPrompt, SpokenError
+from bot.errors import DeliveryError, EmptyPrompt, NotAllowed, SpokenError
 from bot.messages import Ask, Author, Message, Room, Say, Ticket
 
 _log = logging.getLogger(__name__)
@@ -41,6 +41,8 @@ class Continuing:
                 await self._begin_or_add(interaction, text, ask, locale)
             else:
                 await self._go_on(interaction, ask, locale)
+        except NotAllowed as error:
+            await self._give_back(interaction, error, text, locale)
         except SpokenError as error:
             await self._whisper(interaction, self._say(error.key, locale, **error.values))
         except DeliveryError as error:
@@ -57,13 +59,14 @@ class Continuing:
             self._posts.answer_to(place.room, shown.id)
         try:
             ticket = await self._hear(interaction, place.room, text, ask, locale)
-        except SpokenError:
+        except SpokenError as error:
+            if place.opened:
+                raise  # the text stands above the new thread, where a mention tries again
             if shown is not None:
                 self._posts.unanswered(place.room, shown.id)
-            if not place.opened:
-                # The text was not taken: the person keeps it, and the room is as before.
-                await self._take_back(interaction)
-            raise
+            await self._take_back(interaction)
+            await self._give_back(interaction, error, text, locale)
+            return
         for sentence in self._remarks(place, ticket, locale):
             await self._whisper(interaction, sentence)
 
@@ -123,6 +126,12 @@ class Continuing:
                     await interaction.response.send_message(sentence, ephemeral=True, allowed_mentions=quiet)
         except DeliveryError as error:
             _log.warning("A sentence could not be said in Discord: %s", error)
+
+    async def _give_back(self, interaction: Interaction, error: SpokenError, text: str, locale: str) -> None:
+        """Say why the text was not taken, with the text, so that it need not be typed again."""
+        sentence = self._say(error.key, locale, **error.values)
+        quoted = f"\n>>> {text}" if text.strip() else ""
+        await self._whisper(interaction, f"{sentence}{quoted}"[:MAX_CONTENT])
 
     async def _take_back(self, interaction: Interaction) -> None:
         try:

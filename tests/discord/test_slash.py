@@ -110,16 +110,14 @@ async def test_without_text_and_story_only_the_person_is_told(stage: Stage) -> N
 
 
 async def test_a_refusal_is_ephemeral(stage: Stage) -> None:
-    """In a thread without a new one to open, the text is taken back and the person told why."""
+    """Where no new thread was opened, the text is taken back: the person gets it with the reason."""
     thread = await stage.discord.open_thread(stage.discord.channel, "物語", stage.discord.taro)
     stage.play.refuse(QueueFull(limit=3))
     slash = await stage.discord.slash(thread, stage.discord.hanako, "continue", text="彼は立った。")
     await stage.discord.until(lambda: [m for m in slash.answers if m.ephemeral_to])
     (answer,) = slash.answers
-    assert (stage.say("error.queue_full", "ja", limit=3), stage.discord.hanako) == (
-        answer.content,
-        answer.ephemeral_to,
-    )
+    reason = stage.say("error.queue_full", "ja", limit=3)
+    assert (f"{reason}\n>>> 彼は立った。", stage.discord.hanako) == (answer.content, answer.ephemeral_to)
 
 
 async def test_an_unforeseen_error_is_answered_without_a_traceback(stage: Stage) -> None:
@@ -136,9 +134,8 @@ async def test_where_the_bot_may_not_talk_the_permission_is_named(stage: Stage) 
     slash = await stage.discord.slash(quiet, stage.discord.hanako, "continue", text=BEGINNING)
     await stage.discord.until(lambda: slash.answers)
     permission = stage.say("discord.permission.send_messages", "ja")
-    assert [stage.say("error.not_allowed", "ja", permission=permission)] == [
-        answer.content for answer in slash.answers
-    ]
+    reason = stage.say("error.not_allowed", "ja", permission=permission)
+    assert [f"{reason}\n>>> {BEGINNING}"] == [answer.content for answer in slash.answers]
     assert stage.play.heard == []
 
 

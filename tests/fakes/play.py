@@ -83,7 +83,7 @@ class FakePlay:
         self.cancelled.append(room)
         return room in self._stories
 
-    async def until_heard(self, count: int = 1, timeout_s: float = 10.0) -> HeardMessage:
+    async def until_heard(self, count: int = 1, timeout_s: float = 30.0) -> HeardMessage:
         """Wait until `count` messages were heard in all; returns the last of them."""
         return await self._until(lambda: len(self.heard) >= count, count, timeout_s)
 

@@ -92,7 +92,7 @@ class LoopbackDiscord:
         if self._runner is not None:
             await self._runner.cleanup()
 
-    async def until(self, condition: Callable[[], Found], timeout_s: float = 15.0) -> Found:
+    async def until(self, condition: Callable[[], Found], timeout_s: float = 30.0) -> Found:
         """Wait until `condition` is true after a change; returns what it gave."""
         async with asyncio.timeout(timeout_s):
             while not (found := condition()):
