@@ -110,7 +110,7 @@ def _room(url: str | None) -> Iterator[str]:
         }
         log = Path(folder) / "bot.log"
         with log.open("w") as errors:
-            bot = subprocess.Popen(  # noqa: S603 our own program
+            bot = subprocess.Popen(
                 [sys.executable, "-m", "bot.cli", "run"],
                 env=os.environ | settings,
                 stdout=subprocess.PIPE,

@@ -16,6 +16,8 @@ from adapters.web.visitor import Visitor
 from bot.errors import EmptyPrompt, SpokenError, UserError
 from bot.messages import Room, Say, Ticket
 
+NOTICE_MS = 7000
+
 _log = logging.getLogger(__name__)
 
 
@@ -65,14 +67,14 @@ class Desk:
     def _warn_of_unseen(self, ticket: Ticket | None) -> None:
         if ticket and ticket.unknown:
             characters = "".join(ticket.unknown)
-            notify(self.say("web.unseen", self.visitor.locale, characters=characters), "info")
+            notify(self.say("web.unseen", self.visitor.locale, characters=characters))
 
     def _refuse(self, event_id: str, sentence: str) -> None:
-        notify(sentence, "warning")
+        notify(sentence)
         self.composer.refused(event_id)
 
 
-def notify(sentence: str, kind: str) -> None:
+def notify(sentence: str) -> None:
     """Show a sentence to the person of the current page, long enough to read it."""
-    # The sentence may hold what somebody typed; Quasar shows it as text unless told otherwise.
-    ui.notify(sentence, type=kind, timeout=7000, multi_line=True, html=False)  # type: ignore[arg-type]
+    # At the top, away from the box and its buttons; as text, for it may hold what somebody typed.
+    ui.notify(sentence, position="top", classes="tz-notice", timeout=NOTICE_MS, multi_line=True, html=False)

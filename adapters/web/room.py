@@ -89,7 +89,7 @@ class RoomPage:
             stopped = await self._play.cancel(self._live.room)
         except Exception:  # noqa: BLE001 the border of one click: the person is told, the cause is logged once
             _log.exception("A continuation could not be stopped")
-            notify(self._say("web.trouble", locale), "warning")
+            notify(self._say("web.trouble", locale))
             return
         if not stopped:
-            notify(self._say("web.nothing_to_stop", locale), "info")
+            notify(self._say("web.nothing_to_stop", locale))

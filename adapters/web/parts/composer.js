@@ -43,7 +43,7 @@ export default {
           <input v-model="title" name="title" maxlength="80" autocomplete="off" @keydown.enter.prevent></label>
         <label v-if="naming" class="tz-field"><span>{{ words.name }}</span>
           <input ref="name" v-model="typedName" name="name" maxlength="30" autocomplete="nickname"
-                 @keydown.enter.prevent="named" @change="named"></label>
+                 @keydown.enter.prevent="named" @change="takeName"></label>
       </div>
       <label class="tz-sheet"><span class="tz-unseen">{{ words.text }}</span>
         <textarea ref="text" v-model="text" name="text" :rows="start ? 4 : 2" :placeholder="words.placeholder"
@@ -117,8 +117,8 @@ export default {
     },
     send(more) {
       if (this.busy) return;
-      this.named();
-      if (!this.name && this.$refs.name) this.$refs.name.focus();
+      this.takeName();
+      if (!this.name) this.$refs.name?.focus();
       const ask = more ? { ...this.ask } : null;
       const content = JSON.stringify([this.text, this.title, ask]);
       if (this.pending?.content !== content) this.pending = { id: newId(), content, text: this.text };
@@ -138,6 +138,7 @@ export default {
       if (this.text === this.pending.text) this.text = "";
       this.title = "";
       this.pending = null;
+      this.naming = !this.name;
       this.answered();
     },
     refused(id) {
@@ -147,16 +148,20 @@ export default {
       this.busy = false;
       clearTimeout(this.waiting);
     },
-    named() {
-      const name = this.naming ? this.typedName.trim() : this.name;
-      if (!name || name === this.name) {
-        if (this.name) this.naming = false;
-        return;
-      }
+    // The field stays where it is until something was sent or Enter pressed: a page that moves while the pointer
+    // is on its way to a button makes the click miss.
+    takeName() {
+      const name = this.typedName.trim();
+      if (!this.naming || !name || name === this.name) return;
       this.name = name;
-      this.naming = false;
       document.cookie = `tsuzuki_name=${encodeURIComponent(name)}; path=/; max-age=${YEAR_S}; samesite=lax`;
       this.$emit("name", { name });
+    },
+    named(event) {
+      if (event.isComposing) return;
+      this.takeName();
+      if (!this.name) return;
+      this.naming = false;
       this.$nextTick(() => this.$refs.text.focus());
     },
     rename() {
