@@ -77,4 +77,13 @@ class Desk:
 def notify(sentence: str) -> None:
     """Show a sentence to the person of the current page, long enough to read it."""
     # At the top, away from the box and its buttons; as text, for it may hold what somebody typed.
-    ui.notify(sentence, position="top", classes="tz-notice", timeout=NOTICE_MS, multi_line=True, html=False)
+    # `textColor` names no colour of Quasar's, whose own would win over the style sheet.
+    ui.notify(
+        sentence,
+        position="top",
+        classes="tz-notice",
+        textColor="ink",
+        timeout=NOTICE_MS,
+        multi_line=True,
+        html=False,
+    )

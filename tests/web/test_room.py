@@ -202,6 +202,7 @@ async def test_nothing_to_add_is_said_kindly(
     play.tell(room, FIRST, MIO)
     mio = await enter(address(room), "澪")
     await mio.write(" \n")
+    await expect(mio.notice).to_have_css("color", "rgb(42, 37, 33)")
     await expect(mio.notice).to_have_text(phrases("error.empty_prompt", "ja"))
     assert play.heard == []
 
