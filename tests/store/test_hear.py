@@ -6,7 +6,7 @@ import asyncio
 
 from bot.messages import Ask, Author, JobState, Length, Room
 from bot.seams import Heard
-from bot.store import SqlStore
+from bot.store import SqlStore, open_store
 from tests.store.told import AKI, BEN, ELSEWHERE, ROOM, asked, says, texts
 
 
@@ -147,19 +147,22 @@ async def test_an_event_delivered_many_times_at_once_is_heard_once(store: SqlSto
     assert await texts(store) == ["一。"]
 
 
-async def test_a_cancelled_caller_leaves_nothing_half_done(store: SqlStore) -> None:
-    """The transaction of a caller who went away is whole, and the store works on."""
+async def test_a_cancelled_caller_leaves_nothing_half_done(url: str) -> None:
+    """The transaction of a caller who went away is whole, and closing the store waits for it."""
+    store = await open_store(url)
     caller = asyncio.create_task(store.hear(says("一。", "e1"), Ask(), "j1", 0))
     await asyncio.sleep(0)
     caller.cancel()
     await asyncio.wait({caller})
+    assert caller.cancelled()
+    await store.close()
 
-    await store.hear(says("二。", "e2"), None, "", 0)
-
+    store = await open_store(url)
     heard = await store.heard("web", "e1")
     assert heard is not None
     assert heard.job is not None
-    assert "一。" in await texts(store)
+    assert await texts(store) == ["一。"]
+    await store.close()
 
 
 async def test_stories_are_listed_latest_first(store: SqlStore) -> None:
