@@ -53,9 +53,9 @@ Model = Annotated[str | None, typer.Option(help="A hub name or a folder. Default
 @app.command()
 def run(config: Config = None) -> None:
     """Open the web room, and connect to Discord and Slack where tokens are set."""
+    settings, say, locale = _prepare(config)
     from bot.app import run as run_app
 
-    settings, say, locale = _prepare(config)
     asyncio.run(run_app(settings, say, locale, _announce))
 
 
@@ -106,10 +106,10 @@ def continue_(
     config: Config = None,
 ) -> None:
     """Let a story go on, here in the terminal: the text and its continuation, nothing else, on stdout."""
+    settings, say, locale = _prepare(config, quiet=True)
     from bot.messages import JobState
     from bot.solo import ask_for, continue_story, with_model
 
-    settings, say, locale = _prepare(config, quiet=True)
     ask = ask_for(length, preset, candidates, seed)
     state = asyncio.run(
         continue_story(
