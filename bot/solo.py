@@ -47,7 +47,7 @@ async def continue_story(
     Raises:
         EmptyPrompt, TextTooLong, UnknownPreset: before anything is started or written.
     """
-    console = ConsoleAdapter(out, err, say)
+    console = ConsoleAdapter(out, err, say, locale)
     author = Author(ROOM.platform, "-", _user(), locale)
     stop = asyncio.Event()
     with stopping(stop):
@@ -55,6 +55,7 @@ async def continue_story(
             ticket = await house.play.hear(Message("continue", ROOM, author, text), ask)
             if ticket is None:
                 raise RuntimeError("a continuation was asked for, and play made no job of it")
+            console.begin(text)
             crew = Crew()
             try:
                 crew.start("story", _tell(house, ticket, text, say, locale, err, stop), needed=False)

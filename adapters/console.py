@@ -1,0 +1,90 @@
+"""The terminal: a story goes on where it stands, and whatever else is to be said stands beside it.
+
+What is written cannot be edited any more, so only text that will be kept is written, as it comes.
+"""
+
+from __future__ import annotations
+
+from typing import TextIO
+
+from bot.messages import Draft, DraftState, Room, Say
+from bot.seams import Limits
+
+ROOM = Room("console", "-")
+_UNLIMITED = 10**9
+_CLEAR_LINE = "\r\x1b[2K"
+_OPEN = frozenset({DraftState.WAITING, DraftState.WRITING})
+
+
+class ConsoleAdapter:
+    """A `Platform` for one reader: `out` gets the story and nothing else, `err` the rest."""
+
+    name = ROOM.platform
+    limits = Limits(max_units=_UNLIMITED, changes_per_period=20, period_s=1.0)
+
+    def __init__(self, out: TextIO, err: TextIO, say: Say, locale: str = "ja") -> None:
+        self._out = out
+        self._err = err
+        self._say = say
+        self._locale = locale
+        self._begun = ""
+        self._written = ""
+        self._status = ""
+
+    def begin(self, text: str) -> None:
+        """Write what the person wrote, to the character."""
+        self._begun = text
+        self._write(text)
+
+    def measure(self, text: str) -> int:
+        """Characters: a terminal takes them all."""
+        return len(text)
+
+    async def post(self, room: Room, draft: Draft, key: str) -> str:  # noqa: ARG002
+        """Write what is new in the draft."""
+        self._show(draft)
+        return key
+
+    async def edit(self, room: Room, message_id: str, draft: Draft) -> None:  # noqa: ARG002
+        """Write what is new in the draft."""
+        self._show(draft)
+
+    def _show(self, draft: Draft) -> None:
+        self._tell(draft.note if draft.state in _OPEN else "")
+        self._go_on(draft.text)
+        if draft.state in _OPEN:
+            return
+        for number, text in enumerate(draft.choices, start=2):
+            self._write("\n\n" + self._say("console.candidate", self._locale, number=number) + "\n")
+            self._write(self._begun + text)
+        if not self._written.endswith("\n"):
+            self._write("\n")
+        if draft.note:
+            print(draft.note, file=self._err, flush=True)
+
+    def _go_on(self, text: str) -> None:
+        """Write the rest of a text that goes on; a story that a dead worker left is told anew."""
+        if self._written.startswith(text):
+            return
+        if not text.startswith(self._written):
+            print(self._say("console.again", self._locale), file=self._err, flush=True)
+            self._write("\n\n" + self._begun)
+            self._written = ""
+        self._write(text[len(self._written) :])
+        self._written = text
+
+    def _write(self, text: str) -> None:
+        self._tell("")
+        self._out.write(text)
+        self._out.flush()
+
+    def _tell(self, status: str) -> None:
+        """Show one line about what goes on; on a terminal the next one takes its place."""
+        if status == self._status:
+            return
+        self._status = status
+        if self._err.isatty():
+            self._err.write(_CLEAR_LINE + status)
+        elif status:
+            self._err.write(status + "\n")
+        self._err.flush()
