@@ -5,6 +5,7 @@ Given the SentencePiece model alone, transformers 5 silently makes a tokenizer o
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from sentencepiece import SentencePieceProcessor
@@ -12,7 +13,7 @@ from tokenizers import Tokenizer
 from transformers import XGLMTokenizer
 
 from bot.errors import TokenizerError
-from bot.worker.vocabulary import CONTROLS, MADEUP_WORDS, UNK, plain_tokenizer
+from bot.worker.vocabulary import CONTROLS, MADEUP_WORDS, UNK, hidden, plain_from
 
 TOKENIZER_FILE = "tokenizer.json"
 SENTENCEPIECE_FILE = "sentencepiece.bpe.model"
@@ -38,7 +39,7 @@ SAMPLES = (
 
 
 def load_tokenizer(folder: Path, vocab_size: int) -> Tokenizer:
-    """The tokenizer of a checkpoint folder.
+    """The tokenizer of a checkpoint folder, plain: it reads typed controls as text.
 
     Raises:
         TokenizerError: there is none, it is a dummy, it does not fit `vocab_size` rows, or it disagrees with
@@ -60,9 +61,10 @@ def load_tokenizer(folder: Path, vocab_size: int) -> Tokenizer:
 
 def _from_json(file: Path) -> Tokenizer:
     try:
-        return Tokenizer.from_file(str(file))
+        return plain_from(json.loads(file.read_text(encoding="utf-8")))
     except Exception as error:
-        raise TokenizerError(f"{file} is no tokenizer: {error}") from error
+        # tokenizers raises bare Exception.
+        raise TokenizerError(f"{file} is no XGLM tokenizer: {error!r}") from error
 
 
 def _processor(file: Path) -> SentencePieceProcessor:
@@ -81,13 +83,14 @@ def _from_sentencepiece(model: bytes, processor: SentencePieceProcessor) -> Toke
     normalizer = proto.normalizer_spec
     pieces = [(processor.id_to_piece(i), processor.get_score(i)) for i in _pieces(processor)]
     controls = [(control, 0.0) for control in CONTROLS]
-    tokenizer = XGLMTokenizer(
-        vocab=controls + pieces + [(word, 0.0) for word in MADEUP_WORDS],
+    empty = XGLMTokenizer(
         _spm_precompiled_charsmap=normalizer.precompiled_charsmap or None,
         add_prefix_space=normalizer.add_dummy_prefix,
     )
-    backend: Tokenizer = tokenizer.backend_tokenizer
-    return backend
+    described = json.loads(empty.backend_tokenizer.to_str())
+    described["added_tokens"] = []
+    described["model"]["vocab"] = controls + pieces + [(word, 0.0) for word in MADEUP_WORDS]
+    return plain_from(described)
 
 
 def _pieces(processor: SentencePieceProcessor) -> list[int]:
@@ -96,15 +99,15 @@ def _pieces(processor: SentencePieceProcessor) -> list[int]:
 
 
 def _check_vocabulary(tokenizer: Tokenizer, vocab_size: int) -> None:
-    size = tokenizer.get_vocab_size(with_added_tokens=True)
+    size = tokenizer.get_vocab_size()
     if size < len(CONTROLS) + len(MADEUP_WORDS) + FEWEST_PIECES:
         raise TokenizerError(f"the tokenizer is a dummy of {size} tokens, made without its vocabulary")
     if size > vocab_size:
         raise TokenizerError(f"the tokenizer has {size} tokens, the model only {vocab_size}")
     if vocab_size - size > MOST_PADDING:
         raise TokenizerError(f"the tokenizer has {size} tokens, the model {vocab_size}: another one's")
-    controls = tuple(tokenizer.id_to_token(i) for i in range(len(CONTROLS)))
-    if controls != CONTROLS:
+    controls = [tokenizer.id_to_token(i) for i in range(len(CONTROLS))]
+    if controls != [hidden(control) for control in CONTROLS]:
         raise TokenizerError(f"the tokenizer begins with {controls}, XGLM's with {CONTROLS}")
 
 
@@ -115,8 +118,7 @@ def _check_against(tokenizer: Tokenizer, processor: SentencePieceProcessor) -> N
         token, name = tokenizer.id_to_token(ours), processor.id_to_piece(piece)
         if token != name:
             raise TokenizerError(f"token {ours} is {token!r}, SentencePiece has {name!r}")
-    plain = plain_tokenizer(tokenizer)
     for sample in SAMPLES:
         theirs = [ids.get(piece, UNK) for piece in processor.encode(sample)]
-        if plain.encode(sample, add_special_tokens=False).ids != theirs:
+        if tokenizer.encode(sample).ids != theirs:
             raise TokenizerError(f"the tokenizer and SentencePiece read {sample!r} differently")

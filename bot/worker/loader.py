@@ -39,6 +39,9 @@ DTYPES = {
     "float16": torch.float16,
     "fp16": torch.float16,
 }
+PIECE_BYTES = 2_000
+"""What a piece of the vocabulary takes in the tokenizer: 0.5 GiB for 256,000, measured."""
+
 FETCHING = 0.7
 """The part of the progress that fetching from the hub takes; the rest is loading."""
 
@@ -48,7 +51,8 @@ class Checkpoint:
     """A loaded checkpoint.
 
     `tensors` has transformers' parameter names (`XGLMForCausalLM.named_parameters()`), all of one dtype, on
-    one device. The head is tied: it is `model.embed_tokens.weight` and has no entry of its own.
+    one device. The head is tied: it is `model.embed_tokens.weight` and has no entry of its own. `tokenizer`
+    is plain (see `bot.worker.vocabulary`): it adds no controls and reads typed ones as text.
     """
 
     name: str
@@ -167,6 +171,7 @@ def _check_memory(
     shapes = [math.prod(shape) for shape in expected_shapes(config).values()]
     # One whole copy in the wanted dtype, and the largest tensor once more as it is read.
     needed = sum(shapes) * dtype.itemsize + max(shapes) * torch.float32.itemsize
+    needed += config.vocab_size * PIECE_BYTES
     needed += max((file.stat().st_size for file in weights.files if needs_whole_file(file)), default=0)
     free = memory()
     if free is not None and free < needed:

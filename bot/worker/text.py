@@ -74,11 +74,11 @@ class StoryText:
 
     def __init__(self, tokenizer: Tokenizer, context: int, vocab_size: int = 0) -> None:
         self._tokenizer = plain_tokenizer(tokenizer)
-        self._spellings = spellings(tokenizer)
-        space = tokenizer.token_to_id(SPACE)
+        self._spellings = spellings(self._tokenizer)
+        space = self._tokenizer.token_to_id(SPACE)
         self._silent = {EOS, UNK, space if space is not None else UNK}
         self.context = context
-        self.banned = banned_ids(tokenizer, vocab_size)
+        self.banned = banned_ids(self._tokenizer, vocab_size)
 
     def encode(self, text: str, max_tokens: int) -> Encoded:
         """Encode a whole context in at most `max_tokens`, cut from the left where it is longer.

@@ -23,25 +23,40 @@ SPACE = "▁"
 
 _BYTE = re.compile("<0x[0-9A-F]{2}>")
 
+_HIDDEN = "\n"
+"""Put before a control's name, so that no text can spell it: paragraphs have no line breaks."""
+
 Spelling = str | bytes
 """What a token adds to the text: characters, or one byte of a character."""
 
 
 def plain_tokenizer(tokenizer: Tokenizer) -> Tokenizer:
-    """A copy with the same ids that never reads a control token out of a text, and adds none.
+    """A tokenizer with the same ids that never reads a control token out of a text, and adds none.
 
     Switching off the splitting at special tokens is not enough: `</s>` is also a piece of the unigram
     model, with the best score there is. SentencePiece never matches its controls in text; here they get
-    spellings with a line break in them, which no paragraph contains.
+    names that no text can spell. A tokenizer that is plain already is returned itself.
     """
-    described: dict[str, Any] = json.loads(tokenizer.to_str())
-    hidden = {*CONTROLS, *MADEUP_WORDS}
+    if tokenizer.id_to_token(EOS) == hidden(CONTROLS[EOS]):
+        return tokenizer
+    return plain_from(json.loads(tokenizer.to_str()))
+
+
+def plain_from(described: dict[str, Any]) -> Tokenizer:
+    """The plain tokenizer of a tokenizer.json's content, which is changed.
+
+    A vocabulary of 256,000 pieces takes 0.4 GiB as a Tokenizer: this makes one, not two.
+
+    Raises:
+        KeyError, TypeError, ValueError: it is not the content of an XGLM's tokenizer.json.
+    """
+    vocabulary = described["model"]["vocab"]
+    added = sorted((token["id"], token["content"]) for token in described["added_tokens"])
+    vocabulary += [[content, 0.0] for i, content in added if i >= len(vocabulary)]
+    controls = {*CONTROLS, *MADEUP_WORDS}
+    described["model"]["vocab"] = [[hidden(p) if p in controls else p, score] for p, score in vocabulary]
     described["added_tokens"] = []
-    described["post_processor"] = None
-    described["truncation"] = described["padding"] = None
-    described["model"]["vocab"] = [
-        [f"\n{piece}" if piece in hidden else piece, score] for piece, score in described["model"]["vocab"]
-    ]
+    described["post_processor"] = described["truncation"] = described["padding"] = None
     plain = Tokenizer.from_str(json.dumps(described, ensure_ascii=False))
     steps: list[Any] = [normalizers.Replace(Regex(INVISIBLE), ""), normalizers.Replace("\t", " ")]
     steps += [normalizers.Replace(split, whole) for split, whole in _split_kana().items()]
@@ -49,6 +64,11 @@ def plain_tokenizer(tokenizer: Tokenizer) -> Tokenizer:
         steps.append(plain.normalizer)
     plain.normalizer = normalizers.Sequence(steps)
     return plain
+
+
+def hidden(control: str) -> str:
+    """A control's name in a plain tokenizer."""
+    return _HIDDEN + control
 
 
 def _split_kana() -> dict[str, str]:
@@ -66,22 +86,22 @@ def _split_kana() -> dict[str, str]:
     return joined | {half: unicodedata.normalize("NFKC", half) for half in halves}
 
 
-def banned_ids(tokenizer: Tokenizer, vocab_size: int) -> tuple[int, ...]:
+def banned_ids(plain: Tokenizer, vocab_size: int) -> tuple[int, ...]:
     """What must never be sampled: all controls but `</s>`, the madeupwords, rows that no token stands for."""
-    madeup = [tokenizer.token_to_id(word) for word in MADEUP_WORDS]
-    padding = range(tokenizer.get_vocab_size(with_added_tokens=True), vocab_size)
+    madeup = [plain.token_to_id(hidden(word)) for word in MADEUP_WORDS]
+    padding = range(plain.get_vocab_size(), vocab_size)
     return tuple(sorted({BOS, PAD, UNK, *(i for i in madeup if i is not None), *padding}))
 
 
-def spellings(tokenizer: Tokenizer) -> Sequence[Spelling]:
+def spellings(plain: Tokenizer) -> Sequence[Spelling]:
     """What each id adds to a text, ▁ written as a space; controls add nothing."""
-    size = tokenizer.get_vocab_size(with_added_tokens=True)
-    bytewise = bool(json.loads(tokenizer.model.__getstate__())["byte_fallback"])
-    return [_spelling(tokenizer.id_to_token(i) or "", bytewise=bytewise) for i in range(size)]
+    # Looked up in the bytes: parsing all pieces for one flag would take 0.1 GiB.
+    bytewise = b'"byte_fallback":true' in plain.model.__getstate__()
+    return [_spelling(plain.id_to_token(i) or "", bytewise=bytewise) for i in range(plain.get_vocab_size())]
 
 
 def _spelling(piece: str, *, bytewise: bool) -> Spelling:
-    if piece in CONTROLS or piece in MADEUP_WORDS:
+    if piece.startswith(_HIDDEN):
         return ""
     if bytewise and _BYTE.fullmatch(piece):
         return bytes.fromhex(piece[3:5])

@@ -119,7 +119,7 @@ def test_too_little_memory_is_said_before_loading(tmp_path: Path) -> None:
 
 def test_two_bytes_a_number_need_less(tmp_path: Path) -> None:
     """Memory that is too small for float32 can do for bfloat16."""
-    folder = tiny_checkpoint(tmp_path, d_model=64, ffn_dim=256, num_layers=4)
+    folder = tiny_checkpoint(tmp_path, d_model=64, ffn_dim=256, num_layers=12)
     size = (folder / "model.safetensors").stat().st_size
     with pytest.raises(CheckpointError, match="float32"):
         load_checkpoint(folder, device="cpu", dtype="float32", memory=lambda: size)

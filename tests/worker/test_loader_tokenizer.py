@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 from sentencepiece import SentencePieceProcessor
 from tokenizers import Tokenizer
+from tokenizers.models import BPE
 from transformers import AutoTokenizer
 
 from bot.errors import TokenizerError
 from bot.worker.conversion import SAMPLES, load_tokenizer
 from bot.worker.loader import load_checkpoint, read_config
+from bot.worker.text import StoryText
 from tests.worker.checkpoints import SENTENCES, TokenizerFiles, sentencepiece_model, tiny_checkpoint
 
 NORMALISATIONS = pytest.mark.parametrize("published", [False, True], ids=["embedded", "published"])
@@ -117,4 +119,38 @@ def test_tokenizer_json_is_taken_as_it_is(tmp_path: Path) -> None:
     """Transformers would rebuild it and add a prefix where there is none."""
     folder = tiny_checkpoint(tmp_path, tokenizer="json_only")
     published = Tokenizer.from_file(str(folder / "tokenizer.json"))
-    assert published.to_str() == load_checkpoint(folder, device="cpu").tokenizer.to_str()
+    loaded = load_checkpoint(folder, device="cpu").tokenizer
+    assert loaded.get_vocab_size() == published.get_vocab_size(with_added_tokens=True)
+    for text in SENTENCES:
+        assert loaded.encode(text).ids == published.encode(text, add_special_tokens=False).ids
+
+
+def test_madeupwords_may_be_added_tokens_only(tmp_path: Path) -> None:
+    """Transformers saves them beside the vocabulary; their ids count all the same."""
+    folder = tiny_checkpoint(tmp_path, tokenizer="json_only")
+    described = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
+    del described["model"]["vocab"][-7:]
+    (folder / "tokenizer.json").write_text(json.dumps(described), encoding="utf-8")
+    size = read_config(folder).vocab_size
+    tokenizer = load_checkpoint(folder, device="cpu").tokenizer
+    assert tokenizer.get_vocab_size() == size
+    assert StoryText(tokenizer, 256, size).banned == (0, 1, 3, *range(size - 7, size))
+
+
+def test_the_older_file_format_is_read(tmp_path: Path) -> None:
+    """The published files are of 2022: no byte fallback is mentioned, and the prefix is a flag."""
+    folder = tiny_checkpoint(tmp_path, published_normalisation=True)
+    described = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
+    del described["model"]["byte_fallback"]
+    metaspace = {"type": "Metaspace", "replacement": "▁", "str_rep": "▁", "add_prefix_space": True}
+    described["pre_tokenizer"] = described["decoder"] = metaspace
+    (folder / "tokenizer.json").write_text(json.dumps(described), encoding="utf-8")
+    assert load_checkpoint(folder, device="cpu").tokenizer.encode("猫").tokens[0] == "▁"
+
+
+def test_another_kind_of_tokenizer_is_refused(tmp_path: Path) -> None:
+    """A tokenizer.json without a unigram vocabulary is none of XGLM's."""
+    folder = tiny_checkpoint(tmp_path, tokenizer="none")
+    Tokenizer(BPE()).save(str(folder / "tokenizer.json"))
+    with pytest.raises(TokenizerError, match="no XGLM tokenizer"):
+        load_checkpoint(folder, device="cpu")
