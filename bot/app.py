@@ -101,7 +101,7 @@ async def build(
     async with AsyncExitStack() as stack:
         store = await open_store(store_url)
         stack.push_async_callback(store.close)
-        where, worker = stack.enter_context(_worker(settings.engine))
+        where, worker = stack.enter_context(_worker(settings))
         engine = await stack.enter_async_context(HttpEngine(where))
         queue = JobQueue(settings.queue.limit, settings.queue.per_author)
         outbox = Outbox(store, {platform.name: platform for platform in platforms})
@@ -118,7 +118,7 @@ async def build(
         )
 
 
-def worker_command(settings: EngineSettings, socket: Path) -> list[str]:
+def worker_command(settings: EngineSettings, log_level: str, socket: Path) -> list[str]:
     """How the worker is started as a child of this process."""
     command = [sys.executable, "-m", "bot.cli", "worker", "--uds", str(socket)]
     for option, value in (
@@ -128,6 +128,7 @@ def worker_command(settings: EngineSettings, socket: Path) -> list[str]:
         ("--quantization", settings.quantization),
         ("--slots", settings.slots),
         ("--threads", settings.threads),
+        ("--log-level", log_level),
     ):
         if value is not None:
             command += [option, str(value)]
@@ -135,14 +136,17 @@ def worker_command(settings: EngineSettings, socket: Path) -> list[str]:
 
 
 @contextmanager
-def _worker(settings: EngineSettings) -> Iterator[tuple[str, LocalWorker | None]]:
-    if settings.url is not None:
-        yield settings.url, None
+def _worker(settings: Settings) -> Iterator[tuple[str, LocalWorker | None]]:
+    if settings.engine.url is not None:
+        yield settings.engine.url, None
         return
     # A folder of our own: only this user may enter it, and a socket's path must be short.
     with tempfile.TemporaryDirectory(prefix="tsuzuki-") as folder:
         socket = Path(folder) / "worker.sock"
-        yield f"unix:{socket}", LocalWorker(worker_command(settings, socket), socket)
+        yield (
+            f"unix:{socket}",
+            LocalWorker(worker_command(settings.engine, settings.log.level, socket), socket),
+        )
 
 
 @asynccontextmanager

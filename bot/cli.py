@@ -70,6 +70,7 @@ def worker(
     quantization: Annotated[str | None, typer.Option(help="auto or none.")] = None,
     slots: Annotated[int | None, typer.Option(help="Continuations written at once.", min=1)] = None,
     threads: Annotated[int | None, typer.Option(help="Processor threads.", min=1)] = None,
+    log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error.")] = None,
     config: Config = None,
 ) -> None:
     """Serve a model over HTTP for a bot, here or on another machine. Options win over the settings."""
@@ -77,7 +78,7 @@ def worker(
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from bot.worker.command import run_worker
 
-    engine = _prepare(config)[0].engine
+    engine = _prepare(config, level=log_level)[0].engine
     run_worker(
         model or engine.model,
         host,
@@ -214,17 +215,20 @@ def _exit_code(arguments: Sequence[str] | None) -> int:
         return INTERRUPTED
 
 
-def _prepare(config: Path | None, *, quiet: bool = False) -> tuple[Settings, Phrases, str]:
-    """Settings, sentences and the terminal's language, with the log set up. `quiet`: only warnings."""
+def _prepare(
+    config: Path | None, *, quiet: bool = False, level: str | None = None
+) -> tuple[Settings, Phrases, str]:
+    """Settings, sentences and the terminal's language, with the log set up. `quiet`: no ordinary lines."""
     from config.logging import configure_logging
     from config.phrases import Phrases
-    from config.settings import load_settings
+    from config.settings import load_settings, with_log_level
 
     settings = load_settings(config)
-    level = settings.log.level
+    level = level or settings.log.level
     if quiet and level == "info":
         level = "warning"
-    configure_logging(level, settings.log.format, settings.secrets())
+    settings = with_log_level(settings, level)
+    configure_logging(settings.log.level, settings.log.format, settings.secrets())
     return settings, Phrases.load(), terminal_locale(os.environ, settings.locale)
 
 

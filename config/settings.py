@@ -186,6 +186,19 @@ def load_settings(config: Path | None = None) -> Settings:
         raise complaint(error, setting_names()) from None
 
 
+def with_log_level(settings: Settings, level: str) -> Settings:
+    """The settings with another log level.
+
+    Raises:
+        SettingsError: there is no such level.
+    """
+    try:
+        log = LogSettings.model_validate({**settings.log.model_dump(), "level": level})
+    except ValidationError as error:
+        raise complaint(error, setting_names()) from None
+    return settings.model_copy(update={"log": log})
+
+
 def setting_names() -> tuple[str, ...]:
     """Every setting as `section.name`."""
     names = []
