@@ -1,0 +1,86 @@
+"""Short ways to make sequences and to run them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence as Tokens
+from dataclasses import dataclass, field
+
+from bot.errors import EngineError
+from bot.messages import Delta, Sampling
+from bot.worker.engine import Start
+from bot.worker.sequence import Sequence, SequenceRequest
+
+GREEDY = Sampling(temperature=0, top_p=1.0, repetition_penalty=1.0)
+EOS = 2
+
+
+def sequence(
+    name: str = "one",
+    prompt: Tokens[int] = (EOS, 10),
+    *,
+    group: str = "",
+    index: int = 0,
+    sampling: Sampling = GREEDY,
+    max_tokens: int = 5,
+    min_tokens: int = 0,
+    seed: int = 1,
+) -> Sequence:
+    """A sequence of a request of its own, unless a group is named."""
+    return Sequence(
+        SequenceRequest(
+            id=name,
+            group=group or name,
+            index=index,
+            prompt=tuple(prompt),
+            sampling=sampling,
+            max_tokens=max_tokens,
+            min_tokens=min_tokens,
+            seed=seed,
+            end_token=EOS,
+        )
+    )
+
+
+class FakeDecoder:
+    """Spells token 10 as `[10]`; two `</s>` in a row end the document."""
+
+    def __init__(self) -> None:
+        self.ended = False
+        self._last = 0
+
+    def push(self, token_id: int) -> str:
+        """The token's spelling."""
+        self.ended = token_id == self._last == EOS
+        self._last = token_id
+        return "" if token_id == EOS else f"[{token_id}]"
+
+    def flush(self) -> str:
+        """Nothing is held back."""
+        return ""
+
+
+@dataclass(slots=True)
+class Ear:
+    """Keeps what it was told."""
+
+    events: list[Delta | EngineError] = field(default_factory=list)
+
+    def __call__(self, event: Delta | EngineError) -> None:
+        """Keep it."""
+        self.events.append(event)
+
+    @property
+    def text(self) -> str:
+        """All text so far."""
+        return "".join(event.text for event in self.events if isinstance(event, Delta))
+
+    @property
+    def reason(self) -> str | None:
+        """Why it finished."""
+        last = self.events[-1] if self.events else None
+        return last.finish_reason if isinstance(last, Delta) else None
+
+
+def start(one: Sequence, ear: Ear, stops: tuple[str, ...] = ()) -> Start:
+    """What an engine is given."""
+    return Start(one, FakeDecoder(), stops, ear)  # type: ignore[arg-type]

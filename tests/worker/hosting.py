@@ -1,0 +1,64 @@
+"""A real server on loopback, around whatever model a test wants."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+
+from bot.worker.command import Server, address, open_socket, open_unix_socket
+from bot.worker.engine import Engine
+from bot.worker.metrics import Metrics
+from bot.worker.readiness import EngineLoader
+from bot.worker.sampler import Sampler
+from bot.worker.scheduler import Scheduler
+from bot.worker.server import create_app
+from bot.worker.serving import Served
+from bot.worker.text import StoryText
+from tests.fakes.backend import FakeBackend
+from tests.worker.checkpoints import tiny_tokenizer
+from tests.worker.driving import EOS
+
+TIMEOUT_S = 60
+
+
+def fake_served(backend: FakeBackend, metrics: Metrics, *, waiting_limit: int = 64) -> Served:
+    """A model that knows only what the fake backend says, with a real tokenizer."""
+    engine = Engine(
+        backend,
+        Sampler(end_token=EOS),
+        metrics=metrics,
+        scheduler=Scheduler(backend.slots, waiting_limit=waiting_limit),
+    )
+    return Served("fake", StoryText(tiny_tokenizer(), backend.context), engine, EOS, metrics)
+
+
+@contextmanager
+def hosted(
+    loader: EngineLoader,
+    *,
+    metrics: Metrics | None = None,
+    uds: Path | None = None,
+    wait: bool = True,
+    alive_every_s: float = 10.0,
+) -> Iterator[httpx.Client]:
+    """A client of a server in a thread of its own; `wait` for the model to be loaded (or not to be)."""
+    listening = open_unix_socket(uds) if uds else open_socket("127.0.0.1", 0)
+    app = create_app(loader, metrics=metrics, alive_every_s=alive_every_s)
+    server = Server(app)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
+    thread.start()
+    if wait:
+        app.state.readiness.loaded.wait(TIMEOUT_S)
+    transport = httpx.HTTPTransport(uds=str(uds)) if uds else None
+    base_url = "http://worker" if uds else address(listening)
+    try:
+        with httpx.Client(base_url=base_url, transport=transport, timeout=TIMEOUT_S) as client:
+            yield client
+    finally:
+        server.should_exit = True
+        app.state.readiness.stop()
+        thread.join(TIMEOUT_S)

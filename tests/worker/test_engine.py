@@ -1,0 +1,185 @@
+"""The step loop: tokens become text, slots are freed at once, faults stay with whom they concern."""
+
+from __future__ import annotations
+
+import queue
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from bot.errors import EngineError, EngineFailed, EngineUnavailable, NotFinite, QueueFull
+from bot.messages import Delta
+from bot.worker.engine import Engine
+from bot.worker.metrics import Metrics
+from bot.worker.sampler import Sampler
+from bot.worker.scheduler import Scheduler
+from tests.fakes.backend import FakeBackend
+from tests.worker.driving import EOS, Ear, sequence, start
+
+WAIT_S = 20
+
+
+def engine_over(backend: FakeBackend, *, waiting_limit: int = 64) -> Engine:
+    """An engine that the test steps itself."""
+    scheduler = Scheduler(backend.slots, waiting_limit=waiting_limit)
+    return Engine(backend, Sampler(end_token=EOS), scheduler=scheduler)
+
+
+def finish(engine: Engine) -> None:
+    """Step until there is nothing to do."""
+    while engine.step():
+        pass
+
+
+def test_tells_text_and_the_reason() -> None:
+    """Every token's text is told as it comes, the last with `length`."""
+    engine, ear = engine_over(FakeBackend()), Ear()
+    engine.submit([start(sequence(max_tokens=3), ear)])
+
+    finish(engine)
+
+    assert [Delta(0, "[11]"), Delta(0, "[12]"), Delta(0, "[13]", "length")] == ear.events
+    assert engine.running == 0
+
+
+def test_the_document_ends_at_the_second_break() -> None:
+    """One `</s>` goes on, two end with `stop`."""
+    script = iter([20, EOS, 21, EOS, EOS, 22])
+    engine, ear = engine_over(FakeBackend(following=lambda _: next(script))), Ear()
+    engine.submit([start(sequence(max_tokens=50), ear)])
+
+    finish(engine)
+
+    assert ear.text == "[20][21]"
+    assert ear.reason == "stop"
+
+
+def test_a_stop_string_ends_and_is_not_shown() -> None:
+    """The slot is free in the step in which the stop string is complete."""
+    backend = FakeBackend()
+    engine, ear = engine_over(backend), Ear()
+    engine.submit([start(sequence(max_tokens=50), ear, stops=("2][13",))])
+
+    finish(engine)
+
+    assert ear.text == "[11][1"
+    assert ear.reason == "stop"
+    assert len(backend.steps) == 3
+
+
+def test_held_text_is_shown_when_no_stop_came() -> None:
+    """What looked like the beginning of a stop string is not lost at the end."""
+    engine, ear = engine_over(FakeBackend()), Ear()
+    engine.submit([start(sequence(max_tokens=2), ear, stops=("[12]…",))])
+
+    finish(engine)
+
+    assert ear.text == "[11][12]"
+
+
+def test_cancel_frees_the_slot_within_one_step() -> None:
+    """The next step computes nothing of who was cancelled, and gives the slot to who waits."""
+    backend = FakeBackend(slots=1)
+    engine, gone, waiting = engine_over(backend), sequence("gone", max_tokens=50), sequence("waiting")
+    ear, other = Ear(), Ear()
+    engine.submit([start(gone, ear)])
+    engine.submit([start(waiting, other)])
+    engine.step()
+
+    assert engine.cancel([gone])
+    heard = len(ear.events)
+    engine.step()
+
+    assert other.text == "[11]"
+    assert heard == len(ear.events)
+    assert not engine.cancel([gone])
+
+
+def test_not_finite_concerns_one_request() -> None:
+    """Who gets NaN is told so and leaves; the others go on as if alone."""
+    backend = FakeBackend(following=lambda kept: None if 30 in kept else kept[-1] + 1)
+    engine, ill, well = engine_over(backend), Ear(), Ear()
+    engine.submit([start(sequence("ill", [EOS, 30]), ill), start(sequence("well", max_tokens=3), well)])
+
+    finish(engine)
+
+    assert [NotFinite] == [type(event) for event in ill.events]
+    assert well.text == "[11][12][13]"
+
+
+def test_a_failing_step_fails_its_requests_only() -> None:
+    """An exception ends those in the batch; the loop lives and serves the next."""
+    backend = FakeBackend(fails=1)
+    engine, ear, later = engine_over(backend), Ear(), Ear()
+    engine.submit([start(sequence(), ear)])
+
+    finish(engine)
+    engine.submit([start(sequence("later", max_tokens=1), later)])
+    finish(engine)
+
+    assert [EngineFailed] == [type(event) for event in ear.events]
+    assert later.text == "[11]"
+    assert engine.running == 0
+
+
+def test_too_many_are_refused() -> None:
+    """The queue is bounded; who is refused leaves nothing behind."""
+    engine = engine_over(FakeBackend(slots=1), waiting_limit=1)
+    engine.submit([start(sequence("a"), Ear()), start(sequence("b"), Ear())])
+
+    with pytest.raises(QueueFull):
+        engine.submit([start(sequence("c"), Ear())])
+
+
+def test_candidates_share_their_prompt() -> None:
+    """Of three candidates one computes the prompt, the others copy it, and all draw the same greedily."""
+    backend = FakeBackend(slots=3)
+    engine, ears = engine_over(backend), [Ear(), Ear(), Ear()]
+    prompt = [EOS, *range(4, 12)]
+    engine.submit([start(sequence(str(i), prompt, group="g", index=i), ear) for i, ear in enumerate(ears)])
+
+    finish(engine)
+
+    assert backend.copies == [(0, 1, 8), (0, 2, 8)]
+    assert {ears[0].text} == {ear.text for ear in ears}
+
+
+def test_a_thread_runs_it() -> None:
+    """Started, it steps by itself; stopped, it tells who was at work that it stops."""
+    told: queue.Queue[Delta | EngineError] = queue.Queue()
+    engine = engine_over(FakeBackend())
+    engine.start()
+    engine.submit([start(sequence(max_tokens=2), told.put)])  # type: ignore[arg-type]
+    assert [told.get(timeout=WAIT_S), told.get(timeout=WAIT_S)][-1].finish_reason == "length"  # type: ignore[union-attr]
+
+    engine.submit([start(sequence("long", max_tokens=10**9), told.put)])  # type: ignore[arg-type]
+    told.get(timeout=WAIT_S)
+    engine.stop()
+
+    last = told.get(timeout=WAIT_S)
+    while isinstance(last, Delta):
+        last = told.get(timeout=WAIT_S)
+    assert isinstance(last, EngineUnavailable)
+    with pytest.raises(EngineUnavailable):
+        engine.submit([start(sequence("late"), Ear())])
+
+
+def test_counts() -> None:
+    """Tokens, steps, rows and the time to the first token are in the registry."""
+    registry = CollectorRegistry()
+    ticks = iter(range(100))
+    engine = Engine(
+        FakeBackend(slots=1),
+        Sampler(end_token=EOS),
+        metrics=Metrics(registry),
+        clock=lambda: float(next(ticks)),
+    )
+    engine.submit([start(sequence("a", max_tokens=2), Ear()), start(sequence("b"), Ear())])
+
+    engine.step()
+
+    assert registry.get_sample_value("tsuzuki_generated_tokens_total") == 1
+    assert registry.get_sample_value("tsuzuki_first_token_seconds_count") == 1
+    assert registry.get_sample_value("tsuzuki_step_seconds_count") == 1
+    assert registry.get_sample_value("tsuzuki_rows") == 1
+    assert registry.get_sample_value("tsuzuki_waiting") == 1

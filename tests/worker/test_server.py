@@ -1,0 +1,361 @@
+"""The wire format over real HTTP, as docs/worker-api.md says."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from bot.errors import CheckpointError
+from bot.worker.assembly import assemble
+from bot.worker.loader import load_checkpoint
+from bot.worker.metrics import Metrics
+from bot.worker.readiness import Progress
+from bot.worker.serving import Served
+from tests.fakes.backend import FakeBackend
+from tests.worker.checkpoints import tiny_checkpoint
+from tests.worker.hosting import fake_served, hosted
+
+PROMPT = "雨が降りはじめると、"
+WAIT_S = 60
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    """A server with a tiny model."""
+    folder = tiny_checkpoint(tmp_path_factory.mktemp("served") / "tiny")
+    metrics = Metrics()
+
+    def load(progress: Progress) -> Served:
+        checkpoint = load_checkpoint(folder, dtype="float32", device="cpu", progress=progress)
+        return assemble(checkpoint, slots=3, threads=1, metrics=metrics)
+
+    with hosted(load, metrics=metrics) as client:
+        yield client
+
+
+def ask(client: httpx.Client, **fields: Any) -> httpx.Response:
+    """Ask for a short continuation."""
+    return client.post("/v1/completions", json={"prompt": PROMPT, "max_tokens": 8, "seed": 1, **fields})
+
+
+def events(response: httpx.Response) -> list[str]:
+    """The data of a stream's events."""
+    parts = response.text.split("\n\n")
+    return [part.removeprefix("data: ") for part in parts if part.startswith("data: ")]
+
+
+def test_a_completion(client: httpx.Client) -> None:
+    """Text, reason and usage, in OpenAI's shape."""
+    body = ask(client).json()
+
+    assert body["object"] == "text_completion"
+    assert body["model"] == "tiny"
+    assert [choice["finish_reason"] for choice in body["choices"]] == ["length"]
+    assert body["usage"]["completion_tokens"] == 8
+    assert body["usage"]["total_tokens"] == 8 + body["usage"]["prompt_tokens"]
+    assert body["tsuzuki"] == {"seed": 1, "dropped_characters": 0, "unknown": []}
+
+
+def test_a_stream(client: httpx.Client) -> None:
+    """Pieces, then the usage, then `[DONE]`; together the text of the unstreamed completion."""
+    response = ask(client, stream=True)
+
+    *pieces, usage, done = events(response)
+    chunks = [json.loads(piece) for piece in pieces]
+    assert done == "[DONE]"
+    assert response.headers["content-type"].startswith("text/event-stream")
+    assert (
+        "".join(chunk["choices"][0]["text"] for chunk in chunks) == ask(client).json()["choices"][0]["text"]
+    )
+    assert chunks[-1]["choices"][0]["finish_reason"] == "length"
+    assert {None} == {chunk["choices"][0]["finish_reason"] for chunk in chunks[:-1]} or len(chunks) == 1
+    assert json.loads(usage)["choices"] == []
+    assert json.loads(usage)["usage"]["completion_tokens"] == 8
+
+
+def test_candidates_interleave(client: httpx.Client) -> None:
+    """`n` candidates stream side by side, also more than there are slots, and differ."""
+    *pieces, _usage, done = events(ask(client, stream=True, n=5))
+
+    texts: dict[int, str] = {}
+    for choice in (json.loads(piece)["choices"][0] for piece in pieces):
+        texts[choice["index"]] = texts.get(choice["index"], "") + choice["text"]
+    assert done == "[DONE]"
+    assert list(range(5)) == sorted(texts)
+    assert len(set(texts.values())) > 1
+    assert [texts[i] for i in range(5)] == [c["text"] for c in ask(client, n=5).json()["choices"]]
+
+
+def test_a_seed_repeats_whoever_else_writes(client: httpx.Client) -> None:
+    """Seed, settings and prompt decide the text; the company does not."""
+    alone = [ask(client, seed=seed, max_tokens=40).json()["choices"][0]["text"] for seed in range(6)]
+    together: dict[int, str] = {}
+
+    def write(seed: int) -> None:
+        together[seed] = ask(client, seed=seed, max_tokens=40).json()["choices"][0]["text"]
+
+    writers = [threading.Thread(target=write, args=(seed,)) for seed in range(6)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join(WAIT_S)
+
+    assert alone == [together[seed] for seed in range(6)]
+
+
+def test_a_seed_is_drawn_and_told(client: httpx.Client) -> None:
+    """Without a seed the text can still be had again."""
+    first = ask(client, seed=None).json()
+
+    again = ask(client, seed=first["tsuzuki"]["seed"]).json()
+
+    assert first["choices"] == again["choices"]
+
+
+def test_a_stop_string(client: httpx.Client) -> None:
+    """The text ends before it."""
+    whole = ask(client, max_tokens=30).json()["choices"][0]["text"]
+
+    body = ask(client, max_tokens=30, stop=whole[5:7]).json()
+
+    assert whole[: whole.index(whole[5:7])] == body["choices"][0]["text"]
+    assert body["choices"][0]["finish_reason"] == "stop"
+
+
+def test_what_the_model_cannot_see(client: httpx.Client) -> None:
+    """The completion names characters that were holes to the model."""
+    assert ask(client, prompt="蒸し暑い晩のこと").json()["tsuzuki"]["unknown"] == ["晩"]
+
+
+@pytest.mark.parametrize("model", [None, "default", "tiny"])
+def test_models_it_answers_for(client: httpx.Client, model: str | None) -> None:
+    """None, `default` and its own name."""
+    assert ask(client, model=model).status_code == 200
+
+
+def test_unknown_fields_are_ignored(client: httpx.Client) -> None:
+    """OpenAI's other parameters do no harm, and null means the default."""
+    fields = {"logprobs": None, "echo": False, "best_of": 1, "user": "me", "logit_bias": {}, "top_p": None}
+
+    assert ask(client, **fields).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("fields", "status", "code", "param"),
+    [
+        ({"prompt": 5}, 400, "invalid_value", "prompt"),
+        ({"prompt": ["a", "b"]}, 400, "invalid_value", "prompt"),
+        ({"prompt": None}, 400, "missing", "prompt"),
+        ({"max_tokens": 0}, 400, "invalid_value", "max_tokens"),
+        ({"temperature": -1}, 400, "invalid_value", "temperature"),
+        ({"top_p": 0}, 400, "invalid_value", "top_p"),
+        ({"n": 99}, 400, "invalid_value", "n"),
+        ({"stop": ""}, 400, "invalid_value", "stop"),
+        ({"min_tokens": 9}, 400, "invalid_value", None),
+        ({"model": "gpt-4"}, 404, "model_not_found", "model"),
+    ],
+)
+def test_wrong_requests(
+    client: httpx.Client, fields: dict[str, Any], status: int, code: str, param: str | None
+) -> None:
+    """Each is refused with a sentence, a code and the field's name."""
+    response = ask(client, **fields)
+
+    error = response.json()["error"]
+    assert (status, code, param) == (response.status_code, error["code"], error["param"])
+    assert error["type"] == "invalid_request_error"
+    assert error["message"]
+
+
+def test_wrong_bodies_and_places(client: httpx.Client) -> None:
+    """No JSON, too much of it, no such path, no such method: the same kind of answer."""
+    answers = [
+        client.post("/v1/completions", content=b"{", headers={"content-type": "application/json"}),
+        client.post(
+            "/v1/completions", content=b" " * 9_000_000, headers={"content-type": "application/json"}
+        ),
+        client.get("/v1/nothing"),
+        client.get("/v1/completions"),
+    ]
+
+    assert [answer.status_code for answer in answers] == [400, 413, 404, 405]
+    codes = [answer.json()["error"]["code"] for answer in answers]
+    assert codes == ["invalid_json", "too_large", "not_found", "not_found"]
+
+
+def test_tokenize(client: httpx.Client) -> None:
+    """Ids with `</s>` in front, how many, how many fit, and what is unknown."""
+    by_prompt = client.post("/tokenize", json={"prompt": "晩の雨\n雨"}).json()
+
+    assert by_prompt == client.post("/tokenize", json={"text": "晩の雨\n雨"}).json()
+    assert by_prompt["tokens"][0] == 2
+    assert len(by_prompt["tokens"]) == by_prompt["count"]
+    assert by_prompt["max_model_len"] == 256
+    assert by_prompt["unknown"] == ["晩"]
+    assert by_prompt["dropped_characters"] == 0
+    assert client.post("/tokenize", json={}).status_code == 400
+
+
+def test_models_and_health(client: httpx.Client) -> None:
+    """The loaded model is named."""
+    health = client.get("/health")
+
+    assert health.status_code == 200
+    assert health.json() == {"status": "ready", "model": "tiny", "progress": 1.0, "max_model_len": 256}
+    assert [model["id"] for model in client.get("/v1/models").json()["data"]] == ["tiny"]
+
+
+def test_metrics(client: httpx.Client) -> None:
+    """Prometheus can read what was counted."""
+    ask(client)
+
+    text = client.get("/metrics").text
+
+    for name in ("requests_total", "generated_tokens_total", "step_seconds_bucket", "rows", "waiting"):
+        assert f"tsuzuki_{name}" in text
+    assert 'tsuzuki_requests_total{outcome="completed"}' in text
+
+
+def test_over_a_unix_socket(tmp_path: Path) -> None:
+    """The same over a socket file, which only its owner may open."""
+    metrics, path = Metrics(), tmp_path / "worker.sock"
+
+    with hosted(lambda _: fake_served(FakeBackend(), metrics), uds=path) as client:
+        assert client.get("/health").json()["status"] == "ready"
+        assert path.stat().st_mode & 0o077 == 0
+
+
+def test_loading_then_ready() -> None:
+    """While the model loads everything says so, with the progress; then it works."""
+    halfway, go_on = threading.Event(), threading.Event()
+
+    def load(progress: Progress) -> Served:
+        progress(0.4)
+        halfway.set()
+        go_on.wait(WAIT_S)
+        return fake_served(FakeBackend(), Metrics())
+
+    with hosted(load, wait=False) as client:
+        halfway.wait(WAIT_S)
+        health, refused = client.get("/health"), ask(client)
+        go_on.set()
+
+    assert (health.status_code, health.json()) == (503, {"status": "loading", "progress": 0.4})
+    assert refused.status_code == 503
+    assert refused.headers["retry-after"]
+    assert (refused.json()["error"]["code"], refused.json()["error"]["progress"]) == ("loading", 0.4)
+
+
+def test_failed_stays_up_and_says_why() -> None:
+    """A model that cannot be loaded leaves a server that tells the reason."""
+
+    def load(_progress: Progress) -> Served:
+        raise CheckpointError("there is no config.json")
+
+    with hosted(load) as client:
+        health, refused = client.get("/health"), ask(client)
+
+    expected = {"status": "failed", "reason": "there is no config.json"}
+    assert (503, expected) == (health.status_code, health.json())
+    assert (
+        refused.json()["error"]["code"],
+        refused.json()["error"]["reason"],
+    ) == ("failed", "there is no config.json")
+
+
+def test_closing_a_stream_frees_its_slot() -> None:
+    """With one slot, the next request is served as soon as the reader of an endless stream goes."""
+    backend, metrics = FakeBackend(slots=1, context=10**6), Metrics()
+
+    with hosted(lambda _: fake_served(backend, metrics), metrics=metrics) as client:
+        endless = {"prompt": "", "max_tokens": 90_000, "stream": True}
+        with client.stream("POST", "/v1/completions", json=endless) as stream:
+            lines = stream.iter_lines()
+            while not next(lines).startswith("data: "):
+                pass
+        answer = ask(client, temperature=0)
+
+    assert answer.json()["choices"][0]["finish_reason"] == "length"
+    assert b'tsuzuki_requests_total{outcome="cancelled"} 1.0' in metrics.text()
+
+
+def test_leaving_an_unstreamed_request_frees_its_slot() -> None:
+    """Likewise for who waits for the whole text and goes away."""
+    backend = FakeBackend(slots=1, context=10**6)
+
+    with hosted(lambda _: fake_served(backend, Metrics())) as client:
+        with pytest.raises(httpx.ReadTimeout):
+            client.post("/v1/completions", json={"prompt": "", "max_tokens": 90_000}, timeout=0.3)
+        answer = ask(client)
+
+    assert answer.status_code == 200
+
+
+def test_not_finite_in_a_stream() -> None:
+    """An error event ends the stream, and no `[DONE]` follows; unstreamed it is a 500."""
+    backend = FakeBackend(following=lambda kept: 20 if kept[-1] != 20 else None)
+
+    with hosted(lambda _: fake_served(backend, Metrics())) as client:
+        streamed, whole = ask(client, stream=True), ask(client)
+
+    assert json.loads(events(streamed)[-1])["error"]["code"] == "not_finite"
+    assert "[DONE]" not in streamed.text
+    assert (whole.status_code, whole.json()["error"]["code"]) == (500, "not_finite")
+
+
+def test_a_full_queue() -> None:
+    """Over the bound a request is refused at once, and told when to come again."""
+    metrics = Metrics()
+
+    with hosted(lambda _: fake_served(FakeBackend(slots=1), metrics, waiting_limit=1)) as client:
+        refused = ask(client, n=8)
+
+    assert refused.status_code == 429
+    assert refused.headers["retry-after"]
+    assert (refused.json()["error"]["code"], refused.json()["error"]["limit"]) == ("queue_full", 1)
+
+
+def test_silence_is_filled() -> None:
+    """While a stream waits for its slot, comments show that it lives."""
+    released = threading.Event()
+
+    def slowly(_kept: Any) -> int:
+        released.wait(WAIT_S)
+        return 20
+
+    backend = FakeBackend(following=slowly)
+    fields = {"prompt": "雨", "max_tokens": 1, "stream": True}
+    with (
+        hosted(lambda _: fake_served(backend, Metrics()), alive_every_s=0.01) as client,
+        client.stream("POST", "/v1/completions", json=fields) as stream,
+    ):
+        lines = stream.iter_lines()
+        while next(lines) != ": alive":
+            pass
+        released.set()
+        rest = list(lines)
+
+    assert "data: [DONE]" in rest
+
+
+def test_stopping_ends_streams_with_a_reason() -> None:
+    """Told to stop, the worker says so in every open stream instead of falling silent."""
+    backend = FakeBackend(context=10**6)
+    served = fake_served(backend, Metrics())
+
+    with hosted(lambda _: served) as client:
+        endless = {"prompt": "", "max_tokens": 90_000, "stream": True}
+        with client.stream("POST", "/v1/completions", json=endless) as stream:
+            lines = stream.iter_lines()
+            while not next(lines).startswith("data: "):
+                pass
+            served.engine.stop()
+            last = [line for line in lines if line.startswith("data: ")][-1]
+
+    assert json.loads(last.removeprefix("data: "))["error"]["code"] == "stopping"
