@@ -40,7 +40,7 @@ class Desk:
 
     async def take(self, event: GenericEventArguments) -> None:
         """Hear what the composer sent."""
-        payload: Mapping[str, object] = event.args
+        payload: Mapping[str, object] = event.args if isinstance(event.args, dict) else {}
         event_id = str(payload.get("event_id", ""))
         try:
             ticket = await self._hear(payload)

@@ -97,15 +97,23 @@ class LiveRoom:
     _hues: dict[str, int] = field(default_factory=dict)
     _watchers: list[Watcher] = field(default_factory=list)
     _people: dict[Watcher, Person] = field(default_factory=dict)
+    _joining: int = 0
     _reading: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property
     def idle(self) -> bool:
         """Whether nobody looks and nothing is under way: the room may be forgotten."""
-        return not self._watchers and not self._drafts and not self._reading.locked()
+        return not (self._watchers or self._drafts or self._joining or self._reading.locked())
 
     async def join(self, watcher: Watcher) -> Change:
         """Start watching; returns all there is to show. What comes later goes to `watcher.show`."""
+        self._joining += 1
+        try:
+            return await self._joined(watcher)
+        finally:
+            self._joining -= 1
+
+    async def _joined(self, watcher: Watcher) -> Change:
         async with self._reading:
             self._tell(self._take(await self.read(self.room)))
             # No await from here on: a change falls either into the snapshot or into `show`, never between.

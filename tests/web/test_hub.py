@@ -195,6 +195,25 @@ async def test_who_left_hears_nothing_more(live: LiveRoom, play: FakePlay) -> No
     assert page.texts == ["一。"]
 
 
+async def test_a_room_is_kept_while_somebody_is_on_the_way_in(play: FakePlay) -> None:
+    """Whoever waits behind another reader joins the room that later changes go to."""
+
+    async def slowly(room: Room) -> Story | None:
+        await asyncio.sleep(0)
+        return await play.read(room)
+
+    hub, page = Hub(slowly), Page()
+    live = hub.room(ROOM)
+    await live.draft("job/0", writing("雨"))
+    settling = asyncio.create_task(live.draft("job/0", Draft(DraftState.DONE, "雨")))
+    joining = asyncio.create_task(live.join(page))
+    while not joining.done():
+        assert live is hub.room(ROOM)
+        await asyncio.sleep(0)
+    await settling
+    assert live is hub.room(ROOM)
+
+
 async def test_an_empty_room_is_forgotten_and_a_busy_one_is_not(play: FakePlay) -> None:
     """Rooms cost memory only while somebody looks or a reply is under way."""
     hub = Hub(play.read)
