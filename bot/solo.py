@@ -6,17 +6,16 @@ import asyncio
 import getpass
 from typing import TextIO
 
-from adapters.console import ConsoleAdapter
+from adapters.console import ROOM, ConsoleAdapter
 from bot.app import House, build
 from bot.crew import Crew
 from bot.errors import EngineError, UnknownLength
-from bot.messages import Ask, Author, JobState, Length, Message, Room, Say, Ticket
+from bot.messages import Ask, Author, JobState, Length, Message, Say, Ticket
 from bot.queue import JobQueue
 from bot.signals import stopping
 from config.settings import Settings
 
 MEMORY = "sqlite:///:memory:"
-ROOM = Room("console", "-")
 
 
 def ask_for(length: str, preset: str, candidates: int, seed: int | None) -> Ask:
