@@ -1,0 +1,150 @@
+"""The local worker: a child process on a Unix socket, kept alive as long as the bot lives."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ctypes
+import os
+import signal
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import structlog
+
+from bot.clock import Clock, SystemClock
+
+FIRST_PAUSE_S = 1.0
+LONGEST_PAUSE_S = 30.0
+STEADY_S = 60.0
+"""A worker that lived this long begins its next pauses anew."""
+GRACE_S = 8.0
+"""From SIGTERM to SIGKILL. The worker itself closes its streams within three seconds."""
+LAST_LINES = 12
+_LONGEST_LINE = 64 * 1024
+_PR_SET_PDEATHSIG = 1
+
+
+class LocalWorker:
+    """Starts `command` and starts it again when it ends: after 1 s, 2 s, 4 s … 30 s.
+
+    A restarted worker begins to load at once and its `/health` says so; jobs that were cut off wait for it.
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        socket: Path,
+        *,
+        clock: Clock | None = None,
+        grace_s: float = GRACE_S,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        self._command = command
+        self._socket = socket
+        self._clock = clock or SystemClock()
+        self._grace_s = grace_s
+        self._environment = dict(os.environ if environment is None else environment)
+        self._log = structlog.get_logger(__name__)
+        self._lines: deque[str] = deque(maxlen=LAST_LINES)
+        self._process: Process | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """The child's process id while it lives."""
+        return self._process.pid if self._process and self._process.returncode is None else None
+
+    @property
+    def last_lines(self) -> tuple[str, ...]:
+        """The end of what the child wrote to standard error: why it ended, most likely."""
+        return tuple(self._lines)
+
+    async def run(self) -> None:
+        """Keep a child alive until cancelled; then end it."""
+        failures = 0
+        try:
+            while True:
+                started = self._clock.now()
+                status = await self._live()
+                failures = 0 if self._clock.now() - started >= STEADY_S else failures
+                pause_s = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2**failures)
+                failures += 1
+                self._log.warning(
+                    "the worker ended and is started again",
+                    status=status,
+                    pause_s=pause_s,
+                    last_lines=list(self._lines),
+                )
+                await self._clock.sleep(pause_s)
+        finally:
+            await self.stop()
+
+    async def stop(self) -> None:
+        """End the child: SIGTERM, and SIGKILL where that was not enough."""
+        process = self._process
+        if process is None or process.returncode is not None:
+            return
+        _signal(process, signal.SIGTERM)
+        try:
+            async with asyncio.timeout(self._grace_s):
+                await process.wait()
+        except TimeoutError:
+            _signal(process, signal.SIGKILL)
+            await process.wait()
+        self._socket.unlink(missing_ok=True)
+
+    async def _live(self) -> int:
+        """Start the child and wait for its end; returns its exit status (negative: the signal)."""
+        self._socket.unlink(missing_ok=True)
+        self._lines.clear()
+        self._process = await asyncio.create_subprocess_exec(
+            *self._command,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=PIPE,
+            limit=_LONGEST_LINE,
+            # A group of its own: Ctrl+C reaches the bot alone, which ends the worker in order.
+            start_new_session=True,
+            preexec_fn=_die_with(os.getpid()),
+            # Waiting OpenMP threads must sleep: spinning ones made a step forty times longer.
+            env=self._environment | {"OMP_WAIT_POLICY": "PASSIVE"},
+        )
+        self._log.info("worker started", pid=self._process.pid)
+        await self._read_lines(self._process)
+        return await self._process.wait()
+
+    async def _read_lines(self, process: Process) -> None:
+        if process.stderr is None:
+            return
+        while True:
+            try:
+                line = await process.stderr.readline()
+            except ValueError:
+                continue  # longer than any line of a log: what is left of it follows
+            if not line:
+                return
+            text = line.decode("utf-8", "replace").rstrip()
+            self._lines.append(text)
+            self._log.info("worker", line=text)
+
+
+def _signal(process: Process, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, number)
+
+
+def _die_with(parent: int) -> Callable[[], None] | None:
+    """What makes a child end when its parent is killed; only Linux can. Loaded before the fork."""
+    if sys.platform != "linux":
+        return None
+    prctl = ctypes.CDLL(None, use_errno=True).prctl
+
+    def ask_kernel() -> None:
+        prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+        if os.getppid() != parent:
+            os._exit(1)  # the parent died in between
+
+    return ask_kernel

@@ -1,0 +1,1 @@
+"""The SSE client and the local worker."""

@@ -1,0 +1,187 @@
+"""The local worker's supervisor, with real children."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from bot.engine.supervisor import LocalWorker
+from tests.fakes.clock import FakeClock
+
+TELL = "import os, sys; sys.stderr.write(f'child {os.getpid()}\\n'); sys.stderr.flush();"
+WAIT = "import signal; signal.pause()"
+STUBBORN = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN);"
+
+
+def child(script: str) -> list[str]:
+    """A command that runs a Python script."""
+    return [sys.executable, "-c", script]
+
+
+@asynccontextmanager
+async def running(worker: LocalWorker) -> AsyncIterator[asyncio.Task[None]]:
+    """The worker, kept alive for the time of a test."""
+    task = asyncio.create_task(worker.run())
+    try:
+        yield task
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+async def told(worker: LocalWorker, but: int | None = None) -> int:
+    """The pid of a child that has begun, other than `but`."""
+    async with asyncio.timeout(20):
+        while not worker.last_lines or worker.pid in {None, but}:
+            await asyncio.sleep(0)
+    pid = worker.pid
+    assert pid is not None
+    return pid
+
+
+async def _until(lines: asyncio.StreamReader, start: bytes) -> AsyncIterator[bytes]:
+    async for line in lines:
+        yield line
+        if line.startswith(start):
+            return
+
+
+def alive(pid: int) -> bool:
+    """Whether a process is there."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+async def test_a_child_that_dies_is_started_again(tmp_path: Path) -> None:
+    """After a pause there is a new one."""
+    clock = FakeClock()
+    worker = LocalWorker(child(TELL + WAIT), tmp_path / "s", clock=clock)
+
+    async with running(worker):
+        first = await told(worker)
+        os.kill(first, signal.SIGKILL)
+        async with asyncio.timeout(20):
+            while worker.pid is not None:
+                await asyncio.sleep(0)
+        await clock.advance(1.0)
+
+        assert await told(worker, but=first) != first
+
+
+async def test_pauses_grow_and_begin_anew_after_a_steady_life(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """1, 2, 4 … 30 s while it dies at once; 1 s again once it had lived for a minute."""
+    pauses: list[float] = []
+    lives = iter([0.0] * 6 + [100.0] + [0.0])
+
+    class Recording(FakeClock):
+        async def sleep(self, seconds: float) -> None:
+            pauses.append(seconds)
+            if len(pauses) == 8:
+                await asyncio.Event().wait()
+
+    clock = Recording()
+    worker = LocalWorker([], tmp_path / "s", clock=clock)
+
+    async def live() -> int:
+        clock._now += next(lives)
+        return 1
+
+    monkeypatch.setattr(worker, "_live", live)
+    async with running(worker), asyncio.timeout(20):
+        while len(pauses) < 8:
+            await asyncio.sleep(0)
+
+    assert pauses == [1, 2, 4, 8, 16, 30, 1, 2]
+
+
+async def test_cancelling_ends_the_child(tmp_path: Path) -> None:
+    """Nothing of it is left, its socket neither."""
+    socket = tmp_path / "s"
+    worker = LocalWorker(child(TELL + WAIT), socket)
+
+    async with running(worker):
+        pid = await told(worker)
+        socket.touch()
+
+    assert not alive(pid)
+    assert worker.pid is None
+    assert not socket.exists()
+
+
+async def test_a_child_that_will_not_end_is_killed(tmp_path: Path) -> None:
+    """SIGTERM is asked first, SIGKILL follows."""
+    worker = LocalWorker(
+        child(STUBBORN + TELL + WAIT + ";" + "signal.pause();" * 9), tmp_path / "s", grace_s=0.05
+    )
+
+    async with running(worker):
+        pid = await told(worker)
+
+    assert not alive(pid)
+
+
+async def test_the_reason_is_kept(tmp_path: Path) -> None:
+    """What a child that cannot start says last can be told to people."""
+    clock = FakeClock()
+    worker = LocalWorker(child("raise SystemExit('no such model')"), tmp_path / "s", clock=clock)
+
+    async with running(worker), asyncio.timeout(20):
+        while not worker.last_lines or worker.pid is not None:
+            await asyncio.sleep(0)
+
+        assert worker.last_lines == ("no such model",)
+
+
+async def test_threads_of_the_child_sleep_while_they_wait(tmp_path: Path) -> None:
+    """OpenMP must not spin beside the bot."""
+    script = (
+        "import os, sys; sys.stderr.write(os.environ['OMP_WAIT_POLICY'] + '\\n'); sys.stderr.flush();" + WAIT
+    )
+    worker = LocalWorker(child(script), tmp_path / "s")
+
+    async with running(worker):
+        await told(worker)
+
+        assert worker.last_lines == ("PASSIVE",)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a child with its parent")
+async def test_a_killed_bot_leaves_no_worker(tmp_path: Path) -> None:
+    """The child of a parent that was killed ends too."""
+    script = f"""
+import asyncio, sys
+from pathlib import Path
+from bot.engine.supervisor import LocalWorker
+async def main():
+    worker = LocalWorker([sys.executable, "-c", {TELL + WAIT!r}], Path({str(tmp_path / "s")!r}))
+    task = asyncio.create_task(worker.run())
+    while not worker.last_lines:
+        await asyncio.sleep(0.01)
+    print("PID", worker.pid, flush=True)
+    await task
+asyncio.run(main())
+"""
+    parent = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", script, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
+    )
+    assert parent.stdout is not None
+    async with asyncio.timeout(20):
+        pid = int([line async for line in _until(parent.stdout, b"PID ")][-1].split()[1])
+        parent.kill()
+        await parent.wait()
+        while alive(pid):
+            await asyncio.sleep(0)
