@@ -10,6 +10,9 @@ from nicegui.elements.mixins.text_element import TextElement
 from adapters.web.hub import Change, Person
 from bot.messages import MODEL, PRESET_NAMES, Ask, Length, Say
 
+SHOWN_NAMES = 8
+"""More would push the title away."""
+
 _STORY_WORDS = ("story", "empty", "choices", "stop", "newer")
 _COMPOSER_WORDS = ("form", "title", "name", "text", "placeholder", "asks", "rename", "hint", "write", "more")
 
@@ -22,25 +25,42 @@ class Text(TextElement):
 
 
 class PeoplePart(ui.element):
-    """Who is there: the names, and how many only read."""
+    """Who is there: the first names, how many more, and how many only read.
+
+    Everybody's page hears of everybody who comes and goes, so it builds as little as it can.
+    """
 
     def __init__(self, say: Say, locale: str) -> None:
         super().__init__("ul")
         self._say = say
         self._locale = locale
+        self._named: tuple[Person, ...] = ()
         self.classes("tz-people")
         self.props["aria-label"] = say("web.people", locale)
+        with self:
+            self._names = ui.element("span").classes("tz-names").props("role=presentation")
+            self._others = Text("li", "").classes("tz-readers")
+            self._others.set_visibility(False)
 
     def show(self, people: tuple[Person, ...]) -> None:
         """Show these people."""
-        self.clear()
-        readers = sum(not person.name for person in people)
-        with self:
-            for person in people:
-                if person.name:
+        named = [person for person in people if person.name]
+        if tuple(named[:SHOWN_NAMES]) != self._named:
+            self._named = tuple(named[:SHOWN_NAMES])
+            self._names.clear()
+            with self._names:
+                for person in self._named:
                     Text("li", person.name).classes(f"tz-hue-{person.hue}")
-            if readers:
-                Text("li", self._say("web.readers", self._locale, count=readers)).classes("tz-readers")
+        self._others.text = self._rest(len(named) - len(self._named), len(people) - len(named))
+        self._others.set_visibility(bool(self._others.text))
+
+    def _rest(self, more: int, readers: int) -> str:
+        sentences = []
+        if more:
+            sentences.append(self._say("web.more_people", self._locale, count=more))
+        if readers:
+            sentences.append(self._say("web.readers", self._locale, count=readers))
+        return " ".join(sentences)
 
 
 class StoryPart(ui.element, component="parts/story.js"):

@@ -80,7 +80,7 @@ class Person:
     @property
     def people(self) -> Locator:
         """Who is there."""
-        return self.page.locator(".tz-people li")
+        return self.page.locator(".tz-people li:visible")
 
     @property
     def write_button(self) -> Locator:

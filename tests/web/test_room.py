@@ -7,6 +7,8 @@ from nicegui import Client
 from playwright.async_api import expect
 
 from adapters.web import WebAdapter
+from adapters.web.hub import Change
+from adapters.web.hub import Person as Visitor
 from bot.errors import QueueFull
 from bot.messages import MODEL, Ask, Author, Draft, DraftState, Length, Message, Room, Ticket
 from tests.fakes.play import FakePlay, FakeReply
@@ -207,6 +209,16 @@ async def test_nothing_to_add_is_said_kindly(
     assert play.heard == []
 
 
+class Silent:
+    """A watcher that nobody looks at."""
+
+    def show(self, change: Change) -> None:
+        """Nothing."""
+
+    def show_people(self, people: tuple[Visitor, ...]) -> None:
+        """Nothing."""
+
+
 class BrokenPlay(FakePlay):
     """A Play whose store is gone."""
 
@@ -293,6 +305,18 @@ async def test_text_is_never_read_as_html(enter: Enter, play: FakePlay, web: Web
     await ken.open("/")
     await expect(ken.page.locator(".tz-stories a").first).to_contain_text("<script>")
     assert await ken.page.evaluate("window.hit") is None
+
+
+async def test_a_crowd_is_counted(enter: Enter, play: FakePlay, web: WebAdapter, room: Room) -> None:
+    """The first names are shown, then how many more are there and how many only read."""
+    mio = await enter(address(room), "澪")
+    await enter(address(room))
+    await expect(mio.people).to_have_text(["澪", "読む人 1"])
+    live = web._hub.room(room)
+    for number in range(9):
+        live.here(Silent(), Visitor(f"visitor-{number}", f"客{number}"))
+    names = ["澪", *(f"客{number}" for number in range(7))]
+    await expect(mio.people).to_have_text([*names, "ほか2人 読む人 1"])
 
 
 async def test_typed_text_survives_a_reload(enter: Enter, play: FakePlay, room: Room) -> None:
