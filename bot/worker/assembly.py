@@ -21,6 +21,10 @@ IMPORTED = 0.1
 READ = 0.9
 """Share that is done once the checkpoint is read."""
 
+SMALL_PARAMETERS = 32_000_000
+"""Below this one thread is as fast as several: handing the work out costs what they save, and
+a core is left to the bot beside it."""
+
 QUANTIZATIONS = {"auto", "none"}
 
 
@@ -60,6 +64,8 @@ def assemble(
     """Build text, backend, sampler and engine. Empties `checkpoint.tensors`: the backend owns them now."""
     counted = metrics or Metrics()
     config, tokenizer = checkpoint.config, checkpoint.tokenizer
+    parameters = sum(tensor.numel() for tensor in checkpoint.tensors.values())
+    used = threads or (1 if parameters < SMALL_PARAMETERS else torch.get_num_threads())
     text = StoryText(tokenizer, config.max_position_embeddings, config.vocab_size)
     backend = TorchBackend(config, checkpoint.tensors, slots=slots)
     vocabulary = tokenizer.get_vocab()
@@ -70,9 +76,5 @@ def assemble(
         end_token=EOS,
     )
 
-    def use_threads() -> None:
-        if threads:
-            torch.set_num_threads(threads)
-
-    engine = Engine(backend, sampler, metrics=counted, before=use_threads)
+    engine = Engine(backend, sampler, metrics=counted, before=lambda: torch.set_num_threads(used))
     return Served(checkpoint.name, text, engine, EOS, counted)

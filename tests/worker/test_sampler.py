@@ -58,7 +58,8 @@ def by_transformers(row: torch.Tensor, tokens: list[int], sampling: Sampling) ->
     if sampling.top_p < 1:
         processors.append(TopPLogitsWarper(sampling.top_p))
     window = tokens[-sampling.repetition_window :] if sampling.repetition_window else tokens
-    return processors(torch.tensor([window]), row[None].clone()).softmax(-1)[0]
+    scores: torch.Tensor = processors(torch.tensor([window]), row[None].clone())  # type: ignore[arg-type]
+    return scores.softmax(-1)[0]
 
 
 def by_ours(row: torch.Tensor, tokens: list[int], sampling: Sampling, shortlist: int) -> torch.Tensor:

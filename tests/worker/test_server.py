@@ -141,7 +141,14 @@ def test_models_it_answers_for(client: httpx.Client, model: str | None) -> None:
 
 def test_unknown_fields_are_ignored(client: httpx.Client) -> None:
     """OpenAI's other parameters do no harm, and null means the default."""
-    fields = {"logprobs": None, "echo": False, "best_of": 1, "user": "me", "logit_bias": {}, "top_p": None}
+    fields: dict[str, Any] = {
+        "logprobs": None,
+        "echo": False,
+        "best_of": 1,
+        "user": "me",
+        "logit_bias": {},
+        "top_p": None,
+    }
 
     assert ask(client, **fields).status_code == 200
 

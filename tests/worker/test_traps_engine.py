@@ -105,7 +105,7 @@ async def test_point_7_not_finite_fails_one_request_with_its_name(folder: Path) 
 
 async def test_point_8_batches_equal_transformers(served: Served, folder: Path) -> None:
     """Several stories in one batch, by way of the whole worker, are each what `generate` writes alone."""
-    model = XGLMForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+    model = XGLMForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()  # type: ignore[no-untyped-call]
     prompts = ["雨が", SENTENCES[0], "The old house", "町は\n猫は", "「おや、"]
     requests = [Request(prompt, GREEDY, 20, min_tokens=20) for prompt in prompts]
 
