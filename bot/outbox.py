@@ -1,0 +1,280 @@
+"""Replies on their way to people: the latest text only, under the platform's limits, and the last one always."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from bot.clock import Clock, SystemClock
+from bot.errors import RetryLater, Undeliverable
+from bot.messages import Draft, DraftState, Job, JobState, Room
+from bot.parts import NOTHING, parts_of
+from bot.seams import OutboxRow, Platform, Store
+from bot.throttle import RoomThrottle
+
+FIRST_RETRY_S = 1.0
+LONGEST_RETRY_S = 60.0
+MAX_SURPRISES = 5
+"""Errors that no platform should raise, before a reply is given up until the next start."""
+
+_OPEN = frozenset({DraftState.WAITING, DraftState.WRITING})
+_LAST_STATE = {
+    JobState.DONE: DraftState.DONE,
+    JobState.FAILED: DraftState.FAILED,
+    JobState.CANCELLED: DraftState.CANCELLED,
+}
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Reply:
+    """What one job shows.
+
+    `latest` is wanted, `shown` is what people have in each part, `promised` what the store was told they will.
+    `fixed` are the parts of an earlier process, as it cut them.
+    """
+
+    job: Job
+    latest: Draft
+    fixed: list[Draft] = field(default_factory=list)
+    ids: dict[int, str] = field(default_factory=dict)
+    shown: dict[int, Draft] = field(default_factory=dict)
+    promised: dict[int, Draft] = field(default_factory=dict)
+    known_parts: int = 0
+    loaded: bool = False
+    dirty: bool = True
+    dead: bool = False
+    settled: asyncio.Event = field(default_factory=asyncio.Event)
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    @property
+    def over(self) -> bool:
+        """Whether `latest` is the last."""
+        return self.latest.state not in _OPEN
+
+
+@dataclass(slots=True)
+class _Line:
+    """The way into one room: one change at a time."""
+
+    throttle: RoomThrottle
+    sender: asyncio.Task[None] | None = None
+
+
+class Outbox:
+    """Shows drafts in rooms.
+
+    One task a room takes the room's throttle first and reads the latest draft after, so that a slow platform
+    gets fewer, newer edits instead of a queue of stale ones. What a message must show in the end is written
+    down before it is sent: after a restart the same message is edited, and a last text that people may not
+    have seen is sent again.
+    """
+
+    def __init__(self, store: Store, platforms: Mapping[str, Platform], clock: Clock | None = None) -> None:
+        self._store = store
+        self._platforms = platforms
+        self._clock = clock or SystemClock()
+        self._replies: dict[str, _Reply] = {}
+        self._lines: dict[Room, _Line] = {}
+
+    def show(self, job: Job, draft: Draft) -> None:
+        """Let people see `draft` soon. Never blocks; a draft not yet sent is replaced."""
+        if job.room.platform not in self._platforms:
+            return  # a platform that is no longer set up: the story is kept, nobody is there to see it
+        reply = self._replies.setdefault(job.id, _Reply(job, draft))
+        if reply.over and draft.state in _OPEN:
+            return  # a late word about the queue must not cover the end
+        reply.latest, reply.fixed, reply.dirty = draft, [], not reply.dead
+        if reply.dead and reply.over:
+            self._settle(reply)
+        elif reply.dirty:
+            reply.settled.clear()
+            self._send(job.room)
+
+    def waiting(self) -> list[Job]:
+        """Jobs whose people are shown that they wait, in the order in which they asked."""
+        return [r.job for r in self._replies.values() if r.latest.state is DraftState.WAITING]
+
+    async def prepare(self, job: Job, draft: Draft) -> None:
+        """Write down what a job's last draft will be, before the job itself is over.
+
+        A process that ends between the two then shows it at its next start.
+        """
+        reply = self._replies.get(job.id)
+        if reply is None:
+            return
+        await self._load(reply)
+        for part, piece in enumerate(self._cut(job, draft)):
+            await self._promise(reply, part, piece)
+
+    async def run(self) -> None:
+        """Deliver what the last process could not, then wait to be cancelled."""
+        for job_id in dict.fromkeys([row.job_id for row in await self._store.undelivered()]):
+            await self._recover(job_id)
+        await asyncio.Event().wait()
+
+    async def flush(self, job_id: str) -> None:
+        """Wait until people see the job's latest draft, or never will."""
+        reply = self._replies.get(job_id)
+        if reply is not None:
+            await reply.settled.wait()
+
+    async def close(self, timeout: float) -> None:  # noqa: ASYNC109  # the house's word for it
+        """Give the last texts `timeout` seconds to be sent, then stop."""
+        senders = [line.sender for line in self._lines.values() if line.sender is not None]
+        if not senders:
+            return
+        _, late = await asyncio.wait(senders, timeout=timeout)
+        for sender in late:
+            sender.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
+
+    # Sending
+
+    def _send(self, room: Room) -> None:
+        line = self._lines.get(room)
+        if line is None:
+            self._forget_idle_lines()
+            limits = self._platforms[room.platform].limits
+            throttle = RoomThrottle(limits.changes_per_period, limits.period_s, self._clock)
+            line = self._lines[room] = _Line(throttle)
+        if line.sender is None:
+            line.sender = asyncio.create_task(self._drain(room, line), name=f"outbox {room}")
+
+    def _forget_idle_lines(self) -> None:
+        for room in [r for r, line in self._lines.items() if line.sender is None and line.throttle.idle]:
+            del self._lines[room]
+
+    async def _drain(self, room: Room, line: _Line) -> None:
+        """Send until nothing in the room is to be sent."""
+        failures = 0
+        try:
+            while reply := self._next(room):
+                try:
+                    await self._advance(reply, line.throttle)
+                except Exception as error:  # noqa: BLE001  # a task's boundary: one reply must not stop a room
+                    failures += 1
+                    await self._failed(reply, error, failures)
+                else:
+                    failures = 0
+        finally:
+            line.sender = None
+
+    def _next(self, room: Room) -> _Reply | None:
+        return next((r for r in self._replies.values() if r.dirty and r.job.room == room), None)
+
+    async def _advance(self, reply: _Reply, throttle: RoomThrottle) -> None:
+        """Make one change that brings the room nearer to the reply's latest draft."""
+        await self._load(reply)
+        if self._change(reply) is not None:
+            await throttle.acquire()
+        # Read again: while the throttle was waited for, the text went on.
+        change = self._change(reply)
+        if change is None:
+            self._settle(reply)
+        else:
+            await self._apply(reply, *change)
+
+    def _change(self, reply: _Reply) -> tuple[int, Draft] | None:
+        """The first message that does not show what it should, and what that is."""
+        parts = reply.fixed or self._cut(reply.job, reply.latest)
+        if reply.over:
+            # Messages of an earlier attempt that the text no longer fills.
+            parts = parts + [Draft(reply.latest.state, NOTHING)] * (reply.known_parts - len(parts))
+        return next(
+            ((part, piece) for part, piece in enumerate(parts) if reply.shown.get(part) != piece), None
+        )
+
+    async def _apply(self, reply: _Reply, part: int, draft: Draft) -> None:
+        job, platform = reply.job, self._platforms[reply.job.room.platform]
+        last = draft.state not in _OPEN
+        if last:
+            # Written down first: should the process end now, the next one sends it.
+            await self._promise(reply, part, draft)
+        message_id = reply.ids.get(part)
+        if message_id is None:
+            reply.ids[part] = await platform.post(job.room, draft, f"{job.id}:{part}")
+        else:
+            await platform.edit(job.room, message_id, draft)
+        reply.shown[part] = draft
+        reply.known_parts = max(reply.known_parts, part + 1)
+        if last or message_id is None:
+            await self._save(reply, part)
+
+    async def _promise(self, reply: _Reply, part: int, draft: Draft) -> None:
+        if reply.promised.get(part) != draft:
+            reply.promised[part] = draft
+            await self._save(reply, part)
+
+    async def _save(self, reply: _Reply, part: int) -> None:
+        async with reply.lock:  # each save writes all that is known, so the later one must come later
+            shown = reply.shown.get(part)
+            draft = reply.promised.get(part) or shown
+            if draft is None:
+                return
+            delivered = draft == shown and draft.state not in _OPEN
+            message_id = reply.ids.get(part)
+            row = OutboxRow(reply.job.id, part, reply.job.room, message_id, draft, delivered)
+            await self._store.save_outbox(row)
+
+    async def _load(self, reply: _Reply) -> None:
+        """Take over the messages of an earlier process."""
+        async with reply.lock:
+            if reply.loaded:
+                return
+            for row in await self._store.outbox(reply.job.id):
+                reply.known_parts = max(reply.known_parts, row.part + 1)
+                if row.message_id is not None:
+                    reply.ids[row.part] = row.message_id
+                if row.delivered:
+                    reply.shown[row.part] = row.draft
+            reply.loaded = True
+
+    async def _failed(self, reply: _Reply, error: Exception, failures: int) -> None:
+        if isinstance(error, RetryLater):
+            pause_s = min(LONGEST_RETRY_S, FIRST_RETRY_S * 2 ** min(failures - 1, 10))
+            await self._clock.sleep(pause_s if error.after_s is None else error.after_s)
+        elif isinstance(error, Undeliverable):
+            _log.warning("job %s cannot be shown: %s", reply.job.id, error)
+            await self._give_up(reply)
+        elif failures < MAX_SURPRISES:
+            await self._clock.sleep(FIRST_RETRY_S * 2 ** (failures - 1))
+        else:
+            _log.error("job %s could not be shown", reply.job.id, exc_info=error)
+            reply.dead = True
+            self._settle(reply)
+
+    async def _give_up(self, reply: _Reply) -> None:
+        """Nobody can be shown this reply any more, and no later start needs to try."""
+        reply.dead = True
+        self._settle(reply)
+        for row in await self._store.outbox(reply.job.id):
+            await self._store.save_outbox(replace(row, delivered=True))
+
+    def _settle(self, reply: _Reply) -> None:
+        """Nothing is to be done for now; a reply whose last draft was shown is forgotten."""
+        reply.dirty = False
+        reply.settled.set()
+        if reply.over:
+            self._replies.pop(reply.job.id, None)
+
+    def _cut(self, job: Job, draft: Draft) -> list[Draft]:
+        platform = self._platforms[job.room.platform]
+        return parts_of(draft, platform.measure, platform.limits.max_units)
+
+    async def _recover(self, job_id: str) -> None:
+        """Show the end of a reply whose job is over; an unfinished job's reply is shown by its next run."""
+        job = await self._store.job(job_id)
+        if job is None or not job.state.final or job.room.platform not in self._platforms:
+            return
+        if job_id not in self._replies:
+            parts = [_closed(row.draft, job.state) for row in await self._store.outbox(job_id)]
+            self._replies[job_id] = _Reply(job, Draft(_LAST_STATE[job.state]), fixed=parts)
+            self._send(job.room)
+
+
+def _closed(draft: Draft, state: JobState) -> Draft:
+    """A draft that nobody will go on with."""
+    return draft if draft.state not in _OPEN else Draft(_LAST_STATE[state], draft.text or NOTHING)

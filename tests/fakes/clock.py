@@ -1,0 +1,44 @@
+"""A clock that stands still until a test lets time pass."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+from itertools import count
+
+
+async def settle(rounds: int = 200) -> None:
+    """Let every task run until it waits for something outside."""
+    for _ in range(rounds):
+        await asyncio.sleep(0)
+
+
+class FakeClock:
+    """`bot.clock.Clock` that a test moves."""
+
+    def __init__(self) -> None:
+        self._now = 0.0
+        self._order = count()
+        self._sleepers: list[tuple[float, int, asyncio.Event]] = []
+
+    def now(self) -> float:
+        """Seconds since the test began."""
+        return self._now
+
+    async def sleep(self, seconds: float) -> None:
+        """Return when the test has let `seconds` pass."""
+        event = asyncio.Event()
+        heapq.heappush(self._sleepers, (self._now + seconds, next(self._order), event))
+        await event.wait()
+
+    async def advance(self, seconds: float) -> None:
+        """Let `seconds` pass, waking whoever sleeps in their order, each at their own moment."""
+        await settle()
+        until = self._now + seconds
+        while self._sleepers and self._sleepers[0][0] <= until:
+            moment, _, event = heapq.heappop(self._sleepers)
+            self._now = max(self._now, moment)
+            event.set()
+            await settle()
+        self._now = until
+        await settle()

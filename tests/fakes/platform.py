@@ -1,0 +1,56 @@
+"""A platform that remembers what it was made to show."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from bot.messages import Draft, Room
+from bot.seams import Limits
+
+
+@dataclass(slots=True)
+class FakePlatform:
+    """`bot.seams.Platform`: `messages` is what people see, `log` every accepted change in order.
+
+    `errors` are raised by the next calls, one each; None lets a call through. Like Discord's nonce and Slack's
+    client id, a `key` posted twice gives the first message again.
+    """
+
+    name: str = "fake"
+    limits: Limits = Limits(max_units=2000, changes_per_period=1, period_s=1.0)
+    messages: dict[str, Draft] = field(default_factory=dict)
+    log: list[tuple[str, Draft]] = field(default_factory=list)
+    calls: int = 0
+    errors: list[Exception | None] = field(default_factory=list)
+    keys: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def texts(self) -> list[str]:
+        """What the messages show, first to last."""
+        return [draft.text for draft in self.messages.values()]
+
+    def measure(self, text: str) -> int:
+        """One unit a character."""
+        return len(text)
+
+    async def post(self, room: Room, draft: Draft, key: str) -> str:
+        """Show a new message."""
+        self._may_fail()
+        message_id = self.keys.setdefault(key, f"m{len(self.keys)}")
+        self.messages[message_id] = draft
+        self.log.append(("post", draft))
+        return message_id
+
+    async def edit(self, room: Room, message_id: str, draft: Draft) -> None:
+        """Change a message that is there."""
+        self._may_fail()
+        if message_id not in self.messages:
+            raise KeyError(message_id)
+        self.messages[message_id] = draft
+        self.log.append(("edit", draft))
+
+    def _may_fail(self) -> None:
+        self.calls += 1
+        error = self.errors.pop(0) if self.errors else None
+        if error is not None:
+            raise error

@@ -1,0 +1,112 @@
+"""A store in memory: what the dispatcher and the outbox need of `bot.seams.Store`, without a thread."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from bot.errors import StoreError
+from bot.messages import MODEL, Ask, Author, Job, JobState, Message, Passage, Room, Story
+from bot.seams import Heard, OutboxRow
+
+
+class MemoryStore:
+    """`bot.seams.Store`. Outlives the parts of a test as a database outlives a process."""
+
+    def __init__(self) -> None:
+        self.jobs: dict[str, Job] = {}
+        self.reasons: dict[str, str] = {}
+        self.told: dict[str, Story] = {}
+        self.candidates: dict[str, tuple[str, ...]] = {}
+        self.rows: dict[tuple[str, int], OutboxRow] = {}
+
+    def add(
+        self, job_id: str, text: str = "それは晩のことであった。", ask: Ask | None = None, room: str = "r"
+    ) -> Job:
+        """A waiting job in a room whose story gains `text` by its author."""
+        where = Room("fake", room)
+        author = Author("fake", "u1", "綾", "ja")
+        story = self.told.setdefault(f"story {room}", Story(f"story {room}", where, ""))
+        self._append(story.id, author, text)
+        job = Job(job_id, story.id, where, author, ask or Ask(), seed=7)
+        self.jobs[job_id] = job
+        return job
+
+    def text(self, room: str = "r") -> list[str]:
+        """The passages of a room's story."""
+        return [passage.text for passage in self.told[f"story {room}"].passages]
+
+    async def hear(self, message: Message, ask: Ask | None, job_id: str, seed: int) -> Heard:
+        """Not needed here."""
+        raise NotImplementedError
+
+    async def heard(self, platform: str, event_id: str) -> Heard | None:
+        """Nothing was heard twice."""
+        return None
+
+    async def story(self, room: Room) -> Story | None:
+        """The story told in a room."""
+        return self.told.get(f"story {room.id}")
+
+    async def story_by_id(self, story_id: str) -> Story:
+        """The story with this id."""
+        return self.told[story_id]
+
+    async def stories(self, platform: str) -> Sequence[Story]:
+        """All stories."""
+        return list(self.told.values())
+
+    async def append_model(self, job_id: str, texts: Sequence[str]) -> Passage:
+        """Keep the candidates; the job is done."""
+        job = self.jobs[job_id]
+        if job.state.final:
+            raise StoreError(f"the job is over: {job.state}")
+        self.jobs[job_id] = replace(job, state=JobState.DONE)
+        self.candidates[job_id] = tuple(texts)
+        return self._append(job.story_id, MODEL, texts[0])
+
+    async def job(self, job_id: str) -> Job | None:
+        """A job by id."""
+        return self.jobs.get(job_id)
+
+    async def unfinished_jobs(self) -> Sequence[Job]:
+        """Jobs that are not over."""
+        return [job for job in self.jobs.values() if not job.state.final]
+
+    async def claim(self, job_id: str) -> Job | None:
+        """Make a waiting job running."""
+        job = self.jobs.get(job_id)
+        if job is None or job.state is not JobState.WAITING:
+            return None
+        self.jobs[job_id] = replace(job, state=JobState.RUNNING, attempts=job.attempts + 1)
+        return self.jobs[job_id]
+
+    async def release(self, job_id: str) -> None:
+        """Make a running job waiting."""
+        if self.jobs[job_id].state is JobState.RUNNING:
+            self.jobs[job_id] = replace(self.jobs[job_id], state=JobState.WAITING)
+
+    async def finish(self, job_id: str, state: JobState, reason: str = "") -> None:
+        """Set a final state."""
+        if not self.jobs[job_id].state.final:
+            self.jobs[job_id] = replace(self.jobs[job_id], state=state)
+            self.reasons[job_id] = reason
+
+    async def outbox(self, job_id: str) -> Sequence[OutboxRow]:
+        """A job's rows."""
+        return [row for (owner, _), row in sorted(self.rows.items()) if owner == job_id]
+
+    async def save_outbox(self, row: OutboxRow) -> None:
+        """Insert or replace."""
+        self.rows[row.job_id, row.part] = row
+
+    async def undelivered(self) -> Sequence[OutboxRow]:
+        """Rows not known to be seen."""
+        return [row for row in self.rows.values() if not row.delivered]
+
+    def _append(self, story_id: str, author: Author, text: str) -> Passage:
+        story = self.told[story_id]
+        parent = story.passages[-1].id if story.passages else None
+        passage = Passage(f"p{len(story.passages)}", story_id, parent, author, text)
+        self.told[story_id] = replace(story, passages=(*story.passages, passage))
+        return passage

@@ -1,0 +1,242 @@
+"""Replies on their way to people."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import pytest
+
+from bot.errors import RetryLater, Undeliverable
+from bot.messages import Draft, DraftState, Job, JobState
+from bot.outbox import Outbox
+from bot.seams import Limits, Platform
+from tests.fakes.clock import FakeClock, settle
+from tests.fakes.platform import FakePlatform
+from tests.fakes.store import MemoryStore
+
+WRITING, DONE = DraftState.WRITING, DraftState.DONE
+
+
+class House:
+    """An outbox between a store and a platform."""
+
+    def __init__(self) -> None:
+        self.store, self.platform, self.clock = MemoryStore(), FakePlatform(), FakeClock()
+        self.job: Job = self.store.add("j")
+        self.outbox = self.restarted()
+
+    def restarted(self) -> Outbox:
+        """A new outbox over the same store, as after a restart."""
+        platforms: dict[str, Platform] = {"fake": self.platform}
+        self.outbox = Outbox(self.store, platforms, self.clock)
+        return self.outbox
+
+    def finish(self, job_id: str = "j", state: JobState = JobState.DONE) -> None:
+        """The store's job is over."""
+        self.store.jobs[job_id] = replace(self.store.jobs[job_id], state=state)
+
+
+@pytest.fixture
+async def house() -> AsyncIterator[House]:
+    """An outbox that is closed in the end."""
+    built = House()
+    yield built
+    await built.outbox.close(0)
+
+
+async def test_a_slow_platform_coalesces(house: House) -> None:
+    """Drafts that come faster than the platform takes them are skipped; the last is always sent."""
+    for index in range(50):
+        house.outbox.show(house.job, Draft(WRITING, "あ" * (index + 1)))
+        await house.clock.advance(0.1)
+    house.outbox.show(house.job, Draft(DONE, "終わり。"))
+    await house.clock.advance(1)
+    assert len(house.platform.log) <= 7
+    assert house.platform.texts == ["終わり。"]
+    assert house.platform.log[0][0] == "post"
+    assert {"edit"} == {kind for kind, _ in house.platform.log[1:]}
+
+
+async def test_the_text_is_read_after_the_throttle(house: House) -> None:
+    """What is sent when the room's turn comes is the newest text, not the one that asked for the turn."""
+    house.outbox.show(house.job, Draft(WRITING, "一"))
+    await settle()
+    house.outbox.show(house.job, Draft(WRITING, "二"))
+    await settle()
+    house.outbox.show(house.job, Draft(WRITING, "三"))
+    await house.clock.advance(1)
+    assert [draft.text for _, draft in house.platform.log] == ["一", "三"]
+
+
+async def test_one_post_whatever_fails(house: House) -> None:
+    """A post that is refused for now is tried again when the platform says, and made exactly once."""
+    house.platform.errors = [RetryLater("429", after_s=5), RetryLater("500"), None]
+    house.outbox.show(house.job, Draft(DONE, "終わり。"))
+    await house.clock.advance(4.9)
+    assert house.platform.calls == 1
+    await house.clock.advance(0.1)
+    assert house.platform.calls == 2
+    await house.clock.advance(2)
+    assert [("post", Draft(DONE, "終わり。"))] == house.platform.log
+    assert [row.delivered for row in house.store.rows.values()] == [True]
+
+
+async def test_after_a_refusal_the_newest_text_is_sent(house: House) -> None:
+    """While the outbox backs off, the text goes on."""
+    house.platform.errors = [RetryLater("429", after_s=5)]
+    house.outbox.show(house.job, Draft(WRITING, "一"))
+    await settle()
+    house.outbox.show(house.job, Draft(DONE, "一二三。"))
+    await house.clock.advance(6)
+    assert [draft.text for _, draft in house.platform.log] == ["一二三。"]
+
+
+async def test_an_undeliverable_reply_is_dropped(house: House, caplog: pytest.LogCaptureFixture) -> None:
+    """A place that is gone is logged once; later texts of that reply are not tried, and nobody waits."""
+    house.platform.errors = [Undeliverable("unknown channel")]
+    with caplog.at_level(logging.WARNING):
+        for text in ("一", "一二", "一二三"):
+            house.outbox.show(house.job, Draft(WRITING, text))
+            await house.clock.advance(2)
+        house.outbox.show(house.job, Draft(DONE, "一二三。"))
+        await house.outbox.flush("j")
+    assert house.platform.calls == 1
+    assert len(caplog.records) == 1
+
+
+async def test_a_fault_of_an_adapter_does_not_stop_the_room(house: House) -> None:
+    """After a few tries the reply is left for the next start; the room's other replies are sent."""
+    other = house.store.add("k")
+    house.platform.errors = [ValueError("bug")] * 5
+    house.outbox.show(house.job, Draft(DONE, "一。"))
+    house.outbox.show(other, Draft(DONE, "二。"))
+    await house.clock.advance(60)
+    assert house.platform.texts == ["二。"]
+    assert [row.job_id for row in await house.store.undelivered()] == ["j"]
+
+
+async def test_rooms_do_not_wait_for_each_other(house: House) -> None:
+    """A room whose platform call fails does not hold up another."""
+    other = house.store.add("k", room="s")
+    house.platform.errors = [RetryLater("429", after_s=100)]
+    house.outbox.show(house.job, Draft(DONE, "一。"))
+    house.outbox.show(other, Draft(DONE, "二。"))
+    await settle()
+    assert house.platform.texts == ["二。"]
+
+
+async def test_a_long_text_is_split_at_sentence_ends(house: House) -> None:
+    """Messages that are full are done and not touched again."""
+    house.platform.limits = Limits(max_units=30, changes_per_period=100, period_s=1)
+    text = ""
+    for index in range(8):
+        text += f"彼は{index}番目の戸を開けた。"
+        house.outbox.show(house.job, Draft(WRITING, text))
+        await house.clock.advance(1)
+    house.outbox.show(house.job, Draft(DONE, text, note="終わり"))
+    await house.clock.advance(1)
+    assert text == "".join(house.platform.texts)
+    assert all(part.endswith("。") and len(part) <= 30 for part in house.platform.texts)
+    drafts = list(house.platform.messages.values())
+    assert {DONE} == {draft.state for draft in drafts}
+    assert [draft.note for draft in drafts] == ["", "", "", "終わり"]
+    first = [draft for _, draft in house.platform.log if draft.text.startswith("彼は0")]
+    assert [draft.state for draft in first] == [WRITING, WRITING, DONE]
+
+
+async def test_candidates_too_long_for_one_message_get_their_own(house: House) -> None:
+    """No candidate is cut off because the message is full."""
+    house.platform.limits = Limits(max_units=60, changes_per_period=100, period_s=1)
+    house.outbox.show(house.job, Draft(DONE, "一" * 40, choices=("二" * 40, "三" * 40)))
+    await house.clock.advance(1)
+    assert house.platform.texts == ["一" * 40, "〔2〕\n" + "二" * 40, "〔3〕\n" + "三" * 40]
+
+
+async def test_a_restart_edits_the_same_message(house: House) -> None:
+    """The message id is remembered, so the next process goes on in the message people already see."""
+    house.outbox.show(house.job, Draft(WRITING, "一"))
+    await house.clock.advance(1)
+    await house.outbox.close(0)
+    house.restarted().show(house.job, Draft(WRITING, "一二"))
+    await house.clock.advance(1)
+    assert [kind for kind, _ in house.platform.log] == ["post", "edit"]
+    assert house.platform.texts == ["一二"]
+
+
+async def test_the_last_text_survives_the_process(house: House) -> None:
+    """A last draft that could not be sent is sent by the next process."""
+    house.outbox.show(house.job, Draft(WRITING, "一"))
+    await house.clock.advance(1)
+    house.platform.errors = [RetryLater("down", after_s=1000)]
+    house.outbox.show(house.job, Draft(DONE, "一二三。", note="注"))
+    await house.clock.advance(1)
+    house.finish()
+    await house.outbox.close(0)
+    running = asyncio.create_task(house.restarted().run())
+    await house.clock.advance(1)
+    running.cancel()
+    assert [Draft(DONE, "一二三。", "注")] == list(house.platform.messages.values())
+    assert not await house.store.undelivered()
+
+
+async def test_a_promise_is_kept_after_a_crash(house: House) -> None:
+    """The process ended after the job was done and before its last draft was shown."""
+    house.outbox.show(house.job, Draft(WRITING, "一"))
+    await house.clock.advance(1)
+    await house.outbox.prepare(house.job, Draft(DONE, "一二三。"))
+    house.finish()
+    running = asyncio.create_task(house.restarted().run())
+    await house.clock.advance(1)
+    running.cancel()
+    assert [Draft(DONE, "一二三。")] == list(house.platform.messages.values())
+    assert len(house.platform.log) == 2
+
+
+async def test_no_message_stays_writing_for_ever(house: House) -> None:
+    """A reply whose job was cancelled while the process died does not keep its mark."""
+    house.outbox.show(house.job, Draft(WRITING, "一"))
+    await house.clock.advance(1)
+    house.finish(state=JobState.CANCELLED)
+    running = asyncio.create_task(house.restarted().run())
+    await house.clock.advance(1)
+    running.cancel()
+    assert [Draft(DraftState.CANCELLED, "一")] == list(house.platform.messages.values())
+
+
+async def test_messages_that_are_no_longer_needed_say_so(house: House) -> None:
+    """A second attempt that is shorter than the first leaves no old text behind."""
+    house.platform.limits = Limits(max_units=30, changes_per_period=100, period_s=1)
+    house.outbox.show(house.job, Draft(WRITING, "一" * 50))
+    await house.clock.advance(1)
+    house.outbox.show(house.job, Draft(DONE, "短い。"))
+    await house.clock.advance(1)
+    assert house.platform.texts == ["短い。", "…"]
+
+
+async def test_a_late_word_does_not_cover_the_end(house: House) -> None:
+    """The queue's news come after a job's end only by accident."""
+    house.platform.errors = [RetryLater("429")]
+    house.outbox.show(house.job, Draft(DONE, "終わり。"))
+    await settle()
+    house.outbox.show(house.job, Draft(DraftState.WAITING, note="前に1件"))
+    await house.clock.advance(5)
+    assert [Draft(DONE, "終わり。")] == list(house.platform.messages.values())
+
+
+async def test_closing_sends_what_is_pending(house: House) -> None:
+    """Close waits for the texts that can be sent in time."""
+    house.outbox.show(house.job, Draft(WRITING, "一"))
+    await house.outbox.close(5)
+    assert house.platform.texts == ["一"]
+
+
+async def test_a_platform_that_is_gone_is_no_error(house: House) -> None:
+    """A job of a platform that is no longer set up is finished without showing it."""
+    outbox = Outbox(house.store, {}, house.clock)
+    outbox.show(house.job, Draft(DONE, "一。"))
+    await outbox.prepare(house.job, Draft(DONE, "一。"))
+    await outbox.flush("j")
+    assert outbox.waiting() == []
