@@ -1,0 +1,98 @@
+"""The whole bot but its model, connected to a loopback Discord."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass, field
+
+from adapters.discord import DiscordAdapter
+from bot.dispatcher import Dispatcher
+from bot.messages import Delta, EngineStatus, Health, Request, TokenCount
+from bot.outbox import Outbox
+from bot.play import StoryPlay
+from bot.queue import JobQueue
+from bot.store import SqlStore, open_store
+from config.phrases import Phrases
+from tests.loopback.discord import LoopbackDiscord
+
+Seen = Callable[[str], Awaitable[object]]
+
+
+@dataclass(slots=True)
+class ReadAlongEngine:
+    """An engine that goes on with its next sentence only once people have seen the last one."""
+
+    sentences: tuple[str, ...]
+    seen: Seen
+    prompts: list[str] = field(default_factory=list)
+
+    async def generate(self, request: Request) -> AsyncIterator[Delta]:
+        """The sentences, one by one."""
+        self.prompts.append(request.prompt)
+        for sentence in self.sentences[:-1]:
+            yield Delta(0, sentence)
+            await self.seen(sentence)
+        yield Delta(0, self.sentences[-1], "stop")
+
+    async def health(self) -> Health:
+        """Always ready."""
+        return Health(EngineStatus.READY, 1.0, model="fake")
+
+    async def count(self, text: str) -> TokenCount:
+        """One token a character."""
+        return TokenCount(len(text))
+
+
+@dataclass(slots=True)
+class House:
+    """What a test looks at."""
+
+    discord: LoopbackDiscord
+    store: SqlStore
+    engine: ReadAlongEngine
+    adapter: DiscordAdapter
+
+
+@asynccontextmanager
+async def whole_house(discord: LoopbackDiscord, sentences: tuple[str, ...]) -> AsyncIterator[House]:
+    """The bot as the composition root builds it, in this process, with a store in memory."""
+
+    async def seen(text: str) -> None:
+        await discord.until(lambda: any(text in message.content for message in _everything(discord)))
+
+    say, queue, engine = Phrases.load(), JobQueue(), ReadAlongEngine(sentences, seen)
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(discord)
+        store = await open_store("sqlite:///:memory:")
+        stack.push_async_callback(store.close)
+        adapter = DiscordAdapter(discord.token, say, api_url=discord.api_url)
+        outbox = Outbox(store, {adapter.name: adapter})
+        adapter.attach(StoryPlay(store, queue, engine, outbox.show, say))
+        dispatcher = Dispatcher(store, queue, engine, outbox, say, slots=2)
+        for part in (adapter.run(), outbox.run(), dispatcher.run()):
+            await stack.enter_async_context(_working(part))
+        await discord.until_connected()
+        yield House(discord, store, engine, adapter)
+        await dispatcher_idle(outbox)
+
+
+async def dispatcher_idle(outbox: Outbox) -> None:
+    """Let the last texts go out before the connection closes."""
+    await outbox.close(10)
+
+
+@asynccontextmanager
+async def _working(part: Coroutine[object, object, None]) -> AsyncIterator[None]:
+    task = asyncio.create_task(part)
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+def _everything(discord: LoopbackDiscord) -> list:  # type: ignore[type-arg]
+    return [message for message in discord.world.messages.values() if message.author is discord.bot]
