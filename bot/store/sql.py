@@ -18,7 +18,7 @@ from bot.store.address import address, make_folder, shown
 from bot.store.database import Database, reason_of
 from bot.store.migrate import migrate
 from bot.store.rows import outbox_columns, outbox_row_of
-from bot.story import is_blank
+from bot.story import is_blank, writable
 
 Clock = Callable[[], datetime]
 
@@ -218,7 +218,7 @@ async def _heard(connection: AsyncConnection, platform: str, event_id: str) -> H
 async def _hear(
     connection: AsyncConnection, message: Message, ask: Ask | None, job_id: str, seed: int, now: datetime
 ) -> Heard:
-    story = await stories.locked_story_in(connection, message.room, now)
+    story = await stories.locked_story_in(connection, message.room, now, writable(message.title))
     passage = job = None
     if not is_blank(message.text):
         passage = await stories.append(connection, story, message.author, message.text, message.event_id, now)

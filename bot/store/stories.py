@@ -24,12 +24,15 @@ async def locked_story(connection: AsyncConnection, story_id: str) -> RowMapping
     return rows.mappings().one()
 
 
-async def locked_story_in(connection: AsyncConnection, room: Room, now: datetime) -> RowMapping:
-    """The row of the room's story, which is made where there is none."""
+async def locked_story_in(
+    connection: AsyncConnection, room: Room, now: datetime, title: str = ""
+) -> RowMapping:
+    """The row of the room's story, which is made where there is none; then `title` names it."""
     found = (await connection.execute(select(tables.stories.c.id).where(_is_in(room)))).scalar()
     if found is None:
         found = uuid.uuid4().hex
-        values = room_columns(room) | {"id": found, "title": "", "created_at": now, "changed_at": now}
+        name = title_of(title) if title else ""
+        values = room_columns(room) | {"id": found, "title": name, "created_at": now, "changed_at": now}
         await connection.execute(insert(tables.stories).values(values))
     return await locked_story(connection, found)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 from bot.messages import Ask, Author, JobState, Length, Room
 from bot.seams import Heard
@@ -23,6 +24,16 @@ async def test_a_message_becomes_the_storys_first_passage(store: SqlStore) -> No
     assert heard.passage.parent_id is None
     assert heard.job is None
     assert story.title == "雨が降っている"
+
+
+async def test_the_message_that_begins_a_story_may_name_it(store: SqlStore) -> None:
+    """A given title stays; one that comes later changes nothing."""
+    await store.hear(replace(says("雨が降っている。", "e1"), title="夜の　雨"), None, "", 0)
+    await store.hear(replace(says("風もある。", "e2"), title="風"), None, "", 0)
+
+    story = await store.story(ROOM)
+    assert story is not None
+    assert story.title == "夜の 雨"
 
 
 async def test_text_is_kept_exactly_as_written(store: SqlStore) -> None:
