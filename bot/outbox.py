@@ -1,4 +1,4 @@
-"""Replies on their way to people: the latest text only, under the platform's limits, and the last one always."""
+"""Replies on their way to people: the latest text only, within the platform's limits; the last one always."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _log = logging.getLogger(__name__)
 class _Reply:
     """What one job shows.
 
-    `latest` is wanted, `shown` is what people have in each part, `promised` what the store was told they will.
+    `latest` is wanted, `shown` is what people have by part, `promised` what the store says they will have.
     `fixed` are the parts of an earlier process, as it cut them.
     """
 

@@ -93,7 +93,7 @@ def test_a_quotation_that_never_closes_keeps_its_sentences() -> None:
 
 @pytest.mark.parametrize(
     "junk",
-    ["\nhttps://example.com/a?b=c", "続きは www.example.com へ。", "\n#小説 #恋愛 #R18", " #小説 #恋愛。"],,
+    ["\nhttps://example.com/a?b=c", "続きは www.example.com へ。", "\n#小説 #恋愛 #R18", " #小説 #恋愛。"],
 )
 def test_addresses_and_hashtags_end_the_story(junk: str) -> None:
     """The story ends before them and the stream may be closed."""

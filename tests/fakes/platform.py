@@ -12,12 +12,12 @@ from bot.seams import Limits
 class FakePlatform:
     """`bot.seams.Platform`: `messages` is what people see, `log` every accepted change in order.
 
-    `errors` are raised by the next calls, one each; None lets a call through. Like Discord's nonce and Slack's
-    client id, a `key` posted twice gives the first message again.
+    `errors` are raised by the next calls, one each; None lets a call through. Like
+    Discord's nonce and Slack's client id, a `key` posted twice gives the first message again.
     """
 
     name: str = "fake"
-    limits: Limits = Limits(max_units=2000, changes_per_period=1, period_s=1.0)
+    limits: Limits = field(default_factory=lambda: Limits(max_units=2000, changes_per_period=1, period_s=1.0))
     messages: dict[str, Draft] = field(default_factory=dict)
     log: list[tuple[str, Draft]] = field(default_factory=list)
     calls: int = 0

@@ -16,6 +16,6 @@ def test_it_answers_for_sampling_rows_from_its_slot() -> None:
     backend.copy(0, 1, 2)
     copied = backend.forward([Row(1, 1, (9,), samples=True)])
 
-    assert [21] == logits.argmax(-1).tolist()
-    assert [10] == copied.argmax(-1).tolist()
+    assert logits.argmax(-1).tolist() == [21]
+    assert copied.argmax(-1).tolist() == [10]
     assert torch.float32 == logits.dtype
