@@ -50,13 +50,17 @@ STAGES = (
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How much a run reads and how often it measures and saves."""
+    """How much a run reads and how often it measures and saves.
+
+    `common` and `rare` size the sampled head. With 512 rare ids a step, words drawn seldom came out thirty
+    times too likely: the gradient of a draw is clipped, that of a target is not.
+    """
 
     tokens: int
     batch_tokens: int = 4_096
     measure_every: int = 250
     common: int = 2_048
-    rare: int = 512
+    rare: int = 4_096
     stages: tuple[Stage, ...] = STAGES
     seed: int = 0
 
