@@ -76,9 +76,9 @@ class TrainingNetwork(nn.Module):
         """`loss`, with the softmax's denominator estimated from part of the vocabulary.
 
         The head is two fifths of a step; over the ids below `common` (SentencePiece sorts by frequency) and
-        a uniform draw `rare` (int64 [r]) from the others it is less than half of that. Each drawn id stands for
-        its share of the others; a row's own target counts exactly once (sampled softmax with log-probability correction,
-        Jean et al. 2015, arXiv 1412.2007).
+        a uniform draw `rare` (int64 [r]) from the others it is less than half of that. Each drawn id stands
+        for its share of the others; a row's own target counts exactly once (sampled softmax with
+        log-probability correction, Jean et al. 2015, arXiv 1412.2007).
         """
         hidden, targets = self.hidden(ids[:, :-1]).flatten(0, 1), ids[:, 1:].flatten()
         weight = self.model.model.embed_tokens.weight
