@@ -37,7 +37,7 @@ bench: $(READY_DEV)  ## time the worker with the embedded model
 
 pictures: $(READY_DEV)  ## take the pictures of the documentation anew
 	@tools/test-needs
-	$(BIN)/python docs/make_pictures.py $(ARGS)
+	$(BIN)/python -m docs.make_pictures $(ARGS)
 
 lock:  ## write constraints.txt from what is installed in .venv
 	tools/lock
