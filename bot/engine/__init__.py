@@ -1,1 +1,1 @@
-"""The worker as the bot sees it: the client of its protocol, and the keeper of one on this machine."""
+"""The worker, seen from the bot: a client, and the supervisor of a local one."""

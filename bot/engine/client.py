@@ -1,13 +1,12 @@
-"""The worker's client. Everything httpx can raise becomes an `EngineError` here and nowhere else."""
+"""Speaks to a worker, wherever it runs. Every error of the way there is translated here and nowhere else."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
-from dataclasses import asdict
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import httpx
 
@@ -22,37 +21,38 @@ from bot.errors import (
 from bot.messages import Delta, EngineStatus, Health, Request, TokenCount
 
 CONNECT_TIMEOUT_S = 2.0
+SILENCE_TIMEOUT_S = 60.0
+"""A worker says something every ten seconds while a stream is open, if only a comment."""
 ANSWER_TIMEOUT_S = 10.0
-"""For the short questions: health and token counts."""
-SILENCE_TIMEOUT_S = 120.0
-"""How long a stream may be silent. The worker sends a comment every 10 s, so this much means it is gone."""
-
+_UNIX = "unix:"
 _DONE = "[DONE]"
+_DATA = "data:"
 
 
 class HttpEngine:
-    """`bot.seams.Engine` over HTTP: `http://host:port` or `unix:/path/to/worker.sock`."""
+    """`bot.seams.Engine` over a worker's OpenAI-compatible API (docs/worker-api.md).
+
+    `url` is `http://host:port` or `unix:/path/to/worker.sock`.
+    """
 
     def __init__(self, url: str, *, silence_timeout_s: float = SILENCE_TIMEOUT_S) -> None:
-        path = url.removeprefix("unix:")
-        local = path != url
-        self._silence_timeout_s = silence_timeout_s
+        unix = url.removeprefix(_UNIX) if url.startswith(_UNIX) else None
         self._client = httpx.AsyncClient(
-            base_url="http://worker" if local else url,
-            transport=httpx.AsyncHTTPTransport(uds=path if local else None),
+            base_url="http://worker" if unix else url,
+            transport=httpx.AsyncHTTPTransport(uds=unix) if unix else None,
             timeout=httpx.Timeout(ANSWER_TIMEOUT_S, connect=CONNECT_TIMEOUT_S),
-            trust_env=False,  # a proxy from the environment must not see people's stories
+            # The dispatcher's slots bound the streams; the pool must not.
+            limits=httpx.Limits(max_connections=None),
+            trust_env=False,
         )
+        self._silence_timeout_s = silence_timeout_s
 
-    async def __aenter__(self) -> Self:
-        """The client itself."""
+    async def __aenter__(self) -> HttpEngine:
+        """Nothing is connected before it is needed."""
         return self
 
     async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Close every connection."""
         await self._client.aclose()
@@ -65,97 +65,100 @@ class HttpEngine:
         """
         timeout = httpx.Timeout(self._silence_timeout_s, connect=CONNECT_TIMEOUT_S)
         body = _body(request)
-        with _translated():
-            async with self._client.stream("POST", "/v1/completions", json=body, timeout=timeout) as response:
-                if response.status_code != httpx.codes.OK:
-                    await response.aread()
-                    raise _refusal(response)
-                async for line in response.aiter_lines():
-                    data = line.removeprefix("data:").strip() if line.startswith("data:") else ""
-                    if data == _DONE:
-                        return
-                    for delta in _deltas(data) if data else ():
-                        yield delta
-        raise EngineUnavailable  # the stream ended without [DONE]
+        async with (
+            _translated(),
+            self._client.stream("POST", "/v1/completions", json=body, timeout=timeout) as response,
+        ):
+            if response.status_code != httpx.codes.OK:
+                await response.aread()
+                raise _error_of(response)
+            async for line in response.aiter_lines():
+                if not line.startswith(_DATA):
+                    continue
+                data = line.removeprefix(_DATA).strip()
+                if data == _DONE:
+                    return
+                for delta in _deltas(json.loads(data)):
+                    yield delta
+            raise EngineUnavailable
 
     async def health(self) -> Health:
         """The worker's state. Raises EngineUnavailable where nothing answers."""
-        with _translated():
-            answer = _object((await self._client.get("/health")).text)
+        async with _translated():
+            response = await self._client.get("/health")
+            said = response.json()
             return Health(
-                status=EngineStatus(answer["status"]),
-                progress=float(answer.get("progress", 0.0)),
-                reason=str(answer.get("reason", "")),
-                model=str(answer.get("model", "")),
+                EngineStatus(said["status"]),
+                float(said.get("progress", 0.0)),
+                str(said.get("reason", "")),
+                str(said.get("model", "")),
             )
 
     async def count(self, text: str) -> TokenCount:
-        """How the model reads `text`."""
-        with _translated():
-            response = await self._client.post("/tokenize", json={"prompt": text})
+        """How the model reads `text`. Raises EngineError, EngineLoading among them."""
+        async with _translated():
+            response = await self._client.post("/tokenize", json={"text": text})
             if response.status_code != httpx.codes.OK:
-                raise _refusal(response)
-            answer = _object(response.text)
-            return TokenCount(int(answer["count"]), tuple(answer["unknown"]))
+                raise _error_of(response)
+            said = response.json()
+            return TokenCount(int(said["count"]), tuple(said.get("unknown", ())))
 
 
 def _body(request: Request) -> dict[str, Any]:
-    body = asdict(request.sampling) | {
+    sampling = request.sampling
+    return {
         "prompt": request.prompt,
         "max_tokens": request.max_tokens,
         "min_tokens": request.min_tokens,
         "n": request.n,
+        "seed": request.seed,
+        "stop": list(request.stop) or None,
         "stream": True,
+        "temperature": sampling.temperature,
+        "top_p": sampling.top_p,
+        "top_k": sampling.top_k,
+        "repetition_penalty": sampling.repetition_penalty,
+        "repetition_window": sampling.repetition_window,
     }
-    if request.seed is not None:
-        body["seed"] = request.seed
-    if request.stop:
-        body["stop"] = list(request.stop)
-    return body
 
 
-@contextmanager
-def _translated() -> Iterator[None]:
-    try:
-        yield
-    except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
-        raise EngineUnavailable from error
-    except (KeyError, TypeError, ValueError) as error:
-        # Something answers, but no worker of ours.
-        raise EngineUnavailable from error
-
-
-def _object(text: str) -> dict[str, Any]:
-    answer = json.loads(text)
-    if not isinstance(answer, dict):
-        raise TypeError("not an object")
-    return answer
-
-
-def _deltas(data: str) -> Iterator[Delta]:
-    event = _object(data)
+def _deltas(event: Mapping[str, Any]) -> list[Delta]:
     if "error" in event:
-        raise _error_of(event["error"])
-    for choice in event["choices"]:
-        yield Delta(int(choice["index"]), str(choice["text"]), choice.get("finish_reason"))
+        raise _spoken(event["error"])
+    choices = event.get("choices", ())
+    return [Delta(int(c["index"]), str(c["text"]), c.get("finish_reason")) for c in choices]
 
 
-def _refusal(response: httpx.Response) -> EngineError:
+def _error_of(response: httpx.Response) -> EngineError:
+    """What an answer other than 200 says."""
     try:
-        return _error_of(_object(response.text)["error"])
-    except (KeyError, TypeError, ValueError):
+        said = response.json()["error"]
+    except (ValueError, KeyError, TypeError):
+        # Something between us and the worker answered.
+        if response.status_code < httpx.codes.INTERNAL_SERVER_ERROR:
+            return RequestRejected(reason=f"HTTP {response.status_code}")
         return EngineUnavailable()
+    return _spoken(said)
 
 
-def _error_of(error: dict[str, Any]) -> EngineError:
-    match error.get("code"):
+def _spoken(said: Mapping[str, Any]) -> EngineError:
+    match said.get("code"):
         case "loading":
-            return EngineLoading(percent=round(100 * float(error.get("progress", 0.0))))
+            return EngineLoading(percent=round(100 * float(said.get("progress") or 0.0)))
         case "failed":
-            return EngineFailed(reason=str(error.get("reason") or error.get("message", "")))
+            return EngineFailed(reason=str(said.get("reason") or said.get("message", "")))
         case "not_finite":
             return NotFinite()
-        case "stopping" | "queue_full":
+        case "stopping" | "internal" | "queue_full":
             return EngineUnavailable()
         case _:
-            return RequestRejected(reason=str(error.get("message", "")))
+            return RequestRejected(reason=str(said.get("message", "")))
+
+
+@asynccontextmanager
+async def _translated() -> AsyncIterator[None]:
+    try:
+        yield
+    except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, ValueError, KeyError, TypeError) as error:
+        # Broken JSON and missing fields too: what does not speak the worker's language is no worker.
+        raise EngineUnavailable from error

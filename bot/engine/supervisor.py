@@ -1,185 +1,150 @@
-"""Keeps a worker alive on this machine: starts it as a child, restarts it when it dies, ends it with us."""
+"""The local worker: a child process on a Unix socket, kept alive as long as the bot lives."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
+import ctypes
 import os
 import signal
 import sys
+from asyncio.subprocess import PIPE, Process
 from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+import structlog
+
 from bot.clock import Clock, SystemClock
-from bot.engine.client import HttpEngine
-from bot.errors import ConfigurationError, EngineError
-from bot.messages import EngineStatus
-from bot.seams import Engine
 
 FIRST_PAUSE_S = 1.0
 LONGEST_PAUSE_S = 30.0
-SETTLED_S = 60.0
-"""A worker that was ready for this long before it died had no trouble starting: the back-off begins anew."""
-CHECK_EVERY_S = 2.0
-GRACE_S = 10.0
-"""Between SIGTERM and SIGKILL."""
-KEPT_LINES = 20
-LONGEST_SOCKET_PATH = 103
-"""macOS holds 104 bytes of a socket's path with its final NUL, Linux 108."""
-
-_LIFELINE = Path(__file__).with_name("lifeline.py")
+STEADY_S = 60.0
+"""A worker that lived this long begins its next pauses anew."""
+GRACE_S = 8.0
+"""From SIGTERM to SIGKILL. The worker itself closes its streams within three seconds."""
+LAST_LINES = 12
+_LONGEST_LINE = 64 * 1024
+_PR_SET_PDEATHSIG = 1
 
 
 class LocalWorker:
-    """A worker process that listens on a Unix socket.
+    """Starts `command` and starts it again when it ends: after 1 s, 2 s, 4 s … 30 s.
 
-    `reason` holds its last lines of output once it has died, for whoever asks why nothing answers.
+    A restarted worker begins to load at once and its `/health` says so; jobs that were cut off wait for it.
     """
 
     def __init__(
         self,
-        command: list[str],
+        command: Sequence[str],
         socket: Path,
+        *,
         clock: Clock | None = None,
-        log: logging.Logger | None = None,
-        engine: Engine | None = None,
+        grace_s: float = GRACE_S,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
-        if len(os.fsencode(socket)) > LONGEST_SOCKET_PATH:
-            raise ConfigurationError(f"the socket's path is too long for a Unix socket: {socket}")
         self._command = command
         self._socket = socket
         self._clock = clock or SystemClock()
-        self._log = log or logging.getLogger(__name__)
-        self._engine = engine
-        self._lines: deque[str] = deque(maxlen=KEPT_LINES)
-        self._process: asyncio.subprocess.Process | None = None
-        self._task: asyncio.Task[None] | None = None
-        self.reason = ""
+        self._grace_s = grace_s
+        self._environment = dict(os.environ if environment is None else environment)
+        self._log = structlog.get_logger(__name__)
+        self._lines: deque[str] = deque(maxlen=LAST_LINES)
+        self._process: Process | None = None
 
     @property
     def pid(self) -> int | None:
-        """The worker's process, while it lives."""
-        return None if self._process is None else self._process.pid
+        """The child's process id while it lives."""
+        return self._process.pid if self._process and self._process.returncode is None else None
 
-    def start(self) -> None:
-        """Run in the background until `stop`."""
-        if self._task is None:
-            self._task = asyncio.create_task(self.run(), name="local worker")
-
-    async def stop(self) -> None:
-        """End what `start` began; returns when the worker is gone."""
-        task, self._task = self._task, None
-        if task is not None:
-            task.cancel()
-            await asyncio.wait({task})
+    @property
+    def last_lines(self) -> tuple[str, ...]:
+        """The end of what the child wrote to standard error: why it ended, most likely."""
+        return tuple(self._lines)
 
     async def run(self) -> None:
-        """Keep a worker running until cancelled; then it is gone before this returns."""
-        pause_s = FIRST_PAUSE_S
-        while True:
-            ready_s = await self._live()
-            if ready_s >= SETTLED_S:
-                pause_s = FIRST_PAUSE_S
-            self._log.warning("the worker ended and starts again in %g s: %s", pause_s, self.reason)
-            await self._clock.sleep(pause_s)
-            pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
-
-    async def _live(self) -> float:
-        """One worker's life; returns for how many seconds it was ready."""
-        self._socket.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._socket.unlink(missing_ok=True)  # what a worker that was killed left behind
-        self._lines.clear()
+        """Keep a child alive until cancelled; then end it."""
+        failures = 0
         try:
-            process = await self._spawn()
-        except OSError as error:
-            self.reason = str(error)
-            return 0.0
-        self._process = process
-        reader = asyncio.create_task(self._read(process))
-        watcher = asyncio.create_task(self._ready_since())
-        try:
-            code = await process.wait()
-            await asyncio.wait({reader}, timeout=1.0)
-        finally:
-            await _cancelled(watcher)
-            await self._end(process)
-            await _cancelled(reader)
-            self._process = None
-        self.reason = "\n".join(self._lines) or f"exit status {code}"
-        since = watcher.result() if watcher.done() and not watcher.cancelled() else None
-        return 0.0 if since is None else self._clock.now() - since
-
-    async def _spawn(self) -> asyncio.subprocess.Process:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-I",
-            str(_LIFELINE),
-            *self._command,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-            # Without it a step waits, spinning, for a busy core: up to 40 times slower.
-            env=os.environ | {"OMP_WAIT_POLICY": "PASSIVE"},
-            # A group of its own, so that Ctrl-C reaches us alone and we end the worker in order.
-            start_new_session=True,
-        )
-        self._log.info("the worker starts: process %d", process.pid)
-        return process
-
-    async def _read(self, process: asyncio.subprocess.Process) -> None:
-        stream = process.stdout
-        while stream is not None and (line := await _line(stream)):
-            text = line.decode(errors="replace").rstrip()
-            self._lines.append(text)
-            self._log.info("worker: %s", text)
-
-    async def _ready_since(self) -> float:
-        """Wait until the worker is ready; returns when that was."""
-        async with contextlib.AsyncExitStack() as stack:
-            engine = self._engine
-            if engine is None:
-                engine = await stack.enter_async_context(HttpEngine(f"unix:{self._socket}"))
             while True:
-                with contextlib.suppress(EngineError):
-                    if (await engine.health()).status is EngineStatus.READY:
-                        return self._clock.now()
-                await self._clock.sleep(CHECK_EVERY_S)
+                started = self._clock.now()
+                status = await self._live()
+                failures = 0 if self._clock.now() - started >= STEADY_S else failures
+                pause_s = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2**failures)
+                failures += 1
+                self._log.warning(
+                    "the worker ended and is started again",
+                    status=status,
+                    pause_s=pause_s,
+                    last_lines=list(self._lines),
+                )
+                await self._clock.sleep(pause_s)
+        finally:
+            await self.stop()
 
-    async def _end(self, process: asyncio.subprocess.Process) -> None:
-        """SIGTERM, then SIGKILL after the grace; the watcher beside the worker goes with it."""
-        if process.returncode is None:
-            _signal(process, signal.SIGTERM)
-            waiting = asyncio.create_task(process.wait())
-            grace = asyncio.create_task(self._clock.sleep(GRACE_S))
-            await asyncio.wait({waiting, grace}, return_when=asyncio.FIRST_COMPLETED)
-            grace.cancel()
-            if process.returncode is None:
-                self._log.warning("the worker does not stop and is killed")
+    async def stop(self) -> None:
+        """End the child: SIGTERM, and SIGKILL where that was not enough."""
+        process = self._process
+        if process is None or process.returncode is not None:
+            return
+        _signal(process, signal.SIGTERM)
+        try:
+            async with asyncio.timeout(self._grace_s):
+                await process.wait()
+        except TimeoutError:
             _signal(process, signal.SIGKILL)
-            await waiting
-        else:
-            _signal(process, signal.SIGKILL)
-        if process.stdin is not None:
-            process.stdin.close()
+            await process.wait()
+        self._socket.unlink(missing_ok=True)
+
+    async def _live(self) -> int:
+        """Start the child and wait for its end; returns its exit status (negative: the signal)."""
+        self._socket.unlink(missing_ok=True)
+        self._lines.clear()
+        self._process = await asyncio.create_subprocess_exec(
+            *self._command,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=PIPE,
+            limit=_LONGEST_LINE,
+            # A group of its own: Ctrl+C reaches the bot alone, which ends the worker in order.
+            start_new_session=True,
+            preexec_fn=_die_with(os.getpid()),
+            # Waiting OpenMP threads must sleep: spinning ones made a step forty times longer.
+            env=self._environment | {"OMP_WAIT_POLICY": "PASSIVE"},
+        )
+        self._log.info("worker started", pid=self._process.pid)
+        await self._read_lines(self._process)
+        return await self._process.wait()
+
+    async def _read_lines(self, process: Process) -> None:
+        if process.stderr is None:
+            return
+        while True:
+            try:
+                line = await process.stderr.readline()
+            except ValueError:
+                continue  # longer than any line of a log: what is left of it follows
+            if not line:
+                return
+            text = line.decode("utf-8", "replace").rstrip()
+            self._lines.append(text)
+            self._log.info("worker", line=text)
 
 
-async def _line(stream: asyncio.StreamReader) -> bytes:
-    """The next line, or a piece of one that is too long."""
-    try:
-        return await stream.readuntil()
-    except asyncio.IncompleteReadError as error:
-        return error.partial
-    except asyncio.LimitOverrunError as error:
-        return await stream.read(error.consumed or 1)
-
-
-async def _cancelled(task: asyncio.Task[object]) -> None:
-    task.cancel()
-    await asyncio.wait({task})
-
-
-def _signal(process: asyncio.subprocess.Process, number: int) -> None:
-    # The whole group, watcher and grandchildren included. Its leader may be gone while others still are.
-    with contextlib.suppress(ProcessLookupError, PermissionError):
+def _signal(process: Process, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, number)
+
+
+def _die_with(parent: int) -> Callable[[], None] | None:
+    """What makes a child end when its parent is killed; only Linux can. Loaded before the fork."""
+    if sys.platform != "linux":
+        return None
+    prctl = ctypes.CDLL(None, use_errno=True).prctl
+
+    def ask_kernel() -> None:
+        prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+        if os.getppid() != parent:
+            os._exit(1)  # the parent died in between
+
+    return ask_kernel
