@@ -28,13 +28,17 @@ class ConsoleAdapter:
         self._say = say
         self._locale = locale
         self._begun = ""
+        self._unwritten = ""
         self._written = ""
+        self._story_in_line = False
         self._status = ""
 
     def begin(self, text: str) -> None:
-        """Write what the person wrote, to the character."""
-        self._begun = text
-        self._write(text)
+        """What the person wrote: to the character, it comes before the first of the model's text.
+
+        Not at once, for at a terminal the line that shows progress would take its place.
+        """
+        self._begun = self._unwritten = text
 
     def measure(self, text: str) -> int:
         """Characters: a terminal takes them all."""
@@ -75,8 +79,10 @@ class ConsoleAdapter:
 
     def _write(self, text: str) -> None:
         self._tell("")
+        text, self._unwritten = self._unwritten + text, ""
         self._out.write(text)
         self._out.flush()
+        self._story_in_line = self._out.isatty() and not text.endswith("\n")
 
     def _tell(self, status: str) -> None:
         """Show one line about what goes on; on a terminal the next one takes its place."""
@@ -84,7 +90,9 @@ class ConsoleAdapter:
             return
         self._status = status
         if self._err.isatty():
-            self._err.write(_CLEAR_LINE + status)
+            # Both may be the same screen: a line that holds a piece of the story is left, not cleared.
+            self._err.write(("\n" if self._story_in_line else _CLEAR_LINE) + status)
+            self._story_in_line = False
         elif status:
             self._err.write(status + "\n")
         self._err.flush()

@@ -125,3 +125,28 @@ async def test_a_failure_is_said_and_the_story_stays(
 
     assert out.getvalue() == BEGUN + "\n"
     assert err.getvalue() == "the storyteller is gone\n"
+
+
+async def test_on_one_screen_progress_never_clears_a_line_of_the_story() -> None:
+    """At a terminal, where both streams are the same screen, what the person wrote stays readable."""
+    screen = Terminal()
+    console = ConsoleAdapter(screen, screen, say)
+    console.begin(BEGUN)
+
+    await console.post(ROOM, Draft(DraftState.WAITING, note="40 %"), "job:0")
+    await console.edit(ROOM, "job:0", writing("外へ"))
+    await console.edit(ROOM, "job:0", Draft(DraftState.WAITING, "外へ", note="again"))
+    await console.edit(ROOM, "job:0", Draft(DraftState.DONE, "外へ出た。"))
+
+    cleared = [line.split("\x1b[2K")[0] for line in screen.getvalue().split("\n") if "\x1b[2K" in line]
+    assert not any("晩" in part or "外" in part for part in cleared)
+    assert BEGUN + "外へ" in screen.getvalue()
+
+
+async def test_what_the_person_wrote_stands_there_when_nothing_follows(
+    console: ConsoleAdapter, out: io.StringIO
+) -> None:
+    """A continuation that fails does not take their text with it."""
+    await console.post(ROOM, Draft(DraftState.FAILED, note="no"), "job:0")
+
+    assert out.getvalue() == BEGUN + "\n"
