@@ -147,7 +147,7 @@ def train(
         seed=seed,
         threads=threads,
     )
-    typer.echo(f"{out / 'best'}: {best:.4f} nats a character on works it did not read")
+    typer.echo(f"{out / 'release'}: {best:.4f} nats a character on works it did not read")
 
 
 @app.command()

@@ -6,6 +6,7 @@ import pytest
 import torch
 from transformers import XGLMForCausalLM
 
+from bot.train.command import can_compile
 from bot.train.network import TrainingNetwork, config, initialise
 
 VOCABULARY = 300
@@ -36,7 +37,10 @@ def test_logits_equal_transformers(model: XGLMForCausalLM, ids: torch.Tensor) ->
     torch.testing.assert_close(ours, theirs, atol=1e-4, rtol=1e-4)
 
 
-@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize(
+    "compiled",
+    [False, pytest.param(True, marks=pytest.mark.skipif(not can_compile(), reason="no C++ compiler"))],
+)
 def test_sampled_loss_over_everything_is_the_loss(
     model: XGLMForCausalLM, ids: torch.Tensor, *, compiled: bool
 ) -> None:
