@@ -11,6 +11,7 @@ from tests.app.conftest import Command
 
 FIRST_LINE = "それは九月初旬のある蒸し暑い晩のことであった。"
 SENTENCE_END = re.compile(r"[。！？…―」』）.!?][」』）]*\s*\Z")
+SENTENCE = re.compile(r"[^。！？]+[。！？]+")
 
 pytestmark = [
     pytest.mark.slow,
@@ -21,16 +22,21 @@ pytestmark = [
 
 
 def test_the_first_line_of_a_novel_goes_on(tsuzuki: Command) -> None:
-    """The writer's text stands there unchanged, and whole Japanese sentences follow."""
-    result = tsuzuki("continue", FIRST_LINE, "--seed", "1")
-    assert result.returncode == 0, result.stderr
-    assert result.stdout.startswith(FIRST_LINE)
-    added = result.stdout.removeprefix(FIRST_LINE)
-    assert added.count("。") >= 2
-    assert SENTENCE_END.search(added), added
-    assert "<unk>" not in added
-    assert re.search(r"[\u3041-\u3096]", added)
-    assert "Traceback" not in result.stderr
+    """The writer's text stands there unchanged, and whole Japanese sentences follow.
+
+    What the model writes is chance; that most of three draws go on for two sentences is not.
+    """
+    good = 0
+    for seed in ("1", "2", "3"):
+        result = tsuzuki("continue", FIRST_LINE, "--seed", seed)
+        assert result.returncode == 0, result.stderr
+        assert "Traceback" not in result.stderr
+        assert result.stdout.startswith(FIRST_LINE)
+        added = result.stdout.removeprefix(FIRST_LINE)
+        assert "<unk>" not in added
+        assert re.search(r"[\u3041-\u3096]", added), added
+        good += len(SENTENCE.findall(added)) >= 2 and bool(SENTENCE_END.search(added))
+    assert good >= 2
 
 
 def test_standard_input_goes_on_unchanged_and_a_seed_repeats(tsuzuki: Command) -> None:
