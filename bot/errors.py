@@ -17,6 +17,7 @@ TsuzukiError
 ├── EngineError           the worker could not generate
 │   ├── EngineLoading     it is still loading (progress known)
 │   ├── EngineFailed      it says that it cannot start, with the reason
+│   ├── EngineBusy        too many requests wait there already
 │   ├── EngineUnavailable it does not answer, or died mid-stream
 │   ├── RequestRejected   it refuses this request (a bug or a limit), with the reason
 │   └── NotFinite         the model's output was not finite: this request fails, the worker lives
@@ -141,6 +142,12 @@ class EngineFailed(EngineError):
     """The worker says that it cannot start. Values: `reason`."""
 
     key = "error.engine_failed"
+
+
+class EngineBusy(EngineError):
+    """Too many requests wait at the worker already."""
+
+    key = "error.engine_busy"
 
 
 class EngineUnavailable(EngineError):

@@ -29,7 +29,7 @@ class Engine(Protocol):
         """Stream a continuation; closing the iterator frees the worker's slot.
 
         Raises:
-            EngineLoading, EngineFailed, EngineUnavailable, RequestRejected, NotFinite
+            EngineLoading, EngineFailed, EngineBusy, EngineUnavailable, RequestRejected, NotFinite
         """
         ...
 

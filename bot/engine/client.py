@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 
 from bot.errors import (
+    EngineBusy,
     EngineError,
     EngineFailed,
     EngineLoading,
@@ -25,8 +26,10 @@ SILENCE_TIMEOUT_S = 60.0
 """A worker says something every ten seconds while a stream is open, if only a comment."""
 ANSWER_TIMEOUT_S = 10.0
 _UNIX = "unix:"
-_DONE = "[DONE]"
-_DATA = "data:"
+_DONE = b"[DONE]"
+_DATA = b"data:"
+_MISUNDERSTOOD = (ValueError, KeyError, TypeError, AttributeError)
+"""Broken JSON, missing fields, other shapes: what does not speak the worker's language is no worker."""
 
 
 class HttpEngine:
@@ -39,10 +42,9 @@ class HttpEngine:
         unix = url.removeprefix(_UNIX) if url.startswith(_UNIX) else None
         self._client = httpx.AsyncClient(
             base_url="http://worker" if unix else url,
-            transport=httpx.AsyncHTTPTransport(uds=unix) if unix else None,
-            timeout=httpx.Timeout(ANSWER_TIMEOUT_S, connect=CONNECT_TIMEOUT_S),
             # The dispatcher's slots bound the streams; the pool must not.
-            limits=httpx.Limits(max_connections=None),
+            transport=httpx.AsyncHTTPTransport(uds=unix, limits=httpx.Limits(max_connections=None)),
+            timeout=httpx.Timeout(ANSWER_TIMEOUT_S, connect=CONNECT_TIMEOUT_S),
             trust_env=False,
         )
         self._silence_timeout_s = silence_timeout_s
@@ -61,7 +63,7 @@ class HttpEngine:
         """Stream a continuation; closing the iterator closes the connection, which frees the worker's slot.
 
         Raises:
-            EngineLoading, EngineFailed, EngineUnavailable, RequestRejected, NotFinite
+            EngineLoading, EngineFailed, EngineBusy, EngineUnavailable, RequestRejected, NotFinite
         """
         timeout = httpx.Timeout(self._silence_timeout_s, connect=CONNECT_TIMEOUT_S)
         body = _body(request)
@@ -72,7 +74,7 @@ class HttpEngine:
             if response.status_code != httpx.codes.OK:
                 await response.aread()
                 raise _error_of(response)
-            async for line in response.aiter_lines():
+            async for line in _lines(response):
                 if not line.startswith(_DATA):
                     continue
                 data = line.removeprefix(_DATA).strip()
@@ -104,6 +106,18 @@ class HttpEngine:
             return TokenCount(int(said["count"]), tuple(said.get("unknown", ())))
 
 
+async def _lines(response: httpx.Response) -> AsyncIterator[bytes]:
+    """The lines of a stream of events, as they come.
+
+    httpx's own also end at U+2028 and the like, which stand unescaped inside JSON's strings.
+    """
+    rest = b""
+    async for chunk in response.aiter_bytes():
+        *lines, rest = (rest + chunk).split(b"\n")
+        for line in lines:
+            yield line
+
+
 def _body(request: Request) -> dict[str, Any]:
     sampling = request.sampling
     return {
@@ -124,7 +138,7 @@ def _body(request: Request) -> dict[str, Any]:
 
 def _deltas(event: Mapping[str, Any]) -> list[Delta]:
     if "error" in event:
-        raise _spoken(event["error"])
+        raise _spoken(event["error"]) or EngineUnavailable()
     choices = event.get("choices", ())
     return [Delta(int(c["index"]), str(c["text"]), c.get("finish_reason")) for c in choices]
 
@@ -132,16 +146,21 @@ def _deltas(event: Mapping[str, Any]) -> list[Delta]:
 def _error_of(response: httpx.Response) -> EngineError:
     """What an answer other than 200 says."""
     try:
-        said = response.json()["error"]
+        spoken = _spoken(response.json()["error"])
     except (ValueError, KeyError, TypeError):
-        # Something between us and the worker answered.
-        if response.status_code < httpx.codes.INTERNAL_SERVER_ERROR:
-            return RequestRejected(reason=f"HTTP {response.status_code}")
-        return EngineUnavailable()
-    return _spoken(said)
+        spoken = None
+    if spoken:
+        return spoken
+    # Something between us and the worker answered.
+    if response.status_code < httpx.codes.INTERNAL_SERVER_ERROR:
+        return RequestRejected(reason=f"HTTP {response.status_code}")
+    return EngineUnavailable()
 
 
-def _spoken(said: Mapping[str, Any]) -> EngineError:
+def _spoken(said: object) -> EngineError | None:
+    """The error that a worker's error object stands for; None where it is no such object."""
+    if not isinstance(said, Mapping):
+        return None
     match said.get("code"):
         case "loading":
             return EngineLoading(percent=round(100 * float(said.get("progress") or 0.0)))
@@ -149,7 +168,9 @@ def _spoken(said: Mapping[str, Any]) -> EngineError:
             return EngineFailed(reason=str(said.get("reason") or said.get("message", "")))
         case "not_finite":
             return NotFinite()
-        case "stopping" | "internal" | "queue_full":
+        case "queue_full":
+            return EngineBusy()
+        case "stopping" | "internal":
             return EngineUnavailable()
         case _:
             return RequestRejected(reason=str(said.get("message", "")))
@@ -159,6 +180,5 @@ def _spoken(said: Mapping[str, Any]) -> EngineError:
 async def _translated() -> AsyncIterator[None]:
     try:
         yield
-    except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, ValueError, KeyError, TypeError) as error:
-        # Broken JSON and missing fields too: what does not speak the worker's language is no worker.
+    except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, *_MISUNDERSTOOD) as error:
         raise EngineUnavailable from error
