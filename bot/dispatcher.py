@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import Coroutine
 from contextlib import aclosing
+from dataclasses import dataclass
 
 import structlog
 
 from bot.clock import Clock, SystemClock
 from bot.continuation import Continuation, max_tokens, min_tokens
-from bot.errors import EngineError, EngineLoading, EngineUnavailable
+from bot.errors import EngineBusy, EngineError, EngineFailed, EngineLoading, EngineUnavailable
 from bot.gate import EngineGate
-from bot.messages import PRESETS, Delta, Draft, DraftState, Job, JobState, Request, Say
+from bot.interrupt import to_its_end, until
+from bot.messages import PRESETS, Draft, DraftState, Job, JobState, Request, Say
 from bot.outbox import Outbox
 from bot.queue import JobQueue
 from bot.seams import Engine, Store
@@ -24,6 +25,14 @@ MAX_DEATHS = 3
 
 MAX_STARTS = 20
 """How often a job is begun in all, over every restart of the bot."""
+
+
+@dataclass(slots=True)
+class _Past:
+    """What a job went through: the text that people were shown, and how often the worker died under it."""
+
+    text: str = ""
+    deaths: int = 0
 
 
 class Dispatcher:
@@ -47,18 +56,23 @@ class Dispatcher:
         self._say = say
         self._slots = slots
         self._gate = EngineGate(engine, clock or SystemClock(), self._tell_waiting, self._give_up)
-        self._deaths: Counter[str] = Counter()
-        self._partial: dict[str, str] = {}
+        self._pasts: dict[str, _Past] = {}
+        self._running: set[str] = set()
+        self._leaving = False
         self._log = structlog.get_logger(__name__)
 
     async def run(self) -> None:
         """Take up what an earlier process left, then run jobs until cancelled; running ones are put back."""
         await self._reload()
         self._queue.on_change(self._tell_waiting)
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._gate.run(), name="engine gate")
-            for number in range(self._slots):
-                tasks.create_task(self._serve(), name=f"slot {number}")
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._gate.run(), name="engine gate")
+                for number in range(self._slots):
+                    tasks.create_task(self._serve(), name=f"slot {number}")
+        finally:
+            self._leaving = True
+            self._tell_waiting()
 
     async def _reload(self) -> None:
         jobs = await self._store.unfinished_jobs()
@@ -78,23 +92,13 @@ class Dispatcher:
 
     async def _run(self, job: Job) -> None:
         """One job from claim to end. Whatever happens, its story is free afterwards."""
+        self._running.add(job.id)
         try:
             await self._attempt(job)
         except asyncio.CancelledError:
-            await asyncio.shield(self._interrupted(job))
+            if job.id in self._running:
+                await asyncio.shield(self._interrupted(job))
             raise
-        except EngineLoading:
-            await self._put_back(job)
-        except EngineUnavailable as error:
-            self._deaths[job.id] += 1
-            if self._deaths[job.id] < MAX_DEATHS:
-                self._log.warning("the worker died under a job", job=job.id, deaths=self._deaths[job.id])
-                await self._put_back(job)
-            else:
-                await self._fail(job, self._sentence(error, job), str(error))
-        except EngineError as error:
-            self._log.warning("a job failed", job=job.id, error=str(error))
-            await self._fail(job, self._sentence(error, job), str(error))
         except Exception as error:  # noqa: BLE001  # a task's boundary: one job must not end the others
             self._log.exception("a job failed unexpectedly", job=job.id)
             await self._fail(job, self._say("dispatcher.unexpected", job.author.locale), repr(error))
@@ -103,11 +107,38 @@ class Dispatcher:
         stop = self._queue.stop_event(job.id)
         claimed = await self._store.claim(job.id)
         if claimed is None:
+            # It is over, or another process writes it: its message is not ours to change any more.
+            self._outbox.forget(job.id)
             self._forget(job)
         elif claimed.attempts > MAX_STARTS:
             await self._fail(job, self._say("dispatcher.unexpected", job.author.locale), "begun too often")
         else:
-            await self._finish(claimed, await self._write(claimed, stop), stopped=stop.is_set())
+            await to_its_end(await self._outcome(claimed, stop))
+
+    async def _outcome(self, job: Job, stop: asyncio.Event) -> Coroutine[None, None, None]:
+        """Write, and say how the job has to be ended then."""
+        try:
+            texts = await self._write(job, stop)
+        except EngineError as error:
+            if not stop.is_set():
+                return self._stumbled(job, error)
+            texts = self._seen(job)
+        return self._finish(job, texts, stopped=stop.is_set())
+
+    async def _stumbled(self, job: Job, error: EngineError) -> None:
+        """The engine failed: the job waits for it, or fails where waiting would not help."""
+        past = self._past(job)
+        if isinstance(error, EngineUnavailable):
+            past.deaths += 1
+        if isinstance(error, EngineLoading | EngineBusy | EngineFailed | EngineUnavailable):
+            self._gate.close()
+        died = isinstance(error, EngineUnavailable) and past.deaths < MAX_DEATHS
+        if died or isinstance(error, EngineLoading | EngineBusy):
+            self._log.warning("a job waits for the worker", job=job.id, deaths=past.deaths, error=str(error))
+            await self._put_back(job)
+        else:
+            self._log.warning("a job failed", job=job.id, error=str(error))
+            await self._fail(job, self._sentence(error, job), str(error))
 
     async def _write(self, job: Job, stop: asyncio.Event) -> list[str]:
         """The candidates' final texts, empty ones left out. A stopped job keeps what people have seen."""
@@ -116,8 +147,8 @@ class Dispatcher:
         prompt = prompt_of(story.passages)
         candidates = [Continuation(job.ask.length, prompt) for _ in range(job.ask.candidates)]
         reasons: dict[int, str | None] = {}
-        self._show_writing(job, self._partial.get(job.id, ""))
-        async with aclosing(_until(self._engine.generate(_request(job, prompt)), stop)) as deltas:
+        self._show_writing(job, self._past(job).text)
+        async with aclosing(until(self._engine.generate(_request(job, prompt)), stop)) as deltas:
             async for delta in deltas:
                 candidate = candidates[delta.index]
                 candidate.push(delta.text)
@@ -128,10 +159,13 @@ class Dispatcher:
                 if all(one.complete or index in reasons for index, one in enumerate(candidates)):
                     break
         if stop.is_set():
-            seen = self._partial.get(job.id, "").rstrip()
-            return [seen] if seen else []
+            return self._seen(job)
         texts = [one.finish(reasons.get(index)) for index, one in enumerate(candidates)]
         return list(dict.fromkeys(text for text in texts if text.strip()))
+
+    def _seen(self, job: Job) -> list[str]:
+        seen = self._past(job).text.rstrip()
+        return [seen] if seen else []
 
     async def _finish(self, job: Job, texts: list[str], *, stopped: bool) -> None:
         locale = job.author.locale
@@ -152,8 +186,8 @@ class Dispatcher:
         self._forget(job)
 
     async def _fail(self, job: Job, sentence: str, reason: str) -> None:
-        text = self._partial.get(job.id, "")
-        await self._end(job, JobState.FAILED, Draft(DraftState.FAILED, text, sentence), reason)
+        # Without the text: it is not in the story, and a reader would go on from it.
+        await self._end(job, JobState.FAILED, Draft(DraftState.FAILED, note=sentence), reason)
 
     async def _end(self, job: Job, state: JobState, draft: Draft, reason: str = "") -> None:
         try:
@@ -165,16 +199,17 @@ class Dispatcher:
         self._forget(job)
 
     async def _put_back(self, job: Job) -> None:
-        """Let a job wait for the engine, with what people have seen of it."""
+        """Let a job wait in front of the others, with what people have seen of it."""
         await self._store.release(job.id)
-        self._gate.close()
+        self._running.discard(job.id)
         self._queue.put_back(job)
 
     async def _interrupted(self, job: Job) -> None:
         """The process ends: the next one goes on with this job, in the same message."""
-        await self._store.release(job.id)
-        note = self._say("dispatcher.interrupted", job.author.locale)
-        self._outbox.show(job, Draft(DraftState.WAITING, self._partial.get(job.id, ""), note))
+        try:
+            await self._put_back(job)
+        except Exception:  # noqa: BLE001  # the end of the process: the next one finds the job running
+            self._log.exception("a job could not be put back", job=job.id)
 
     async def _give_up(self, error: EngineError) -> None:
         """Tell everybody who waits that they wait in vain."""
@@ -187,16 +222,20 @@ class Dispatcher:
 
     def _show_writing(self, job: Job, text: str) -> None:
         # A job that is run again comes to the same words: what was seen stays until there is more.
-        if len(text) >= len(self._partial.get(job.id, "")):
-            self._partial[job.id] = text
+        past = self._past(job)
+        if len(text) >= len(past.text):
+            past.text = text
             self._outbox.show(job, Draft(DraftState.WRITING, text))
 
     def _tell_waiting(self) -> None:
         """Keep everybody's place, or the engine's waking up, true in their messages."""
         for job in self._queue.waiting():
-            self._outbox.show(job, Draft(DraftState.WAITING, self._partial.get(job.id, ""), self._note(job)))
+            past = self._pasts.get(job.id)
+            self._outbox.show(job, Draft(DraftState.WAITING, past.text if past else "", self._note(job)))
 
     def _note(self, job: Job) -> str:
+        if self._leaving:
+            return self._say("dispatcher.interrupted", job.author.locale)
         if not self._gate.is_open:
             return self._say("engine.waking", job.author.locale, percent=self._gate.percent)
         place = self._queue.place(job.id)
@@ -210,10 +249,16 @@ class Dispatcher:
     def _stopped(self, locale: str) -> str:
         return self._say("play.cancelled", locale)
 
+    def _past(self, job: Job) -> _Past:
+        return self._pasts.setdefault(job.id, _Past())
+
     def _forget(self, job: Job) -> None:
+        self._running.discard(job.id)
         self._queue.done(job.id)
-        self._deaths.pop(job.id, None)
-        self._partial.pop(job.id, None)
+        # Of others too: a job that was put back may have been cancelled while it waited.
+        here = self._running | {waiting.id for waiting in self._queue.waiting()}
+        for gone in self._pasts.keys() - here:
+            del self._pasts[gone]
 
 
 def _request(job: Job, prompt: str) -> Request:
@@ -226,26 +271,3 @@ def _request(job: Job, prompt: str) -> Request:
         n=job.ask.candidates,
         seed=job.seed,
     )
-
-
-async def _until(deltas: AsyncIterator[Delta], stop: asyncio.Event) -> AsyncGenerator[Delta, None]:
-    """`deltas` until `stop` is set, even while none comes; they are closed in the end."""
-    stopped = asyncio.ensure_future(stop.wait())
-    following: asyncio.Future[Delta] | None = None
-    try:
-        while not stop.is_set():
-            following = asyncio.ensure_future(anext(deltas))
-            await asyncio.wait({following, stopped}, return_when=asyncio.FIRST_COMPLETED)
-            if not following.done():
-                return
-            try:
-                yield following.result()
-            except StopAsyncIteration:
-                return
-    finally:
-        stopped.cancel()
-        if following is not None and not following.done():
-            following.cancel()
-            await asyncio.wait({following})
-        if hasattr(deltas, "aclose"):
-            await deltas.aclose()

@@ -21,8 +21,8 @@ GiveUp = Callable[[EngineError], Awaitable[None]]
 class EngineGate:
     """Open while the engine is ready. It starts closed, and whoever finds the engine gone closes it.
 
-    `changed` is called when it opens and when `percent` of the loading is known; `give_up` when those who
-    wait, wait in vain.
+    `changed` is called when it opens and after each look that found it closed, with `percent` of the loading;
+    `give_up` when those who wait, wait in vain.
     """
 
     def __init__(self, engine: Engine, clock: Clock, changed: Woken, give_up: GiveUp) -> None:
@@ -46,6 +46,8 @@ class EngineGate:
 
     def close(self) -> None:
         """The engine is not ready after all."""
+        if not self.is_open:
+            return
         self.percent = 0
         self._open.clear()
         self._closed.set()
@@ -54,12 +56,17 @@ class EngineGate:
         """Look each second while closed, until cancelled."""
         silent_since: float | None = None
         while True:
-            await self._closed.wait()
+            if self.is_open:
+                await self._closed.wait()
+                # Whoever closed it was just refused: asking again at once would use up a job's attempts.
+                await self._clock.sleep(POLL_S)
             now = self._clock.now()
             try:
                 health = await self._engine.health()
             except EngineError:
                 silent_since = now if silent_since is None else silent_since
+                self.percent = 0
+                self._changed()
                 if now - silent_since >= PATIENCE_S:
                     await self._give_up(EngineUnavailable())
             else:

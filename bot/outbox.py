@@ -93,6 +93,13 @@ class Outbox:
             reply.settled.clear()
             self._send(job.room)
 
+    def forget(self, job_id: str) -> None:
+        """Show nothing more of a job: another process does."""
+        reply = self._replies.pop(job_id, None)
+        if reply is not None:
+            reply.dirty = False
+            reply.settled.set()
+
     def waiting(self) -> list[Job]:
         """Jobs whose people are shown that they wait, in the order in which they asked."""
         return [r.job for r in self._replies.values() if r.latest.state is DraftState.WAITING]

@@ -1,0 +1,45 @@
+"""What may be broken off: a stream at any moment, and work that must come to its end all the same."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
+
+from bot.messages import Delta
+
+
+async def until(deltas: AsyncIterator[Delta], stop: asyncio.Event) -> AsyncGenerator[Delta, None]:
+    """`deltas` until `stop` is set, even while none comes; they are closed in the end."""
+    stopped = asyncio.ensure_future(stop.wait())
+    following: asyncio.Future[Delta] | None = None
+    try:
+        while not stop.is_set():
+            following = asyncio.ensure_future(anext(deltas))
+            await asyncio.wait({following, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            if not following.done():
+                return
+            try:
+                yield following.result()
+            except StopAsyncIteration:
+                return
+    finally:
+        stopped.cancel()
+        if following is not None:
+            following.cancel()
+            # Its error, if it has one, comes too late for anybody.
+            await asyncio.gather(following, return_exceptions=True)
+        if hasattr(deltas, "aclose"):
+            await deltas.aclose()
+
+
+async def to_its_end(work: Coroutine[None, None, None]) -> None:
+    """Do `work` to its end even when this task is cancelled meanwhile, and be cancelled then.
+
+    A job half ended would be shown as interrupted though its text is kept.
+    """
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.gather(task, return_exceptions=True)
+        raise
