@@ -9,6 +9,8 @@ from bot.errors import StoreError
 from bot.messages import MODEL, Ask, Author, Job, JobState, Message, Passage, Room, Story
 from bot.seams import Heard, OutboxRow
 
+AYA = Author("fake", "u1", "綾", "ja")
+
 
 class MemoryStore:
     """`bot.seams.Store`. Outlives the parts of a test as a database outlives a process."""
@@ -21,11 +23,15 @@ class MemoryStore:
         self.rows: dict[tuple[str, int], OutboxRow] = {}
 
     def add(
-        self, job_id: str, text: str = "それは晩のことであった。", ask: Ask | None = None, room: str = "r"
+        self,
+        job_id: str,
+        text: str = "それは晩のことであった。",
+        ask: Ask | None = None,
+        room: str = "r",
+        author: Author = AYA,
     ) -> Job:
         """A waiting job in a room whose story gains `text` by its author."""
         where = Room("fake", room)
-        author = Author("fake", "u1", "綾", "ja")
         story = self.told.setdefault(f"story {room}", Story(f"story {room}", where, ""))
         self._append(story.id, author, text)
         job = Job(job_id, story.id, where, author, ask or Ask(), seed=7)

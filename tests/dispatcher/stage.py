@@ -1,0 +1,107 @@
+"""The house from the queue to the platform, with a scripted engine, a clock that stands still and no I/O."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from bot.dispatcher import Dispatcher
+from bot.messages import Ask, Author, Draft, DraftState, Job, JobState
+from bot.outbox import Outbox
+from bot.play import StoryPlay
+from bot.queue import JobQueue
+from bot.seams import Limits
+from tests.fakes.clock import FakeClock, settle
+from tests.fakes.engine import ScriptedEngine, Telling
+from tests.fakes.platform import FakePlatform
+from tests.fakes.store import AYA, MemoryStore
+
+ENOUGH = Limits(max_units=2000, changes_per_period=10_000, period_s=1.0)
+
+
+def say(key: str, locale: str, **values: object) -> str:
+    """A sentence that shows how it was asked for."""
+    return f"{locale} {key}" + "".join(f" {name}={value}" for name, value in values.items())
+
+
+class Process:
+    """What ends with the process: queue, outbox, dispatcher."""
+
+    def __init__(self, stage: Stage, slots: int) -> None:
+        self.queue = JobQueue()
+        self.outbox = Outbox(stage.store, {"fake": stage.platform}, stage.clock)
+        self.dispatcher = Dispatcher(
+            stage.store, self.queue, stage.engine, self.outbox, say, slots=slots, clock=stage.clock
+        )
+        self.play = StoryPlay(stage.store, self.queue, stage.engine, self.outbox.show, say)
+
+
+class Stage:
+    """What outlives a process, and the process that runs just now."""
+
+    def __init__(self) -> None:
+        self.store, self.platform, self.clock = MemoryStore(), FakePlatform(limits=ENOUGH), FakeClock()
+        self.engine = ScriptedEngine()
+        self.process = Process(self, 1)
+
+    @asynccontextmanager
+    async def running(self, slots: int = 1) -> AsyncIterator[None]:
+        """A process from its start to its orderly end."""
+        self.process = process = Process(self, slots)
+        outbox = asyncio.create_task(process.outbox.run())
+        dispatcher = asyncio.create_task(process.dispatcher.run())
+        await settle()
+        try:
+            yield
+        finally:
+            dispatcher.cancel()
+            ended = await asyncio.gather(dispatcher, return_exceptions=True)
+            assert isinstance(ended[0], asyncio.CancelledError)
+            await process.outbox.close(5)
+            outbox.cancel()
+            await asyncio.gather(outbox, return_exceptions=True)
+
+    async def asks(
+        self,
+        job_id: str,
+        text: str = "雨が降っていた。",
+        ask: Ask | None = None,
+        room: str = "r",
+        author: Author = AYA,
+    ) -> Job:
+        """Somebody writes and asks for more, as play hears it."""
+        job = self.store.add(job_id, text, ask, room, author)
+        place = self.process.queue.put(job)
+        note = say("play.place", author.locale, place=place)
+        self.process.outbox.show(job, Draft(DraftState.WAITING, note=note))
+        await settle()
+        return job
+
+    async def stops(self, job: Job) -> None:
+        """Somebody has had enough."""
+        await self.process.play.cancel(job.room)
+        await settle()
+
+    async def told(self, *texts: str, reason: str | None = None) -> Telling:
+        """The engine tells the latest request these pieces; `reason` ends them."""
+        telling = self.engine.last
+        for text in texts:
+            telling.say(text, reason if text is texts[-1] else None)
+        await settle()
+        return telling
+
+    async def fails(self, error: Exception) -> None:
+        """The engine fails the latest request; the second that the dispatcher waits then passes."""
+        self.engine.last.fail(error)
+        await settle()
+        await self.clock.advance(1)
+
+    def state(self, job_id: str) -> JobState:
+        """What the store says of a job."""
+        return self.store.jobs[job_id].state
+
+    @property
+    def shown(self) -> list[Draft]:
+        """What people see, message by message."""
+        return list(self.platform.messages.values())

@@ -1,0 +1,138 @@
+"""Who has had enough, and a process that ends in the middle of a story."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from bot.errors import EngineUnavailable
+from bot.messages import Author, Draft, DraftState, JobState, Passage
+from tests.dispatcher.stage import Stage
+from tests.fakes.clock import settle
+from tests.fakes.engine import READY
+
+BEN = Author("fake", "u2", "Ben", "en")
+
+
+async def test_stopping_keeps_what_was_seen(stage: Stage) -> None:
+    """Even while the engine is silent; the worker's slot is freed and the story goes on from there."""
+    async with stage.running():
+        job = await stage.asks("j")
+        telling = await stage.told("私は傘をさした。それから")
+        await stage.stops(job)
+        assert telling.closed
+
+    assert stage.shown == [Draft(DraftState.CANCELLED, "私は傘をさした。", "ja play.cancelled")]
+    assert stage.store.text() == ["雨が降っていた。", "私は傘をさした。"]
+    assert stage.state("j") is JobState.DONE
+
+
+async def test_stopping_before_the_first_sentence(stage: Stage) -> None:
+    """Nothing was seen, nothing is kept."""
+    async with stage.running():
+        job = await stage.asks("j")
+        await stage.told("私は傘を")
+        await stage.stops(job)
+
+    assert stage.shown == [Draft(DraftState.CANCELLED, note="ja play.cancelled")]
+    assert stage.store.text() == ["雨が降っていた。"]
+    assert stage.state("j") is JobState.CANCELLED
+
+
+async def test_stopping_while_waiting(stage: Stage) -> None:
+    """The job never reaches the engine, and the others move up."""
+    async with stage.running():
+        await stage.asks("a", room="a")
+        job = await stage.asks("b", room="b")
+        await stage.stops(job)
+        await stage.told("終わり。", reason="stop")
+
+    assert stage.shown[1] == Draft(DraftState.CANCELLED, note="ja play.cancelled")
+    assert stage.state("b") is JobState.CANCELLED
+    assert len(stage.engine.tellings) == 1
+
+
+async def test_stopping_as_the_worker_dies(stage: Stage) -> None:
+    """A job that was told to stop does not wait for the worker; what was seen is kept."""
+    async with stage.running():
+        job = await stage.asks("j")
+        telling = await stage.told("私は傘をさした。")
+        telling.fail(EngineUnavailable())
+        await stage.stops(job)
+
+    assert stage.shown == [Draft(DraftState.CANCELLED, "私は傘をさした。", "ja play.cancelled")]
+
+
+async def test_nothing_is_remembered_of_jobs_that_are_over(stage: Stage) -> None:
+    """Also of those that were stopped while they waited for a worker to come back."""
+    async with stage.running():
+        job = await stage.asks("j")
+        await stage.told("私は傘をさした。")
+        await stage.fails(EngineUnavailable())
+        await stage.told("私は")
+        stage.engine.state = EngineUnavailable()
+        await stage.fails(EngineUnavailable())
+        await stage.stops(job)
+        stage.engine.loading(0.9)
+        await stage.asks("k", room="k")
+        stage.engine.state = READY
+        await stage.clock.advance(2)
+        await stage.told("終わり。", reason="stop")
+        assert not stage.process.dispatcher._pasts
+        assert not stage.process.dispatcher._running
+
+    assert [draft.state for draft in stage.shown] == [DraftState.CANCELLED, DraftState.DONE]
+
+
+async def test_the_next_process_finishes_the_same_message(stage: Stage) -> None:
+    """A process that ends says so in every open message; the next one goes on in them."""
+    async with stage.running():
+        await stage.asks("a", room="a")
+        await stage.asks("b", room="b", author=BEN)
+        telling = await stage.told("私は傘をさした。それから")
+    assert telling.closed
+    assert stage.shown == [
+        Draft(DraftState.WAITING, "私は傘をさした。", "ja dispatcher.interrupted"),
+        Draft(DraftState.WAITING, note="en dispatcher.interrupted"),
+    ]
+    assert [stage.state(job) for job in "ab"] == ["waiting", "waiting"]
+
+    async with stage.running(slots=2):
+        for each in stage.engine.tellings[1:]:
+            each.say("終わり。", "stop")
+        await settle()
+
+    assert stage.shown == [Draft(DraftState.DONE, "終わり。")] * 2
+    assert [kind for kind, _ in stage.platform.log].count("post") == 2
+
+
+async def test_a_process_that_was_killed_left_running_jobs(stage: Stage) -> None:
+    """Jobs that ran when the power went are run again by the next process, oldest first."""
+    stage.store.add("a", room="a")
+    stage.store.add("b", room="b")
+    await stage.store.claim("a")
+    async with stage.running():
+        assert [stage.state(job) for job in "ab"] == ["running", "waiting"]
+        for _ in range(2):
+            await stage.told("終わり。", reason="stop")
+
+    assert [stage.state(job) for job in "ab"] == ["done", "done"]
+
+
+async def test_an_end_under_way_comes_to_its_end(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that ends while a text is being kept shows that text, not that it was interrupted."""
+    keeping, kept = asyncio.Event(), stage.store.append_model
+
+    async def slowly(job_id: str, texts: list[str]) -> Passage:
+        await keeping.wait()
+        return await kept(job_id, texts)
+
+    monkeypatch.setattr(stage.store, "append_model", slowly)
+    async with stage.running():
+        await stage.asks("j")
+        await stage.told("終わり。", reason="stop")
+        asyncio.get_running_loop().call_later(0, keeping.set)
+
+    assert stage.shown == [Draft(DraftState.DONE, "終わり。")]
+    assert stage.state("j") is JobState.DONE

@@ -1,0 +1,171 @@
+"""What goes wrong at the engine: people are told, and nothing of theirs is lost."""
+
+from __future__ import annotations
+
+import pytest
+
+from bot.errors import (
+    EngineBusy,
+    EngineError,
+    EngineFailed,
+    EngineLoading,
+    EngineUnavailable,
+    NotFinite,
+    RequestRejected,
+    StoreError,
+)
+from bot.gate import PATIENCE_S
+from bot.messages import Author, Draft, DraftState, EngineStatus, Health, JobState
+from tests.dispatcher.stage import Stage
+from tests.fakes.engine import READY
+
+BEN = Author("fake", "u2", "Ben", "en")
+
+
+async def test_the_engine_waking_up_is_told_to_everybody(stage: Stage) -> None:
+    """With the percent, in each person's language; as soon as it is ready the first job starts."""
+    stage.engine.loading(0.0)
+    async with stage.running():
+        await stage.asks("a", room="a")
+        await stage.asks("b", room="b", author=BEN)
+        for progress, percent in ((0.4, 40), (0.75, 75)):
+            stage.engine.loading(progress)
+            await stage.clock.advance(1)
+            notes = [draft.note for draft in stage.shown]
+            assert notes == [f"{locale} engine.waking percent={percent}" for locale in ("ja", "en")]
+        assert not stage.engine.tellings
+        stage.engine.state = READY
+        await stage.clock.advance(1)
+        assert [draft.state for draft in stage.shown] == [DraftState.WRITING, DraftState.WAITING]
+        assert stage.shown[1].note == "en play.starting"
+
+
+async def test_a_worker_that_died_is_waited_for(stage: Stage) -> None:
+    """The same message keeps its text and says what is waited for, then the job is run again."""
+    async with stage.running():
+        await stage.asks("j")
+        await stage.told("私は傘をさした。それ")
+        stage.engine.state = EngineUnavailable()
+        await stage.fails(EngineUnavailable())
+        waiting = stage.shown
+        stage.engine.loading(0.5)
+        await stage.clock.advance(1)
+        loading = stage.shown
+        stage.engine.state = READY
+        await stage.clock.advance(1)
+        await stage.told("私は傘を")
+        again = stage.shown
+        await stage.told("さした。それから歩いた。", reason="stop")
+
+    seen = "私は傘をさした。"
+    assert waiting == [Draft(DraftState.WAITING, seen, "ja engine.waking percent=0")]
+    assert loading == [Draft(DraftState.WAITING, seen, "ja engine.waking percent=50")]
+    assert again == [Draft(DraftState.WRITING, seen)]
+    assert stage.shown == [Draft(DraftState.DONE, "私は傘をさした。それから歩いた。")]
+    assert stage.store.jobs["j"].attempts == 2
+
+
+async def test_the_third_death_is_the_jobs_last(stage: Stage) -> None:
+    """A job under which the worker dies again and again fails, in its author's language."""
+    async with stage.running():
+        await stage.asks("j", author=BEN)
+        for _ in range(3):
+            await stage.told("私は傘をさした。それ")
+            await stage.fails(EngineUnavailable())
+        assert len(stage.engine.tellings) == 3
+
+    assert stage.shown == [Draft(DraftState.FAILED, note="en error.engine_unavailable")]
+    assert stage.state("j") is JobState.FAILED
+    assert stage.store.text() == ["雨が降っていた。"]
+
+
+@pytest.mark.parametrize("error", [EngineLoading(percent=10), EngineBusy()])
+async def test_a_worker_that_cannot_yet_is_no_death(stage: Stage, error: EngineError) -> None:
+    """Loading, or full of others' requests: the job waits a second and asks again."""
+    async with stage.running():
+        await stage.asks("j")
+        for _ in range(5):
+            await stage.fails(error)
+        await stage.told("終わり。", reason="stop")
+
+    assert stage.shown == [Draft(DraftState.DONE, "終わり。")]
+    assert len(stage.engine.tellings) == 6
+
+
+async def test_a_job_is_not_begun_for_ever(stage: Stage) -> None:
+    """Whatever the reason, there is an end to starting again."""
+    async with stage.running():
+        await stage.asks("j")
+        for _ in range(20):
+            await stage.fails(EngineBusy())
+
+    assert stage.shown == [Draft(DraftState.FAILED, note="ja dispatcher.unexpected")]
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (NotFinite(), "ja error.not_finite"),
+        (RequestRejected(reason="n"), "ja error.request_rejected reason=n"),
+        (EngineFailed(reason="no model"), "ja error.engine_failed reason=no model"),
+        (ZeroDivisionError("a secret"), "ja dispatcher.unexpected"),
+    ],
+)
+async def test_a_failed_job_is_told_kindly(stage: Stage, error: Exception, sentence: str) -> None:
+    """One sentence, no traceback in any draft; the next job runs as if nothing had been."""
+    async with stage.running():
+        await stage.asks("j")
+        await stage.asks("k", room="k")
+        await stage.fails(error)
+        await stage.told("終わり。", reason="stop")
+
+    assert stage.shown == [Draft(DraftState.FAILED, note=sentence), Draft(DraftState.DONE, "終わり。")]
+    assert stage.state("j") is JobState.FAILED
+    drafts = [draft for _, draft in stage.platform.log]
+    assert not [draft for draft in drafts if "secret" in draft.note or "Traceback" in draft.note]
+
+
+async def test_a_worker_that_cannot_start_is_told_to_everybody(stage: Stage) -> None:
+    """Who waits, and who asks later, hears the reason instead of waiting in vain."""
+    stage.engine.loading(0.4)
+    async with stage.running():
+        await stage.asks("a", room="a")
+        await stage.asks("b", room="b", author=BEN)
+        stage.engine.state = Health(EngineStatus.FAILED, reason="no weights")
+        await stage.clock.advance(1)
+        await stage.asks("c", room="c")
+        await stage.clock.advance(1)
+
+    told = [f"{locale} error.engine_failed reason=no weights" for locale in ("ja", "en", "ja")]
+    assert [draft.note for draft in stage.shown] == told
+    assert [stage.state(job) for job in "abc"] == ["failed"] * 3
+
+
+async def test_silence_is_waited_for_and_then_told(stage: Stage) -> None:
+    """A worker that never answers is given as long as one needs to start."""
+    stage.engine.state = EngineUnavailable()
+    async with stage.running():
+        await stage.asks("j")
+        await stage.clock.advance(PATIENCE_S - 2)
+        early = stage.shown
+        await stage.clock.advance(3)
+
+    assert early == [Draft(DraftState.WAITING, note="ja engine.waking percent=0")]
+    assert stage.shown == [Draft(DraftState.FAILED, note="ja error.engine_unavailable")]
+
+
+async def test_a_store_that_fails_ends_one_job_only(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even putting a job back may end the others."""
+
+    async def broken(job_id: str) -> None:
+        raise StoreError(job_id)
+
+    async with stage.running():
+        await stage.asks("j")
+        await stage.asks("k", room="k")
+        monkeypatch.setattr(stage.store, "release", broken)
+        await stage.fails(EngineUnavailable())
+        await stage.told("終わり。", reason="stop")
+
+    assert [draft.note for draft in stage.shown] == ["ja dispatcher.unexpected", ""]
+    assert stage.state("k") is JobState.DONE
