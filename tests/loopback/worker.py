@@ -1,4 +1,4 @@
-"""A worker on a Unix socket that answers with the bytes a test wrote down."""
+"""A worker on a socket that answers with the bytes a test wrote down."""
 
 from __future__ import annotations
 
@@ -17,19 +17,14 @@ class LoopbackWorker:
 
     `answers` maps a path to status and body; a body of text pieces is a stream, sent in those pieces, after
     which the connection is closed, or kept open while `hold` is set. `bodies` are the requests received,
-    `left` is set when a client closes its stream.
+    `left` is set when a client closes its stream, `url` is where the client finds it.
     """
 
-    path: Path
+    url: str = ""
     answers: dict[str, tuple[int, object]] = field(default_factory=dict)
     bodies: list[dict[str, Any]] = field(default_factory=list)
     hold: bool = False
     left: asyncio.Event = field(default_factory=asyncio.Event)
-
-    @property
-    def url(self) -> str:
-        """Where the client finds it."""
-        return f"unix:{self.path}"
 
     async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One request a connection."""
@@ -59,10 +54,15 @@ class LoopbackWorker:
 
 
 @asynccontextmanager
-async def loopback_worker(path: Path) -> AsyncIterator[LoopbackWorker]:
-    """Listen at `path`."""
-    worker = LoopbackWorker(path)
-    server = await asyncio.start_unix_server(worker.answer, path)
+async def loopback_worker(path: Path | None = None) -> AsyncIterator[LoopbackWorker]:
+    """Listen on a Unix socket at `path`; without one, on a free port of 127.0.0.1."""
+    worker = LoopbackWorker()
+    if path:
+        worker.url = f"unix:{path}"
+        server = await asyncio.start_unix_server(worker.answer, path)
+    else:
+        server = await asyncio.start_server(worker.answer, "127.0.0.1", 0)
+        worker.url = "http://127.0.0.1:{1}".format(*server.sockets[0].getsockname())
     try:
         yield worker
     finally:
