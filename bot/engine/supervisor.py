@@ -8,9 +8,10 @@ import ctypes
 import os
 import signal
 import sys
-from asyncio.subprocess import PIPE, Process
+from asyncio.subprocess import Process
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import structlog
@@ -23,8 +24,11 @@ STEADY_S = 60.0
 """A worker that lived this long begins its next pauses anew."""
 GRACE_S = 8.0
 """From SIGTERM to SIGKILL. The worker itself closes its streams within three seconds."""
+LAST_WORDS_S = 1.0
+"""What the end of a dead child's log is waited for."""
 LAST_LINES = 12
 _LONGEST_LINE = 64 * 1024
+_DOUBLINGS = 10
 _PR_SET_PDEATHSIG = 1
 
 
@@ -71,7 +75,8 @@ class LocalWorker:
                 status = await self._live()
                 failures = 0 if self._clock.now() - started >= STEADY_S else failures
                 pause_s = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2**failures)
-                failures += 1
+                # No more than the longest takes: after a night 2**failures would be no float any more.
+                failures = min(failures + 1, _DOUBLINGS)
                 self._log.warning(
                     "the worker ended and is started again",
                     status=status,
@@ -100,28 +105,60 @@ class LocalWorker:
         """Start the child and wait for its end; returns its exit status (negative: the signal)."""
         self._socket.unlink(missing_ok=True)
         self._lines.clear()
-        self._process = await asyncio.create_subprocess_exec(
+        async with self._listening() as stderr:
+            try:
+                self._process = process = await self._start(stderr)
+            finally:
+                os.close(stderr)
+            self._log.info("worker started", pid=process.pid)
+            try:
+                status = await process.wait()
+            except asyncio.CancelledError:
+                # Within the pipe's life: a child that is asked to end may have something to say.
+                await self.stop()
+                raise
+            # What it started and left behind holds its memory, and the pipe.
+            _signal(process, signal.SIGKILL)
+        return status
+
+    async def _start(self, stderr: int) -> Process:
+        return await asyncio.create_subprocess_exec(
             *self._command,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
-            stderr=PIPE,
-            limit=_LONGEST_LINE,
+            stderr=stderr,
             # A group of its own: Ctrl+C reaches the bot alone, which ends the worker in order.
             start_new_session=True,
             preexec_fn=_die_with(os.getpid()),
             # Waiting OpenMP threads must sleep: spinning ones made a step forty times longer.
             env=self._environment | {"OMP_WAIT_POLICY": "PASSIVE"},
         )
-        self._log.info("worker started", pid=self._process.pid)
-        await self._read_lines(self._process)
-        return await self._process.wait()
 
-    async def _read_lines(self, process: Process) -> None:
-        if process.stderr is None:
-            return
+    @asynccontextmanager
+    async def _listening(self) -> AsyncIterator[int]:
+        """The writing end of a pipe whose lines are logged, to be closed once the child has it.
+
+        A pipe of ours, not asyncio's: with its own, a dead child counts as alive while anything that it
+        started still holds its standard error.
+        """
+        reading, writing = os.pipe()
+        reader = asyncio.StreamReader(limit=_LONGEST_LINE)
+        transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(reading, "rb")
+        )
+        listener = asyncio.create_task(self._read_lines(reader))
+        try:
+            yield writing
+        finally:
+            await asyncio.wait({listener}, timeout=LAST_WORDS_S)
+            listener.cancel()
+            await asyncio.gather(listener, return_exceptions=True)
+            transport.close()
+
+    async def _read_lines(self, reader: asyncio.StreamReader) -> None:
         while True:
             try:
-                line = await process.stderr.readline()
+                line = await reader.readline()
             except ValueError:
                 continue  # longer than any line of a log: what is left of it follows
             if not line:

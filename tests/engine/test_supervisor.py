@@ -64,6 +64,22 @@ def alive(pid: int) -> bool:
     return True
 
 
+class Hurried(FakeClock):
+    """A clock on which every pause is over at once."""
+
+    async def sleep(self, seconds: float) -> None:
+        """Let others run."""
+        await asyncio.sleep(0)
+
+
+def running_still(pid: int) -> bool:
+    """Whether a process runs; one that ended and was not waited for does not."""
+    try:
+        return "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
 async def test_a_child_that_dies_is_started_again(tmp_path: Path) -> None:
     """After a pause there is a new one."""
     clock = FakeClock()
@@ -106,6 +122,52 @@ async def test_pauses_grow_and_begin_anew_after_a_steady_life(
             await asyncio.sleep(0)
 
     assert pauses == [1, 2, 4, 8, 16, 30, 1, 2]
+
+
+async def test_it_is_started_again_after_any_number_of_deaths(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker that cannot start all night long does not end the bot in the morning."""
+    deaths = 0
+    worker = LocalWorker([], tmp_path / "s", clock=Hurried())
+
+    async def live() -> int:
+        nonlocal deaths
+        deaths += 1
+        return 1
+
+    monkeypatch.setattr(worker, "_live", live)
+    async with running(worker) as task, asyncio.timeout(20):
+        while deaths < 2000:
+            await asyncio.sleep(0)
+        assert not task.done()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+async def test_what_a_dead_child_left_behind_does_not_hold_it(tmp_path: Path) -> None:
+    """A process that the child started and that keeps its log open is ended with it."""
+    script = f"""
+import subprocess, sys
+left = subprocess.Popen([sys.executable, "-c", {WAIT!r}])
+sys.stderr.write(f"{{left.pid}}\\n"); sys.stderr.flush()
+{WAIT}
+"""
+    clock = FakeClock()
+    worker = LocalWorker(child(script), tmp_path / "s", clock=clock)
+
+    async with running(worker):
+        pid = await told(worker)
+        left = int(worker.last_lines[0])
+        os.kill(pid, signal.SIGKILL)
+        async with asyncio.timeout(20):
+            while worker.pid is not None:
+                await asyncio.sleep(0)
+            await clock.advance(1.0)
+            while worker.pid is None:
+                await asyncio.sleep(0)
+                await clock.advance(1.0)
+
+    assert not running_still(left)
 
 
 async def test_cancelling_ends_the_child(tmp_path: Path) -> None:
