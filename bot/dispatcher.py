@@ -121,11 +121,11 @@ class Dispatcher:
             texts = await self._write(job, stop)
         except EngineError as error:
             if not stop.is_set():
-                return self._stumbled(job, error)
+                return self._stumbled(job, error, stop)
             texts = self._seen(job)
         return self._finish(job, texts, stopped=stop.is_set())
 
-    async def _stumbled(self, job: Job, error: EngineError) -> None:
+    async def _stumbled(self, job: Job, error: EngineError, stop: asyncio.Event) -> None:
         """The engine failed: the job waits for it, or fails where waiting would not help."""
         past = self._past(job)
         if isinstance(error, EngineUnavailable):
@@ -136,6 +136,8 @@ class Dispatcher:
         if died or isinstance(error, EngineLoading | EngineBusy):
             self._log.warning("a job waits for the worker", job=job.id, deaths=past.deaths, error=str(error))
             await self._put_back(job)
+            if stop.is_set() and self._queue.cancel(job.id):  # since the worker died
+                await self._finish(job, self._seen(job), stopped=True)
         else:
             self._log.warning("a job failed", job=job.id, error=str(error))
             await self._fail(job, self._sentence(error, job), str(error))

@@ -64,6 +64,29 @@ async def test_stopping_as_the_worker_dies(stage: Stage) -> None:
     assert stage.shown == [Draft(DraftState.CANCELLED, "私は傘をさした。", "ja play.cancelled")]
 
 
+async def test_stopping_while_it_is_put_back(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between a running job and a waiting one there is no gap in which a stop is lost."""
+    released, going = stage.store.release, asyncio.Event()
+
+    async def slowly(job_id: str) -> None:
+        await going.wait()
+        await released(job_id)
+
+    monkeypatch.setattr(stage.store, "release", slowly)
+    async with stage.running():
+        job = await stage.asks("j")
+        telling = await stage.told("私は傘をさした。")
+        stage.engine.state = EngineUnavailable()
+        telling.fail(EngineUnavailable())
+        await settle()
+        await stage.stops(job)
+        going.set()
+        await settle()
+
+    assert stage.shown == [Draft(DraftState.CANCELLED, "私は傘をさした。", "ja play.cancelled")]
+    assert stage.store.text()[-1] == "私は傘をさした。"
+
+
 async def test_nothing_is_remembered_of_jobs_that_are_over(stage: Stage) -> None:
     """Also of those that were stopped while they waited for a worker to come back."""
     async with stage.running():
