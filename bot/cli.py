@@ -133,6 +133,9 @@ def train(
     context: Annotated[int, typer.Option(help="Tokens the model sees at once.", min=16)] = 1024,
     threads: Annotated[int | None, typer.Option(help="Processor threads. Default: all.", min=1)] = None,
     seed: Annotated[int, typer.Option(help="Of the first weights and of the order of the texts.")] = 0,
+    start: Annotated[
+        Path | None, typer.Option(help="A checkpoint made by this command to go on from, in a new run.")
+    ] = None,
 ) -> None:
     """Train an XGLM checkpoint from scratch on your own texts; it resumes where it was interrupted."""
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -144,6 +147,7 @@ def train(
         out,
         tokens=tokens,
         shape=Shape(pieces, d_model, layers, heads, context),
+        start=start,
         seed=seed,
         threads=threads,
     )

@@ -15,6 +15,7 @@ import torch
 from tqdm import tqdm
 from transformers import XGLMForCausalLM
 
+from bot.errors import CheckpointError
 from bot.train import network
 from bot.train.checkpoint import save_checkpoint
 from bot.train.corpus import Corpus, Source
@@ -54,6 +55,7 @@ def train(
     *,
     tokens: int = 40_000_000,
     shape: Shape = Shape(),
+    start: Path | None = None,
     seed: int = 0,
     threads: int | None = None,
     compiled: bool | None = None,
@@ -69,6 +71,7 @@ def train(
         out: the run's folder; one that holds a run is gone on with.
         tokens: how many tokens the run reads in all. A resumed run may be given another figure.
         shape: the size of a new model.
+        start: a checkpoint of ours to go on from, with its tokenizer and its size, in a new run.
         seed: of the initial weights and of the order of the text.
         threads: CPU threads; None takes every core.
         compiled: whether torch.compile is used; None: where there is the C++ compiler that it needs.
@@ -80,25 +83,23 @@ def train(
     Raises:
         CorpusError: a file cannot be read, or there is too little text to hold some out.
         TokenizerError: tokenizer.json and SentencePiece disagree.
+        CheckpointError: `start` is no checkpoint of ours.
     """
     torch.set_num_threads(threads or os.cpu_count() or 1)
     torch.manual_seed(seed)
     corpora = [Corpus.read(Source.parse(source)) for source in sources]
+    if start is not None:
+        _take_tokenizer(start, out / BEST)
     processor = _tokenizer(out / BEST, corpora, shape.pieces, torch.get_num_threads())
     streams = [_stream(out / f"stream-{i}.npy", corpus, processor) for i, corpus in enumerate(corpora)]
-    model = XGLMForCausalLM(
-        network.config(
-            processor.get_piece_size() + MADEUP_WORDS, shape.d_model, shape.layers, shape.heads, shape.context
-        )
-    )
-    network.initialise(model)
+    model = _load(start) if start is not None else _new(shape, processor.get_piece_size())
     plan = Plan(tokens, seed=seed)
     with tqdm(total=tokens, unit="token", unit_scale=True, smoothing=0.05) as bar:
         run = Run(
             model,
             out,
             plan,
-            Batches(streams, shape.context, seed),
+            Batches(streams, model.config.max_position_embeddings, seed),
             _measured(corpora[0], processor),
             _reporter(bar, report),
             compiled=can_compile() if compiled is None else compiled,
@@ -117,10 +118,35 @@ def can_compile() -> bool:
 
 def release(best: Path, folder: Path) -> None:
     """Write a run's best model with its tokenizer as it ships: half the size, the same words."""
-    model = XGLMForCausalLM.from_pretrained(best, dtype=torch.float32)
-    save_checkpoint(model, folder, torch.bfloat16)
+    save_checkpoint(_load(best), folder, torch.bfloat16)
     for name in TOKENIZER_FILES:
         shutil.copyfile(best / name, folder / name)
+
+
+def _new(shape: Shape, pieces: int) -> XGLMForCausalLM:
+    vocabulary = pieces + MADEUP_WORDS
+    model = XGLMForCausalLM(
+        network.config(vocabulary, shape.d_model, shape.layers, shape.heads, shape.context)
+    )
+    network.initialise(model)
+    return model
+
+
+def _load(folder: Path) -> XGLMForCausalLM:
+    try:
+        return XGLMForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{folder}: {error}") from error
+
+
+def _take_tokenizer(start: Path, folder: Path) -> None:
+    """A run that goes on from a checkpoint speaks its tokens."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in TOKENIZER_FILES:
+        try:
+            shutil.copyfile(start / name, folder / name)
+        except OSError as error:
+            raise CheckpointError(f"{start} has no {name}: {error}") from error
 
 
 def _tokenizer(

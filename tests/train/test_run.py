@@ -10,12 +10,13 @@ import sentencepiece
 import torch
 from transformers import AutoTokenizer, XGLMForCausalLM
 
-from bot.errors import CorpusError
+from bot.errors import CheckpointError, CorpusError
 from bot.train import network
 from bot.train.command import CURVE_FILE, RELEASE, Shape, train
-from bot.train.corpus import Corpus
+from bot.train.corpus import Corpus, Source
 from bot.train.data import Batches, Stream, encode, held_out_windows
 from bot.train.loop import BEST, LOG_FILE, Plan, Progress, Run, Stage
+from bot.train.measure import measure
 from tests.train.conftest import PIECES
 from tests.train.works import write_corpus
 
@@ -112,6 +113,29 @@ def test_the_command_writes_model_tokenizer_log_and_curve(tmp_path: Path, small:
     model = XGLMForCausalLM.from_pretrained(tmp_path / "out" / RELEASE)
     tokenizer = AutoTokenizer.from_pretrained(tmp_path / "out" / RELEASE)
     assert (model.dtype, model.config.vocab_size) == (torch.bfloat16, len(tokenizer))
+
+
+def test_a_run_may_go_on_from_a_checkpoint(tmp_path: Path, small: Path) -> None:
+    """A new run starts with the weights, the size and the tokens of a released model."""
+    shape = Shape(pieces=PIECES, d_model=16, layers=1, heads=2, context=1_024)
+    quiet: list[str] = []
+    train([str(small)], tmp_path / "a", tokens=4_096, shape=shape, compiled=False, report=quiet.append)
+    released = tmp_path / "a" / RELEASE
+
+    loss = train(
+        [str(small)], tmp_path / "b", tokens=4_096, start=released, compiled=False, report=quiet.append
+    )
+
+    again = tmp_path / "b" / RELEASE
+    assert loss < measure(released, Corpus.read(Source(small)).held_out)
+    assert (again / "tokenizer.json").read_bytes() == (released / "tokenizer.json").read_bytes()
+    assert XGLMForCausalLM.from_pretrained(again).config.d_model == 16
+
+
+def test_going_on_from_nothing_is_an_error(tmp_path: Path, small: Path) -> None:
+    """A folder that holds no checkpoint is named."""
+    with pytest.raises(CheckpointError, match="nowhere"):
+        train([str(small)], tmp_path / "out", start=tmp_path / "nowhere", compiled=False)
 
 
 def test_a_corpus_with_nothing_to_hold_out_is_refused(tmp_path: Path) -> None:
