@@ -1,0 +1,225 @@
+"""`tsuzuki run` as a process between a Slack, a Discord and a worker on loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import socket
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.app.bot_process import BotProcess, bot_process
+from tests.app.gated_worker import FIRST, SECOND, GatedWorker, gated_worker
+from tests.loopback.discord import LoopbackDiscord
+from tests.loopback.slack import APP_TOKEN, BOT_TOKEN, SIGNING_SECRET, SlackServer
+from tests.loopback.slack_workspace import Posted
+
+BEGINNING = "それは九月初旬のある蒸し暑い晩のことであった。"
+WHOLE = FIRST + SECOND
+ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+")
+
+
+@pytest.fixture
+async def slack() -> AsyncIterator[SlackServer]:
+    """A Slack."""
+    async with SlackServer() as server:
+        yield server
+
+
+@pytest.fixture
+async def discord() -> AsyncIterator[LoopbackDiscord]:
+    """A Discord."""
+    async with LoopbackDiscord() as server:
+        yield server
+
+
+@pytest.fixture
+async def worker() -> AsyncIterator[GatedWorker]:
+    """A worker that stops after its first sentence until it may go on."""
+    async with gated_worker(FIRST, SECOND) as server:
+        yield server
+
+
+def by_socket(slack: SlackServer) -> dict[str, str]:
+    """What connects to a Slack by Socket Mode."""
+    return {"SLACK_API_URL": slack.api_url, "SLACK_BOT_TOKEN": BOT_TOKEN, "SLACK_APP_TOKEN": APP_TOKEN}
+
+
+def by_http(slack: SlackServer, port: int) -> dict[str, str]:
+    """What listens for a Slack."""
+    return {
+        "SLACK_API_URL": slack.api_url,
+        "SLACK_BOT_TOKEN": BOT_TOKEN,
+        "SLACK_SIGNING_SECRET": SIGNING_SECRET,
+        "PORT": str(port),
+    }
+
+
+def to_discord(discord: LoopbackDiscord, token: str | None = None) -> dict[str, str]:
+    """What connects to a Discord."""
+    return {"DISCORD_TOKEN": token or discord.token, "TSUZUKI_DISCORD__API_URL": discord.api_url}
+
+
+def free_port() -> int:
+    """A port that nobody listens at."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return int(taken.getsockname()[1])
+
+
+async def streamed(slack: SlackServer, worker: GatedWorker, thread: str) -> Posted:
+    """Follow the bot's one message in a thread from its first sentence to its last."""
+    message = await slack.until_posted()
+    assert message.thread_ts == thread
+    await slack.until(lambda: FIRST in message.story)
+    assert SECOND not in message.story
+    worker.go_on()
+    await slack.until(lambda: message.story == WHOLE)
+    assert len(slack.workspace.by_bot()) == 1
+    return message
+
+
+async def opened(bot: BotProcess) -> str:
+    """The address of the room in the browser."""
+    await bot.until_said("http://127.0.0.1:")
+    found = ADDRESS.search(bot.said)
+    assert found
+    return found.group()
+
+
+def clean(bot: BotProcess, *secrets: str) -> bool:
+    """Whether the bot said nothing that must not be said."""
+    return not any(word in bot.said for word in (*secrets, "Traceback", BEGINNING))
+
+
+async def test_a_mention_in_slack_is_answered_through_a_socket(
+    tmp_path: Path, slack: SlackServer, worker: GatedWorker
+) -> None:
+    """The reply streams into the mention's thread; a signal ends the bot with 0; no secret is said."""
+    async with bot_process(tmp_path, TSUZUKI_ENGINE__URL=worker.url, **by_socket(slack)) as bot:
+        await slack.until(lambda: slack.socket.connections, 30)
+        mention = slack.mention("C1", "U1", BEGINNING)
+        await slack.deliver(mention)
+        await streamed(slack, worker, mention["event"]["ts"])
+        assert await bot.stop() == 0
+    assert worker.prompts == [BEGINNING]
+    assert clean(bot, BOT_TOKEN, APP_TOKEN), bot.said
+
+
+@pytest.mark.parametrize("chosen", [{"TSUZUKI_SLACK__MODE": "http"}, {}], ids=["asked for", "by default"])
+async def test_a_mention_in_slack_is_answered_over_http(
+    tmp_path: Path, slack: SlackServer, worker: GatedWorker, chosen: dict[str, str]
+) -> None:
+    """With a signing secret and no app token the bot listens at PORT, and believes only what is signed."""
+    port = free_port()
+    variables = {"TSUZUKI_ENGINE__URL": worker.url, **by_http(slack, port), **chosen}
+    async with bot_process(tmp_path, **variables) as bot:
+        await slack.until_called("auth.test")
+        await opened(bot)
+        mention, door = slack.mention("C1", "U1", BEGINNING), slack.sender(port)
+        await listening(port)
+        assert (await door.event(mention, signature="v0=forged")).status == 401
+        assert (await door.event(mention)).status == 200
+        await streamed(slack, worker, mention["event"]["ts"])
+        assert await bot.stop() == 0
+    assert worker.prompts == [BEGINNING]
+    assert clean(bot, BOT_TOKEN, SIGNING_SECRET), bot.said
+
+
+async def listening(port: int) -> None:
+    """Wait until someone listens at a port."""
+    async with asyncio.timeout(30):
+        while True:
+            try:
+                _, writer = await asyncio.open_connection("127.0.0.1", port)
+            except ConnectionRefusedError:
+                await asyncio.sleep(0.02)  # nothing tells when another process has opened its door
+            else:
+                writer.close()
+                return
+
+
+async def test_a_mention_in_discord_is_answered_in_a_thread(
+    tmp_path: Path, discord: LoopbackDiscord, worker: GatedWorker
+) -> None:
+    """The bot opens a thread and streams into one message of it."""
+    async with bot_process(tmp_path, TSUZUKI_ENGINE__URL=worker.url, **to_discord(discord)) as bot:
+        await discord.until_connected()
+        await discord.say_in(discord.channel, discord.hanako, BEGINNING)
+        (thread,) = await discord.until(discord.threads)
+        await discord.until(lambda: any(FIRST in m.content for m in discord.by_bot(thread)))
+        worker.go_on()
+        await discord.until(lambda: any(m.content == WHOLE for m in discord.by_bot(thread)))
+        assert len(discord.by_bot(thread)) == 1
+        assert await bot.stop() == 0
+    assert worker.prompts == [BEGINNING]
+    assert clean(bot, discord.token), bot.said
+
+
+async def test_a_bad_discord_token_leaves_slack_and_the_room_alone(
+    tmp_path: Path, slack: SlackServer, discord: LoopbackDiscord, worker: GatedWorker
+) -> None:
+    """Discord's sentence names the variable and where to get a token; everything else works."""
+    bad = "MTIz.a-token-of.yesterday"
+    variables = {**by_socket(slack), **to_discord(discord, bad)}
+    async with bot_process(tmp_path, TSUZUKI_ENGINE__URL=worker.url, **variables) as bot:
+        await bot.until_said("DISCORD_TOKEN")
+        await bot.until_said("https://discord.com/developers/applications")
+        await slack.until(lambda: slack.socket.connections, 30)
+        mention = slack.mention("C1", "U1", BEGINNING)
+        await slack.deliver(mention)
+        await streamed(slack, worker, mention["event"]["ts"])
+        async with httpx.AsyncClient(trust_env=False) as client:
+            assert (await client.get(await opened(bot))).status_code == 200
+        assert await bot.stop() == 0
+    assert clean(bot, bad, BOT_TOKEN, APP_TOKEN), bot.said
+
+
+async def test_a_story_cut_short_by_a_stop_is_finished_by_the_next_start(
+    tmp_path: Path, slack: SlackServer, worker: GatedWorker
+) -> None:
+    """The same message is edited to the end; nothing is posted twice."""
+    variables = {"TSUZUKI_ENGINE__URL": worker.url, **by_socket(slack)}
+    async with bot_process(tmp_path, **variables) as bot:
+        await slack.until(lambda: slack.socket.connections, 30)
+        await slack.deliver(slack.mention("C1", "U1", BEGINNING))
+        message = await slack.until_posted()
+        await slack.until(lambda: FIRST in message.story)
+        assert await bot.stop() == 0
+    worker.go_on()
+    async with bot_process(tmp_path, **variables) as again:
+        await slack.until(lambda: message.story == WHOLE, 30)
+        assert await again.stop() == 0
+    assert slack.workspace.by_bot() == [message]
+    assert worker.prompts == [BEGINNING, BEGINNING]
+
+
+async def test_a_worker_that_is_down_is_told_to_people(tmp_path: Path, slack: SlackServer) -> None:
+    """The bot runs, hears, and says in the thread what it waits for; the text is kept."""
+    variables = {"TSUZUKI_ENGINE__URL": f"http://127.0.0.1:{free_port()}", **by_socket(slack)}
+    async with bot_process(tmp_path, **variables) as bot:
+        await slack.until(lambda: slack.socket.connections, 30)
+        await slack.deliver(slack.mention("C1", "U1", BEGINNING))
+        message = await slack.until_posted()
+        await slack.until(lambda: "語り手" in message.shown)
+        assert await bot.stop() == 0
+    assert clean(bot, BOT_TOKEN, APP_TOKEN), bot.said
+
+
+async def test_a_second_bot_on_the_same_port_says_so(tmp_path: Path, worker: GatedWorker) -> None:
+    """One sentence with the port, an exit code of its own, no traceback; the first goes on."""
+    async with bot_process(tmp_path, TSUZUKI_ENGINE__URL=worker.url) as first:
+        url = await opened(first)
+        port = url.rpartition(":")[2]
+        (tmp_path / "other").mkdir()
+        taken = {"TSUZUKI_ENGINE__URL": worker.url, "TSUZUKI_WEB__PORT": port}
+        async with bot_process(tmp_path / "other", **taken) as second:
+            assert await second.ended() == 1
+        assert port in second.said
+        assert "Traceback" not in second.said
+        async with httpx.AsyncClient(trust_env=False) as client:
+            assert (await client.get(url)).status_code == 200
+        assert await first.stop() == 0
