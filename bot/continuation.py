@@ -9,7 +9,7 @@ from bot.japanese import (
     house_style,
     open_brackets,
     sentence_ends,
-    without_dangling_bracket,
+    trailing_off,
 )
 from bot.messages import LENGTH_CHARACTERS, Length
 
@@ -85,8 +85,7 @@ class Continuation:
     def finish(self, reason: str | None = None) -> str:
         """The final text; `reason` is `stop` when the model ended the document: then its last words count.
 
-        Ends at a sentence's end. Where no sentence ever ended everything is kept, without a bracket that
-        opens at its very end.
+        Ends at a sentence's end. Where no sentence ever ended everything is kept and trails off in …….
         """
         if not self.complete:
             self._cut_junk(final=True)
@@ -94,7 +93,7 @@ class Continuation:
         if self._mostly_lost():
             self._keep(sentence_ends(self._rest, self._waiting(), final=True))
         if not self._shown.strip():
-            return without_dangling_bracket(self._styled(self._rest))
+            return trailing_off(self._styled(self._rest))
         return self._shown.rstrip()
 
     # Inside

@@ -50,6 +50,14 @@ def without_dangling_bracket(text: str) -> str:
     return text.rstrip().rstrip("".join(BRACKETS)).rstrip()
 
 
+def trailing_off(text: str) -> str:
+    """`text` whose sentence never ended, ended as a voice that trails off: at a pause, with ……."""
+    said = without_dangling_bracket(text).rstrip("、，,；;：:・ー—-").rstrip()
+    if not said or said[-1] in _ENDERS | _CLOSERS | _TRAILING or said.endswith("."):
+        return said
+    return said + ("……" if is_japanese(said[-_NEIGHBOURHOOD:]) else "...")
+
+
 def sentence_ends(text: str, waiting: str = "", *, final: bool = True) -> list[SentenceEnd]:
     """Where sentences end in `text`, first to last.
 

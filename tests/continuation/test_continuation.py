@@ -80,8 +80,9 @@ def test_the_last_words_of_a_document_count() -> None:
 
 
 def test_nothing_readable_is_lost() -> None:
-    """Where no sentence ever ended everything is kept, but for a bracket that opens at the very end."""
-    assert _grown("風の音、波の音、「").finish("length") == "風の音、波の音、"
+    """Where no sentence ever ended everything is kept, and trails off."""
+    assert _grown("風の音、波の音、「").finish("length") == "風の音、波の音……"
+    assert Continuation(Length.SHORT, "It was dark").finish() == ""
 
 
 def test_a_quotation_that_never_closes_keeps_its_sentences() -> None:

@@ -9,6 +9,7 @@ from bot.japanese import (
     last_sentence_end,
     open_brackets,
     sentence_ends,
+    trailing_off,
     without_dangling_bracket,
 )
 
@@ -101,3 +102,21 @@ def test_ends_in_a_stream_stay_ends(text: str, more: str) -> None:
         while (text + more)[moved : moved + 1] and (text + more)[moved] in "。！？!?.…―」』）)":
             moved += 1
         assert later & set(range(end.index, moved + 1))
+
+
+@pytest.mark.parametrize(
+    ("text", "ended"),
+    [
+        ("風の音、波の音、", "風の音、波の音……"),
+        ("私は外へ「", "私は外へ……"),
+        ("and then he,", "and then he..."),
+        ("そして……", "そして……"),
+        ("「待て」", "「待て」"),
+        ("、", ""),
+        ("", ""),
+    ],
+)
+def test_what_never_ended_trails_off(text: str, ended: str) -> None:
+    """At a pause, once: what trails off already stays."""
+    assert trailing_off(text) == ended
+    assert trailing_off(ended) == ended
