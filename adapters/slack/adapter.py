@@ -171,7 +171,8 @@ class SlackAdapter:
             _log.warning(
                 "The Slack app lacks scopes: %s. Reinstall it from the manifest.", ", ".join(sorted(missing))
             )
-        return Bot(str(me["team_id"]), str(me["user_id"]), str(me.get("bot_id") or ""))
+        # What stands for Slack in front of it may know less: events name the team, too.
+        return Bot(*(str(me.get(name) or "") for name in ("team_id", "user_id", "bot_id")))
 
     async def _until_reachable(self, call: Callable[[], Awaitable[Result]]) -> Result:
         wait_s = _FIRST_WAIT_S

@@ -11,7 +11,7 @@ import logging
 from adapters.slack.recent import Recent
 from adapters.slack.render import Shown
 from adapters.slack.translate import Place
-from adapters.slack.trouble import AnswerLost
+from adapters.slack.trouble import AnswerLost, Misunderstood
 from adapters.slack.webapi import METADATA_TYPE, WebApi
 from bot.errors import DeliveryError, RetryLater
 
@@ -59,17 +59,17 @@ class Postings:
             raise
 
     async def _earlier(self, place: Place, key: str) -> str | None:
-        if key in self._sent:
-            return await self._find(place, key)
-        if not self._known.add(key) or place.room.id in self._young or not place.thread_ts:
+        doubtful = key in self._sent
+        if not doubtful and (not self._known.add(key) or place.room.id in self._young or not place.thread_ts):
             return None
         try:
             return await self._find(place, key)
         except DeliveryError as error:
-            if isinstance(error, RetryLater) and (error.after_s or 0.0) <= _PATIENCE_S:
+            if _may_be_read_soon(error, doubtful=doubtful):
                 self._known.discard(key)
                 raise
-            # Only a process that ended between a post and its answer can have posted: rather a sign now.
+            # Rather a second message than none; without doubt only a process that ended between a post and
+            # its answer can have posted.
             _log.warning("A thread cannot be read before posting in it (%s)", error)
             return None
 
@@ -82,3 +82,9 @@ class Postings:
             ):
                 return str(message["ts"])
         return None
+
+
+def _may_be_read_soon(error: DeliveryError, *, doubtful: bool) -> bool:
+    if not isinstance(error, RetryLater) or isinstance(error, Misunderstood):
+        return False
+    return doubtful or (error.after_s or 0.0) <= _PATIENCE_S

@@ -19,11 +19,16 @@ _PASSING = {
 }
 _LIMITED = {"ratelimited", "rate_limited", "message_limit_exceeded"}
 TOO_MANY_REQUESTS = 429
+CLIENT_ERROR = 400
 SERVER_ERROR = 500
 
 
 class AnswerLost(RetryLater):
     """The request may have been done: its answer did not come."""
+
+
+class Misunderstood(AnswerLost):
+    """A client's error without a word of Slack's: something in between does not know the method."""
 
 
 class Refused(Undeliverable):
@@ -43,6 +48,8 @@ def translated(method: str, error: Exception) -> DeliveryError:
     status, code = _status(error), _code(error)
     if status == TOO_MANY_REQUESTS or code in _LIMITED:
         return RetryLater(f"{method}: too many requests", _retry_after(error))
+    if CLIENT_ERROR <= status < SERVER_ERROR and not code:
+        return Misunderstood(f"{method}: HTTP {status}")
     if status >= SERVER_ERROR or code in _PASSING or not code:
         return AnswerLost(f"{method}: HTTP {status} {code}".rstrip())
     return Refused(method, code)

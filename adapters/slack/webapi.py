@@ -85,7 +85,7 @@ class WebApi:
         response = await self._call(
             "users.info", "", lambda: self._client.users_info(user=user_id, include_locale=True)
         )
-        user: Mapping[str, Any] = response["user"]
+        user: Mapping[str, Any] = response.get("user") or {}
         return user
 
     async def messages(self, place: Place) -> AsyncIterator[Mapping[str, Any]]:
