@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,6 +26,8 @@ _log = logging.getLogger(__name__)
 
 LONGEST_WAIT_S = 30.0
 """A longer wait for a rate limit is the outbox's business, not the library's."""
+REGISTERED_WITHIN_S = 3.0
+"""People's messages do not wait longer than this for the commands to be registered."""
 WRITTEN = {discord.MessageType.default, discord.MessageType.reply}
 """Messages that people wrote, as opposed to Discord's own lines."""
 
@@ -59,12 +62,28 @@ class TsuzukiClient(discord.AutoShardedClient):
         self._tree.error(_log_command_error)
         self.was_connected = False
         self._registered = False
+        self._registering: asyncio.Task[None] | None = None
 
     async def setup_hook(self) -> None:
         """Logged in: posts can be sent from now on, before the gateway is there."""
         self._posts.connect(self)
         await self._tree.set_translator(self._translator)
-        await self._register_commands()
+        self._registering = asyncio.create_task(self._register_commands())
+        await asyncio.wait({self._registering}, timeout=REGISTERED_WITHIN_S)
+
+    async def close(self) -> None:
+        """Disconnect."""
+        if self._registering is not None:
+            self._registering.cancel()
+        await super().close()
+
+    async def application_info(self) -> discord.AppInfo:
+        """The application behind the bot; where Discord does not tell, what an application always is."""
+        try:
+            return await super().application_info()
+        except (discord.Forbidden, discord.NotFound, KeyError) as error:
+            _log.warning("Discord does not tell about this application: %s", type(error).__name__)
+            return discord.AppInfo(self._connection, _application_of(self.user))
 
     async def _register_commands(self) -> None:
         try:
@@ -78,13 +97,14 @@ class TsuzukiClient(discord.AutoShardedClient):
         """The gateway took us."""
         self.was_connected = True
         _log.info("Connected to Discord as %s", self.user)
-        if not self._registered:
+        if not self._registered and self._registering is not None and self._registering.done():
             await self._register_commands()
 
     async def on_message(self, message: discord.Message) -> None:
         """Hear a person who speaks to the bot."""
         if message.author.bot or message.webhook_id is not None or message.type not in WRITTEN:
             return
+        _complete(message)
         me = self._me(message.guild)
         if me is None or not _meant_for(me, message):
             return
@@ -122,11 +142,34 @@ def _no_word_of_voice() -> Iterator[None]:
         voice.warn_nacl, voice.warn_dave = before
 
 
+def _application_of(user: discord.ClientUser | None) -> Any:
+    """The least that an application consists of. It has its bot's id."""
+    return {
+        "id": user.id if user is not None else 0,
+        "name": user.name if user is not None else "",
+        "description": "",
+        "icon": None,
+        "summary": "",
+        "bot_public": False,
+        "bot_require_code_grant": False,
+        "verify_key": "",
+        "owner": {"id": 0, "username": "", "discriminator": "0", "avatar": None},
+    }
+
+
+def _complete(message: discord.Message) -> None:
+    # discord.py leaves these unset where the payload does not have them.
+    for name in ("mentions", "role_mentions"):
+        if not hasattr(message, name):
+            setattr(message, name, [])
+
+
 def _meant_for(me: Self, message: discord.Message) -> bool:
     if message.guild is None:
         return True
     by_role = any(role.id == me.role_id for role in message.role_mentions)
-    return by_role or any(user.id == me.user_id for user in message.mentions)
+    by_name = any(user.id == me.user_id for user in message.mentions)
+    return by_role or by_name or me.mention.match(message.content) is not None
 
 
 async def _log_command_error(

@@ -141,7 +141,7 @@ def allowed_in(message: discord.Message) -> discord.Permissions:
     """What the bot may do where a message was written; everything where that is not known."""
     guild, channel = message.guild, message.channel
     unknown = isinstance(channel, (discord.DMChannel, discord.PartialMessageable))
-    if guild is None or guild.me is None or unknown:
+    if guild is None or guild.me is None or guild.default_role is None or unknown:
         return discord.Permissions.all()
     try:
         return channel.permissions_for(guild.me)

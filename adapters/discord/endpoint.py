@@ -22,16 +22,20 @@ from discord.webhook.async_ import AsyncWebhookAdapter, async_context
 
 def redirect(http: HTTPClient, api_url: str) -> None:
     """Send the requests and gateway connections of one client to `api_url` (`http://host:port/api/v10`)."""
-    request, connect, get_gateway = http.request, http.ws_connect, http.get_bot_gateway
+    request, connect = http.request, http.ws_connect
     told: list[yarl.URL] = []
 
     async def request_there(route: Route, **options: Any) -> Any:
         return await request(_moved(route, api_url), **options)
 
     async def gateway_there() -> Any:
-        shards, url, limits = await get_gateway()
-        told[:] = [yarl.URL(url)]
-        return shards, url, limits
+        # Other servers than Discord's may leave out the number of shards and the limits of sessions.
+        try:
+            said = await request_there(Route("GET", "/gateway/bot"))
+        except discord.HTTPException as error:
+            raise discord.GatewayNotFound from error
+        told[:] = [yarl.URL(said["url"])]
+        return said.get("shards", 1), said["url"], said.get("session_start_limit", {})
 
     async def connect_there(url: str, *, compress: int = 0) -> aiohttp.ClientWebSocketResponse:
         wanted = yarl.URL(url)

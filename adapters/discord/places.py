@@ -78,6 +78,11 @@ async def _thread_id(message: discord.Message, name: str, pause: Pause) -> int:
         try:
             with delivery():
                 return (await message.create_thread(name=name)).id
+        except ValueError as error:
+            raise Undeliverable("nobody knows whose channel this is") from error
+        except (KeyError, TypeError):
+            # It is open, and only the answer says too little.
+            return message.id
         except Undeliverable as error:
             if _exists(error):
                 # A redelivered message, or an answer that got lost: a thread has the id of its message.
