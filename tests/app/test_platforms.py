@@ -95,32 +95,35 @@ def clean(bot: BotProcess, *secrets: str) -> bool:
     return not any(word in bot.said for word in (*secrets, "Traceback", BEGINNING))
 
 
-async def test_a_mention_in_slack_is_answered_through_a_socket(
-    tmp_path: Path, slack: SlackServer, worker: GatedWorker
+async def test_mentions_in_slack_and_discord_are_answered_by_one_bot(
+    tmp_path: Path, slack: SlackServer, discord: LoopbackDiscord, worker: GatedWorker
 ) -> None:
-    """The reply streams into the mention's thread; a signal ends the bot with 0; no secret is said."""
-    async with bot_process(tmp_path, TSUZUKI_ENGINE__URL=worker.url, **by_socket(slack)) as bot:
+    """Each streams into its own thread; a signal ends the bot with 0; no secret is said."""
+    variables = {**by_socket(slack), **to_discord(discord)}
+    async with bot_process(tmp_path, TSUZUKI_ENGINE__URL=worker.url, **variables) as bot:
         await slack.until(lambda: slack.socket.connections, 30)
+        await discord.until_connected()
         mention = slack.mention("C1", "U1", BEGINNING)
         await slack.deliver(mention)
+        await discord.say_in(discord.channel, discord.hanako, BEGINNING)
+        (thread,) = await discord.until(discord.threads)
+        await discord.until(lambda: any(FIRST in m.content for m in discord.by_bot(thread)))
         await streamed(slack, worker, mention["event"]["ts"])
+        await discord.until(lambda: any(m.content == WHOLE for m in discord.by_bot(thread)))
+        assert len(discord.by_bot(thread)) == 1
         assert await bot.stop() == 0
-    assert worker.prompts == [BEGINNING]
-    assert clean(bot, BOT_TOKEN, APP_TOKEN), bot.said
+    assert worker.prompts == [BEGINNING, BEGINNING]
+    assert clean(bot, BOT_TOKEN, APP_TOKEN, discord.token), bot.said
 
 
-@pytest.mark.parametrize("chosen", [{"TSUZUKI_SLACK__MODE": "http"}, {}], ids=["asked for", "by default"])
-async def test_a_mention_in_slack_is_answered_over_http(
-    tmp_path: Path, slack: SlackServer, worker: GatedWorker, chosen: dict[str, str]
+async def test_over_http_only_what_is_signed_is_believed(
+    tmp_path: Path, slack: SlackServer, worker: GatedWorker
 ) -> None:
-    """With a signing secret and no app token the bot listens at PORT, and believes only what is signed."""
+    """With a signing secret and no app token the bot listens at PORT."""
     port = free_port()
-    variables = {"TSUZUKI_ENGINE__URL": worker.url, **by_http(slack, port), **chosen}
-    async with bot_process(tmp_path, **variables) as bot:
-        await slack.until_called("auth.test")
-        await opened(bot)
-        mention, door = slack.mention("C1", "U1", BEGINNING), slack.sender(port)
+    async with bot_process(tmp_path, TSUZUKI_ENGINE__URL=worker.url, **by_http(slack, port)) as bot:
         await listening(port)
+        mention, door = slack.mention("C1", "U1", BEGINNING), slack.sender(port)
         assert (await door.event(mention, signature="v0=forged")).status == 401
         assert (await door.event(mention)).status == 200
         await streamed(slack, worker, mention["event"]["ts"])
@@ -142,47 +145,31 @@ async def listening(port: int) -> None:
                 return
 
 
-async def test_a_mention_in_discord_is_answered_in_a_thread(
-    tmp_path: Path, discord: LoopbackDiscord, worker: GatedWorker
-) -> None:
-    """The bot opens a thread and streams into one message of it."""
-    async with bot_process(tmp_path, TSUZUKI_ENGINE__URL=worker.url, **to_discord(discord)) as bot:
-        await discord.until_connected()
-        await discord.say_in(discord.channel, discord.hanako, BEGINNING)
-        (thread,) = await discord.until(discord.threads)
-        await discord.until(lambda: any(FIRST in m.content for m in discord.by_bot(thread)))
-        worker.go_on()
-        await discord.until(lambda: any(m.content == WHOLE for m in discord.by_bot(thread)))
-        assert len(discord.by_bot(thread)) == 1
-        assert await bot.stop() == 0
-    assert worker.prompts == [BEGINNING]
-    assert clean(bot, discord.token), bot.said
-
-
 async def test_a_bad_discord_token_leaves_slack_and_the_room_alone(
     tmp_path: Path, slack: SlackServer, discord: LoopbackDiscord, worker: GatedWorker
 ) -> None:
-    """Discord's sentence names the variable and where to get a token; everything else works."""
-    bad = "MTIz.a-token-of.yesterday"
-    variables = {**by_socket(slack), **to_discord(discord, bad)}
-    async with bot_process(tmp_path, TSUZUKI_ENGINE__URL=worker.url, **variables) as bot:
+    """Discord's sentence names the variable and where to get a token; Slack, by HTTP as asked, goes on."""
+    bad, port = "MTIz.a-token-of.yesterday", free_port()
+    variables = {**by_socket(slack), **by_http(slack, port), **to_discord(discord, bad)}
+    variables |= {"TSUZUKI_ENGINE__URL": worker.url, "TSUZUKI_SLACK__MODE": "http"}
+    async with bot_process(tmp_path, **variables) as bot:
         await bot.until_said("DISCORD_TOKEN")
         await bot.until_said("https://discord.com/developers/applications")
-        await slack.until(lambda: slack.socket.connections, 30)
+        await listening(port)
         mention = slack.mention("C1", "U1", BEGINNING)
-        await slack.deliver(mention)
+        assert (await slack.sender(port).event(mention)).status == 200
         await streamed(slack, worker, mention["event"]["ts"])
         async with httpx.AsyncClient(trust_env=False) as client:
             assert (await client.get(await opened(bot))).status_code == 200
         assert await bot.stop() == 0
-    assert clean(bot, bad, BOT_TOKEN, APP_TOKEN), bot.said
+    assert clean(bot, bad, BOT_TOKEN, APP_TOKEN, SIGNING_SECRET), bot.said
 
 
 async def test_a_story_cut_short_by_a_stop_is_finished_by_the_next_start(
     tmp_path: Path, slack: SlackServer, worker: GatedWorker
 ) -> None:
     """The same message is edited to the end; nothing is posted twice."""
-    variables = {"TSUZUKI_ENGINE__URL": worker.url, **by_socket(slack)}
+    variables = {"TSUZUKI_ENGINE__URL": worker.url, "TSUZUKI_WEB__ENABLED": "false", **by_socket(slack)}
     async with bot_process(tmp_path, **variables) as bot:
         await slack.until(lambda: slack.socket.connections, 30)
         await slack.deliver(slack.mention("C1", "U1", BEGINNING))
@@ -198,28 +185,23 @@ async def test_a_story_cut_short_by_a_stop_is_finished_by_the_next_start(
 
 
 async def test_a_worker_that_is_down_is_told_to_people(tmp_path: Path, slack: SlackServer) -> None:
-    """The bot runs, hears, and says in the thread what it waits for; the text is kept."""
-    variables = {"TSUZUKI_ENGINE__URL": f"http://127.0.0.1:{free_port()}", **by_socket(slack)}
-    async with bot_process(tmp_path, **variables) as bot:
+    """The bot runs, hears, and says in the thread what it waits for.
+
+    A second bot at the same port says so in one sentence and ends; the first goes on.
+    """
+    variables = {"TSUZUKI_ENGINE__URL": f"http://127.0.0.1:{free_port()}"}
+    async with bot_process(tmp_path, **variables, **by_socket(slack)) as bot:
         await slack.until(lambda: slack.socket.connections, 30)
         await slack.deliver(slack.mention("C1", "U1", BEGINNING))
         message = await slack.until_posted()
         await slack.until(lambda: "語り手" in message.shown)
-        assert await bot.stop() == 0
-    assert clean(bot, BOT_TOKEN, APP_TOKEN), bot.said
-
-
-async def test_a_second_bot_on_the_same_port_says_so(tmp_path: Path, worker: GatedWorker) -> None:
-    """One sentence with the port, an exit code of its own, no traceback; the first goes on."""
-    async with bot_process(tmp_path, TSUZUKI_ENGINE__URL=worker.url) as first:
-        url = await opened(first)
+        url = await opened(bot)
         port = url.rpartition(":")[2]
-        (tmp_path / "other").mkdir()
-        taken = {"TSUZUKI_ENGINE__URL": worker.url, "TSUZUKI_WEB__PORT": port}
-        async with bot_process(tmp_path / "other", **taken) as second:
+        async with bot_process(tmp_path, **variables, TSUZUKI_WEB__PORT=port) as second:
             assert await second.ended() == 1
-        assert port in second.said
-        assert "Traceback" not in second.said
         async with httpx.AsyncClient(trust_env=False) as client:
             assert (await client.get(url)).status_code == 200
-        assert await first.stop() == 0
+        assert await bot.stop() == 0
+    assert port in second.said
+    assert clean(second), second.said
+    assert clean(bot, BOT_TOKEN, APP_TOKEN), bot.said
