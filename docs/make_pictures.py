@@ -73,6 +73,7 @@ def _write_together(browser: Browser, url: str) -> Page:
     mio, ken = _page(browser, url, "澪"), _page(browser, url, "健")
     mio.goto(url)
     mio.get_by_label("題").fill(TITLE)
+    mio.get_by_label("長さ").select_option(label="短め")
     mio.locator("textarea").fill(FIRST)
     mio.locator(".tz-more").click()
     mio.wait_for_url("**/r/*")
