@@ -23,7 +23,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from tests.web.chromium import FLAGS, find_chromium
 
 PICTURE = Path(__file__).parent / "pictures" / "web-room.png"
-WIDTH, HEIGHT, SCALE = 1120, 860, 1.5
+WIDTH, HEIGHT, SCALE = 1120, 1240, 1.5
 START_TIMEOUT_MS = 120_000
 """The model is loaded before the first word."""
 
@@ -73,7 +73,6 @@ def _write_together(browser: Browser, url: str) -> Page:
     mio, ken = _page(browser, url, "澪"), _page(browser, url, "健")
     mio.goto(url)
     mio.get_by_label("題").fill(TITLE)
-    mio.get_by_label("長さ").select_option(label="短め")
     mio.locator("textarea").fill(FIRST)
     mio.locator(".tz-more").click()
     mio.wait_for_url("**/r/*")
