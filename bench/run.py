@@ -6,6 +6,7 @@ Absolute figures drift with whatever else the machine does; the ratios of one ru
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import socket
 import subprocess
@@ -37,6 +38,9 @@ SHAPES: dict[str, dict[str, Any]] = {
     "564m": {"d_model": 1024, "ffn_dim": 4096, "num_layers": 24, "attention_heads": 16}
 }
 """Published figures; speed does not depend on the weights' values."""
+
+UNLIKELY = -100.0
+"""The score of a piece that is never taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,19 +222,28 @@ def _folder(arguments: argparse.Namespace, scratch: Path) -> Path:
 
 
 def _random_checkpoint(shape: str, folder: Path) -> Path:
-    """A published shape with random weights, and the embedded model's tokenizer."""
-    import shutil
-
+    """A published shape with random weights, and the embedded model's tokenizer, filled up to its size."""
     from transformers import XGLMConfig, XGLMForCausalLM
 
-    from bot.worker.loader import embedded_model
-
     config = XGLMConfig(vocab_size=256_008, **SHAPES[shape])
-    for name in ("tokenizer.json", "sentencepiece.bpe.model"):
-        shutil.copy(embedded_model() / name, folder)
     model: Any = XGLMForCausalLM(config)
     model.half().save_pretrained(folder)
+    (folder / "tokenizer.json").write_text(_filled_tokenizer(config.vocab_size), encoding="utf-8")
     return folder
+
+
+def _filled_tokenizer(size: int) -> str:
+    """The embedded model's tokenizer.json with pieces that no text holds: `size` tokens in all."""
+    from bot.worker.loader import embedded_model
+
+    tokenizer = json.loads((embedded_model() / "tokenizer.json").read_text(encoding="utf-8"))
+    vocabulary = tokenizer["model"]["vocab"]
+    behind = [token for token in tokenizer["added_tokens"] if token["id"] >= len(vocabulary)]
+    fillers = size - len(vocabulary) - len(behind)
+    for token in behind:
+        token["id"] += fillers
+    vocabulary += [[f"\ue000{number}", UNLIKELY] for number in range(fillers)]
+    return json.dumps(tokenizer, ensure_ascii=False)
 
 
 def _arguments() -> argparse.Namespace:
