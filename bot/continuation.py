@@ -104,6 +104,9 @@ class Continuation:
         doubtful = None if final else _MAYBE_JUNK.search(self._rest)
         if doubtful:
             ends = [end for end in ends if end.index <= doubtful.start()]
+        if not final and self._rest.endswith(("…", "―", ".")):
+            # A run of dots or dashes is set as one: what ends with it is decided when the run is.
+            ends = [end for end in ends if end.index < len(self._rest)]
         whole = [end for end in ends if end.depth == 0]
         return whole if whole or not self._out_of_patience() else ends
 

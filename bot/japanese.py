@@ -85,16 +85,6 @@ def sentence_ends(text: str, waiting: str = "", *, final: bool = True) -> list[S
     return ends
 
 
-def last_sentence_end(text: str) -> int:
-    """The index after the last finished sentence of `text`; 0 where none is finished.
-
-    Ends inside a quotation count only when there are no others.
-    """
-    ends = sentence_ends(text)
-    whole = [end.index for end in ends if end.depth == 0]
-    return whole[-1] if whole else ends[-1].index if ends else 0
-
-
 def house_style(text: str, before: str = "") -> str:
     """`text` of the model as a Japanese publisher would set it; unchanged in English surroundings.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
@@ -221,10 +221,6 @@ class Draft:
     text: str = ""
     note: str = ""
     choices: tuple[str, ...] = ()
-
-    def with_text(self, text: str) -> Draft:
-        """The same draft with another text."""
-        return replace(self, text=text)
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,5 +27,3 @@ METHOD_SCOPES: dict[str, frozenset[str]] = {
 EVENT_SCOPES = {"app_mention": "app_mentions:read", "message.im": "im:history"}
 
 BOT_SCOPES = frozenset({"commands", *EVENT_SCOPES.values()}).union(*METHOD_SCOPES.values())
-APP_SCOPES = frozenset({"connections:write"})
-"""What the app-level token of Socket Mode needs."""
