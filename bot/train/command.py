@@ -59,6 +59,7 @@ def train(
     seed: int = 0,
     threads: int | None = None,
     compiled: bool | None = None,
+    bfloat16: bool | None = None,
     report: Callable[[str], None] = tqdm.write,
 ) -> float:
     """Train, or go on training, in `out`.
@@ -75,6 +76,8 @@ def train(
         seed: of the initial weights and of the order of the text.
         threads: CPU threads; None takes every core.
         compiled: whether torch.compile is used; None: where there is the C++ compiler that it needs.
+        bfloat16: whether products are computed in bfloat16; None: where the CPU has units for it. Weights,
+            sums and held-out loss are float32 either way.
         report: gets a line at each measuring.
 
     Returns:
@@ -103,6 +106,7 @@ def train(
             _measured(corpora[0], processor),
             _reporter(bar, report),
             compiled=can_compile() if compiled is None else compiled,
+            bfloat16=has_bfloat16() if bfloat16 is None else bfloat16,
         )
         bar.update(run.resume() * plan.batch_tokens)
         run.train()
@@ -114,6 +118,11 @@ def train(
 def can_compile() -> bool:
     """Whether there is a C++ compiler: torch.compile needs one, and makes a step a quarter shorter."""
     return any(shutil.which(name) for name in (os.environ.get("CXX", "g++"), "g++", "clang++", "c++"))
+
+
+def has_bfloat16() -> bool:
+    """Whether the CPU multiplies bfloat16 faster than float32: it makes a step a third to a half shorter."""
+    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())  # noqa: SLF001
 
 
 def release(best: Path, folder: Path) -> None:

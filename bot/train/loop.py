@@ -98,6 +98,7 @@ class Run:
         report: Callable[[Progress], None],
         *,
         compiled: bool = True,
+        bfloat16: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.model = model
@@ -107,12 +108,13 @@ class Run:
         self._held_out = held_out
         self._report = report
         self._clock = clock
+        self._fast = bfloat16
         self._network = TrainingNetwork(model)
         wrap: Callable[[Loss], Loss] = torch.compile if compiled else _as_it_is
         self._full_loss = wrap(self._network.loss)
         self._sampled_loss = wrap(self._network.sampled_loss)
         self._random = torch.Generator().manual_seed(plan.seed)
-        self._optimizers = build_optimizers(model)
+        self._optimizers = build_optimizers(model, bfloat16=bfloat16)
         self._base_lrs = [o.param_groups[0]["lr"] for o in self._optimizers]
         self._step = 0
         self._best = math.inf
@@ -155,7 +157,8 @@ class Run:
 
     def _update(self, ids: Tensor, *, sampled: bool) -> float:
         factor = learning_rate_factor(self._step, self._plan.steps)
-        loss = self._sampled(ids) if sampled else self._full_loss(ids)
+        with torch.autocast("cpu", torch.bfloat16, enabled=self._fast):
+            loss = self._sampled(ids) if sampled else self._full_loss(ids)
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), CLIP)
         for optimizer, base in zip(self._optimizers, self._base_lrs, strict=True):

@@ -70,7 +70,7 @@ class TrainingNetwork(nn.Module):
 
     def loss(self, ids: Tensor) -> Tensor:
         """Mean cross-entropy in nats of `ids[:, 1:]` given what stands before; int64 [batch, length + 1]."""
-        return functional.cross_entropy(self.logits(ids[:, :-1]).flatten(0, 1), ids[:, 1:].flatten())
+        return functional.cross_entropy(self.logits(ids[:, :-1]).flatten(0, 1).float(), ids[:, 1:].flatten())
 
     def sampled_loss(self, ids: Tensor, common: int, rare: Tensor) -> Tensor:
         """`loss`, with the softmax's denominator estimated from part of the vocabulary.
@@ -95,7 +95,7 @@ class TrainingNetwork(nn.Module):
                 own.masked_fill(targets < common, ABSENT)[:, None],
             ],
             dim=1,
-        )
+        ).float()
         return (logits.logsumexp(-1) - own).mean()
 
 

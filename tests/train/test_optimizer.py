@@ -36,6 +36,16 @@ def test_muon_equals_torch_muon_in_direction() -> None:
     assert cosine > 0.98
 
 
+def test_bfloat16_keeps_the_direction() -> None:
+    """The fast dtype rounds the update, and turns it nowhere else; it comes back in the parameters' dtype."""
+    gradients = torch.randn(2, 32, 64, generator=torch.Generator().manual_seed(2))
+
+    exact, fast = orthogonalise(gradients), orthogonalise(gradients, torch.bfloat16)
+
+    assert fast.dtype == torch.float32
+    assert torch.nn.functional.cosine_similarity(exact.ravel(), fast.ravel(), dim=0) > 0.999
+
+
 def test_every_parameter_has_one_optimizer() -> None:
     """Matrices of the layers go to Muon, the rest to AdamW."""
     model = XGLMForCausalLM(config(100, 16, 2, 2, 32))

@@ -28,13 +28,20 @@ def plan(steps: int, measure_every: int = 2) -> Plan:
     return Plan(steps * 128, batch_tokens=128, measure_every=measure_every, rare=64, stages=STAGES)
 
 
-def run(folder: Path, corpus: Corpus, processor: sentencepiece.SentencePieceProcessor, wanted: Plan) -> Run:
+def run(
+    folder: Path,
+    corpus: Corpus,
+    processor: sentencepiece.SentencePieceProcessor,
+    wanted: Plan,
+    *,
+    bfloat16: bool = False,
+) -> Run:
     """A small run."""
     torch.manual_seed(0)
     model = XGLMForCausalLM(network.config(processor.get_piece_size() + 7, 16, 1, 2, 32))
     batches = Batches([Stream(encode(corpus.training, processor), 1.0)], 32, seed=0)
     held_out = held_out_windows(corpus.held_out, processor, 32, 4)
-    return Run(model, folder, wanted, batches, held_out, report, compiled=False)
+    return Run(model, folder, wanted, batches, held_out, report, compiled=False, bfloat16=bfloat16)
 
 
 def report(progress: Progress) -> None:
@@ -49,6 +56,17 @@ def test_held_out_loss_falls(
     before = learning.measure()
 
     assert learning.train() < before - 0.5
+
+
+def test_bfloat16_learns_as_well(
+    tmp_path: Path, corpus: Corpus, processor: sentencepiece.SentencePieceProcessor
+) -> None:
+    """The faster products change the loss by little, and the weights stay float32."""
+    exact = run(tmp_path / "a", corpus, processor, plan(40))
+    fast = run(tmp_path / "b", corpus, processor, plan(40), bfloat16=True)
+
+    assert fast.train() == pytest.approx(exact.train(), abs=0.1)
+    assert {parameter.dtype for parameter in fast.model.parameters()} == {torch.float32}
 
 
 def test_an_interrupted_run_ends_as_an_unbroken_one(
