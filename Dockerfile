@@ -16,7 +16,8 @@ RUN PIP_EXTRA_INDEX_URL="$PIP_EXTRA_INDEX_URL" /opt/tsuzuki/bin/pip install -c c
 FROM python:3.11-slim-bookworm
 # The folders of the volumes belong to the user already, or a fresh volume would belong to root.
 RUN useradd --create-home --uid 10001 tsuzuki \
-    && install -d -o tsuzuki -g tsuzuki /data /home/tsuzuki/.cache /home/tsuzuki/.cache/huggingface
+    && install -d -o tsuzuki -g tsuzuki /data /home/tsuzuki/.cache \
+        /home/tsuzuki/.cache/huggingface /home/tsuzuki/.cache/tsuzuki
 COPY --from=build /opt/tsuzuki /opt/tsuzuki
 ENV PATH=/opt/tsuzuki/bin:$PATH \
     PYTHONUNBUFFERED=1 \

@@ -125,9 +125,13 @@ def worker_command(settings: EngineSettings, log_level: str, socket: Path) -> li
         ("--model", settings.model),
         ("--dtype", settings.dtype),
         ("--device", settings.device),
+        ("--backend", settings.backend),
         ("--quantization", settings.quantization),
         ("--slots", settings.slots),
         ("--threads", settings.threads),
+        ("--kv-memory-mib", settings.kv_memory_mib),
+        ("--kv-precision", settings.kv_precision),
+        ("--cache", settings.cache),
         ("--log-level", log_level),
     ):
         if value is not None:

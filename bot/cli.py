@@ -20,6 +20,7 @@ from config.complaints import SettingsError
 from config.locale import terminal_locale
 
 if TYPE_CHECKING:
+    from bot.worker.options import EngineOptions
     from config.phrases import Phrases
     from config.settings import Settings
 
@@ -67,9 +68,13 @@ def worker(
     model: Model = None,
     dtype: Annotated[str | None, typer.Option(help="auto, float32, bfloat16 or float16.")] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:N.")] = None,
-    quantization: Annotated[str | None, typer.Option(help="auto or none.")] = None,
+    backend: Annotated[str | None, typer.Option(help="auto, openvino or torch.")] = None,
+    quantization: Annotated[str | None, typer.Option(help="auto, none or int8.")] = None,
     slots: Annotated[int | None, typer.Option(help="Continuations written at once.", min=1)] = None,
     threads: Annotated[int | None, typer.Option(help="Processor threads.", min=1)] = None,
+    kv_memory_mib: Annotated[int | None, typer.Option(help="Memory for keys and values.", min=1)] = None,
+    kv_precision: Annotated[str | None, typer.Option(help="auto, u8 or f16.")] = None,
+    cache: Annotated[Path | None, typer.Option(help="Where converted checkpoints are kept.")] = None,
     log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error.")] = None,
     config: Config = None,
 ) -> None:
@@ -78,17 +83,24 @@ def worker(
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from bot.worker.command import run_worker
 
-    engine = _prepare(config, level=log_level)[0].engine
+    settings = _prepare(config, level=log_level)[0]
     run_worker(
-        model or engine.model,
+        _engine_options(
+            settings,
+            model=model,
+            dtype=dtype,
+            device=device,
+            backend=backend,
+            quantization=quantization,
+            slots=slots,
+            threads=threads,
+            kv_memory_mib=kv_memory_mib,
+            kv_precision=kv_precision,
+            cache=cache,
+        ),
         host,
         port,
         str(uds) if uds else None,
-        dtype=dtype or engine.dtype,
-        device=device or engine.device,
-        quantization=quantization or engine.quantization,
-        slots=slots or engine.slots,
-        threads=threads or engine.threads,
     )
 
 
@@ -234,6 +246,14 @@ def _prepare(
     settings = with_log_level(settings, level)
     configure_logging(settings.log.level, settings.log.format, settings.secrets())
     return settings, Phrases.load(), terminal_locale(os.environ, settings.locale)
+
+
+def _engine_options(settings: Settings, **given: object) -> EngineOptions:
+    """The settings of the engine, with what the command line says instead."""
+    from bot.worker.options import EngineOptions
+
+    said = {name: value for name, value in given.items() if value is not None}
+    return EngineOptions(**{**settings.engine.model_dump(exclude={"url"}), **said})
 
 
 def _read_text(argument: str) -> str:

@@ -272,4 +272,5 @@ def _request(job: Job, prompt: str) -> Request:
         min_tokens=min_tokens(length),
         n=job.ask.candidates,
         seed=job.seed,
+        story=job.story_id,
     )

@@ -70,6 +70,7 @@ def examine(settings: Settings) -> list[Finding]:
         _python(),
         *map(_package, PACKAGES),
         _engine(settings),
+        *_computing(settings),
         asyncio.run(_store(settings.store.url)),
         *_ports(settings),
         *_tokens(settings),
@@ -120,6 +121,31 @@ def _engine(settings: Settings) -> Finding:
     if named is not None and not folder.exists() and named.count("/") == 1:
         return _fine("model", "doctor.hub_model", name=named)
     return _broken("model", "doctor.no_model", folder=folder)
+
+
+def _computing(settings: Settings) -> Iterator[Finding]:
+    """What would compute, and whether the model fits the memory."""
+    if settings.engine.url is not None:
+        return
+    try:
+        # Imported here: this imports torch, as the worker would.
+        from bot.worker.memory import gib
+        from bot.worker.options import EngineOptions
+        from bot.worker.outlook import outlook
+
+        seen = outlook(EngineOptions(**settings.engine.model_dump(exclude={"url"})))
+    except (TsuzukiError, ImportError) as error:
+        yield _broken("computing", "doctor.no_backend", reason=error)
+        return
+    names = {"backend": seen.choice.backend, "quantization": seen.choice.quantization}
+    yield _fine("computing", "doctor.backend", **names, threads=seen.threads or "auto")
+    if seen.needed is None or seen.free is None:
+        return
+    figures = {"needed": gib(seen.needed), "free": gib(seen.free)}
+    if seen.needed <= seen.free:
+        yield _fine("memory", "doctor.memory", **figures)
+    else:
+        yield _broken("memory", "doctor.no_memory", **figures)
 
 
 def _worker_elsewhere(url: str) -> Finding:

@@ -150,7 +150,11 @@ class Story:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What the worker is asked: the whole context once, and how to go on."""
+    """What the worker is asked: the whole context once, and how to go on.
+
+    `story` says for whom: requests of one story share a turn. `logprobs`: how many of the likeliest tokens
+    are told beside each one drawn; None: no log probabilities at all.
+    """
 
     prompt: str
     sampling: Sampling
@@ -159,18 +163,32 @@ class Request:
     n: int = 1
     seed: int | None = None
     stop: tuple[str, ...] = ()
+    story: str = ""
+    logprobs: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """A written token, its log probability, the likeliest tokens with theirs, and its place in the text."""
+
+    token: int
+    logprob: float
+    top: tuple[tuple[int, float], ...]
+    offset: int
 
 
 @dataclass(frozen=True, slots=True)
 class Delta:
     """A piece of generated text of candidate `index`. `finish_reason` is set on its last piece.
 
-    `finish_reason`: `stop` (end of document or a stop string) or `length`.
+    `finish_reason`: `stop` (end of document or a stop string) or `length`. `scores`: of the tokens whose text
+    begins here, where the request asked for them.
     """
 
     index: int
     text: str
     finish_reason: str | None = None
+    scores: tuple[Score, ...] = ()
 
 
 class EngineStatus(StrEnum):

@@ -54,9 +54,13 @@ class EngineSettings(Section):
     model: str | None = None
     dtype: Literal["auto", "float32", "bfloat16", "float16"]
     device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")]
-    quantization: Literal["auto", "none"]
+    backend: Literal["auto", "openvino", "torch"]
+    quantization: Literal["auto", "none", "int8"]
     slots: Count
     threads: Count | None = None
+    kv_memory_mib: Count | None = None
+    kv_precision: Literal["auto", "u8", "f16"]
+    cache: Path | None = None
 
 
 class QueueSettings(Section):

@@ -128,6 +128,7 @@ def _body(request: Request) -> dict[str, Any]:
         "seed": request.seed,
         "stop": list(request.stop) or None,
         "stream": True,
+        "user": request.story or None,
         "temperature": sampling.temperature,
         "top_p": sampling.top_p,
         "top_k": sampling.top_k,

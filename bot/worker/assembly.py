@@ -2,79 +2,232 @@
 
 from __future__ import annotations
 
-import torch
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 
-from bot.errors import ConfigurationError
+import structlog
+import torch
+from tokenizers import Tokenizer
+from transformers import XGLMConfig
+
+from bot.errors import CheckpointError
+from bot.worker.backends.base import Backend
 from bot.worker.backends.pytorch import TorchBackend
+from bot.worker.cache import block_size, bytes_per_token
+from bot.worker.choice import OPENVINO, TORCH, Choice, choose
 from bot.worker.engine import Engine
 from bot.worker.exempt import blank_tokens, exempt_tokens
-from bot.worker.loader import Checkpoint, embedded_model, load_checkpoint
+from bot.worker.int8 import Int8Model
+from bot.worker.loader import (
+    Checkpoint,
+    Source,
+    check_int8_memory,
+    choose_device,
+    choose_dtype,
+    embedded_model,
+    find_checkpoint,
+    free_memory,
+    is_here,
+    read_checkpoint,
+)
+from bot.worker.memory import Size, available_memory, int8_memory, kv_blocks
 from bot.worker.metrics import Metrics
+from bot.worker.options import EngineOptions
 from bot.worker.readiness import Progress
 from bot.worker.sampler import Sampler
+from bot.worker.scheduler import Scheduler
+from bot.worker.selfcheck import BLOCKS, check
 from bot.worker.serving import Served
+from bot.worker.shelf import default_cache, int8_model
 from bot.worker.text import StoryText
 from bot.worker.vocabulary import EOS
+from bot.worker.weights import EMBEDDING
 
 IMPORTED = 0.1
 """Share of the loading that is done once torch is imported."""
+FETCHED = 0.6
+"""Share that is done once a checkpoint was fetched from the hub."""
 READ = 0.9
-"""Share that is done once the checkpoint is read."""
+"""Share that is done once the checkpoint is read, or converted."""
 
 SMALL_PARAMETERS = 32_000_000
 """Below this one thread is as fast as several: handing the work out costs what they save, and
 a core is left to the bot beside it."""
 
-QUANTIZATIONS = {"auto", "none"}
+KV_PRECISION = "u8"
+"""What `auto` keeps keys and values in with OpenVINO: half the memory of f16, and faster."""
 
 
-def load_model(
-    model: str | None,
-    *,
-    dtype: str,
-    device: str,
-    quantization: str,
-    slots: int,
-    threads: int | None,
-    metrics: Metrics,
-    progress: Progress,
-) -> Served:
-    """Load a checkpoint (the embedded one for None) and build the engine around it, not yet started.
+def decide(options: EngineOptions) -> Choice:
+    """What computes, on the device that torch finds here.
 
     Raises:
-        CheckpointError, ConfigurationError
+        ConfigurationError: the options contradict each other or this machine.
+        CheckpointError: there is no such device or dtype.
     """
-    if quantization not in QUANTIZATIONS:
-        raise ConfigurationError(f"quantization {quantization!r} is not available; use one of auto, none")
-    if threads:
-        torch.set_num_threads(threads)
+    device = choose_device(options.device)
+    choose_dtype(options.dtype, device)
+    return choose(options, device.type)
+
+
+def default_threads(size: Size) -> int:
+    """How many threads compute a model of this size, where nobody said."""
+    return 1 if size.parameters < SMALL_PARAMETERS else torch.get_num_threads()
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a worker is put together of, whichever backend computes."""
+
+    name: str
+    config: XGLMConfig
+    tokenizer: Tokenizer
+    backend: Backend
+    choice: Choice
+    slots: int
+    threads: int
+
+    def served(self, metrics: Metrics) -> Served:
+        """Build the rest around them; the engine is not yet started."""
+        text = StoryText(self.tokenizer, self.config.max_position_embeddings, self.config.vocab_size)
+        vocabulary = self.tokenizer.get_vocab()
+        sampler = Sampler(
+            banned=text.banned,
+            exempt=exempt_tokens(vocabulary, EOS),
+            blank=blank_tokens(vocabulary),
+            end_token=EOS,
+        )
+        engine = Engine(
+            self.backend,
+            sampler,
+            Scheduler(block=self.backend.block, blocks=self.backend.blocks, rows=self.slots),
+            metrics=metrics,
+            before=lambda: torch.set_num_threads(self.threads),
+        )
+        return Served(self.name, text, engine, EOS, metrics, self.choice.backend, self.choice.quantization)
+
+
+class OpenVinoUnusable(Exception):
+    """OpenVINO failed, or computes something else than the reference; the message says which."""
+
+
+def load_model(options: EngineOptions, *, metrics: Metrics, progress: Progress) -> Served:
+    """Load a checkpoint and build the engine around it, not yet started.
+
+    Raises:
+        CheckpointError, TokenizerError, ConfigurationError
+    """
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    # Before anything is fetched: options that contradict each other are said at once.
+    choice = decide(options)
     progress(IMPORTED)
-    checkpoint = load_checkpoint(
-        model or embedded_model(),
-        dtype=dtype,
-        device=device,
-        progress=lambda done: progress(IMPORTED + (READ - IMPORTED) * done),
-    )
-    return assemble(checkpoint, slots=slots, threads=threads, metrics=metrics)
+    named = options.model or embedded_model()
+    begin = IMPORTED if is_here(named) else FETCHED
+    source = find_checkpoint(named, lambda part: progress(IMPORTED + (begin - IMPORTED) * part))
+
+    def reading(part: float) -> None:
+        progress(begin + (READ - begin) * part)
+
+    reason = ""
+    if choice == OPENVINO:
+        try:
+            return _with_openvino(source, options, metrics, reading)
+        except OpenVinoUnusable as error:
+            # Only its words: the error holds on to what was built until then.
+            reason = str(error)
+        structlog.get_logger().warning(
+            "OpenVINO is not used: torch computes instead, several times slower", reason=reason
+        )
+    try:
+        return _with_torch(source, options, metrics, reading)
+    except CheckpointError as error:
+        raise CheckpointError(f"{error} (OpenVINO failed: {reason})" if reason else str(error)) from error
 
 
 def assemble(
-    checkpoint: Checkpoint, *, slots: int, threads: int | None = None, metrics: Metrics | None = None
+    checkpoint: Checkpoint,
+    *,
+    slots: int,
+    threads: int | None = None,
+    kv_memory_mib: int | None = None,
+    metrics: Metrics | None = None,
 ) -> Served:
-    """Build text, backend, sampler and engine. Empties `checkpoint.tensors`: the backend owns them now."""
-    counted = metrics or Metrics()
-    config, tokenizer = checkpoint.config, checkpoint.tokenizer
-    parameters = sum(tensor.numel() for tensor in checkpoint.tensors.values())
-    used = threads or (1 if parameters < SMALL_PARAMETERS else torch.get_num_threads())
-    text = StoryText(tokenizer, config.max_position_embeddings, config.vocab_size)
-    backend = TorchBackend(config, checkpoint.tensors, slots=slots)
-    vocabulary = tokenizer.get_vocab()
-    sampler = Sampler(
-        banned=text.banned,
-        exempt=exempt_tokens(vocabulary, EOS),
-        blank=blank_tokens(vocabulary),
-        end_token=EOS,
+    """Build text, torch backend, sampler and engine around a checkpoint that was read.
+
+    Empties `checkpoint.tensors`: the backend owns them now.
+    """
+    config, tensors = checkpoint.config, checkpoint.tensors
+    table = tensors[EMBEDDING]
+    threads = threads or default_threads(Size.of(config))
+    block = block_size(table.device)
+    blocks = kv_blocks(
+        context=config.max_position_embeddings,
+        block=block,
+        bytes_per_token=bytes_per_token(config, table.dtype),
+        slots=slots,
+        memory_mib=kv_memory_mib,
+        free=free_memory(table.device),
+    )
+    backend = TorchBackend(config, tensors, blocks=blocks, block=block)
+    parts = Parts(checkpoint.name, config, checkpoint.tokenizer, backend, TORCH, slots, threads)
+    return parts.served(metrics or Metrics())
+
+
+def _with_torch(source: Source, options: EngineOptions, metrics: Metrics, progress: Progress) -> Served:
+    checkpoint = read_checkpoint(source, dtype=options.dtype, device=options.device, progress=progress)
+    return assemble(
+        checkpoint,
+        slots=options.slots,
+        threads=options.threads,
+        kv_memory_mib=options.kv_memory_mib,
+        metrics=metrics,
     )
 
-    engine = Engine(backend, sampler, metrics=counted, before=lambda: torch.set_num_threads(used))
-    return Served(checkpoint.name, text, engine, EOS, counted)
+
+def _with_openvino(source: Source, options: EngineOptions, metrics: Metrics, progress: Progress) -> Served:
+    """Build around OpenVINO, once it has computed a few tokens as torch does.
+
+    Raises:
+        OpenVinoUnusable: it failed, or computes something else.
+        CheckpointError: the checkpoint cannot be read or converted, or does not fit the memory.
+    """
+    config, size = source.config, source.size
+    precision = KV_PRECISION if options.kv_precision == "auto" else options.kv_precision
+    with _failing():
+        from bot.worker.backends.openvino import OpenVinoBackend
+    token_bytes = OpenVinoBackend.bytes_per_token_of(config, precision)
+    free = available_memory()
+    check_int8_memory(source, config.max_position_embeddings * token_bytes, free)
+    blocks = kv_blocks(
+        context=config.max_position_embeddings,
+        block=OpenVinoBackend.block,
+        bytes_per_token=token_bytes,
+        slots=options.slots,
+        memory_mib=options.kv_memory_mib,
+        free=None if free is None else free - int8_memory(size, 0),
+    )
+    tokenizer = source.tokenizer()
+    cache = options.cache.expanduser() if options.cache else default_cache(os.environ)
+    model = int8_model(source.folder, config, source.weights, cache=cache, progress=progress)
+
+    threads = options.threads or default_threads(size)
+
+    def made(of: Int8Model, blocks: int) -> Backend:
+        return OpenVinoBackend(of, blocks=blocks, threads=threads, kv_precision=precision)
+
+    with _failing():
+        check(model, lambda excerpt: made(excerpt, BLOCKS))
+        backend = made(model, blocks)
+    parts = Parts(source.name, config, tokenizer, backend, OPENVINO, options.slots, threads)
+    return parts.served(metrics)
+
+
+@contextmanager
+def _failing() -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        raise OpenVinoUnusable(f"{type(error).__name__}: {error}") from error

@@ -17,6 +17,7 @@ from fastapi import FastAPI
 
 from bot.errors import ConfigurationError
 from bot.worker.metrics import Metrics
+from bot.worker.options import EngineOptions
 from bot.worker.readiness import Progress
 from bot.worker.server import create_app
 from bot.worker.serving import Served
@@ -29,18 +30,7 @@ SWITCH_INTERVAL_S = 0.0005
 """How long the server's thread may keep the engine's waiting: Python's own 5 ms is longer than a step."""
 
 
-def run_worker(
-    model: str | None,
-    host: str,
-    port: int,
-    uds: Path | str | None,
-    *,
-    dtype: str = "auto",
-    device: str = "auto",
-    quantization: str = "auto",
-    slots: int = 8,
-    threads: int | None = None,
-) -> None:
+def run_worker(options: EngineOptions, host: str, port: int, uds: Path | str | None) -> None:
     """Serve a model until told to stop. The port answers before torch is imported.
 
     Raises:
@@ -59,16 +49,7 @@ def run_worker(
     def load(progress: Progress) -> Served:
         from bot.worker.assembly import load_model
 
-        return load_model(
-            model,
-            dtype=dtype,
-            device=device,
-            quantization=quantization,
-            slots=slots,
-            threads=threads,
-            metrics=metrics,
-            progress=progress,
-        )
+        return load_model(options, metrics=metrics, progress=progress)
 
     print(f"listening on {address(listening)}", file=sys.stderr, flush=True)  # noqa: T201 - for who started it
     try:

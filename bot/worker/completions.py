@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from bot.messages import Request, Sampling
 
@@ -13,6 +13,8 @@ MAX_CANDIDATES = 8
 MAX_STOPS = 16
 MAX_NEW_TOKENS = 100_000
 DEFAULT_NEW_TOKENS = 200
+MAX_LOGPROBS = 20
+MAX_USER_CHARACTERS = 200
 
 Prompt = Annotated[str, Field(max_length=MAX_PROMPT_CHARACTERS)]
 Stop = Annotated[str, Field(min_length=1, max_length=200)]
@@ -25,9 +27,13 @@ class CompletionRequest(BaseModel):
 
     prompt: Prompt | Annotated[list[Prompt], Field(min_length=1, max_length=1)]
     model: str | None = None
+    user: str = Field("", max_length=MAX_USER_CHARACTERS)
+    echo: bool = False
+    n: int = Field(1, ge=1, le=MAX_CANDIDATES)
+    best_of: int = 1
+    logprobs: int | None = Field(None, ge=0, le=MAX_LOGPROBS)
     max_tokens: int = Field(DEFAULT_NEW_TOKENS, ge=1, le=MAX_NEW_TOKENS)
     min_tokens: int = Field(0, ge=0, le=MAX_NEW_TOKENS)
-    n: int = Field(1, ge=1, le=MAX_CANDIDATES)
     temperature: float = Field(Sampling().temperature, ge=0, le=5, allow_inf_nan=False)
     top_p: float = Field(Sampling().top_p, gt=0, le=1, allow_inf_nan=False)
     top_k: int = Field(Sampling().top_k, ge=0)
@@ -43,6 +49,21 @@ class CompletionRequest(BaseModel):
         if isinstance(data, dict):
             return {key: value for key, value in data.items() if value is not None}
         return data
+
+    @field_validator("echo")
+    @classmethod
+    def _no_echo(cls, echo: object) -> object:
+        # Refused rather than ignored: who asks for it would take the continuation for the prompt.
+        if echo:
+            raise ValueError("the prompt is not sent back; leave echo out")
+        return echo
+
+    @field_validator("best_of")
+    @classmethod
+    def _no_best_of(cls, best_of: int, info: ValidationInfo) -> int:
+        if best_of not in {1, info.data.get("n", 1)}:
+            raise ValueError("every candidate is sent, none is picked; leave best_of out and ask for n")
+        return best_of
 
     @model_validator(mode="after")
     def _min_fits_max(self) -> Self:
@@ -66,6 +87,8 @@ class CompletionRequest(BaseModel):
             n=self.n,
             seed=self.seed,
             stop=(self.stop,) if isinstance(self.stop, str) else tuple(self.stop),
+            story=self.user,
+            logprobs=self.logprobs,
         )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 import structlog
@@ -16,6 +16,7 @@ from bot.worker.backends.base import Backend
 from bot.worker.decoding import StreamDecoder
 from bot.worker.metrics import Metrics
 from bot.worker.scheduler import Batch, Scheduler
+from bot.worker.scores import Drawn, ScoreKeeper
 from bot.worker.sequence import Sequence
 from bot.worker.stops import StopWatch
 
@@ -42,16 +43,22 @@ class Telling:
     stops: StopWatch
     listener: Listener
     since_s: float
+    waits: bool = True
+    scores: ScoreKeeper = field(default_factory=ScoreKeeper)
 
-    def take(self, sequence: Sequence, token: int) -> None:
+    def take(self, sequence: Sequence, drawn: Drawn) -> None:
         """Append a token, and pass on what it made readable."""
-        text = self.stops.push(self.decoder.push(token))
-        sequence.append(token, ended=self.stops.hit or self.decoder.ended)
-        if sequence.finished and not self.stops.hit:
+        written = self.decoder.push(drawn.token)
+        self.scores.add(drawn, written)
+        text = self.stops.push(written)
+        sequence.append(drawn.token, ended=self.stops.hit or self.decoder.ended)
+        whole = sequence.finished and not self.stops.hit
+        if whole:
             text += self.stops.push(self.decoder.flush())
             text += self.stops.flush()
-        if text or sequence.finished:
-            self.listener(Delta(sequence.request.index, text, sequence.finish_reason))
+        scores = self.scores.take(text, last=whole)
+        if text or scores or sequence.finished:
+            self.listener(Delta(sequence.request.index, text, sequence.finish_reason, scores))
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +78,8 @@ class Engine:
         self,
         backend: Backend,
         sampler: Sampler,
+        scheduler: Scheduler,
         *,
-        scheduler: Scheduler | None = None,
         metrics: Metrics | None = None,
         clock: Callable[[], float] = time.monotonic,
         before: Callable[[], None] = lambda: None,
@@ -80,21 +87,33 @@ class Engine:
         """`before` runs first in the engine's thread: threads of computation are counted per thread."""
         self._backend = backend
         self._sampler = sampler
-        self._scheduler = scheduler or Scheduler(backend.slots)
+        self._scheduler = scheduler
         self._metrics = metrics or Metrics()
         self._clock = clock
         self._before = before
         self._tellings: dict[str, Telling] = {}
         self._changed = threading.Condition()
         self._stopping = False
+        self._last_step_s: float | None = None
         self._thread: threading.Thread | None = None
         self._log = structlog.get_logger()
 
     @property
     def running(self) -> int:
-        """How many sequences hold a slot."""
+        """How many sequences are written to."""
         with self._changed:
             return self._scheduler.running
+
+    @property
+    def waiting(self) -> int:
+        """How many sequences wait for a place."""
+        with self._changed:
+            return self._scheduler.waiting
+
+    @property
+    def idle_s(self) -> float | None:
+        """Seconds since the last step ended; None before the first."""
+        return None if self._last_step_s is None else self._clock() - self._last_step_s
 
     def start(self) -> None:
         """Run steps in a thread of their own until stopped."""
@@ -127,7 +146,7 @@ class Engine:
             self._changed.notify()
 
     def cancel(self, sequences: Iterable[Sequence]) -> bool:
-        """Free the slots of these at once and tell nothing more of them; whether one was still at work."""
+        """Free the places of these at once and tell nothing more of them; whether one was still at work."""
         with self._changed:
             ended = [self._forget(sequence) for sequence in sequences]
             self._measure()
@@ -137,10 +156,10 @@ class Engine:
         """Compute one batch; False when there was nothing to do."""
         with self._changed:
             batch = self._scheduler.schedule()
-            self._measure()
+            started_s = self._clock()
+            self._begin(batch, started_s)
         if not batch:
             return False
-        started_s = self._clock()
         try:
             drawn = self._compute(batch)
         except Exception:  # noqa: BLE001 - the border of a step: the loop must live on
@@ -152,7 +171,8 @@ class Engine:
             self._scheduler.computed(batch)
             self._advance(batch, drawn)
             self._measure()
-        self._metrics.step_s.observe(self._clock() - started_s)
+        self._last_step_s = self._clock()
+        self._metrics.step_s.observe(self._last_step_s - started_s)
         return True
 
     def _run(self) -> None:
@@ -164,14 +184,22 @@ class Engine:
                     return
             self.step()
 
-    def _compute(self, batch: Batch) -> list[int | None]:
-        """Copy, compute, draw: the next token of each sampling row, None where it is not finite."""
-        for copy in batch.copies:
-            self._backend.copy(copy.source, copy.target, copy.length)
-        logits = self._backend.forward(batch.rows)
-        return self._sampler.sample(logits, batch.sampling)
+    def _begin(self, batch: Batch, now_s: float) -> None:
+        self._measure()
+        self._metrics.rows.set(len(batch.rows))
+        for sequence in batch.sequences:
+            telling = self._tellings[sequence.id]
+            if telling.waits:
+                telling.waits = False
+                self._metrics.queue_s.observe(now_s - telling.since_s)
 
-    def _advance(self, batch: Batch, drawn: list[int | None]) -> None:
+    def _compute(self, batch: Batch) -> list[Drawn | None]:
+        """Copy, compute, draw: the next token of each sampling row, None where it is not finite."""
+        self._backend.copy(batch.copies)
+        logits = self._backend.forward(batch.rows)
+        return self._sampler.draw(logits, batch.sampling)
+
+    def _advance(self, batch: Batch, drawn: list[Drawn | None]) -> None:
         for sequence, token in zip(batch.sampling, drawn, strict=True):
             telling = self._tellings.get(sequence.id)
             if telling is None:
@@ -199,5 +227,4 @@ class Engine:
         return self._tellings.pop(sequence.id, None)
 
     def _measure(self) -> None:
-        self._metrics.rows.set(self._scheduler.running)
-        self._metrics.waiting.set(self._scheduler.waiting)
+        self._metrics.of(self._scheduler)

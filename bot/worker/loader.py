@@ -17,7 +17,7 @@ from transformers import XGLMConfig
 from bot.errors import CheckpointError
 from bot.worker.conversion import load_tokenizer
 from bot.worker.hub import fetch, is_hub_name
-from bot.worker.memory import available_memory, gib
+from bot.worker.memory import Size, available_memory, int8_memory, too_little, torch_memory
 from bot.worker.weights import (
     EMBEDDING,
     HEAD,
@@ -39,11 +39,27 @@ DTYPES = {
     "float16": torch.float16,
     "fp16": torch.float16,
 }
-PIECE_BYTES = 2_000
-"""What a piece of the vocabulary takes in the tokenizer: 0.5 GiB for 256,000, measured."""
-
 FETCHING = 0.7
 """The part of the progress that fetching from the hub takes; the rest is loading."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A checkpoint that was found here, its weights not yet read."""
+
+    name: str
+    folder: Path
+    config: XGLMConfig
+    weights: WeightFiles
+
+    @property
+    def size(self) -> Size:
+        """The figures that its memory depends on."""
+        return Size.of(self.config)
+
+    def tokenizer(self) -> Tokenizer:
+        """Its tokenizer, read now. Raises TokenizerError."""
+        return load_tokenizer(self.folder, self.config.vocab_size)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,17 +103,70 @@ def load_checkpoint(
         CheckpointError: it is missing, of another kind, incomplete, or too big; the message says which.
         TokenizerError: its tokenizer is missing, a dummy or another one's.
     """
+    begin = 0.0 if is_here(name_or_folder) else FETCHING
+    # Before anything is fetched: what is not there, or called otherwise, is said at once.
+    choose_dtype(dtype, choose_device(device))
+    progress(0.0)
+    source = find_checkpoint(name_or_folder, lambda part: progress(begin * part))
+    return read_checkpoint(
+        source,
+        dtype=dtype,
+        device=device,
+        progress=lambda part: progress(begin + (1 - begin) * part),
+        memory=memory,
+    )
+
+
+def is_here(name_or_folder: str | Path) -> bool:
+    """Whether it is a folder, so that nothing has to be fetched."""
+    return Path(name_or_folder).expanduser().is_dir()
+
+
+def find_checkpoint(name_or_folder: str | Path, progress: Progress = lambda _: None) -> Source:
+    """Find a checkpoint, fetching it from the hub where it is not here. `progress` is of the fetching.
+
+    Raises:
+        CheckpointError: it is missing, of another kind or incomplete; the message says which.
+    """
+    folder = Path(name_or_folder).expanduser()
+    if is_here(name_or_folder):
+        name = folder.resolve().name
+    elif is_hub_name(str(name_or_folder)):
+        name = str(name_or_folder)
+        folder = fetch(name, progress)
+    else:
+        raise CheckpointError(f"there is no folder {folder}, and a hub name looks like facebook/xglm-564M")
+    config = read_config(folder)
+    return Source(name, folder, config, find_weights(folder))
+
+
+def read_checkpoint(
+    source: Source,
+    *,
+    dtype: str = "auto",
+    device: str = "auto",
+    progress: Progress = lambda _: None,
+    memory: Callable[[], int | None] = available_memory,
+) -> Checkpoint:
+    """Read a checkpoint that was found, as `load_checkpoint` does.
+
+    Raises:
+        CheckpointError, TokenizerError
+    """
     place = choose_device(device)
     kind = choose_dtype(dtype, place)
-    progress(0.0)
-    folder, begin = _folder(name_or_folder, progress)
-    config = read_config(folder)
-    weights = find_weights(folder)
-    _check_memory(config, weights, kind, memory if place.type == "cpu" else lambda: _free_on(place))
-    tokenizer = load_tokenizer(folder, config.vocab_size)
-    tensors = _load(config, weights, kind, place, lambda part: progress(begin + (1 - begin) * part))
+    _check_memory(source, kind, place, memory if place.type == "cpu" else lambda: free_memory(place))
+    tokenizer = source.tokenizer()
+    tensors = _load(source.config, source.weights, kind, place, progress)
     progress(1.0)
-    return Checkpoint(_name(name_or_folder, folder), config, tensors, tokenizer)
+    return Checkpoint(source.name, source.config, tensors, tokenizer)
+
+
+def check_int8_memory(source: Source, kv_bytes: int, free: int | None) -> None:
+    """Raise CheckpointError where a checkpoint does not fit `free` bytes in eight bits."""
+    needed = int8_memory(source.size, kv_bytes)
+    if free is not None and free < needed:
+        raise CheckpointError(too_little("int8", needed, free, {}, source.size))
 
 
 def choose_device(device: str) -> torch.device:
@@ -151,38 +220,26 @@ def read_config(folder: Path) -> XGLMConfig:
     return config
 
 
-def _folder(name_or_folder: str | Path, progress: Progress) -> tuple[Path, float]:
-    """The local folder, and how much of the progress getting it took."""
-    folder = Path(name_or_folder).expanduser()
-    if folder.is_dir():
-        return folder, 0.0
-    if not is_hub_name(str(name_or_folder)):
-        raise CheckpointError(f"there is no folder {folder}, and a hub name looks like facebook/xglm-564M")
-    return fetch(str(name_or_folder), lambda part: progress(FETCHING * part)), FETCHING
-
-
-def _name(name_or_folder: str | Path, folder: Path) -> str:
-    return folder.resolve().name if Path(name_or_folder).expanduser().is_dir() else str(name_or_folder)
-
-
 def _check_memory(
-    config: XGLMConfig, weights: WeightFiles, dtype: torch.dtype, memory: Callable[[], int | None]
+    source: Source, dtype: torch.dtype, device: torch.device, memory: Callable[[], int | None]
 ) -> None:
-    shapes = [math.prod(shape) for shape in expected_shapes(config).values()]
-    # One whole copy in the wanted dtype, and the largest tensor once more as it is read.
-    needed = sum(shapes) * dtype.itemsize + max(shapes) * torch.float32.itemsize
-    needed += config.vocab_size * PIECE_BYTES
-    needed += max((file.stat().st_size for file in weights.files if needs_whole_file(file)), default=0)
-    free = memory()
-    if free is not None and free < needed:
-        wanted = str(dtype).removeprefix("torch.")
-        raise CheckpointError(
-            f"loading as {wanted} takes about {gib(needed)} of memory and {gib(free)} is free; "
-            "free some, choose a dtype of two bytes (bfloat16) or a smaller checkpoint"
-        )
+    size, free = source.size, memory()
+    whole = max((file.stat().st_size for file in source.weights.files if needs_whole_file(file)), default=0)
+    needed = torch_memory(size, dtype.itemsize, whole)
+    if free is None or free >= needed:
+        return
+    others = {}
+    if dtype.itemsize > torch.bfloat16.itemsize:
+        others["bfloat16"] = torch_memory(size, torch.bfloat16.itemsize, whole)
+    if device.type == "cpu":
+        others["int8"] = int8_memory(size, 0)
+    raise CheckpointError(too_little(str(dtype).removeprefix("torch."), needed, free, others, size))
 
 
-def _free_on(device: torch.device) -> int:
+def free_memory(device: torch.device) -> int | None:
+    """Bytes that can be had on a device; None where nothing tells."""
+    if device.type != "cuda":
+        return available_memory()
     free, _ = torch.cuda.mem_get_info(device)
     return free
 

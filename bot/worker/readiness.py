@@ -55,6 +55,11 @@ class Readiness:
                 "model": served.name,
                 "progress": 1.0,
                 "max_model_len": served.context,
+                "backend": served.backend,
+                "quantization": served.quantization,
+                "running": served.engine.running,
+                "waiting": served.engine.waiting,
+                "last_step_s": served.engine.idle_s,
             }
         if self.reason:
             return {"status": "failed", "reason": self.reason}

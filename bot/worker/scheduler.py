@@ -2,30 +2,20 @@
 
 from __future__ import annotations
 
-import heapq
-from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from bot.errors import QueueFull
-from bot.worker.backends.base import Row
+from bot.worker.backends.base import Copy, Row
+from bot.worker.blocks import BlockPool, chain_keys
 from bot.worker.sequence import Sequence
+from bot.worker.turns import Turns
 
-CHUNK = 128
-"""Prompt tokens in one piece. Pieces begin at multiples of it, whatever else runs, so that the same prompt is
-always computed in the same pieces and rounds the same way."""
+READING_BESIDE = 64
+"""Prompt tokens a step reads while somebody else is being written for, whose next token waits for them."""
 
-TOKEN_BUDGET = 192
-"""Tokens a step computes before another prompt piece waits: it delays those who are being written for."""
-
-
-@dataclass(frozen=True, slots=True)
-class Copy:
-    """Positions up to `length` that slot `target` takes over from slot `source`."""
-
-    source: int
-    target: int
-    length: int
+READING_ALONE = 512
+"""Prompt tokens a step reads while nobody waits for another token."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,30 +32,56 @@ class Batch:
     @property
     def sampling(self) -> tuple[Sequence, ...]:
         """The sequences that get a new token, in the order of their rows."""
-        return tuple(sequence for row, sequence in zip(self.rows, self.sequences, strict=True) if row.samples)
+        return tuple(sequence for row, sequence in zip(self.rows, self.sequences, strict=True) if row.logits)
+
+
+@dataclass(slots=True)
+class Counts:
+    """What happened: prompt tokens found in the cache, prompt tokens read, sequences stopped for memory."""
+
+    cached: int = 0
+    read: int = 0
+    preempted: int = 0
 
 
 class Scheduler:
-    """Gives slots to sequences, first come first served, and mixes prompt pieces with decoding."""
+    """Gives blocks to sequences, in turns between stories, and mixes reading prompts with decoding.
+
+    A prompt's `body` is read many tokens at a time; its last token and what is drawn are computed alone (see
+    `bot.worker.backends.base`). Full blocks of bodies are remembered by their content, so a sequence that
+    begins like an earlier one does not read that again.
+    """
 
     def __init__(
-        self, slots: int, *, token_budget: int = TOKEN_BUDGET, chunk: int = CHUNK, waiting_limit: int = 64
+        self,
+        *,
+        block: int,
+        blocks: int,
+        rows: int,
+        beside: int = READING_BESIDE,
+        by_itself: int = READING_ALONE,
+        waiting_limit: int = 64,
     ) -> None:
-        self._free = list(range(slots))
-        self._token_budget = token_budget
-        self._chunk = chunk
+        """Schedule for `blocks` blocks of `block` positions, at most `rows` sequences at once."""
+        self.pool = BlockPool(blocks)
+        self.counts = Counts()
+        self._block = block
+        self._rows = rows
+        self._beside = beside
+        self._by_itself = by_itself
         self._waiting_limit = waiting_limit
-        self._waiting: deque[Sequence] = deque()
+        self._waiting = Turns()
         self._running: list[Sequence] = []
+        self._turn = 0
 
     @property
     def waiting(self) -> int:
-        """How many sequences have no slot yet."""
+        """How many sequences do not run yet."""
         return len(self._waiting)
 
     @property
     def running(self) -> int:
-        """How many sequences hold a slot."""
+        """How many sequences run."""
         return len(self._running)
 
     @property
@@ -78,42 +94,39 @@ class Scheduler:
 
         Raises:
             QueueFull: more would wait than may.
+            ValueError: one could not be kept even if it were alone.
         """
         added = list(sequences)
-        if len(self._waiting) + len(added) > self._waiting_limit + len(self._free):
+        if self.waiting + len(added) > self._waiting_limit + self._rows - self.running:
             raise QueueFull(limit=self._waiting_limit)
-        self._waiting.extend(added)
+        for sequence in added:
+            if self._blocks_for(sequence.longest) > self.pool.blocks:
+                raise ValueError(f"{sequence.longest} tokens do not fit {self.pool.blocks} blocks")
+        for sequence in added:
+            sequence.body = self._body(len(sequence.request.prompt))
+            sequence.keys = chain_keys(sequence.request.prompt[: sequence.body], self._block)
+            self._waiting.add(sequence)
 
     def schedule(self) -> Batch:
-        """Give free slots away and pick the next step's tokens: every decoding row, then prompt pieces."""
+        """Admit who fits, and pick the next step's tokens: every decoding row, then parts of prompts."""
         self._admit()
-        rows: list[Row] = []
-        chosen: list[Sequence] = []
-        copies = [copy for sequence in self._running if (copy := self._share(sequence))]
-        budget = self._token_budget
-        for sequence in sorted(self._running, key=lambda one: not one.decoding):
-            if sequence.source or (rows and budget <= 0):
-                continue
-            row = self._row(sequence)
-            if rows and not sequence.decoding and len(row.tokens) > budget:
-                break
-            rows.append(row)
-            chosen.append(sequence)
-            budget -= len(row.tokens)
-        return Batch(tuple(copies), tuple(rows), tuple(chosen))
+        copies = [copy for sequence in list(self._running) for copy in self._share(sequence)]
+        picked = {sequence: self._row(sequence, 1) for sequence in self._decoding()}
+        picked |= self._read(self._beside if picked else self._by_itself)
+        return Batch(tuple(copies), tuple(picked.values()), tuple(picked))
 
     def computed(self, batch: Batch) -> None:
-        """Note that a batch's keys and values are in their slots."""
+        """Note that a batch's keys and values are in their blocks."""
         for row, sequence in zip(batch.rows, batch.sequences, strict=True):
-            sequence.computed = row.start + len(row.tokens)
+            if sequence.blocks:  # it may have been cancelled meanwhile
+                sequence.computed = row.end
+                self._remember(sequence)
 
     def finish(self, sequence: Sequence) -> None:
         """Free what a sequence holds. Harmless when it holds nothing any more."""
-        if sequence.slot is not None:
-            self._running.remove(sequence)
-            heapq.heappush(self._free, sequence.slot)
-            sequence.slot = None
-        elif sequence in self._waiting:
+        if sequence in self._running:
+            self._stop(sequence)
+        else:
             self._waiting.remove(sequence)
 
     def drain(self) -> list[Sequence]:
@@ -124,40 +137,140 @@ class Scheduler:
         return everyone
 
     def _admit(self) -> None:
-        while self._waiting and self._free:
-            sequence = self._waiting.popleft()
-            sequence.slot = heapq.heappop(self._free)
-            sequence.source = self._sibling(sequence)
+        while len(self._running) < self._rows:
+            sequence = self._waiting.next(self._running)
+            if sequence is None:
+                return
+            source = self._sibling(sequence)
+            if source is None and not self._place(sequence):
+                return
+            self._waiting.remove(sequence)
+            sequence.source, sequence.turn = source, self._turn
             self._running.append(sequence)
 
-    def _sibling(self, sequence: Sequence) -> Sequence | None:
-        group = sequence.request.group
-        if len(sequence.request.prompt) == 1:
-            return None
-        return next((one for one in self._running if one.request.group == group and not one.source), None)
+    def _place(self, sequence: Sequence) -> bool:
+        """Give a sequence its blocks: remembered ones, as far as they go, and new ones. False: too few."""
+        found = self.pool.match(sequence.keys)
+        # One more than it needs now, or it would be the first to be stopped again.
+        wanted = self._blocks_for(len(sequence.tokens)) - len(found)
+        if self.pool.available < wanted + (1 if self._running else 0):
+            self.pool.release(found)
+            return False
+        sequence.blocks = [*found, *self.pool.take(wanted)]
+        sequence.computed, sequence.remembered = len(found) * self._block, len(found)
+        self.counts.cached += sequence.computed
+        return True
 
-    def _share(self, sequence: Sequence) -> Copy | None:
-        """Take over a sibling's prompt once it is there; go alone when the sibling has gone."""
+    def _sibling(self, sequence: Sequence) -> Sequence | None:
+        """Who reads, or has read, the same prompt for the same request."""
+        if sequence.generated or not sequence.body:
+            return None
+        group = sequence.request.group
+        return next(
+            (
+                one
+                for one in self._running
+                if one.request.group == group and one is not sequence and not one.source
+            ),
+            None,
+        )
+
+    def _share(self, sequence: Sequence) -> list[Copy]:
+        """Take over a sibling's prompt once it was read. Its last block is copied: both will write to it."""
         source = sequence.source
         if source is None:
-            return None
-        if source.slot is None:
-            sequence.source = self._sibling_left(sequence)
-            return None
-        # The last prompt token is computed again: its logits are what the first draw needs.
-        length = len(sequence.request.prompt) - 1
-        if source.computed < length or sequence.slot is None:
-            return None
-        sequence.source, sequence.computed = None, length
-        return Copy(source.slot, sequence.slot, length)
+            return []
+        if source not in self._running:
+            self._go_alone(sequence)
+            return []
+        if source.computed < sequence.body:
+            return []
+        whole, rest = divmod(sequence.body, self._block)
+        wanted = self._blocks_for(len(sequence.tokens)) - whole
+        if self.pool.available < wanted:
+            return self._wait_again(sequence)
+        self.pool.hold(source.blocks[:whole])
+        new = self.pool.take(wanted)
+        sequence.blocks = [*source.blocks[:whole], *new]
+        sequence.source, sequence.computed, sequence.remembered = None, sequence.body, whole
+        self.counts.cached += sequence.body
+        return [Copy(source.blocks[whole], new[0])] if rest else []
 
-    def _sibling_left(self, sequence: Sequence) -> Sequence | None:
-        found = self._sibling(sequence)
-        return None if found is sequence else found
+    def _go_alone(self, sequence: Sequence) -> None:
+        sequence.source = self._sibling(sequence)
+        if sequence.source is None and not self._place(sequence):
+            self._wait_again(sequence)
 
-    def _row(self, sequence: Sequence) -> Row:
-        start = sequence.computed
-        end = min((start // self._chunk + 1) * self._chunk, len(sequence.tokens))
-        if sequence.slot is None:
-            raise RuntimeError("a sequence without a slot cannot run")
-        return Row(sequence.slot, start, tuple(sequence.tokens[start:end]), end == len(sequence.tokens))
+    def _wait_again(self, sequence: Sequence) -> list[Copy]:
+        self._stop(sequence)
+        self._waiting.add_first(sequence)
+        return []
+
+    def _decoding(self) -> list[Sequence]:
+        """Those with one token to compute and a place for it; the youngest give way to the others."""
+        for sequence in list(self._running):
+            while sequence in self._running and sequence.decoding and not self._grow(sequence):
+                self._preempt(self._running[-1])
+        return [sequence for sequence in self._running if sequence.decoding]
+
+    def _grow(self, sequence: Sequence) -> bool:
+        missing = self._blocks_for(len(sequence.tokens)) - len(sequence.blocks)
+        if missing > self.pool.available:
+            return False
+        sequence.blocks += self.pool.take(missing)
+        return True
+
+    def _preempt(self, sequence: Sequence) -> None:
+        self.counts.preempted += 1
+        self._wait_again(sequence)
+
+    def _read(self, budget: int) -> dict[Sequence, Row]:
+        """Parts of prompts: `budget` tokens, at least a block. Who read longest ago comes first."""
+        picked: dict[Sequence, Row] = {}
+        reading = [one for one in self._running if not one.decoding and not one.source]
+        for sequence in sorted(reading, key=lambda one: one.turn):
+            if picked and budget < self._block:
+                break
+            row = self._row(sequence, max(budget, self._block))
+            picked[sequence] = row
+            budget -= len(row.tokens)
+            self.counts.read += max(0, min(row.end, len(sequence.request.prompt)) - row.start)
+            sequence.turn = self._turn + 1
+        self._turn += 1
+        return picked
+
+    def _row(self, sequence: Sequence, most: int) -> Row:
+        """The next tokens of a sequence, about `most`, cut as the backend wants them."""
+        start, body = sequence.computed, sequence.body
+        end = min(start + most, len(sequence.tokens))
+        if end < body:
+            end = end // self._block * self._block
+        return Row(
+            blocks=tuple(sequence.blocks[: self._blocks_for(end)]),
+            start=start,
+            tokens=tuple(sequence.tokens[start:end]),
+            alone=max(0, end - max(start, body)),
+            logits=int(end == len(sequence.tokens)),
+        )
+
+    def _remember(self, sequence: Sequence) -> None:
+        whole = min(sequence.computed, sequence.body) // self._block
+        for number in range(sequence.remembered, whole):
+            self.pool.remember(sequence.blocks[number], sequence.keys[number])
+        sequence.remembered = max(sequence.remembered, whole)
+
+    def _stop(self, sequence: Sequence) -> None:
+        self._running.remove(sequence)
+        self.pool.release(sequence.blocks)
+        sequence.forget()
+
+    def _body(self, prompt: int) -> int:
+        """How much of a prompt is read together: all but the last token.
+
+        One more is left out where a single token would be the last part's: by itself it would round as a
+        decoded one, and together with others not.
+        """
+        return max(0, prompt - 2 if (prompt - 1) % self._block == 1 else prompt - 1)
+
+    def _blocks_for(self, tokens: int) -> int:
+        return -(-tokens // self._block)

@@ -16,7 +16,10 @@ class SequenceRequest:
 
     Prompt and `max_tokens` together fit the model.
 
-    Candidates with the same `group` have the same prompt, so they may share its keys and values.
+    `logprobs`: how many of the likeliest tokens are wanted beside each drawn one; None: no log probabilities.
+
+    Candidates with the same `group` have the same prompt, so they share its keys and values. Requests of one
+    `story` share a turn.
     """
 
     id: str
@@ -28,21 +31,28 @@ class SequenceRequest:
     min_tokens: int
     seed: int
     end_token: int
+    story: str = ""
+    logprobs: int | None = None
 
 
 class Sequence:
     """A request with its running state. Nothing here depends on the other sequences of a batch.
 
-    `computed` tokens have their keys and values in the slot. `source` is a sequence of the same group that
-    computes the shared prompt just now.
+    For the scheduler: `body` tokens of the prompt are read together, and `keys` name its full blocks.
+    `computed` tokens have their keys and values in `blocks`; others can find the first `remembered` blocks.
+    `source` is a sequence of the same group whose prompt is to be shared. `turn` is when it last read.
     """
 
     def __init__(self, request: SequenceRequest) -> None:
         self.request = request
         self.tokens = list(request.prompt)
+        self.body = 0
+        self.keys: tuple[bytes, ...] = ()
+        self.blocks: list[int] = []
         self.computed = 0
-        self.slot: int | None = None
+        self.remembered = 0
         self.source: Sequence | None = None
+        self.turn = 0
         self.finish_reason: str | None = None
         self.error: EngineError | None = None
         self._random = random.Random(f"{request.seed}:{request.index}")  # noqa: S311 - repeatable on purpose
@@ -58,6 +68,11 @@ class Sequence:
         return len(self.tokens) - len(self.request.prompt)
 
     @property
+    def longest(self) -> int:
+        """How many tokens there may be in the end, prompt included."""
+        return len(self.request.prompt) + self.request.max_tokens
+
+    @property
     def finished(self) -> bool:
         """Whether nothing follows."""
         return self.finish_reason is not None or self.error is not None
@@ -66,6 +81,10 @@ class Sequence:
     def decoding(self) -> bool:
         """Whether only the last token is still to be computed."""
         return self.computed == len(self.tokens) - 1
+
+    def forget(self) -> None:
+        """Hold no keys and values any more: all tokens have to be computed again."""
+        self.blocks, self.computed, self.remembered, self.source = [], 0, 0, None
 
     def end_barred(self, blank: Collection[int]) -> bool:
         """Whether another `</s>` would end the document sooner than `min_tokens` allows.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI, Request, Response
@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bot.errors import EngineError, QueueFull
-from bot.messages import EngineStatus
+from bot.messages import Delta, EngineStatus
 from bot.worker import wire
 from bot.worker.completions import CompletionRequest, TokenizeRequest
 from bot.worker.metrics import Metrics
@@ -98,7 +98,8 @@ class Desk:
             fault = wire.fault(error)
             self._count(fault.code)
             raise RefusedError(fault) from error
-        page = wire.Page(completion.id, int(self._wall_clock()), served.name)
+        spell = None if body.logprobs is None else served.text.spell
+        page = wire.Page(completion.id, int(self._wall_clock()), served.name, spell)
         if body.stream:
             return EventStream(self._events(completion, page), lambda: self._close(completion))
         try:
@@ -152,19 +153,17 @@ class Desk:
         return {**described, "max_model_len": served.context}
 
     async def _whole(self, completion: Completion, page: wire.Page) -> Response:
-        texts: dict[int, str] = {}
-        reasons: dict[int, str | None] = {}
+        pieces: dict[int, list[Delta]] = {}
         try:
             while not completion.finished:
                 for delta in await completion.read():
-                    texts[delta.index] = texts.get(delta.index, "") + delta.text
-                    reasons[delta.index] = delta.finish_reason
+                    pieces.setdefault(delta.index, []).append(delta)
         except EngineError as error:
             fault = wire.fault(error)
             self._count(fault.code)
             return _refusal(fault)
         self._count("completed")
-        return _json(page.whole(completion, [wire.choice(i, texts[i], reasons[i]) for i in sorted(texts)]))
+        return _json(page.whole(completion, [joined(pieces[i]) for i in sorted(pieces)]))
 
     async def _events(self, completion: Completion, page: wire.Page) -> AsyncIterator[bytes]:
         yield wire.OPEN
@@ -189,6 +188,13 @@ class Desk:
 
     def _count(self, outcome: str) -> None:
         self._metrics.requests.labels(outcome).inc()
+
+
+def joined(pieces: Sequence[Delta]) -> Delta:
+    """A candidate's pieces as one."""
+    last = pieces[-1]
+    scores = tuple(score for piece in pieces for score in piece.scores)
+    return Delta(last.index, "".join(piece.text for piece in pieces), last.finish_reason, scores)
 
 
 class BodyLimit:

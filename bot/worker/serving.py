@@ -82,6 +82,8 @@ class Served:
     engine: Engine
     end_token: int
     metrics: Metrics = field(default_factory=Metrics)
+    backend: str = "torch"
+    quantization: str = "none"
 
     @property
     def context(self) -> int:
@@ -114,6 +116,8 @@ class Served:
                     min_tokens=min(request.min_tokens, allowed),
                     seed=seed,
                     end_token=self.end_token,
+                    story=request.story or completion.id,
+                    logprobs=request.logprobs,
                 )
             )
             for index in range(request.n)

@@ -20,6 +20,7 @@ from bot.worker.vocabulary import (
     banned_ids,
     plain_tokenizer,
     spellings,
+    unhidden,
 )
 
 CUT_STEPS = 4
@@ -108,6 +109,13 @@ class StoryText:
     def decoder(self, prompt: str) -> StreamDecoder:
         """A decoder for one continuation of `prompt`, given as written: it knows what stands before."""
         return StreamDecoder(self._spellings, Joint.behind(prompt))
+
+    def spell(self, token: int) -> str:
+        """A token's piece of text; a control's name; of a part of a character `bytes:` and its code."""
+        spelling = self._spellings[token] if token < len(self._spellings) else f"<{token}>"
+        if isinstance(spelling, bytes):
+            return f"bytes:\\x{spelling.hex()}"
+        return spelling or unhidden(self._tokenizer.id_to_token(token) or "")
 
     def _read(self, text: str) -> tuple[Sequence[_Read], bool]:
         layout = lay_out(_SURROGATE.sub("\ufffd", text))

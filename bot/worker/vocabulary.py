@@ -71,6 +71,11 @@ def hidden(control: str) -> str:
     return _HIDDEN + control
 
 
+def unhidden(piece: str) -> str:
+    """A piece of a plain tokenizer; a control by the name that it has in others."""
+    return piece.removeprefix(_HIDDEN)
+
+
 def _split_kana() -> dict[str, str]:
     """Kana typed in two halves (ｶﾞ, か + combining ゛) or half a width: longest first.
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import pickle
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,14 +79,61 @@ def read_tensors(weights: WeightFiles) -> Iterator[tuple[str, Tensor]]:
         CheckpointError: a file cannot be read.
     """
     for file in weights.files:
-        try:
+        with _reading(file):
             tensors = _safetensors(file) if file.suffix == ".safetensors" else _pickled(file)
             for key, tensor in tensors:
                 name = _name(key)
                 if name not in _STRAY:
                     yield name, tensor
-        except (OSError, SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError) as error:
-            raise CheckpointError(f"{file} cannot be read: {error}") from error
+
+
+class StoredTensors:
+    """A checkpoint's tensors under their transformers names, read in any order.
+
+    Each reading maps its files anew, so that what a reader lets go of is no longer in memory. A file of
+    torch's old format cannot be mapped: it stays in memory as a whole.
+    """
+
+    def __init__(self, weights: WeightFiles) -> None:
+        """Find where each tensor lies.
+
+        Raises:
+            CheckpointError: a file cannot be read.
+        """
+        self._whole = {file: self._load(file) for file in weights.files if needs_whole_file(file)}
+        self._places: dict[str, tuple[Path, str]] = {}
+        self.shapes: dict[str, tuple[int, ...]] = {}
+        for file in weights.files:
+            for key, tensor in self._open(file, None).items():
+                name = _name(key)
+                if name not in _STRAY:
+                    self._places[name] = (file, key)
+                    self.shapes[name] = tuple(tensor.shape)
+
+    def read(self, *names: str) -> list[Tensor]:
+        """These tensors as they are stored: views of the mapped file, read where they are looked at.
+
+        Raises:
+            CheckpointError: a file cannot be read.
+        """
+        keys: dict[Path, list[str]] = {}
+        for name in names:
+            file, key = self._places[name]
+            keys.setdefault(file, []).append(key)
+        found = {file: self._open(file, wanted) for file, wanted in keys.items()}
+        return [found[file][key] for file, key in (self._places[name] for name in names)]
+
+    def _open(self, file: Path, keys: Iterable[str] | None) -> dict[str, Tensor]:
+        if file in self._whole:
+            return self._whole[file]
+        return self._load(file, keys)
+
+    def _load(self, file: Path, keys: Iterable[str] | None = None) -> dict[str, Tensor]:
+        with _reading(file):
+            if file.suffix != ".safetensors":
+                return dict(_pickled(file))
+            with safe_open(file, framework="pt", device="cpu") as stored:
+                return {key: stored.get_tensor(key) for key in keys or stored.keys()}
 
 
 def check_names(found: Mapping[str, Sequence[int]], config: XGLMConfig) -> None:
@@ -137,6 +185,14 @@ def _pickled(file: Path) -> Iterator[tuple[str, Tensor]]:
         raise CheckpointError(f"{file} holds no dictionary of tensors")
     for key in list(tensors):
         yield key, tensors.pop(key)
+
+
+@contextmanager
+def _reading(file: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError) as error:
+        raise CheckpointError(f"{file} cannot be read: {error}") from error
 
 
 def _is_zip(file: Path) -> bool:

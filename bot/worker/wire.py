@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from bot.errors import EngineError, EngineUnavailable, NotFinite, QueueFull
-from bot.messages import Delta
+from bot.messages import Delta, Score
 from bot.worker.serving import Completion
 
 DONE = b"data: [DONE]\n\n"
@@ -27,9 +27,22 @@ def event(value: Json) -> bytes:
     return b"data: " + encode(value) + b"\n\n"
 
 
-def choice(index: int, text: str, finish_reason: str | None) -> Json:
-    """A candidate's text, or a piece of it."""
-    return {"index": index, "text": text, "finish_reason": finish_reason, "logprobs": None}
+def logprobs(scores: Sequence[Score], spell: Callable[[int], str]) -> Json:
+    """OpenAI's four lists, one element a token."""
+    return {
+        "tokens": [spell(score.token) for score in scores],
+        "token_logprobs": [score.logprob for score in scores],
+        "top_logprobs": [_likeliest(score, spell) for score in scores],
+        "text_offset": [score.offset for score in scores],
+    }
+
+
+def _likeliest(score: Score, spell: Callable[[int], str]) -> Json:
+    """The likeliest tokens and the one drawn; of several with one spelling, the likeliest."""
+    told: dict[str, float] = {}
+    for token, logprob in (*score.top, (score.token, score.logprob)):
+        told.setdefault(spell(token), logprob)
+    return told
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,18 +52,29 @@ class Page:
     id: str
     created: int
     model: str
+    spell: Callable[[int], str] | None = None
+    """Spells tokens, where log probabilities were asked for."""
 
     def piece(self, delta: Delta) -> Json:
         """A streamed piece of text."""
-        return self._object([choice(delta.index, delta.text, delta.finish_reason)])
+        return self._object([self._choice(delta)])
 
     def usage(self, completion: Completion) -> Json:
         """The chunk after the last piece."""
         return {**self._object([]), **summary(completion)}
 
-    def whole(self, completion: Completion, choices: list[Json]) -> Json:
-        """A completion that was not streamed."""
-        return {**self._object(choices), **summary(completion)}
+    def whole(self, completion: Completion, candidates: Sequence[Delta]) -> Json:
+        """A completion that was not streamed, each candidate in one piece."""
+        return {**self._object([self._choice(one) for one in candidates]), **summary(completion)}
+
+    def _choice(self, delta: Delta) -> Json:
+        told = None if self.spell is None else logprobs(delta.scores, self.spell)
+        return {
+            "index": delta.index,
+            "text": delta.text,
+            "finish_reason": delta.finish_reason,
+            "logprobs": told,
+        }
 
     def _object(self, choices: list[Json]) -> dict[str, object]:
         return {

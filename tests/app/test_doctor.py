@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 from pathlib import Path
@@ -18,7 +19,8 @@ def model(tmp_path: Path) -> Path:
     """A folder that looks like a checkpoint."""
     folder = tmp_path / "model"
     folder.mkdir()
-    (folder / "config.json").write_text("{}")
+    shape = {"vocab_size": 500, "d_model": 32, "ffn_dim": 64, "num_layers": 2, "attention_heads": 4}
+    (folder / "config.json").write_text(json.dumps({"model_type": "xglm", **shape}))
     return folder
 
 
@@ -64,6 +66,32 @@ def test_a_worker_elsewhere_that_does_not_answer_is_broken(environ: pytest.Monke
     found = states(load_settings())
     assert found["worker"] is State.BROKEN
     assert "model" not in found
+
+
+def test_what_would_compute_is_told(environ: pytest.MonkeyPatch) -> None:
+    """Backend, numbers and threads as they are set, and the memory that takes."""
+    environ.setenv("TSUZUKI_ENGINE__BACKEND", "torch")
+    environ.setenv("TSUZUKI_ENGINE__THREADS", "3")
+    found = {finding.subject: finding for finding in examine(load_settings())}
+    assert found["computing"].values == {"backend": "torch", "quantization": "none", "threads": 3}
+    assert found["memory"].values.keys() == {"needed", "free"}
+
+
+def test_settings_that_contradict_each_other_are_broken(environ: pytest.MonkeyPatch) -> None:
+    """The doctor says what the worker would say, before anybody waits for it."""
+    environ.setenv("TSUZUKI_ENGINE__BACKEND", "torch")
+    environ.setenv("TSUZUKI_ENGINE__QUANTIZATION", "int8")
+    settings = load_settings()
+    assert states(settings)["computing"] is State.BROKEN
+    assert "TSUZUKI_ENGINE__QUANTIZATION" in report(examine(settings), Phrases.load(), "en")
+
+
+def test_a_model_too_large_for_the_memory_is_broken(environ: pytest.MonkeyPatch, model: Path) -> None:
+    """The figures of its configuration are enough to tell."""
+    described = json.loads((model / "config.json").read_text("utf-8"))
+    (model / "config.json").write_text(json.dumps({**described, "d_model": 2**20, "vocab_size": 2**26}))
+    found = states(load_settings())
+    assert (found["computing"], found["memory"]) == (State.FINE, State.BROKEN)
 
 
 @pytest.mark.parametrize("locale", ["ja", "en"])

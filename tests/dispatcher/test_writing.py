@@ -40,6 +40,7 @@ async def test_the_request_says_what_was_asked(stage: Stage) -> None:
         request = stage.engine.last.request
 
     assert (request.n, request.seed, request.sampling.temperature) == (3, job.seed, 1.0)
+    assert request.story == job.story_id
     assert request.max_tokens > 500
     assert request.min_tokens > 0
 

@@ -23,7 +23,9 @@ from bot.errors import (
 from bot.messages import Delta, EngineStatus, Health, Request, Sampling, TokenCount
 from tests.loopback.worker import LoopbackWorker, loopback_worker
 
-ASKED = Request("それは", Sampling(top_k=50), max_tokens=200, min_tokens=40, n=2, seed=7, stop=("終",))
+ASKED = Request(
+    "それは", Sampling(top_k=50), max_tokens=200, min_tokens=40, n=2, seed=7, stop=("終",), story="s"
+)
 COMPLETIONS = "/v1/completions"
 
 
@@ -88,6 +90,7 @@ async def test_what_is_asked(worker: LoopbackWorker, engine: HttpEngine) -> None
         "top_k": 50,
         "repetition_penalty": 1.08,
         "repetition_window": 256,
+        "user": "s",
     }
     assert expected == worker.bodies[0]
 

@@ -73,9 +73,9 @@ async def test_a_refused_request_says_why(url: str) -> None:
 
 async def test_a_closed_iterator_frees_the_slot(tmp_path: Path) -> None:
     """With one slot, the next stream begins as soon as an endless one was left."""
-    backend = FakeBackend(slots=1, context=10**6)
+    backend = FakeBackend(context=10**6)
     endless = Request("", PRESETS["standard"], max_tokens=90_000)
-    with hosted(lambda _: fake_served(backend, Metrics()), uds=tmp_path / "s"):
+    with hosted(lambda _: fake_served(backend, Metrics(), rows=1), uds=tmp_path / "s"):
         async with HttpEngine(f"unix:{tmp_path}/s") as engine:
             async with aclosing(engine.generate(endless)) as deltas:  # type: ignore[type-var]
                 await anext(deltas)

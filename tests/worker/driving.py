@@ -24,6 +24,8 @@ def sequence(
     max_tokens: int = 5,
     min_tokens: int = 0,
     seed: int = 1,
+    story: str = "",
+    logprobs: int | None = None,
 ) -> Sequence:
     """A sequence of a request of its own, unless a group is named."""
     return Sequence(
@@ -37,6 +39,8 @@ def sequence(
             min_tokens=min_tokens,
             seed=seed,
             end_token=EOS,
+            story=story or group or name,
+            logprobs=logprobs,
         )
     )
 

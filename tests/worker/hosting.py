@@ -25,14 +25,10 @@ from tests.worker.driving import EOS
 TIMEOUT_S = 60
 
 
-def fake_served(backend: FakeBackend, metrics: Metrics, *, waiting_limit: int = 64) -> Served:
+def fake_served(backend: FakeBackend, metrics: Metrics, *, rows: int = 2, waiting_limit: int = 64) -> Served:
     """A model that knows only what the fake backend says, with a real tokenizer."""
-    engine = Engine(
-        backend,
-        Sampler(end_token=EOS),
-        metrics=metrics,
-        scheduler=Scheduler(backend.slots, waiting_limit=waiting_limit),
-    )
+    scheduler = Scheduler(block=backend.block, blocks=backend.blocks, rows=rows, waiting_limit=waiting_limit)
+    engine = Engine(backend, Sampler(end_token=EOS), scheduler, metrics=metrics)
     return Served("fake", StoryText(tiny_tokenizer(), backend.context), engine, EOS, metrics)
 
 

@@ -17,17 +17,19 @@ import pytest
 
 from bot.errors import ConfigurationError
 from bot.worker.command import address, open_socket, open_unix_socket, run_worker
+from bot.worker.options import EngineOptions
 from tests.worker.checkpoints import tiny_checkpoint
 
 ROOT = Path(__file__).parents[2]
 WAIT_S = 60
+IMPORTS = "from bot.worker.command import run_worker\nfrom bot.worker.options import EngineOptions\n"
 
 
 @contextmanager
 def worker(code: str) -> Iterator[subprocess.Popen[str]]:
     """A worker process; `code` calls `run_worker`."""
     process = subprocess.Popen(  # noqa: S603 - our own code
-        [sys.executable, "-c", f"from bot.worker.command import run_worker\n{code}"],
+        [sys.executable, "-c", f"{IMPORTS}{code}"],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -72,7 +74,7 @@ def test_it_answers_before_torch_and_stops_cleanly(tmp_path: Path) -> None:
         "builtins.__import__ = held\n"
     )
     folder = tiny_checkpoint(tmp_path / "tiny")
-    code = f"{hold}run_worker({str(folder)!r}, '127.0.0.1', 0, None, slots=2, threads=1, dtype='float32')"
+    code = f"{hold}run_worker(EngineOptions({str(folder)!r}, slots=2, threads=1), '127.0.0.1', 0, None)"
 
     with worker(code) as process:
         url = listening_at(process)
@@ -95,7 +97,7 @@ def test_a_missing_model_is_told_over_http(tmp_path: Path) -> None:
     """The worker stays up and gives the reason."""
     path = tmp_path / "worker.sock"
 
-    with worker(f"run_worker({str(tmp_path / 'none')!r}, '', 0, {str(path)!r})") as process:
+    with worker(f"run_worker(EngineOptions({str(tmp_path / 'none')!r}), '', 0, {str(path)!r})") as process:
         assert listening_at(process) == f"unix:{path}"
         transport = httpx.HTTPTransport(uds=str(path))
         with httpx.Client(transport=transport, base_url="http://worker", timeout=WAIT_S) as client:
@@ -118,7 +120,7 @@ def test_a_taken_port_is_told() -> None:
         port = taken.getsockname()[1]
 
         with pytest.raises(SystemExit, match=rf"127\.0\.0\.1:{port}.*another port"):
-            run_worker(None, "127.0.0.1", port, None)
+            run_worker(EngineOptions(), "127.0.0.1", port, None)
 
 
 def test_a_stale_socket_file_is_replaced(tmp_path: Path) -> None:

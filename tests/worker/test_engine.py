@@ -13,16 +13,16 @@ from bot.worker.engine import Engine
 from bot.worker.metrics import Metrics
 from bot.worker.sampler import Sampler
 from bot.worker.scheduler import Scheduler
-from tests.fakes.backend import FakeBackend
+from tests.fakes.backend import FakeBackend, counting
 from tests.worker.driving import EOS, Ear, sequence, start
 
 WAIT_S = 20
 
 
-def engine_over(backend: FakeBackend, *, waiting_limit: int = 64) -> Engine:
+def engine_over(backend: FakeBackend, *, rows: int = 2, waiting_limit: int = 64) -> Engine:
     """An engine that the test steps itself."""
-    scheduler = Scheduler(backend.slots, waiting_limit=waiting_limit)
-    return Engine(backend, Sampler(end_token=EOS), scheduler=scheduler)
+    scheduler = Scheduler(block=backend.block, blocks=backend.blocks, rows=rows, waiting_limit=waiting_limit)
+    return Engine(backend, Sampler(end_token=EOS), scheduler)
 
 
 def finish(engine: Engine) -> None:
@@ -45,7 +45,7 @@ def test_tells_text_and_the_reason() -> None:
 def test_the_document_ends_at_the_second_break() -> None:
     """One `</s>` goes on, two end with `stop`."""
     script = iter([20, EOS, 21, EOS, EOS, 22])
-    engine, ear = engine_over(FakeBackend(following=lambda _: next(script))), Ear()
+    engine, ear = engine_over(FakeBackend(counting(lambda _: next(script)))), Ear()
     engine.submit([start(sequence(max_tokens=50), ear)])
 
     finish(engine)
@@ -79,8 +79,8 @@ def test_held_text_is_shown_when_no_stop_came() -> None:
 
 def test_cancel_frees_the_slot_within_one_step() -> None:
     """The next step computes nothing of who was cancelled, and gives the slot to who waits."""
-    backend = FakeBackend(slots=1)
-    engine, gone, waiting = engine_over(backend), sequence("gone", max_tokens=50), sequence("waiting")
+    backend = FakeBackend()
+    engine, gone, waiting = engine_over(backend, rows=1), sequence("gone", max_tokens=50), sequence("waiting")
     ear, other = Ear(), Ear()
     engine.submit([start(gone, ear)])
     engine.submit([start(waiting, other)])
@@ -97,7 +97,7 @@ def test_cancel_frees_the_slot_within_one_step() -> None:
 
 def test_not_finite_concerns_one_request() -> None:
     """Who gets NaN is told so and leaves; the others go on as if alone."""
-    backend = FakeBackend(following=lambda kept: None if 30 in kept else kept[-1] + 1)
+    backend = FakeBackend(counting(lambda kept: None if 30 in kept else kept[-1] + 1))
     engine, ill, well = engine_over(backend), Ear(), Ear()
     engine.submit([start(sequence("ill", [EOS, 30]), ill), start(sequence("well", max_tokens=3), well)])
 
@@ -124,7 +124,7 @@ def test_a_failing_step_fails_its_requests_only() -> None:
 
 def test_too_many_are_refused() -> None:
     """The queue is bounded; who is refused leaves nothing behind."""
-    engine = engine_over(FakeBackend(slots=1), waiting_limit=1)
+    engine = engine_over(FakeBackend(), rows=1, waiting_limit=1)
     engine.submit([start(sequence("a"), Ear()), start(sequence("b"), Ear())])
 
     with pytest.raises(QueueFull):
@@ -133,14 +133,16 @@ def test_too_many_are_refused() -> None:
 
 def test_candidates_share_their_prompt() -> None:
     """Of three candidates one computes the prompt, the others copy it, and all draw the same greedily."""
-    backend = FakeBackend(slots=3)
-    engine, ears = engine_over(backend), [Ear(), Ear(), Ear()]
-    prompt = [EOS, *range(4, 12)]
+    backend = FakeBackend()
+    engine, ears = engine_over(backend, rows=3), [Ear(), Ear(), Ear()]
+    prompt = [EOS, *range(4, 14)]
     engine.submit([start(sequence(str(i), prompt, group="g", index=i), ear) for i, ear in enumerate(ears)])
 
     finish(engine)
 
-    assert backend.copies == [(0, 1, 8), (0, 2, 8)]
+    read = [row for step in backend.steps for row in step if len(row.tokens) > 1]
+    assert [(row.start, row.end) for row in read] == [(0, 11)]
+    assert [copy.source for copy in backend.copies] == [2, 2]
     assert {ears[0].text} == {ear.text for ear in ears}
 
 
@@ -152,7 +154,7 @@ def test_a_thread_runs_it() -> None:
     engine.submit([start(sequence(max_tokens=2), told.put)])  # type: ignore[arg-type]
     assert [told.get(timeout=WAIT_S), told.get(timeout=WAIT_S)][-1].finish_reason == "length"  # type: ignore[union-attr]
 
-    engine.submit([start(sequence("long", max_tokens=10**9), told.put)])  # type: ignore[arg-type]
+    engine.submit([start(sequence("long", max_tokens=60), told.put)])  # type: ignore[arg-type]
     told.get(timeout=WAIT_S)
     engine.stop()
 
@@ -168,13 +170,16 @@ def test_counts() -> None:
     """Tokens, steps, rows and the time to the first token are in the registry."""
     registry = CollectorRegistry()
     ticks = iter(range(100))
+    backend = FakeBackend()
     engine = Engine(
-        FakeBackend(slots=1),
+        backend,
         Sampler(end_token=EOS),
+        Scheduler(block=backend.block, blocks=backend.blocks, rows=1),
         metrics=Metrics(registry),
         clock=lambda: float(next(ticks)),
     )
-    engine.submit([start(sequence("a", max_tokens=2), Ear()), start(sequence("b"), Ear())])
+    engine.submit([start(sequence("a", max_tokens=1), Ear()), start(sequence("b", range(4, 20)), Ear())])
+    assert engine.idle_s is None
 
     engine.step()
 
@@ -183,3 +188,24 @@ def test_counts() -> None:
     assert registry.get_sample_value("tsuzuki_step_seconds_count") == 1
     assert registry.get_sample_value("tsuzuki_rows") == 1
     assert registry.get_sample_value("tsuzuki_waiting") == 1
+    assert registry.get_sample_value("tsuzuki_queue_seconds_count") == 1
+    assert registry.get_sample_value("tsuzuki_kv_blocks", {"state": "total"}) == backend.blocks
+    assert engine.idle_s is not None
+
+    engine.step()
+    engine.submit([start(sequence("c", range(4, 21)), Ear())])
+    finish(engine)
+
+    assert registry.get_sample_value("tsuzuki_prefix_cache_tokens_total", {"result": "hit"}) == 12
+    assert registry.get_sample_value("tsuzuki_prefix_cache_tokens_total", {"result": "miss"}) == 2 + 16 + 5
+
+
+def test_scores_come_with_the_text_that_they_belong_to() -> None:
+    """Who asked for log probabilities is told those of each token, with the piece that shows it."""
+    engine, ear = engine_over(FakeBackend()), Ear()
+    engine.submit([start(sequence(max_tokens=2, logprobs=1), ear)])
+
+    finish(engine)
+
+    told = [[score.token for score in event.scores] for event in ear.events if isinstance(event, Delta)]
+    assert told == [[11], [12]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import weakref
 from pathlib import Path
 from typing import get_args
@@ -10,11 +11,11 @@ from typing import get_args
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from transformers import GPT2Config, XGLMForCausalLM
+from transformers import GPT2Config, XGLMConfig, XGLMForCausalLM
 
 from bot.errors import CheckpointError
 from bot.worker.loader import choose_device, choose_dtype, embedded_model, load_checkpoint, read_config
-from bot.worker.memory import available_memory
+from bot.worker.memory import PUBLISHED, available_memory, too_little
 from bot.worker.weights import expected_shapes, find_weights, read_tensors
 from tests.worker.checkpoints import Layout, tiny_checkpoint, tiny_config
 
@@ -115,6 +116,30 @@ def test_too_little_memory_is_said_before_loading(tmp_path: Path) -> None:
     (folder / "model.safetensors").write_bytes(b"never read")
     with pytest.raises(CheckpointError, match=r"float32 takes .* GiB of memory and .* is free.*bfloat16"):
         load_checkpoint(folder, device="cpu", memory=lambda: 10_000)
+
+
+def test_what_would_fit_is_said(tmp_path: Path) -> None:
+    """The ways to load the same are told with their figures, and the largest smaller model that fits."""
+    folder = tiny_checkpoint(tmp_path)
+    described = XGLMConfig(d_model=2_048, ffn_dim=8_192, num_layers=24).to_dict()
+    (folder / "config.json").write_text(json.dumps(described), encoding="utf-8")
+    with pytest.raises(CheckpointError) as told:
+        load_checkpoint(folder, device="cpu", memory=lambda: 4 * 2**30)
+    message = str(told.value)
+    assert re.search(r"float32 takes about 8\.\d GiB of memory and 4\.0 GiB is free", message)
+    assert re.search(r"bfloat16 takes about 5\.\d GiB, int8 takes about 3\.\d GiB and would fit", message)
+    assert "facebook/xglm-564M in int8 would fit" in message
+
+
+@pytest.mark.parametrize(
+    ("free_gib", "named"),
+    [(1.0, None), (2.5, "facebook/xglm-564M"), (4.0, "facebook/xglm-1.7B"), (5.0, "facebook/xglm-2.9B")],
+)
+def test_the_largest_that_fits_is_named(free_gib: float, named: str | None) -> None:
+    """Never one as large as what was asked for, and none where none fits."""
+    message = too_little("int8", 2**34, int(free_gib * 2**30), {}, PUBLISHED["facebook/xglm-7.5B"])
+    assert [name for name in PUBLISHED if name in message] == ([named] if named else [])
+    assert "facebook" not in too_little("int8", 1, 2**40, {}, PUBLISHED["facebook/xglm-564M"])
 
 
 def test_two_bytes_a_number_need_less(tmp_path: Path) -> None:

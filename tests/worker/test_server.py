@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,11 +14,12 @@ import pytest
 
 from bot.errors import CheckpointError
 from bot.worker.assembly import assemble
+from bot.worker.completions import CompletionRequest
 from bot.worker.loader import load_checkpoint
 from bot.worker.metrics import Metrics
 from bot.worker.readiness import Progress
 from bot.worker.serving import Served
-from tests.fakes.backend import FakeBackend
+from tests.fakes.backend import FakeBackend, counting
 from tests.worker.checkpoints import tiny_checkpoint
 from tests.worker.hosting import fake_served, hosted
 
@@ -128,6 +130,74 @@ def test_a_stop_string(client: httpx.Client) -> None:
     assert body["choices"][0]["finish_reason"] == "stop"
 
 
+def scores_of(response: httpx.Response) -> dict[str, list[Any]]:
+    """A stream's log probabilities, put together."""
+    told: dict[str, list[Any]] = {}
+    for piece in events(response)[:-2]:
+        for name, values in json.loads(piece)["choices"][0]["logprobs"].items():
+            told.setdefault(name, []).extend(values)
+    return told
+
+
+def test_logprobs(client: httpx.Client) -> None:
+    """Each token with its log probability, the likeliest beside it, and its place in the text."""
+    plain = ask(client, max_tokens=30).json()["choices"][0]
+
+    choice = ask(client, max_tokens=30, logprobs=3).json()["choices"][0]
+
+    told = choice["logprobs"]
+    assert plain["logprobs"] is None
+    assert plain["text"] == choice["text"]
+    assert {30} == {len(values) for values in told.values()}
+    for token, own, top in zip(*(told[k] for k in ("tokens", "token_logprobs", "top_logprobs")), strict=True):
+        assert top[token] >= own
+        assert own < 0
+        assert 2 <= len(top) <= 4
+        assert sum(math.exp(value) for value in top.values()) < 1.001
+        assert sorted(top.values(), reverse=True)[:2] == list(top.values())[:2]
+    assert told["text_offset"] == sorted(told["text_offset"])
+    for token, place in zip(told["tokens"], told["text_offset"], strict=True):
+        shown = token.strip()
+        assert token in {"</s>", ""} or not shown or choice["text"][place:].lstrip(" ").startswith(shown)
+
+
+def test_streamed_logprobs_are_those_of_the_whole(client: httpx.Client) -> None:
+    """Chunks carry the scores of the tokens that begin in them, each once."""
+    whole = ask(client, max_tokens=30, logprobs=2).json()["choices"][0]
+
+    streamed = ask(client, max_tokens=30, logprobs=2, stream=True)
+
+    assert whole["logprobs"] == scores_of(streamed)
+    shown = 0
+    for piece in events(streamed)[:-2]:
+        choice = json.loads(piece)["choices"][0]
+        shown += len(choice["text"])
+        assert choice["finish_reason"] or all(place < shown for place in choice["logprobs"]["text_offset"])
+
+
+def test_logprobs_end_where_the_text_does(client: httpx.Client) -> None:
+    """What a stop string cut off has none; what is before it keeps its own."""
+    whole = ask(client, max_tokens=30, logprobs=0).json()["choices"][0]
+    stop = whole["text"][9:11]
+
+    cut = ask(client, max_tokens=30, logprobs=0, stop=stop).json()["choices"][0]
+
+    count = len(cut["logprobs"]["tokens"])
+    assert 0 < count < 30
+    assert whole["logprobs"]["tokens"][:count] == cut["logprobs"]["tokens"]
+    assert max(cut["logprobs"]["text_offset"]) < len(cut["text"])
+
+
+def test_logprobs_do_not_depend_on_the_settings(client: httpx.Client) -> None:
+    """They are the model's own: the first token's likeliest are the same under any penalty or temperature."""
+    plain, bent = (
+        ask(client, max_tokens=1, logprobs=5, temperature=0, **fields).json()["choices"][0]["logprobs"]
+        for fields in ({}, {"repetition_penalty": 5, "repetition_window": 0, "top_k": 1})
+    )
+
+    assert list(plain["top_logprobs"][0].items())[:5] == list(bent["top_logprobs"][0].items())[:5]
+
+
 def test_what_the_model_cannot_see(client: httpx.Client) -> None:
     """The completion names characters that were holes to the model."""
     assert ask(client, prompt="蒸し暑い晩のこと").json()["tsuzuki"]["unknown"] == ["晩"]
@@ -146,6 +216,7 @@ def test_unknown_fields_are_ignored(client: httpx.Client) -> None:
         "echo": False,
         "best_of": 1,
         "user": "me",
+        "suffix": None,
         "logit_bias": {},
         "top_p": None,
     }
@@ -165,6 +236,12 @@ def test_unknown_fields_are_ignored(client: httpx.Client) -> None:
         ({"n": 99}, 400, "invalid_value", "n"),
         ({"stop": ""}, 400, "invalid_value", "stop"),
         ({"min_tokens": 9}, 400, "invalid_value", None),
+        ({"logprobs": 21}, 400, "invalid_value", "logprobs"),
+        ({"logprobs": -1}, 400, "invalid_value", "logprobs"),
+        ({"echo": True}, 400, "invalid_value", "echo"),
+        ({"echo": True, "max_tokens": 0}, 400, "invalid_value", "echo"),
+        ({"best_of": 3}, 400, "invalid_value", "best_of"),
+        ({"user": "x" * 201}, 400, "invalid_value", "user"),
         ({"model": "gpt-4"}, 404, "model_not_found", "model"),
     ],
 )
@@ -214,7 +291,18 @@ def test_models_and_health(client: httpx.Client) -> None:
     health = client.get("/health")
 
     assert health.status_code == 200
-    assert health.json() == {"status": "ready", "model": "tiny", "progress": 1.0, "max_model_len": 256}
+    told = health.json()
+    assert told.pop("last_step_s") is None or health.json()["last_step_s"] >= 0
+    assert told == {
+        "status": "ready",
+        "model": "tiny",
+        "progress": 1.0,
+        "max_model_len": 256,
+        "backend": "torch",
+        "quantization": "none",
+        "running": 0,
+        "waiting": 0,
+    }
     assert [model["id"] for model in client.get("/v1/models").json()["data"]] == ["tiny"]
 
 
@@ -278,9 +366,9 @@ def test_failed_stays_up_and_says_why() -> None:
 
 def test_closing_a_stream_frees_its_slot() -> None:
     """With one slot, the next request is served as soon as the reader of an endless stream goes."""
-    backend, metrics = FakeBackend(slots=1, context=10**6), Metrics()
+    backend, metrics = FakeBackend(context=10**6), Metrics()
 
-    with hosted(lambda _: fake_served(backend, metrics), metrics=metrics) as client:
+    with hosted(lambda _: fake_served(backend, metrics, rows=1), metrics=metrics) as client:
         endless = {"prompt": "", "max_tokens": 90_000, "stream": True}
         with client.stream("POST", "/v1/completions", json=endless) as stream:
             lines = stream.iter_lines()
@@ -294,9 +382,9 @@ def test_closing_a_stream_frees_its_slot() -> None:
 
 def test_leaving_an_unstreamed_request_frees_its_slot() -> None:
     """Likewise for who waits for the whole text and goes away."""
-    backend = FakeBackend(slots=1, context=10**6)
+    backend = FakeBackend(context=10**6)
 
-    with hosted(lambda _: fake_served(backend, Metrics())) as client:
+    with hosted(lambda _: fake_served(backend, Metrics(), rows=1)) as client:
         with pytest.raises(httpx.ReadTimeout):
             client.post("/v1/completions", json={"prompt": "", "max_tokens": 90_000}, timeout=0.3)
         answer = ask(client)
@@ -306,7 +394,7 @@ def test_leaving_an_unstreamed_request_frees_its_slot() -> None:
 
 def test_not_finite_in_a_stream() -> None:
     """An error event ends the stream, and no `[DONE]` follows; unstreamed it is a 500."""
-    backend = FakeBackend(following=lambda kept: 20 if kept[-1] != 20 else None)
+    backend = FakeBackend(counting(lambda kept: 20 if kept[-1] != 20 else None))
 
     with hosted(lambda _: fake_served(backend, Metrics())) as client:
         streamed, whole = ask(client, stream=True), ask(client)
@@ -320,7 +408,7 @@ def test_a_full_queue() -> None:
     """Over the bound a request is refused at once, and told when to come again."""
     metrics = Metrics()
 
-    with hosted(lambda _: fake_served(FakeBackend(slots=1), metrics, waiting_limit=1)) as client:
+    with hosted(lambda _: fake_served(FakeBackend(), metrics, rows=1, waiting_limit=1)) as client:
         refused = ask(client, n=8)
 
     assert refused.status_code == 429
@@ -336,7 +424,7 @@ def test_silence_is_filled() -> None:
         released.wait(WAIT_S)
         return 20
 
-    backend = FakeBackend(following=slowly)
+    backend = FakeBackend(counting(slowly))
     fields = {"prompt": "雨", "max_tokens": 1, "stream": True}
     with (
         hosted(lambda _: fake_served(backend, Metrics()), alive_every_s=0.01) as client,
@@ -354,7 +442,7 @@ def test_silence_is_filled() -> None:
 def test_stopping_ends_streams_with_a_reason() -> None:
     """Told to stop, the worker says so in every open stream instead of falling silent."""
     backend = FakeBackend(context=10**6)
-    served = fake_served(backend, Metrics())
+    served = fake_served(backend, Metrics(), rows=1)
 
     with hosted(lambda _: served) as client:
         endless = {"prompt": "", "max_tokens": 90_000, "stream": True}
@@ -366,3 +454,9 @@ def test_stopping_ends_streams_with_a_reason() -> None:
             last = [line for line in lines if line.startswith("data: ")][-1]
 
     assert json.loads(last.removeprefix("data: "))["error"]["code"] == "stopping"
+
+
+def test_the_user_is_who_takes_turns() -> None:
+    """`user` goes on as the story that a request is for; without it a request is for itself."""
+    assert CompletionRequest(prompt="雨", user="a").request().story == "a"
+    assert CompletionRequest(prompt="雨", user=None).request().story == ""

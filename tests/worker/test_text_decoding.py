@@ -183,3 +183,15 @@ def test_the_stream_is_the_reference_decode(prompt: str, pieces: list[str]) -> N
         emitted += stream.push(token)
         assert emitted == reference(prompt, ids[:place]).rstrip(" ").removesuffix("\n")
     assert emitted + stream.flush() == reference(prompt, ids)
+
+
+def test_every_token_can_be_named() -> None:
+    """A piece with its space, a control by its name, a byte by its code; rows without a token, too."""
+    bytewise = StoryText(tokenizer([*PIECES, *(f"<0x{i:02X}>" for i in range(256))], byte_fallback=True), 256)
+    first_byte = len(CONTROLS) + len(PIECES)
+
+    named = [text().spell(token) for token in (3, EOS, *ids_of(["▁The", "雨"]))]
+
+    assert named == ["<unk>", "</s>", " The", "雨"]
+    assert bytewise.spell(first_byte + 0xE3) == "bytes:\\xe3"
+    assert len({text().spell(token) for token in range(3, 60)}) == 57

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from transformers import XGLMForCausalLM
@@ -76,8 +77,8 @@ def test_point_7_softmax_in_float32(folder: Path) -> None:
     results = []
     for dtype in ("float32", "bfloat16"):
         checkpoint = load_checkpoint(folder, dtype=dtype, device="cpu")
-        backend = TorchBackend(checkpoint.config, checkpoint.tensors, slots=1)
-        logits = backend.forward([Row(0, 0, ids, samples=True)])
+        backend = TorchBackend(checkpoint.config, checkpoint.tensors, blocks=2)
+        logits = backend.forward([Row((0,), 0, ids, alone=1, logits=1)])
         assert logits.dtype == torch.float32
         results.append(logits.softmax(-1))
 
@@ -137,7 +138,7 @@ async def test_point_10_penalties_spare_punctuation_and_count_the_prompt(served:
     sequence_sampling = Sampling(temperature=0, repetition_penalty=1.5, repetition_window=0)
     completion = await served.begin(Request("猫、雨。」\n", sequence_sampling, 3))
     [sequence] = completion._sequences
-    row = torch.ones(len(vocabulary) + 10)
+    row = np.ones(len(vocabulary) + 10, np.float32)
 
     sampler._penalise(row, sequence)
 

@@ -12,34 +12,65 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """Tokens to compute in one slot, at positions `start` and on.
+    """Tokens of one sequence to compute, at positions `start` and on.
 
-    `samples`: the logits of the last one are wanted.
+    `blocks`: the ids of the KV blocks of positions 0 to the row's last one, in their order.
+    `alone`: how many of the last tokens are computed one by one, as they are when decoded. Every token drawn
+    by the model and a prompt's last one are; a token rounds differently among others, so this is part of what
+    a token's keys and values are.
+    `logits`: of how many of the last tokens logits are wanted; at most `alone`.
     """
 
-    slot: int
+    blocks: tuple[int, ...]
     start: int
     tokens: tuple[int, ...]
-    samples: bool
+    alone: int = 0
+    logits: int = 0
+
+    @property
+    def end(self) -> int:
+        """The position behind the last token."""
+        return self.start + len(self.tokens)
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """Block `target` takes over all that block `source` holds."""
+
+    source: int
+    target: int
 
 
 class Backend(Protocol):
-    """An XGLM with static slots of keys and values, which it owns.
+    """An XGLM with a pool of blocks of keys and values, which it owns.
 
-    A row's result depends on its own slot and tokens only, never on the other rows.
+    `block`: positions a block. `blocks`: how many there are, ids 0 to `blocks` - 1. `context`: positions a
+    sequence may have. `bytes_per_token`: what keys and values of one position take.
+
+    A token's keys, values and logits depend on the tokens before it and on whether it is computed alone, and
+    on nothing else, to the last bit: not on other rows, nor on how its sequence is cut into rows. For this,
+    rows begin at a multiple of `block`, or inside `alone` tokens, and the tokens that are not computed alone
+    end at a multiple of `block` or where the prompt's do; a last part of a single token is computed alone.
     """
 
     name: str
-    slots: int
+    block: int
+    blocks: int
     context: int
+    bytes_per_token: int
 
     def forward(self, rows: Sequence[Row]) -> torch.Tensor:
-        """Compute rows, at most one a slot.
+        """Compute rows, each of another sequence.
 
-        Returns float32 logits of shape (sampling rows, vocabulary), in the order of the rows.
+        Returns float32 logits of shape (sum of the rows' `logits`, vocabulary), in the order of the rows and
+        of their tokens. They may be overwritten by the next call.
+
+        Raises:
+            ValueError: a row passes the context.
+            IndexError: a token is outside the vocabulary.
         """
         ...
 
-    def copy(self, source: int, target: int, length: int) -> None:
-        """Make the first `length` positions of slot `target` those of `source`."""
+    def copy(self, copies: Sequence[Copy]) -> None:
+        """Copy blocks, before rows that write to the targets are computed."""
         ...

@@ -1,14 +1,15 @@
-"""XGLM in torch, on CPU or CUDA: the forward of transformers' `XGLMForCausalLM`, over slots.
+"""XGLM in torch, on CPU or CUDA: the forward of transformers' `XGLMForCausalLM`, over blocks.
 
 Rows at any position run in one step. Everything but attention works on all their tokens at once; attention
-goes row by row over the row's own slot, so no mask, no padding, and no row feels another.
+goes row by row over the row's own blocks, so no mask, no padding, and no row feels another.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import MutableMapping, Sequence
+from collections.abc import Callable, Iterator, MutableMapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import structlog
@@ -17,10 +18,10 @@ from torch.nn import functional
 from transformers.activations import ACT2FN
 
 from bot.errors import CheckpointError
-from bot.worker.backends.base import Row
-from bot.worker.backends.linear import Linear, compact, make_linear
-from bot.worker.cache import BYTES_PER_MIB, SlotCache
-from bot.worker.scheduler import CHUNK, Copy
+from bot.worker.backends.base import Copy, Row
+from bot.worker.backends.cuda_graphs import Attend, DecodeGraphs
+from bot.worker.backends.linear import FEWEST_TALL, Linear, compact, make_linear
+from bot.worker.cache import BlockCache, Places, block_size
 
 Tensors = MutableMapping[str, torch.Tensor]
 
@@ -53,142 +54,172 @@ class Layer:
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
-    """Where a row's tokens stand in the step: tokens `first` to `last` of all, positions `start` to `end`."""
+class Part:
+    """Tokens `first` to `last` of a step, which attention takes at once; the first is at position `start`."""
 
-    slot: int
     first: int
     last: int
     start: int
+
+    @property
+    def end(self) -> int:
+        """The position behind the last token."""
+        return self.start + self.last - self.first
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A row in a step: its parts, and the blocks of positions 0 to `end`."""
+
+    blocks: tuple[int, ...]
     end: int
-    samples: bool
+    parts: tuple[Part, ...]
 
 
 class TorchBackend:
-    """The reference backend. Takes the tensors out of the mapping as it goes: one copy at any time."""
+    """The reference backend. Takes the tensors out of the mapping as it goes: one copy at any time.
+
+    On a CPU a token's bits depend on what the seam says and on nothing else. On CUDA a product's kernel
+    depends on how many rows it has, and with `graphs` an attention's on the step's size: there, company may
+    change a rounding.
+    """
 
     name = "torch"
 
-    def __init__(self, config: Any, tensors: Tensors, *, slots: int, chunk: int = CHUNK) -> None:
+    def __init__(
+        self,
+        config: Any,
+        tensors: Tensors,
+        *,
+        blocks: int,
+        block: int | None = None,
+        graphs: bool = False,
+    ) -> None:
         """Build from transformers' parameter names.
+
+        Args:
+            config: the checkpoint's XGLMConfig.
+            tensors: its parameters, all of one type and on one device.
+            blocks: how many blocks of keys and values there are.
+            block: positions a block; None: what suits the device.
+            graphs: run decode steps filled up to a few sizes, on CUDA as recorded graphs.
 
         Raises:
             CheckpointError: a parameter is missing.
         """
-        self.slots = slots
+        self.blocks = blocks
         self.context: int = config.max_position_embeddings
         self._heads: int = config.attention_heads
-        self._head_size: int = config.d_model // config.attention_heads
-        self._activation = ACT2FN[config.activation_function]
         self._scale = math.sqrt(config.d_model) if config.scale_embedding else 1.0
         take = _Taker(tensors)
         self._layers = [take.layer(number) for number in range(config.num_layers)]
         self._norm = take.norm("model.layer_norm")
         table = take("model.embed_tokens.weight")
         self._dtype, self._device = table.dtype, table.device
-        self._head = make_linear(take.head(table, tied=config.tie_word_embeddings), None)
+        head = take.head(table, tied=config.tie_word_embeddings)
+        self._head = make_linear(head, None, fewest=FEWEST_TALL)
         self._table = compact(table)
         self._positions = sinusoidal_positions(config).to(self._device, self._dtype)
-        self._future = _future_mask(chunk, self.context).to(self._device, self._dtype)
-        self._cache = SlotCache(
-            layers=config.num_layers,
-            slots=slots,
-            heads=self._heads,
-            length=self.context,
-            head_size=self._head_size,
-            dtype=self._dtype,
-            device=self._device,
+        self.block = block or block_size(self._device)
+        self._cache = BlockCache(
+            config, blocks=blocks, block=self.block, dtype=self._dtype, device=self._device
         )
+        self.bytes_per_token = self._cache.bytes_per_token
+        self._exact = self._cache.attention_dtype
+        self._activation = _activation(config.activation_function, self._exact)
+        self._future = _future_mask(self.block, self.context).to(self._device, self._exact)
+        self._decode = DecodeGraphs(self._hidden, self._cache) if graphs else None
         structlog.get_logger().info(
-            "slots ready",
-            slots=slots,
-            tokens_each=self.context,
-            mib_when_full=self._cache.bytes // BYTES_PER_MIB,
-            bytes_per_token=self._cache.bytes_per_token,
+            "backend ready",
+            backend=self.name,
             dtype=str(self._dtype).removeprefix("torch."),
             device=str(self._device),
+            kv_tokens=blocks * self.block,
+            kv_mib_when_full=blocks * self.block * self.bytes_per_token // 2**20,
         )
 
     @torch.inference_mode()
     def forward(self, rows: Sequence[Row]) -> torch.Tensor:
-        """Compute rows, at most one a slot; float32 logits of each sampling row's last token, in their order.
+        """Compute rows; float32 logits of the tokens that want them, in the order of rows and tokens.
 
         Raises:
             ValueError: a row passes the context.
             IndexError: a token is outside the vocabulary.
         """
-        spans = _spans(rows)
-        if any(span.end > self.context for span in spans):
-            raise ValueError(f"a row passes the model's {self.context} positions")
-        slots, positions = self._places(spans)
-        tokens = torch.tensor([token for row in rows for token in row.tokens], device=self._device)
-        embedded = functional.embedding(tokens, self._table).to(self._dtype)
-        hidden = embedded * self._scale + self._positions[positions + POSITION_OFFSET]
-        for number, layer in enumerate(self._layers):
-            mixed = self._attend(number, layer.project(layer.attention_norm(hidden)), spans, slots, positions)
-            hidden = hidden + layer.output(mixed)
-            hidden = hidden + layer.narrow(self._activation(layer.widen(layer.feed_norm(hidden))))
-        wanted = [span.last - 1 for span in spans if span.samples]
+        self._check(rows)
+        if self._decode is not None and all(len(row.tokens) == row.alone == 1 for row in rows):
+            hidden = self._decode(rows)
+        else:
+            hidden = self._eager(rows)
+        wanted = _wanted(rows)
         if len(wanted) < len(hidden):
             hidden = hidden[wanted]
         return self._head(self._norm(hidden)).float()
 
     @torch.inference_mode()
-    def copy(self, source: int, target: int, length: int) -> None:
-        """Make the first `length` positions of slot `target` those of `source`."""
-        self._cache.copy(Copy(source, target, length))
+    def copy(self, copies: Sequence[Copy]) -> None:
+        """Copy blocks in every layer."""
+        self._cache.copy(copies)
 
-    def _places(self, spans: Sequence[Span]) -> tuple[torch.Tensor, torch.Tensor]:
-        slots = [span.slot for span in spans for _ in range(span.start, span.end)]
-        positions = [position for span in spans for position in range(span.start, span.end)]
-        return torch.tensor(slots, device=self._device), torch.tensor(positions, device=self._device)
+    def _check(self, rows: Sequence[Row]) -> None:
+        # Before anything is computed: on CUDA a bad index would end the process's use of the device.
+        if any(row.end > self.context for row in rows):
+            raise ValueError(f"a row passes the model's {self.context} positions")
+        size = len(self._table)
+        if any(not 0 <= token < size for row in rows for token in row.tokens):
+            raise IndexError(f"a token is outside the vocabulary of {size}")
 
-    def _attend(
-        self,
-        number: int,
-        projected: torch.Tensor,
-        spans: Sequence[Span],
-        slots: torch.Tensor,
-        positions: torch.Tensor,
+    def _eager(self, rows: Sequence[Row]) -> torch.Tensor:
+        tokens = [token for row in rows for token in row.tokens]
+        positions = [place for row in rows for place in range(row.start, row.end)]
+        blocks = [row.blocks[place // self.block] for row in rows for place in range(row.start, row.end)]
+        tensor = partial(torch.tensor, device=self._device)
+        places = Places(tensor(blocks), tensor([place % self.block for place in positions]))
+        spans = _spans(rows, self.block)
+        return self._hidden(tensor(tokens), tensor(positions), places, partial(self._attend, spans))
+
+    def _hidden(
+        self, tokens: torch.Tensor, positions: torch.Tensor, places: Places, attend: Attend
     ) -> torch.Tensor:
-        """Attention of all tokens of a step in one layer. `projected`: (tokens, 3 * width)."""
-        heads = projected.view(-1, 3, self._heads, self._head_size)
-        self._cache.layers[number][:, slots, :, positions] = heads[:, 1:]
-        queries = heads[:, 0]
-        keys, values = self._cache.keys[number], self._cache.values[number]
+        """All layers: hidden states (tokens, width). The keys and values are kept at `places`."""
+        embedded = functional.embedding(tokens, self._table).to(self._dtype)
+        hidden = embedded * self._scale + self._positions[positions + POSITION_OFFSET]
+        for number, layer in enumerate(self._layers):
+            projected = layer.project(layer.attention_norm(hidden))
+            heads = projected.view(len(hidden), 3, self._heads, -1)
+            self._cache.write(number, places, heads[:, 1:])
+            mixed = attend(number, heads[:, 0].to(self._exact)).reshape(hidden.shape)
+            hidden = hidden + layer.output(mixed.to(self._dtype))
+            hidden = hidden + layer.narrow(self._activation(layer.widen(layer.feed_norm(hidden))))
+        return hidden
+
+    def _attend(self, spans: Sequence[Span], number: int, queries: torch.Tensor) -> torch.Tensor:
         mixed = torch.empty_like(queries)
         for span in spans:
-            # The last token goes alone, as it would when decoded: the same bits either way.
-            alone = span.last - 1 if span.samples else span.last
-            if alone > span.first:
-                length = alone - span.first
-                mixed[span.first : alone] = self._look(
-                    queries[span.first : alone], keys[span.slot], values[span.slot], span.start, length
-                )
-            if span.samples:
-                mixed[alone] = self._look(
-                    queries[alone : span.last], keys[span.slot], values[span.slot], span.end - 1, 1
-                )[0]
-        return mixed.view(-1, self._heads * self._head_size)
+            keys, values = self._cache.gather(number, span.blocks, span.end)
+            for part in span.parts:
+                mixed[part.first : part.last] = self._look(queries, keys, values, part)
+        return mixed
 
     def _look(
-        self, queries: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, start: int, length: int
+        self, queries: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, part: Part
     ) -> torch.Tensor:
-        """Attention of one slot's tokens from position `start`. torch keeps the softmax in float32.
+        """Attention of one part. torch keeps the softmax in float32.
 
-        Shapes: queries and result (length, heads, head size), keys and values (heads, positions, head size).
+        Shapes: queries (tokens of the step, heads, head size), keys and values (heads, positions, head size),
+        result (tokens of the part, heads, head size).
         """
-        end = start + length
         return functional.scaled_dot_product_attention(
-            queries.transpose(0, 1).unsqueeze(0),
-            keys[:, :end].unsqueeze(0),
-            values[:, :end].unsqueeze(0),
-            attn_mask=None if length == 1 else self._mask(start, length),
+            queries[part.first : part.last].transpose(0, 1).unsqueeze(0),
+            keys[:, : part.end].unsqueeze(0),
+            values[:, : part.end].unsqueeze(0),
+            attn_mask=self._mask(part) if part.last - part.first > 1 else None,
         )[0].transpose(0, 1)
 
-    def _mask(self, start: int, length: int) -> torch.Tensor:
-        """A view that hides from each of `length` tokens what comes after it."""
-        return self._future[:length, self.context - start : self.context + length]
+    def _mask(self, part: Part) -> torch.Tensor:
+        """A view that hides from each token of a part what comes after it."""
+        length = part.last - part.first
+        return self._future[:length, self.context - part.start : self.context + length]
 
 
 class _Taker:
@@ -241,16 +272,44 @@ def sinusoidal_positions(config: Any) -> torch.Tensor:
     return table
 
 
-def _future_mask(chunk: int, context: int) -> torch.Tensor:
+def _activation(name: str, exact: torch.dtype) -> Callable[[torch.Tensor], torch.Tensor]:
+    """The activation, computed in `exact`: in a half type, torch rounds a thread's last numbers otherwise."""
+    function = ACT2FN[name]
+    return lambda x: function(x.to(exact)).to(x.dtype)
+
+
+def _future_mask(block: int, context: int) -> torch.Tensor:
     """Row i, column c is minus infinity where c - context > i: one table whose views serve every start."""
-    columns = torch.arange(context + chunk)[None] - context
-    return torch.zeros(chunk, context + chunk).masked_fill(columns > torch.arange(chunk)[:, None], -math.inf)
+    columns = torch.arange(context + block)[None] - context
+    return torch.zeros(block, context + block).masked_fill(columns > torch.arange(block)[:, None], -math.inf)
 
 
-def _spans(rows: Sequence[Row]) -> list[Span]:
+def _spans(rows: Sequence[Row], block: int) -> list[Span]:
     spans, first = [], 0
     for row in rows:
-        last = first + len(row.tokens)
-        spans.append(Span(row.slot, first, last, row.start, row.start + len(row.tokens), row.samples))
-        first = last
+        spans.append(Span(row.blocks, row.end, tuple(_parts(row, first, block))))
+        first += len(row.tokens)
     return spans
+
+
+def _parts(row: Row, first: int, block: int) -> Iterator[Part]:
+    """A row's tokens as attention takes them: those that are computed alone one by one, the others by block.
+
+    So it makes no difference how a prompt is cut into rows.
+    """
+    offset = first - row.start
+    alone = row.end - row.alone
+    for start in range(row.start, alone, block):
+        yield Part(start + offset, min(start + block, alone) + offset, start)
+    for start in range(alone, row.end):
+        yield Part(start + offset, start + offset + 1, start)
+
+
+def _wanted(rows: Sequence[Row]) -> list[int]:
+    """Which of the tokens of all rows have logits."""
+    wanted: list[int] = []
+    end = 0
+    for row in rows:
+        end += len(row.tokens)
+        wanted += range(end - row.logits, end)
+    return wanted

@@ -1,0 +1,248 @@
+"""XGLM on a CPU through OpenVINO: int8 weights, paged keys and values, prefill and decoding in one call."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import openvino as ov
+import structlog
+import torch
+from openvino import Tensor
+from torch.nn import functional
+
+from bot.worker.backends.base import Copy, Row
+from bot.worker.backends.openvino_graph import (
+    BEGINS,
+    BLOCK,
+    BLOCK_BEGINS,
+    BLOCKS,
+    HIDDEN,
+    LONGEST,
+    PAST,
+    Shape,
+    compile_model,
+    head_model,
+    layers_model,
+)
+from bot.worker.backends.pytorch import POSITION_OFFSET, sinusoidal_positions
+from bot.worker.int8 import Int8Model
+from bot.worker.mapped import let_go
+from bot.worker.memory import COMPILED_BYTES
+
+FEWEST = 2
+"""Rows a product is given: with one row it takes another kernel, which rounds differently."""
+
+KV_PRECISIONS = ("u8", "f16")
+"""How keys and values may be kept. OpenVINO 2026.4 computes prompts wrongly with f32 (a KL of 0.01 to 0.2 a
+token where a prompt does not end with a block; 0.0004 with these), and refuses bf16 beside float32."""
+
+QUANTIZED_EXTRA = 8
+"""Bytes of scale and offset that a head of a token has beside its numbers, with u8 keys and values."""
+
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Subsequence:
+    """Tokens that attention takes as one: `tokens` of them behind `past` positions, in `blocks`."""
+
+    past: int
+    tokens: int
+    blocks: tuple[int, ...]
+
+
+class OpenVinoBackend:
+    """The backend for x86 CPUs."""
+
+    name = "openvino"
+    block = BLOCK
+
+    def __init__(
+        self, model: Int8Model, *, blocks: int, threads: int | None = None, kv_precision: str = "u8"
+    ) -> None:
+        """Compile the model part by part.
+
+        The first run of a part packs its weights; the mapped ones are let go of then.
+
+        Args:
+            model: the weights.
+            blocks: how many blocks of keys and values there are, `BLOCK` tokens each.
+            threads: threads of computation; None: one a core.
+            kv_precision: one of `KV_PRECISIONS`.
+
+        Raises:
+            CheckpointError: OpenVINO has no graph for this kind of model.
+            RuntimeError: OpenVINO refused it.
+        """
+        config = model.config
+        shape = Shape.of(config)
+        self.blocks = blocks
+        self.context: int = config.max_position_embeddings
+        self.bytes_per_token = self.bytes_per_token_of(config, kv_precision)
+        self._scale = math.sqrt(config.d_model) if config.scale_embedding else 1.0
+        self._table = model.table
+        self._positions = sinusoidal_positions(config)
+        self._parts: list[Part] = []
+        compiled = partial(compile_model, shape=shape, threads=threads, kv_precision=kv_precision)
+        for numbers in _parts(config.num_layers, (4 * shape.width + 2 * shape.inner) * shape.width):
+            layers = [model.layer(number) for number in numbers]
+            part = Part(compiled(layers_model(layers, shape)), blocks + 1)
+            part.run(np.zeros((FEWEST, shape.width), np.float32), _places(_padding(FEWEST, blocks)))
+            let_go(product.weight for layer in layers for product in layer.products)
+            self._parts.append(part)
+        head = model.head()
+        self._head = compiled(head_model(head, shape.width)).create_infer_request()
+        self._logits(np.zeros((FEWEST, shape.width), np.float32))
+        let_go([head.weight])
+        structlog.get_logger().info(
+            "backend ready",
+            backend=self.name,
+            parts=len(self._parts),
+            kv_tokens=blocks * BLOCK,
+            kv_mib_when_full=blocks * BLOCK * self.bytes_per_token // 2**20,
+        )
+
+    @staticmethod
+    def bytes_per_token_of(config: Any, kv_precision: str) -> int:
+        """What keys and values of one position take."""
+        size = config.d_model // config.attention_heads
+        head = size + QUANTIZED_EXTRA if kv_precision == "u8" else size * 2
+        return int(2 * config.num_layers * config.attention_heads * head)
+
+    def forward(self, rows: Sequence[Row]) -> torch.Tensor:
+        """Compute rows; float32 logits of the tokens that want them. Valid until the next call.
+
+        Raises:
+            ValueError: a row passes the context.
+            IndexError: a token is outside the vocabulary.
+        """
+        if any(row.end > self.context for row in rows):
+            raise ValueError(f"a row passes the model's {self.context} positions")
+        pieces = [piece for row in rows for piece in _pieces(row)]
+        hidden = self._embed(rows)
+        if len(hidden) < FEWEST:
+            hidden = np.repeat(hidden, FEWEST, axis=0)
+            pieces += _padding(1, self.blocks)
+        places = _places(pieces)
+        for part in self._parts:
+            hidden = part.run(hidden, places)
+        return self._logits(hidden[_wanted(rows)])
+
+    def copy(self, copies: Sequence[Copy]) -> None:
+        """Copy blocks in every layer."""
+        for part in self._parts:
+            part.copy(copies)
+
+    def _embed(self, rows: Sequence[Row]) -> Floats:
+        ids = torch.tensor([token for row in rows for token in row.tokens])
+        positions = torch.tensor([place for row in rows for place in range(row.start, row.end)])
+        embedded = functional.embedding(ids, self._table).float()
+        found: Floats = (embedded * self._scale + self._positions[positions + POSITION_OFFSET]).numpy()
+        return found
+
+    def _logits(self, hidden: Floats) -> torch.Tensor:
+        wanted = len(hidden)
+        if not wanted:
+            return torch.empty(0, len(self._table))
+        if wanted < FEWEST:
+            hidden = np.repeat(hidden, FEWEST, axis=0)
+        self._head.set_tensor(HIDDEN, Tensor(hidden, shared_memory=True))
+        _run(self._head)
+        return torch.from_numpy(self._head.get_output_tensor(0).data)[:wanted]
+
+
+class Part:
+    """Some compiled layers with their keys and values."""
+
+    def __init__(self, compiled: ov.CompiledModel, blocks: int) -> None:
+        self._request = compiled.create_infer_request()
+        self._caches: list[npt.NDArray[Any]] = []
+        for port in compiled.inputs:
+            if "_cache." not in port.get_any_name():
+                continue
+            sizes = [dimension.get_length() for dimension in list(port.partial_shape)[1:]]
+            # Zeros from the system, page by page as they are first used: memory grows with what is told.
+            cache = np.zeros((blocks, *sizes), port.element_type.to_dtype())
+            self._request.set_tensor(port.get_any_name(), Tensor(cache, shared_memory=True))
+            self._caches.append(cache)
+
+    def run(self, hidden: Floats, places: dict[str, npt.NDArray[np.int32]]) -> Floats:
+        """The layers' output, valid until the next call."""
+        self._request.set_tensor(HIDDEN, Tensor(hidden, shared_memory=True))
+        for name, values in places.items():
+            self._request.set_tensor(name, Tensor(values))
+        _run(self._request)
+        out: Floats = self._request.get_output_tensor(0).data
+        if out.shape != hidden.shape:
+            raise RuntimeError(f"OpenVINO computed {out.shape} of {hidden.shape}")
+        return out
+
+    def copy(self, copies: Sequence[Copy]) -> None:
+        """Copy whole blocks."""
+        for cache in self._caches:
+            for one in copies:
+                cache[one.target] = cache[one.source]
+
+
+def _run(request: ov.InferRequest) -> None:
+    # `infer()` gives the last output again, without a word, when an operation throws.
+    request.start_async()
+    request.wait()
+
+
+def _parts(layers: int, layer_bytes: int) -> Iterator[range]:
+    size = max(1, COMPILED_BYTES // layer_bytes)
+    for first in range(0, layers, size):
+        yield range(first, min(first + size, layers))
+
+
+def _padding(tokens: int, scratch: int) -> list[Subsequence]:
+    """Tokens that nobody reads, kept in a block that nobody has."""
+    return [Subsequence(0, 1, (scratch,))] * tokens
+
+
+def _pieces(row: Row) -> Iterator[Subsequence]:
+    """A row's tokens as attention takes them: together, then one by one."""
+    body = len(row.tokens) - row.alone
+    if body:
+        yield _piece(row, row.start, body)
+    for place in range(row.start + body, row.end):
+        yield _piece(row, place, 1)
+
+
+def _piece(row: Row, past: int, tokens: int) -> Subsequence:
+    return Subsequence(past, tokens, row.blocks[: -(-(past + tokens) // BLOCK)])
+
+
+def _places(pieces: Sequence[Subsequence]) -> dict[str, npt.NDArray[np.int32]]:
+    return {
+        PAST: _ints([piece.past for piece in pieces]),
+        BEGINS: _offsets([piece.tokens for piece in pieces]),
+        BLOCKS: _ints([block for piece in pieces for block in piece.blocks]),
+        BLOCK_BEGINS: _offsets([len(piece.blocks) for piece in pieces]),
+        LONGEST: np.array(max(piece.past + piece.tokens for piece in pieces), np.int32),
+    }
+
+
+def _ints(values: Sequence[int]) -> npt.NDArray[np.int32]:
+    return np.array(values, np.int32)
+
+
+def _offsets(lengths: Sequence[int]) -> npt.NDArray[np.int32]:
+    return _ints([0, *np.cumsum(lengths).tolist()])
+
+
+def _wanted(rows: Sequence[Row]) -> list[int]:
+    """Which of the tokens of all rows have logits."""
+    wanted: list[int] = []
+    end = 0
+    for row in rows:
+        end += len(row.tokens)
+        wanted += range(end - row.logits, end)
+    return wanted

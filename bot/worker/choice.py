@@ -1,0 +1,115 @@
+"""Which backend computes, and in which numbers. Knows no torch."""
+
+from __future__ import annotations
+
+import importlib
+import platform
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from bot.errors import ConfigurationError
+from bot.worker.options import EngineOptions
+
+BACKENDS = ("auto", "openvino", "torch")
+QUANTIZATIONS = ("auto", "none", "int8")
+KV_PRECISIONS = ("auto", "u8", "f16")
+
+_MACHINES = {"x86_64", "amd64"}
+
+_BACKEND, _QUANTIZATION, _DTYPE, _DEVICE = (
+    f"TSUZUKI_ENGINE__{name}" for name in ("BACKEND", "QUANTIZATION", "DTYPE", "DEVICE")
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """`backend` is `openvino` or `torch`, `quantization` is `int8` or `none`: only these two pairs exist."""
+
+    backend: str
+    quantization: str
+
+
+OPENVINO = Choice("openvino", "int8")
+TORCH = Choice("torch", "none")
+
+
+def openvino_trouble(machine: str | None = None) -> str | None:
+    """Why OpenVINO cannot be used on this machine, or None. Imports it."""
+    machine = machine or platform.machine()
+    if machine.lower() not in _MACHINES:
+        return f"it computes on x86-64 processors only, and this is {machine}"
+    # First, for what it does to openvino's import.
+    importlib.import_module("bot.worker.backends")
+    try:
+        importlib.import_module("openvino")
+    except Exception as error:  # noqa: BLE001 - a library that does not load may raise anything
+        return f"the package openvino cannot be imported: {error}"
+    return None
+
+
+def choose(
+    options: EngineOptions, device: str, trouble: Callable[[], str | None] = openvino_trouble
+) -> Choice:
+    """The pair that the options ask for; `auto` takes OpenVINO in eight bits where it can.
+
+    A dtype that was asked for is one of torch's, and so chooses torch where nothing else does.
+
+    Args:
+        options: what was set.
+        device: the kind of device that torch would use here, `cpu` or `cuda`.
+        trouble: why OpenVINO cannot be used.
+
+    Raises:
+        ConfigurationError: the options contradict each other or this machine; it says what to set.
+    """
+    _check(options)
+    if options.backend == "torch" or options.quantization == "none":
+        return TORCH
+    asked = next(
+        (
+            f"{name}={value}"
+            for name, value, plain in (
+                (_BACKEND, options.backend, "auto"),
+                (_QUANTIZATION, options.quantization, "auto"),
+            )
+            if value != plain
+        ),
+        None,
+    )
+    against = _against(options, device, trouble)
+    if against is None:
+        return OPENVINO
+    if asked is None:
+        return TORCH
+    raise ConfigurationError(f"{asked} is not possible here: {against}")
+
+
+def _check(options: EngineOptions) -> None:
+    for name, value, known in (
+        (_BACKEND, options.backend, BACKENDS),
+        (_QUANTIZATION, options.quantization, QUANTIZATIONS),
+        ("TSUZUKI_ENGINE__KV_PRECISION", options.kv_precision, KV_PRECISIONS),
+    ):
+        if value not in known:
+            raise ConfigurationError(f"{name} cannot be {value!r}; use one of {', '.join(known)}")
+    if (options.backend, options.quantization) == ("torch", "int8"):
+        raise ConfigurationError(
+            f"torch does not compute in int8 here: set {_QUANTIZATION} to none (or auto), "
+            f"or {_BACKEND} to openvino"
+        )
+    if (options.backend, options.quantization) == ("openvino", "none"):
+        raise ConfigurationError(
+            f"openvino computes in int8 only: set {_QUANTIZATION} to int8 (or auto), or {_BACKEND} to torch"
+        )
+
+
+def _against(options: EngineOptions, device: str, trouble: Callable[[], str | None]) -> str | None:
+    """What keeps OpenVINO from being chosen."""
+    if options.dtype != "auto":
+        return (
+            f"{_DTYPE}={options.dtype} is a precision of torch's; leave it unset, or set {_BACKEND} to torch"
+        )
+    if device != "cpu":
+        return f"OpenVINO computes on the processor, and the device is {device}; set {_DEVICE} to cpu"
+    found = trouble()
+    return found and f"{found}; set {_BACKEND} and {_QUANTIZATION} to auto"

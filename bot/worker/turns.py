@@ -1,0 +1,62 @@
+"""Who is admitted next: stories take turns."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Collection, Iterator
+
+from bot.worker.sequence import Sequence
+
+
+class Turns:
+    """Waiting sequences. Those that ran already come first, then the story with the fewest that run.
+
+    Within a story, and between stories that have as many, first come is first served.
+    """
+
+    def __init__(self) -> None:
+        self._returning: deque[Sequence] = deque()
+        self._stories: dict[str, deque[Sequence]] = {}
+
+    def __len__(self) -> int:
+        return len(self._returning) + sum(map(len, self._stories.values()))
+
+    def __iter__(self) -> Iterator[Sequence]:
+        yield from self._returning
+        for waiting in self._stories.values():
+            yield from waiting
+
+    def add(self, sequence: Sequence) -> None:
+        """Wait behind the others of the same story."""
+        self._stories.setdefault(sequence.request.story, deque()).append(sequence)
+
+    def add_first(self, sequence: Sequence) -> None:
+        """Wait before everybody: it had its turn and lost it."""
+        self._returning.appendleft(sequence)
+
+    def next(self, running: Collection[Sequence]) -> Sequence | None:
+        """Who is next, without taking it."""
+        if self._returning:
+            return self._returning[0]
+        counts = dict.fromkeys(self._stories, 0)
+        for sequence in running:
+            if sequence.request.story in counts:
+                counts[sequence.request.story] += 1
+        # The dictionary is in the order of arrival, and min takes the first of equals.
+        story = min(counts, key=counts.__getitem__, default=None)
+        return None if story is None else self._stories[story][0]
+
+    def remove(self, sequence: Sequence) -> bool:
+        """Take a sequence out; whether it waited."""
+        if sequence in self._returning:
+            self._returning.remove(sequence)
+            return True
+        waiting = self._stories.get(sequence.request.story, deque())
+        if sequence not in waiting:
+            return False
+        waiting.remove(sequence)
+        # A story goes behind the others with its next one.
+        del self._stories[sequence.request.story]
+        if waiting:
+            self._stories[sequence.request.story] = waiting
+        return True

@@ -1,0 +1,185 @@
+"""A request's text depends on its prompt, settings and seed alone: not on company, cache or memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry
+
+from bot.messages import Sampling
+from bot.worker.backends.base import Backend
+from bot.worker.backends.pytorch import TorchBackend
+from bot.worker.converted import Quantizer, UnkeptModel
+from bot.worker.engine import Engine
+from bot.worker.loader import embedded_model, load_checkpoint, read_config
+from bot.worker.metrics import Metrics
+from bot.worker.sampler import Sampler
+from bot.worker.scheduler import Scheduler
+from bot.worker.sequence import Sequence
+from bot.worker.weights import find_weights
+from tests.fakes.backend import FakeBackend, scattering
+from tests.worker.checkpoints import tiny_checkpoint
+from tests.worker.driving import EOS, GREEDY, Ear, sequence, start
+
+SAMPLED = Sampling(temperature=1.0, top_p=0.95, repetition_penalty=1.1)
+STEPS = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One request: `shared` tokens of its prompt are in others, too; it comes and goes at a step."""
+
+    shared: int
+    own: int
+    new: int
+    candidates: int
+    seed: int
+    greedy: bool
+    comes: int
+    leaves: int | None
+
+    def sequences(self, name: str) -> list[Sequence]:
+        """Its candidates."""
+        common = [10 + n * 7 % 90 for n in range(self.shared)]
+        prompt = [EOS, *common, *(5 + self.seed + n for n in range(self.own))]
+        return [
+            sequence(
+                f"{name}-{index}",
+                prompt,
+                group=name,
+                index=index,
+                max_tokens=self.new,
+                seed=self.seed,
+                sampling=GREEDY if self.greedy else SAMPLED,
+            )
+            for index in range(self.candidates)
+        ]
+
+
+def asked(longest: int, new: int) -> st.SearchStrategy[Asked]:
+    """Requests that often begin alike."""
+    return st.builds(
+        Asked,
+        shared=st.sampled_from([0, longest // 3, longest // 2]),
+        own=st.integers(0, longest // 2),
+        new=st.integers(1, new),
+        candidates=st.integers(1, 3),
+        seed=st.integers(0, 5),
+        greedy=st.booleans(),
+        comes=st.integers(0, 12),
+        leaves=st.none() | st.integers(1, 20),
+    )
+
+
+def engine_over(
+    backend: Backend, rows: int, blocks: int, beside: int
+) -> tuple[Engine, Scheduler, CollectorRegistry]:
+    """An engine that uses `blocks` of the backend's blocks."""
+    counts = CollectorRegistry()
+    scheduler = Scheduler(block=backend.block, blocks=blocks, rows=rows, beside=beside, by_itself=2 * beside)
+    engine = Engine(backend, Sampler(end_token=EOS), scheduler, metrics=Metrics(counts))
+    return engine, scheduler, counts
+
+
+def alone(backend: Backend, one: Asked) -> list[list[int]]:
+    """What each candidate gets by itself, with all the memory and nothing remembered."""
+    texts = []
+    for written in one.sequences("alone"):
+        engine, *_ = engine_over(backend, 1, backend.blocks, 4096)
+        engine.submit([start(written, Ear())])
+        while engine.step():
+            pass
+        texts.append(written.tokens)
+    return texts
+
+
+def in_company(backend: Backend, requests: list[Asked], engine: Engine) -> list[list[Sequence]]:
+    """Let all come and go at their times, and run to the end."""
+    everyone = [one.sequences(str(number)) for number, one in enumerate(requests)]
+    for step in range(STEPS):
+        for one, sequences in zip(requests, everyone, strict=True):
+            if one.comes == step:
+                engine.submit([start(each, Ear()) for each in sequences])
+            if one.leaves is not None and one.comes + one.leaves == step:
+                engine.cancel(sequences)
+        if not engine.step() and step > max(one.comes for one in requests):
+            return everyone
+    raise AssertionError("it never ends")
+
+
+def check(backend: Backend, requests: list[Asked], rows: int, blocks: int, beside: int) -> CollectorRegistry:
+    """In company, twice so that the second time much is remembered, everybody gets what they get alone."""
+    expected = [alone(backend, one) for one in requests]
+    engine, scheduler, counts = engine_over(backend, rows, blocks, beside)
+    for _ in range(2):
+        found = in_company(backend, requests, engine)
+        for one, texts, written in zip(requests, expected, found, strict=True):
+            for text, each in zip(texts, written, strict=True):
+                assert each.tokens == (text if one.leaves is None else text[: len(each.tokens)])
+    assert scheduler.pool.used == 0
+    return counts
+
+
+@settings(max_examples=120, deadline=None)
+@given(
+    requests=st.lists(asked(30, 14), min_size=1, max_size=6),
+    rows=st.integers(1, 5),
+    blocks=st.integers(12, 30),
+    beside=st.integers(1, 12),
+)
+def test_company_cache_and_memory_change_no_token(
+    requests: list[Asked], rows: int, blocks: int, beside: int
+) -> None:
+    """Over a backend that notices every wrong block, stale block, missed copy and wrong way of computing."""
+    check(FakeBackend(scattering, blocks=64), requests, rows, blocks, beside)
+
+
+def test_the_check_sees_preemptions_and_cache_hits() -> None:
+    """The trials above go through what they are about."""
+    requests = [Asked(15, number, 14, 2, number, greedy=False, comes=0, leaves=None) for number in range(3)]
+
+    counts = check(FakeBackend(scattering, blocks=64), requests, 4, 12, 6)
+
+    assert counts.get_sample_value("tsuzuki_preemptions_total")
+    assert counts.get_sample_value("tsuzuki_prefix_cache_tokens_total", {"result": "hit"})
+
+
+def torch_backend(folder: Path) -> Backend:
+    """The reference, with small blocks."""
+    checkpoint = load_checkpoint(folder, dtype="float32", device="cpu")
+    return TorchBackend(checkpoint.config, checkpoint.tensors, blocks=40, block=8)
+
+
+def openvino_backend(_: Path) -> Backend:
+    """The embedded model in eight bits: the tiny one has too small heads to be worth packing."""
+    pytest.importorskip("openvino", reason="OpenVINO has no package for this machine")
+    from bot.worker.backends.openvino import OpenVinoBackend
+
+    folder = embedded_model()
+    model = UnkeptModel(Quantizer(read_config(folder), find_weights(folder)))
+    return OpenVinoBackend(model, blocks=40, threads=1)
+
+
+@pytest.mark.parametrize("make", [torch_backend, openvino_backend])
+def test_real_backends_keep_the_promise(
+    make: Callable[[Path], Backend], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """The same on what really computes: exact for greedy and for seeded sampling."""
+    backend = make(tiny_checkpoint(tmp_path_factory.mktemp("tiny")))
+    longest = 10 * backend.block // 2
+
+    @settings(max_examples=8, deadline=None)
+    @given(
+        requests=st.lists(asked(longest, 24), min_size=2, max_size=5),
+        rows=st.integers(2, 6),
+        blocks=st.integers(12, 30),
+    )
+    def trial(requests: list[Asked], rows: int, blocks: int) -> None:
+        check(backend, requests, rows, blocks, 2 * backend.block)
+
+    trial()
