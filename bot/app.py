@@ -131,6 +131,7 @@ def worker_command(settings: EngineSettings, log_level: str, socket: Path) -> li
         ("--threads", settings.threads),
         ("--kv-memory-mib", settings.kv_memory_mib),
         ("--kv-precision", settings.kv_precision),
+        ("--cuda-graphs", settings.cuda_graphs),
         ("--cache", settings.cache),
         ("--log-level", log_level),
     ):

@@ -60,6 +60,7 @@ class EngineSettings(Section):
     threads: Count | None = None
     kv_memory_mib: Count | None = None
     kv_precision: Literal["auto", "u8", "f16"]
+    cuda_graphs: Literal["on", "off"]
     cache: Path | None = None
 
 

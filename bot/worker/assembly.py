@@ -33,6 +33,7 @@ from bot.worker.loader import (
     read_checkpoint,
 )
 from bot.worker.memory import Size, available_memory, int8_memory, kv_blocks
+from bot.worker.memory_release import trim
 from bot.worker.metrics import Metrics
 from bot.worker.options import EngineOptions
 from bot.worker.readiness import Progress
@@ -153,11 +154,12 @@ def assemble(
     slots: int,
     threads: int | None = None,
     kv_memory_mib: int | None = None,
+    graphs: bool = False,
     metrics: Metrics | None = None,
 ) -> Served:
     """Build text, torch backend, sampler and engine around a checkpoint that was read.
 
-    Empties `checkpoint.tensors`: the backend owns them now.
+    `graphs`: record decode steps on a GPU. Empties `checkpoint.tensors`: the backend owns them now.
     """
     config, tensors = checkpoint.config, checkpoint.tensors
     table = tensors[EMBEDDING]
@@ -171,7 +173,7 @@ def assemble(
         memory_mib=kv_memory_mib,
         free=free_memory(table.device),
     )
-    backend = TorchBackend(config, tensors, blocks=blocks, block=block)
+    backend = TorchBackend(config, tensors, blocks=blocks, block=block, graphs=graphs)
     parts = Parts(checkpoint.name, config, checkpoint.tokenizer, backend, TORCH, slots, threads)
     return parts.served(metrics or Metrics())
 
@@ -183,6 +185,7 @@ def _with_torch(source: Source, options: EngineOptions, metrics: Metrics, progre
         slots=options.slots,
         threads=options.threads,
         kv_memory_mib=options.kv_memory_mib,
+        graphs=options.cuda_graphs == "on",
         metrics=metrics,
     )
 
@@ -221,6 +224,7 @@ def _with_openvino(source: Source, options: EngineOptions, metrics: Metrics, pro
     with _failing():
         check(model, lambda excerpt: made(excerpt, BLOCKS))
         backend = made(model, blocks)
+    trim()
     parts = Parts(source.name, config, tokenizer, backend, OPENVINO, options.slots, threads)
     return parts.served(metrics)
 

@@ -13,6 +13,7 @@ from bot.worker.options import EngineOptions
 BACKENDS = ("auto", "openvino", "torch")
 QUANTIZATIONS = ("auto", "none", "int8")
 KV_PRECISIONS = ("auto", "u8", "f16")
+CUDA_GRAPHS = ("on", "off")
 
 _MACHINES = {"x86_64", "amd64"}
 
@@ -89,6 +90,7 @@ def _check(options: EngineOptions) -> None:
         (_BACKEND, options.backend, BACKENDS),
         (_QUANTIZATION, options.quantization, QUANTIZATIONS),
         ("TSUZUKI_ENGINE__KV_PRECISION", options.kv_precision, KV_PRECISIONS),
+        ("TSUZUKI_ENGINE__CUDA_GRAPHS", options.cuda_graphs, CUDA_GRAPHS),
     ):
         if value not in known:
             raise ConfigurationError(f"{name} cannot be {value!r}; use one of {', '.join(known)}")

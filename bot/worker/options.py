@@ -23,4 +23,5 @@ class EngineOptions:
     threads: int | None = None
     kv_memory_mib: int | None = None
     kv_precision: str = "auto"
+    cuda_graphs: str = "off"
     cache: Path | None = None

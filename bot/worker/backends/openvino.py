@@ -32,8 +32,8 @@ from bot.worker.backends.openvino_graph import (
 )
 from bot.worker.backends.pytorch import POSITION_OFFSET, sinusoidal_positions
 from bot.worker.int8 import Int8Model
-from bot.worker.mapped import let_go
 from bot.worker.memory import COMPILED_BYTES
+from bot.worker.memory_release import let_go
 
 FEWEST = 2
 """Rows a product is given: with one row it takes another kernel, which rounds differently."""

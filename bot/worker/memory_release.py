@@ -1,4 +1,4 @@
-"""Lets go of memory that is mapped from a file and was read for the last time."""
+"""Gives memory back to the system that loading needed and serving does not."""
 
 from __future__ import annotations
 
@@ -18,11 +18,22 @@ def let_go(tensors: Iterable[Tensor]) -> None:
 
     They stay valid. Where the system knows no such call, nothing happens.
     """
-    if sys.platform != "linux":
+    libc = _libc()
+    if libc is None:
         return
-    libc = ctypes.CDLL(None)
     for tensor in tensors:
         start = -(-tensor.data_ptr() // mmap.PAGESIZE) * mmap.PAGESIZE
         length = tensor.data_ptr() + tensor.nbytes - start
         if length > 0:
             libc.madvise(ctypes.c_void_p(start), ctypes.c_size_t(length), _PAGE_OUT)
+
+
+def trim() -> None:
+    """Give back what was freed, where the allocator would keep it."""
+    libc = _libc()
+    if libc is not None and hasattr(libc, "malloc_trim"):
+        libc.malloc_trim(0)
+
+
+def _libc() -> ctypes.CDLL | None:
+    return ctypes.CDLL(None) if sys.platform == "linux" else None
