@@ -32,8 +32,8 @@ format: $(READY_DEV)  ## let ruff put the code in shape
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(READY_DEV)  ## time the worker with the embedded model
-	$(BIN)/python bench/run.py $(ARGS)
+bench: $(READY_DEV)  ## time the worker beside transformers, in tables (about 10 minutes; ARGS=--help)
+	@$(BIN)/python -m bench $(ARGS)
 
 pictures: $(READY_DEV)  ## take the pictures of the documentation anew
 	@tools/test-needs

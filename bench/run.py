@@ -1,261 +1,178 @@
-"""`make bench`: the worker over HTTP beside transformers' `generate`, in one run on one machine.
-
-Absolute figures drift with whatever else the machine does; the ratios of one run are what counts.
-"""
+"""One run: part after part, the others going on where one fails."""
 
 from __future__ import annotations
 
-import argparse
-import json
-import os
-import socket
-import subprocess
+import asyncio
 import sys
-import tempfile
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any
 
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+from bench import children, derived, parts, starts
+from bench.checkpoint import SPARE_BYTES, need_room, random_checkpoint
+from bench.figures import Figure
+from bench.options import Options
+from bench.process import Settings, started
+from bench.prompts import PASSAGE
+from bench.results import Results
+from bench.shapes import EMBEDDED, GIB, LARGE, LOADED, PEAK_GIB, SHAPES, STANDARD, TINY
+from bot.worker.memory import available_memory
 
-import httpx
-
-ROOT = Path(__file__).parents[1]
-STORY = (
-    "それは九月初旬のある蒸し暑い夜のことであった。私は、大通りの中程にある、行きつけのカフェで、"
-    "冷しコーヒーを啜っていた。当時私は、学校を出たばかりで、まだこれという職業もなく、下宿にゴロゴロして"
-    "本でも読んでいるか、それに飽きると、当てどもなく散歩に出るのが、毎日の日課だった。\n"
-)
-ROUNDS = 3
-WRITERS = 8
-LOAD_TIMEOUT_S = 300
-
-SHAPES: dict[str, dict[str, Any]] = {
-    "564m": {"d_model": 1024, "ffn_dim": 4096, "num_layers": 24, "attention_heads": 16}
-}
-"""Published figures; speed does not depend on the weights' values."""
-
-UNLIKELY = -100.0
-"""The score of a piece that is never taken."""
+NUMBERS = 1000
+"""Prompts of one part have numbers of their own: none comes twice while a worker lives."""
 
 
-@dataclass(frozen=True, slots=True)
-class Figures:
-    """Seconds to the first token; tokens a second for one writer and for eight at once.
+class Run:
+    """Measures what the options ask for.
 
-    `eight_lucky_per_s`: eight who happen to start at the same moment with prompts of one length.
+    Args:
+        options: what to measure.
+        scratch: a folder for checkpoints, caches and logs.
+        machine: what it is measured on.
     """
 
-    first_token_s: float
-    alone_per_s: float
-    eight_per_s: float
-    eight_lucky_per_s: float
+    def __init__(self, options: Options, scratch: Path, machine: dict[str, str]) -> None:
+        self._options = options
+        self._scratch = scratch
+        told = {
+            "shape": options.shape,
+            "rounds": str(options.rounds),
+            "new tokens a stream": str(options.tokens),
+        }
+        self._results = Results(machine, told)
 
+    def all(self) -> Results:
+        """Measure everything that was asked for."""
+        asked = set(self._options.only)
+        if "one" in asked:
+            self._try("roofline", self._roofline)
+        if asked & {"one", "eight"}:
+            for dtype, name in derived.DTYPES.items():
+                self._try(f"transformers {name}", partial(self._baseline, dtype, name))
+        if chosen := [name for name in parts.PARTS if name in asked]:
+            self._try("worker", partial(self._worker, chosen))
+        if "embedded" in asked:
+            self._try("embedded", self._embedded)
+        if "load" in asked:
+            for name in self._loaded():
+                self._try(f"load {name}", partial(self._load, name))
+        if "quality" in asked:
+            self._try("quality", self._quality)
+        self._results.figures += derived.ratios(self._results.figures)
+        self._results.figures = [one for one in self._results.figures if one.part in asked]
+        if self._options.shape != STANDARD:
+            self._results.figures = [_unjudged(one) for one in self._results.figures]
+        return self._results
 
-def main() -> None:
-    """Measure and print the table."""
-    arguments = _arguments()
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = _folder(arguments, Path(scratch))
-        with worker(folder, arguments.threads) as client:
-            ours = measure_worker(client, arguments.tokens)
-        theirs = measure_transformers(folder, arguments.tokens, arguments.threads)
-    shown = arguments.shape or arguments.model or "the embedded model"
-    print(f"\n{shown}, {os.cpu_count()} cores, float32, {arguments.tokens} new tokens, best of {ROUNDS}\n")
-    print(table(ours, theirs))
-
-
-def table(ours: Figures, theirs: Figures) -> str:
-    """Both, and the ratio in our favour."""
-    rows = [
-        ("first token (ms)", ours.first_token_s * 1e3, theirs.first_token_s * 1e3, False),
-        ("one writer (tokens/s)", ours.alone_per_s, theirs.alone_per_s, True),
-        ("eight writers (tokens/s), generate one after another", ours.eight_per_s, theirs.eight_per_s, True),
-        (
-            "eight writers (tokens/s), generate in one lucky batch",
-            ours.eight_lucky_per_s,
-            theirs.eight_lucky_per_s,
-            True,
-        ),
-    ]
-    lines = [
-        "| | worker, over HTTP | transformers generate | ratio |",
-        "|---|---|---|---|",
-    ]
-    for name, mine, other, more_is_better in rows:
-        ratio = mine / other if more_is_better else other / mine
-        lines.append(f"| {name} | {mine:.1f} | {other:.1f} | {ratio:.1f} × |")
-    lines.append("\nA lucky batch: all eight start at the same moment, with prompts of one length.")
-    return "\n".join(lines)
-
-
-@contextmanager
-def worker(folder: Path, threads: int | None) -> Iterator[httpx.Client]:
-    """A worker process on a free port, loaded."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    code = (
-        "from bot.worker.command import run_worker\n"
-        f"run_worker({str(folder)!r}, '127.0.0.1', {port}, None, dtype='float32', threads={threads})"
-    )
-    process = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.DEVNULL)  # noqa: S603
-    try:
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=LOAD_TIMEOUT_S) as client:
-            _wait_until_ready(client)
-            yield client
-    finally:
-        process.terminate()
-        process.wait()
-
-
-def measure_worker(client: httpx.Client, tokens: int) -> Figures:
-    """Streams of completions, as the bot asks for them."""
-    _stream(client, 4, seed=0)
-    firsts, rates = zip(*(_stream(client, tokens, seed=seed) for seed in range(ROUNDS)), strict=True)
-    eight = [_together(client, tokens) for _ in range(ROUNDS)]
-    return Figures(min(firsts), max(rates), max(eight), max(eight))
-
-
-def measure_transformers(folder: Path, tokens: int, threads: int | None) -> Figures:
-    """The same prompt and settings by `generate`."""
-    import torch
-    from transformers import XGLMForCausalLM
-
-    from bot.messages import Sampling
-    from bot.worker.loader import load_checkpoint
-    from bot.worker.text import StoryText
-
-    if threads:
-        torch.set_num_threads(threads)
-    checkpoint = load_checkpoint(folder, dtype="float32", device="cpu")
-    model: Any = XGLMForCausalLM(checkpoint.config)
-    model.eval()
-    model.load_state_dict(checkpoint.tensors, strict=False, assign=True)
-    model.tie_weights()
-    text = StoryText(checkpoint.tokenizer, checkpoint.config.max_position_embeddings)
-    ids = torch.tensor([text.encode(STORY, text.context).ids])
-    sampling = Sampling()
-
-    def generate(new: int, rows: int = 1) -> None:
-        with torch.inference_mode():
-            model.generate(
-                ids.repeat(rows, 1),
-                do_sample=True,
-                temperature=sampling.temperature,
-                top_p=sampling.top_p,
-                top_k=0,
-                repetition_penalty=sampling.repetition_penalty,
-                min_new_tokens=new,
-                max_new_tokens=new,
-                eos_token_id=2,
-                pad_token_id=1,
-            )
-
-    generate(2)
-    first = min(_seconds(lambda: generate(1)) for _ in range(ROUNDS))
-    whole = min(_seconds(lambda: generate(tokens)) for _ in range(ROUNDS))
-    batch = _seconds(lambda: generate(tokens, WRITERS))
-    alone = (tokens - 1) / (whole - first)
-    return Figures(first, alone, tokens / whole, WRITERS * tokens / batch)
-
-
-def _stream(client: httpx.Client, tokens: int, *, seed: int) -> tuple[float, float]:
-    """Seconds to the first text, and tokens a second after it."""
-    started_s = time.perf_counter()
-    with client.stream("POST", "/v1/completions", json=_request(tokens, seed)) as stream:
-        stamps = [time.perf_counter() for line in stream.iter_lines() if line.startswith("data: {")]
-    if len(stamps) < 2:
-        raise RuntimeError("the worker wrote nothing")
-    return stamps[0] - started_s, (tokens - 1) / (stamps[-1] - stamps[0])
-
-
-def _together(client: httpx.Client, tokens: int) -> float:
-    """Tokens a second of eight streams at once, from the first request to the last token."""
-    threads = [
-        threading.Thread(target=_stream, args=(client, tokens), kwargs={"seed": seed})
-        for seed in range(WRITERS)
-    ]
-    started_s = time.perf_counter()
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return WRITERS * tokens / (time.perf_counter() - started_s)
-
-
-def _request(tokens: int, seed: int) -> dict[str, Any]:
-    return {"prompt": STORY, "max_tokens": tokens, "min_tokens": tokens, "seed": seed, "stream": True}
-
-
-def _wait_until_ready(client: httpx.Client) -> None:
-    until_s = time.monotonic() + LOAD_TIMEOUT_S
-    while time.monotonic() < until_s:
+    def _try(self, name: str, work: Callable[[], Sequence[Figure]]) -> None:
+        """Keep what a part found, or why it found nothing."""
+        print(f"{name} …", file=sys.stderr)
+        began_s = time.perf_counter()
         try:
-            health = client.get("/health").json()
-        except httpx.TransportError:
-            health = {"status": "loading"}
-        if health["status"] == "failed":
-            raise RuntimeError(health["reason"])
-        if health["status"] == "ready":
-            return
-        time.sleep(0.2)
-    raise RuntimeError("the worker did not load in time")
+            found = work()
+        except Exception as error:  # noqa: BLE001 - one part's failure is told, and the others go on
+            self._results.failures[name] = _said(error)
+            print(f"{name} failed: {_said(error)}", file=sys.stderr)
+        else:
+            self._results.figures += found
+            print(f"{name}: {time.perf_counter() - began_s:.0f} s", file=sys.stderr)
+
+    def _roofline(self) -> list[Figure]:
+        spec = {"threads": self._options.all_threads, "rounds": 3 + 2 * self._options.rounds}
+        # The embedded and the tiny model are read from the processor's cache: memory does not limit them.
+        small = self._options.shape in {EMBEDDED, TINY}
+        weights = None if small else SHAPES[self._options.shape].weights
+        return derived.bandwidth_figures(children.ask("bench.roofline", spec), weights)
+
+    def _baseline(self, dtype: str, name: str) -> list[Figure]:
+        spec = {
+            "folder": str(self._checkpoint(self._options.shape)),
+            "dtype": dtype,
+            "threads": self._options.all_threads,
+            "prompt": parts.PROMPT,
+            "tokens": self._options.tokens,
+            "rounds": self._options.rounds,
+            "batch": derived.BATCH,
+            "batches": min(2, self._options.rounds) if "eight" in self._options.only else 0,
+        }
+        return derived.baseline_figures(name, spec, children.ask("bench.baseline", spec))
+
+    def _worker(self, chosen: Sequence[str]) -> list[Figure]:
+        """All parts of one worker. They keep their figures themselves, each when it has them."""
+        folder = self._checkpoint(self._options.shape)
+        with started(self._settings(folder), self._scratch) as worker:
+            health = worker.wait_until_ready()
+            self._results.run["worker"] = f"{health.get('backend', '?')} {health.get('quantization', '')}"
+            context = int(health["max_model_len"])
+            for place, name in enumerate(chosen):
+                part, first = parts.PARTS[name], NUMBERS * place + 1
+                self._try(name, partial(self._measured, worker.url, part, context, first))
+        return []
+
+    def _measured(self, url: str, part: parts.Part, context: int, first: int) -> list[Figure]:
+        passage = PASSAGE.read_text(encoding="utf-8")
+        plan = parts.Plan(self._options.rounds, self._options.tokens, context, passage)
+        return asyncio.run(parts.measure(url, part, plan, first))
+
+    def _embedded(self) -> list[Figure]:
+        settings = self._settings(None)
+        figures = starts.embedded(settings, self._scratch, self._options.rounds)
+        with started(settings, self._scratch) as worker:
+            context = int(worker.wait_until_ready()["max_model_len"])
+            return [*self._measured(worker.url, parts.small, context, 1), *figures]
+
+    def _loaded(self) -> list[str]:
+        if self._options.shape == TINY:
+            return [TINY]
+        return [*LOADED, *([LARGE] if self._options.large else [])]
+
+    def _load(self, name: str) -> list[Figure]:
+        shape = SHAPES[name]
+        needed, free = PEAK_GIB.get(name, 0) * GIB, available_memory()
+        if free is not None and free < needed:
+            raise MemoryError(
+                f"skipped: {free / GIB:.1f} GiB are free, and {needed / GIB:.0f} GiB are needed"
+            )
+        made = (self._scratch / name).is_dir()
+        # The converted checkpoint takes up to two bytes a weight, as the checkpoint does.
+        need_room(self._scratch, shape.checkpoint_bytes * (1 if made else 2) + SPARE_BYTES)
+        return starts.load(name, self._settings(self._checkpoint(name)), self._scratch)
+
+    def _quality(self) -> list[Figure]:
+        spec = {
+            "folder": str(_embedded_model()),
+            "held_out": str(self._options.held_out.resolve()),
+            "windows": self._options.windows,
+            "cache": str(self._scratch / "cache"),
+            "threads": self._options.all_threads,
+        }
+        return derived.quality_figures(children.ask("bench.quality", spec))
+
+    def _settings(self, model: Path | None) -> Settings:
+        told = self._options
+        return Settings(
+            model, self._scratch / "cache", told.backend, told.quantization, told.threads, parts.SLOTS
+        )
+
+    def _checkpoint(self, name: str) -> Path:
+        if name == EMBEDDED:
+            return _embedded_model()
+        return random_checkpoint(SHAPES[name], self._scratch, _embedded_model() / "tokenizer.json")
 
 
-def _seconds(work: Callable[[], None]) -> float:
-    started_s = time.perf_counter()
-    work()
-    return time.perf_counter() - started_s
+def _unjudged(one: Figure) -> Figure:
+    """Without what is wanted of it, where that is said of the standard shape only."""
+    return replace(one, at_least=None, at_most=None) if one.part in parts.PARTS else one
 
 
-def _folder(arguments: argparse.Namespace, scratch: Path) -> Path:
-    from bot.worker.loader import embedded_model
-
-    if arguments.shape:
-        return _random_checkpoint(arguments.shape, scratch)
-    return Path(arguments.model) if arguments.model else embedded_model()
+def _embedded_model() -> Path:
+    return Path(__file__).parents[1] / "bot" / "models" / "tsuzuki-ja"
 
 
-def _random_checkpoint(shape: str, folder: Path) -> Path:
-    """A published shape with random weights, and the embedded model's tokenizer, filled up to its size."""
-    from transformers import XGLMConfig, XGLMForCausalLM
-
-    config = XGLMConfig(vocab_size=256_008, **SHAPES[shape])
-    model: Any = XGLMForCausalLM(config)
-    model.half().save_pretrained(folder)
-    (folder / "tokenizer.json").write_text(_filled_tokenizer(config.vocab_size), encoding="utf-8")
-    return folder
-
-
-def _filled_tokenizer(size: int) -> str:
-    """The embedded model's tokenizer.json with pieces that no text holds: `size` tokens in all."""
-    from bot.worker.loader import embedded_model
-
-    tokenizer = json.loads((embedded_model() / "tokenizer.json").read_text(encoding="utf-8"))
-    vocabulary = tokenizer["model"]["vocab"]
-    behind = [token for token in tokenizer["added_tokens"] if token["id"] >= len(vocabulary)]
-    fillers = size - len(vocabulary) - len(behind)
-    for token in behind:
-        token["id"] += fillers
-    vocabulary += [[f"\ue000{number}", UNLIKELY] for number in range(fillers)]
-    return json.dumps(tokenizer, ensure_ascii=False)
-
-
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--model", help="a checkpoint's folder; the embedded one if absent")
-    parser.add_argument(
-        "--shape", choices=sorted(SHAPES), help="a published shape with random weights instead"
-    )
-    parser.add_argument("--tokens", type=int, default=100, help="new tokens a completion")
-    parser.add_argument("--threads", type=int, help="threads of computation; torch's own choice if absent")
-    return parser.parse_args()
-
-
-if __name__ == "__main__":
-    main()
+def _said(error: BaseException) -> str:
+    """An error's words; of several at once, those of the first."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return f"{type(error).__name__}: {error}"
