@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -106,8 +107,14 @@ class Parts:
             Scheduler(block=self.backend.block, blocks=self.backend.blocks, rows=self.slots),
             metrics=metrics,
             before=lambda: torch.set_num_threads(self.threads),
+            broken=_end_process,
         )
         return Served(self.name, text, engine, EOS, metrics, self.choice.backend, self.choice.quantization)
+
+
+def _end_process() -> None:
+    """Stop as if told to: whoever watches the worker starts another one."""
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 class OpenVinoUnusable(Exception):

@@ -90,12 +90,21 @@ class BlockPool:
             self._cached[key] = block
             self._keys[block] = key
 
+    def forget(self, blocks: Iterable[int]) -> None:
+        """Let nobody find these by their content any more."""
+        for block in blocks:
+            key = self._keys.pop(block, None)
+            if key is not None:
+                del self._cached[key]
+            if block in self._idle:
+                del self._idle[block]
+                self._free.append(block)
+
     def _take(self) -> int:
-        block = self._free.pop() if self._free else self._forget()
+        block = self._free.pop() if self._free else self._oldest()
         self._holders[block] = 1
         return block
 
-    def _forget(self) -> int:
-        block, _ = self._idle.popitem(last=False)
-        del self._cached[self._keys.pop(block)]
-        return block
+    def _oldest(self) -> int:
+        self.forget([next(iter(self._idle))])
+        return self._free.pop()

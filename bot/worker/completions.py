@@ -37,7 +37,7 @@ class CompletionRequest(BaseModel):
     temperature: float = Field(Sampling().temperature, ge=0, le=5, allow_inf_nan=False)
     top_p: float = Field(Sampling().top_p, gt=0, le=1, allow_inf_nan=False)
     top_k: int = Field(Sampling().top_k, ge=0)
-    repetition_penalty: float = Field(Sampling().repetition_penalty, gt=0, le=5, allow_inf_nan=False)
+    repetition_penalty: float = Field(Sampling().repetition_penalty, ge=0.01, le=5, allow_inf_nan=False)
     repetition_window: int = Field(Sampling().repetition_window, ge=0)
     seed: int | None = Field(None, ge=-(2**63), lt=2**64)
     stop: Stop | Annotated[list[Stop], Field(max_length=MAX_STOPS)] = Field(default_factory=list)

@@ -125,7 +125,7 @@ def _reaching(weights: Floats, top_p: float, total: float) -> tuple[Floats, Ids]
     while True:
         ids = np.flatnonzero(weights >= np.float32(floor))
         values = weights[ids]
-        if floor == lowest or values.sum(dtype=np.float64) >= top_p * total:
+        if not floor > lowest or values.sum(dtype=np.float64) >= top_p * total:
             return values, ids
         floor = max(floor / STEP, lowest)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
@@ -83,14 +84,19 @@ class Engine:
         metrics: Metrics | None = None,
         clock: Callable[[], float] = time.monotonic,
         before: Callable[[], None] = lambda: None,
+        broken: Callable[[], None] = lambda: None,
     ) -> None:
-        """`before` runs first in the engine's thread: threads of computation are counted per thread."""
+        """`before` runs first in the engine's thread: threads of computation are counted per thread.
+
+        `broken` is called when the loop itself failed: nothing will be written any more.
+        """
         self._backend = backend
         self._sampler = sampler
         self._scheduler = scheduler
         self._metrics = metrics or Metrics()
         self._clock = clock
         self._before = before
+        self._broken = broken
         self._tellings: dict[str, Telling] = {}
         self._changed = threading.Condition()
         self._stopping = False
@@ -182,7 +188,19 @@ class Engine:
                 self._changed.wait_for(lambda: self._stopping or not self._scheduler.idle)
                 if self._stopping:
                     return
-            self.step()
+            try:
+                self.step()
+            except Exception:  # noqa: BLE001 - the border of the thread: nobody may wait for it in vain
+                self._give_up()
+                return
+
+    def _give_up(self) -> None:
+        """A fault of the loop itself: tell everybody, and take nobody in any more."""
+        self._log.exception("the engine stops")
+        with self._changed:
+            self._stopping = True
+            self._end(self._scheduler.drain(), EngineFailed(reason="the engine stopped"))
+        self._broken()
 
     def _begin(self, batch: Batch, now_s: float) -> None:
         self._measure()
@@ -206,9 +224,15 @@ class Engine:
                 continue
             if token is None:
                 self._log.warning("logits not finite", sequence=sequence.id, tokens=len(sequence.tokens))
+                self._scheduler.distrust(sequence)
                 self._end([sequence], NotFinite())
                 continue
-            telling.take(sequence, token)
+            try:
+                telling.take(sequence, token)
+            except Exception:  # noqa: BLE001 - the border of a sequence: its neighbours are told theirs
+                self._log.exception("a token could not be told", sequence=sequence.id)
+                self._end([sequence], EngineFailed(reason="a token could not be told"))
+                continue
             self._metrics.generated_tokens.inc()
             if sequence.generated == 1:
                 self._metrics.first_token_s.observe(self._clock() - telling.since_s)
@@ -220,11 +244,12 @@ class Engine:
             telling = self._forget(sequence)
             if telling is not None:
                 sequence.error = error
-                telling.listener(error)
+                with suppress(Exception):  # a listener that fails concerns nobody else
+                    telling.listener(error)
 
     def _forget(self, sequence: Sequence) -> Telling | None:
         self._scheduler.finish(sequence)
         return self._tellings.pop(sequence.id, None)
 
     def _measure(self) -> None:
-        self._metrics.of(self._scheduler)
+        self._metrics.take(self._scheduler)

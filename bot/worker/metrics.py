@@ -50,7 +50,7 @@ class Metrics:
             registry=within,
         )
 
-    def of(self, scheduler: Scheduler) -> None:
+    def take(self, scheduler: Scheduler) -> None:
         """Take over what the scheduler counts."""
         pool, counts = scheduler.pool, scheduler.counts
         self.running.set(scheduler.running)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from bot.errors import TsuzukiError
 from bot.messages import EngineStatus
 from bot.worker.wire import Fault, Json, failed, loading
 
@@ -81,6 +82,9 @@ class Readiness:
     def _run(self) -> None:
         try:
             served = self._load(self._advance)
+        except TsuzukiError as error:
+            self._log.error("the model could not be loaded", reason=str(error))
+            self.reason = str(error)
         except Exception as error:  # noqa: BLE001 - the border of loading: the server tells the reason
             self._log.exception("the model could not be loaded")
             self.reason = str(error) or type(error).__name__

@@ -27,6 +27,10 @@ from bot.worker.sequence import Sequence
 SHORTLIST = 256
 """How many of a row's likeliest tokens are fetched from a device. Where these do not do, all are."""
 
+LEAST_PENALTY = float(np.finfo(np.float32).tiny)
+LARGEST = float(np.finfo(np.float32).max)
+"""However strong a penalty is, what it makes of a finite logit is finite."""
+
 LEAST_LOGPROB = -9999.0
 """JSON has no infinity."""
 
@@ -91,9 +95,9 @@ class Sampler:
     def _penalise(self, row: Floats, sequence: Sequence) -> None:
         """Divide the logits of recent tokens (multiply negative ones), after Keskar et al. 2019."""
         ids = self._penalised(sequence)
-        penalty = np.float32(sequence.request.sampling.repetition_penalty)
+        penalty = np.float32(max(sequence.request.sampling.repetition_penalty, LEAST_PENALTY))
         scores = row[ids]
-        row[ids] = np.where(scores < 0, scores * penalty, scores / penalty)
+        row[ids] = np.where(scores < 0, scores * penalty, scores / penalty).clip(-LARGEST, LARGEST)
 
     def _penalised(self, sequence: Sequence) -> Ids:
         sampling = sequence.request.sampling
@@ -131,8 +135,9 @@ class Sampler:
 
     def _change_on_device(self, row: torch.Tensor, sequence: Sequence) -> None:
         ids = torch.from_numpy(self._penalised(sequence)).to(row.device)
-        penalty, scores = sequence.request.sampling.repetition_penalty, row[ids]
-        row[ids] = torch.where(scores < 0, scores * penalty, scores / penalty)
+        penalty, scores = max(sequence.request.sampling.repetition_penalty, LEAST_PENALTY), row[ids]
+        penalised = torch.where(scores < 0, scores * penalty, scores / penalty)
+        row[ids] = penalised.clamp(-LARGEST, LARGEST)
         row[torch.from_numpy(self._barred(sequence)).to(row.device)] = -torch.inf
 
     def _token_listed(self, row: torch.Tensor, listed: Floats, sequence: Sequence) -> int:

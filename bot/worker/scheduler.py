@@ -14,6 +14,9 @@ from bot.worker.turns import Turns
 READING_BESIDE = 64
 """Prompt tokens a step reads while somebody else is being written for, whose next token waits for them."""
 
+FAR = 768
+"""From this position on half as many are read: each looks back at all before it."""
+
 READING_ALONE = 512
 """Prompt tokens a step reads while nobody waits for another token."""
 
@@ -37,7 +40,7 @@ class Batch:
 
 @dataclass(slots=True)
 class Counts:
-    """What happened: prompt tokens found in the cache, prompt tokens read, sequences stopped for memory."""
+    """What happened: tokens of bodies found in the cache, and read; sequences stopped for memory."""
 
     cached: int = 0
     read: int = 0
@@ -129,6 +132,10 @@ class Scheduler:
         else:
             self._waiting.remove(sequence)
 
+    def distrust(self, sequence: Sequence) -> None:
+        """Let nobody take over what a sequence computed: it came to nothing finite."""
+        self.pool.forget(sequence.blocks)
+
     def drain(self) -> list[Sequence]:
         """Take every sequence away, and return them."""
         everyone = [*self._running, *self._waiting]
@@ -144,7 +151,7 @@ class Scheduler:
             source = self._sibling(sequence)
             if source is None and not self._place(sequence):
                 return
-            self._waiting.remove(sequence)
+            self._waiting.take(sequence)
             sequence.source, sequence.turn = source, self._turn
             self._running.append(sequence)
 
@@ -158,7 +165,7 @@ class Scheduler:
             return False
         sequence.blocks = [*found, *self.pool.take(wanted)]
         sequence.computed, sequence.remembered = len(found) * self._block, len(found)
-        self.counts.cached += sequence.computed
+        self._count(sequence, cached=sequence.computed)
         return True
 
     def _sibling(self, sequence: Sequence) -> Sequence | None:
@@ -193,7 +200,7 @@ class Scheduler:
         new = self.pool.take(wanted)
         sequence.blocks = [*source.blocks[:whole], *new]
         sequence.source, sequence.computed, sequence.remembered = None, sequence.body, whole
-        self.counts.cached += sequence.body
+        self._count(sequence, cached=sequence.body)
         return [Copy(source.blocks[whole], new[0])] if rest else []
 
     def _go_alone(self, sequence: Sequence) -> None:
@@ -222,6 +229,7 @@ class Scheduler:
 
     def _preempt(self, sequence: Sequence) -> None:
         self.counts.preempted += 1
+        sequence.counted = True
         self._wait_again(sequence)
 
     def _read(self, budget: int) -> dict[Sequence, Row]:
@@ -231,10 +239,11 @@ class Scheduler:
         for sequence in sorted(reading, key=lambda one: one.turn):
             if picked and budget < self._block:
                 break
-            row = self._row(sequence, max(budget, self._block))
+            part = budget if sequence.computed < FAR else budget // 2
+            row = self._row(sequence, max(part, self._block))
             picked[sequence] = row
             budget -= len(row.tokens)
-            self.counts.read += max(0, min(row.end, len(sequence.request.prompt)) - row.start)
+            self._count(sequence, read=max(0, min(row.end, sequence.body) - row.start))
             sequence.turn = self._turn + 1
         self._turn += 1
         return picked
@@ -252,6 +261,12 @@ class Scheduler:
             alone=max(0, end - max(start, body)),
             logits=int(end == len(sequence.tokens)),
         )
+
+    def _count(self, sequence: Sequence, *, cached: int = 0, read: int = 0) -> None:
+        """Count tokens of a body once: not again when a sequence comes back."""
+        if not sequence.counted:
+            self.counts.cached += cached
+            self.counts.read += read
 
     def _remember(self, sequence: Sequence) -> None:
         whole = min(sequence.computed, sequence.body) // self._block

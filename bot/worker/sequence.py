@@ -41,6 +41,7 @@ class Sequence:
     For the scheduler: `body` tokens of the prompt are read together, and `keys` name its full blocks.
     `computed` tokens have their keys and values in `blocks`; others can find the first `remembered` blocks.
     `source` is a sequence of the same group whose prompt is to be shared. `turn` is when it last read.
+    `counted`: its body is in the statistics already.
     """
 
     def __init__(self, request: SequenceRequest) -> None:
@@ -53,6 +54,7 @@ class Sequence:
         self.remembered = 0
         self.source: Sequence | None = None
         self.turn = 0
+        self.counted = False
         self.finish_reason: str | None = None
         self.error: EngineError | None = None
         self._random = random.Random(f"{request.seed}:{request.index}")  # noqa: S311 - repeatable on purpose

@@ -58,13 +58,17 @@ class Completion:
         Raises:
             NotFinite, EngineUnavailable, EngineFailed: the request failed.
         """
-        events = [await self._events.get()]
-        while not self._events.empty():
-            events.append(self._events.get_nowait())
-        for event in events:
-            if isinstance(event, EngineError):
+        deltas: list[Delta] = []
+        event = await self._events.get()
+        while isinstance(event, Delta):
+            deltas.append(event)
+            if self._events.empty():
+                break
+            event = self._events.get_nowait()
+        if isinstance(event, EngineError):
+            if not deltas:
                 raise event
-        deltas = [event for event in events if isinstance(event, Delta)]
+            self._events.put_nowait(event)  # what was written before it is told first
         self._left -= sum(delta.finish_reason is not None for delta in deltas)
         return deltas
 

@@ -46,17 +46,19 @@ class Turns:
         story = min(counts, key=counts.__getitem__, default=None)
         return None if story is None else self._stories[story][0]
 
-    def remove(self, sequence: Sequence) -> bool:
-        """Take a sequence out; whether it waited."""
-        if sequence in self._returning:
-            self._returning.remove(sequence)
-            return True
-        waiting = self._stories.get(sequence.request.story, deque())
-        if sequence not in waiting:
-            return False
-        waiting.remove(sequence)
-        # A story goes behind the others with its next one.
-        del self._stories[sequence.request.story]
+    def take(self, sequence: Sequence) -> None:
+        """It is its turn: its story goes behind the others."""
+        self.remove(sequence)
+        waiting = self._stories.pop(sequence.request.story, None)
         if waiting:
             self._stories[sequence.request.story] = waiting
-        return True
+
+    def remove(self, sequence: Sequence) -> None:
+        """It waits no longer. Harmless when it did not."""
+        if sequence in self._returning:
+            self._returning.remove(sequence)
+        waiting = self._stories.get(sequence.request.story, deque())
+        if sequence in waiting:
+            waiting.remove(sequence)
+            if not waiting:
+                del self._stories[sequence.request.story]

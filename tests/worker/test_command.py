@@ -40,7 +40,10 @@ def worker(code: str) -> Iterator[subprocess.Popen[str]]:
         yield process
     finally:
         process.kill()
-        process.communicate()
+        process.wait(WAIT_S)
+        for pipe in (process.stdout, process.stderr):
+            if pipe is not None:
+                pipe.close()
 
 
 def listening_at(process: subprocess.Popen[str]) -> str:

@@ -12,7 +12,7 @@ from bot.messages import Delta
 from bot.worker.engine import Engine
 from bot.worker.metrics import Metrics
 from bot.worker.sampler import Sampler
-from bot.worker.scheduler import Scheduler
+from bot.worker.scheduler import Batch, Scheduler
 from tests.fakes.backend import FakeBackend, counting
 from tests.worker.driving import EOS, Ear, sequence, start
 
@@ -197,7 +197,7 @@ def test_counts() -> None:
     finish(engine)
 
     assert registry.get_sample_value("tsuzuki_prefix_cache_tokens_total", {"result": "hit"}) == 12
-    assert registry.get_sample_value("tsuzuki_prefix_cache_tokens_total", {"result": "miss"}) == 2 + 16 + 5
+    assert registry.get_sample_value("tsuzuki_prefix_cache_tokens_total", {"result": "miss"}) == 15 + 4
 
 
 def test_scores_come_with_the_text_that_they_belong_to() -> None:
@@ -209,3 +209,59 @@ def test_scores_come_with_the_text_that_they_belong_to() -> None:
 
     told = [[score.token for score in event.scores] for event in ear.events if isinstance(event, Delta)]
     assert told == [[11], [12]]
+
+
+def test_a_listener_that_fails_concerns_nobody_else() -> None:
+    """Its request is given up, and its neighbour in the batch is written to the end."""
+
+    def deaf(_: object) -> None:
+        raise RuntimeError("gone")
+
+    engine, ear = engine_over(FakeBackend()), Ear()
+    engine.submit([start(sequence("deaf"), deaf), start(sequence("well", max_tokens=3), ear)])  # type: ignore[arg-type]
+
+    finish(engine)
+
+    assert ear.text == "[11][12][13]"
+    assert engine.running == 0
+
+
+def test_a_broken_loop_tells_everybody_and_takes_nobody_in() -> None:
+    """Where stepping itself fails, all are told, and whoever watches is told that it is over."""
+
+    class BrokenError(Exception):
+        pass
+
+    class Broken(Scheduler):
+        def schedule(self) -> Batch:
+            raise BrokenError
+
+    told: queue.Queue[object] = queue.Queue()
+    engine = Engine(
+        FakeBackend(),
+        Sampler(end_token=EOS),
+        Broken(block=4, blocks=32, rows=1),
+        broken=lambda: told.put("broken"),
+    )
+    engine.submit([start(sequence("a"), told.put), start(sequence("b"), told.put)])  # type: ignore[arg-type]
+
+    engine.start()
+
+    assert [EngineFailed, EngineFailed, str] == [type(told.get(timeout=WAIT_S)) for _ in range(3)]
+    with pytest.raises(EngineUnavailable):
+        engine.submit([start(sequence("late"), Ear())])
+
+
+def test_what_came_to_nothing_finite_is_not_remembered() -> None:
+    """A fault that passes does not come back to everybody who begins the same story."""
+    ill = iter([True, False])
+    backend = FakeBackend(counting(lambda kept: None if next(ill) else kept[-1] + 1))
+    engine, first, again = engine_over(backend), Ear(), Ear()
+    engine.submit([start(sequence("first", range(10, 30)), first)])
+    finish(engine)
+    engine.submit([start(sequence("again", range(10, 30), max_tokens=1), again)])
+    finish(engine)
+
+    assert [NotFinite] == [type(event) for event in first.events]
+    assert again.text == "[30]"
+    assert [step[0].start for step in backend.steps] == [0, 0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -374,3 +375,18 @@ def test_ids_from_a_vocabulary() -> None:
 
     assert {2, 4, 5, 7} == exempt_tokens(vocabulary, EOS)
     assert {5, 7} == blank_tokens(vocabulary)
+
+
+@pytest.mark.parametrize("penalty", [1e-300, 1e-39, 1e-30, 1e30])
+@pytest.mark.parametrize(
+    "sampling", [Sampling(), Sampling(top_k=5), Sampling(top_p=1.0), Sampling(temperature=0)]
+)
+def test_no_penalty_is_too_strong(penalty: float, sampling: Sampling) -> None:
+    """However a penalty blows a finite logit up, a token is drawn: nobody else's text hangs on it."""
+    one = sequence(prompt=range(10, 60), sampling=replace(sampling, repetition_penalty=penalty))
+    rows = logits(4)
+    rows[0, 10] = 0.0
+
+    [token] = sample(Sampler(end_token=EOS), rows, [one])
+
+    assert token is not None

@@ -75,6 +75,30 @@ def test_stories_take_turns() -> None:
     assert [sorted(names(advance(one))) for _ in range(3)] == [["a0", "b0"], ["a1", "b1"], ["a2"]]
 
 
+def test_leaving_costs_a_story_no_turn() -> None:
+    """When one of several that wait is cancelled, the others keep their place."""
+    one = scheduler(1)
+    first, second = sequence("a0", story="a", max_tokens=1), sequence("a1", story="a")
+    one.add([sequence("now", max_tokens=1), first, second])
+    one.add([sequence("b", max_tokens=1)])
+    advance(one)
+
+    one.finish(second)
+
+    assert [names(advance(one)) for _ in range(2)] == [["a0"], ["b"]]
+
+
+def test_a_prompt_is_counted_once() -> None:
+    """Hits and misses add up to the bodies' tokens, whoever had to come back."""
+    one = scheduler(2, blocks=8, by_itself=100)
+    one.add([sequence("old", range(8), max_tokens=20), sequence("young", range(50, 58), max_tokens=20)])
+    while not one.idle:
+        advance(one)
+
+    assert one.counts.preempted
+    assert one.counts.cached + one.counts.read == 2 * 7
+
+
 def test_a_prompt_comes_in_parts_and_its_last_token_alone() -> None:
     """Parts end with a block, or where the body does; only the last token has logits."""
     one = scheduler(1)
@@ -109,6 +133,17 @@ def test_decoding_goes_on_beside_a_long_prompt() -> None:
         assert names(batch)[0] == "writer"
         assert count == writer.generated
         assert sum(len(row.tokens) for row in batch.rows) <= 1 + 4 + 1
+
+
+def test_parts_shrink_where_each_token_looks_far_back() -> None:
+    """Late in a long prompt a token costs twice as much, and the others' next one must not wait for that."""
+    one = scheduler(2, blocks=400, beside=16, by_itself=16)
+    one.add([sequence(prompt=range(1_000))])
+
+    ends = [advance(one).rows[0].end for _ in range(60)]
+
+    assert {16} == {end - start for start, end in zip([0, *ends], ends, strict=False) if end <= 768}
+    assert {8} == {end - start for start, end in zip([768, *ends[48:]], ends[48:], strict=False)}
 
 
 def test_nobody_waits_so_more_is_read() -> None:
@@ -231,7 +266,7 @@ def test_the_next_turn_of_a_story_reads_only_what_is_new() -> None:
     one.add([sequence("next", range(60), max_tokens=1)])
 
     assert cuts(advance(one)) == [(36, 60, 1, 1)]
-    assert (one.counts.cached, one.counts.read) == (36, 40 + 24)
+    assert (one.counts.cached, one.counts.read) == (36, 39 + 23)
 
 
 def test_a_change_near_the_end_costs_only_the_end() -> None:
@@ -303,4 +338,4 @@ def test_everybody_finishes(
 
     assert one.idle
     assert one.pool.used == 0
-    assert all(one.finished for i, one in enumerate(everyone) if i not in cancelled)
+    assert all(each.finished for i, each in enumerate(everyone) if i not in cancelled)

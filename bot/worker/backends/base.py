@@ -33,6 +33,16 @@ class Row:
         return self.start + len(self.tokens)
 
 
+def wanted_tokens(rows: Sequence[Row]) -> list[int]:
+    """Which of the tokens of all rows, counted through, have logits."""
+    wanted: list[int] = []
+    end = 0
+    for row in rows:
+        end += len(row.tokens)
+        wanted += range(end - row.logits, end)
+    return wanted
+
+
 @dataclass(frozen=True, slots=True)
 class Copy:
     """Block `target` takes over all that block `source` holds."""

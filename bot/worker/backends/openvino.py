@@ -16,7 +16,7 @@ import torch
 from openvino import Tensor
 from torch.nn import functional
 
-from bot.worker.backends.base import Copy, Row
+from bot.worker.backends.base import Copy, Row, wanted_tokens
 from bot.worker.backends.openvino_graph import (
     BEGINS,
     BLOCK,
@@ -132,7 +132,7 @@ class OpenVinoBackend:
         places = _places(pieces)
         for part in self._parts:
             hidden = part.run(hidden, places)
-        return self._logits(hidden[_wanted(rows)])
+        return self._logits(hidden[wanted_tokens(rows)])
 
     def copy(self, copies: Sequence[Copy]) -> None:
         """Copy blocks in every layer."""
@@ -236,13 +236,3 @@ def _ints(values: Sequence[int]) -> npt.NDArray[np.int32]:
 
 def _offsets(lengths: Sequence[int]) -> npt.NDArray[np.int32]:
     return _ints([0, *np.cumsum(lengths).tolist()])
-
-
-def _wanted(rows: Sequence[Row]) -> list[int]:
-    """Which of the tokens of all rows have logits."""
-    wanted: list[int] = []
-    end = 0
-    for row in rows:
-        end += len(row.tokens)
-        wanted += range(end - row.logits, end)
-    return wanted

@@ -18,7 +18,7 @@ from torch.nn import functional
 from transformers.activations import ACT2FN
 
 from bot.errors import CheckpointError
-from bot.worker.backends.base import Copy, Row
+from bot.worker.backends.base import Copy, Row, wanted_tokens
 from bot.worker.backends.cuda_graphs import Attend, DecodeGraphs
 from bot.worker.backends.linear import FEWEST_TALL, Linear, compact, make_linear
 from bot.worker.cache import BlockCache, Places, block_size
@@ -151,7 +151,7 @@ class TorchBackend:
             hidden = self._decode(rows)
         else:
             hidden = self._eager(rows)
-        wanted = _wanted(rows)
+        wanted = wanted_tokens(rows)
         if len(wanted) < len(hidden):
             hidden = hidden[wanted]
         return self._head(self._norm(hidden)).float()
@@ -303,13 +303,3 @@ def _parts(row: Row, first: int, block: int) -> Iterator[Part]:
         yield Part(start + offset, min(start + block, alone) + offset, start)
     for start in range(alone, row.end):
         yield Part(start + offset, start + offset + 1, start)
-
-
-def _wanted(rows: Sequence[Row]) -> list[int]:
-    """Which of the tokens of all rows have logits."""
-    wanted: list[int] = []
-    end = 0
-    for row in rows:
-        end += len(row.tokens)
-        wanted += range(end - row.logits, end)
-    return wanted
