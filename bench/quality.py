@@ -90,12 +90,12 @@ def measure(spec: Mapping[str, Any]) -> dict[str, Any]:
     """
     import torch
 
-    from bot.worker.loader import load_checkpoint
+    from bot.worker.loader import find_checkpoint, read_checkpoint
     from bot.worker.text import StoryText
 
     torch.set_num_threads(spec["threads"])
     folder = Path(spec["folder"])
-    checkpoint = load_checkpoint(folder, dtype="float32", device="cpu")
+    checkpoint = read_checkpoint(find_checkpoint(folder), dtype="float32", device="cpu")
     text = StoryText(checkpoint.tokenizer, checkpoint.config.max_position_embeddings)
     cut = windows(held_out_ids(Path(spec["held_out"]), text), spec["windows"])
     reference = _reference(checkpoint.config, checkpoint.tensors)

@@ -115,7 +115,11 @@ def _engine(settings: Settings) -> Finding:
     if settings.engine.url is not None:
         return _worker_elsewhere(settings.engine.url)
     named = settings.engine.model
-    folder = EMBEDDED_MODEL if named is None else Path(named).expanduser()
+    try:
+        folder = EMBEDDED_MODEL if named is None else Path(named).expanduser()
+    except RuntimeError:
+        # In the home of somebody who has none.
+        return _broken("model", "doctor.no_model", folder=named)
     if all((folder / name).is_file() for name in MODEL_FILES):
         return _fine("model", "doctor.found", what=folder)
     if named is not None and not folder.exists() and named.count("/") == 1:
@@ -134,9 +138,12 @@ def _computing(settings: Settings) -> Iterator[Finding]:
         from bot.worker.outlook import outlook
 
         seen = outlook(EngineOptions(**settings.engine.model_dump(exclude={"url"})))
-    except (TsuzukiError, ImportError) as error:
+    except (TsuzukiError, ImportError, RuntimeError) as error:
+        # RuntimeError is what torch raises where a GPU does not answer.
         yield _broken("computing", "doctor.no_backend", reason=error)
         return
+    if seen.choice.trouble is not None:
+        yield _missing("openvino", "doctor.no_openvino", reason=seen.choice.trouble)
     names = {"backend": seen.choice.backend, "quantization": seen.choice.quantization}
     yield _fine("computing", "doctor.backend", **names, threads=seen.threads or "auto")
     if seen.needed is None or seen.free is None:

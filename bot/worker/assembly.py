@@ -24,7 +24,6 @@ from bot.worker.int8 import Int8Model
 from bot.worker.loader import (
     Checkpoint,
     Source,
-    check_int8_memory,
     choose_device,
     choose_dtype,
     embedded_model,
@@ -33,16 +32,16 @@ from bot.worker.loader import (
     is_here,
     read_checkpoint,
 )
-from bot.worker.memory import Size, available_memory, int8_memory, kv_blocks
+from bot.worker.memory import KV_VARIABLE, Room, Size, available_memory, int8_memory, int8_way, kv_blocks
 from bot.worker.memory_release import trim
 from bot.worker.metrics import Metrics
 from bot.worker.options import EngineOptions
-from bot.worker.readiness import Progress
+from bot.worker.progress import Progress
 from bot.worker.sampler import Sampler
 from bot.worker.scheduler import Scheduler
 from bot.worker.selfcheck import BLOCKS, check
 from bot.worker.serving import Served
-from bot.worker.shelf import default_cache, int8_model
+from bot.worker.shelf import cache_folder, int8_model
 from bot.worker.text import StoryText
 from bot.worker.vocabulary import EOS
 from bot.worker.weights import EMBEDDING
@@ -131,6 +130,8 @@ def load_model(options: EngineOptions, *, metrics: Metrics, progress: Progress) 
         torch.set_num_threads(options.threads)
     # Before anything is fetched: options that contradict each other are said at once.
     choice = decide(options)
+    if choice.trouble is not None:
+        _warn(choice.trouble)
     progress(IMPORTED)
     named = options.model or embedded_model()
     begin = IMPORTED if is_here(named) else FETCHED
@@ -146,13 +147,17 @@ def load_model(options: EngineOptions, *, metrics: Metrics, progress: Progress) 
         except OpenVinoUnusable as error:
             # Only its words: the error holds on to what was built until then.
             reason = str(error)
-        structlog.get_logger().warning(
-            "OpenVINO is not used: torch computes instead, several times slower", reason=reason
-        )
+        _warn(reason)
     try:
-        return _with_torch(source, options, metrics, reading)
+        return _with_torch(source, options, metrics, reading, int8=not reason)
     except CheckpointError as error:
         raise CheckpointError(f"{error} (OpenVINO failed: {reason})" if reason else str(error)) from error
+
+
+def _warn(reason: str) -> None:
+    structlog.get_logger().warning(
+        "OpenVINO is not used: torch computes instead, several times slower", reason=reason
+    )
 
 
 def assemble(
@@ -180,13 +185,23 @@ def assemble(
         memory_mib=kv_memory_mib,
         free=free_memory(table.device),
     )
-    backend = TorchBackend(config, tensors, blocks=blocks, block=block, graphs=graphs)
+    with _filling():
+        backend = TorchBackend(config, tensors, blocks=blocks, block=block, graphs=graphs)
     parts = Parts(checkpoint.name, config, checkpoint.tokenizer, backend, TORCH, slots, threads)
     return parts.served(metrics or Metrics())
 
 
-def _with_torch(source: Source, options: EngineOptions, metrics: Metrics, progress: Progress) -> Served:
-    checkpoint = read_checkpoint(source, dtype=options.dtype, device=options.device, progress=progress)
+def _with_torch(
+    source: Source, options: EngineOptions, metrics: Metrics, progress: Progress, *, int8: bool
+) -> Served:
+    checkpoint = read_checkpoint(
+        source,
+        dtype=options.dtype,
+        device=options.device,
+        kv_memory_mib=options.kv_memory_mib,
+        int8=int8,
+        progress=progress,
+    )
     return assemble(
         checkpoint,
         slots=options.slots,
@@ -208,9 +223,15 @@ def _with_openvino(source: Source, options: EngineOptions, metrics: Metrics, pro
     precision = KV_PRECISION if options.kv_precision == "auto" else options.kv_precision
     with _failing():
         from bot.worker.backends.openvino import OpenVinoBackend
+        from bot.worker.backends.openvino_graph import Shape
+
+        # Before minutes of converting: there is not a graph for every configuration.
+        Shape.of(config)
     token_bytes = OpenVinoBackend.bytes_per_token_of(config, precision)
     free = available_memory()
-    check_int8_memory(source, config.max_position_embeddings * token_bytes, free)
+    room = Room(free, options.kv_memory_mib)
+    kv_bytes = room.kv_bytes(config.max_position_embeddings * token_bytes)
+    room.check(int8_way(size, kv_bytes), size)
     blocks = kv_blocks(
         context=config.max_position_embeddings,
         block=OpenVinoBackend.block,
@@ -220,15 +241,21 @@ def _with_openvino(source: Source, options: EngineOptions, metrics: Metrics, pro
         free=None if free is None else free - int8_memory(size, 0),
     )
     tokenizer = source.tokenizer()
-    cache = options.cache.expanduser() if options.cache else default_cache(os.environ)
-    model = int8_model(source.folder, config, source.weights, cache=cache, progress=progress)
-
+    model = int8_model(
+        source.folder,
+        config,
+        source.weights,
+        cache=cache_folder(options.cache, os.environ),
+        progress=progress,
+        room=room,
+        kv_bytes=kv_bytes,
+    )
     threads = options.threads or default_threads(size)
 
     def made(of: Int8Model, blocks: int) -> Backend:
         return OpenVinoBackend(of, blocks=blocks, threads=threads, kv_precision=precision)
 
-    with _failing():
+    with _failing(CheckpointError), _filling():
         check(model, lambda excerpt: made(excerpt, BLOCKS))
         backend = made(model, blocks)
     trim()
@@ -237,8 +264,22 @@ def _with_openvino(source: Source, options: EngineOptions, metrics: Metrics, pro
 
 
 @contextmanager
-def _failing() -> Iterator[None]:
+def _failing(*others: type[Exception]) -> Iterator[None]:
+    """Turn what goes wrong into OpenVinoUnusable, except for `others`: those torch could not help either."""
     try:
         yield
+    except others:
+        raise
     except Exception as error:
         raise OpenVinoUnusable(f"{type(error).__name__}: {error}") from error
+
+
+@contextmanager
+def _filling() -> Iterator[None]:
+    """Say what to set where memory runs out while a backend is built."""
+    try:
+        yield
+    except (MemoryError, torch.OutOfMemoryError) as error:
+        raise CheckpointError(
+            f"the memory ran out while the model was built ({error}): free some, or set {KV_VARIABLE} to less"
+        ) from error

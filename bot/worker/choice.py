@@ -5,29 +5,36 @@ from __future__ import annotations
 import importlib
 import platform
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from bot.errors import ConfigurationError
 from bot.worker.options import EngineOptions
 
 BACKENDS = ("auto", "openvino", "torch")
 QUANTIZATIONS = ("auto", "none", "int8")
-KV_PRECISIONS = ("auto", "u8", "f16")
+KV_PRECISIONS = ("u8", "f16")
+"""How OpenVINO may keep keys and values. OpenVINO 2026.4 computes prompts wrongly with f32 (a KL of 0.01 to
+0.2 a token where a prompt does not end with a block; 0.0004 with these), and refuses bf16 beside float32."""
 CUDA_GRAPHS = ("on", "off")
 
 _MACHINES = {"x86_64", "amd64"}
 
-_BACKEND, _QUANTIZATION, _DTYPE, _DEVICE = (
-    f"TSUZUKI_ENGINE__{name}" for name in ("BACKEND", "QUANTIZATION", "DTYPE", "DEVICE")
+_BACKEND, _QUANTIZATION, _DTYPE, _DEVICE, _KV_PRECISION, _CUDA_GRAPHS = (
+    f"TSUZUKI_ENGINE__{name}"
+    for name in ("BACKEND", "QUANTIZATION", "DTYPE", "DEVICE", "KV_PRECISION", "CUDA_GRAPHS")
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """`backend` is `openvino` or `torch`, `quantization` is `int8` or `none`: only these two pairs exist."""
+    """`backend` is `openvino` or `torch`, `quantization` is `int8` or `none`: only these two pairs exist.
+
+    `trouble`: why it is torch on a machine that OpenVINO is made for, where nobody asked for that.
+    """
 
     backend: str
     quantization: str
+    trouble: str | None = field(default=None, compare=False)
 
 
 OPENVINO = Choice("openvino", "int8")
@@ -36,9 +43,8 @@ TORCH = Choice("torch", "none")
 
 def openvino_trouble(machine: str | None = None) -> str | None:
     """Why OpenVINO cannot be used on this machine, or None. Imports it."""
-    machine = machine or platform.machine()
-    if machine.lower() not in _MACHINES:
-        return f"it computes on x86-64 processors only, and this is {machine}"
+    if not _suits(machine):
+        return f"it computes on x86-64 processors only, and this is {machine or platform.machine()}"
     # First, for what it does to openvino's import.
     importlib.import_module("bot.worker.backends")
     try:
@@ -48,8 +54,15 @@ def openvino_trouble(machine: str | None = None) -> str | None:
     return None
 
 
+def _suits(machine: str | None) -> bool:
+    return (machine or platform.machine()).lower() in _MACHINES
+
+
 def choose(
-    options: EngineOptions, device: str, trouble: Callable[[], str | None] = openvino_trouble
+    options: EngineOptions,
+    device: str,
+    trouble: Callable[[], str | None] = openvino_trouble,
+    machine: str | None = None,
 ) -> Choice:
     """The pair that the options ask for; `auto` takes OpenVINO in eight bits where it can.
 
@@ -59,11 +72,27 @@ def choose(
         options: what was set.
         device: the kind of device that torch would use here, `cpu` or `cuda`.
         trouble: why OpenVINO cannot be used.
+        machine: the kind of processor; None: this one.
 
     Raises:
         ConfigurationError: the options contradict each other or this machine; it says what to set.
     """
     _check(options)
+    if options.cuda_graphs == "on" and device != "cuda":
+        raise ConfigurationError(f"{_CUDA_GRAPHS}=on is for GPUs, and the device is {device}; set it to off")
+    choice = _choose(options, device, trouble, machine)
+    if choice == TORCH and options.kv_precision != "auto":
+        why = f" ({choice.trouble})" if choice.trouble else ""
+        raise ConfigurationError(
+            f"{_KV_PRECISION}={options.kv_precision} is for OpenVINO, and torch computes here{why}: "
+            "its keys and values are as precise as its weights; set it to auto"
+        )
+    return choice
+
+
+def _choose(
+    options: EngineOptions, device: str, trouble: Callable[[], str | None], machine: str | None
+) -> Choice:
     if options.backend == "torch" or options.quantization == "none":
         return TORCH
     asked = next(
@@ -77,11 +106,13 @@ def choose(
         ),
         None,
     )
-    against = _against(options, device, trouble)
-    if against is None:
+    against = _against(options, device)
+    found = trouble() if against is None else None
+    if against is None and found is None:
         return OPENVINO
     if asked is None:
-        return TORCH
+        return replace(TORCH, trouble=found) if _suits(machine) else TORCH
+    against = against or f"{found}; set {_BACKEND} and {_QUANTIZATION} to auto"
     raise ConfigurationError(f"{asked} is not possible here: {against}")
 
 
@@ -89,8 +120,8 @@ def _check(options: EngineOptions) -> None:
     for name, value, known in (
         (_BACKEND, options.backend, BACKENDS),
         (_QUANTIZATION, options.quantization, QUANTIZATIONS),
-        ("TSUZUKI_ENGINE__KV_PRECISION", options.kv_precision, KV_PRECISIONS),
-        ("TSUZUKI_ENGINE__CUDA_GRAPHS", options.cuda_graphs, CUDA_GRAPHS),
+        (_KV_PRECISION, options.kv_precision, ("auto", *KV_PRECISIONS)),
+        (_CUDA_GRAPHS, options.cuda_graphs, CUDA_GRAPHS),
     ):
         if value not in known:
             raise ConfigurationError(f"{name} cannot be {value!r}; use one of {', '.join(known)}")
@@ -105,13 +136,12 @@ def _check(options: EngineOptions) -> None:
         )
 
 
-def _against(options: EngineOptions, device: str, trouble: Callable[[], str | None]) -> str | None:
-    """What keeps OpenVINO from being chosen."""
+def _against(options: EngineOptions, device: str) -> str | None:
+    """What was set that keeps OpenVINO from being chosen."""
     if options.dtype != "auto":
         return (
             f"{_DTYPE}={options.dtype} is a precision of torch's; leave it unset, or set {_BACKEND} to torch"
         )
     if device != "cpu":
         return f"OpenVINO computes on the processor, and the device is {device}; set {_DEVICE} to cpu"
-    found = trouble()
-    return found and f"{found}; set {_BACKEND} and {_QUANTIZATION} to auto"
+    return None

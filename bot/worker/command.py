@@ -18,7 +18,7 @@ from fastapi import FastAPI
 from bot.errors import ConfigurationError
 from bot.worker.metrics import Metrics
 from bot.worker.options import EngineOptions
-from bot.worker.readiness import Progress
+from bot.worker.progress import Progress
 from bot.worker.server import create_app
 from bot.worker.serving import Served
 

@@ -5,22 +5,21 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from torch import Tensor
 from transformers import XGLMConfig
 
 from bot.errors import CheckpointError
 from bot.worker.int8 import ROWS, Int8Layer, Int8Linear, quantize
+from bot.worker.progress import Progress
 from bot.worker.tensorfile import TensorFile
 from bot.worker.weights import EMBEDDING, HEAD, StoredTensors, WeightFiles, check_names
 
-Progress = Callable[[float], None]
-
-CONFIG = "config.json"
 CONTENTS = "contents.json"
 """The files of a converted folder and their sizes in bytes; written last."""
 
@@ -90,14 +89,26 @@ class Quantizer:
         for [piece] in self._pieces(self._table):
             yield piece.to(dtype)
 
+    @cached_property
     def table_dtype(self) -> torch.dtype:
-        """The narrowest type that loses nothing of the table: a float32 file often holds 16-bit numbers."""
+        """The narrowest type that loses nothing of the table: a float32 file often holds 16-bit numbers.
+
+        float32 where none does: nothing is computed in more.
+        """
         [table] = self._stored.read(self._table)
-        if table.dtype == torch.float32:
-            for dtype in (torch.bfloat16, torch.float16):
-                if all(torch.equal(piece.to(dtype).float(), piece) for [piece] in self._pieces(self._table)):
-                    return dtype
-        return table.dtype
+        narrow = (torch.bfloat16, torch.float16)
+        if table.dtype in narrow:
+            return table.dtype
+        for dtype in narrow:
+            pieces = self._pieces(self._table)
+            if all(torch.equal(piece.to(dtype).to(piece.dtype), piece) for [piece] in pieces):
+                return dtype
+        return torch.float32
+
+    @property
+    def table_bytes(self) -> int:
+        """What the input embedding takes in that type."""
+        return self.config.vocab_size * self.config.d_model * self.table_dtype.itemsize
 
     def _pieces(self, *names: str) -> Iterator[list[Tensor]]:
         """Tensors of a row for each token, `ROWS` rows at a time."""
@@ -118,7 +129,11 @@ class UnkeptModel:
 
     def __init__(self, quantizer: Quantizer) -> None:
         self.config = quantizer.config
-        self.table = torch.cat(list(quantizer.table(quantizer.table_dtype())))
+        shape = (self.config.vocab_size, self.config.d_model)
+        self.table = torch.empty(shape, dtype=quantizer.table_dtype)
+        pieces = quantizer.table(quantizer.table_dtype)
+        for place, piece in zip(torch.split(self.table, ROWS), pieces, strict=True):
+            place.copy_(piece)
         self._quantizer = quantizer
 
     def layer(self, number: int) -> Int8Layer:
@@ -157,8 +172,8 @@ class ConvertedModel:
             return {key: stored.get_tensor(key) for key in stored.keys()}  # noqa: SIM118  it is no mapping
 
 
-def write(quantizer: Quantizer, config: bytes, folder: Path, progress: Progress) -> None:
-    """Write a model part by part into an empty folder, with `config` as its config.json.
+def write(quantizer: Quantizer, folder: Path, progress: Progress) -> None:
+    """Write a model part by part into an empty folder.
 
     Raises:
         CheckpointError: the weights cannot be read, or are not what they should be.
@@ -174,18 +189,30 @@ def write(quantizer: Quantizer, config: bytes, folder: Path, progress: Progress)
         _write_layer(quantizer.layer(number), folder / _file(_layer(number)))
         progress((done := done + layer) / total)
     _write_head(quantizer, folder)
-    _write_bytes(folder / CONFIG, config)
     sizes = {file.name: file.stat().st_size for file in sorted(folder.iterdir())}
-    _write_bytes(folder / CONTENTS, json.dumps(sizes, indent=1).encode())
+    with (folder / CONTENTS).open("wb") as contents:
+        contents.write(json.dumps(sizes, indent=1).encode())
+        contents.flush()
+        os.fsync(contents.fileno())
     progress(1.0)
 
 
 def is_whole(folder: Path) -> bool:
-    """Whether a folder holds all that `write` wrote."""
+    """Whether a folder holds all that `write` wrote, in files that can be opened."""
     try:
         sizes = json.loads((folder / CONTENTS).read_text(encoding="utf-8"))
-        return all((folder / name).stat().st_size == size for name, size in sizes.items())
+        return bool(sizes) and all(_is_sound(folder / name, size) for name, size in sizes.items())
     except (OSError, ValueError, AttributeError):
+        return False
+
+
+def _is_sound(file: Path, size: int) -> bool:
+    """Whether a file has this size and a header that fits it."""
+    try:
+        # Opening checks that the header is one, and that its tensors end where the file ends.
+        with safe_open(file, framework="pt", device="cpu"):
+            return file.stat().st_size == size
+    except SafetensorError:
         return False
 
 
@@ -198,7 +225,7 @@ def converted_size(config: XGLMConfig, weights: WeightFiles) -> int:
 
 
 def _write_table(quantizer: Quantizer, folder: Path) -> None:
-    shape, dtype = (quantizer.config.vocab_size, quantizer.config.d_model), quantizer.table_dtype()
+    shape, dtype = (quantizer.config.vocab_size, quantizer.config.d_model), quantizer.table_dtype
     with TensorFile(folder / _file(_TABLE), {_TABLE: (dtype, shape)}) as file:
         for number, piece in enumerate(quantizer.table(dtype)):
             file.write(_TABLE, piece, number * ROWS)
@@ -229,13 +256,6 @@ def _write_head(quantizer: Quantizer, folder: Path) -> None:
         for number, piece in enumerate(quantizer.head()):
             for part, tensor in _parts(piece).items():
                 file.write(f"head.{part}", tensor, number * ROWS)
-
-
-def _write_bytes(path: Path, content: bytes) -> None:
-    with path.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def _parts(linear: Int8Linear) -> dict[str, Tensor]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -15,9 +15,20 @@ from torch import Tensor
 from transformers import XGLMConfig
 
 from bot.errors import CheckpointError
+from bot.worker.choice import openvino_trouble
 from bot.worker.conversion import load_tokenizer
 from bot.worker.hub import fetch, is_hub_name
-from bot.worker.memory import Size, available_memory, int8_memory, too_little, torch_memory
+from bot.worker.memory import (
+    Room,
+    Size,
+    Way,
+    available_memory,
+    gpu_way,
+    int8_way,
+    reading_memory,
+    torch_way,
+)
+from bot.worker.progress import Progress
 from bot.worker.weights import (
     EMBEDDING,
     HEAD,
@@ -25,11 +36,8 @@ from bot.worker.weights import (
     check_names,
     expected_shapes,
     find_weights,
-    needs_whole_file,
     read_tensors,
 )
-
-Progress = Callable[[float], None]
 
 DTYPES = {
     "float32": torch.float32,
@@ -39,8 +47,6 @@ DTYPES = {
     "float16": torch.float16,
     "fp16": torch.float16,
 }
-FETCHING = 0.7
-"""The part of the progress that fetching from the hub takes; the rest is loading."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,44 +88,21 @@ def embedded_model() -> Path:
     return Path(str(files("bot").joinpath("models", "tsuzuki-ja")))
 
 
-def load_checkpoint(
-    name_or_folder: str | Path,
-    *,
-    dtype: str = "auto",
-    device: str = "auto",
-    progress: Progress = lambda _: None,
-    memory: Callable[[], int | None] = available_memory,
-) -> Checkpoint:
-    """Load config, tokenizer and tensors, every tensor converted to one dtype.
-
-    Args:
-        name_or_folder: a folder, or a name on the hub such as `facebook/xglm-564M`.
-        dtype: `auto` (float32 on a CPU; bfloat16, else float16, on a GPU), `float32`, `bfloat16`, `float16`.
-        device: `auto` (a GPU if there is one), `cpu`, `cuda`, `cuda:1`.
-        progress: called with growing figures from 0 to 1.
-        memory: tells how many bytes the CPU has free, or None.
+def folder_of(name_or_folder: str | Path) -> Path:
+    """The folder that is meant, if one is.
 
     Raises:
-        CheckpointError: it is missing, of another kind, incomplete, or too big; the message says which.
-        TokenizerError: its tokenizer is missing, a dummy or another one's.
+        CheckpointError: it is in the home of somebody who has none.
     """
-    begin = 0.0 if is_here(name_or_folder) else FETCHING
-    # Before anything is fetched: what is not there, or called otherwise, is said at once.
-    choose_dtype(dtype, choose_device(device))
-    progress(0.0)
-    source = find_checkpoint(name_or_folder, lambda part: progress(begin * part))
-    return read_checkpoint(
-        source,
-        dtype=dtype,
-        device=device,
-        progress=lambda part: progress(begin + (1 - begin) * part),
-        memory=memory,
-    )
+    try:
+        return Path(name_or_folder).expanduser()
+    except RuntimeError as error:
+        raise CheckpointError(f"nobody knows whose home is meant in {name_or_folder}") from error
 
 
 def is_here(name_or_folder: str | Path) -> bool:
-    """Whether it is a folder, so that nothing has to be fetched."""
-    return Path(name_or_folder).expanduser().is_dir()
+    """Whether it is a folder, so that nothing has to be fetched. Raises CheckpointError."""
+    return folder_of(name_or_folder).is_dir()
 
 
 def find_checkpoint(name_or_folder: str | Path, progress: Progress = lambda _: None) -> Source:
@@ -128,8 +111,8 @@ def find_checkpoint(name_or_folder: str | Path, progress: Progress = lambda _: N
     Raises:
         CheckpointError: it is missing, of another kind or incomplete; the message says which.
     """
-    folder = Path(name_or_folder).expanduser()
-    if is_here(name_or_folder):
+    folder = folder_of(name_or_folder)
+    if folder.is_dir():
         name = folder.resolve().name
     elif is_hub_name(str(name_or_folder)):
         name = str(name_or_folder)
@@ -145,28 +128,38 @@ def read_checkpoint(
     *,
     dtype: str = "auto",
     device: str = "auto",
+    kv_memory_mib: int | None = None,
+    int8: bool = True,
     progress: Progress = lambda _: None,
     memory: Callable[[], int | None] = available_memory,
 ) -> Checkpoint:
-    """Read a checkpoint that was found, as `load_checkpoint` does.
+    """Read a checkpoint that was found for torch, every tensor converted to one dtype.
+
+    Args:
+        source: the checkpoint.
+        dtype: `auto` (float32 on a CPU; bfloat16, else float16, on a GPU), `float32`, `bfloat16`, `float16`.
+        device: `auto` (a GPU if there is one), `cpu`, `cuda`, `cuda:1`.
+        kv_memory_mib: what keys and values are to have; None: at least one context's.
+        int8: where memory does not do, whether OpenVINO may be advised, if this machine has it.
+        progress: called with growing figures from 0 to 1.
+        memory: tells how many bytes the CPU has free, or None.
 
     Raises:
-        CheckpointError, TokenizerError
+        CheckpointError: it cannot be read, does not fit its configuration, or is too big.
+        TokenizerError: its tokenizer is missing, a dummy or another one's.
     """
     place = choose_device(device)
     kind = choose_dtype(dtype, place)
-    _check_memory(source, kind, place, memory if place.type == "cpu" else lambda: free_memory(place))
+    if place.type == "cuda":
+        _check_gpu_memory(source, kind, Room(free_memory(place), kv_memory_mib, f"memory on {place}"))
+        _check_reading_memory(source, kind, Room(memory()))
+    else:
+        _check_memory(source, kind, Room(memory(), kv_memory_mib), int8=int8)
     tokenizer = source.tokenizer()
+    progress(0.0)
     tensors = _load(source.config, source.weights, kind, place, progress)
     progress(1.0)
     return Checkpoint(source.name, source.config, tensors, tokenizer)
-
-
-def check_int8_memory(source: Source, kv_bytes: int, free: int | None) -> None:
-    """Raise CheckpointError where a checkpoint does not fit `free` bytes in eight bits."""
-    needed = int8_memory(source.size, kv_bytes)
-    if free is not None and free < needed:
-        raise CheckpointError(too_little("int8", needed, free, {}, source.size))
 
 
 def choose_device(device: str) -> torch.device:
@@ -177,9 +170,19 @@ def choose_device(device: str) -> torch.device:
         chosen = torch.device(device)
     except RuntimeError as error:
         raise CheckpointError(f"no device is called {device!r}; use auto, cpu or cuda") from error
-    if chosen.type == "cuda" and not torch.cuda.is_available():
-        raise CheckpointError(f"{device} was asked for, and torch finds no GPU here")
+    if chosen.type not in {"cpu", "cuda"}:
+        raise CheckpointError(f"Tsuzuki does not compute on {device!r}; use auto, cpu or cuda")
+    if chosen.type == "cuda":
+        _check_gpu(device, chosen.index or 0)
     return chosen
+
+
+def _check_gpu(device: str, index: int) -> None:
+    if not torch.cuda.is_available():
+        raise CheckpointError(f"{device} was asked for, and torch finds no GPU here")
+    count = torch.cuda.device_count()
+    if index >= count:
+        raise CheckpointError(f"{device} was asked for, and the last GPU here is cuda:{count - 1}")
 
 
 def choose_dtype(dtype: str, device: torch.device) -> torch.dtype:
@@ -187,7 +190,10 @@ def choose_dtype(dtype: str, device: torch.device) -> torch.dtype:
     if dtype == "auto":
         if device.type != "cuda":
             return torch.float32
-        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
+        # torch answers for the device that is the current one.
+        with torch.cuda.device(device):
+            bfloat16 = torch.cuda.is_bf16_supported(including_emulation=False)
+        return torch.bfloat16 if bfloat16 else torch.float16
     if dtype not in DTYPES:
         raise CheckpointError(f"no dtype is called {dtype!r}; use auto, {', '.join(DTYPES)}")
     return DTYPES[dtype]
@@ -204,6 +210,8 @@ def read_config(folder: Path) -> XGLMConfig:
         described = json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise CheckpointError(f"{folder} has no config.json") from error
+    except OSError as error:
+        raise CheckpointError(f"{file} cannot be read: {error}") from error
     except ValueError as error:
         raise CheckpointError(f"{file} is not JSON: {error}") from error
     kind = described.get("model_type") if isinstance(described, dict) else None
@@ -220,20 +228,41 @@ def read_config(folder: Path) -> XGLMConfig:
     return config
 
 
-def _check_memory(
-    source: Source, dtype: torch.dtype, device: torch.device, memory: Callable[[], int | None]
-) -> None:
-    size, free = source.size, memory()
-    whole = max((file.stat().st_size for file in source.weights.files if needs_whole_file(file)), default=0)
-    needed = torch_memory(size, dtype.itemsize, whole)
-    if free is None or free >= needed:
-        return
-    others = {}
-    if dtype.itemsize > torch.bfloat16.itemsize:
-        others["bfloat16"] = torch_memory(size, torch.bfloat16.itemsize, whole)
-    if device.type == "cpu":
-        others["int8"] = int8_memory(size, 0)
-    raise CheckpointError(too_little(str(dtype).removeprefix("torch."), needed, free, others, size))
+def _check_memory(source: Source, dtype: torch.dtype, room: Room, *, int8: bool) -> None:
+    size, whole = source.size, max(source.weights.whole, default=0)
+
+    def way(kind: torch.dtype) -> Way:
+        kv_bytes = room.kv_bytes(size.context_bytes(kind.itemsize))
+        return torch_way(_name(kind), kind.itemsize, size, kv_bytes, whole)
+
+    def ways() -> Iterator[Way]:
+        if dtype.itemsize > torch.bfloat16.itemsize:
+            yield way(torch.bfloat16)
+        if int8 and openvino_trouble() is None:
+            yield int8_way(size, room.kv_bytes(size.context_bytes(1)))
+
+    room.check(way(dtype), size, lambda: tuple(ways()))
+
+
+def _check_gpu_memory(source: Source, dtype: torch.dtype, room: Room) -> None:
+    size = source.size
+
+    def way(kind: torch.dtype) -> Way:
+        kv_bytes = room.kv_bytes(size.context_bytes(kind.itemsize))
+        return gpu_way(_name(kind), kind.itemsize, size, kv_bytes)
+
+    wide = dtype.itemsize > torch.bfloat16.itemsize
+    room.check(way(dtype), size, lambda: (way(torch.bfloat16),) if wide else ())
+
+
+def _check_reading_memory(source: Source, dtype: torch.dtype, room: Room) -> None:
+    whole = max(source.weights.whole, default=0)
+    way = Way(f"{_name(dtype)} for a GPU", reading_memory(source.size, whole), reading_memory)
+    room.check(way, source.size)
+
+
+def _name(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
 
 
 def free_memory(device: torch.device) -> int | None:

@@ -2,17 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from bot.errors import CheckpointError
+
 _MIB = 2**20
 _GIB = 2**30
-_LIMITS = (
-    ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
-    ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"),
+
+
+@dataclass(frozen=True, slots=True)
+class _Cgroup:
+    """Where a container's limit and use are told.
+
+    `reclaimable`: figures of `memory.stat` that count as used, and that the kernel takes back when it needs
+    them, as it does with files that were read.
+    """
+
+    folder: str
+    limit: str
+    used: str
+    reclaimable: tuple[str, ...]
+
+
+_CGROUPS = (
+    _Cgroup(
+        "sys/fs/cgroup", "memory.max", "memory.current", ("inactive_file", "active_file", "slab_reclaimable")
+    ),
+    _Cgroup(
+        "sys/fs/cgroup/memory",
+        "memory.limit_in_bytes",
+        "memory.usage_in_bytes",
+        ("total_inactive_file", "total_active_file"),
+    ),
 )
-"""A container's limit and use, cgroup versions 2 and 1."""
+"""Versions 2 and 1."""
+
+KV_VARIABLE = "TSUZUKI_ENGINE__KV_MEMORY_MIB"
 
 PIECE_BYTES = 2_000
 """What a piece of the vocabulary takes in the tokenizer: 0.5 GiB for 256,000, measured."""
@@ -24,6 +52,9 @@ measured with the 564M shape."""
 COMPILED_BYTES = 512 * 2**20
 """What OpenVINO is given to compile at once, in memory twice until then: so much of the layers, or the head
 where that is more."""
+
+GPU_WORK_BYTES = 512 * 2**20
+"""What products and a step's intermediate results take on a GPU, beside weights, keys and values."""
 
 FREE_SHARE = 4
 """Keys and values may take this part of what is free: a quarter."""
@@ -37,11 +68,18 @@ class Size:
     width: int
     inner: int
     layers: int
+    context: int = 2_048
 
     @classmethod
     def of(cls, config: Any) -> Self:
         """From a checkpoint's XGLMConfig."""
-        return cls(config.vocab_size, config.d_model, config.ffn_dim, config.num_layers)
+        return cls(
+            config.vocab_size,
+            config.d_model,
+            config.ffn_dim,
+            config.num_layers,
+            config.max_position_embeddings,
+        )
 
     @property
     def table(self) -> int:
@@ -58,6 +96,10 @@ class Size:
         """All of them, nearly."""
         return self.table + self.layers * self.layer
 
+    def context_bytes(self, itemsize: int) -> int:
+        """What the keys and values of one whole context take, `itemsize` bytes a number."""
+        return self.context * 2 * self.layers * self.width * itemsize
+
 
 PUBLISHED = {
     "facebook/xglm-564M": Size(256_008, 1_024, 4_096, 24),
@@ -70,7 +112,7 @@ PUBLISHED = {
 
 
 def int8_memory(size: Size, kv_bytes: int) -> int:
-    """Bytes that the worker takes at most while it loads a model for OpenVINO, and afterwards.
+    """Bytes that the worker takes at most while it loads a converted model for OpenVINO, and afterwards.
 
     The input embedding is not counted: it is mapped, and only the rows of tokens that occur are read.
     """
@@ -78,13 +120,38 @@ def int8_memory(size: Size, kv_bytes: int) -> int:
     return PROCESS_BYTES + size.vocabulary * PIECE_BYTES + weights + kv_bytes
 
 
-def torch_memory(size: Size, itemsize: int, whole_file: int = 0) -> int:
-    """Bytes of one whole copy of the weights, and of the largest tensor once more as it is read.
+def unkept_memory(size: Size, kv_bytes: int, table_bytes: int) -> int:
+    """The same where nothing is mapped: the table and what OpenVINO packs its copies of stay in memory."""
+    return int8_memory(size, kv_bytes) + size.parameters + table_bytes
+
+
+def conversion_memory(size: Size, whole_files: int) -> int:
+    """Bytes that converting into a folder takes: one layer in float32, and files that are read at once."""
+    return PROCESS_BYTES + size.vocabulary * PIECE_BYTES + 4 * size.layer + whole_files
+
+
+def reading_memory(size: Size, whole_file: int = 0) -> int:
+    """Bytes that reading for torch takes beside what is kept: the largest tensor and the tokenizer.
 
     `whole_file`: bytes of a file that can only be read at once.
     """
     largest = max(size.table, size.width * size.inner) * 4
-    return size.parameters * itemsize + largest + size.vocabulary * PIECE_BYTES + whole_file
+    return largest + size.vocabulary * PIECE_BYTES + whole_file
+
+
+def torch_memory(size: Size, itemsize: int, kv_bytes: int, whole_file: int = 0) -> int:
+    """Bytes of one whole copy of the weights, of keys and values, and of what reading takes."""
+    return size.parameters * itemsize + kv_bytes + reading_memory(size, whole_file)
+
+
+def gpu_memory(size: Size, itemsize: int, kv_bytes: int) -> int:
+    """Bytes on a GPU: numbers are converted before they come there, so what reading takes is not there."""
+    return size.parameters * itemsize + kv_bytes + GPU_WORK_BYTES
+
+
+def kv_needed(one_context: int, memory_mib: int | None) -> int:
+    """Bytes that keys and values must have: those of one context, or more where `memory_mib` says so."""
+    return max(one_context, (memory_mib or 0) * _MIB)
 
 
 def kv_blocks(
@@ -105,39 +172,101 @@ def kv_blocks(
     return max(wanted, whole + 1)
 
 
-def too_little(what: str, needed: int, free: int, others: dict[str, int], largest: Size) -> str:
-    """The sentence for memory that does not do, with what would.
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A way to load a model: `takes` so many bytes, and `others` tells how many with a model of another size.
 
-    Args:
-        what: how it was to be loaded, for example `float32`.
-        needed: the bytes that takes.
-        free: the bytes there are.
-        others: other ways to load the same, and the bytes they take.
-        largest: the model that was asked for; only smaller ones are named.
+    `note` follows the name where a sentence says that this way takes too much.
     """
-    ways = [
-        f"{name} takes about {gib(size)}" + (" and would fit" if size <= free else "")
-        for name, size in others.items()
-    ]
-    smaller = [(name, size) for name, size in PUBLISHED.items() if size.parameters < 0.9 * largest.parameters]
-    fitting = [name for name, size in smaller if int8_memory(size, _one_context(size)) <= free]
-    if fitting:
-        ways.append(f"{fitting[-1]} in int8 would fit")
-    told = f"; {', '.join(ways)}" if ways else ""
-    return (
-        f"loading as {what} takes about {gib(needed)} of memory and {gib(free)} is free{told}. "
-        "Free some, or choose a smaller checkpoint"
+
+    name: str
+    takes: int
+    others: Callable[[Size], int]
+    note: str = ""
+
+
+def int8_way(size: Size, kv_bytes: int) -> Way:
+    """Converted, for OpenVINO."""
+    return Way("int8", int8_memory(size, kv_bytes), lambda other: int8_memory(other, other.context_bytes(1)))
+
+
+def torch_way(name: str, itemsize: int, size: Size, kv_bytes: int, whole_file: int = 0) -> Way:
+    """For torch on a processor."""
+    return Way(
+        name,
+        torch_memory(size, itemsize, kv_bytes, whole_file),
+        lambda other: torch_memory(other, itemsize, other.context_bytes(itemsize)),
     )
 
 
-def _one_context(size: Size) -> int:
-    # Keys and values of 2,048 positions in eight bits.
-    return 2_048 * 2 * size.layers * size.width
+def gpu_way(name: str, itemsize: int, size: Size, kv_bytes: int) -> Way:
+    """For torch on a GPU, in the GPU's memory."""
+    return Way(
+        name,
+        gpu_memory(size, itemsize, kv_bytes),
+        lambda other: gpu_memory(other, itemsize, other.context_bytes(itemsize)),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """The memory there is to load a model in: `free` bytes, None where nothing tells; `place` names it.
+
+    `kv_mib`: MiB that somebody wants to have for keys and values.
+    """
+
+    free: int | None = None
+    kv_mib: int | None = None
+    place: str = "memory"
+
+    def kv_bytes(self, one_context: int) -> int:
+        """Bytes that keys and values are to have at least."""
+        return kv_needed(one_context, self.kv_mib)
+
+    def check(self, way: Way, size: Size, ways: Callable[[], Sequence[Way]] = tuple) -> None:
+        """Raise CheckpointError where a model of `size` does not fit.
+
+        `ways`: other ways to load it that are possible here, the most frugal last; asked for only then.
+        """
+        if self.free is not None and self.free < way.takes:
+            raise CheckpointError(too_little(way, self, self.free, size, ways()))
+
+
+ANY_ROOM = Room()
+"""Where nobody looks how much there is."""
+
+
+def too_little(way: Way, room: Room, free: int, size: Size, ways: Sequence[Way] = ()) -> str:
+    """The sentence for memory that does not do, with what would.
+
+    Args:
+        way: how the model was to be loaded.
+        room: where, and what was asked for there.
+        free: the bytes there are.
+        size: the model that was asked for; only smaller ones are named.
+        ways: other ways to load the same, the most frugal last.
+    """
+    told = [
+        f"{other.name} takes about {gib(other.takes)}" + (" and would fit" if other.takes <= free else "")
+        for other in ways
+    ]
+    frugal = ways[-1] if ways else way
+    smaller = [(name, other) for name, other in PUBLISHED.items() if other.parameters < 0.9 * size.parameters]
+    fitting = [name for name, other in smaller if frugal.others(other) <= free]
+    if fitting:
+        told.append(f"{fitting[-1]} in {frugal.name} would fit")
+    if room.kv_mib:
+        told.insert(0, f"{KV_VARIABLE} asks for {gib(room.kv_mib * _MIB)} of it")
+    rest = f"; {', '.join(told)}" if told else ""
+    return (
+        f"loading as {way.name}{way.note} takes about {gib(way.takes)} of {room.place} "
+        f"and {gib(free)} is free{rest}. Free some, or choose a smaller checkpoint"
+    )
 
 
 def available_memory(root: Path = Path("/")) -> int | None:
     """Bytes that can be had without swapping, a container's limit respected; None where nothing tells."""
-    found = [_meminfo(root / "proc/meminfo"), *(_left(root, limit, used) for limit, used in _LIMITS)]
+    found = [_meminfo(root / "proc/meminfo"), *(_left(root, cgroup) for cgroup in _CGROUPS)]
     known = [free for free in found if free is not None]
     return min(known) if known else None
 
@@ -154,9 +283,16 @@ def _meminfo(file: Path) -> int | None:
     return None
 
 
-def _left(root: Path, limit: str, used: str) -> int | None:
-    ceiling, use = _read(root / limit[1:]).strip(), _read(root / used[1:]).strip()
-    return max(0, int(ceiling) - int(use)) if ceiling.isdigit() and use.isdigit() else None
+def _left(root: Path, cgroup: _Cgroup) -> int | None:
+    folder = root / cgroup.folder
+    limit, used = (_read(folder / name).strip() for name in (cgroup.limit, cgroup.used))
+    if not (limit.isdigit() and used.isdigit()):
+        return None
+    figures = dict(
+        line.split(maxsplit=1) for line in _read(folder / "memory.stat").splitlines() if " " in line
+    )
+    held = int(used) - sum(int(figures.get(name, 0)) for name in cgroup.reclaimable)
+    return max(0, int(limit) - max(0, held))
 
 
 def _read(file: Path) -> str:

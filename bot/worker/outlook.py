@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from bot.worker.assembly import decide, default_threads
 from bot.worker.choice import OPENVINO, Choice
-from bot.worker.loader import choose_device, choose_dtype, embedded_model, free_memory, read_config
-from bot.worker.memory import PUBLISHED, Size, int8_memory, torch_memory
+from bot.worker.loader import (
+    choose_device,
+    choose_dtype,
+    embedded_model,
+    folder_of,
+    free_memory,
+    read_config,
+)
+from bot.worker.memory import PUBLISHED, Size, gpu_memory, int8_memory, kv_needed, torch_memory
 from bot.worker.options import EngineOptions
 
 
@@ -23,7 +29,7 @@ class Outlook:
 
 
 def outlook(options: EngineOptions) -> Outlook:
-    """Look ahead. Keys and values are not counted: they take what is left.
+    """Look ahead. Of keys and values what they must have is counted; otherwise they take what is left.
 
     Raises:
         ConfigurationError: the options contradict each other or this machine.
@@ -33,16 +39,20 @@ def outlook(options: EngineOptions) -> Outlook:
     device = choose_device(options.device)
     if size is None:
         return Outlook(choice, options.threads, None, free_memory(device))
+    itemsize = 1 if choice == OPENVINO else choose_dtype(options.dtype, device).itemsize
+    kv_bytes = kv_needed(size.context_bytes(itemsize), options.kv_memory_mib)
     if choice == OPENVINO:
-        needed = int8_memory(size, 0)
+        needed = int8_memory(size, kv_bytes)
+    elif device.type == "cuda":
+        needed = gpu_memory(size, itemsize, kv_bytes)
     else:
-        needed = torch_memory(size, choose_dtype(options.dtype, device).itemsize)
+        needed = torch_memory(size, itemsize, kv_bytes)
     return Outlook(choice, options.threads or default_threads(size), needed, free_memory(device))
 
 
 def _size(model: str | None) -> Size | None:
     """The model's figures; None for one on the hub that is not among the published."""
-    folder = embedded_model() if model is None else Path(model).expanduser()
+    folder = embedded_model() if model is None else folder_of(model)
     if folder.is_dir():
         return Size.of(read_config(folder))
     return PUBLISHED.get(str(model))

@@ -10,12 +10,12 @@ import structlog
 
 from bot.errors import TsuzukiError
 from bot.messages import EngineStatus
+from bot.worker.progress import Progress
 from bot.worker.wire import Fault, Json, failed, loading
 
 if TYPE_CHECKING:
     from bot.worker.serving import Served
 
-Progress = Callable[[float], None]
 EngineLoader = Callable[[Progress], "Served"]
 """Loads a model and returns it with its engine not yet started. Blocks; says how far it is, 0 to 1."""
 

@@ -15,7 +15,7 @@ READING_BESIDE = 64
 """Prompt tokens a step reads while somebody else is being written for, whose next token waits for them."""
 
 FAR = 768
-"""From this position on half as many are read: each looks back at all before it."""
+"""From this position on a token counts as two in what a step reads: it looks back at all before it."""
 
 READING_ALONE = 512
 """Prompt tokens a step reads while nobody waits for another token."""
@@ -237,12 +237,12 @@ class Scheduler:
         picked: dict[Sequence, Row] = {}
         reading = [one for one in self._running if not one.decoding and not one.source]
         for sequence in sorted(reading, key=lambda one: one.turn):
-            if picked and budget < self._block:
+            cost = 1 if sequence.computed < FAR else 2
+            if picked and budget < self._block * cost:
                 break
-            part = budget if sequence.computed < FAR else budget // 2
-            row = self._row(sequence, max(part, self._block))
+            row = self._row(sequence, max(budget // cost, self._block))
             picked[sequence] = row
-            budget -= len(row.tokens)
+            budget -= len(row.tokens) * cost
             self._count(sequence, read=max(0, min(row.end, sequence.body) - row.start))
             sequence.turn = self._turn + 1
         self._turn += 1

@@ -30,14 +30,19 @@ _NAMED = 5
 
 @dataclass(frozen=True, slots=True)
 class WeightFiles:
-    """The files that hold the tensors; `size` in bytes."""
+    """The files that hold the tensors."""
 
     files: tuple[Path, ...]
 
     @property
     def size(self) -> int:
-        """Bytes of all files."""
-        return sum(file.stat().st_size for file in self.files)
+        """Bytes of all files. Raises CheckpointError."""
+        return sum(_size(file) for file in self.files)
+
+    @property
+    def whole(self) -> tuple[int, ...]:
+        """Bytes of each file that can only be read at once. Raises CheckpointError."""
+        return tuple(_size(file) for file in self.files if needs_whole_file(file))
 
 
 def find_weights(folder: Path) -> WeightFiles:
@@ -79,7 +84,7 @@ def read_tensors(weights: WeightFiles) -> Iterator[tuple[str, Tensor]]:
         CheckpointError: a file cannot be read.
     """
     for file in weights.files:
-        with _reading(file):
+        with reading(file):
             tensors = _safetensors(file) if file.suffix == ".safetensors" else _pickled(file)
             for key, tensor in tensors:
                 name = _name(key)
@@ -129,7 +134,7 @@ class StoredTensors:
         return self._load(file, keys)
 
     def _load(self, file: Path, keys: Iterable[str] | None = None) -> dict[str, Tensor]:
-        with _reading(file):
+        with reading(file):
             if file.suffix != ".safetensors":
                 return dict(_pickled(file))
             with safe_open(file, framework="pt", device="cpu") as stored:
@@ -157,13 +162,19 @@ def check_names(found: Mapping[str, Sequence[int]], config: XGLMConfig) -> None:
 
 
 def needs_whole_file(file: Path) -> bool:
-    """Whether torch has to read all of the file at once: its format is older than zip."""
+    """Whether torch has to read all of the file at once: its format is older than zip.
+
+    Raises:
+        CheckpointError: the file cannot be read.
+    """
     return file.suffix != ".safetensors" and not _is_zip(file)
 
 
 def _shards(index: Path) -> tuple[Path, ...]:
     try:
-        names = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
+        with reading(index):
+            described = index.read_text(encoding="utf-8")
+        names = sorted(set(json.loads(described)["weight_map"].values()))
     except (ValueError, KeyError, AttributeError) as error:
         raise CheckpointError(f"{index} is no index of shards") from error
     shards = tuple(index.parent / name for name in names)
@@ -184,11 +195,18 @@ def _pickled(file: Path) -> Iterator[tuple[str, Tensor]]:
     if not isinstance(tensors, dict):
         raise CheckpointError(f"{file} holds no dictionary of tensors")
     for key in list(tensors):
-        yield key, tensors.pop(key)
+        tensor = tensors.pop(key)
+        if not (isinstance(key, str) and isinstance(tensor, Tensor)):
+            raise CheckpointError(
+                f"{file} holds more than tensors: {key!r} is of type {type(tensor).__name__}"
+            )
+        # What was saved as a parameter would be one here: torch would record what is computed with it.
+        yield key, tensor.detach()
 
 
 @contextmanager
-def _reading(file: Path) -> Iterator[None]:
+def reading(file: Path) -> Iterator[None]:
+    """Turn what goes wrong while a checkpoint's file is read into a CheckpointError that names it."""
     try:
         yield
     except (OSError, SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError) as error:
@@ -196,8 +214,13 @@ def _reading(file: Path) -> Iterator[None]:
 
 
 def _is_zip(file: Path) -> bool:
-    with file.open("rb") as opened:
+    with reading(file), file.open("rb") as opened:
         return opened.read(2) == b"PK"
+
+
+def _size(file: Path) -> int:
+    with reading(file):
+        return file.stat().st_size
 
 
 def _name(key: str) -> str:

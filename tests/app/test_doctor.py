@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import socket
+import sys
 from pathlib import Path
 
 import pytest
@@ -86,12 +88,53 @@ def test_settings_that_contradict_each_other_are_broken(environ: pytest.MonkeyPa
     assert "TSUZUKI_ENGINE__QUANTIZATION" in report(examine(settings), Phrases.load(), "en")
 
 
+@pytest.mark.parametrize("variable", ["MODEL", "CACHE"])
+def test_a_home_that_nobody_has_ends_nothing(environ: pytest.MonkeyPatch, variable: str) -> None:
+    """As the model's folder it is broken; the cache can do without."""
+    environ.setenv(f"TSUZUKI_ENGINE__{variable}", "~nobody-here/x")
+    found = states(load_settings())
+    broken = {name for name, state in found.items() if state is State.BROKEN}
+    assert broken == ({"model", "computing"} if variable == "MODEL" else set())
+
+
+def test_a_gpu_that_does_not_answer_is_broken(environ: pytest.MonkeyPatch) -> None:
+    """What torch raises then is no traceback."""
+    environ.setattr("bot.worker.outlook.free_memory", _no_answer)
+    found = {finding.subject: finding for finding in examine(load_settings())}
+    assert found["computing"].state is State.BROKEN
+    assert str(found["computing"].values["reason"]) == "CUDA error"
+
+
+@pytest.mark.skipif(
+    platform.machine().lower() not in {"x86_64", "amd64"}, reason="this processor is none of OpenVINO's"
+)
+@pytest.mark.parametrize("locale", ["ja", "en"])
+def test_an_openvino_that_does_not_load_is_told(environ: pytest.MonkeyPatch, locale: str) -> None:
+    """Torch computes instead, so nothing is broken."""
+    environ.setitem(sys.modules, "openvino", None)
+    findings = examine(load_settings())
+    found = {finding.subject: finding for finding in findings}
+    assert found["openvino"].state is State.MISSING
+    assert found["computing"].values["backend"] == "torch"
+    assert "openvino cannot be imported" in report(findings, Phrases.load(), locale)
+
+
+def test_keys_and_values_that_were_asked_for_count(environ: pytest.MonkeyPatch) -> None:
+    """More than there is of them is more than there is."""
+    environ.setenv("TSUZUKI_ENGINE__KV_MEMORY_MIB", str(2**30))
+    assert states(load_settings())["memory"] is State.BROKEN
+
+
 def test_a_model_too_large_for_the_memory_is_broken(environ: pytest.MonkeyPatch, model: Path) -> None:
     """The figures of its configuration are enough to tell."""
     described = json.loads((model / "config.json").read_text("utf-8"))
     (model / "config.json").write_text(json.dumps({**described, "d_model": 2**20, "vocab_size": 2**26}))
     found = states(load_settings())
     assert (found["computing"], found["memory"]) == (State.FINE, State.BROKEN)
+
+
+def _no_answer(_: object) -> None:
+    raise RuntimeError("CUDA error")
 
 
 @pytest.mark.parametrize("locale", ["ja", "en"])

@@ -9,8 +9,9 @@ import torch
 
 from bench.quality import GIVEN, LENGTH, Quality, held_out_ids, judge, windows
 from bot.worker.backends.pytorch import TorchBackend
-from bot.worker.loader import embedded_model, load_checkpoint
+from bot.worker.loader import embedded_model
 from bot.worker.text import StoryText
+from tests.worker.loading import load_checkpoint
 
 TEXT = (
     "それは九月初旬のある蒸し暑い夜のことであった。私は行きつけのカフェで、冷しコーヒーを啜っていた。\n" * 8

@@ -14,13 +14,13 @@ from bot.engine.client import HttpEngine
 from bot.errors import EngineFailed, EngineLoading, RequestRejected
 from bot.messages import PRESETS, EngineStatus, Request
 from bot.worker.assembly import assemble
-from bot.worker.loader import load_checkpoint
 from bot.worker.metrics import Metrics
-from bot.worker.readiness import Progress
+from bot.worker.progress import Progress
 from bot.worker.serving import Served
 from tests.fakes.backend import FakeBackend
 from tests.worker.checkpoints import tiny_checkpoint
 from tests.worker.hosting import fake_served, hosted
+from tests.worker.loading import load_checkpoint
 
 ASKED = Request("雨が降りはじめると、", PRESETS["standard"], max_tokens=8, n=2, seed=7)
 WAIT_S = 60

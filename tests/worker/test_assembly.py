@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import platform
+import sys
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from structlog.testing import capture_logs
 
 from bot.errors import CheckpointError, ConfigurationError
@@ -92,6 +95,64 @@ def test_a_model_that_openvino_has_no_graph_for_is_computed_by_torch(folder: Pat
         served = load(folder)
     assert served.backend == "torch"
     assert any("silu" in str(entry.get("reason")) for entry in log)
+
+
+@WITH_OPENVINO
+def test_nothing_is_converted_for_a_graph_that_is_not_there(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Converting takes minutes and gigabytes."""
+    _change(folder, activation_function="silu")
+    monkeypatch.delattr("bot.worker.assembly.int8_model")
+    with capture_logs() as log:
+        assert load(folder).backend == "torch"
+    assert [str(entry["reason"]) for entry in log if "silu" in str(entry.get("reason"))] == [
+        "CheckpointError: no OpenVINO graph has the activation 'silu'"
+    ]
+
+
+@pytest.mark.skipif(
+    platform.machine().lower() not in {"x86_64", "amd64"},
+    reason="this machine's processor is none of OpenVINO's",
+)
+async def test_an_openvino_that_does_not_load_is_said(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a processor that it is made for, its absence makes everything slow: somebody should know."""
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    with capture_logs() as log:
+        served = load(folder)
+    assert served.backend == "torch"
+    [warning] = [entry for entry in log if entry["log_level"] == "warning"]
+    assert "openvino cannot be imported" in warning["reason"]
+    assert await write(served)
+
+
+@WITH_OPENVINO
+def test_weights_that_torch_could_not_compute_with_either_end_the_loading(folder: Path) -> None:
+    """They are not taken for a failure of OpenVINO's."""
+    tensors = load_file(folder / "model.safetensors")
+    tensors["model.layers.1.fc1.weight"][0, 0] = float("nan")
+    save_file(tensors, folder / "model.safetensors")
+    with pytest.raises(CheckpointError, match=r"layers\.1\.fc1 has numbers that are not finite"):
+        load(folder)
+
+
+@WITH_OPENVINO
+@pytest.mark.parametrize("backend", ["openvino", "torch"])
+def test_more_keys_and_values_than_there_is_memory_are_refused(
+    folder: Path, backend: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sentence names the variable: nothing is loaded, and not a second time with torch."""
+    with pytest.raises(CheckpointError, match="TSUZUKI_ENGINE__KV_MEMORY_MIB asks for") as error:
+        load(folder, backend=backend, kv_memory_mib=2**30)
+    assert "OpenVINO failed" not in str(error.value)
+
+
+@WITH_OPENVINO
+def test_memory_that_runs_out_is_said(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where nothing told before how much there is."""
+    monkeypatch.setattr("bot.worker.assembly.available_memory", lambda: None)
+    with pytest.raises(CheckpointError, match=r"ran out .*set TSUZUKI_ENGINE__KV_MEMORY_MIB to less"):
+        load(folder, backend="openvino", kv_memory_mib=2**30)
 
 
 @WITH_OPENVINO

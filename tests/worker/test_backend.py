@@ -16,8 +16,9 @@ from bot.worker.backends.base import Copy, Row
 from bot.worker.backends.linear import make_linear
 from bot.worker.backends.pytorch import TorchBackend, sinusoidal_positions
 from bot.worker.cache import CPU_BLOCK, CUDA_BLOCK, block_size, bytes_per_token
-from bot.worker.loader import embedded_model, load_checkpoint
+from bot.worker.loader import embedded_model
 from tests.worker.checkpoints import tiny_checkpoint, tiny_config
+from tests.worker.loading import load_checkpoint
 
 EOS = 2
 BLOCK = 16
@@ -414,11 +415,12 @@ def test_a_padded_step_computes_the_same(folder: Path, backend: TorchBackend) ->
 
 
 @pytest.mark.parametrize("graphs", [False, True])
-def test_on_cuda(folder: Path, reference: Any, graphs: bool) -> None:
-    """The same path runs on a GPU, with and without recorded graphs."""
-    if not torch.cuda.is_available():
-        pytest.skip("no CUDA device here")
-    backend = build(folder, device="cuda", block=None, graphs=graphs)
+@pytest.mark.parametrize("device", [0, 1])
+def test_on_cuda(folder: Path, reference: Any, device: int, graphs: bool) -> None:
+    """The same path runs on a GPU, be it the current one or not, with and without recorded graphs."""
+    if torch.cuda.device_count() <= device:
+        pytest.skip(f"no CUDA device {device} here")
+    backend = build(folder, device=f"cuda:{device}", block=None, graphs=graphs)
     ids = prompt(6, 140)
     writer = Writer((4, 0), tuple(ids), backend.block)
 

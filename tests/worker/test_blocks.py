@@ -104,6 +104,11 @@ class Pool(RuleBasedStateMachine):
         self.fresh += 1
         self.pool.remember(blocks[0], str(self.fresh).encode())
 
+    @rule(blocks=st.sets(st.integers(0, BLOCKS - 1)))
+    def forget(self, blocks: set[int]) -> None:
+        """Whoever holds these goes on holding them."""
+        self.pool.forget(blocks)
+
     @rule(number=st.integers(1, 30))
     def match(self, number: int) -> None:
         """A remembered block is held again."""

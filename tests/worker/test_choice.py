@@ -48,6 +48,25 @@ def test_without_openvino_torch_computes() -> None:
 
 
 @pytest.mark.parametrize(
+    ("options", "device", "machine", "told"),
+    [
+        (EngineOptions(), "cpu", "x86_64", "it is not there"),
+        (EngineOptions(), "cpu", "AMD64", "it is not there"),
+        (EngineOptions(), "cpu", "aarch64", None),
+        (EngineOptions(), "cuda", "x86_64", None),
+        (EngineOptions(dtype="float32"), "cpu", "x86_64", None),
+        (EngineOptions(backend="torch"), "cpu", "x86_64", None),
+    ],
+)
+def test_an_openvino_that_should_be_there_is_missed(
+    options: EngineOptions, device: str, machine: str, told: str | None
+) -> None:
+    """On its kind of processor its absence is trouble; elsewhere, or where torch is wanted, it is not."""
+    assert choose(options, device, missing, machine).trouble == told
+    assert choose(EngineOptions(), "cpu", fine, machine).trouble is None
+
+
+@pytest.mark.parametrize(
     ("options", "told"),
     [
         (EngineOptions(backend="torch", quantization="int8"), "QUANTIZATION to none.*BACKEND to openvino"),
@@ -57,12 +76,32 @@ def test_without_openvino_torch_computes() -> None:
         (EngineOptions(kv_precision="f32"), "KV_PRECISION cannot be 'f32'; use one of auto, u8, f16"),
         (EngineOptions(backend="openvino", dtype="float32"), "DTYPE=float32.*BACKEND to torch"),
         (EngineOptions(quantization="int8", dtype="float32"), "DTYPE=float32.*BACKEND to torch"),
+        (EngineOptions(cuda_graphs="yes"), "CUDA_GRAPHS cannot be 'yes'; use one of on, off"),
+        (EngineOptions(cuda_graphs="on"), "CUDA_GRAPHS=on is for GPUs.* cpu; set it to off"),
+        (EngineOptions(cuda_graphs="on", backend="torch"), "CUDA_GRAPHS=on is for GPUs.* cpu; set it to off"),
+        (EngineOptions(kv_precision="f16", backend="torch"), "KV_PRECISION=f16 .*torch.*set it to auto"),
+        (EngineOptions(kv_precision="u8", dtype="float32"), "KV_PRECISION=u8 .*torch.*set it to auto"),
     ],
 )
 def test_what_contradicts_itself_is_refused(options: EngineOptions, told: str) -> None:
     """The sentence names the variables to set."""
     with pytest.raises(ConfigurationError, match=told):
         choose(options, "cpu", fine)
+
+
+def test_what_openvino_has_is_refused_where_it_is_not() -> None:
+    """The sentence says why it is not."""
+    options = EngineOptions(kv_precision="f16")
+    assert choose(options, "cpu", fine) == OPENVINO
+    with pytest.raises(ConfigurationError, match=r"torch computes here \(it is not there\).*set it to auto"):
+        choose(options, "cpu", missing, "x86_64")
+    with pytest.raises(ConfigurationError, match="torch computes here:"):
+        choose(options, "cuda", missing, "x86_64")
+
+
+def test_graphs_are_a_gpus() -> None:
+    """There they may be asked for."""
+    assert choose(EngineOptions(cuda_graphs="on"), "cuda", fine) == TORCH
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,11 @@ import resource
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+import weakref
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import get_args
+from typing import Any, NamedTuple, get_args
 
 import pytest
 import torch
@@ -20,10 +21,12 @@ from safetensors.torch import load_file, save_file
 from structlog.testing import capture_logs
 
 from bot.errors import CheckpointError
-from bot.worker.converted import ConvertedModel, Quantizer, UnkeptModel, is_whole
+from bot.worker import shelf
+from bot.worker.converted import CONTENTS, ConvertedModel, Quantizer, UnkeptModel, is_whole
 from bot.worker.int8 import Int8Linear, Int8Model, quantize
 from bot.worker.loader import read_config
-from bot.worker.shelf import KNOWN, PARTIAL, default_cache, int8_model
+from bot.worker.memory import Room, Size, conversion_memory, int8_memory, unkept_memory
+from bot.worker.shelf import KNOWN, PARTIAL, cache_folder, int8_model
 from bot.worker.weights import StoredTensors, find_weights
 from tests.worker.checkpoints import Layout, tiny_checkpoint
 
@@ -33,7 +36,7 @@ WAIT_S = 60
 ASKING, WRITING = "asking", "writing"
 
 
-def converted(folder: Path, cache: Path, **options: object) -> Int8Model:
+def converted(folder: Path, cache: Path | None, **options: object) -> Int8Model:
     """The checkpoint's int8 model, through the cache however small it is."""
     config = read_config(folder)
     return int8_model(folder, config, find_weights(folder), cache=cache, small_bytes=0, **options)  # type: ignore[arg-type]
@@ -60,6 +63,11 @@ def assert_same(one: Int8Model, other: Int8Model) -> None:
     ours, theirs = parts(one), parts(other)
     assert ours.keys() == theirs.keys()
     assert [name for name in ours if not torch.equal(ours[name], theirs[name])] == []
+
+
+def unkept(folder: Path) -> UnkeptModel:
+    """The checkpoint's int8 model, made in memory."""
+    return UnkeptModel(Quantizer(read_config(folder), find_weights(folder)))
 
 
 def kept(cache: Path) -> list[Path]:
@@ -124,7 +132,7 @@ def test_every_layout_is_converted_alike(layout: Layout, tmp_path: Path) -> None
 def test_what_is_mapped_is_what_was_made(tmp_path: Path) -> None:
     """The folder holds every bit of what the conversion gives in memory."""
     folder = tiny_checkpoint(tmp_path / "tiny")
-    made = UnkeptModel(Quantizer(read_config(folder), find_weights(folder)))
+    made = unkept(folder)
 
     model = converted(folder, tmp_path / "cache")
 
@@ -156,18 +164,46 @@ def test_a_table_of_16_bit_numbers_takes_16_bits(
     assert torch.equal(table.float(), tensors["model.embed_tokens.weight"])
 
 
-def test_the_second_start_reads_nothing_of_the_checkpoint(tmp_path: Path) -> None:
-    """What was converted once is found without the weights being looked at."""
-    folder = tiny_checkpoint(tmp_path / "tiny")
+def test_the_second_start_reads_nothing_of_the_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was converted once is found without the weights being read or converted again."""
+    folder = tiny_checkpoint(tmp_path / "tiny", layout="sharded")
+    read: list[Path] = []
+    hashing = shelf._hash
+
+    def hash_of(file: Path, progress: Callable[[int], None]) -> str:
+        read.append(file)
+        return hashing(file, progress)
+
+    monkeypatch.setattr(shelf, "_hash", hash_of)
     first = parts(converted(folder, tmp_path / "cache"))
-    file = folder / "model.safetensors"
-    found = file.stat()
-    file.write_bytes(b"\0" * found.st_size)
-    os.utime(file, ns=(found.st_atime_ns, found.st_mtime_ns))
+    assert len(read) == 3
+    monkeypatch.delattr(shelf, "Quantizer")
 
     again = parts(converted(folder, tmp_path / "cache"))
 
+    assert len(read) == 3
     assert all(torch.equal(first[name], again[name]) for name in first)
+
+
+@pytest.mark.parametrize("replaced", [True, False])
+def test_other_weights_with_the_same_size_and_time_are_seen(replaced: bool, tmp_path: Path) -> None:
+    """Tools that copy a file's times along leave no other sign, whether they replace it or write to it."""
+    folder, other = tiny_checkpoint(tmp_path / "tiny"), tiny_checkpoint(tmp_path / "other", seed=1)
+    weights = [one / "model.safetensors" for one in (folder, other)]
+    for file in weights:
+        os.utime(file, (1, 1))
+    first = parts(converted(folder, tmp_path / "cache"))
+    assert len({(file.stat().st_size, file.stat().st_mtime) for file in weights}) == 1
+
+    if replaced:
+        weights[1].replace(weights[0])
+    else:
+        weights[0].write_bytes(weights[1].read_bytes())
+        os.utime(weights[0], (1, 1))
+
+    assert not torch.equal(first["head.weight"], parts(converted(folder, tmp_path / "cache"))["head.weight"])
 
 
 def test_other_weights_are_another_model(tmp_path: Path) -> None:
@@ -199,6 +235,33 @@ def test_a_damaged_folder_is_made_anew(tmp_path: Path) -> None:
     assert all(torch.equal(first[name], again[name]) for name in first)
 
 
+@pytest.mark.parametrize("name", ["layer-000.safetensors", "embedding.safetensors"])
+def test_a_file_that_cannot_be_opened_is_made_anew(name: str, tmp_path: Path) -> None:
+    """A damaged header is seen, even where the size is right."""
+    cache, folder = tmp_path / "cache", tiny_checkpoint(tmp_path / "tiny")
+    first = parts(converted(folder, cache))
+    [made] = kept(cache)
+    with (made / name).open("r+b") as file:
+        file.write(b"\0" * 64)
+    assert not is_whole(made)
+
+    again = parts(converted(folder, cache))
+
+    assert is_whole(made)
+    assert all(torch.equal(first[name], again[name]) for name in first)
+
+
+@pytest.mark.parametrize("contents", ["{}", "[]", "3", '{"head.safetensors": "x"}'])
+def test_a_folder_that_lists_nothing_is_not_whole(contents: str, tmp_path: Path) -> None:
+    """Nothing is what a converted model never consists of."""
+    folder = tiny_checkpoint(tmp_path / "tiny")
+    converted(folder, tmp_path / "cache")
+    [made] = kept(tmp_path / "cache")
+    assert is_whole(made)
+    (made / CONTENTS).write_text(contents)
+    assert not is_whole(made)
+
+
 def test_progress_grows_to_one(tmp_path: Path) -> None:
     """Every layer is told."""
     seen: list[float] = []
@@ -226,6 +289,134 @@ def test_a_cache_that_cannot_be_written_is_said(tmp_path: Path) -> None:
         ("warning", str(tmp_path / "file" / "cache"))
     ]
     assert_same(model, converted(folder, tmp_path / "cache"))
+
+
+def test_a_user_without_a_home_is_said(tmp_path: Path) -> None:
+    """The model is made in memory; the warning names what to set. A small model needs no home at all."""
+    folder = tiny_checkpoint(tmp_path / "tiny")
+    with capture_logs() as log:
+        model = converted(folder, None)
+    [warning] = log
+    assert (warning["log_level"], warning["cache"]) == ("warning", "")
+    assert "TSUZUKI_ENGINE__CACHE" in warning["reason"]
+    assert_same(model, converted(folder, tmp_path / "cache"))
+    with capture_logs() as log:
+        int8_model(folder, read_config(folder), find_weights(folder), cache=None)
+    assert log == []
+
+
+def test_a_read_only_disk_that_tells_no_room_is_not_taken_for_a_full_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As an image's does: the model is made in memory, and the warning says what the system said."""
+    cache, folder = tmp_path / "cache", tiny_checkpoint(tmp_path / "tiny")
+    making = Path.mkdir
+
+    def mkdir(path: Path, *arguments: Any, **options: Any) -> None:
+        if path.suffix == PARTIAL:
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
+        making(path, *arguments, **options)
+
+    monkeypatch.setattr(Path, "mkdir", mkdir)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: _Usage(1, 1, 0))
+    with capture_logs() as log:
+        model = converted(folder, cache)
+    [warning] = log
+    assert "Read-only" in warning["reason"]
+    assert_same(model, unkept(folder))
+
+
+def test_a_disk_without_room_is_said_before_anything_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Minutes of converting would be lost otherwise."""
+    cache, folder = tmp_path / "cache", tiny_checkpoint(tmp_path / "tiny")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: _Usage(1, 1, 0))
+    with pytest.raises(CheckpointError, match="no room in"):
+        converted(folder, cache)
+    assert kept(cache) == []
+
+
+def test_what_is_made_in_memory_must_fit_it(tmp_path: Path) -> None:
+    """Beside what OpenVINO packs, the numbers it packed and the table stay: more than is mapped otherwise."""
+    folder = tiny_checkpoint(tmp_path / "tiny")
+    size = Size.of(read_config(folder))
+    needed = unkept_memory(size, 1_000, size.table * 4)
+    assert needed == int8_memory(size, 1_000) + size.parameters + size.table * 4
+
+    converted(folder, tmp_path / "cache", room=Room(needed - 1), kv_bytes=1_000)
+    with capture_logs():
+        converted(folder, None, room=Room(needed), kv_bytes=1_000)
+        with pytest.raises(CheckpointError, match=r"without a cache folder \(TSUZUKI_ENGINE__CACHE"):
+            converted(folder, None, room=Room(needed - 1), kv_bytes=1_000)
+
+
+def test_a_file_that_is_read_at_once_must_fit_the_memory(tmp_path: Path) -> None:
+    """While it is converted; what was converted once needs it no more."""
+    folder = tiny_checkpoint(tmp_path / "tiny", layout="bin_legacy")
+    size = Size.of(read_config(folder))
+    # A position table, which nobody reads, makes the file larger than all the rest.
+    file = folder / "pytorch_model.bin"
+    stray = {"model.embed_positions.weights": torch.zeros(size.vocabulary * 2_000 // 2, 1)}
+    torch.save({**torch.load(file), **stray}, file, _use_new_zipfile_serialization=False)
+    [whole] = find_weights(folder).whole
+    needed = conversion_memory(size, whole)
+    assert needed == conversion_memory(size, 0) + file.stat().st_size
+    assert int8_memory(size, 0) < needed
+
+    with pytest.raises(CheckpointError, match="int8, once converted, takes"):
+        converted(folder, tmp_path / "cache", room=Room(needed - 1))
+    first = converted(folder, tmp_path / "cache", room=Room(needed))
+
+    assert_same(first, converted(folder, tmp_path / "cache", room=Room(0)))
+
+
+def test_the_table_in_memory_is_there_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may be a gigabyte: its pieces are put where they stay."""
+    monkeypatch.setattr("bot.worker.converted.ROWS", 100)
+    folder = tiny_checkpoint(tmp_path / "tiny")
+    quantizer = Quantizer(read_config(folder), find_weights(folder))
+    alive: list[weakref.ref[torch.Tensor]] = []
+
+    def table(dtype: torch.dtype) -> Iterator[torch.Tensor]:
+        for piece in Quantizer.table(quantizer, dtype):
+            copy = piece.clone()
+            assert sum(ref() is not None for ref in alive) <= 1
+            alive.append(weakref.ref(copy))
+            yield copy
+            del copy
+
+    quantizer.table = table  # type: ignore[method-assign]
+    assert torch.equal(UnkeptModel(quantizer).table, unkept(folder).table)
+    assert len(alive) > 2
+
+
+@pytest.mark.parametrize("layout", ["safetensors", "bin"])
+def test_weights_that_cannot_be_read_are_not_blamed_on_the_cache(layout: Layout, tmp_path: Path) -> None:
+    """The error names the file."""
+    folder = tiny_checkpoint(tmp_path / "tiny", layout=layout)
+    weights = find_weights(folder)
+    [file] = weights.files
+    file.unlink()
+    # Nobody can read that, not even root.
+    file.mkdir()
+    with capture_logs() as log, pytest.raises(CheckpointError, match=rf"{file.name} cannot be read"):
+        int8_model(folder, read_config(folder), weights, cache=tmp_path / "cache", small_bytes=0)
+    assert log == []
+
+
+def test_a_pickle_of_parameters_in_float64_is_converted(tmp_path: Path) -> None:
+    """Some tools save what they trained as it is; the table is kept in no more than float32."""
+    plain, folder = tiny_checkpoint(tmp_path / "plain"), tiny_checkpoint(tmp_path / "tiny", layout="bin")
+    file = folder / "pytorch_model.bin"
+    stored = torch.load(file)
+    torch.save({name: torch.nn.Parameter(tensor.double()) for name, tensor in stored.items()}, file)
+
+    model = converted(folder, tmp_path / "cache")
+
+    assert model.table.dtype == torch.float32
+    assert not any(tensor.requires_grad for tensor in parts(unkept(folder)).values())
+    assert_same(model, converted(plain, tmp_path / "cache"))
 
 
 def test_a_full_disk_is_said(tmp_path: Path) -> None:
@@ -332,9 +523,21 @@ def test_the_index_of_hashes_survives_a_broken_file(tmp_path: Path) -> None:
 
 
 def test_the_cache_is_where_the_desktop_keeps_such_things(tmp_path: Path) -> None:
-    """XDG's folder, else the usual one."""
-    assert default_cache({"XDG_CACHE_HOME": str(tmp_path)}) == tmp_path / "tsuzuki"
-    assert default_cache({}) == Path.home() / ".cache" / "tsuzuki"
+    """The folder that was named, else XDG's, else the usual one; none in a home that nobody has."""
+    assert cache_folder(tmp_path, {"XDG_CACHE_HOME": "/elsewhere"}) == tmp_path
+    assert cache_folder(Path("~/here"), {}) == Path.home() / "here"
+    assert cache_folder(None, {"XDG_CACHE_HOME": str(tmp_path)}) == tmp_path / "tsuzuki"
+    assert cache_folder(None, {}) == Path.home() / ".cache" / "tsuzuki"
+    assert cache_folder(Path("~nobody-here/x"), {}) is None
+    assert cache_folder(None, {"XDG_CACHE_HOME": "~nobody-here"}) is None
+
+
+class _Usage(NamedTuple):
+    """What `shutil.disk_usage` tells."""
+
+    total: int
+    used: int
+    free: int
 
 
 @contextmanager

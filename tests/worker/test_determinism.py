@@ -16,7 +16,7 @@ from bot.worker.backends.base import Backend
 from bot.worker.backends.pytorch import TorchBackend
 from bot.worker.converted import Quantizer, UnkeptModel
 from bot.worker.engine import Engine
-from bot.worker.loader import embedded_model, load_checkpoint, read_config
+from bot.worker.loader import embedded_model, read_config
 from bot.worker.metrics import Metrics
 from bot.worker.sampler import Sampler
 from bot.worker.scheduler import Scheduler
@@ -25,6 +25,7 @@ from bot.worker.weights import find_weights
 from tests.fakes.backend import FakeBackend, scattering
 from tests.worker.checkpoints import tiny_checkpoint
 from tests.worker.driving import EOS, GREEDY, Ear, sequence, start
+from tests.worker.loading import load_checkpoint
 
 SAMPLED = Sampling(temperature=1.0, top_p=0.95, repetition_penalty=1.1)
 STEPS = 2_000

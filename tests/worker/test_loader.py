@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import weakref
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from transformers import GPT2Config, XGLMConfig, XGLMForCausalLM
 
-from bot.errors import CheckpointError
-from bot.worker.loader import choose_device, choose_dtype, embedded_model, load_checkpoint, read_config
-from bot.worker.memory import PUBLISHED, available_memory, too_little
-from bot.worker.weights import expected_shapes, find_weights, read_tensors
+from bot.errors import CheckpointError, TokenizerError
+from bot.worker.loader import choose_device, choose_dtype, embedded_model, read_config
+from bot.worker.memory import PUBLISHED, Room, Size, available_memory, int8_way, too_little, torch_memory
+from bot.worker.weights import StoredTensors, expected_shapes, find_weights, read_tensors
 from tests.worker.checkpoints import Layout, tiny_checkpoint, tiny_config
+from tests.worker.loading import load_checkpoint
 
 
 @pytest.mark.parametrize("layout", get_args(Layout))
@@ -64,11 +68,45 @@ def test_every_tensor_has_the_asked_dtype(
 def test_auto_prefers_bfloat16_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     """float16 can overflow, so it is only the choice of GPUs that have no bfloat16."""
     gpu = torch.device("cuda")
+    monkeypatch.setattr(torch.cuda, "device", nullcontext)
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_: True)
     assert choose_dtype("auto", gpu) is torch.bfloat16
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_: False)
     assert choose_dtype("auto", gpu) is torch.float16
     assert choose_dtype("auto", torch.device("cpu")) is torch.float32
+
+
+def test_the_gpu_that_was_chosen_is_asked_for_bfloat16(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine may have an old one and a new one; torch answers for the current device."""
+    current = [0]
+
+    @contextmanager
+    def device(chosen: torch.device) -> Iterator[None]:
+        current.append(chosen.index)
+        yield
+        current.pop()
+
+    monkeypatch.setattr(torch.cuda, "device", device)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_: current[-1] == 1)
+    assert choose_dtype("auto", torch.device("cuda:0")) is torch.float16
+    assert choose_dtype("auto", torch.device("cuda:1")) is torch.bfloat16
+    assert current == [0]
+
+
+def test_a_gpu_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before torch fails in the middle of loading."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert choose_device("cuda:1") == torch.device("cuda:1")
+    with pytest.raises(CheckpointError, match=r"cuda:2 was asked for.*cuda:1"):
+        choose_device("cuda:2")
+
+
+@pytest.mark.parametrize("device", ["meta", "mps", "xpu"])
+def test_a_device_that_nobody_computes_on_is_refused(device: str) -> None:
+    """Torch knows more kinds of device than Tsuzuki."""
+    with pytest.raises(CheckpointError, match=f"{device}.*use auto, cpu or cuda"):
+        choose_device(device)
 
 
 def test_auto_takes_the_gpu_that_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -86,6 +124,16 @@ def test_an_unknown_dtype_or_device_is_said(dtype: str, device: str, tmp_path: P
     """The error lists what there is."""
     with pytest.raises(CheckpointError, match=r"is called.*use auto"):
         load_checkpoint(tiny_checkpoint(tmp_path), dtype=dtype, device=device)
+
+
+def of_size(folder: Path, size: Size) -> Path:
+    """A folder that looks like a checkpoint of that size until its tokenizer is read, which is too small."""
+    tiny_checkpoint(folder)
+    described = XGLMConfig(
+        vocab_size=size.vocabulary, d_model=size.width, ffn_dim=size.inner, num_layers=size.layers
+    )
+    (folder / "config.json").write_text(json.dumps(described.to_dict()), encoding="utf-8")
+    return folder
 
 
 def test_progress_grows_to_one(tmp_path: Path) -> None:
@@ -120,15 +168,70 @@ def test_too_little_memory_is_said_before_loading(tmp_path: Path) -> None:
 
 def test_what_would_fit_is_said(tmp_path: Path) -> None:
     """The ways to load the same are told with their figures, and the largest smaller model that fits."""
-    folder = tiny_checkpoint(tmp_path)
-    described = XGLMConfig(d_model=2_048, ffn_dim=8_192, num_layers=24).to_dict()
-    (folder / "config.json").write_text(json.dumps(described), encoding="utf-8")
+    folder = of_size(tmp_path, PUBLISHED["facebook/xglm-1.7B"])
     with pytest.raises(CheckpointError) as told:
         load_checkpoint(folder, device="cpu", memory=lambda: 4 * 2**30)
     message = str(told.value)
-    assert re.search(r"float32 takes about 8\.\d GiB of memory and 4\.0 GiB is free", message)
-    assert re.search(r"bfloat16 takes about 5\.\d GiB, int8 takes about 3\.\d GiB and would fit", message)
+    assert re.search(r"float32 takes about 9\.\d GiB of memory and 4\.0 GiB is free", message)
+    assert re.search(r"bfloat16 takes about 6\.\d GiB, int8 takes about 3\.\d GiB and would fit", message)
     assert "facebook/xglm-564M in int8 would fit" in message
+
+
+@pytest.mark.parametrize("impossible", ["machine", "failed"])
+def test_nothing_is_advised_that_cannot_be(
+    impossible: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without OpenVINO, or where it has just failed, int8 is no way out; bfloat16 may be one."""
+    if impossible == "machine":
+        monkeypatch.setattr("platform.machine", lambda: "aarch64")
+    folder = of_size(tmp_path, PUBLISHED["facebook/xglm-1.7B"])
+    with pytest.raises(CheckpointError) as told:
+        load_checkpoint(folder, device="cpu", memory=lambda: 4 * 2**30, int8=impossible == "machine")
+    assert "int8" not in str(told.value)
+    assert "facebook/xglm-564M in bfloat16 would fit" in str(told.value)
+
+
+def test_keys_and_values_count(tmp_path: Path) -> None:
+    """Those of one context, or as many as were asked for: then the sentence says who asked."""
+    folder = of_size(tmp_path, PUBLISHED["facebook/xglm-564M"])
+    size, kv = PUBLISHED["facebook/xglm-564M"], 2_048 * 2 * 24 * 1_024 * 4
+    needed = torch_memory(size, 4, kv)
+    assert needed == torch_memory(size, 4, 0) + kv
+    for mib, free, told in (
+        (None, needed - 1, "float32 takes"),
+        (1, needed - 1, "float32 takes"),
+        (2**20, 2**40, r"takes about 1\d{3}\.\d GiB .*TSUZUKI_ENGINE__KV_MEMORY_MIB asks for 1024\.0 GiB"),
+    ):
+        with pytest.raises(CheckpointError, match=told):
+            load_checkpoint(folder, device="cpu", kv_memory_mib=mib, memory=lambda free=free: free)
+    with pytest.raises(TokenizerError):
+        # It fits, and is read.
+        load_checkpoint(folder, device="cpu", memory=lambda: needed)
+
+
+@pytest.mark.parametrize(
+    ("gpu_gib", "ram_gib", "told"),
+    [
+        (
+            3.5,
+            16.0,
+            r"bfloat16 takes about 4\.\d GiB of memory on cuda and 3\.5 GiB is free; facebook/xglm-564M",
+        ),
+        (4.5, 1.0, r"bfloat16 for a GPU takes about 2\.4 GiB of memory and 1\.0 GiB is free"),
+        (4.5, 2.5, "the tokenizer has"),
+    ],
+)
+def test_a_gpus_memory_and_the_machines_are_counted_apart(
+    gpu_gib: float, ram_gib: float, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The largest tensor and the tokenizer are never on the GPU; weights, keys and values are only there."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (int(gpu_gib * 2**30), 2**40))
+    folder = of_size(tmp_path, PUBLISHED["facebook/xglm-1.7B"])
+    with pytest.raises((CheckpointError, TokenizerError), match=told) as error:
+        load_checkpoint(folder, dtype="bfloat16", device="cuda", memory=lambda: int(ram_gib * 2**30))
+    assert "int8" not in str(error.value)
 
 
 @pytest.mark.parametrize(
@@ -137,14 +240,15 @@ def test_what_would_fit_is_said(tmp_path: Path) -> None:
 )
 def test_the_largest_that_fits_is_named(free_gib: float, named: str | None) -> None:
     """Never one as large as what was asked for, and none where none fits."""
-    message = too_little("int8", 2**34, int(free_gib * 2**30), {}, PUBLISHED["facebook/xglm-7.5B"])
+    large, small = PUBLISHED["facebook/xglm-7.5B"], PUBLISHED["facebook/xglm-564M"]
+    message = too_little(int8_way(large, 0), Room(), int(free_gib * 2**30), large)
     assert [name for name in PUBLISHED if name in message] == ([named] if named else [])
-    assert "facebook" not in too_little("int8", 1, 2**40, {}, PUBLISHED["facebook/xglm-564M"])
+    assert "facebook" not in too_little(int8_way(small, 0), Room(), 2**40, small)
 
 
 def test_two_bytes_a_number_need_less(tmp_path: Path) -> None:
     """Memory that is too small for float32 can do for bfloat16."""
-    folder = tiny_checkpoint(tmp_path, d_model=64, ffn_dim=256, num_layers=12)
+    folder = tiny_checkpoint(tmp_path, d_model=64, ffn_dim=256, num_layers=12, max_position_embeddings=64)
     size = (folder / "model.safetensors").stat().st_size
     with pytest.raises(CheckpointError, match="float32"):
         load_checkpoint(folder, device="cpu", dtype="float32", memory=lambda: size)
@@ -169,6 +273,35 @@ def test_a_containers_limit_counts(tmp_path: Path) -> None:
     (cgroup / "memory.max").write_text("1000\n", encoding="ascii")
     assert available_memory(tmp_path) == 400
     assert available_memory(tmp_path / "nowhere") is None
+
+
+@pytest.mark.parametrize(
+    ("folder", "limit", "used", "stat"),
+    [
+        (
+            "sys/fs/cgroup",
+            "memory.max",
+            "memory.current",
+            "anon 300\nfile 450\ninactive_file 400\nactive_file 50\nslab_reclaimable 30\n",
+        ),
+        (
+            "sys/fs/cgroup/memory",
+            "memory.limit_in_bytes",
+            "memory.usage_in_bytes",
+            "inactive_file 7\nactive_file 7\ntotal_inactive_file 400\ntotal_active_file 80\n",
+        ),
+    ],
+)
+def test_what_a_container_read_is_not_what_it_uses(
+    folder: str, limit: str, used: str, stat: str, tmp_path: Path
+) -> None:
+    """Files that were just fetched or hashed fill a container's memory, and make place when it is needed."""
+    (tmp_path / folder).mkdir(parents=True)
+    for name, content in ((limit, "1000\n"), (used, "990\n"), ("memory.stat", stat)):
+        (tmp_path / folder / name).write_text(content, encoding="ascii")
+    assert available_memory(tmp_path) == 1_000 - (990 - 480)
+    (tmp_path / folder / used).write_text("400\n", encoding="ascii")
+    assert available_memory(tmp_path) == 1_000
 
 
 def test_missing_and_unexpected_tensors_are_named(tmp_path: Path) -> None:
@@ -266,6 +399,60 @@ def test_a_pickle_that_runs_code_is_refused(tmp_path: Path) -> None:
     torch.save({"model.layer_norm.bias": Path("/")}, folder / "pytorch_model.bin")
     with pytest.raises(CheckpointError, match="cannot be read"):
         load_checkpoint(folder, device="cpu")
+
+
+def test_a_pickle_of_parameters_gives_plain_tensors(tmp_path: Path) -> None:
+    """Torch would record what is computed with parameters."""
+    folder = tiny_checkpoint(tmp_path, layout="bin")
+    file = folder / "pytorch_model.bin"
+    torch.save({name: torch.nn.Parameter(tensor) for name, tensor in torch.load(file).items()}, file)
+    tensors = load_checkpoint(folder, device="cpu").tensors
+    assert {type(tensor) for tensor in tensors.values()} == {torch.Tensor}
+    assert not any(tensor.requires_grad for tensor in tensors.values())
+
+
+@pytest.mark.parametrize("entry", [{"step": 3}, {"state_dict": {}}, {3: torch.zeros(1)}])
+@pytest.mark.parametrize("read", [load_checkpoint, lambda folder, **_: StoredTensors(find_weights(folder))])
+def test_a_pickle_that_holds_more_than_tensors_is_refused(
+    entry: dict[object, object], read: Callable[..., object], tmp_path: Path
+) -> None:
+    """A training state or a nested dictionary is told as what it is."""
+    file = tiny_checkpoint(tmp_path, layout="bin") / "pytorch_model.bin"
+    torch.save({**torch.load(file), **entry}, file)
+    [key] = entry
+    with pytest.raises(CheckpointError, match=rf"pytorch_model\.bin holds more than tensors: {key!r}"):
+        read(tmp_path, device="cpu")
+
+
+@pytest.mark.parametrize(
+    ("file", "layout"),
+    [
+        ("config.json", "safetensors"),
+        ("pytorch_model.bin", "bin"),
+        ("pytorch_model.bin.index.json", "bin_sharded"),
+    ],
+)
+def test_a_file_that_cannot_be_opened_is_named(
+    file: str, layout: Layout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another user's file, for example."""
+    folder = tiny_checkpoint(tmp_path, layout=layout)
+    opening = io.open
+
+    def refuse(path: object, *arguments: Any, **options: Any) -> Any:
+        if str(path) == str(folder / file):
+            raise PermissionError(13, "Permission denied", str(path))
+        return opening(path, *arguments, **options)  # type: ignore[call-overload]
+
+    monkeypatch.setattr(io, "open", refuse)
+    with pytest.raises(CheckpointError, match=f"{file} cannot be read"):
+        load_checkpoint(folder, device="cpu", memory=lambda: None)
+
+
+def test_a_home_that_nobody_has_is_said() -> None:
+    """It is no folder, and no name on the hub."""
+    with pytest.raises(CheckpointError, match="whose home is meant in ~nobody-here/x"):
+        load_checkpoint("~nobody-here/x")
 
 
 def test_a_folder_that_is_not_there_is_said() -> None:

@@ -9,9 +9,9 @@ import pytest
 
 from bot.errors import CheckpointError
 from bot.worker.hub import fetch, is_hub_name
-from bot.worker.loader import load_checkpoint
 from tests.worker.checkpoints import tiny_checkpoint
 from tests.worker.hub_server import FakeHub
+from tests.worker.loading import load_checkpoint
 
 NAME = "facebook/xglm-tiny"
 NOWHERE = "http://127.0.0.1:9"

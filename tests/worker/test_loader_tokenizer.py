@@ -13,9 +13,10 @@ from transformers import AutoTokenizer
 
 from bot.errors import TokenizerError
 from bot.worker.conversion import SAMPLES, load_tokenizer
-from bot.worker.loader import load_checkpoint, read_config
+from bot.worker.loader import read_config
 from bot.worker.text import StoryText
 from tests.worker.checkpoints import SENTENCES, TokenizerFiles, sentencepiece_model, tiny_checkpoint
+from tests.worker.loading import load_checkpoint
 
 NORMALISATIONS = pytest.mark.parametrize("published", [False, True], ids=["embedded", "published"])
 

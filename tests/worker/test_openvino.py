@@ -18,8 +18,9 @@ from transformers import XGLMForCausalLM
 
 from bot.errors import CheckpointError
 from bot.worker.backends.base import Copy, Row
-from bot.worker.backends.openvino import KV_PRECISIONS, OpenVinoBackend
+from bot.worker.backends.openvino import OpenVinoBackend
 from bot.worker.backends.openvino_graph import BLOCK, Shape
+from bot.worker.choice import KV_PRECISIONS
 from bot.worker.converted import Quantizer, UnkeptModel
 from bot.worker.int8 import Int8Linear
 from bot.worker.loader import embedded_model, read_config

@@ -146,6 +146,23 @@ def test_parts_shrink_where_each_token_looks_far_back() -> None:
     assert {8} == {end - start for start, end in zip([768, *ends[48:]], ends[48:], strict=False)}
 
 
+def test_two_who_look_far_back_share_what_one_may() -> None:
+    """Two long prompts at once hold the others up no longer than one does, and both are read to the end."""
+    one = scheduler(3, blocks=600, beside=16)
+    readers = [sequence(name, [number, *range(900)], max_tokens=1) for number, name in enumerate("ab")]
+    one.add([sequence("writer", max_tokens=400)])
+    advance(one)
+    one.add(readers)
+
+    far = []
+    while not all(reader.finished for reader in readers):
+        batch = advance(one)
+        far.append([row for row in batch.rows if row.start >= 768 and len(row.tokens) > 1])
+
+    assert {0, 1} == {len(rows) for rows in far}
+    assert max(len(row.tokens) for rows in far for row in rows) == 8
+
+
 def test_nobody_waits_so_more_is_read() -> None:
     """While nobody is written for, a step reads as much as is worth it."""
     one = scheduler(1, beside=4, by_itself=40)
@@ -305,6 +322,70 @@ def test_the_youngest_gives_way_and_comes_back() -> None:
     assert again.alone > 1
     assert [old.generated, young.generated] == [20, 20]
     assert [name for batch in batches for name in names(batch)].count("young") < 20 + 5
+
+
+def test_the_oldest_never_gives_way() -> None:
+    """However little memory there is, who was admitted first gets a token in every step."""
+    one = scheduler(3, blocks=9, by_itself=100)
+    old = sequence("old", range(4), max_tokens=30)
+    one.add([old, *(sequence(name, range(4), max_tokens=30) for name in ("next", "young"))])
+
+    steps = 0
+    while not old.finished:
+        advance(one)
+        steps += 1
+
+    assert one.counts.preempted > 0
+    assert steps == 30
+
+
+def test_who_gave_way_comes_back_before_newcomers() -> None:
+    """A sequence that was stopped does not wait behind those that came later, whosever story they are."""
+    one = scheduler(2, blocks=8, by_itself=100)
+    old, young = sequence("old", range(8), max_tokens=20), sequence("young", range(50, 58), max_tokens=20)
+    one.add([old, young])
+    while not one.counts.preempted:
+        advance(one)
+    one.add([sequence("newcomer", max_tokens=1)])
+    stopped = young.generated
+
+    while young.generated == stopped:
+        assert "newcomer" not in names(advance(one))
+
+
+def test_admission_leaves_a_block_to_those_who_run() -> None:
+    """Who would only be stopped again at the next step is not let in: the writer's next block is kept."""
+    one = scheduler(2, blocks=4, by_itself=100)
+    one.add([sequence("writer", range(4), max_tokens=6)])
+    advance(one)
+    one.add([sequence("newcomer", range(50, 60), max_tokens=1)])
+
+    advance(one)
+
+    assert (one.running, one.waiting) == (1, 1)
+
+
+def test_one_may_have_all_the_memory() -> None:
+    """What fits alone is admitted alone, to the last block."""
+    one = scheduler(2, blocks=4, by_itself=100)
+    whole = sequence(prompt=range(14), max_tokens=2)
+    one.add([whole])
+
+    assert [names(advance(one)) for _ in range(2)] == [["one"]] * 2
+    assert whole.finished
+
+
+def test_distrust_leaves_blocks_to_who_holds_them() -> None:
+    """What is forgotten while it is held is nobody else's until it was let go of."""
+    one = scheduler(2, blocks=8, by_itself=100)
+    ill, well = sequence("ill", range(13), max_tokens=9), sequence("well", range(50, 54), max_tokens=9)
+    one.add([ill, well])
+    advance(one)
+
+    one.distrust(ill)
+
+    assert one.pool.used == len(ill.blocks) + len(well.blocks)
+    assert not set(one.pool.take(one.pool.available)) & {*ill.blocks, *well.blocks}
 
 
 @settings(deadline=None, max_examples=150)

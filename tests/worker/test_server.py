@@ -15,13 +15,13 @@ import pytest
 from bot.errors import CheckpointError
 from bot.worker.assembly import assemble
 from bot.worker.completions import CompletionRequest
-from bot.worker.loader import load_checkpoint
 from bot.worker.metrics import Metrics
-from bot.worker.readiness import Progress
+from bot.worker.progress import Progress
 from bot.worker.serving import Served
 from tests.fakes.backend import FakeBackend, counting
 from tests.worker.checkpoints import tiny_checkpoint
 from tests.worker.hosting import fake_served, hosted
+from tests.worker.loading import load_checkpoint
 
 PROMPT = "雨が降りはじめると、"
 WAIT_S = 60

@@ -14,10 +14,10 @@ from bot.messages import Request, Sampling
 from bot.worker.assembly import assemble
 from bot.worker.backends.base import Row
 from bot.worker.backends.pytorch import TorchBackend
-from bot.worker.loader import load_checkpoint
 from bot.worker.serving import Completion, Served
 from tests.worker.checkpoints import SENTENCES, tiny_checkpoint
 from tests.worker.driving import GREEDY
+from tests.worker.loading import load_checkpoint
 
 CONTEXT = 64
 STORY = "".join(SENTENCES[:6])

@@ -63,7 +63,7 @@ class DecodeStep:
     def __init__(self, compute: Compute, cache: BlockCache, rows: int, blocks: int) -> None:
         self._compute, self._cache = compute, cache
         device = cache.layers[0].device
-        self._rows, self._width = rows, blocks
+        self._device, self._rows, self._width = device, rows, blocks
         self._tokens = torch.zeros(rows, dtype=torch.long, device=device)
         self._positions = torch.zeros(rows, dtype=torch.long, device=device)
         self._tables = torch.full((rows, blocks), cache.scratch, dtype=torch.long, device=device)
@@ -87,15 +87,17 @@ class DecodeStep:
 
     def record(self, pool: _POOL_HANDLE | None) -> _POOL_HANDLE:
         """Record the step, filled before, as a graph; its memory is shared with others of the same pool."""
-        side = torch.cuda.Stream()  # type: ignore[no-untyped-call]
-        side.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(side):
-            # What libraries set up at a first call must not be in the graph.
-            self._run()
-        torch.cuda.current_stream().wait_stream(side)
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph, pool=pool):
-            self._hidden = self._run()
+        # Streams and graphs are of the current device, which need not be that of the tensors.
+        with torch.cuda.device(self._device):
+            side = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+            side.wait_stream(torch.cuda.current_stream())
+            with torch.cuda.stream(side):
+                # What libraries set up at a first call must not be in the graph.
+                self._run()
+            torch.cuda.current_stream().wait_stream(side)
+            with torch.cuda.graph(graph, pool=pool):
+                self._hidden = self._run()
         self._graph = graph
         return graph.pool()
 
@@ -103,7 +105,8 @@ class DecodeStep:
         """Hidden states of all rows, those that fill up included."""
         if self._graph is None or self._hidden is None:
             return self._run()
-        self._graph.replay()
+        with torch.cuda.device(self._device):
+            self._graph.replay()
         return self._hidden
 
     def _run(self) -> torch.Tensor:

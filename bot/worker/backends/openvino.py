@@ -38,10 +38,6 @@ from bot.worker.memory_release import let_go
 FEWEST = 2
 """Rows a product is given: with one row it takes another kernel, which rounds differently."""
 
-KV_PRECISIONS = ("u8", "f16")
-"""How keys and values may be kept. OpenVINO 2026.4 computes prompts wrongly with f32 (a KL of 0.01 to 0.2 a
-token where a prompt does not end with a block; 0.0004 with these), and refuses bf16 beside float32."""
-
 QUANTIZED_EXTRA = 8
 """Bytes of scale and offset that a head of a token has beside its numbers, with u8 keys and values."""
 
@@ -74,7 +70,7 @@ class OpenVinoBackend:
             model: the weights.
             blocks: how many blocks of keys and values there are, `BLOCK` tokens each.
             threads: threads of computation; None: one a core.
-            kv_precision: one of `KV_PRECISIONS`.
+            kv_precision: one of `bot.worker.choice.KV_PRECISIONS`.
 
         Raises:
             CheckpointError: OpenVINO has no graph for this kind of model.
