@@ -184,3 +184,22 @@ def test_real_backends_keep_the_promise(
         check(backend, requests, rows, blocks, 2 * backend.block)
 
     trial()
+
+
+@pytest.mark.parametrize("make", [torch_backend, openvino_backend])
+def test_real_backends_keep_the_promise_when_memory_ends(
+    make: Callable[[Path], Backend], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Many drawn tokens computed again in one step have the bits of drawing them one after another."""
+    backend = make(tiny_checkpoint(tmp_path_factory.mktemp("tiny")))
+    new = 2 * backend.block + 6
+    requests = [
+        Asked(
+            backend.block, number, new, 1 + number % 2, number, greedy=not number, comes=number, leaves=None
+        )
+        for number in range(4)
+    ]
+
+    counts = check(backend, requests, rows=4, blocks=6, beside=2 * backend.block)
+
+    assert (counts.get_sample_value("tsuzuki_preemptions_total") or 0) > 1

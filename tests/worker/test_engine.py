@@ -190,14 +190,23 @@ def test_counts() -> None:
     assert registry.get_sample_value("tsuzuki_waiting") == 1
     assert registry.get_sample_value("tsuzuki_queue_seconds_count") == 1
     assert registry.get_sample_value("tsuzuki_kv_blocks", {"state": "total"}) == backend.blocks
-    assert engine.idle_s is not None
+    assert engine.idle_s == 1
 
     engine.step()
+    assert registry.get_sample_value("tsuzuki_kv_blocks", {"state": "used"}) == 4
+
     engine.submit([start(sequence("c", range(4, 21)), Ear())])
     finish(engine)
+    assert registry.get_sample_value("tsuzuki_queue_seconds_count") == 3
 
     assert registry.get_sample_value("tsuzuki_prefix_cache_tokens_total", {"result": "hit"}) == 12
     assert registry.get_sample_value("tsuzuki_prefix_cache_tokens_total", {"result": "miss"}) == 15 + 4
+
+    engine.submit([start(sequence("d"), Ear()), start(gone := sequence("e"), Ear())])
+    engine.step()
+    assert registry.get_sample_value("tsuzuki_waiting") == 1
+    engine.cancel([gone])
+    assert registry.get_sample_value("tsuzuki_waiting") == 0
 
 
 def test_scores_come_with_the_text_that_they_belong_to() -> None:
