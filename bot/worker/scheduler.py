@@ -158,8 +158,8 @@ class Scheduler:
     def _place(self, sequence: Sequence) -> bool:
         """Give a sequence its blocks: remembered ones, as far as they go, and new ones. False: too few."""
         found = self.pool.match(sequence.keys)
-        # One more than it needs now, or it would be the first to be stopped again.
         wanted = self._blocks_for(len(sequence.tokens)) - len(found)
+        # One more than it needs now, or it would be the first to be stopped again.
         if self.pool.available < wanted + (1 if self._running else 0):
             self.pool.release(found)
             return False
