@@ -14,7 +14,7 @@ from bench.shapes import EMBEDDED, SHAPES, STANDARD
 
 ALL = (*PARTS, "embedded", "load", "quality")
 ROUNDS = 3
-TOKENS = 100
+TOKENS = 150
 PAGE = Path("docs/benchmarks.md")
 
 

@@ -38,7 +38,7 @@ class Prompts:
     async def fresh(self, tokens: int) -> str:
         """A prompt of `tokens` tokens, or a few less where they are cut between characters."""
         number = next(self._numbers)
-        return await self.cut(f"{number}、{self._shuffled(number, 2 * tokens + 8)}", tokens)
+        return await self.cut(f"{number}、{self._shuffled(number, 3 * tokens + 8)}", tokens)
 
     async def cut(self, text: str, tokens: int) -> str:
         """The longest beginning of a text that has at most `tokens` tokens."""

@@ -103,7 +103,12 @@ class Parts:
         engine = Engine(
             self.backend,
             sampler,
-            Scheduler(block=self.backend.block, blocks=self.backend.blocks, rows=self.slots),
+            Scheduler(
+                block=self.backend.block,
+                blocks=self.backend.blocks,
+                rows=self.slots,
+                grain=self.backend.grain,
+            ),
             metrics=metrics,
             before=lambda: torch.set_num_threads(self.threads),
             broken=_end_process,

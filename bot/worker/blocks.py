@@ -6,6 +6,7 @@ import hashlib
 from array import array
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 Key = bytes
 
@@ -21,11 +22,19 @@ def chain_keys(tokens: Sequence[int], size: int) -> tuple[Key, ...]:
     return tuple(keys)
 
 
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """The first tokens that a block holds."""
+
+    block: int
+    tokens: tuple[int, ...]
+
+
 class BlockPool:
     """Block ids 0 to `blocks` - 1, counted by who holds them.
 
-    A block with a key keeps its content when nobody holds it, until its place is needed: the least recently
-    used one goes first.
+    A block with a key, or known to go on from one, keeps its content when nobody holds it, until its place is
+    needed: the least recently used one goes first.
     """
 
     def __init__(self, blocks: int) -> None:
@@ -35,6 +44,8 @@ class BlockPool:
         self._keys: dict[int, Key] = {}
         self._cached: dict[Key, int] = {}
         self._idle: OrderedDict[int, None] = OrderedDict()
+        self._next: dict[Key, Beginning] = {}
+        self._parents: dict[int, Key] = {}
 
     @property
     def available(self) -> int:
@@ -79,7 +90,7 @@ class BlockPool:
             self._holders[block] -= 1
             if self._holders[block]:
                 continue
-            if block in self._keys:
+            if block in self._keys or block in self._parents:
                 self._idle[block] = None
             else:
                 self._free.append(block)
@@ -90,15 +101,45 @@ class BlockPool:
             self._cached[key] = block
             self._keys[block] = key
 
+    def remember_beginning(self, block: int, parent: Key, tokens: Sequence[int]) -> None:
+        """Let the first tokens of a block be found behind its parent. The latest of a parent's is found."""
+        self._disown(block)
+        former = self._next.get(parent)
+        if former is not None:
+            self._disown(former.block)
+            self._settle(former.block)
+        self._next[parent] = Beginning(block, tuple(tokens))
+        self._parents[block] = parent
+
+    def beginning(self, parent: Key, tokens: Sequence[int]) -> Beginning | None:
+        """The block behind a parent that begins like `tokens`, and as many of them as it has."""
+        found = self._next.get(parent)
+        if found is None:
+            return None
+        pairs = zip(found.tokens, tokens, strict=False)
+        same = next((n for n, (own, other) in enumerate(pairs) if own != other), None)
+        length = min(len(found.tokens), len(tokens)) if same is None else same
+        return Beginning(found.block, found.tokens[:length]) if length else None
+
     def forget(self, blocks: Iterable[int]) -> None:
         """Let nobody find these by their content any more."""
         for block in blocks:
             key = self._keys.pop(block, None)
             if key is not None:
                 del self._cached[key]
-            if block in self._idle:
-                del self._idle[block]
-                self._free.append(block)
+            self._disown(block)
+            self._settle(block)
+
+    def _disown(self, block: int) -> None:
+        parent = self._parents.pop(block, None)
+        if parent is not None:
+            del self._next[parent]
+
+    def _settle(self, block: int) -> None:
+        """A block that nobody holds, and nobody can find, is free."""
+        if block in self._idle and block not in self._keys and block not in self._parents:
+            del self._idle[block]
+            self._free.append(block)
 
     def _take(self) -> int:
         block = self._free.pop() if self._free else self._oldest()

@@ -61,20 +61,26 @@ class Scheduler:
         block: int,
         blocks: int,
         rows: int,
+        grain: int | None = None,
         beside: int = READING_BESIDE,
         by_itself: int = READING_ALONE,
         waiting_limit: int = 64,
     ) -> None:
-        """Schedule for `blocks` blocks of `block` positions, at most `rows` sequences at once."""
+        """Schedule for `blocks` blocks of `block` positions, at most `rows` sequences at once.
+
+        `grain`: where parts of a prompt may begin and end (see `Backend`); None: with a block.
+        """
         self.pool = BlockPool(blocks)
         self.counts = Counts()
         self._block = block
         self._rows = rows
+        self._grain = grain or block
         self._beside = beside
         self._by_itself = by_itself
         self._waiting_limit = waiting_limit
         self._waiting = Turns()
         self._running: list[Sequence] = []
+        self._copies: list[Copy] = []
         self._turn = 0
 
     @property
@@ -113,10 +119,11 @@ class Scheduler:
     def schedule(self) -> Batch:
         """Admit who fits, and pick the next step's tokens: every decoding row, then parts of prompts."""
         self._admit()
-        copies = [copy for sequence in list(self._running) for copy in self._share(sequence)]
+        for sequence in list(self._running):
+            self._share(sequence)
         picked = {sequence: self._row(sequence, 1) for sequence in self._decoding()}
         picked |= self._read(self._beside if picked else self._by_itself)
-        return Batch(tuple(copies), tuple(picked.values()), tuple(picked))
+        return Batch(self._taken_copies(), tuple(picked.values()), tuple(picked))
 
     def computed(self, batch: Batch) -> None:
         """Note that a batch's keys and values are in their blocks."""
@@ -163,10 +170,42 @@ class Scheduler:
         if self.pool.available < wanted + (1 if self._running else 0):
             self.pool.release(found)
             return False
-        sequence.blocks = [*found, *self.pool.take(wanted)]
         sequence.computed, sequence.remembered = len(found) * self._block, len(found)
+        source, tokens = self._beginning(sequence, len(found))
+        if tokens:
+            self.pool.hold([source])
+            if self.pool.available < wanted:  # it stands in its own way
+                self.pool.release([source])
+                tokens = 0
+        sequence.blocks = [*found, *self.pool.take(wanted)]
+        if tokens:
+            self._copies.append(Copy(source, sequence.blocks[len(found)]))
+            sequence.computed += tokens
         self._count(sequence, cached=sequence.computed)
         return True
+
+    def _beginning(self, sequence: Sequence, blocks: int) -> tuple[int, int]:
+        """A block that begins as the one behind `blocks` does, and how many of its tokens can be taken over.
+
+        One fewer where a single token would be left to be read: it would round as a decoded one.
+        """
+        start = blocks * self._block
+        parent = sequence.keys[blocks - 1] if blocks else b""
+        found = self.pool.beginning(parent, sequence.tokens[start : sequence.body])
+        if found is None:
+            return 0, 0
+        end = start + len(found.tokens)
+        if end < sequence.body:
+            end -= end == sequence.body - 1 or end % self._block == self._block - 1
+            end -= end % self._grain
+        return found.block, end - start
+
+    def _taken_copies(self) -> tuple[Copy, ...]:
+        """The copies of this step. Their sources were held until now, so that nobody took them before."""
+        copies, self._copies = tuple(self._copies), []
+        for copy in copies:
+            self.pool.release([copy.source])
+        return copies
 
     def _sibling(self, sequence: Sequence) -> Sequence | None:
         """Who reads, or has read, the same prompt for the same request."""
@@ -182,36 +221,38 @@ class Scheduler:
             None,
         )
 
-    def _share(self, sequence: Sequence) -> list[Copy]:
+    def _share(self, sequence: Sequence) -> None:
         """Take over a sibling's prompt once it was read. Its last block is copied: both will write to it."""
         source = sequence.source
         if source is None:
-            return []
+            return
         if source not in self._running:
             self._go_alone(sequence)
-            return []
+            return
         if source.computed < sequence.body:
-            return []
+            return
         whole, rest = divmod(sequence.body, self._block)
         wanted = self._blocks_for(len(sequence.tokens)) - whole
         if self.pool.available < wanted:
-            return self._wait_again(sequence)
+            self._wait_again(sequence)
+            return
         self.pool.hold(source.blocks[:whole])
         new = self.pool.take(wanted)
         sequence.blocks = [*source.blocks[:whole], *new]
         sequence.source, sequence.computed, sequence.remembered = None, sequence.body, whole
         self._count(sequence, cached=sequence.body)
-        return [Copy(source.blocks[whole], new[0])] if rest else []
+        if rest:
+            self.pool.hold([source.blocks[whole]])
+            self._copies.append(Copy(source.blocks[whole], new[0]))
 
     def _go_alone(self, sequence: Sequence) -> None:
         sequence.source = self._sibling(sequence)
         if sequence.source is None and not self._place(sequence):
             self._wait_again(sequence)
 
-    def _wait_again(self, sequence: Sequence) -> list[Copy]:
+    def _wait_again(self, sequence: Sequence) -> None:
         self._stop(sequence)
         self._waiting.add_first(sequence)
-        return []
 
     def _decoding(self) -> list[Sequence]:
         """Those with one token to compute and a place for it; the youngest give way to the others."""
@@ -272,7 +313,18 @@ class Scheduler:
         whole = min(sequence.computed, sequence.body) // self._block
         for number in range(sequence.remembered, whole):
             self.pool.remember(sequence.blocks[number], sequence.keys[number])
+            self._begin(sequence, number, self._block)
+        rest = sequence.body - whole * self._block
+        if rest and sequence.remembered <= whole and sequence.computed >= sequence.body:
+            self._begin(sequence, whole, rest)
+            whole += 1
         sequence.remembered = max(sequence.remembered, whole)
+
+    def _begin(self, sequence: Sequence, number: int, tokens: int) -> None:
+        """Let the first tokens of a sequence's block be found, also by who goes on otherwise behind them."""
+        start = number * self._block
+        parent = sequence.keys[number - 1] if number else b""
+        self.pool.remember_beginning(sequence.blocks[number], parent, sequence.tokens[start : start + tokens])
 
     def _stop(self, sequence: Sequence) -> None:
         self._running.remove(sequence)

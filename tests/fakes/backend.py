@@ -53,6 +53,7 @@ class FakeBackend:
     blocks: int = 0
     name: str = "fake"
     bytes_per_token: int = 1
+    grain: int = 1
     steps: list[tuple[Row, ...]] = field(default_factory=list)
     copies: list[Copy] = field(default_factory=list)
     fails: int = 0
@@ -97,7 +98,7 @@ class FakeBackend:
         body = row.end - row.alone
         if row.end > self.context or any(not 0 <= block < self.blocks for block in row.blocks):
             raise ValueError(f"{row} does not fit")
-        if body > row.start and row.start % self.block:
-            raise ValueError(f"{row} does not begin with a block")
+        if body > row.start and row.start % self.grain:
+            raise ValueError(f"{row} does not begin with a grain")
         if body - row.start == 1:
             raise ValueError(f"{row} reads one token that is not alone")

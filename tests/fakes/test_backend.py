@@ -44,4 +44,4 @@ def test_scattered_logits_notice_everything() -> None:
 def test_it_refuses_what_would_round_differently(row: Row) -> None:
     """Bodies that begin inside a block, single body tokens, foreign blocks and positions past the context."""
     with pytest.raises(ValueError, match="Row"):
-        FakeBackend().forward([row])
+        FakeBackend(grain=4).forward([row])

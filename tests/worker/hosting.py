@@ -27,7 +27,13 @@ TIMEOUT_S = 60
 
 def fake_served(backend: FakeBackend, metrics: Metrics, *, rows: int = 2, waiting_limit: int = 64) -> Served:
     """A model that knows only what the fake backend says, with a real tokenizer."""
-    scheduler = Scheduler(block=backend.block, blocks=backend.blocks, rows=rows, waiting_limit=waiting_limit)
+    scheduler = Scheduler(
+        block=backend.block,
+        blocks=backend.blocks,
+        rows=rows,
+        grain=backend.grain,
+        waiting_limit=waiting_limit,
+    )
     engine = Engine(backend, Sampler(end_token=EOS), scheduler, metrics=metrics)
     return Served("fake", StoryText(tiny_tokenizer(), backend.context), engine, EOS, metrics)
 

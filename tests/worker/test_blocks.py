@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from bot.worker.blocks import BlockPool, chain_keys
+from bot.worker.blocks import Beginning, BlockPool, chain_keys
 
 BLOCKS = 6
 
@@ -71,6 +71,20 @@ def test_too_many_are_refused_whole() -> None:
     assert pool.available == 2
 
 
+def test_a_beginning_goes_when_its_block_is_needed() -> None:
+    """Nobody holds it, so it is the first to be taken; then nobody finds it."""
+    pool = BlockPool(1)
+    [block] = pool.take(1)
+    pool.remember_beginning(block, b"parent", [5, 6])
+    pool.release([block])
+    assert pool.beginning(b"parent", [5, 9]) == Beginning(block, (5,))
+    assert pool.beginning(b"parent", [6]) is None
+
+    pool.take(1)
+
+    assert pool.beginning(b"parent", [5, 9]) is None
+
+
 class Pool(RuleBasedStateMachine):
     """Sequences take, share, remember and let go of blocks in any order."""
 
@@ -103,6 +117,26 @@ class Pool(RuleBasedStateMachine):
         blocks = data.draw(st.sampled_from(self.held))
         self.fresh += 1
         self.pool.remember(blocks[0], str(self.fresh).encode())
+
+    @precondition(lambda self: self.held)
+    @rule(data=st.data(), parent=st.integers(1, 3))
+    def remember_beginning(self, data: st.DataObject, parent: int) -> None:
+        """The latest block behind a parent is found by how it begins."""
+        block = data.draw(st.sampled_from(data.draw(st.sampled_from(self.held))))
+        key = str(parent).encode()
+        self.pool.remember_beginning(block, key, [block, 7, 8])
+        found = self.pool.beginning(key, [block, 7, 9, 9])
+        assert found is not None
+        assert (found.block, found.tokens) == (block, (block, 7))
+
+    @rule(parent=st.integers(1, 3))
+    def find_beginning(self, parent: int) -> None:
+        """What is found can be held."""
+        for block in range(BLOCKS):
+            found = self.pool.beginning(str(parent).encode(), [block])
+            if found is not None:
+                self.pool.hold([found.block])
+                self.held.append([found.block])
 
     @rule(blocks=st.sets(st.integers(0, BLOCKS - 1)))
     def forget(self, blocks: set[int]) -> None:

@@ -82,7 +82,14 @@ def engine_over(
 ) -> tuple[Engine, Scheduler, CollectorRegistry]:
     """An engine that uses `blocks` of the backend's blocks."""
     counts = CollectorRegistry()
-    scheduler = Scheduler(block=backend.block, blocks=blocks, rows=rows, beside=beside, by_itself=2 * beside)
+    scheduler = Scheduler(
+        block=backend.block,
+        blocks=blocks,
+        rows=rows,
+        grain=backend.grain,
+        beside=beside,
+        by_itself=2 * beside,
+    )
     engine = Engine(backend, Sampler(end_token=EOS), scheduler, metrics=Metrics(counts))
     return engine, scheduler, counts
 
@@ -132,12 +139,13 @@ def check(backend: Backend, requests: list[Asked], rows: int, blocks: int, besid
     rows=st.integers(1, 5),
     blocks=st.integers(12, 30),
     beside=st.integers(1, 12),
+    grain=st.sampled_from([1, 2, 4]),
 )
 def test_company_cache_and_memory_change_no_token(
-    requests: list[Asked], rows: int, blocks: int, beside: int
+    requests: list[Asked], rows: int, blocks: int, beside: int, grain: int
 ) -> None:
     """Over a backend that notices every wrong block, stale block, missed copy and wrong way of computing."""
-    check(FakeBackend(scattering, blocks=64), requests, rows, blocks, beside)
+    check(FakeBackend(scattering, blocks=64, grain=grain), requests, rows, blocks, beside)
 
 
 def test_the_check_sees_preemptions_and_cache_hits() -> None:

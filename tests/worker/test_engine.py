@@ -21,7 +21,13 @@ WAIT_S = 20
 
 def engine_over(backend: FakeBackend, *, rows: int = 2, waiting_limit: int = 64) -> Engine:
     """An engine that the test steps itself."""
-    scheduler = Scheduler(block=backend.block, blocks=backend.blocks, rows=rows, waiting_limit=waiting_limit)
+    scheduler = Scheduler(
+        block=backend.block,
+        blocks=backend.blocks,
+        rows=rows,
+        grain=backend.grain,
+        waiting_limit=waiting_limit,
+    )
     return Engine(backend, Sampler(end_token=EOS), scheduler)
 
 

@@ -20,11 +20,23 @@ BLOCK = 4
 
 
 def scheduler(
-    rows: int = 4, *, blocks: int = 64, beside: int = 8, by_itself: int = 8, waiting_limit: int = 64
+    rows: int = 4,
+    *,
+    blocks: int = 64,
+    grain: int | None = None,
+    beside: int = 8,
+    by_itself: int = 8,
+    waiting_limit: int = 64,
 ) -> Scheduler:
     """A scheduler over blocks of four tokens, which reads eight tokens of a prompt a step."""
     return Scheduler(
-        block=BLOCK, blocks=blocks, rows=rows, beside=beside, by_itself=by_itself, waiting_limit=waiting_limit
+        block=BLOCK,
+        blocks=blocks,
+        rows=rows,
+        grain=grain,
+        beside=beside,
+        by_itself=by_itself,
+        waiting_limit=waiting_limit,
     )
 
 
@@ -296,15 +308,64 @@ def test_a_change_near_the_end_costs_only_the_end() -> None:
     assert cuts(advance(one)) == [(28, 51, 1, 1)]
 
 
+@pytest.mark.parametrize(("grain", "start"), [(1, 31), (2, 30), (4, 28)])
+def test_what_a_block_begins_with_is_taken_over(grain: int, start: int) -> None:
+    """Inside a block, too, nothing is read again that need not be: the grain says how far."""
+    one = scheduler(by_itself=100, grain=grain)
+    first = sequence("first", range(34), max_tokens=9)
+    one.add([first])
+    advance(one)
+    changed = sequence("changed", [*range(31), 99, *range(32, 51)], max_tokens=1)
+    one.add([changed])
+
+    batch = advance(one)
+
+    row = next(row for row in batch.rows if len(row.tokens) > 1)
+    # Row 31 would be the only one of its block: one token read by itself would round as a drawn one.
+    assert row.start == (start if start != 31 else 30)
+    assert list(batch.copies) == ([] if grain == BLOCK else [Copy(first.blocks[7], changed.blocks[7])])
+
+
+def test_the_last_block_of_a_prompt_is_taken_over() -> None:
+    """The next turn goes on where the prompt ended, though drawn tokens stand behind it in the block."""
+    one = scheduler(by_itself=100, grain=1)
+    one.add([sequence("first", range(35), max_tokens=9)])
+    while not one.idle:
+        advance(one)
+    one.add([sequence("next", range(60), max_tokens=1)])
+
+    batch = advance(one)
+
+    assert cuts(batch) == [(34, 60, 1, 1)]
+    assert len(batch.copies) == 1
+    assert one.counts.cached == 34
+    assert one.pool.used == 0
+
+
+def test_a_beginning_keeps_nobody_out() -> None:
+    """Who needs every block there is gets them all, the one to be copied too."""
+    one = scheduler(blocks=4, by_itself=100, grain=1)
+    one.add([sequence("first", [1, 2, 3, 4], max_tokens=1)])
+    advance(one)
+    whole = sequence("whole", [1, 2, 3, *range(50, 61)], max_tokens=2)
+    one.add([whole])
+
+    batch = advance(one)
+
+    assert batch.copies == ()
+    assert cuts(batch) == [(0, 14, 2, 1)]
+    assert len(set(whole.blocks)) == 4
+
+
 def test_drawn_tokens_are_not_taken_for_read_ones() -> None:
     """Blocks that hold drawn tokens round otherwise: a prompt with the same tokens reads them."""
-    one = scheduler(by_itself=100)
+    one = scheduler(by_itself=100, grain=1)
     one.add([sequence("first", range(8), max_tokens=20)])
     for _ in range(20):
         advance(one)
     one.add([sequence("next", [*range(8), *[NEW] * 20], max_tokens=1)])
 
-    assert cuts(advance(one))[0][0] == 4
+    assert cuts(advance(one))[0][0] == 6
 
 
 def test_the_youngest_gives_way_and_comes_back() -> None:
@@ -394,12 +455,13 @@ def test_distrust_leaves_blocks_to_who_holds_them() -> None:
     rows=st.integers(1, 4),
     blocks=st.integers(8, 24),
     cancelled=st.sets(st.integers(0, 11)),
+    grain=st.sampled_from([1, 4]),
 )
 def test_everybody_finishes(
-    sizes: list[tuple[int, int, int]], rows: int, blocks: int, cancelled: set[int]
+    sizes: list[tuple[int, int, int]], rows: int, blocks: int, cancelled: set[int], grain: int
 ) -> None:
     """However much comes and however little memory there is: no block has two writers, and all get theirs."""
-    one = scheduler(rows, blocks=blocks, beside=6, by_itself=6)
+    one = scheduler(rows, blocks=blocks, beside=6, by_itself=6, grain=grain)
     everyone: list[Sequence] = [
         sequence(str(i), range(length), group=f"{group}-{length}", max_tokens=new)
         for i, (length, new, group) in enumerate(sizes)

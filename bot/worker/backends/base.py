@@ -55,12 +55,14 @@ class Backend(Protocol):
     """An XGLM with a pool of blocks of keys and values, which it owns.
 
     `block`: positions a block. `blocks`: how many there are, ids 0 to `blocks` - 1. `context`: positions a
-    sequence may have. `bytes_per_token`: what keys and values of one position take.
+    sequence may have. `bytes_per_token`: what keys and values of one position take. `grain`: rows of tokens
+    that are not computed alone may begin and end at its multiples.
 
     A token's keys, values and logits depend on the tokens before it and on whether it is computed alone, and
     on nothing else, to the last bit: not on other rows, nor on how its sequence is cut into rows. For this,
-    rows begin at a multiple of `block`, or inside `alone` tokens, and the tokens that are not computed alone
-    end at a multiple of `block` or where the prompt's do; a last part of a single token is computed alone.
+    rows begin at a multiple of `grain`, or inside `alone` tokens, and the tokens that are not computed alone
+    end at a multiple of `grain` or where the prompt's do, and are two or more: a part of a single token is
+    computed alone.
     """
 
     name: str
@@ -68,6 +70,7 @@ class Backend(Protocol):
     blocks: int
     context: int
     bytes_per_token: int
+    grain: int
 
     def forward(self, rows: Sequence[Row]) -> torch.Tensor:
         """Compute rows, each of another sequence.

@@ -58,6 +58,7 @@ class OpenVinoBackend:
 
     name = "openvino"
     block = BLOCK
+    grain = 1
 
     def __init__(
         self, model: Int8Model, *, blocks: int, threads: int | None = None, kv_precision: str = "u8"

@@ -120,7 +120,7 @@ class TorchBackend:
         self._head = make_linear(head, None, fewest=FEWEST_TALL)
         self._table = compact(table)
         self._positions = sinusoidal_positions(config).to(self._device, self._dtype)
-        self.block = block or block_size(self._device)
+        self.block = self.grain = block or block_size(self._device)
         self._cache = BlockCache(
             config, blocks=blocks, block=self.block, dtype=self._dtype, device=self._device
         )
