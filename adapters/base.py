@@ -2,38 +2,175 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from bot.messages import Ask, Message, Room, Story, Ticket
+from bot.messages import Ask, Author, Message, Notes, Passage, Room, Rules, Score, Story, Ticket, Window
 from bot.seams import Limits, Platform
 
 __all__ = ["Adapter", "Limits", "Platform", "Play"]
 
 
 class Play(Protocol):
-    """The rules, as adapters use them. Every method raises `UserError` for what a person did wrong."""
+    """The rules, as adapters use them. Every method raises `UserError` for what a person did wrong.
+
+    All but `read`, `stories`, `rules` and what only looks require that the room's rules let the person act:
+    else NotPermitted. What needs a story raises NoStory where none is open in the room.
+    """
+
+    # Writing
 
     async def hear(self, message: Message, ask: Ask | None) -> Ticket | None:
         """Add a message to its room's story and, with `ask`, queue a continuation.
 
         Returns None where nothing was asked for. The reply appears through the platform's `post` and `edit`.
+        Lines in parentheses, or behind `//`, stay in the story and are never shown to the model.
 
         Raises:
-            EmptyPrompt, TextTooLong, QueueFull, TooManyWaiting, UnknownPreset
+            EmptyPrompt, TextTooLong, UnreadableText, FilteredText, QueueFull, TooManyWaiting, UnknownPreset,
+            NotPermitted, QuotaReached, StoryMoved
         """
         ...
 
-    async def read(self, room: Room) -> Story | None:
-        """The story told in a room, if there is one."""
-        ...
+    async def retry(self, message: Message, ask: Ask) -> Ticket:
+        """Queue another continuation instead of the story's last, which stays as an alternative.
 
-    async def stories(self, platform: str) -> Sequence[Story]:
-        """The stories of a platform, latest first, without passages."""
+        Where a person wrote last this is a continuation. The message has no text; `after` names the passage
+        under which the button was pressed, where there is one. Raises as `hear` does.
+        """
         ...
 
     async def cancel(self, room: Room) -> bool:
         """Stop what runs or waits in a room; False if nothing did."""
+        ...
+
+    async def stop(self, job_id: str, by: Author) -> bool:
+        """Stop one job; False if it was over."""
+        ...
+
+    # Reading
+
+    async def read(self, room: Room) -> Story | None:
+        """The story that is open in a room, if there is one."""
+        ...
+
+    async def story(self, story_id: str) -> Story:
+        """A story with its passages. Raises NoSuchStory."""
+        ...
+
+    async def stories(
+        self,
+        platform: str,
+        *,
+        within: str | None = None,
+        room: Room | None = None,
+        author: Author | None = None,
+    ) -> Sequence[Story]:
+        """Stories of a platform (of a place, a room, a writer), latest first, without passages."""
+        ...
+
+    async def tree(self, room: Room) -> Sequence[Passage]:
+        """All passages of the room's story, in the order they were made."""
+        ...
+
+    async def alternatives(self, passage_id: str) -> Sequence[Passage]:
+        """A passage and its alternatives, in the order they were made. Raises PassageGone."""
+        ...
+
+    async def passage(self, passage_id: str) -> Passage:
+        """A passage, wherever it stands. Raises PassageGone."""
+        ...
+
+    async def passage_of_message(self, platform: str, message_id: str) -> Passage | None:
+        """The passage that a message of the platform shows, if it shows one."""
+        ...
+
+    async def window(self, room: Room) -> Window:
+        """What the model would see now, exactly, with token counts and what was left out."""
+        ...
+
+    async def scores(self, passage_id: str) -> Sequence[Score]:
+        """The tokens' probabilities and the runners-up, where they were asked for."""
+        ...
+
+    async def export(self, story_id: str) -> str:
+        """The story as a text to keep: title, passages exactly as written, who wrote. Raises NoSuchStory."""
+        ...
+
+    # The tree
+
+    async def undo(self, room: Room, by: Author, after: str | None = None) -> Story:
+        """Take the last passage back; it stays reachable. Raises NothingToUndo, StoryMoved, StoryBusy."""
+        ...
+
+    async def redo(self, room: Room, by: Author) -> Story:
+        """Take an undo back. Raises NothingToRedo, StoryBusy."""
+        ...
+
+    async def choose(self, room: Room, by: Author, passage_id: str) -> Story:
+        """Make an alternative of the last passage the last one. Raises StoryMoved, PassageGone, StoryBusy."""
+        ...
+
+    async def branch(self, room: Room, by: Author, passage_id: str) -> Story:
+        """Go on from any passage; what followed it stays reachable. Raises PassageGone, StoryBusy."""
+        ...
+
+    async def edit(self, room: Room, by: Author, passage_id: str, text: str) -> Passage:
+        """Change what one wrote or asked for, in its place; its former text is kept.
+
+        Raises:
+            NotYours, PassageGone, EmptyPrompt, TextTooLong, FilteredText
+        """
+        ...
+
+    async def delete(self, room: Room, by: Author, passage_id: str) -> Story:
+        """Take out what one wrote or asked for; what came after stays. Raises NotYours, PassageGone."""
+        ...
+
+    # The story
+
+    async def begin(self, room: Room, by: Author, title: str = "") -> Story:
+        """Begin a new story; the room's former one is closed and stays readable. Raises StoryBusy."""
+        ...
+
+    async def close(self, room: Room, by: Author) -> Story:
+        """Close the room's story. Raises StoryBusy."""
+        ...
+
+    async def reopen(self, room: Room, by: Author, story_id: str) -> Story:
+        """Go on with an earlier story in this room. Raises NoSuchStory, StoryBusy."""
+        ...
+
+    async def rename(self, room: Room, by: Author, title: str) -> Story:
+        """Give the story another title. Raises EmptyPrompt where it is blank."""
+        ...
+
+    async def annotate(self, room: Room, by: Author, notes: Notes) -> Story:
+        """Replace memory, author's note and lore; a room without a story begins one.
+
+        Raises:
+            TextTooLong
+        """
+        ...
+
+    # Rules and people
+
+    async def rules(self, room: Room) -> Rules:
+        """What holds in a room, after all that it lies in had its say."""
+        ...
+
+    async def set_rules(self, room: Room, scope: str, changes: Mapping[str, object]) -> Rules:
+        """Set rules by their names at a scope (`guild/1`, `channel/2`, or the room itself: "").
+
+        A value of None takes a rule back to what holds further out. Who may do this the platform knows.
+
+        Raises:
+            UnknownRule, BadRule
+        """
+        ...
+
+    async def forget(self, by: Author) -> int:
+        """Take a person's words and name out of every story; how many passages lost theirs."""
         ...
 
 

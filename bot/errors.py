@@ -128,6 +128,84 @@ class NotAllowed(UserError):
     key = "error.not_allowed"
 
 
+class NotPermitted(UserError):
+    """The room's rules keep this person from doing it."""
+
+    key = "error.not_permitted"
+
+
+class TooMuchLore(UserError):
+    """More lore, or more keywords of one entry, than can be kept. Values: `entries`, `keywords`."""
+
+    key = "error.too_much_lore"
+
+
+class QuotaReached(UserError):
+    """Enough was asked for in 24 hours. Values: `limit`, `who` (`person` or `place`)."""
+
+    key = "error.quota_reached"
+
+
+class FilteredText(UserError):
+    """The room's word filter does not let a text pass. Values: `words`."""
+
+    key = "error.filtered_text"
+
+
+class NoStory(UserError):
+    """No story is open in the room."""
+
+    key = "error.no_story"
+
+
+class StoryMoved(UserError):
+    """The story ends elsewhere by now."""
+
+    key = "error.story_moved"
+
+
+class StoryBusy(UserError):
+    """The model is writing the story, or will soon."""
+
+    key = "error.story_busy"
+
+
+class NothingToUndo(UserError):
+    """The story is at its beginning."""
+
+    key = "error.nothing_to_undo"
+
+
+class NothingToRedo(UserError):
+    """Nothing was undone."""
+
+    key = "error.nothing_to_redo"
+
+
+class PassageGone(UserError):
+    """The passage is not there, or not in this story."""
+
+    key = "error.passage_gone"
+
+
+class NotYours(UserError):
+    """Only who wrote a passage, or asked for it, may change it."""
+
+    key = "error.not_yours"
+
+
+class UnknownRule(UserError):
+    """No rule has this name. Values: `name`, `known`."""
+
+    key = "error.unknown_rule"
+
+
+class BadRule(UserError):
+    """A rule cannot have this value. Values: `name`, `value`, `known`."""
+
+    key = "error.bad_rule"
+
+
 class EngineError(SpokenError):
     """The worker could not generate."""
 

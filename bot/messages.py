@@ -9,24 +9,32 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """Where one story is told: a thread, a channel, a web room.
+    """Where one story is told at a time: a thread, a channel, a web room.
 
     `id` is the platform's own address, as its adapter writes it (Discord: the thread's or DM channel's id;
-    Slack: `TEAM/CHANNEL/THREAD_TS`; web: the room's slug; console: `-`).
+    Slack: `TEAM/CHANNEL/THREAD_TS`; web: the room's slug; console: `-`). `within` names what it lies in,
+    outermost first (`guild/1`, `channel/2`; `team/T`, `channel/C`): rules set there hold here too. `adult`:
+    the platform marks the room as age-restricted. Neither makes it another room.
     """
 
     platform: str
     id: str
+    within: tuple[str, ...] = field(default=(), compare=False)
+    adult: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Author:
-    """A person, or the model itself (`MODEL`). `locale` is `ja` or `en`."""
+    """A person, or the model itself (`MODEL`). `locale` is `ja` or `en`.
+
+    `roles` are what rules may name besides the person (`role/5`, `usergroup/S1`); they are not kept.
+    """
 
     platform: str
     id: str
     name: str
     locale: str = "ja"
+    roles: tuple[str, ...] = field(default=(), compare=False)
 
 
 MODEL = Author("tsuzuki", "model", "続き")
@@ -38,6 +46,8 @@ class Message:
 
     `event_id` is unique on its platform: hearing it again changes nothing. `title` names the story that this
     message begins, where the platform asked for one; empty: the story takes its title from its first line.
+    `after` is the passage under which a button was pressed: where the story ends elsewhere by now, or is
+    being continued already, nothing is done twice.
     """
 
     event_id: str
@@ -45,6 +55,7 @@ class Message:
     author: Author
     text: str
     title: str = ""
+    after: str | None = None
 
 
 class Length(StrEnum):
@@ -61,36 +72,105 @@ LENGTH_CHARACTERS = {Length.SHORT: 80, Length.MEDIUM: 200, Length.LONG: 500}
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How the next token is drawn. `top_k` 0 and `top_p` 1.0 switch the filter off.
+    """How the next token is drawn. The defaults are the preset 標準; neutral values switch filters off.
 
-    `repetition_penalty` divides the logits of tokens seen in the last `repetition_window` tokens (0: all).
+    The order is that of the fields: penalties change the logits, then comes temperature, then the filters.
+
+    Penalties look at the last `repetition_window` tokens, prompt included (0: all).
+    `repetition_penalty` divides positive logits of tokens seen there (multiplies negative ones), 1 off;
+    with `repetition_slope` over 0 the far end of the window is penalised less (KoboldAI's slope; 0: alike).
+    `frequency_penalty` and `presence_penalty` are OpenAI's, 0 off. `no_repeat_ngram` forbids to complete an
+    n-gram of tokens that stands there already, 0 off. DRY (`dry_multiplier`, 0 off) lowers a token that would
+    go on a repetition of at least `dry_allowed_length` tokens by `multiplier * base ** (length - allowed)`,
+    over the last `dry_window` tokens (0: all).
+    `top_k` 0, `top_p` 1, `min_p` 0 and `typical_p` 1 are off. XTC: with `xtc_probability` (0 off) all tokens
+    of at least `xtc_threshold` but the least likely of them are left out.
     """
 
-    temperature: float = 0.75
-    top_p: float = 0.90
-    top_k: int = 0
     repetition_penalty: float = 1.08
     repetition_window: int = 256
+    repetition_slope: float = 0.0
+    frequency_penalty: float = 0.0
+    presence_penalty: float = 0.0
+    no_repeat_ngram: int = 0
+    dry_multiplier: float = 0.8
+    dry_base: float = 1.75
+    dry_allowed_length: int = 4
+    dry_window: int = 0
+    temperature: float = 0.75
+    top_k: int = 0
+    typical_p: float = 1.0
+    top_p: float = 0.90
+    min_p: float = 0.0
+    xtc_threshold: float = 0.1
+    xtc_probability: float = 0.0
 
 
 PRESETS = {
-    "steady": Sampling(temperature=0.6, top_p=0.80, repetition_penalty=1.1),
+    "steady": Sampling(temperature=0.6, top_p=0.80, repetition_penalty=1.1, dry_multiplier=0.0),
     "standard": Sampling(),
-    "bold": Sampling(temperature=1.0, top_p=0.95),
-    "quickstart": Sampling(temperature=1.0, top_p=0.95, top_k=50, repetition_penalty=1.0),
+    "bold": Sampling(temperature=1.0, top_p=0.95, min_p=0.05),
+    "quickstart": Sampling(temperature=1.0, top_p=0.95, top_k=50, repetition_penalty=1.0, dry_multiplier=0.0),
 }
+STANDARD = "standard"
+"""The preset that holds where nobody says otherwise."""
+
 PRESET_NAMES = {"堅実": "steady", "標準": "standard", "冒険": "bold"}
 """What a Japanese reader types for a preset."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """What a person wants of the model. `seed` None: drawn when the job is made, then kept with it."""
+    """What a person wants of the model; what is left open is as the room's rules have it.
 
-    length: Length = Length.MEDIUM
-    preset: str = "standard"
-    candidates: int = 1
+    `length`: a `Length`, or characters; 0 open. `preset`: "" open. `candidates`: 0 open (one). `seed` None:
+    drawn when the job is made, then kept with it. `instead_of`: the passage that another one shall stand
+    beside, from the same parent; it stays as an alternative. `scores`: keep each token's probability.
+    A job's ask leaves nothing open but the seed.
+    """
+
+    length: Length | int = 0
+    preset: str = ""
+    candidates: int = 0
     seed: int | None = None
+    instead_of: str | None = None
+    scores: bool = False
+
+
+class Filter(StrEnum):
+    """Whether the word filter is on. `AUTO`: unless the platform marks the room as age-restricted."""
+
+    AUTO = "auto"
+    ON = "on"
+    OFF = "off"
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What holds in a room, after all that it lies in had its say.
+
+    `length`, `preset`: where an ask leaves them open; `candidates`: how many the button for several makes.
+    `filter`: of the model's text, `filter_people`: of people's too; `words` are filtered besides the built-in
+    ones. `banned`: phrases that the model never writes. `presets`: the room's own, by name. `listens`: in a
+    story's own thread every message is a passage; otherwise only what mentions the bot.
+    `daily_per_person`, `daily_in_all`: asks in 24 hours (0: no limit). `allowed`, `denied`: who and where, as
+    `user/1`, `role/5`, `channel/2`; of the people that are among the allowed ones, if any are, one has to
+    apply (the person or a role of theirs), and so of the places.
+    """
+
+    preset: str = "standard"
+    length: Length | int = Length.MEDIUM
+    candidates: int = 3
+    filter: Filter = Filter.AUTO
+    filter_people: bool = False
+    words: tuple[str, ...] = ()
+    banned: tuple[str, ...] = ()
+    presets: tuple[tuple[str, Sampling], ...] = ()
+    listens: bool = True
+    daily_per_person: int = 0
+    daily_in_all: int = 0
+    allowed: tuple[str, ...] = ()
+    denied: tuple[str, ...] = ()
 
 
 class JobState(StrEnum):
@@ -124,13 +204,20 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A piece of a story by one author, exactly as written. `parent_id` None: the story's first."""
+    """A piece of a story by one author, exactly as written. `parent_id` None: one of the story's first.
+
+    `asker`: for whom the model wrote it. `edited`: it read otherwise before. `deleted`: its author took it
+    away; it has no text any more, and keeps its place for what came after.
+    """
 
     id: str
     story_id: str
     parent_id: str | None
     author: Author
     text: str
+    asker: Author | None = None
+    edited: bool = False
+    deleted: bool = False
 
     @property
     def by_model(self) -> bool:
@@ -138,22 +225,66 @@ class Passage:
         return self.author.platform == MODEL.platform
 
 
+def candidate_id(job_id: str, number: int) -> str:
+    """The id of the passage that a job's candidate becomes, counted from 0."""
+    return f"{job_id}.{number}"
+
+
+@dataclass(frozen=True, slots=True)
+class Lore:
+    """Something to know whenever one of `keywords` stands in the last passages. Higher `priority` first."""
+
+    keywords: tuple[str, ...]
+    text: str
+    priority: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Notes:
+    """What the model is told besides the story: `memory` first, `note` near the end, `lore` as needed."""
+
+    memory: str = ""
+    note: str = ""
+    lore: tuple[Lore, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Story:
-    """A story with the passages from its first to its current last."""
+    """A story with the passages from its first to its current last, deleted ones left out.
+
+    `head`: the last passage's id, also where that one was deleted. `undone`: `redo` has somewhere to go.
+    `others`: how many alternatives the last passage has.
+    """
 
     id: str
     room: Room
     title: str
     passages: tuple[Passage, ...] = ()
+    head: str | None = None
+    notes: Notes = Notes()
+    closed: bool = False
+    undone: bool = False
+    others: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A part of what the model reads. `kind`: `memory`, `lore`, `note` or `story`."""
+
+    kind: str
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
     """What the worker is asked: the whole context once, and how to go on.
 
+    `prompt` is the story's end; `front` always stands before it, and `inset` before its last `inset_depth`
+    paragraphs, each piece as a paragraph of its own. The worker cuts the prompt to what fits.
     `story` says for whom: requests of one story share a turn. `logprobs`: how many of the likeliest tokens
-    are told beside each one drawn; None: no log probabilities at all.
+    are told beside each one drawn; None: no log probabilities at all. `banned`: phrases that are never
+    written, however their tokens are cut. `logit_bias`: token ids, and what is added to their logits.
+    `preset`: whose settings and bias the checkpoint knows better; `sampling` counts where it differs.
     """
 
     prompt: str
@@ -165,15 +296,50 @@ class Request:
     stop: tuple[str, ...] = ()
     story: str = ""
     logprobs: int | None = None
+    banned: tuple[str, ...] = ()
+    logit_bias: tuple[tuple[int, float], ...] = ()
+    front: tuple[Piece, ...] = ()
+    inset: tuple[Piece, ...] = ()
+    inset_depth: int = 3
+    preset: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A piece as the model reads it, and its tokens."""
+
+    piece: Piece
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """What the model sees, in its order.
+
+    `tokens` in all, of `context` positions, of which `reserved` are kept for what it will write.
+    `left_out_characters` of the story's beginning; `left_out`: other pieces that found no room.
+    `unknown`: characters it cannot see, each once.
+    """
+
+    seen: tuple[Seen, ...]
+    tokens: int
+    context: int
+    reserved: int
+    left_out_characters: int = 0
+    left_out: tuple[Piece, ...] = ()
+    unknown: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """A written token, its log probability, the likeliest tokens with theirs, and its place in the text."""
+    """A written token, its log probability, the likeliest tokens with theirs, and its place in the text.
 
-    token: int
+    Tokens are ids inside the worker, and as text outside of it.
+    """
+
+    token: int | str
     logprob: float
-    top: tuple[tuple[int, float], ...]
+    top: tuple[tuple[int | str, float], ...]
     offset: int
 
 
@@ -211,10 +377,14 @@ class Health:
 
 @dataclass(frozen=True, slots=True)
 class TokenCount:
-    """What the model reads of a text: how many tokens, and the characters it cannot see, each once."""
+    """What the model reads of a text: how many tokens, and the characters it cannot see, each once.
+
+    `read_as`: the place around the first of these, with 〓 for what it cannot see.
+    """
 
     tokens: int
     unknown: tuple[str, ...] = ()
+    read_as: str = ""
 
 
 class DraftState(StrEnum):
@@ -228,17 +398,32 @@ class DraftState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Choice:
+    """Another candidate: the passage it is kept as (empty while it is being written), and its text."""
+
+    passage: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Draft:
     """What people are shown of a reply: `text` is the model's, `note` a line of ours in their language.
 
     Platforms escape `text`, set `note` apart, and add their own mark while the state is WRITING.
     `choices` holds the other candidates, when more than one was asked for.
+
+    `job` is whose reply it is, and `passage` what it became, once DONE or CANCELLED with a text. `live`: this
+    message carries the buttons: to stop while WAITING or WRITING; afterwards to go on, retry, undo, choose.
+    Every message of a reply but the last, and every reply that the story has left behind, is not live.
     """
 
     state: DraftState
     text: str = ""
     note: str = ""
-    choices: tuple[str, ...] = ()
+    choices: tuple[Choice, ...] = ()
+    job: str = field(default="", compare=False)
+    passage: str = ""
+    live: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,7 +431,7 @@ class Ticket:
     """What a person gets for an accepted request. `place` 0: it starts at once.
 
     `repeated`: the event had been heard before, nothing was done again.
-    `unknown`: characters of their text that the model cannot see.
+    `unknown`: characters of their text that the model cannot see; `read_as`: what it reads around the first.
     """
 
     job_id: str
@@ -254,6 +439,7 @@ class Ticket:
     place: int
     repeated: bool = False
     unknown: tuple[str, ...] = field(default=())
+    read_as: str = ""
 
 
 class Say(Protocol):

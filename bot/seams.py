@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from bot.messages import (
     Ask,
+    Author,
     Delta,
     Draft,
     Health,
     Job,
     JobState,
     Message,
+    Notes,
     Passage,
     Request,
     Room,
+    Score,
     Story,
     TokenCount,
+    Window,
 )
 
 
@@ -39,6 +44,10 @@ class Engine(Protocol):
 
     async def count(self, text: str) -> TokenCount:
         """How the model reads `text`."""
+        ...
+
+    async def window(self, request: Request) -> Window:
+        """What the model would see of a request, exactly."""
         ...
 
 
@@ -68,31 +77,152 @@ class OutboxRow:
 
 
 class Store(Protocol):
-    """Everything that outlives a restart. Each method is one transaction."""
+    """Everything that outlives a restart. Each method is one transaction, kept when it returns.
+
+    A story is a tree of passages; its head is its last one. Moving the head loses nothing: each passage
+    remembers which of its children the story went on with last, so that `redo` finds the way back.
+    Methods that name a head they expect raise StoryMoved where the story ends elsewhere by now, and those
+    that move the head raise StoryBusy while a job of the story waits or runs.
+    """
+
+    # Hearing and writing
 
     async def hear(self, message: Message, ask: Ask | None, job_id: str, seed: int) -> Heard:
-        """Append the message's passage and make a job, once per event id."""
+        """Append the message's passage to its room's open story and make a job, once per event id.
+
+        A room without an open story begins one. With `message.after`: where the story has a job that waits or
+        runs, that one is returned as repeated.
+
+        Raises:
+            StoryMoved: `message.after` or `ask.instead_of` is no longer the story's last passage.
+            PassageGone: `ask.instead_of` is not a passage of this story.
+        """
         ...
 
     async def heard(self, platform: str, event_id: str) -> Heard | None:
         """What became of an event, None where it was never heard."""
         ...
 
+    async def append_model(self, job_id: str, texts: Sequence[str]) -> Sequence[Passage]:
+        """Keep a job's candidates, in their order, and mark the job done, at once.
+
+        Their ids are `candidate_id(job_id, number)`. They stand behind the story's head, or, where the job's
+        ask has `instead_of`, beside that passage. The first becomes the head, unless the story went on behind
+        `instead_of` meanwhile.
+        """
+        ...
+
+    # Stories
+
     async def story(self, room: Room) -> Story | None:
-        """The story told in a room, with its passages from first to last."""
+        """The story that is open in a room, with its passages from first to last."""
         ...
 
     async def story_by_id(self, story_id: str) -> Story:
-        """The story with this id."""
+        """The story with this id. Raises StoreError where there is none."""
         ...
 
-    async def stories(self, platform: str) -> Sequence[Story]:
-        """The stories of a platform, latest first, without their passages."""
+    async def stories(
+        self,
+        platform: str,
+        *,
+        within: str | None = None,
+        room: Room | None = None,
+        author: Author | None = None,
+    ) -> Sequence[Story]:
+        """Stories of a platform, latest first, without their passages; closed ones too.
+
+        Only those within a place (`guild/1`), of one room, or that an author wrote in, where one is named.
+        """
         ...
 
-    async def append_model(self, job_id: str, texts: Sequence[str]) -> Passage:
-        """Keep a job's continuations (the first becomes the story's last) and mark the job done, at once."""
+    async def open_story(self, room: Room, title: str = "") -> Story:
+        """Begin a new story in a room; the one that was open there is closed. Raises StoryBusy."""
         ...
+
+    async def close_story(self, story_id: str) -> Story:
+        """Close a story: its room has none until one is begun or opened again. Raises StoryBusy."""
+        ...
+
+    async def reopen_story(self, story_id: str, room: Room) -> Story:
+        """Go on with a story of this platform in a room, whose open one is closed. Raises StoryBusy."""
+        ...
+
+    async def rename(self, story_id: str, title: str) -> Story:
+        """Give a story another title."""
+        ...
+
+    async def save_notes(self, story_id: str, notes: Notes) -> Story:
+        """Replace a story's notes."""
+        ...
+
+    # The tree
+
+    async def undo(self, story_id: str, expected: str | None = None) -> Story:
+        """Move the head to its parent, over deleted ones. Raises NothingToUndo, StoryMoved, StoryBusy."""
+        ...
+
+    async def redo(self, story_id: str) -> Story:
+        """Move the head to the child it came from. Raises NothingToRedo, StoryBusy."""
+        ...
+
+    async def go_to(self, story_id: str, passage_id: str) -> Story:
+        """Make a passage of the story its last one. Raises PassageGone, StoryBusy."""
+        ...
+
+    async def edit(self, passage_id: str, text: str) -> Passage:
+        """Give a passage another text, in its place; the former one is kept. Raises PassageGone."""
+        ...
+
+    async def delete(self, passage_id: str) -> Passage:
+        """Take a passage out of the story; what came after stays. Raises PassageGone."""
+        ...
+
+    async def passage(self, passage_id: str) -> Passage | None:
+        """A passage by id."""
+        ...
+
+    async def passage_of_message(self, platform: str, message_id: str) -> Passage | None:
+        """The passage that a message shows: a person's by its event id, the model's by its reply."""
+        ...
+
+    async def alternatives(self, passage_id: str) -> Sequence[Passage]:
+        """The passages with the same parent, itself among them, in order of making; no deleted ones."""
+        ...
+
+    async def tree(self, story_id: str) -> Sequence[Passage]:
+        """All passages of a story in the order they were made; a parent comes before its children."""
+        ...
+
+    async def save_scores(self, passage_id: str, scores: Sequence[Score]) -> None:
+        """Keep the probabilities of a passage's tokens."""
+        ...
+
+    async def scores(self, passage_id: str) -> Sequence[Score]:
+        """What was kept; empty where nothing was."""
+        ...
+
+    # Rules and people
+
+    async def rules(self, platform: str, scopes: Sequence[str]) -> Sequence[Mapping[str, object]]:
+        """What is set at each scope, in their order; empty where nothing is."""
+        ...
+
+    async def save_rules(self, platform: str, scope: str, values: Mapping[str, object]) -> None:
+        """Replace what is set at a scope."""
+        ...
+
+    async def asked_since(
+        self, platform: str, since: datetime, *, author: Author | None = None, within: str | None = None
+    ) -> int:
+        """How many jobs were made since then, of an author or within a place."""
+        ...
+
+    async def forget(self, author: Author) -> int:
+        """Take an author's words and name out of every story; returns how many passages lost theirs."""
+        ...
+
+    # Jobs
 
     async def job(self, job_id: str) -> Job | None:
         """A job by id."""
@@ -124,6 +254,22 @@ class Store(Protocol):
 
     async def undelivered(self) -> Sequence[OutboxRow]:
         """Rows whose last draft people may not have seen."""
+        ...
+
+    async def live(self, room: Room) -> Sequence[OutboxRow]:
+        """Rows of a room's jobs that are over whose messages still carry buttons."""
+        ...
+
+
+class Replies(Protocol):
+    """The model's replies in the rooms, as the rules of play show them (`bot.outbox.Outbox`)."""
+
+    def show(self, job: Job, draft: Draft) -> None:
+        """Let people see `draft` soon. Never blocks; a draft not yet sent is replaced."""
+        ...
+
+    async def retire(self, room: Room, but: str | None = None) -> None:
+        """Take the buttons from every reply of a room that is over, but that of one job."""
         ...
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import asdict
 from types import TracebackType
 from typing import Any
 
@@ -19,7 +20,18 @@ from bot.errors import (
     NotFinite,
     RequestRejected,
 )
-from bot.messages import Delta, EngineStatus, Health, Request, TokenCount
+from bot.messages import (
+    PRESETS,
+    Delta,
+    EngineStatus,
+    Health,
+    Piece,
+    Request,
+    Score,
+    Seen,
+    TokenCount,
+    Window,
+)
 
 CONNECT_TIMEOUT_S = 2.0
 SILENCE_TIMEOUT_S = 60.0
@@ -103,7 +115,25 @@ class HttpEngine:
             if response.status_code != httpx.codes.OK:
                 raise _error_of(response)
             said = response.json()
-            return TokenCount(int(said["count"]), tuple(said.get("unknown", ())))
+            unknown = tuple(said.get("unknown", ()))
+            return TokenCount(int(said["count"]), unknown, str(said.get("read_as", "")))
+
+    async def window(self, request: Request) -> Window:
+        """What the model would see of a request. Raises EngineError, EngineLoading among them."""
+        async with _translated():
+            response = await self._client.post("/v1/window", json=_body(request))
+            if response.status_code != httpx.codes.OK:
+                raise _error_of(response)
+            said = response.json()
+            return Window(
+                seen=tuple(Seen(_piece(one["piece"]), int(one["tokens"])) for one in said["seen"]),
+                tokens=int(said["tokens"]),
+                context=int(said["context"]),
+                reserved=int(said["reserved"]),
+                left_out_characters=int(said["left_out_characters"]),
+                left_out=tuple(map(_piece, said["left_out"])),
+                unknown=tuple(said["unknown"]),
+            )
 
 
 async def _lines(response: httpx.Response) -> AsyncIterator[bytes]:
@@ -119,7 +149,7 @@ async def _lines(response: httpx.Response) -> AsyncIterator[bytes]:
 
 
 def _body(request: Request) -> dict[str, Any]:
-    sampling = request.sampling
+    sampling = _sampling(request)
     return {
         "prompt": request.prompt,
         "max_tokens": request.max_tokens,
@@ -129,19 +159,48 @@ def _body(request: Request) -> dict[str, Any]:
         "stop": list(request.stop) or None,
         "stream": True,
         "user": request.story or None,
-        "temperature": sampling.temperature,
-        "top_p": sampling.top_p,
-        "top_k": sampling.top_k,
-        "repetition_penalty": sampling.repetition_penalty,
-        "repetition_window": sampling.repetition_window,
+        "banned": list(request.banned) or None,
+        "logit_bias": {str(token): bias for token, bias in request.logit_bias} or None,
+        "logprobs": request.logprobs,
+        "front": [asdict(piece) for piece in request.front] or None,
+        "inset": [asdict(piece) for piece in request.inset] or None,
+        "inset_depth": request.inset_depth,
+        **sampling,
     }
+
+
+def _sampling(request: Request) -> dict[str, Any]:
+    """The settings that are not left to the checkpoint's own form of a preset."""
+    if request.preset and request.sampling == PRESETS.get(request.preset):
+        return {"preset": request.preset}
+    told = asdict(request.sampling)
+    told["no_repeat_ngram_size"] = told.pop("no_repeat_ngram")
+    return {"preset": request.preset, **told} if request.preset else told
+
+
+def _piece(said: Mapping[str, Any]) -> Piece:
+    return Piece(str(said["kind"]), str(said["text"]))
 
 
 def _deltas(event: Mapping[str, Any]) -> list[Delta]:
     if "error" in event:
         raise _spoken(event["error"]) or EngineUnavailable()
     choices = event.get("choices", ())
-    return [Delta(int(c["index"]), str(c["text"]), c.get("finish_reason")) for c in choices]
+    return [
+        Delta(int(c["index"]), str(c["text"]), c.get("finish_reason"), _scores(c.get("logprobs")))
+        for c in choices
+    ]
+
+
+def _scores(said: Mapping[str, Any] | None) -> tuple[Score, ...]:
+    """OpenAI's four lists, one score a token."""
+    if said is None:
+        return ()
+    names = ("tokens", "token_logprobs", "top_logprobs", "text_offset")
+    return tuple(
+        Score(str(token), float(logprob), tuple((str(t), float(lp)) for t, lp in top.items()), int(offset))
+        for token, logprob, top, offset in zip(*(said[name] for name in names), strict=True)
+    )
 
 
 def _error_of(response: httpx.Response) -> EngineError:

@@ -19,7 +19,7 @@ from bot.worker.backends.pytorch import TorchBackend
 from bot.worker.cache import block_size, bytes_per_token
 from bot.worker.choice import OPENVINO, TORCH, Choice, choose
 from bot.worker.engine import Engine
-from bot.worker.exempt import blank_tokens, exempt_tokens
+from bot.worker.exempt import blank_tokens, breaking_tokens, exempt_tokens
 from bot.worker.int8 import Int8Model
 from bot.worker.loader import (
     Checkpoint,
@@ -36,6 +36,7 @@ from bot.worker.memory import KV_VARIABLE, Room, Size, available_memory, int8_me
 from bot.worker.memory_release import trim
 from bot.worker.metrics import Metrics
 from bot.worker.options import EngineOptions
+from bot.worker.presets import read_presets
 from bot.worker.progress import Progress
 from bot.worker.sampler import Sampler
 from bot.worker.scheduler import Scheduler
@@ -97,6 +98,7 @@ class Parts:
         sampler = Sampler(
             banned=text.banned,
             exempt=exempt_tokens(vocabulary, EOS),
+            breaking=breaking_tokens(vocabulary, EOS),
             blank=blank_tokens(vocabulary),
             end_token=EOS,
         )
@@ -145,6 +147,14 @@ def load_model(options: EngineOptions, *, metrics: Metrics, progress: Progress) 
     def reading(part: float) -> None:
         progress(begin + (READ - begin) * part)
 
+    served = _served(source, options, choice, metrics, reading)
+    served.presets = read_presets(source.folder, source.tokenizer().get_vocab())
+    return served
+
+
+def _served(
+    source: Source, options: EngineOptions, choice: Choice, metrics: Metrics, reading: Progress
+) -> Served:
     reason = ""
     if choice == OPENVINO:
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import copy
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -68,6 +69,12 @@ class StreamDecoder:
         self._break = self._space = False
         return held
 
+    def copy(self) -> StreamDecoder:
+        """The same, to go on from here twice."""
+        twin = copy.copy(self)
+        twin._bytes = copy.copy(self._bytes)  # noqa: SLF001 - its own kind
+        return twin
+
     def _end_paragraph(self) -> None:
         self._bytes.reset()
         self.ended = self._line_empty
@@ -93,16 +100,17 @@ class StreamDecoder:
             return False
         if self._joint is None:
             return True
-        return self._joint.takes_space and not self._joint.spaced and _is_spaced_script(text.lstrip(" ")[0])
+        return self._joint.takes_space and not self._joint.spaced and is_spaced_script(text.lstrip(" ")[0])
 
 
 def _ends_spaced_script(text: str) -> bool:
     """Whether the last character that tells is of a script with spaces; digits and … tell nothing."""
     telling = (char for char in reversed(text) if char.isalpha() or _is_wide(char))
-    return _is_spaced_script(next(telling, "a"))
+    return is_spaced_script(next(telling, "a"))
 
 
-def _is_spaced_script(char: str) -> bool:
+def is_spaced_script(char: str) -> bool:
+    """Whether the words of a character's script are set apart by spaces."""
     return not _is_wide(char) or unicodedata.name(char, "").startswith("HANGUL")
 
 

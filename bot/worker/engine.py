@@ -14,10 +14,11 @@ import structlog
 from bot.errors import EngineError, EngineFailed, EngineUnavailable, NotFinite
 from bot.messages import Delta
 from bot.worker.backends.base import Backend
+from bot.worker.banned import PhraseWatch, Piece
 from bot.worker.decoding import StreamDecoder
 from bot.worker.metrics import Metrics
 from bot.worker.scheduler import Batch, Scheduler
-from bot.worker.scores import Drawn, ScoreKeeper
+from bot.worker.scores import NOTHING, Drawn, ScoreKeeper
 from bot.worker.sequence import Sequence
 from bot.worker.stops import StopWatch
 
@@ -26,6 +27,12 @@ if TYPE_CHECKING:
 
 JOIN_TIMEOUT_S = 5.0
 """How long `stop` waits for the step that runs."""
+
+MAX_BARRED = 64
+"""Where so many tokens led into banned phrases at one place, the text ends before them."""
+
+MAX_REWINDS = 256
+"""As often a text may be taken back to where a banned phrase began; then it ends there."""
 
 
 class Listener(Protocol):
@@ -44,15 +51,40 @@ class Telling:
     stops: StopWatch
     listener: Listener
     since_s: float
+    watch: PhraseWatch = field(default_factory=PhraseWatch)
     waits: bool = True
+    unread: bool = True
     scores: ScoreKeeper = field(default_factory=ScoreKeeper)
 
     def take(self, sequence: Sequence, drawn: Drawn) -> None:
-        """Append a token, and pass on what it made readable."""
+        """Append a token, and pass on what it made certain; or take back the banned phrase it completed."""
+        if drawn.token == NOTHING:
+            sequence.end()
+        else:
+            self._read(sequence, drawn)
+        self._tell(sequence)
+
+    def _read(self, sequence: Sequence, drawn: Drawn) -> None:
+        before = self.decoder.copy() if self.watch.watching else self.decoder
         written = self.decoder.push(drawn.token)
-        self.scores.add(drawn, written)
-        text = self.stops.push(written)
-        sequence.append(drawn.token, ended=self.stops.hit or self.decoder.ended)
+        begun = self.watch.push(Piece(drawn, len(sequence.tokens), written, before))
+        if begun is None:
+            sequence.append(drawn.token, ended=self.decoder.ended)
+            return
+        self.decoder = begun.before
+        barred = sequence.rewind(begun.place, begun.drawn.token)
+        if barred > MAX_BARRED or sequence.rewinds > MAX_REWINDS:
+            sequence.end()
+
+    def _tell(self, sequence: Sequence) -> None:
+        text = ""
+        for piece in self.watch.flush() if sequence.finished else self.watch.take():
+            self.scores.add(piece.drawn, piece.text)
+            text += self.stops.push(piece.text)
+            if self.stops.hit:
+                sequence.cut(piece.place + 1)
+                sequence.end()
+                break
         whole = sequence.finished and not self.stops.hit
         if whole:
             text += self.stops.push(self.decoder.flush())
@@ -64,12 +96,13 @@ class Telling:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """A sequence to run, how its tokens are read, and who is told."""
+    """A sequence to run, how its tokens are read, what is never written, and who is told."""
 
     sequence: Sequence
     decoder: StreamDecoder
     stops: tuple[str, ...]
     listener: Listener
+    banned: tuple[str, ...] = ()
 
 
 class Engine:
@@ -147,8 +180,13 @@ class Engine:
                 raise EngineUnavailable
             self._scheduler.add(start.sequence for start in starts)
             for start in starts:
-                telling = Telling(start.decoder, StopWatch(start.stops), start.listener, self._clock())
-                self._tellings[start.sequence.id] = telling
+                self._tellings[start.sequence.id] = Telling(
+                    start.decoder,
+                    StopWatch(start.stops),
+                    start.listener,
+                    self._clock(),
+                    PhraseWatch(start.banned),
+                )
             self._changed.notify()
 
     def cancel(self, sequences: Iterable[Sequence]) -> bool:
@@ -234,7 +272,8 @@ class Engine:
                 self._end([sequence], EngineFailed(reason="a token could not be told"))
                 continue
             self._metrics.generated_tokens.inc()
-            if sequence.generated == 1:
+            if telling.unread and sequence.generated:
+                telling.unread = False
                 self._metrics.first_token_s.observe(self._clock() - telling.since_s)
             if sequence.finished:
                 self._forget(sequence)

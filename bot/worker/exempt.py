@@ -22,9 +22,22 @@ def exempt_tokens(vocabulary: Mapping[str, int], end_token: int) -> frozenset[in
     return frozenset({end_token, *(token for piece, token in vocabulary.items() if is_exempt(piece))})
 
 
+def breaking_tokens(vocabulary: Mapping[str, int], end_token: int) -> frozenset[int]:
+    """Ids of the paragraph break, quotation marks and brackets: what is said again behind one begins anew.
+
+    Commas and full stops are none: in Japanese there is one every few tokens.
+    """
+    return frozenset({end_token, *(token for piece, token in vocabulary.items() if _is_bracket(piece))})
+
+
 def blank_tokens(vocabulary: Mapping[str, int]) -> frozenset[int]:
     """Ids of tokens that are nothing but space."""
     return frozenset(token for piece, token in vocabulary.items() if not piece.replace(SPACE, " ").strip())
+
+
+def _is_bracket(piece: str) -> bool:
+    bare = piece.replace(SPACE, "")
+    return bool(bare) and all(c == '"' or unicodedata.category(c) in {"Ps", "Pe", "Pi", "Pf"} for c in bare)
 
 
 def is_exempt(piece: str) -> bool:

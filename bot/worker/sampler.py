@@ -4,32 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from collections.abc import Sequence as Rows
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from bot.messages import Sampling
-from bot.worker.drawing import (
-    COLDEST,
-    Choice,
-    Floats,
-    Ids,
-    best,
-    choose_listed,
-    draw,
-    total_of,
-    weigh,
-)
-from bot.worker.scores import Drawn
+from bot.worker.drawing import Choice, Lot, draw
+from bot.worker.filters import Left, best, choose_listed
+from bot.worker.penalties import LARGEST, Lowering, Marks, Scaling, lowerings, scaling
+from bot.worker.scores import NOTHING, Drawn
 from bot.worker.sequence import Sequence
+from bot.worker.weighing import COLDEST, Floats, Ids, total_of, weigh
 
 SHORTLIST = 256
 """How many of a row's likeliest tokens are fetched from a device. Where these do not do, all are."""
-
-LEAST_PENALTY = float(np.finfo(np.float32).tiny)
-LARGEST = float(np.finfo(np.float32).max)
-"""However strong a penalty is, what it makes of a finite logit is finite."""
 
 LEAST_LOGPROB = -9999.0
 """JSON has no infinity."""
@@ -38,10 +29,24 @@ LOGPROB_DIGITS = 6
 """Behind the point: what float32 can vouch for."""
 
 
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What is done to a row of logits before one is drawn, in this order.
+
+    `bias` is added; `scaling`, then each of `lowerings`; `barred` tokens are impossible.
+    """
+
+    bias: Lowering | None
+    scaling: Scaling | None
+    lowerings: Rows[Lowering]
+    barred: Ids
+
+
 class Sampler:
     """Draws tokens. `banned` are never drawn; `exempt` are never penalised; `end_token` is `</s>`.
 
-    `blank` tokens are only space: they do not keep two `</s>` apart.
+    `breaking` tokens end the repetitions that DRY counts. `blank` ones are only space: they do not keep two
+    `</s>` apart.
     """
 
     def __init__(
@@ -49,12 +54,14 @@ class Sampler:
         *,
         banned: Iterable[int] = (),
         exempt: Collection[int] = (),
+        breaking: Collection[int] = (),
         blank: Collection[int] = (),
         end_token: int,
         shortlist: int = SHORTLIST,
     ) -> None:
         self._banned = np.array(sorted(banned), dtype=np.intp)
-        self._exempt = frozenset(exempt)
+        self._exempt = Marks(exempt)
+        self._breaking = Marks(breaking)
         self._blank = frozenset(blank)
         self._end_token = end_token
         self._shortlist = shortlist
@@ -82,34 +89,29 @@ class Sampler:
 
     def _draw(self, row: Floats, sequence: Sequence) -> Drawn:
         raw = row.copy() if sequence.request.logprobs is not None else None
-        self._penalise(row, sequence)
-        row[self._barred(sequence)] = -np.inf
+        change(row, self._changes(sequence, len(row)))
+        if len(sequence.barred) and row.max() == -np.inf:
+            return Drawn(NOTHING)
         return scored(self._token(row, sequence), raw, sequence.request.logprobs)
 
     def _token(self, row: Floats, sequence: Sequence) -> int:
         sampling = sequence.request.sampling
         if sampling.temperature == 0:
             return int(row.argmax())
-        return draw(weigh(row, sampling.temperature), sampling, sequence.draw())
+        return draw(weigh(row, sampling.temperature), sampling, _lot(sequence))
 
-    def _penalise(self, row: Floats, sequence: Sequence) -> None:
-        """Divide the logits of recent tokens (multiply negative ones), after Keskar et al. 2019."""
-        ids = self._penalised(sequence)
-        penalty = np.float32(max(sequence.request.sampling.repetition_penalty, LEAST_PENALTY))
-        scores = row[ids]
-        row[ids] = np.where(scores < 0, scores * penalty, scores / penalty).clip(-LARGEST, LARGEST)
-
-    def _penalised(self, sequence: Sequence) -> Ids:
-        sampling = sequence.request.sampling
-        if sampling.repetition_penalty == 1:
-            return np.empty(0, np.intp)
-        recent = set(sequence.recent(sampling.repetition_window)) - self._exempt
-        return np.fromiter(recent, np.intp, len(recent))
+    def _changes(self, sequence: Sequence, vocabulary: int) -> Changes:
+        sampling, history = sequence.request.sampling, sequence.history
+        return Changes(
+            _bias(sequence, vocabulary),
+            scaling(history, sampling, self._exempt),
+            lowerings(history, sampling, self._exempt, self._breaking),
+            self._barred(sequence),
+        )
 
     def _barred(self, sequence: Sequence) -> Ids:
-        if sequence.end_barred(self._blank):
-            return np.append(self._banned, self._end_token)
-        return self._banned
+        ending = [self._end_token] if sequence.end_barred(self._blank) else []
+        return np.concatenate([self._banned, sequence.barred, np.array(ending, np.intp)])
 
     def _draw_on_device(
         self, logits: torch.Tensor, sequences: Rows[Sequence], finite: list[bool]
@@ -122,47 +124,96 @@ class Sampler:
         asked = [sequence.request.logprobs for sequence in sequences]
         raws = [None if n is None else _fetched(row) for n, row in zip(asked, logits, strict=True)]
         for row, sequence in zip(logits, sequences, strict=True):
-            self._change_on_device(row, sequence)
+            change_on_device(row, self._changes(sequence, len(row)))
         listed = _listed_on_device(logits, sequences, self._shortlist)
         drawn: list[Drawn | None] = []
         for i, sequence in enumerate(sequences):
             if not finite[i]:
                 drawn.append(None)
                 continue
+            if not np.isfinite(listed[i][0]):
+                drawn.append(Drawn(NOTHING))
+                continue
             token = self._token_listed(logits[i], listed[i], sequence)
             drawn.append(scored(token, raws[i], asked[i]))
         return drawn
-
-    def _change_on_device(self, row: torch.Tensor, sequence: Sequence) -> None:
-        ids = torch.from_numpy(self._penalised(sequence)).to(row.device)
-        penalty, scores = max(sequence.request.sampling.repetition_penalty, LEAST_PENALTY), row[ids]
-        penalised = torch.where(scores < 0, scores * penalty, scores / penalty)
-        row[ids] = penalised.clamp(-LARGEST, LARGEST)
-        row[torch.from_numpy(self._barred(sequence)).to(row.device)] = -torch.inf
 
     def _token_listed(self, row: torch.Tensor, listed: Floats, sequence: Sequence) -> int:
         sampling = sequence.request.sampling
         total, weights, ids = listed[0], *np.split(listed[1:], 2)
         if sampling.temperature == 0:
             return int(ids.view(np.int32)[0])
-        point = sequence.draw()
-        choice = _choose_sure(weights, ids.view(np.int32), float(total), sampling)
-        if choice is None:
-            return draw(weigh(_fetched(row), sampling.temperature), sampling, point)
-        return choice.pick(point)
+        lot = _lot(sequence)
+        left = _sure(weights, ids.view(np.int32), float(total), sampling)
+        if left is None:
+            return draw(weigh(_fetched(row), sampling.temperature), sampling, lot)
+        chosen = choose_listed(left, sampling, float(total), excluding=lot.excluding)
+        return Choice.of(chosen).pick(lot.point)
 
 
-def _choose_sure(weights: Floats, ids: NDArray[np.int32], total: float, sampling: Sampling) -> Choice | None:
-    """What may be drawn, by a device's list of the likeliest tokens; None where it is too short."""
+def change(row: Floats, changes: Changes) -> None:
+    """Change a row of logits in its place. What was finite stays so, unless it is barred."""
+    if changes.bias is not None:
+        row[changes.bias.ids] += changes.bias.amounts
+    if changes.scaling is not None:
+        ids, factors = changes.scaling.ids, changes.scaling.factors
+        scores = row[ids]
+        row[ids] = np.where(scores < 0, scores * factors, scores / factors).clip(-LARGEST, LARGEST)
+    for lowering in changes.lowerings:
+        row[lowering.ids] = (row[lowering.ids] - lowering.amounts).clip(-LARGEST, LARGEST)
+    row[changes.barred] = -np.inf
+
+
+def change_on_device(row: torch.Tensor, changes: Changes) -> None:
+    """The same, where the row is."""
+
+    def there(numbers: NDArray[Any]) -> torch.Tensor:
+        return torch.from_numpy(numbers).to(row.device)
+
+    if changes.bias is not None:
+        row[there(changes.bias.ids)] += there(changes.bias.amounts)
+    if changes.scaling is not None:
+        ids, factors = there(changes.scaling.ids), there(changes.scaling.factors)
+        scores = row[ids]
+        row[ids] = torch.where(scores < 0, scores * factors, scores / factors).clamp(-LARGEST, LARGEST)
+    for lowering in changes.lowerings:
+        ids = there(lowering.ids)
+        row[ids] = (row[ids] - there(lowering.amounts)).clamp(-LARGEST, LARGEST)
+    row[there(changes.barred)] = -torch.inf
+
+
+def _bias(sequence: Sequence, vocabulary: int) -> Lowering | None:
+    bias = {token: amount for token, amount in sequence.request.bias if token < vocabulary}
+    if not bias:
+        return None
+    return Lowering(np.fromiter(bias, np.intp), np.fromiter(bias.values(), np.float32))
+
+
+def _lot(sequence: Sequence) -> Lot:
+    """The next random numbers of a sequence's own stream."""
+    chance = sequence.request.sampling.xtc_probability
+    excluding = chance > 0 and sequence.draw() < chance
+    return Lot(sequence.draw(), excluding)
+
+
+def _sure(weights: Floats, ids: NDArray[np.int32], total: float, sampling: Sampling) -> Left | None:
+    """A device's list of the likeliest tokens, as far as its order is sure; None where it is too short."""
     # The device may have left out some that equal the last: none of these is sure.
     sure = int(np.count_nonzero(weights > weights[-1]))
-    if sure <= sampling.top_k or not (sampling.top_k or sampling.top_p < 1):
-        return None
     order = np.lexsort((ids[:sure], -weights[:sure]))
-    values = weights[order]
-    if not sampling.top_k and values.sum(dtype=np.float64) < sampling.top_p * total:
-        return None
-    return choose_listed(values, ids[order].astype(np.intp), sampling, total)
+    left = Left(weights[order], ids[order].astype(np.intp))
+    return left if sure and _enough(left.weights, total, sampling) else None
+
+
+def _enough(weights: Floats, total: float, sampling: Sampling) -> bool:
+    """Whether no filter would keep a token that is not listed."""
+    if sampling.top_k:
+        return len(weights) > sampling.top_k
+    if sampling.typical_p < 1:
+        return False
+    if sampling.top_p < 1:
+        return bool(weights.sum(dtype=np.float64) >= sampling.top_p * total)
+    return bool(weights[-1] < sampling.min_p)
 
 
 def scored(token: int, raw: Floats | None, count: int | None) -> Drawn:

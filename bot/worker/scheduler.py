@@ -14,6 +14,10 @@ from bot.worker.turns import Turns
 READING_BESIDE = 64
 """Prompt tokens a step reads while somebody else is being written for, whose next token waits for them."""
 
+HURRY = 2
+"""So many times as much is read while more read than are written for: more wait for their first token then,
+and the others' next one comes still in a quarter of a second."""
+
 FAR = 768
 """From this position on a token counts as two in what a step reads: it looks back at all before it."""
 
@@ -122,7 +126,7 @@ class Scheduler:
         for sequence in list(self._running):
             self._share(sequence)
         picked = {sequence: self._row(sequence, 1) for sequence in self._decoding()}
-        picked |= self._read(self._beside if picked else self._by_itself)
+        picked |= self._read(self._budget(len(picked)))
         return Batch(self._taken_copies(), tuple(picked.values()), tuple(picked))
 
     def computed(self, batch: Batch) -> None:
@@ -262,7 +266,8 @@ class Scheduler:
         return [sequence for sequence in self._running if sequence.decoding]
 
     def _grow(self, sequence: Sequence) -> bool:
-        missing = self._blocks_for(len(sequence.tokens)) - len(sequence.blocks)
+        # It has some to spare where it was rewound.
+        missing = max(0, self._blocks_for(len(sequence.tokens)) - len(sequence.blocks))
         if missing > self.pool.available:
             return False
         sequence.blocks += self.pool.take(missing)
@@ -273,11 +278,19 @@ class Scheduler:
         sequence.counted = True
         self._wait_again(sequence)
 
+    def _reading(self) -> list[Sequence]:
+        return [one for one in self._running if not one.decoding and not one.source]
+
+    def _budget(self, decoding: int) -> int:
+        """How many tokens of prompts are read beside so many decoding rows."""
+        if not decoding:
+            return self._by_itself
+        return self._beside * (HURRY if len(self._reading()) > decoding else 1)
+
     def _read(self, budget: int) -> dict[Sequence, Row]:
         """Parts of prompts: `budget` tokens, at least a block. Who read longest ago comes first."""
         picked: dict[Sequence, Row] = {}
-        reading = [one for one in self._running if not one.decoding and not one.source]
-        for sequence in sorted(reading, key=lambda one: one.turn):
+        for sequence in sorted(self._reading(), key=lambda one: one.turn):
             cost = 1 if sequence.computed < FAR else 2
             if picked and budget < self._block * cost:
                 break

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from bot.messages import Score
 
+NOTHING = -1
+"""Stands for a token where every one is barred."""
+
 
 @dataclass(frozen=True, slots=True)
 class Drawn:

@@ -6,6 +6,9 @@ import random
 from collections.abc import Collection
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from bot.errors import EngineError
 from bot.messages import Sampling
 
@@ -17,6 +20,8 @@ class SequenceRequest:
     Prompt and `max_tokens` together fit the model.
 
     `logprobs`: how many of the likeliest tokens are wanted beside each drawn one; None: no log probabilities.
+
+    `barred` tokens are never drawn; `bias` is added to the logits of the tokens it names.
 
     Candidates with the same `group` have the same prompt, so they share its keys and values. Requests of one
     `story` share a turn.
@@ -33,6 +38,8 @@ class SequenceRequest:
     end_token: int
     story: str = ""
     logprobs: int | None = None
+    barred: tuple[int, ...] = ()
+    bias: tuple[tuple[int, float], ...] = ()
 
 
 class Sequence:
@@ -42,6 +49,8 @@ class Sequence:
     `computed` tokens have their keys and values in `blocks`; others can find the first `remembered` blocks.
     `source` is a sequence of the same group whose prompt is to be shared. `turn` is when it last read.
     `counted`: its body is in the statistics already.
+
+    `rewinds`: how often it was taken back.
     """
 
     def __init__(self, request: SequenceRequest) -> None:
@@ -57,6 +66,10 @@ class Sequence:
         self.counted = False
         self.finish_reason: str | None = None
         self.error: EngineError | None = None
+        self.rewinds = 0
+        self._barred: dict[int, set[int]] = {}
+        self._never = np.array(request.barred, np.intp)
+        self._history = np.array(request.prompt, np.intp)
         self._random = random.Random(f"{request.seed}:{request.index}")  # noqa: S311 - repeatable on purpose
 
     @property
@@ -84,6 +97,17 @@ class Sequence:
         """Whether only the last token is still to be computed."""
         return self.computed == len(self.tokens) - 1
 
+    @property
+    def history(self) -> NDArray[np.intp]:
+        """All tokens. Not to be changed."""
+        return self._history[: len(self.tokens)]
+
+    @property
+    def barred(self) -> NDArray[np.intp]:
+        """What must not come next: what never may, and what led into something that may not be written."""
+        here = self._barred.get(len(self.tokens))
+        return np.append(self._never, sorted(here)).astype(np.intp) if here else self._never
+
     def forget(self) -> None:
         """Hold no keys and values any more: all tokens have to be computed again."""
         self.blocks, self.computed, self.remembered, self.source = [], 0, 0, None
@@ -104,12 +128,34 @@ class Sequence:
 
     def append(self, token: int, *, ended: bool = False) -> None:
         """Add a new token; finish when it ended the text, or the allowance is used up."""
+        if len(self.tokens) == len(self._history):
+            self._history = np.resize(self._history, max(self.longest, 2 * len(self._history)))
+        self._history[len(self.tokens)] = token
         self.tokens.append(token)
         if ended:
             self.finish_reason = "stop"
         elif self.generated >= self.request.max_tokens:
             self.finish_reason = "length"
 
-    def recent(self, window: int) -> list[int]:
-        """The last `window` tokens, prompt included; all of them for 0."""
-        return self.tokens[-window:] if window else self.tokens
+    def rewind(self, place: int, token: int) -> int:
+        """Go back to where `token` stood, or would have come next, and bar it there.
+
+        Keys and values up to there stay as they are; the last token's are computed again, for its logits.
+
+        Returns:
+            how many tokens are barred at that place now.
+        """
+        self.cut(place)
+        self.rewinds += 1
+        self._barred = {at: tokens for at, tokens in self._barred.items() if at <= place}
+        self._barred.setdefault(place, set()).add(token)
+        return len(self._barred[place])
+
+    def cut(self, place: int) -> None:
+        """Take back all new tokens from a place on."""
+        del self.tokens[place:]
+        self.computed = min(self.computed, len(self.tokens) - 1)
+
+    def end(self) -> None:
+        """Nothing more is written."""
+        self.finish_reason = "stop"

@@ -9,20 +9,23 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import asdict
 
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI, Response
+from fastapi import Request as HttpRequest
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bot.errors import EngineError, QueueFull
-from bot.messages import Delta, EngineStatus
+from bot.messages import Delta, EngineStatus, Request
 from bot.worker import wire
 from bot.worker.completions import CompletionRequest, TokenizeRequest
 from bot.worker.metrics import Metrics
 from bot.worker.readiness import EngineLoader, Readiness
 from bot.worker.serving import Completion, Served
 from bot.worker.streaming import EventStream, ReaderGone, while_read, with_signs_of_life
+from bot.worker.text import read_as
 
 MAX_BODY_BYTES = 8 * 1024 * 1024
 ALIVE_EVERY_S = 10.0
@@ -66,6 +69,7 @@ def create_app(
     app.add_exception_handler(HTTPException, _refuse_http)
     desk = Desk(readiness, shown, wall_clock, alive_every_s)
     app.add_api_route("/v1/completions", desk.completions, methods=["POST"], response_model=None)
+    app.add_api_route("/v1/window", desk.window, methods=["POST"], response_model=None)
     app.add_api_route("/v1/models", desk.models, methods=["GET"], response_model=None)
     app.add_api_route("/tokenize", desk.tokenize, methods=["POST"], response_model=None)
     app.add_api_route("/health", desk.health, methods=["GET"], response_model=None)
@@ -89,11 +93,11 @@ class Desk:
         self._alive_every_s = alive_every_s
         self._started = int(wall_clock())
 
-    async def completions(self, body: CompletionRequest, request: Request) -> Response:
+    async def completions(self, body: CompletionRequest, request: HttpRequest) -> Response:
         """Continue a text."""
         served = self._served(body.model)
         try:
-            completion = await served.begin(body.request())
+            completion = await served.begin(_request(body, served))
         except (EngineError, QueueFull) as error:
             fault = wire.fault(error)
             self._count(fault.code)
@@ -115,6 +119,11 @@ class Desk:
         listed = [] if served is None else [self._model(served)]
         return _json({"object": "list", "data": listed})
 
+    async def window(self, body: CompletionRequest) -> Response:
+        """What the model would read of the same body at `/v1/completions`."""
+        served = self._served(body.model)
+        return _json(asdict(await served.window(_request(body, served))))
+
     async def tokenize(self, body: TokenizeRequest) -> Response:
         """How the model reads a text."""
         served = self._served(None)
@@ -125,6 +134,7 @@ class Desk:
                 "count": len(encoded.ids),
                 "max_model_len": served.context,
                 "unknown": list(encoded.unknown),
+                "read_as": read_as(body.written, encoded.unknown),
                 "dropped_characters": encoded.dropped_characters,
                 "unreadable": encoded.unreadable,
             }
@@ -223,6 +233,14 @@ class BodyLimit:
         await self._app(scope, counted, send)
 
 
+def _request(body: CompletionRequest, served: Served) -> Request:
+    try:
+        return body.request(served.presets)
+    except KeyError as error:
+        said = f"there is no preset {body.preset!r}; there are {', '.join(served.presets)}"
+        raise RefusedError(wire.invalid(said, code="invalid_value", param="preset")) from error
+
+
 def _json(value: wire.Json, *, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     return Response(wire.encode(value), status, headers, media_type="application/json")
 
@@ -231,7 +249,7 @@ def _refusal(fault: wire.Fault) -> Response:
     return _json(fault.body, status=fault.status, headers=fault.headers)
 
 
-async def _refuse_http(_request: Request, error: Exception) -> Response:
+async def _refuse_http(_: HttpRequest, error: Exception) -> Response:
     if isinstance(error, RefusedError):
         return _refusal(error.fault)
     if not isinstance(error, HTTPException):
@@ -239,7 +257,7 @@ async def _refuse_http(_request: Request, error: Exception) -> Response:
     return _refusal(wire.invalid(str(error.detail), code="not_found", status=error.status_code))
 
 
-async def _refuse_invalid(_request: Request, error: Exception) -> Response:
+async def _refuse_invalid(_: HttpRequest, error: Exception) -> Response:
     """The first thing that is wrong with a body, in words."""
     if not isinstance(error, RequestValidationError):
         raise error

@@ -10,10 +10,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from bot.errors import EngineError
-from bot.messages import Delta, Request
+from bot.messages import Delta, Request, Window
 from bot.worker.engine import Engine, Start
 from bot.worker.metrics import Metrics
+from bot.worker.presets import BUILT_IN, Presets
 from bot.worker.sequence import Sequence, SequenceRequest
+from bot.worker.surroundings import Surroundings
 from bot.worker.text import Encoded, StoryText
 
 SEED_BITS = 63
@@ -88,11 +90,30 @@ class Served:
     metrics: Metrics = field(default_factory=Metrics)
     backend: str = "torch"
     quantization: str = "none"
+    presets: Presets = field(default_factory=lambda: BUILT_IN)
 
     @property
     def context(self) -> int:
         """How many tokens prompt and continuation may have together."""
         return self.text.context
+
+    async def window(self, request: Request) -> Window:
+        """What `begin` would let the model read of a request."""
+        encoded = await asyncio.to_thread(self._encode, request)
+        return Window(
+            seen=encoded.seen,
+            tokens=len(encoded.ids),
+            context=self.context,
+            reserved=min(request.max_tokens, self.context - len(encoded.ids)),
+            left_out_characters=encoded.dropped_characters,
+            left_out=encoded.left_out,
+            unknown=encoded.unknown,
+        )
+
+    def _encode(self, request: Request) -> Encoded:
+        room = max(self.context - request.max_tokens, self.context // 2)
+        around = Surroundings(request.front, request.inset, request.inset_depth)
+        return self.text.encode(request.prompt, room, around)
 
     async def begin(self, request: Request) -> Completion:
         """Encode a request's prompt and queue its candidates.
@@ -103,8 +124,8 @@ class Served:
         Raises:
             QueueFull, EngineUnavailable
         """
-        room = max(self.context - request.max_tokens, self.context // 2)
-        encoded = await asyncio.to_thread(self.text.encode, request.prompt, room)
+        encoded = await asyncio.to_thread(self._encode, request)
+        barred = await asyncio.to_thread(self.text.holding, request.banned)
         seed = secrets.randbits(SEED_BITS) if request.seed is None else request.seed
         completion = Completion(self.engine, seed=seed, encoded=encoded)
         allowed = min(request.max_tokens, self.context - len(encoded.ids))
@@ -122,13 +143,17 @@ class Served:
                     end_token=self.end_token,
                     story=request.story or completion.id,
                     logprobs=request.logprobs,
+                    barred=barred,
+                    bias=request.logit_bias,
                 )
             )
             for index in range(request.n)
         )
         completion.start(
             sequences,
-            lambda one: Start(one, self.text.decoder(request.prompt), request.stop, completion.hear),
+            lambda one: Start(
+                one, self.text.decoder(request.prompt), request.stop, completion.hear, request.banned
+            ),
         )
         self.metrics.prompt_tokens.inc(len(encoded.ids))
         return completion

@@ -5,14 +5,17 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache, partial
 from typing import NamedTuple
 
 from tokenizers import Encoding, Tokenizer
 
-from bot.messages import TokenCount
+from bot.messages import Piece, Seen, TokenCount
+from bot.worker.banned import Phrasebook
 from bot.worker.decoding import Joint, StreamDecoder
 from bot.worker.paragraphs import Paragraph, lay_out, sentence_starts
+from bot.worker.surroundings import Surroundings, fitted, split_before
 from bot.worker.vocabulary import (
     EOS,
     SPACE,
@@ -24,8 +27,18 @@ from bot.worker.vocabulary import (
 )
 
 CUT_STEPS = 4
-"""A story that is too long loses a quarter of the window at once, and then nothing for a long while:
+"""A story that is too long loses a quarter of the positions at once, and then nothing for a long while:
 positions are absolute, so each new start of the window makes everything computed for it worthless."""
+
+REMEMBERED_PARAGRAPHS = 4096
+
+HOLE = "〓"
+"""What a printer sets where a type is missing."""
+
+SHOWN_CHARACTERS = 40
+"""How much of a text is shown around a hole."""
+
+NOTHING_AROUND = Surroundings()
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -35,13 +48,16 @@ class Encoded:
     """A context as the model reads it.
 
     `dropped_characters`: how many were cut from the left. `unknown`: characters of the rest that the model
-    cannot see, each once. `unreadable`: there is nothing in it that the model can see.
+    cannot see, each once. `unreadable`: there is nothing in it that the model can see. `seen`: what it sees,
+    piece by piece, and their tokens; `left_out`: pieces that found no room.
     """
 
     ids: tuple[int, ...]
     dropped_characters: int
     unknown: tuple[str, ...]
     unreadable: bool
+    seen: tuple[Seen, ...] = ()
+    left_out: tuple[Piece, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,17 +91,21 @@ class StoryText:
 
     def __init__(self, tokenizer: Tokenizer, context: int, vocab_size: int = 0) -> None:
         self._tokenizer = plain_tokenizer(tokenizer)
+        # A story's paragraphs come again with every turn.
+        tokens_of = partial(self._tokenizer.encode, add_special_tokens=False)
+        self._tokens_of = lru_cache(REMEMBERED_PARAGRAPHS)(tokens_of)
         self._spellings = spellings(self._tokenizer)
         space = self._tokenizer.token_to_id(SPACE)
         self._silent = {EOS, UNK, space if space is not None else UNK}
         self.context = context
         self.banned = banned_ids(self._tokenizer, vocab_size)
 
-    def encode(self, text: str, max_tokens: int) -> Encoded:
-        """Encode a whole context in at most `max_tokens`, cut from the left where it is longer.
+    def encode(self, text: str, max_tokens: int, around: Surroundings = NOTHING_AROUND) -> Encoded:
+        """Encode a whole context in at most `max_tokens`: a story, cut from the left where it is longer.
 
         `</s>` stands in front and for every run of line breaks; each paragraph is encoded by itself, as
         fairseq encoded lines. A cut falls on a paragraph's start, else on a sentence's, else between tokens.
+        What stands `around` the story is read as paragraphs of its own.
 
         Raises:
             ValueError: `max_tokens` leaves no room for a single token of text.
@@ -93,12 +113,30 @@ class StoryText:
         limit = min(max_tokens, self.context)
         if limit < 2:
             raise ValueError(f"a context needs two tokens or more, not {limit}")
+        # Of the positions, not of the limit: an other length that is asked for must not move the cut.
+        step = max(1, min(self.context, 2 * limit) // CUT_STEPS)
+        fit = fitted(around, limit, -(-step // 2), lambda piece: _length(self._read(piece)[0]))
         reads, open_end = self._read(text)
-        if _length(reads) + open_end <= limit:
-            return _encoded(reads, open_end=open_end, dropped=0, silent=self._silent)
-        kept = self._fit(reads, limit - open_end)
-        dropped = kept[0].paragraph.start if kept else len(text)
-        return _encoded(kept, open_end=open_end, dropped=dropped, silent=self._silent)
+        room = limit - fit.tokens - open_end
+        kept = reads if _length(reads) <= room else self._fit(reads, room, step)
+        whole = kept is reads
+        dropped = 0 if whole else kept[0].paragraph.start if kept else len(text)
+        parts = self._parts(kept, fit.kept)
+        encoded = _encoded(
+            [read for part in parts for read in part.reads],
+            open_end=open_end,
+            dropped=dropped,
+            silent=self._silent,
+        )
+        return replace(encoded, seen=_seen(parts, open_end=open_end), left_out=fit.left_out)
+
+    def _parts(self, story: Sequence[_Read], around: Surroundings) -> list[_Part]:
+        """All that is read, in its order."""
+        border = split_before(story, around) if around.inset else 0
+        front = [_Part(piece, self._read(piece.text)[0]) for piece in around.front]
+        inset = [_Part(piece, self._read(piece.text)[0]) for piece in around.inset]
+        told = [_Part(Piece("story", _joined(reads)), reads) for reads in (story[:border], story[border:])]
+        return [part for part in (*front, told[0], *inset, told[1]) if part.reads]
 
     def count(self, text: str) -> TokenCount:
         """How many tokens the whole of a text takes, and what the model cannot see in it."""
@@ -109,6 +147,14 @@ class StoryText:
     def decoder(self, prompt: str) -> StreamDecoder:
         """A decoder for one continuation of `prompt`, given as written: it knows what stands before."""
         return StreamDecoder(self._spellings, Joint.behind(prompt))
+
+    def holding(self, banned: Sequence[str]) -> tuple[int, ...]:
+        """The tokens that hold one of these phrases by themselves."""
+        return self._phrasebook.tokens(banned) if banned else ()
+
+    @cached_property
+    def _phrasebook(self) -> Phrasebook:
+        return Phrasebook(self._spellings)
 
     def spell(self, token: int) -> str:
         """A token's piece of text; a control's name; of a part of a character `bytes:` and its code."""
@@ -123,13 +169,14 @@ class StoryText:
         return [read for read in reads if read.encoding.ids], layout.open_end
 
     def _tokenized(self, paragraph: Paragraph) -> _Read:
-        return _Read(paragraph, self._tokenizer.encode(paragraph.text, add_special_tokens=False))
+        return _Read(paragraph, self._tokens_of(paragraph.text))
 
-    def _fit(self, reads: Sequence[_Read], limit: int) -> Sequence[_Read]:
-        step = max(1, limit // CUT_STEPS)
+    def _fit(self, reads: Sequence[_Read], limit: int, step: int) -> Sequence[_Read]:
+        while step > max(1, limit // 2):  # a fraction of the step: its cuts are at the same places, and more
+            step //= 2
         drop = -(-(_length(reads) - limit) // step) * step
         while drop < _length(reads):
-            place = _cut(reads, drop, step)
+            place = _cut(reads, drop, max(1, step // 2))
             head = self._tokenized(reads[place.paragraph].paragraph.after(place.character))
             rest = [head, *reads[place.paragraph + 1 :]]
             if _length(rest) <= limit:
@@ -139,8 +186,38 @@ class StoryText:
         return []
 
 
+def read_as(text: str, unknown: Sequence[str]) -> str:
+    """The place around the first of `unknown` in a text, with 〓 for all of them; empty without any."""
+    line, place = next(
+        ((line, place) for line in text.splitlines() for place, c in enumerate(line) if c in unknown),
+        ("", 0),
+    )
+    start = max(0, place - SHOWN_CHARACTERS // 2)
+    shown = line[start : start + SHOWN_CHARACTERS]
+    return "".join(HOLE if character in unknown else character for character in shown)
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A piece with its paragraphs."""
+
+    piece: Piece
+    reads: Sequence[_Read]
+
+
 def _length(reads: Sequence[_Read]) -> int:
     return sum(map(len, reads))
+
+
+def _joined(reads: Sequence[_Read]) -> str:
+    return "\n".join(read.paragraph.text for read in reads)
+
+
+def _seen(parts: Sequence[_Part], *, open_end: bool) -> tuple[Seen, ...]:
+    lengths = [_length(part.reads) for part in parts]
+    if lengths:
+        lengths[-1] += open_end
+    return tuple(Seen(part.piece, length) for part, length in zip(parts, lengths, strict=True))
 
 
 class _Place(NamedTuple):
@@ -151,11 +228,11 @@ class _Place(NamedTuple):
     character: int
 
 
-def _cut(reads: Sequence[_Read], drop: int, step: int) -> _Place:
-    """Where to cut so that `drop` tokens go, and less than `step` more for a good place."""
+def _cut(reads: Sequence[_Read], drop: int, more: int) -> _Place:
+    """Where to cut so that `drop` tokens go, and less than `more` besides for a good place."""
     for places in (_paragraphs(reads), _sentences(reads)):
         for place in places:
-            if drop <= place.position < drop + step:
+            if drop <= place.position < drop + more:
                 return place
     return next(place for place in _tokens(reads) if place.position >= drop)
 

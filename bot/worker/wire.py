@@ -30,7 +30,7 @@ def event(value: Json) -> bytes:
 def logprobs(scores: Sequence[Score], spell: Callable[[int], str]) -> Json:
     """OpenAI's four lists, one element a token."""
     return {
-        "tokens": [spell(score.token) for score in scores],
+        "tokens": [spell(int(score.token)) for score in scores],
         "token_logprobs": [score.logprob for score in scores],
         "top_logprobs": [_likeliest(score, spell) for score in scores],
         "text_offset": [score.offset for score in scores],
@@ -41,7 +41,7 @@ def _likeliest(score: Score, spell: Callable[[int], str]) -> Json:
     """The likeliest tokens and the one drawn; of several with one spelling, the likeliest."""
     told: dict[str, float] = {}
     for token, logprob in (*score.top, (score.token, score.logprob)):
-        told.setdefault(spell(token), logprob)
+        told.setdefault(spell(int(token)), logprob)
     return told
 
 

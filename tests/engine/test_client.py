@@ -20,11 +20,35 @@ from bot.errors import (
     NotFinite,
     RequestRejected,
 )
-from bot.messages import Delta, EngineStatus, Health, Request, Sampling, TokenCount
+from bot.messages import (
+    Delta,
+    EngineStatus,
+    Health,
+    Piece,
+    Request,
+    Sampling,
+    Score,
+    Seen,
+    TokenCount,
+    Window,
+)
 from tests.loopback.worker import LoopbackWorker, loopback_worker
 
 ASKED = Request(
-    "それは", Sampling(top_k=50), max_tokens=200, min_tokens=40, n=2, seed=7, stop=("終",), story="s"
+    "それは",
+    Sampling(top_k=50, no_repeat_ngram=3),
+    max_tokens=200,
+    min_tokens=40,
+    n=2,
+    seed=7,
+    stop=("終",),
+    story="s",
+    banned=("馬鹿",),
+    logit_bias=((5, -1.5),),
+    logprobs=2,
+    front=(Piece("memory", "町は雨。"),),
+    inset=(Piece("note", "しずかに。"),),
+    inset_depth=2,
 )
 COMPLETIONS = "/v1/completions"
 
@@ -90,9 +114,79 @@ async def test_what_is_asked(worker: LoopbackWorker, engine: HttpEngine) -> None
         "top_k": 50,
         "repetition_penalty": 1.08,
         "repetition_window": 256,
+        "repetition_slope": 0.0,
+        "frequency_penalty": 0.0,
+        "presence_penalty": 0.0,
+        "no_repeat_ngram_size": 3,
+        "dry_multiplier": 0.8,
+        "dry_base": 1.75,
+        "dry_allowed_length": 4,
+        "dry_window": 0,
+        "typical_p": 1.0,
+        "min_p": 0.0,
+        "xtc_threshold": 0.1,
+        "xtc_probability": 0.0,
         "user": "s",
+        "banned": ["馬鹿"],
+        "logit_bias": {"5": -1.5},
+        "logprobs": 2,
+        "front": [{"kind": "memory", "text": "町は雨。"}],
+        "inset": [{"kind": "note", "text": "しずかに。"}],
+        "inset_depth": 2,
     }
     assert expected == worker.bodies[0]
+
+
+async def test_probabilities_are_read(worker: LoopbackWorker, engine: HttpEngine) -> None:
+    """OpenAI's four lists become a score a token, with the tokens as text."""
+    told = {
+        "tokens": ["私", "は"],
+        "token_logprobs": [-0.5, -1.0],
+        "top_logprobs": [{"私": -0.5}, {"が": -0.4, "は": -1.0}],
+        "text_offset": [0, 1],
+    }
+    piece = {"index": 0, "text": "私は", "finish_reason": None, "logprobs": told}
+    worker.answers[COMPLETIONS] = 200, [f"data: {json.dumps({'choices': [piece]})}\n\n", DONE]
+
+    [delta] = await everything(engine)
+
+    assert delta.scores == (
+        Score("私", -0.5, (("私", -0.5),), 0),
+        Score("は", -1.0, (("が", -0.4), ("は", -1.0)), 1),
+    )
+
+
+async def test_the_window_is_asked_for(worker: LoopbackWorker, engine: HttpEngine) -> None:
+    """The same body as for writing; what is answered becomes a Window."""
+    piece = {"kind": "note", "text": "しずかに。"}
+    worker.answers["/v1/window"] = (
+        200,
+        {
+            "seen": [{"piece": piece, "tokens": 3}],
+            "tokens": 3,
+            "context": 2048,
+            "reserved": 200,
+            "left_out_characters": 7,
+            "left_out": [piece],
+            "unknown": ["晩"],
+        },
+    )
+
+    window = await engine.window(ASKED)
+
+    note = Piece("note", "しずかに。")
+    assert Window((Seen(note, 3),), 3, 2048, 200, 7, (note,), ("晩",)) == window
+    assert worker.bodies[0]["front"] == [{"kind": "memory", "text": "町は雨。"}]
+
+
+async def test_no_window_while_the_model_loads(worker: LoopbackWorker, engine: HttpEngine) -> None:
+    """What the worker refuses is said as it is for writing; what is no window comes from no worker."""
+    worker.answers["/v1/window"] = 503, {"error": {"code": "loading", "progress": 0.4}}
+    with pytest.raises(EngineLoading):
+        await engine.window(ASKED)
+    worker.answers["/v1/window"] = 200, {"seen": [{"piece": "雨"}]}
+    with pytest.raises(EngineUnavailable):
+        await engine.window(ASKED)
 
 
 @pytest.mark.parametrize(

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence as Tokens
-from dataclasses import dataclass, field
+from copy import copy
+from dataclasses import dataclass, field, replace
 
 from bot.errors import EngineError
 from bot.messages import Delta, Sampling
 from bot.worker.engine import Start
 from bot.worker.sequence import Sequence, SequenceRequest
 
-GREEDY = Sampling(temperature=0, top_p=1.0, repetition_penalty=1.0)
+PLAIN = Sampling(repetition_penalty=1.0, dry_multiplier=0.0, temperature=1.0, top_p=1.0)
+"""No penalty and no filter."""
+GREEDY = replace(PLAIN, temperature=0)
 EOS = 2
 
 
@@ -26,6 +29,8 @@ def sequence(
     seed: int = 1,
     story: str = "",
     logprobs: int | None = None,
+    barred: tuple[int, ...] = (),
+    bias: tuple[tuple[int, float], ...] = (),
 ) -> Sequence:
     """A sequence of a request of its own, unless a group is named."""
     return Sequence(
@@ -41,6 +46,8 @@ def sequence(
             end_token=EOS,
             story=story or group or name,
             logprobs=logprobs,
+            barred=barred,
+            bias=bias,
         )
     )
 
@@ -57,6 +64,10 @@ class FakeDecoder:
         self.ended = token_id == self._last == EOS
         self._last = token_id
         return "" if token_id == EOS else f"[{token_id}]"
+
+    def copy(self) -> FakeDecoder:
+        """The same, to go on from here twice."""
+        return copy(self)
 
     def flush(self) -> str:
         """Nothing is held back."""
@@ -85,6 +96,6 @@ class Ear:
         return last.finish_reason if isinstance(last, Delta) else None
 
 
-def start(one: Sequence, ear: Ear, stops: tuple[str, ...] = ()) -> Start:
+def start(one: Sequence, ear: Ear, stops: tuple[str, ...] = (), banned: tuple[str, ...] = ()) -> Start:
     """What an engine is given."""
-    return Start(one, FakeDecoder(), stops, ear)  # type: ignore[arg-type]
+    return Start(one, FakeDecoder(), stops, ear, banned)  # type: ignore[arg-type]

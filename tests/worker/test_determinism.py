@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -15,7 +15,7 @@ from bot.messages import Sampling
 from bot.worker.backends.base import Backend
 from bot.worker.backends.pytorch import TorchBackend
 from bot.worker.converted import Quantizer, UnkeptModel
-from bot.worker.engine import Engine
+from bot.worker.engine import Engine, Start
 from bot.worker.loader import embedded_model, read_config
 from bot.worker.metrics import Metrics
 from bot.worker.sampler import Sampler
@@ -27,7 +27,19 @@ from tests.worker.checkpoints import tiny_checkpoint
 from tests.worker.driving import EOS, GREEDY, Ear, sequence, start
 from tests.worker.loading import load_checkpoint
 
-SAMPLED = Sampling(temperature=1.0, top_p=0.95, repetition_penalty=1.1)
+SAMPLED = Sampling(
+    temperature=1.0,
+    top_p=0.95,
+    repetition_penalty=1.1,
+    repetition_slope=0.7,
+    frequency_penalty=0.1,
+    dry_allowed_length=1,
+    min_p=0.001,
+    xtc_threshold=0.05,
+    xtc_probability=0.5,
+)
+BANNED = ("][1", "[2", "3]", "[45][4")
+"""Phrases that many tokens begin, end, or hold whole, by the way the fake decoder spells."""
 STEPS = 2_000
 
 
@@ -43,6 +55,7 @@ class Asked:
     greedy: bool
     comes: int
     leaves: int | None
+    banned: tuple[str, ...] = ()
 
     def sequences(self, name: str) -> list[Sequence]:
         """Its candidates."""
@@ -62,6 +75,18 @@ class Asked:
         ]
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A candidate, and what is told of it."""
+
+    sequence: Sequence
+    ear: Ear = field(default_factory=Ear)
+
+    def start(self, one: Asked) -> Start:
+        """What an engine is given."""
+        return start(self.sequence, self.ear, banned=one.banned)
+
+
 def asked(longest: int, new: int) -> st.SearchStrategy[Asked]:
     """Requests that often begin alike."""
     return st.builds(
@@ -74,6 +99,7 @@ def asked(longest: int, new: int) -> st.SearchStrategy[Asked]:
         greedy=st.booleans(),
         comes=st.integers(0, 12),
         leaves=st.none() | st.integers(1, 20),
+        banned=st.sampled_from([(), BANNED[:2], BANNED]),
     )
 
 
@@ -94,27 +120,28 @@ def engine_over(
     return engine, scheduler, counts
 
 
-def alone(backend: Backend, one: Asked) -> list[list[int]]:
+def alone(backend: Backend, one: Asked) -> list[Written]:
     """What each candidate gets by itself, with all the memory and nothing remembered."""
     texts = []
-    for written in one.sequences("alone"):
+    for asked_for in one.sequences("alone"):
+        written = Written(asked_for)
         engine, *_ = engine_over(backend, 1, backend.blocks, 4096)
-        engine.submit([start(written, Ear())])
+        engine.submit([written.start(one)])
         while engine.step():
             pass
-        texts.append(written.tokens)
+        texts.append(written)
     return texts
 
 
-def in_company(backend: Backend, requests: list[Asked], engine: Engine) -> list[list[Sequence]]:
+def in_company(backend: Backend, requests: list[Asked], engine: Engine) -> list[list[Written]]:
     """Let all come and go at their times, and run to the end."""
-    everyone = [one.sequences(str(number)) for number, one in enumerate(requests)]
+    everyone = [[Written(each) for each in one.sequences(str(i))] for i, one in enumerate(requests)]
     for step in range(STEPS):
-        for one, sequences in zip(requests, everyone, strict=True):
+        for one, written in zip(requests, everyone, strict=True):
             if one.comes == step:
-                engine.submit([start(each, Ear()) for each in sequences])
+                engine.submit([each.start(one) for each in written])
             if one.leaves is not None and one.comes + one.leaves == step:
-                engine.cancel(sequences)
+                engine.cancel([each.sequence for each in written])
         if not engine.step() and step > max(one.comes for one in requests):
             return everyone
     raise AssertionError("it never ends")
@@ -128,7 +155,11 @@ def check(backend: Backend, requests: list[Asked], rows: int, blocks: int, besid
         found = in_company(backend, requests, engine)
         for one, texts, written in zip(requests, expected, found, strict=True):
             for text, each in zip(texts, written, strict=True):
-                assert each.tokens == (text if one.leaves is None else text[: len(each.tokens)])
+                assert text.ear.text.startswith(each.ear.text)
+                assert not any(phrase in each.ear.text for phrase in one.banned)
+                if one.leaves is None:
+                    assert each.sequence.tokens == text.sequence.tokens
+                    assert each.ear.text == text.ear.text
     assert scheduler.pool.used == 0
     return counts
 
@@ -150,12 +181,17 @@ def test_company_cache_and_memory_change_no_token(
 
 def test_the_check_sees_preemptions_and_cache_hits() -> None:
     """The trials above go through what they are about."""
-    requests = [Asked(15, number, 14, 2, number, greedy=False, comes=0, leaves=None) for number in range(3)]
+    requests = [
+        Asked(15, number, 14, 2, number, greedy=False, comes=0, leaves=None, banned=BANNED)
+        for number in range(3)
+    ]
+    backend = FakeBackend(scattering, blocks=64)
 
-    counts = check(FakeBackend(scattering, blocks=64), requests, 4, 12, 6)
+    counts = check(backend, requests, 4, 12, 6)
 
     assert counts.get_sample_value("tsuzuki_preemptions_total")
     assert counts.get_sample_value("tsuzuki_prefix_cache_tokens_total", {"result": "hit"})
+    assert sum(written.sequence.rewinds for one in requests for written in alone(backend, one)) > 5
 
 
 def torch_backend(folder: Path) -> Backend:

@@ -10,33 +10,57 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from transformers.generation.logits_process import (
     LogitsProcessorList,
+    MinPLogitsWarper,
+    NoRepeatNGramLogitsProcessor,
     RepetitionPenaltyLogitsProcessor,
     TemperatureLogitsWarper,
     TopKLogitsWarper,
     TopPLogitsWarper,
+    TypicalLogitsWarper,
 )
 
 from bot.messages import Sampling
-from bot.worker.drawing import Choice, choose, draw, weigh
+from bot.worker.drawing import Choice, Lot, draw
 from bot.worker.exempt import blank_tokens, exempt_tokens, is_exempt
-from bot.worker.sampler import Sampler
+from bot.worker.filters import choose, open_wide
+from bot.worker.sampler import Sampler, change
 from bot.worker.scores import Drawn
 from bot.worker.sequence import Sequence
-from tests.worker.driving import EOS, sequence
+from bot.worker.weighing import weigh
+from tests.worker.driving import EOS, PLAIN, sequence
 
 VOCABULARY = 200
 POINTS = 20_000
 """Draws at so many points, evenly spread, show a distribution."""
 
-SAMPLINGS = st.builds(
+SHARED = st.builds(
     Sampling,
-    temperature=st.sampled_from([0.3, 0.75, 1.0, 1.7]),
-    top_p=st.sampled_from([0.05, 0.5, 0.9, 0.99, 1.0]),
-    top_k=st.sampled_from([0, 1, 5, 50, 190, 500]),
     repetition_penalty=st.sampled_from([0.8, 1.0, 1.08, 1.5]),
     repetition_window=st.sampled_from([0, 3, 8]),
+    no_repeat_ngram=st.sampled_from([0, 1, 2, 3]),
+    dry_multiplier=st.just(0.0),
+    temperature=st.sampled_from([0.3, 0.75, 1.0, 1.7]),
+    top_k=st.sampled_from([0, 0, 1, 5, 50, 190, 500]),
+    typical_p=st.sampled_from([1.0, 1.0, 0.2, 0.9]),
+    top_p=st.sampled_from([0.05, 0.5, 0.9, 0.99, 1.0]),
+    min_p=st.sampled_from([0.0, 0.0, 0.02, 0.3, 1.0]),
+)
+"""Settings whose meaning transformers shares."""
+
+SAMPLINGS = st.builds(
+    replace,
+    SHARED,
+    repetition_slope=st.sampled_from([0.0, 0.7, 3.0]),
+    frequency_penalty=st.sampled_from([0.0, 0.4, -0.3]),
+    presence_penalty=st.sampled_from([0.0, 1.5]),
+    dry_multiplier=st.sampled_from([0.0, 0.8]),
+    dry_allowed_length=st.sampled_from([1, 2, 4]),
+    dry_window=st.sampled_from([0, 5]),
+    xtc_threshold=st.sampled_from([0.01, 0.1]),
+    xtc_probability=st.sampled_from([0.0, 0.5, 1.0]),
 )
 
 
@@ -55,36 +79,45 @@ def dense(choice: Choice) -> torch.Tensor:
 
 def by_transformers(row: torch.Tensor, tokens: list[int], sampling: Sampling) -> torch.Tensor:
     """The same by transformers' processors, in the order `generate` applies them."""
-    processors = LogitsProcessorList(
-        [
-            RepetitionPenaltyLogitsProcessor(sampling.repetition_penalty),
-            TemperatureLogitsWarper(sampling.temperature),
-        ]
-    )
+    processors = LogitsProcessorList([RepetitionPenaltyLogitsProcessor(sampling.repetition_penalty)])
+    if sampling.no_repeat_ngram:
+        processors.append(NoRepeatNGramLogitsProcessor(sampling.no_repeat_ngram))
+    processors.append(TemperatureLogitsWarper(sampling.temperature))
     if sampling.top_k:
         processors.append(TopKLogitsWarper(sampling.top_k))
+    if sampling.typical_p < 1:
+        processors.append(TypicalLogitsWarper(sampling.typical_p))
     if sampling.top_p < 1:
         processors.append(TopPLogitsWarper(sampling.top_p))
+    if sampling.min_p:
+        processors.append(MinPLogitsWarper(sampling.min_p))
     window = tokens[-sampling.repetition_window :] if sampling.repetition_window else tokens
     scores: torch.Tensor = processors(torch.tensor([window]), row[None].clone())  # type: ignore[arg-type]
     return scores.softmax(-1)[0]
 
 
+def changed(row: torch.Tensor, one: Sequence, exempt: frozenset[int] = frozenset()) -> NDArray[np.float32]:
+    """A row as a sequence's penalties leave it."""
+    logits = row.numpy().copy()
+    sampler = Sampler(exempt=exempt, end_token=EOS)
+    with np.errstate(over="ignore"):
+        change(logits, sampler._changes(one, len(row)))
+    return logits
+
+
 def by_ours(row: torch.Tensor, tokens: list[int], sampling: Sampling) -> torch.Tensor:
     """The same by the sampler."""
-    changed = row.numpy().copy()
-    Sampler(end_token=EOS)._penalise(changed, sequence(prompt=tokens, sampling=sampling))
-    weights = weigh(changed, sampling.temperature)
-    if sampling.top_k or sampling.top_p < 1:
-        return dense(choose(weights, sampling))
+    weights = weigh(changed(row, sequence(prompt=tokens, sampling=sampling)), sampling.temperature)
+    if not open_wide(sampling):
+        return dense(Choice.of(choose(weights, sampling)))
     points = np.arange(POINTS) / POINTS
-    drawn = [draw(weights, sampling, point) for point in points]
+    drawn = [draw(weights, sampling, Lot(point)) for point in points]
     return torch.from_numpy(np.bincount(drawn, minlength=VOCABULARY) / POINTS)
 
 
 @settings(max_examples=150, deadline=None)
 @given(
-    sampling=SAMPLINGS,
+    sampling=SHARED,
     seed=st.integers(0, 10_000),
     tokens=st.lists(st.integers(0, VOCABULARY - 1), min_size=1, max_size=20),
     spread=st.sampled_from([0.01, 1.0, 3.0, 30.0]),
@@ -92,9 +125,9 @@ def by_ours(row: torch.Tensor, tokens: list[int], sampling: Sampling) -> torch.T
 def test_probabilities_equal_transformers(
     sampling: Sampling, seed: int, tokens: list[int], spread: float
 ) -> None:
-    """Penalty, temperature, top_k and top_p together, for flat rows and peaked ones, whatever is sorted."""
+    """All that it shares, together, for flat rows and peaked ones, whatever is sorted."""
     row = logits(seed, spread=spread)[0]
-    exact = sampling.top_k or sampling.top_p < 1
+    exact = not open_wide(sampling)
 
     expected = by_transformers(row, tokens, sampling)
 
@@ -121,7 +154,7 @@ def test_a_nucleus_too_large_to_sort_is_the_sorted_one(
     before = weights[order].cumsum(dtype=np.float64) - weights[order]
     count = int((before < top_p * weights.sum(dtype=np.float64)).sum())
 
-    choice = choose(weights, Sampling(top_p=top_p))
+    choice = Choice.of(choose(weights, Sampling(top_p=top_p)))
 
     assert abs(len(choice.ids) - count) <= 1
     assert set(order[: count - 1].tolist()) <= set(choice.ids.tolist()) <= set(order[: count + 1].tolist())
@@ -133,7 +166,7 @@ def test_ties_with_the_last_of_top_k_stay() -> None:
     """Equal logits are treated equally, however many."""
     row = np.zeros(VOCABULARY, np.float32)
 
-    kept = dense(choose(weigh(row, 1.0), Sampling(temperature=1.0, top_p=1.0, top_k=3)))
+    kept = dense(Choice.of(choose(weigh(row, 1.0), replace(PLAIN, top_k=3))))
 
     torch.testing.assert_close(kept, torch.full((VOCABULARY,), 1 / VOCABULARY, dtype=torch.float64))
 
@@ -148,7 +181,8 @@ def test_only_what_may_be_drawn_is_drawn(seed: int, point: float, spread: float)
     row[::3] = -np.inf
     weights = weigh(row, 0.75)
 
-    tokens = [draw(weights, kind, point) for kind in (Sampling(top_p=1.0), Sampling(), Sampling(top_k=9))]
+    kinds = [PLAIN, Sampling(), Sampling(top_k=9), Sampling(typical_p=0.5), replace(PLAIN, min_p=0.1)]
+    tokens = [draw(weights, kind, Lot(point, excluding)) for kind in kinds for excluding in (False, True)]
 
     assert all(weights[token] > 0 for token in tokens)
 
@@ -204,7 +238,9 @@ def test_scores_are_the_models_own() -> None:
     row = logits(4, rows=1)
     expected = row[0].log_softmax(-1)
     best = expected.argsort(descending=True)
-    one = sequence(prompt=[int(best[0])], sampling=Sampling(0.3, repetition_penalty=2.0), logprobs=3)
+    one = sequence(
+        prompt=[int(best[0])], sampling=Sampling(temperature=0.3, repetition_penalty=2.0), logprobs=3
+    )
 
     [drawn] = Sampler(banned=[int(best[1])], end_token=EOS).draw(row, [one])
 
@@ -243,7 +279,7 @@ def draws(sampler: Sampler, one: Sequence, seed: int, count: int) -> Counter[int
 
 def test_draws_follow_the_probabilities() -> None:
     """Over many draws, tokens come as often as they should."""
-    sampling = Sampling(temperature=1.0, top_p=0.9, repetition_penalty=1.0)
+    sampling = replace(PLAIN, top_p=0.9)
     expected = by_transformers(logits(5)[0], [1], sampling)
 
     drawn = draws(Sampler(end_token=EOS), sequence(sampling=sampling), 5, 3000)
@@ -279,7 +315,13 @@ def test_banned_tokens_never_come(seed: int, banned: set[int]) -> None:
 
 def test_rows_have_their_own_settings_and_numbers() -> None:
     """A row's draws in a batch of mixed settings are those it has alone."""
-    kinds = [Sampling(), Sampling(temperature=0), Sampling(top_k=3), Sampling(top_p=0.2), Sampling(1.5, 1.0)]
+    kinds = [
+        Sampling(),
+        Sampling(temperature=0),
+        Sampling(top_k=3),
+        Sampling(typical_p=0.2, frequency_penalty=1.0, repetition_slope=0.7),
+        replace(PLAIN, xtc_probability=0.5, min_p=0.01, no_repeat_ngram=1),
+    ]
     sampler = Sampler(end_token=EOS)
     alone = []
     for place, kind in enumerate(kinds):

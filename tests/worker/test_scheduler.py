@@ -171,8 +171,24 @@ def test_two_who_look_far_back_share_what_one_may() -> None:
         batch = advance(one)
         far.append([row for row in batch.rows if row.start >= 768 and len(row.tokens) > 1])
 
-    assert {0, 1} == {len(rows) for rows in far}
-    assert max(len(row.tokens) for rows in far for row in rows) == 8
+    assert max(sum(len(row.tokens) for row in rows) for rows in far) == 16
+
+
+def test_more_is_read_while_more_read_than_are_written_for() -> None:
+    """Twice as much, and no more: as soon as there are as many writers, their tokens come faster again."""
+    one = scheduler(3, blocks=200, beside=16)
+    one.add([sequence("writer", max_tokens=100)])
+    advance(one)
+    one.add([sequence(name, [number, *range(100)], max_tokens=100) for number, name in enumerate("ab")])
+
+    read: list[tuple[int, int]] = []
+    for _ in range(12):
+        rows = [row for row in advance(one).rows if len(row.tokens) > 1]
+        read.append((len(rows), sum(len(row.tokens) for row in rows)))
+
+    both = [tokens for _, tokens in read[:4]]
+    assert both == [32] * 4
+    assert {tokens for _, tokens in read[8:]} <= {0, *range(1, 17)}
 
 
 def test_nobody_waits_so_more_is_read() -> None:

@@ -282,8 +282,24 @@ def test_tokenize(client: httpx.Client) -> None:
     assert len(by_prompt["tokens"]) == by_prompt["count"]
     assert by_prompt["max_model_len"] == 256
     assert by_prompt["unknown"] == ["晩"]
+    assert by_prompt["read_as"] == "〓の雨"
     assert by_prompt["dropped_characters"] == 0
     assert client.post("/tokenize", json={}).status_code == 400
+
+
+@pytest.mark.parametrize("field", ["front", "inset"])
+def test_the_window_of_a_request(client: httpx.Client, field: str) -> None:
+    """What the model would read of the same body, piece by piece; a piece has a kind and a text."""
+    wrong = client.post("/v1/window", json={"prompt": "雨", field: [{"kind": "x", "text": "雨"}]})
+    right = client.post(
+        "/v1/window", json={"prompt": "雨", "max_tokens": 8, field: [{"kind": "note", "text": "猫"}]}
+    )
+
+    assert wrong.status_code == 400
+    told = right.json()
+    assert {"雨", "猫"} == {seen["piece"]["text"] for seen in told["seen"]}
+    assert told["tokens"] == sum(seen["tokens"] for seen in told["seen"])
+    assert (told["context"], told["reserved"]) == (256, 8)
 
 
 def test_models_and_health(client: httpx.Client) -> None:

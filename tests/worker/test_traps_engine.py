@@ -14,6 +14,7 @@ from bot.messages import Request, Sampling
 from bot.worker.assembly import assemble
 from bot.worker.backends.base import Row
 from bot.worker.backends.pytorch import TorchBackend
+from bot.worker.sampler import change
 from bot.worker.serving import Completion, Served
 from tests.worker.checkpoints import SENTENCES, tiny_checkpoint
 from tests.worker.driving import GREEDY
@@ -140,7 +141,7 @@ async def test_point_10_penalties_spare_punctuation_and_count_the_prompt(served:
     [sequence] = completion._sequences
     row = np.ones(len(vocabulary) + 10, np.float32)
 
-    sampler._penalise(row, sequence)
+    change(row, sampler._changes(sequence, len(row)))
 
     assert word in completion.encoded.ids
     assert float(row[word]) == pytest.approx(1 / 1.5)
