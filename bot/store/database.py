@@ -52,6 +52,11 @@ class Database:
         """`sqlite` or `postgresql`."""
         return self._writer.dialect.name
 
+    @property
+    def engine(self) -> AsyncEngine:
+        """What writes: for tables of a library's own, in transactions of its own."""
+        return self._writer
+
     async def write(self, work: Work[Result]) -> Result:
         """Run `work` in a transaction of its own.
 
@@ -138,8 +143,8 @@ def _sqlite(url: URL, *, begin: str, query_only: bool = False) -> AsyncEngine:
         hide_parameters=True,
         **({"poolclass": StaticPool} if is_memory(url) else pool),
     )
-    # FULL: a power cut loses nothing that was acknowledged.
-    pragmas = ["journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"]
+    # FULL: a power cut loses nothing that was acknowledged. secure_delete: what is forgotten is overwritten.
+    pragmas = ["journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON"]
     if query_only:
         pragmas.append("query_only=ON")
 

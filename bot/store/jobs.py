@@ -6,10 +6,10 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import Select, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.messages import Job, JobState
+from bot.messages import Author, Job, JobState
 from bot.store import tables
 from bot.store.rows import ask_columns, author_columns, job_of, room_columns
 
@@ -27,6 +27,7 @@ async def add(connection: AsyncConnection, job: Job, now: datetime) -> None:
         | {
             "id": job.id,
             "story_id": job.story_id,
+            "within": list(job.room.within),
             "seed": job.seed,
             "state": job.state.value,
             "attempts": job.attempts,
@@ -40,17 +41,38 @@ async def add(connection: AsyncConnection, job: Job, now: datetime) -> None:
 
 async def by_id(connection: AsyncConnection, job_id: str, *, lock: bool = False) -> Job | None:
     """A job; with `lock`, kept from other writers to the end of the transaction."""
-    query = select(tables.jobs).where(_columns.id == job_id)
+    query = _query().where(_columns.id == job_id)
     if lock:
-        query = query.with_for_update()
+        query = query.with_for_update(of=tables.jobs)
     row = (await connection.execute(query)).mappings().one_or_none()
     return None if row is None else job_of(row)
 
 
 async def unfinished(connection: AsyncConnection) -> list[Job]:
     """Jobs that wait or run, oldest first."""
-    query = select(tables.jobs).where(_columns.state.in_(UNFINISHED)).order_by(_columns.number)
+    query = _query().where(_columns.state.in_(UNFINISHED)).order_by(_columns.number)
     return [job_of(row) for row in (await connection.execute(query)).mappings()]
+
+
+async def unfinished_of(connection: AsyncConnection, story_id: str) -> Job | None:
+    """The oldest job of a story that waits or runs."""
+    mine = (_columns.story_id == story_id) & _columns.state.in_(UNFINISHED)
+    query = _query().where(mine).order_by(_columns.number).limit(1)
+    row = (await connection.execute(query)).mappings().one_or_none()
+    return None if row is None else job_of(row)
+
+
+async def count_since(
+    connection: AsyncConnection, platform: str, since: datetime, author: Author | None, within: str | None
+) -> int:
+    """How many jobs were made since then, of an author or within a place."""
+    made = (_columns.platform == platform) & (_columns.created_at >= since)
+    query = select(func.count()).select_from(tables.jobs).where(made)
+    if author is not None:
+        query = query.where(_columns.author_platform == author.platform, _columns.author_id == author.id)
+    if within is not None:
+        query = query.where(tables.lies_in(_columns.within, within))
+    return (await connection.execute(query)).scalar_one()
 
 
 async def claim(connection: AsyncConnection, job_id: str, now: datetime) -> Job | None:
@@ -82,3 +104,10 @@ async def move(
     await connection.execute(
         update(tables.jobs).where(_columns.id == job_id, _columns.state.in_(origins)).values(changes)
     )
+
+
+def _query() -> Select[Any]:
+    """Jobs, with what their story remembers of its room."""
+    own = [column for column in _columns if column is not _columns.within]
+    story = tables.stories.c
+    return select(*own, story.within, story.adult).join(tables.stories, story.id == _columns.story_id)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import RowMapping
@@ -10,13 +12,17 @@ from sqlalchemy import RowMapping
 from bot.messages import (
     Ask,
     Author,
+    Choice,
     Draft,
     DraftState,
     Job,
     JobState,
     Length,
+    Lore,
+    Notes,
     Passage,
     Room,
+    Score,
     Story,
 )
 from bot.seams import OutboxRow
@@ -35,48 +41,101 @@ def author_columns(author: Author) -> dict[str, Any]:
     }
 
 
-def author_of(row: Row) -> Author:
-    """The author of a passage or job."""
-    return Author(row["author_platform"], row["author_id"], row["author_name"], row["author_locale"])
+def author_of(row: Row, prefix: str = "author") -> Author:
+    """The author of a passage or job; with the prefix `asker`, for whom the model wrote a passage."""
+    return Author(*(row[f"{prefix}_{name}"] for name in ("platform", "id", "name", "locale")))
 
 
 def room_columns(room: Room) -> dict[str, Any]:
-    """The columns of a room, in stories, jobs and the outbox."""
+    """The columns that name a room, in stories, jobs and the outbox."""
     return {"platform": room.platform, "room_id": room.id}
 
 
+def place_columns(room: Room) -> dict[str, Any]:
+    """What a story's row remembers of its room besides."""
+    return {"within": list(room.within), "adult": room.adult}
+
+
 def room_of(row: Row) -> Room:
-    """The room of a story, job or outbox row."""
+    """The room of an outbox row, by its name alone."""
     return Room(row["platform"], row["room_id"])
 
 
+def placed_room_of(row: Row) -> Room:
+    """The room of a story or a job, with what it lies in."""
+    return replace(room_of(row), within=tuple(row["within"]), adult=row["adult"])
+
+
 def passage_of(row: Row) -> Passage:
-    """A passage."""
-    return Passage(row["id"], row["story_id"], row["parent_id"], author_of(row), row["text"])
+    """A passage, from a row that has the author of its job too (`asker_…`)."""
+    return Passage(
+        id=row["id"],
+        story_id=row["story_id"],
+        parent_id=row["parent_id"],
+        author=author_of(row),
+        text=row["text"],
+        asker=None if row["asker_id"] is None else author_of(row, "asker"),
+        edited=row["edited_at"] is not None,
+        deleted=row["deleted_at"] is not None,
+    )
 
 
-def story_of(row: Row, passages: tuple[Passage, ...] = ()) -> Story:
-    """A story with the given passages."""
-    return Story(row["id"], room_of(row), row["title"], passages)
+def story_of(row: Row) -> Story:
+    """A story without its passages."""
+    return Story(
+        id=row["id"],
+        room=placed_room_of(row),
+        title=row["title"],
+        head=row["head_id"],
+        notes=Notes(row["memory"], row["note"], tuple(_lore_of(lore) for lore in row["lore"])),
+        closed=row["closed_at"] is not None,
+    )
+
+
+def notes_columns(notes: Notes) -> dict[str, Any]:
+    """What a story's row holds of notes."""
+    lore = [
+        {
+            "keywords": [writable(keyword) for keyword in entry.keywords],
+            "text": writable(entry.text),
+            "priority": entry.priority,
+        }
+        for entry in notes.lore
+    ]
+    return {"memory": writable(notes.memory), "note": writable(notes.note), "lore": lore}
+
+
+def _lore_of(kept: Mapping[str, Any]) -> Lore:
+    return Lore(tuple(kept["keywords"]), kept["text"], kept["priority"])
 
 
 def ask_columns(ask: Ask) -> dict[str, Any]:
     """What was asked, as a job keeps it."""
     return {
-        "length": ask.length.value,
+        "length": str(ask.length),
         "preset": ask.preset,
         "candidates": ask.candidates,
         "asked_seed": ask.seed,
+        "instead_of": ask.instead_of,
+        "scores": ask.scores,
     }
 
 
 def job_of(row: Row) -> Job:
     """A job."""
-    ask = Ask(Length(row["length"]), row["preset"], row["candidates"], row["asked_seed"])
+    length = row["length"]
+    ask = Ask(
+        length=int(length) if length.isdecimal() else Length(length),
+        preset=row["preset"],
+        candidates=row["candidates"],
+        seed=row["asked_seed"],
+        instead_of=row["instead_of"],
+        scores=row["scores"],
+    )
     return Job(
         id=row["id"],
         story_id=row["story_id"],
-        room=room_of(row),
+        room=placed_room_of(row),
         author=author_of(row),
         ask=ask,
         seed=row["seed"],
@@ -87,18 +146,56 @@ def job_of(row: Row) -> Job:
 
 def outbox_columns(row: OutboxRow) -> dict[str, Any]:
     """An outbox row without its key."""
+    draft = row.draft
     return {
         **room_columns(row.room),
         "message_id": row.message_id,
-        "state": row.draft.state.value,
-        "text": writable(row.draft.text),
-        "note": writable(row.draft.note),
-        "choices": [writable(choice) for choice in row.draft.choices],
+        "state": draft.state.value,
+        "text": writable(draft.text),
+        "note": writable(draft.note),
+        "choices": [{"passage": one.passage, "text": writable(one.text)} for one in draft.choices],
+        "passage": draft.passage,
+        "live": draft.live,
         "delivered": row.delivered,
     }
 
 
 def outbox_row_of(row: Row) -> OutboxRow:
     """An outbox row."""
-    draft = Draft(DraftState(row["state"]), row["text"], row["note"], tuple(row["choices"]))
+    draft = Draft(
+        state=DraftState(row["state"]),
+        text=row["text"],
+        note=row["note"],
+        choices=tuple(Choice(one["passage"], one["text"]) for one in row["choices"]),
+        job=row["job_id"],
+        passage=row["passage"],
+        live=row["live"],
+    )
     return OutboxRow(row["job_id"], row["part"], room_of(row), row["message_id"], draft, row["delivered"])
+
+
+def score_columns(scores: Iterable[Score]) -> list[list[Any]]:
+    """Scores as JSON, which knows no infinity: an impossible token's log probability is null."""
+    return [
+        [
+            score.token,
+            _finite(score.logprob),
+            [[token, _finite(logprob)] for token, logprob in score.top],
+            score.offset,
+        ]
+        for score in scores
+    ]
+
+
+def score_of(kept: Sequence[Any]) -> Score:
+    """A score."""
+    token, logprob, top, offset = kept
+    return Score(token, _logprob(logprob), tuple((one, _logprob(value)) for one, value in top), offset)
+
+
+def _finite(logprob: float) -> float | None:
+    return logprob if math.isfinite(logprob) else None
+
+
+def _logprob(kept: float | None) -> float:
+    return -math.inf if kept is None else kept

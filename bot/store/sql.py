@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
 
-from sqlalchemy import Select, insert, select, update
-from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from bot.errors import ConfigurationError, StoreError
-from bot.messages import MODEL, Ask, Job, JobState, Message, Passage, Room, Story
+from bot.messages import Ask, Author, Job, JobState, Message, Notes, Passage, Room, Score, Story
 from bot.seams import Heard, OutboxRow
-from bot.store import jobs, stories, tables
-from bot.store.address import address, make_folder, shown
-from bot.store.database import Database, reason_of
-from bot.store.migrate import migrate
-from bot.store.rows import outbox_columns, outbox_row_of
-from bot.story import is_blank, writable
+from bot.store import changes, hearing, jobs, moves, outbox, passages, people, rules, stories
+from bot.store.database import Database
+from bot.store.rows import notes_columns
+from bot.story import writable
+
+LISTED = 200
+"""How many stories people are shown."""
 
 Clock = Callable[[], datetime]
 
@@ -28,87 +25,52 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-async def open_store(url: str, *, clock: Clock = utc_now) -> SqlStore:
-    """The store at `url` (`sqlite:///path/file.db`, `sqlite:///:memory:`, `postgresql://…`), up to date.
-
-    A folder that is missing is made, older tables are migrated.
-
-    Raises:
-        ConfigurationError: the URL is wrong or the database cannot be opened; says why, without a password.
-    """
-    where = address(url)
-    try:
-        make_folder(where)
-        database = Database(where)
-    except ModuleNotFoundError as error:
-        raise ConfigurationError(
-            f"The store at {shown(where)} needs {error.name}: pip install 'tsuzuki[postgresql]'."
-        ) from error
-    except (OSError, SQLAlchemyError, TypeError) as error:
-        raise _cannot_open(shown(where), reason_of(error, where)) from error
-    try:
-        async with database.connection() as connection:
-            await migrate(connection)
-    except (OSError, SQLAlchemyError) as error:
-        await database.close()
-        raise _cannot_open(shown(where), reason_of(error, where)) from error
-    except BaseException:
-        await database.close()
-        raise
-    return SqlStore(database, clock)
-
-
 class SqlStore:
     """`bot.seams.Store` on SQLite or PostgreSQL.
 
-    Every method raises StoreError where the database cannot be used.
+    Every method raises StoreError where the database cannot be used, or holds no story of the given id.
     """
 
     def __init__(self, database: Database, clock: Clock = utc_now) -> None:
         self._database = database
         self._clock = clock
 
+    @property
+    def engine(self) -> AsyncEngine:
+        """The database, for what a platform's library keeps in it."""
+        return self._database.engine
+
     async def close(self) -> None:
         """Let running transactions end and close the database."""
         await self._database.close()
 
-    # Hearing
+    # Hearing and writing
 
     async def hear(self, message: Message, ask: Ask | None, job_id: str, seed: int) -> Heard:
-        """Append the message's passage and make a job, once per event id."""
+        """Append the message's passage to its room's open story and make a job, once per event id.
+
+        Where only deleted passages follow it, the last one that is left counts as the story's last, too.
+
+        Raises:
+            StoryMoved: `message.after` or `ask.instead_of` is no longer the story's last passage.
+            PassageGone: `ask.instead_of` is not a passage of this story.
+        """
 
         async def work(connection: AsyncConnection) -> Heard:
-            known = await _heard(connection, message.room.platform, message.event_id)
-            return known or await _hear(connection, message, ask, job_id, seed, self._clock())
+            known = await hearing.known(connection, message.room.platform, message.event_id)
+            return known or await hearing.hear(connection, message, ask, job_id, seed, self._clock())
 
         return await self._database.write(work)
 
     async def heard(self, platform: str, event_id: str) -> Heard | None:
         """What became of an event, None where it was never heard."""
-        return await self._database.read(lambda connection: _heard(connection, platform, event_id))
+        return await self._database.read(lambda connection: hearing.known(connection, platform, event_id))
 
-    # Stories
-
-    async def story(self, room: Room) -> Story | None:
-        """The story told in a room, with its passages from first to last."""
-        return await self._database.read(lambda connection: stories.story_in(connection, room))
-
-    async def story_by_id(self, story_id: str) -> Story:
-        """The story with this id. Raises StoreError where there is none."""
-        story = await self._database.read(lambda connection: stories.story_by_id(connection, story_id))
-        if story is None:
-            raise StoreError(f"no story has the id {story_id!r}")
-        return story
-
-    async def stories(self, platform: str) -> Sequence[Story]:
-        """The stories of a platform, latest first, without their passages."""
-        return await self._database.read(lambda connection: stories.stories_of(connection, platform))
-
-    async def append_model(self, job_id: str, texts: Sequence[str]) -> Passage:
-        """Keep a job's continuations (the first becomes the story's last) and mark the job done, at once.
+    async def append_model(self, job_id: str, texts: Sequence[str]) -> Sequence[Passage]:
+        """Keep a job's candidates, in their order, and mark the job done, at once.
 
         Behind passages that came while the model wrote, they begin a paragraph. Doing it again changes
-        nothing and returns the same passage.
+        nothing and returns the same passages.
 
         Raises:
             ValueError: no texts.
@@ -116,24 +78,164 @@ class SqlStore:
         """
         if not texts:
             raise ValueError("a job cannot be done without a text")
+        return await self._database.write(
+            lambda connection: hearing.append_model(connection, job_id, texts, self._clock())
+        )
 
-        async def work(connection: AsyncConnection) -> Passage:
-            job = await jobs.by_id(connection, job_id, lock=True)
-            if job is None:
-                raise StoreError(f"no job has the id {job_id!r}")
-            if job.state is JobState.DONE:
-                return await stories.chosen_passage(connection, job_id)
-            if job.state.final:
-                raise StoreError(f"the job {job_id!r} is over: {job.state}")
-            now = self._clock()
-            story = await stories.locked_story(connection, job.story_id)
-            # What came meanwhile is not what the model went on from: it does not go on in that line.
-            apart = await stories.has_grown(connection, story, job_id)
-            kept = [_apart(text) for text in texts] if apart else texts
-            await jobs.move(connection, job_id, jobs.UNFINISHED, JobState.DONE, now)
-            return await stories.append_candidates(connection, story, MODEL, kept, job_id, now)
+    # Stories
+
+    async def story(self, room: Room) -> Story | None:
+        """The story that is open in a room, with its passages from first to last."""
+        return await self._database.read(lambda connection: stories.find(connection, room))
+
+    async def story_by_id(self, story_id: str) -> Story:
+        """The story with this id. Raises StoreError where there is none."""
+        return await self._database.read(lambda connection: stories.read(connection, story_id))
+
+    async def stories(
+        self,
+        platform: str,
+        *,
+        within: str | None = None,
+        room: Room | None = None,
+        author: Author | None = None,
+        limit: int | None = LISTED,
+    ) -> Sequence[Story]:
+        """Stories of a platform, latest first (`limit` of them), without their passages; closed ones too.
+
+        Only those within a place (`guild/1`), of one room, or that an author wrote in, where one is named.
+        """
+        return await self._database.read(
+            lambda connection: stories.listed(connection, platform, within, room, author, limit)
+        )
+
+    async def open_story(self, room: Room, title: str = "") -> Story:
+        """Begin a new story in a room; the one that was open there is closed. Raises StoryBusy."""
+        return await self._database.write(
+            lambda connection: stories.open_new(connection, room, title, self._clock())
+        )
+
+    async def close_story(self, story_id: str) -> Story:
+        """Close a story: its room has none until one is begun or opened again. Raises StoryBusy."""
+        return await self._database.write(
+            lambda connection: stories.close(connection, story_id, self._clock())
+        )
+
+    async def reopen_story(self, story_id: str, room: Room) -> Story:
+        """Go on with a story of this platform in a room, whose open one is closed. Raises StoryBusy."""
+        return await self._database.write(
+            lambda connection: stories.reopen(connection, story_id, room, self._clock())
+        )
+
+    async def rename(self, story_id: str, title: str) -> Story:
+        """Give a story another title."""
+        return await self._change_story(story_id, {"title": writable(title)})
+
+    async def save_notes(self, story_id: str, notes: Notes) -> Story:
+        """Replace a story's notes."""
+        return await self._change_story(story_id, notes_columns(notes))
+
+    async def _change_story(self, story_id: str, values: Mapping[str, object]) -> Story:
+        async def work(connection: AsyncConnection) -> Story:
+            await stories.locked(connection, story_id)
+            await stories.change(connection, story_id, {**values, "changed_at": self._clock()})
+            return await stories.read(connection, story_id)
 
         return await self._database.write(work)
+
+    # The tree
+
+    async def undo(self, story_id: str, expected: str | None = None) -> Story:
+        """Move the head to its parent, over deleted ones. Raises NothingToUndo, StoryMoved, StoryBusy."""
+
+        async def work(connection: AsyncConnection) -> Story:
+            story = await stories.locked_at_rest(connection, story_id)
+            await moves.undo(connection, story, expected, self._clock())
+            return await stories.read(connection, story_id)
+
+        return await self._database.write(work)
+
+    async def redo(self, story_id: str) -> Story:
+        """Move the head to the child it came from. Raises NothingToRedo, StoryBusy."""
+
+        async def work(connection: AsyncConnection) -> Story:
+            story = await stories.locked_at_rest(connection, story_id)
+            await moves.redo(connection, story, self._clock())
+            return await stories.read(connection, story_id)
+
+        return await self._database.write(work)
+
+    async def go_to(self, story_id: str, passage_id: str) -> Story:
+        """Make a passage of the story its last one. Raises PassageGone, StoryBusy."""
+
+        async def work(connection: AsyncConnection) -> Story:
+            story = await stories.locked_at_rest(connection, story_id)
+            await moves.go_to(connection, story, passage_id, self._clock())
+            return await stories.read(connection, story_id)
+
+        return await self._database.write(work)
+
+    async def edit(self, passage_id: str, text: str) -> Passage:
+        """Give a passage another text, in its place; the former one is kept. Raises PassageGone."""
+        return await self._database.write(
+            lambda connection: changes.edit(connection, passage_id, text, self._clock())
+        )
+
+    async def delete(self, passage_id: str) -> Passage:
+        """Take a passage out of the story; what came after stays. Raises PassageGone."""
+        return await self._database.write(
+            lambda connection: changes.take_out(connection, passage_id, self._clock())
+        )
+
+    async def passage(self, passage_id: str) -> Passage | None:
+        """A passage by id; a deleted one too."""
+        return await self._database.read(lambda connection: passages.by_id(connection, passage_id))
+
+    async def passage_of_message(self, platform: str, message_id: str) -> Passage | None:
+        """The passage that a message shows: a person's by its event id, the model's by its reply."""
+        return await self._database.read(
+            lambda connection: passages.shown_by(connection, platform, message_id)
+        )
+
+    async def alternatives(self, passage_id: str) -> Sequence[Passage]:
+        """The passages with the same parent, itself among them, in order of making; no deleted ones."""
+        return await self._database.read(lambda connection: passages.beside(connection, passage_id))
+
+    async def tree(self, story_id: str) -> Sequence[Passage]:
+        """All passages of a story in the order they were made, deleted ones too."""
+        return await self._database.read(lambda connection: passages.of_story(connection, story_id))
+
+    async def save_scores(self, passage_id: str, scores: Sequence[Score]) -> None:
+        """Keep the probabilities of a passage's tokens, in place of earlier ones."""
+        await self._database.write(lambda connection: passages.save_scores(connection, passage_id, scores))
+
+    async def scores(self, passage_id: str) -> Sequence[Score]:
+        """What was kept; empty where nothing was, or where the passage was changed since."""
+        return await self._database.read(lambda connection: passages.scores_of(connection, passage_id))
+
+    # Rules and people
+
+    async def rules(self, platform: str, scopes: Sequence[str]) -> Sequence[Mapping[str, object]]:
+        """What is set at each scope, in their order; empty where nothing is. Tuples come back as lists."""
+        return await self._database.read(lambda connection: rules.read(connection, platform, scopes))
+
+    async def save_rules(self, platform: str, scope: str, values: Mapping[str, object]) -> None:
+        """Replace what is set at a scope by `values`, which JSON can hold."""
+        await self._database.write(
+            lambda connection: rules.save(connection, platform, scope, values, self._clock())
+        )
+
+    async def asked_since(
+        self, platform: str, since: datetime, *, author: Author | None = None, within: str | None = None
+    ) -> int:
+        """How many jobs were made since then, of an author or within a place."""
+        return await self._database.read(
+            lambda connection: jobs.count_since(connection, platform, since, author, within)
+        )
+
+    async def forget(self, author: Author) -> int:
+        """Take an author's words and name out of every story; returns how many passages lost theirs."""
+        return await self._database.write(lambda connection: people.forget(connection, author, self._clock()))
 
     # Jobs
 
@@ -174,72 +276,16 @@ class SqlStore:
 
     async def outbox(self, job_id: str) -> Sequence[OutboxRow]:
         """A job's reply as last written, by part."""
-        columns = tables.outbox.c
-        query = select(tables.outbox).where(columns.job_id == job_id).order_by(columns.part)
-        return await self._outbox_rows(query)
-
-    async def undelivered(self) -> Sequence[OutboxRow]:
-        """Rows whose last draft people may not have seen, the longest waiting first."""
-        columns = tables.outbox.c
-        order = (columns.changed_at, columns.job_id, columns.part)
-        query = select(tables.outbox).where(columns.delivered.is_(False)).order_by(*order)
-        return await self._outbox_rows(query)
+        return await self._database.read(lambda connection: outbox.of_job(connection, job_id))
 
     async def save_outbox(self, row: OutboxRow) -> None:
         """Insert or replace the row of (job_id, part). Raises StoreError where there is no such job."""
-        values = outbox_columns(row) | {"changed_at": self._clock()}
-        key = {"job_id": row.job_id, "part": row.part}
+        await self._database.write(lambda connection: outbox.save(connection, row, self._clock()))
 
-        async def work(connection: AsyncConnection) -> None:
-            replaced = await connection.execute(update(tables.outbox).filter_by(**key).values(values))
-            if not replaced.rowcount:
-                await connection.execute(insert(tables.outbox).values(key | values))
+    async def undelivered(self) -> Sequence[OutboxRow]:
+        """Rows whose last draft people may not have seen, the longest waiting first."""
+        return await self._database.read(outbox.undelivered)
 
-        await self._database.write(work)
-
-    async def _outbox_rows(self, query: Select[Any]) -> list[OutboxRow]:
-        async def work(connection: AsyncConnection) -> list[OutboxRow]:
-            return [outbox_row_of(row) for row in (await connection.execute(query)).mappings()]
-
-        return await self._database.read(work)
-
-
-async def _heard(connection: AsyncConnection, platform: str, event_id: str) -> Heard | None:
-    columns = tables.heard.c
-    query = select(tables.heard).where(columns.platform == platform, columns.event_id == event_id)
-    row = (await connection.execute(query)).mappings().one_or_none()
-    if row is None:
-        return None
-    passage = await stories.passage_by_id(connection, row["passage_id"]) if row["passage_id"] else None
-    job = await jobs.by_id(connection, row["job_id"]) if row["job_id"] else None
-    return Heard(row["story_id"], passage, job, repeated=True)
-
-
-async def _hear(
-    connection: AsyncConnection, message: Message, ask: Ask | None, job_id: str, seed: int, now: datetime
-) -> Heard:
-    story = await stories.locked_story_in(connection, message.room, now, writable(message.title))
-    passage = job = None
-    if not is_blank(message.text):
-        passage = await stories.append(connection, story, message.author, message.text, message.event_id, now)
-    if ask is not None:
-        job = Job(job_id, story["id"], message.room, message.author, ask, seed)
-        await jobs.add(connection, job, now)
-    values = {
-        "platform": message.room.platform,
-        "event_id": message.event_id,
-        "story_id": story["id"],
-        "passage_id": passage.id if passage else None,
-        "job_id": job_id if job else None,
-        "heard_at": now,
-    }
-    await connection.execute(insert(tables.heard).values(values))
-    return Heard(story["id"], passage, job)
-
-
-def _apart(text: str) -> str:
-    return text if text.startswith("\n") else "\n" + text
-
-
-def _cannot_open(where: str, reason: str) -> ConfigurationError:
-    return ConfigurationError(f"The store at {where} cannot be opened: {reason}")
+    async def live(self, room: Room) -> Sequence[OutboxRow]:
+        """Rows of a room's jobs that are over whose messages still carry buttons."""
+        return await self._database.read(lambda connection: outbox.live(connection, room))

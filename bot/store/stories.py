@@ -1,161 +1,184 @@
-"""Stories and their passages, inside a transaction that the caller owns."""
+"""Stories: found, read, begun, closed; inside a transaction that the caller owns."""
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, Select, insert, literal, select, update
+from sqlalchemy import ColumnElement, RowMapping, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.messages import Author, Passage, Room, Story
-from bot.store import tables
-from bot.store.rows import author_columns, author_of, passage_of, room_columns, story_of
+from bot.errors import StoreError, StoryBusy
+from bot.messages import Author, Room, Story
+from bot.store import jobs, moves, passages, tables
+from bot.store.rows import place_columns, room_columns, story_of
 from bot.story import title_of, writable
 
-
-async def locked_story(connection: AsyncConnection, story_id: str) -> RowMapping:
-    """The story's row, kept from other writers to the end of the transaction: appends queue up behind it."""
-    rows = await connection.execute(
-        select(tables.stories).where(tables.stories.c.id == story_id).with_for_update()
-    )
-    return rows.mappings().one()
+_columns = tables.stories.c
 
 
-async def locked_story_in(
-    connection: AsyncConnection, room: Room, now: datetime, title: str = ""
-) -> RowMapping:
-    """The row of the room's story, which is made where there is none; then `title` names it."""
-    found = (await connection.execute(select(tables.stories.c.id).where(_is_in(room)))).scalar()
-    if found is None:
-        found = uuid.uuid4().hex
-        name = title_of(title) if title else ""
-        values = room_columns(room) | {"id": found, "title": name, "created_at": now, "changed_at": now}
-        await connection.execute(insert(tables.stories).values(values))
-    return await locked_story(connection, found)
+async def locked(connection: AsyncConnection, story_id: str) -> RowMapping:
+    """The story's row, kept from other writers to the end of the transaction: they queue up behind it.
+
+    Raises:
+        StoreError: there is no such story.
+    """
+    row = await _locked(connection, _columns.id == story_id)
+    if row is None:
+        raise StoreError(f"no story has the id {story_id!r}")
+    return row
 
 
-async def append(
-    connection: AsyncConnection, story: RowMapping, author: Author, text: str, event_id: str, now: datetime
-) -> Passage:
-    """A person's passage behind the story's head, which it becomes."""
-    passage = await _insert(connection, story, author, text, now, event_id=event_id)
-    await _move_head(connection, story, passage, now)
-    return passage
+async def locked_at_rest(connection: AsyncConnection, story_id: str) -> RowMapping:
+    """The same of a story that the model does not write. Raises StoryBusy."""
+    row = await locked(connection, story_id)
+    await _require_rest(connection, row)
+    return row
 
 
-async def append_candidates(
+async def locked_in(connection: AsyncConnection, room: Room, now: datetime, title: str = "") -> RowMapping:
+    """The row of the room's open story, which is begun where there is none; then `title` names it."""
+    row = await _locked(connection, _is_open_in(room))
+    if row is None:
+        await _lock_room(connection, room)
+        row = await _locked(connection, _is_open_in(room))
+    if row is None:
+        return await _begin(connection, room, now, title)
+    if (row["within"], row["adult"]) != (list(room.within), room.adult):
+        await change(connection, row["id"], place_columns(room))
+    return row
+
+
+async def open_new(connection: AsyncConnection, room: Room, title: str, now: datetime) -> Story:
+    """Begin a story in a room, whose open one is closed."""
+    await _lock_room(connection, room)
+    await _close_in(connection, room, now)
+    return await read(connection, (await _begin(connection, room, now, title))["id"])
+
+
+async def close(connection: AsyncConnection, story_id: str, now: datetime) -> Story:
+    """Close a story."""
+    row = await locked_at_rest(connection, story_id)
+    if row["closed_at"] is None:
+        await change(connection, story_id, {"closed_at": now})
+    return await read(connection, story_id)
+
+
+async def reopen(connection: AsyncConnection, story_id: str, room: Room, now: datetime) -> Story:
+    """Go on with a story in a room, whose open one is closed."""
+    await _lock_room(connection, room)
+    row = await locked_at_rest(connection, story_id)
+    if row["platform"] != room.platform:
+        raise StoreError(f"the story {story_id!r} is one of {row['platform']}, not of {room.platform}")
+    await _close_in(connection, room, now, but=story_id)
+    here = room_columns(room) | place_columns(room)
+    await change(connection, story_id, here | {"closed_at": None, "changed_at": now})
+    return await read(connection, story_id)
+
+
+async def change(connection: AsyncConnection, story_id: str, values: Mapping[str, Any]) -> None:
+    """Set columns of a story."""
+    await connection.execute(update(tables.stories).where(_columns.id == story_id).values(values))
+
+
+async def find(connection: AsyncConnection, room: Room) -> Story | None:
+    """The room's open story with its passages."""
+    return await _read(connection, _is_open_in(room))
+
+
+async def read(connection: AsyncConnection, story_id: str) -> Story:
+    """A story with its passages. Raises StoreError where there is none."""
+    story = await _read(connection, _columns.id == story_id)
+    if story is None:
+        raise StoreError(f"no story has the id {story_id!r}")
+    return story
+
+
+async def listed(
     connection: AsyncConnection,
-    story: RowMapping,
-    author: Author,
-    texts: Sequence[str],
-    job_id: str,
-    now: datetime,
-) -> Passage:
-    """Candidates of one job behind the story's head: the first becomes the head, the others are kept."""
-    passages = [
-        await _insert(connection, story, author, text, now, job_id=job_id, choice=choice)
-        for choice, text in enumerate(texts)
-    ]
-    await _move_head(connection, story, passages[0], now)
-    return passages[0]
-
-
-async def has_grown(connection: AsyncConnection, story: RowMapping, job_id: str) -> bool:
-    """Whether the story's head came after the job last changed, that is, after it was claimed."""
-    head, job = tables.passages.c, tables.jobs.c
-    query = select(head.id).where(
-        head.id == story["head_id"], job.id == job_id, head.created_at > job.changed_at
-    )
-    return (await connection.execute(query)).scalar() is not None
-
-
-async def passage_by_id(connection: AsyncConnection, passage_id: str) -> Passage:
-    """A passage."""
-    query = select(tables.passages).where(tables.passages.c.id == passage_id)
-    return passage_of((await connection.execute(query)).mappings().one())
-
-
-async def chosen_passage(connection: AsyncConnection, job_id: str) -> Passage:
-    """The first candidate that a job gave."""
-    columns = tables.passages.c
-    query = select(tables.passages).where(columns.job_id == job_id, columns.choice == 0)
-    return passage_of((await connection.execute(query)).mappings().one())
-
-
-async def story_in(connection: AsyncConnection, room: Room) -> Story | None:
-    """The room's story with its passages."""
-    return await _story(connection, select(tables.stories).where(_is_in(room)))
-
-
-async def story_by_id(connection: AsyncConnection, story_id: str) -> Story | None:
-    """A story with its passages."""
-    return await _story(connection, select(tables.stories).where(tables.stories.c.id == story_id))
-
-
-async def stories_of(connection: AsyncConnection, platform: str) -> list[Story]:
+    platform: str,
+    within: str | None,
+    room: Room | None,
+    author: Author | None,
+    limit: int | None,
+) -> list[Story]:
     """A platform's stories, the one changed last first, without passages."""
-    columns = tables.stories.c
-    query = (
-        select(tables.stories)
-        .where(columns.platform == platform)
-        .order_by(columns.changed_at.desc(), columns.number.desc())
-    )
+    query = select(tables.stories).where(_columns.platform == platform)
+    if within is not None:
+        query = query.where(tables.lies_in(_columns.within, within))
+    if room is not None:
+        query = query.where(_is_in(room))
+    if author is not None:
+        theirs = tables.passages.c
+        wrote = (theirs.author_platform == author.platform) & (theirs.author_id == author.id)
+        query = query.where(_columns.id.in_(select(theirs.story_id).where(wrote)))
+    query = query.order_by(_columns.changed_at.desc(), _columns.number.desc()).limit(limit)
     return [story_of(row) for row in (await connection.execute(query)).mappings()]
 
 
-async def _story(connection: AsyncConnection, query: Select[Any]) -> Story | None:
-    row = (await connection.execute(query)).mappings().one_or_none()
+async def _lock_room(connection: AsyncConnection, room: Room) -> None:
+    """Let one transaction at a time change which story is open in a room.
+
+    PostgreSQL locks rows, and a story that is just beginning has none; SQLite has one writer anyway.
+    """
+    if connection.dialect.name == "postgresql":
+        key = func.hashtextextended(f"{room.platform} {room.id}", 0)
+        await connection.execute(select(func.pg_advisory_xact_lock(key)))
+
+
+async def _begin(connection: AsyncConnection, room: Room, now: datetime, title: str) -> RowMapping:
+    name = title_of(writable(title)) if title else ""
+    story_id = uuid.uuid4().hex
+    made = {"id": story_id, "title": name, "lore": [], "created_at": now, "changed_at": now}
+    values = room_columns(room) | place_columns(room) | made
+    await connection.execute(insert(tables.stories).values(values))
+    return await locked(connection, story_id)
+
+
+async def _close_in(connection: AsyncConnection, room: Room, now: datetime, but: str = "") -> None:
+    row = await _locked(connection, _is_open_in(room) & (_columns.id != but))
+    if row is not None:
+        await _require_rest(connection, row)
+        await change(connection, row["id"], {"closed_at": now})
+
+
+async def _require_rest(connection: AsyncConnection, story: RowMapping) -> None:
+    if await jobs.unfinished_of(connection, story["id"]) is not None:
+        raise StoryBusy
+
+
+async def _locked(connection: AsyncConnection, wanted: ColumnElement[bool]) -> RowMapping | None:
+    query = select(tables.stories).where(wanted).with_for_update()
+    return (await connection.execute(query)).mappings().one_or_none()
+
+
+async def _read(connection: AsyncConnection, wanted: ColumnElement[bool]) -> Story | None:
+    row = (await connection.execute(select(tables.stories).where(wanted))).mappings().one_or_none()
     if row is None:
         return None
-    return story_of(row, await _path_to(connection, row["head_id"]))
-
-
-async def _path_to(connection: AsyncConnection, head_id: str | None) -> tuple[Passage, ...]:
-    """The passages from the story's first to its head."""
-    if head_id is None:
-        return ()
-    passages = tables.passages
-    path = (
-        select(passages, literal(0).label("back")).where(passages.c.id == head_id).cte("path", recursive=True)
+    return replace(
+        story_of(row),
+        passages=await passages.path_to(connection, row["head_id"]),
+        undone=await moves.forward(connection, row) is not None,
+        others=await _others(connection, row["head_id"]),
     )
-    parents = select(passages, path.c.back + 1).join(path, passages.c.id == path.c.parent_id)
-    path = path.union_all(parents)
-    rows = await connection.execute(select(path).order_by(path.c.back.desc()))
-    return tuple(passage_of(row) for row in rows.mappings())
 
 
-async def _insert(
-    connection: AsyncConnection,
-    story: RowMapping,
-    author: Author,
-    text: str,
-    now: datetime,
-    *,
-    event_id: str | None = None,
-    job_id: str | None = None,
-    choice: int = 0,
-) -> Passage:
-    values = author_columns(author) | {
-        "id": uuid.uuid4().hex,
-        "story_id": story["id"],
-        "parent_id": story["head_id"],
-        "text": writable(text),
-        "event_id": event_id,
-        "job_id": job_id,
-        "choice": choice,
-        "created_at": now,
-    }
-    await connection.execute(insert(tables.passages).values(values))
-    return Passage(values["id"], story["id"], story["head_id"], author_of(values), values["text"])
-
-
-async def _move_head(connection: AsyncConnection, story: RowMapping, head: Passage, now: datetime) -> None:
-    values = {"head_id": head.id, "changed_at": now, "title": story["title"] or title_of(head.text)}
-    await connection.execute(update(tables.stories).where(tables.stories.c.id == story["id"]).values(values))
+async def _others(connection: AsyncConnection, head_id: str | None) -> int:
+    head = await passages.locate(connection, head_id)
+    if head is None:
+        return 0
+    beside = passages.is_beside(head) & (tables.passages.c.id != head_id)
+    query = select(func.count()).select_from(tables.passages).where(beside)
+    return (await connection.execute(query)).scalar_one()
 
 
 def _is_in(room: Room) -> ColumnElement[bool]:
-    return (tables.stories.c.platform == room.platform) & (tables.stories.c.room_id == room.id)
+    return (_columns.platform == room.platform) & (_columns.room_id == room.id)
+
+
+def _is_open_in(room: Room) -> ColumnElement[bool]:
+    return _is_in(room) & _columns.closed_at.is_(None)

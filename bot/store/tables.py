@@ -2,16 +2,22 @@
 
 Rows are known outside by `id`; `number` gives the order in which they were made, which a clock cannot.
 A story is a tree of passages: `stories.head_id` is its current last one, and `parent_id` leads from there to
-the first. Candidates that were not chosen are siblings, so a later choice only moves the head.
+the first. Candidates that were not chosen are siblings, so a later choice only moves the head. `next_id` is
+the child with which the story went on last (`stories.first_next_id` the same of its beginning): the way that
+redo takes. No passage is ever removed, and `revisions` keeps what a changed one read before.
 """
 
 from __future__ import annotations
+
+import json
+from typing import Any
 
 from sqlalchemy import (
     JSON,
     BigInteger,
     Boolean,
     Column,
+    ColumnElement,
     DateTime,
     ForeignKey,
     Index,
@@ -21,6 +27,9 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    cast,
+    false,
+    text,
 )
 
 metadata = MetaData(
@@ -48,10 +57,26 @@ stories = Table(
     Column("title", String, nullable=False),
     # use_alter: stories and passages point at each other, and one of them must come first.
     Column("head_id", ForeignKey("passages.id", use_alter=True), nullable=True),
+    Column("first_next_id", ForeignKey("passages.id", use_alter=True), nullable=True),
     Column("created_at", Moment, nullable=False),
     Column("changed_at", Moment, nullable=False),
-    UniqueConstraint("platform", "room_id"),
+    Column("closed_at", Moment, nullable=True),
+    Column("within", JSON, nullable=False),
+    Column("adult", Boolean, nullable=False, server_default=false()),
+    Column("memory", Text, nullable=False, server_default=text("''")),
+    Column("note", Text, nullable=False, server_default=text("''")),
+    Column("lore", JSON, nullable=False),
+    Index("ix_stories_platform_changed_at", "platform", "changed_at"),
 )
+Index(
+    "uq_stories_open",
+    stories.c.platform,
+    stories.c.room_id,
+    unique=True,
+    sqlite_where=text("closed_at IS NULL"),
+    postgresql_where=text("closed_at IS NULL"),
+)
+"""A room has one open story, and any number of closed ones."""
 
 passages = Table(
     "passages",
@@ -69,7 +94,27 @@ passages = Table(
     Column("job_id", ForeignKey("jobs.id"), nullable=True),
     Column("choice", Integer, nullable=False, server_default="0"),
     Column("created_at", Moment, nullable=False),
+    Column("edited_at", Moment, nullable=True),
+    Column("deleted_at", Moment, nullable=True),
+    Column("next_id", ForeignKey("passages.id"), nullable=True),
     UniqueConstraint("job_id", "choice"),
+    Index("ix_passages_author", "author_platform", "author_id"),
+)
+
+revisions = Table(
+    "revisions",
+    metadata,
+    Column("number", Number, primary_key=True, autoincrement=True),
+    Column("passage_id", ForeignKey("passages.id"), nullable=False, index=True),
+    Column("text", Text, nullable=False),
+    Column("replaced_at", Moment, nullable=False),
+)
+
+scores = Table(
+    "scores",
+    metadata,
+    Column("passage_id", ForeignKey("passages.id"), primary_key=True),
+    Column("tokens", JSON, nullable=False),
 )
 
 jobs = Table(
@@ -94,6 +139,11 @@ jobs = Table(
     Column("reason", String, nullable=False),
     Column("created_at", Moment, nullable=False),
     Column("changed_at", Moment, nullable=False),
+    Column("instead_of", ForeignKey("passages.id", use_alter=True), nullable=True),
+    Column("scores", Boolean, nullable=False, server_default=false()),
+    Column("within", JSON, nullable=False),
+    Index("ix_jobs_platform_created_at", "platform", "created_at"),
+    Index("ix_jobs_author", "author_platform", "author_id", "created_at"),
 )
 
 heard = Table(
@@ -105,6 +155,7 @@ heard = Table(
     Column("passage_id", ForeignKey("passages.id"), nullable=True),
     Column("job_id", ForeignKey("jobs.id"), nullable=True),
     Column("heard_at", Moment, nullable=False),
+    Index("ix_heard_passage_id", "passage_id"),
 )
 
 outbox = Table(
@@ -121,5 +172,23 @@ outbox = Table(
     Column("choices", JSON, nullable=False),
     Column("delivered", Boolean, nullable=False),
     Column("changed_at", Moment, nullable=False),
+    Column("passage", String, nullable=False, server_default=text("''")),
+    Column("live", Boolean, nullable=False, server_default=false()),
     Index(None, "delivered", "changed_at"),
+    Index("ix_outbox_room", "platform", "room_id"),
+    Index("ix_outbox_message", "platform", "message_id"),
 )
+
+rules = Table(
+    "rules",
+    metadata,
+    Column("platform", String, primary_key=True),
+    Column("scope", String, primary_key=True),
+    Column("settings", JSON, nullable=False),
+    Column("changed_at", Moment, nullable=False),
+)
+
+
+def lies_in(within: ColumnElement[Any], place: str) -> ColumnElement[bool]:
+    """Whether `place` is one of the strings of a JSON column."""
+    return cast(within, Text).contains(json.dumps(place), autoescape=True)

@@ -80,7 +80,7 @@ async def test_a_continuation_becomes_the_storys_last_passage(store: SqlStore) -
     await asked(store, "j1")
     await store.claim("j1")
 
-    passage = await store.append_model("j1", ["風も出た。"])
+    (passage,) = await store.append_model("j1", ["風も出た。"])
 
     story = await store.story(ROOM)
     assert story is not None
@@ -96,7 +96,7 @@ async def test_the_other_candidates_are_kept_beside_the_story(store: SqlStore) -
     """Only the first is read in the story, and the next passage follows it."""
     await asked(store, "j1", text="一。")
 
-    first = await store.append_model("j1", ["二。", "別の二。", "また別の二。"])
+    first, *_ = await store.append_model("j1", ["二。", "別の二。", "また別の二。"])
     heard = await store.hear(says("三。", "e3"), None, "", 0)
 
     assert await texts(store) == ["一。", "二。", "三。"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -12,13 +13,17 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
 from bot.errors import ConfigurationError
+from bot.messages import Ask, Choice, Draft, DraftState, JobState, Length, Notes
 from bot.store import migrate, open_store
 from bot.store.address import address, make_folder
 from bot.store.database import Database
 from bot.store.tables import metadata
-from tests.store.told import ROOM, asked, says, texts
+from tests.store.told import AKI, ROOM, asked, says, texts, told
 
 FIRST = "0001"
+GROWING = "0002"
+"""Stories only grew, one in a room, and replies had no buttons."""
+GROWN = Path(__file__).with_name("growing.sql")
 STORY = """
 INSERT INTO stories (id, platform, room_id, title, created_at, changed_at)
 VALUES ('s1', 'web', 'moon', '題', '2026-01-01 00:00:00+00', '2026-01-01 00:00:00+00')
@@ -82,6 +87,59 @@ async def test_an_older_store_is_upgraded_with_its_stories(url: str) -> None:
     await store.append_model("j1", ["三。"])
     assert await texts(store) == ["一。", "二。", "三。"]
     await store.close()
+
+
+async def test_a_growing_story_becomes_a_tree(url: str) -> None:
+    """Its text, candidates and jobs are read as before; it is undone, redone and closed."""
+    await fill_growing(url)
+
+    store = await open_store(url)
+
+    story = await told(store)
+    assert [passage.text for passage in story.passages] == ["一。", "二。", "三。"]
+    assert (story.title, story.closed, story.undone, story.notes) == ("題", False, False, Notes())
+    assert (story.room.within, story.room.adult, story.head) == ((), False, "p3")
+    assert [passage.asker for passage in story.passages] == [None, AKI, None]
+    assert [passage.id for passage in await store.alternatives("p2")] == ["p2", "p2b"]
+    for length in (2, 1, 0):
+        assert len((await store.undo("s1")).passages) == length
+    for _ in range(3):
+        await store.redo("s1")
+    assert await told(store) == story
+    assert [p.text for p in (await store.go_to("s1", "p2b")).passages] == ["一。", "弐。"]
+    assert not (await store.open_story(ROOM)).closed
+    await store.close()
+
+
+async def test_jobs_and_replies_of_a_growing_story_stay(url: str) -> None:
+    """What was asked, how the first append ended, and each message with the passages that it shows."""
+    await fill_growing(url)
+
+    store = await open_store(url)
+
+    job = await store.job("j1")
+    assert job is not None
+    assert (job.ask, job.author, job.state) == (Ask(Length.LONG, "bold", 2, 5), AKI, JobState.DONE)
+    assert [passage.id for passage in await store.append_model("j1", ["x"])] == ["p2", "p2b"]
+    (row,) = await store.outbox("j1")
+    choices = (Choice("p2b", "弐。"), Choice("", "消。"))
+    assert row.draft == Draft(DraftState.DONE, "二。", "注", choices, "j1", "p2", live=False)
+    assert (row.message_id, row.delivered) == ("m1", True)
+    passage = await store.passage_of_message("web", "m1")
+    assert passage is not None
+    assert passage.text == "二。"
+    assert await store.live(ROOM) == []
+    assert await store.asked_since("web", datetime(2025, 1, 1, tzinfo=UTC), author=AKI) == 1
+    await store.close()
+
+
+async def fill_growing(url: str) -> None:
+    """A database as it was when stories only grew."""
+    database = await database_at(url, GROWING)
+    async with database.connection() as connection, connection.begin():
+        for statement in GROWN.read_text("utf-8").rstrip().rstrip(";").split(";\n"):
+            await connection.exec_driver_sql(statement)
+    await database.close()
 
 
 async def test_a_newer_store_is_refused(url: str) -> None:

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 
-from bot.messages import Ask
+from bot.errors import StoryBusy, StoryMoved
+from bot.messages import Ask, JobState, Story
+from bot.seams import Heard
 from bot.store import SqlStore, open_store
-from tests.store.told import asked, says, texts
+from tests.store.told import BEN, asked, former_texts, says, texts, told, wrote
 
 
 @pytest.fixture
-async def bots(url: str) -> AsyncIterator[tuple[SqlStore, SqlStore]]:
+async def bots(empty: str) -> AsyncIterator[tuple[SqlStore, SqlStore]]:
     """Two stores with connections of their own."""
-    first, second = await open_store(url), await open_store(url)
+    first, second = await open_store(empty), await open_store(empty)
     yield first, second
     await first.close()
     await second.close()
@@ -48,3 +51,77 @@ async def test_both_write_into_a_story(bots: tuple[SqlStore, SqlStore]) -> None:
 
     assert sorted(await texts(bots[0]), key=int) == [str(i) for i in range(20)]
     assert await texts(bots[1]) == await texts(bots[0])
+
+
+async def test_the_model_and_people_write_into_a_story_of_two_bots(bots: tuple[SqlStore, SqlStore]) -> None:
+    """Continuations through one, messages through the other: all are kept, in one line, none twice."""
+    for i in range(8):
+        await asked(bots[0], f"j{i}", text=f"p{i}")
+
+    await asyncio.gather(
+        *(bots[i % 2].append_model(f"j{i}", [f"m{i}", f"x{i}"]) for i in range(8)),
+        *(bots[i % 2].append_model(f"j{i}", [f"m{i}", f"x{i}"]) for i in range(8)),
+        *(bots[(i + 1) % 2].hear(says(f"q{i}", f"q{i}"), None, "", 0) for i in range(8)),
+    )
+
+    written = [text.strip() for text in await texts(bots[0])]
+    assert sorted(written) == sorted(f"{kind}{i}" for kind in "pmq" for i in range(8))
+    tree = await bots[1].tree((await told(bots[1])).id)
+    assert sorted(p.text.strip() for p in tree) == sorted(f"{kind}{i}" for kind in "pmqx" for i in range(8))
+
+
+async def test_a_story_moves_for_one_of_them(bots: tuple[SqlStore, SqlStore]) -> None:
+    """Of two presses of the same button one undoes, and the other is told that the story moved."""
+    _, two, _ = [await wrote(bots[0], text) for text in ("一", "二", "三")]
+    story = await told(bots[0])
+
+    ended = await asyncio.gather(*(bot.undo(story.id, story.head) for bot in bots), return_exceptions=True)
+
+    assert sorted(type(end).__name__ for end in ended) == ["Story", "StoryMoved"]
+    assert (await told(bots[1])).head == two[0].id
+
+
+async def test_a_story_is_asked_or_moved(bots: tuple[SqlStore, SqlStore]) -> None:
+    """An ask and an undo at once: either comes first, and the other knows of it."""
+    for i in range(10):
+        (one,) = await wrote(bots[0], f"p{i}")
+        story_id = (await told(bots[0])).id
+        press = replace(says("", f"e{i}"), after=one.id)
+
+        heard, undone = await asyncio.gather(
+            bots[0].hear(press, Ask(), f"j{i}", 0), bots[1].undo(story_id), return_exceptions=True
+        )
+
+        assert isinstance(heard, StoryMoved) or isinstance(undone, StoryBusy)
+        assert isinstance(heard, Heard) or isinstance(undone, Story)
+        await bots[0].finish(f"j{i}", JobState.CANCELLED)
+
+
+async def test_a_button_is_pressed_for_one_of_them(bots: tuple[SqlStore, SqlStore]) -> None:
+    """Of many presses under one passage one makes a job, and the others are told of it."""
+    (one,) = await wrote(bots[0], "一。")
+
+    heard = await asyncio.gather(
+        *(bots[i % 2].hear(replace(says("", f"e{i}"), after=one.id), Ask(), f"j{i}", 0) for i in range(8))
+    )
+
+    assert [h.repeated for h in heard].count(False) == 1
+    assert len({h.job.id for h in heard if h.job}) == 1
+    assert len(await bots[0].unfinished_jobs()) == 1
+
+
+async def test_passages_are_changed_while_others_are_written(bots: tuple[SqlStore, SqlStore]) -> None:
+    """Edits, deletions and messages at once wait for each other, and all are kept."""
+    passages = await wrote(bots[0], *(f"p{i}" for i in range(6)))
+
+    await asyncio.gather(
+        *(bots[i % 2].edit(passage.id, f"e{i}") for i, passage in enumerate(passages[:3])),
+        *(bots[i % 2].delete(passage.id) for i, passage in enumerate(passages[3:])),
+        *(bots[i % 2].hear(says(f"q{i}", f"q{i}"), None, "", 0) for i in range(6)),
+        bots[1].forget(BEN),
+    )
+
+    written = await texts(bots[0])
+    assert written[:3] == ["e0", "e1", "e2"]
+    assert sorted(written[3:]) == [f"q{i}" for i in range(6)]
+    assert sorted(await former_texts(bots[0])) == [f"p{i}" for i in range(6)]

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from itertools import count
+from uuid import uuid4
 
-from bot.messages import Ask, Author, Job, Message, Room
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.messages import Ask, Author, Job, Message, Passage, Room, Story
 from bot.store import SqlStore
+from bot.store.tables import revisions
 
 ROOM = Room("web", "moon")
 ELSEWHERE = Room("web", "sea")
@@ -42,3 +47,41 @@ async def texts(store: SqlStore, room: Room = ROOM) -> list[str]:
     """The room's story, passage by passage."""
     story = await store.story(room)
     return [] if story is None else [passage.text for passage in story.passages]
+
+
+async def wrote(store: SqlStore, *written: str, room: Room = ROOM, author: Author = AKI) -> list[Passage]:
+    """Passages that a person wrote one after the other."""
+    heard = [await store.hear(says(text, uuid4().hex, room, author), None, "", 0) for text in written]
+    return [one.passage for one in heard if one.passage is not None]
+
+
+async def went_on(store: SqlStore, name: str, *written: str, room: Room = ROOM) -> list[Passage]:
+    """The candidates of the job `name`, behind the story's end."""
+    await store.hear(says("", f"event of {name}", room), Ask(), name, 7)
+    await store.claim(name)
+    return list(await store.append_model(name, written))
+
+
+async def tried_again(store: SqlStore, name: str, instead_of: str, *written: str) -> list[Passage]:
+    """The candidates of the job `name`, beside another passage."""
+    await store.hear(says("", f"event of {name}"), Ask(instead_of=instead_of), name, 7)
+    await store.claim(name)
+    return list(await store.append_model(name, written))
+
+
+async def told(store: SqlStore, room: Room = ROOM) -> Story:
+    """The story that is open in a room."""
+    story = await store.story(room)
+    if story is None:
+        raise AssertionError("no story is open")
+    return story
+
+
+async def former_texts(store: SqlStore) -> list[str]:
+    """What passages read before they were changed, in order of change."""
+    query = select(revisions.c.text).order_by(revisions.c.number)
+
+    async def work(connection: AsyncConnection) -> list[str]:
+        return list((await connection.execute(query)).scalars())
+
+    return await store._database.read(work)

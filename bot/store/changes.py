@@ -1,0 +1,53 @@
+"""Passages that read otherwise than they did; inside a transaction that the caller owns."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import insert, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.errors import PassageGone
+from bot.messages import Passage
+from bot.store import passages, stories, tables
+from bot.story import writable
+
+
+async def edit(connection: AsyncConnection, passage_id: str, text: str, now: datetime) -> Passage:
+    """Give a passage another text; what it read before is kept, its scores are not."""
+    before = await _locked(connection, passage_id)
+    text = writable(text)
+    if text == before.text:
+        return before
+    return await _replace(connection, before, {"text": text, "edited_at": now}, now)
+
+
+async def take_out(connection: AsyncConnection, passage_id: str, now: datetime) -> Passage:
+    """Delete a passage: it keeps its place, and what it read is kept."""
+    before = await _locked(connection, passage_id)
+    return await _replace(connection, before, {"text": "", "deleted_at": now}, now)
+
+
+async def _locked(connection: AsyncConnection, passage_id: str) -> Passage:
+    """A passage that is not deleted, its story kept from other writers to the end of the transaction."""
+    place = await passages.locate(connection, passage_id)
+    if place is None:
+        raise PassageGone
+    await stories.locked(connection, place["story_id"])
+    passage = await passages.there(connection, passage_id)
+    if passage.deleted:
+        raise PassageGone
+    return passage
+
+
+async def _replace(
+    connection: AsyncConnection, before: Passage, values: dict[str, Any], now: datetime
+) -> Passage:
+    revision = {"passage_id": before.id, "text": before.text, "replaced_at": now}
+    await connection.execute(insert(tables.revisions).values(revision))
+    mine = tables.passages.c.id == before.id
+    await connection.execute(update(tables.passages).where(mine).values(values))
+    await passages.drop_scores(connection, before.id)
+    await stories.change(connection, before.story_id, {"changed_at": now})
+    return await passages.there(connection, before.id)

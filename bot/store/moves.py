@@ -1,0 +1,116 @@
+"""Where a story ends, and how that moves; inside a transaction that owns the story's row.
+
+Whatever becomes the head, its parents' `next_id` lead to it from then on; undoing leaves them as they are, so
+that redoing finds the way. Deleted passages are stepped over: neither move ends at one.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from itertools import pairwise
+
+from sqlalchemy import RowMapping, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.errors import NothingToRedo, NothingToUndo, PassageGone, StoryMoved
+from bot.messages import Passage
+from bot.store import passages, tables
+from bot.story import title_of
+
+_stories, _passages = tables.stories.c, tables.passages.c
+
+
+async def put_last(connection: AsyncConnection, story: RowMapping, passage: Passage, now: datetime) -> None:
+    """Make a new passage the head; its parent lies on the path already. An untitled story is named."""
+    await _point(connection, story, passage.parent_id, passage.id)
+    await _set_head(connection, story, passage.id, now, story["title"] or title_of(passage.text))
+
+
+async def undo(connection: AsyncConnection, story: RowMapping, expected: str | None, now: datetime) -> None:
+    """Move the head before the last passage that is there."""
+    last = await _present(connection, story["head_id"])
+    if expected is not None and expected not in {story["head_id"], None if last is None else last["id"]}:
+        raise StoryMoved
+    if last is None:
+        raise NothingToUndo
+    before = await _present(connection, last["parent_id"])
+    await _set_head(connection, story, None if before is None else before["id"], now)
+
+
+async def redo(connection: AsyncConnection, story: RowMapping, now: datetime) -> None:
+    """Move the head to the passage with which the story went on last."""
+    target = await forward(connection, story)
+    if target is None:
+        raise NothingToRedo
+    await _set_head(connection, story, target, now)
+
+
+async def go_to(connection: AsyncConnection, story: RowMapping, passage_id: str, now: datetime) -> None:
+    """Make a passage the head, and every passage before it lead to it."""
+    place = await passages.locate(connection, passage_id)
+    if place is None or place["story_id"] != story["id"] or place["deleted_at"] is not None:
+        raise PassageGone
+    path = passages.path_of(passage_id)
+    rows = (await connection.execute(select(path).order_by(path.c.back))).all()
+    for child, parent in pairwise(rows):
+        if parent.next_id != child.id:
+            await _point(connection, story, parent.id, child.id)
+    await _point(connection, story, None, rows[-1].id)
+    await _set_head(connection, story, passage_id, now)
+
+
+async def forward(connection: AsyncConnection, story: RowMapping) -> str | None:
+    """The passage that redoing leads to."""
+    head = await passages.locate(connection, story["head_id"])
+    following: str | None = story["first_next_id"] if head is None else head["next_id"]
+    while following is not None:
+        place = await passages.locate(connection, following)
+        if place is None or place["deleted_at"] is None:
+            break
+        following = place["next_id"]
+    return following
+
+
+async def is_last(connection: AsyncConnection, story: RowMapping, passage_id: str) -> bool:
+    """Whether the story ends with a passage: it is the head, or only deleted ones follow it up to there."""
+    if passage_id == story["head_id"]:
+        return True
+    last = await _present(connection, story["head_id"])
+    return last is not None and last["id"] == passage_id
+
+
+async def ends_beside(connection: AsyncConnection, story: RowMapping, place: RowMapping) -> bool:
+    """Whether the story ends with a passage or an alternative of it: nobody went on behind it."""
+    last = await _present(connection, story["head_id"])
+    beside = last is not None and last["parent_id"] == place["parent_id"]
+    return beside or await is_last(connection, story, place["id"])
+
+
+async def _present(connection: AsyncConnection, passage_id: str | None) -> RowMapping | None:
+    """The passage, or the nearest before it that is not deleted."""
+    place = await passages.locate(connection, passage_id)
+    while place is not None and place["deleted_at"] is not None:
+        place = await passages.locate(connection, place["parent_id"])
+    return place
+
+
+async def _point(
+    connection: AsyncConnection, story: RowMapping, parent_id: str | None, child_id: str
+) -> None:
+    """Note that the story went on from a passage (None: its beginning) with a child of it."""
+    if parent_id is None:
+        pointer = update(tables.stories).where(_stories.id == story["id"]).values(first_next_id=child_id)
+    else:
+        pointer = update(tables.passages).where(_passages.id == parent_id).values(next_id=child_id)
+    await connection.execute(pointer)
+
+
+async def _set_head(
+    connection: AsyncConnection,
+    story: RowMapping,
+    head_id: str | None,
+    now: datetime,
+    title: str | None = None,
+) -> None:
+    values = {"head_id": head_id, "changed_at": now, "title": story["title"] if title is None else title}
+    await connection.execute(update(tables.stories).where(_stories.id == story["id"]).values(values))

@@ -1,0 +1,54 @@
+"""Replies as they are shown, inside a transaction that the caller owns."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Select, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.messages import JobState, Room
+from bot.seams import OutboxRow
+from bot.store import tables
+from bot.store.rows import outbox_columns, outbox_row_of
+
+_columns = tables.outbox.c
+_FINAL = [state for state in JobState if state.final]
+
+
+async def save(connection: AsyncConnection, row: OutboxRow, now: datetime) -> None:
+    """Insert or replace the row of (job_id, part)."""
+    values = outbox_columns(row) | {"changed_at": now}
+    key = {"job_id": row.job_id, "part": row.part}
+    replaced = await connection.execute(update(tables.outbox).filter_by(**key).values(values))
+    if not replaced.rowcount:
+        await connection.execute(insert(tables.outbox).values(key | values))
+
+
+async def of_job(connection: AsyncConnection, job_id: str) -> list[OutboxRow]:
+    """A job's reply, by part."""
+    return await _rows(
+        connection, select(tables.outbox).where(_columns.job_id == job_id).order_by(_columns.part)
+    )
+
+
+async def undelivered(connection: AsyncConnection) -> list[OutboxRow]:
+    """What people may not have seen, the longest waiting first."""
+    return await _rows(connection, _in_order(select(tables.outbox).where(_columns.delivered.is_(False))))
+
+
+async def live(connection: AsyncConnection, room: Room) -> list[OutboxRow]:
+    """The posted messages of a room with buttons whose jobs are over, the longest unchanged first."""
+    query = select(tables.outbox).join(tables.jobs, tables.jobs.c.id == _columns.job_id)
+    here = (_columns.platform == room.platform) & (_columns.room_id == room.id)
+    posted = _columns.live & _columns.message_id.is_not(None)
+    return await _rows(connection, _in_order(query.where(here, posted, tables.jobs.c.state.in_(_FINAL))))
+
+
+def _in_order(query: Select[Any]) -> Select[Any]:
+    return query.order_by(_columns.changed_at, _columns.job_id, _columns.part)
+
+
+async def _rows(connection: AsyncConnection, query: Select[Any]) -> list[OutboxRow]:
+    return [outbox_row_of(row) for row in (await connection.execute(query)).mappings()]
