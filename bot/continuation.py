@@ -4,64 +4,84 @@ from __future__ import annotations
 
 import re
 
-from bot.japanese import (
-    SentenceEnd,
-    house_style,
-    open_brackets,
-    sentence_ends,
-    trailing_off,
-)
+from bot.brackets import BRACKETS, QUOTE, balanced, closed, open_brackets, without_empty
+from bot.japanese import house_style, sentence_ends, trailing_off
+from bot.junk import Junk
+from bot.loops import Loops, letters, stutter
 from bot.messages import LENGTH_CHARACTERS, Length
+from bot.wordfilter import WordFilter
+
+FEWEST, MOST = 20, 1000
+"""Characters that may be asked for. More would leave a model of 1,024 positions no room for the story."""
 
 TOKENS_TO_FINISH = 40
 """What a sentence that is under way when the length is reached may still take."""
 
-MIN_TOKENS = {Length.SHORT: 12, Length.MEDIUM: 40, Length.LONG: 80}
-"""The document may not end before: about a sentence for SHORT, two for MEDIUM."""
-
-MIN_SENTENCES = {Length.SHORT: 1, Length.MEDIUM: 2, Length.LONG: 2}
+_TWO_SENTENCES = 150
+"""From this many characters on, one sentence is not enough, however long it is."""
 
 _PATIENCE = 1.5
 """How many times the length may pass before an end inside an open quotation is good enough."""
 
-_TAIL_CHARACTERS = 400
-_LONG_SENTENCE = 10
-"""From this many characters on, saying a sentence twice in a row is a loop rather than emphasis."""
+_STUTTER_CHARACTERS = 120
+"""How far back a sentence that does not end is searched for a stutter at each step."""
 
-_LONGEST_LOOP = 3
-"""How many sentences a loop may have and still be seen."""
-
-_JUNK = re.compile(
-    r"https?://|\bwww\."  # an address: no narrator says one
-    r"|(?:[#＃][^\s#＃。]+\s*){2}"  # a run of hashtags
-)
-_MAYBE_JUNK = re.compile(r"[#＃][^\s#＃。]*\s*\Z")
+_WORD = re.compile(r"(?<=\W)\w+\Z")
+"""The word that a stutter begins in the middle of."""
 
 
-def max_tokens(length: Length) -> int:
-    """Tokens to ask the worker for: one for every character, which is more than any tokenizer takes."""
-    return LENGTH_CHARACTERS[length] + TOKENS_TO_FINISH
+def characters_of(length: Length | int) -> int:
+    """How many characters a length asks for.
+
+    Raises:
+        ValueError: it is not between `FEWEST` and `MOST`.
+    """
+    characters = LENGTH_CHARACTERS[length] if isinstance(length, Length) else length
+    if not FEWEST <= characters <= MOST:
+        raise ValueError(f"a length lies between {FEWEST} and {MOST} characters, and this is {characters}")
+    return characters
 
 
-def min_tokens(length: Length) -> int:
-    """Tokens before which the document may not end."""
-    return MIN_TOKENS[length]
+def max_tokens(length: Length | int) -> int:
+    """Tokens to ask the worker for: three for four characters, and what it takes to finish a sentence.
+
+    A token of Japanese is about one and a half characters with XGLM's tokenizers.
+    """
+    return characters_of(length) * 3 // 4 + TOKENS_TO_FINISH
+
+
+def min_tokens(length: Length | int) -> int:
+    """Tokens before which the document may not end: about a quarter of the length."""
+    return max(1, characters_of(length) // 6)
 
 
 class Continuation:
-    """One candidate's text as it grows. `shown` only ever gets longer, sentence by sentence.
+    """One candidate's text as it grows. `shown` only ever gets longer, and the final text begins with it.
 
-    A story's worst endings are cut here: a text that turns into addresses or hashtags ends before them, and
-    one that says the same again and again ends before the repeat.
+    The text comes in sentence by sentence. Each is judged before it is shown: one with the debris of web
+    pages, in another script, or said before, ends the text in front of it (where nothing was kept yet it is
+    left out, and the next one has its chance); so does one with a filtered word, wherever it comes. What
+    passes is set in house style, and its brackets are put in order.
+
+    Args:
+        length: how much is wanted.
+        prompt_tail: the story's end, or all of it.
+        words: what may not stand in the text; None: anything may.
     """
 
-    def __init__(self, length: Length, prompt_tail: str) -> None:
-        self._length = length
-        self._before = prompt_tail[-_TAIL_CHARACTERS:]
+    def __init__(self, length: Length | int, prompt_tail: str, words: WordFilter | None = None) -> None:
+        self._wanted = characters_of(length)
+        self._least_sentences = 1 if self._wanted < _TWO_SENTENCES else 2
+        self._before = prompt_tail
+        self._words = words
+        self._junk = Junk.beside(prompt_tail)
+        self._loops = Loops(prompt_tail)
+        self._rest = ""  # not judged yet
+        self._kept = ""  # whole sentences; the last may stand in a quotation that is still open
         self._shown = ""
-        self._rest = ""
-        self._sentences: list[str] = []
+        self._sentences = 0
         self._over = False
+        self._filtered = False
 
     @property
     def shown(self) -> str:
@@ -71,90 +91,104 @@ class Continuation:
     @property
     def complete(self) -> bool:
         """Whether there is enough, so that the stream may be closed."""
-        enough = len(self._sentences) >= MIN_SENTENCES[self._length]
-        return self._over or (enough and len(self._shown) >= LENGTH_CHARACTERS[self._length])
+        enough = self._sentences >= self._least_sentences and len(self._shown) >= self._wanted
+        return self._over or enough
+
+    @property
+    def filtered(self) -> bool:
+        """Whether the text ends where it does, or is empty, because of a filtered word."""
+        return self._filtered
 
     def push(self, delta: str) -> None:
         """Take the next piece of generated text."""
         if self.complete:
             return
         self._rest += delta
-        self._cut_junk()
-        self._keep(self._whole(final=False))
+        self._judge(final=False)
+        # A sentence that can only be refused need not be waited for.
+        if self._kept and self._junk.begins(self._rest) is not None:
+            self._over = True
+        if stutter(self._rest[-_STUTTER_CHARACTERS:]) is not None:
+            self._over = True
 
     def finish(self, reason: str | None = None) -> str:
         """The final text; `reason` is `stop` when the model ended the document: then its last words count.
 
-        Ends at a sentence's end. Where no sentence ever ended everything is kept and trails off in …….
+        Ends at a sentence's end, with all brackets closed. Where no sentence ever ended everything good is
+        kept and trails off in ……. Empty where nothing good was written; `filtered` says whether that is why.
         """
         if not self.complete:
-            self._cut_junk(final=True)
-            self._keep(self._whole(final=reason == "stop"))
-        if self._mostly_lost():
-            self._keep(sentence_ends(self._rest, self._waiting(), final=True))
-        if not self._shown.strip():
-            return trailing_off(self._styled(self._rest))
-        return self._shown.rstrip()
+            self._judge(final=reason == "stop")
+        if self._sentences:
+            return closed(self._kept.rstrip(), self._waiting())
+        return "" if self._filtered else self._trailing()
 
     # Inside
 
-    def _whole(self, *, final: bool) -> list[SentenceEnd]:
-        ends = sentence_ends(self._rest, self._waiting(), final=final)
-        # An end within a run that may be a hashtag is decided when the run is.
-        doubtful = None if final else _MAYBE_JUNK.search(self._rest)
-        if doubtful:
-            ends = [end for end in ends if end.index <= doubtful.start()]
-        if not final and self._rest.endswith(("…", "―", ".")):
-            # A run of dots or dashes is set as one: what ends with it is decided when the run is.
-            ends = [end for end in ends if end.index < len(self._rest)]
-        whole = [end for end in ends if end.depth == 0]
-        return whole if whole or not self._out_of_patience() else ends
-
-    def _waiting(self) -> str:
-        return open_brackets(self._before + self._shown)
-
-    def _out_of_patience(self) -> bool:
-        return len(self._shown) + len(self._rest) > LENGTH_CHARACTERS[self._length] * _PATIENCE
-
-    def _mostly_lost(self) -> bool:
-        """Whether less than half would stay because a quotation was never closed."""
-        return not self._over and len(self._rest.strip()) > len(self._shown)
-
-    def _keep(self, ends: list[SentenceEnd]) -> None:
-        """Show the sentences that end at `ends`, one by one, until there is enough or a loop."""
-        start = 0
-        for end in ends:
-            sentence = self._styled(self._rest[start : end.index])
-            if self._loops(sentence.strip()):
+    def _judge(self, *, final: bool) -> None:
+        """Take the sentences that have ended, one by one, until there is enough."""
+        while not self.complete:
+            self._rest = self._in_order(self._rest)
+            end = self._first_end(final=final)
+            if end is None:
+                return
+            sentence = self._rest[:end]
+            if stutter(sentence) is not None:
                 self._over = True
-            if self.complete:
-                break
-            self._shown += sentence
-            self._sentences.append(sentence.strip())
-            start = end.index
-        self._rest = "" if self._over else self._rest[start:]
+                return
+            self._rest = self._rest[end:]
+            self._take(sentence)
+
+    def _in_order(self, text: str) -> str:
+        """`text`, which comes next, without brackets that close nothing, each paragraph's closed."""
+        if not self._kept and self._before.endswith((*BRACKETS, QUOTE)):
+            text = text.lstrip()
+        return balanced(text, self._waiting())
+
+    def _first_end(self, *, final: bool) -> int | None:
+        end = next((end.index for end in sentence_ends(self._rest, self._waiting(), final=final)), None)
+        if not final and end == len(self._rest) and self._rest.endswith(("…", "―", ".")):
+            # A run of dots or dashes is set as one: what ends with it is decided when the run is.
+            return None
+        return end
+
+    def _take(self, sentence: str) -> None:
+        if self._junk.holds(sentence) or self._loops.repeats(sentence):
+            self._over = self._sentences > 0
+        elif self._is_filtered(sentence):
+            self._filtered = self._over = True
+        else:
+            self._keep(sentence)
+
+    def _keep(self, sentence: str) -> None:
+        self._kept += self._styled(sentence)
+        self._loops.add(sentence)
+        self._sentences += bool(letters(sentence))
+        patient = len(self._kept) <= self._wanted * _PATIENCE
+        if self._sentences and not (self._waiting() and patient):
+            self._shown = self._kept
+
+    def _is_filtered(self, text: str) -> bool:
+        return self._words is not None and bool(self._words.found(text, self._before + self._kept))
+
+    def _waiting(self, more: str = "") -> str:
+        return open_brackets(self._before + self._kept + more)
 
     def _styled(self, text: str) -> str:
-        return house_style(re.sub(r"\n\s*\n", "\n", text), self._before + self._shown)
+        return house_style(re.sub(r"\n\s*\n", "\n", text), self._before + self._kept)
 
-    def _cut_junk(self, *, final: bool = False) -> None:
-        junk = _JUNK.search(self._rest)
-        if junk is None and final:
-            junk = re.search(r"(?<=\s)[#＃]\S+\s*\Z", self._rest)
-        if junk is None:
-            return
-        self._rest = self._rest[: junk.start()]
-        self._keep(self._whole(final=True))
-        self._over = True
-
-    def _loops(self, sentence: str) -> bool:
-        """Whether `sentence`, said now, would make the end of the text a repetition."""
-        said = [*self._sentences, sentence]
-        if said[-3:] == [sentence] * 3:
-            return True
-        return any(_repeats(said, period) for period in range(1, _LONGEST_LOOP + 1))
-
-
-def _repeats(said: list[str], period: int) -> bool:
-    last, former = said[-period:], said[-2 * period : -period]
-    return last == former and sum(map(len, last)) >= _LONG_SENTENCE
+    def _trailing(self) -> str:
+        """What stands here instead of a sentence that never ended: its clauses in front of what is wrong."""
+        again = stutter(self._rest)
+        said = self._rest if again is None else _WORD.sub("", self._rest[:again])
+        said = self._in_order(said[: self._junk.begins(said)])
+        while self._junk.holds(said) or self._loops.repeats(said):
+            said = said.rpartition("、")[0]
+        if not letters(said):
+            return ""
+        if self._is_filtered(said):
+            self._filtered = True
+            return ""
+        left, _ = without_empty(said, self._waiting(said))
+        left = self._styled(trailing_off(left))
+        return closed(self._kept + left, self._waiting(left))

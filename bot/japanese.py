@@ -8,13 +8,15 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-BRACKETS = dict(zip("「『（〈《【〔［｛“‘([", "」』）〉》】〕］｝”’)]", strict=True))
-"""Opening brackets and what closes them. ’ also serves as an apostrophe: closing nothing is no error."""
+from bot.brackets import BRACKETS, QUOTE, step
 
-_CLOSERS = frozenset(BRACKETS.values()) | {'"'}
+_CLOSERS = frozenset(BRACKETS.values()) | {QUOTE, "’"}
 _ENDERS = frozenset("。！？!?．｡")
-_TRAILING = frozenset("……‥―")
+_TRAILING = frozenset("…‥―")
 """What may end a paragraph without a full stop: a voice that trails off."""
+
+_SAID = frozenset("」』）)”") | {QUOTE}
+"""What ends a paragraph of dialogue, or an aside, without a full stop."""
 
 _ABBREVIATIONS = frozenset(
     ["mr", "mrs", "ms", "dr", "st", "jr", "sr", "prof", "gen", "vs", "etc", "mt", "no"]
@@ -37,23 +39,20 @@ def is_japanese(text: str) -> bool:
     return _JAPANESE.search(text) is not None
 
 
-def open_brackets(text: str) -> str:
-    """The closing brackets that the last paragraph of `text` still waits for, innermost last."""
-    stack: list[str] = []
-    for character in text[text.rfind("\n") + 1 :]:
-        _step(stack, character)
-    return "".join(stack)
-
-
 def without_dangling_bracket(text: str) -> str:
     """`text` without opening brackets at its very end."""
     return text.rstrip().rstrip("".join(BRACKETS)).rstrip()
 
 
+def ends_whole(text: str) -> bool:
+    """Whether `text` ends as a sentence, a line of dialogue, or a voice that trails off."""
+    return text.endswith((*_ENDERS, *_CLOSERS, *_TRAILING, "."))
+
+
 def trailing_off(text: str) -> str:
     """`text` whose sentence never ended, ended as a voice that trails off: at a pause, with ……."""
     said = without_dangling_bracket(text).rstrip("、，,；;：:・ー—-").rstrip()
-    if not said or said[-1] in _ENDERS | _CLOSERS | _TRAILING or said.endswith("."):
+    if not said or ends_whole(said):
         return said
     return said + ("……" if is_japanese(said[-_NEIGHBOURHOOD:]) else "...")
 
@@ -63,7 +62,7 @@ def sentence_ends(text: str, waiting: str = "", *, final: bool = True) -> list[S
 
     Args:
         text: what was written.
-        waiting: closing brackets waited for at its start (see `open_brackets`).
+        waiting: closing brackets waited for at its start (see `bot.brackets.open_brackets`).
         final: False while more may follow; an end that the next characters could undo is then left out.
     """
     ends: list[SentenceEnd] = []
@@ -72,16 +71,16 @@ def sentence_ends(text: str, waiting: str = "", *, final: bool = True) -> list[S
     while index < len(text):
         character = text[index]
         if character == "\n":
-            _end_paragraph(text, index, ends)
+            _end_paragraph(text, index, ends, stack)
             stack.clear()
-        elif character in _ENDERS or (character == "." and _is_full_stop(text, index, final=final)):
+        elif _ends_here(text, index, final=final):
             index = _end_sentence(text, index, stack)
             ends.append(SentenceEnd(index, len(stack)))
             continue
-        _step(stack, character)
+        step(stack, character)
         index += 1
     if final:
-        _end_paragraph(text, len(text), ends)
+        _end_paragraph(text, len(text), ends, stack)
     return ends
 
 
@@ -105,13 +104,14 @@ def house_style(text: str, before: str = "") -> str:
 _PIECES = re.compile(r"[.…]{2,}|…|・{3,}|[-—─―]{2,}|[\s\S]")
 _WIDE_SPACE = re.compile(r"(?<=[！？]) (?=[^\s!-~])")
 _SINGLE = {"!": "！", "?": "？", "~": "〜", "(": "（", ")": "）"}
+_PARENTHESES = {")": "(", "）": "（"}
 
 
 def _set(piece: str, before: str) -> str:
+    if piece in _PARENTHESES and (width := _closing(before)):
+        return width
     if not is_japanese(before[before.rfind("\n") + 1 :][-_NEIGHBOURHOOD:]):
         return piece
-    if piece == ")":
-        return _closing(before)
     if piece[0] in ".…・" and (len(piece) > 1 or piece == "…"):
         return _dots(piece)
     if len(piece) > 1:
@@ -126,33 +126,50 @@ def _dots(piece: str) -> str:
 
 
 def _closing(before: str) -> str:
-    # A closing parenthesis takes the width of the one it closes.
-    return ")" if before.rfind("(") > before.rfind("（") else "）"
+    """The closing parenthesis of the width of the one that is open last in this paragraph, if any is."""
+    inner = 0
+    for character in reversed(before[before.rfind("\n") + 1 :]):
+        if character in _PARENTHESES:
+            inner += 1
+        elif character in _PARENTHESES.values():
+            if inner == 0:
+                return ")" if character == "(" else "）"
+            inner -= 1
+    return ""
 
 
-def _step(stack: list[str], character: str) -> None:
-    if character in BRACKETS:
-        stack.append(BRACKETS[character])
-    elif stack and character == stack[-1]:
-        stack.pop()
+def _ends_here(text: str, index: int, *, final: bool) -> bool:
+    """Whether a sentence's ending begins at `index`."""
+    if text[index] == ".":
+        return _is_full_stop(text, index, final=final)
+    if text[index] == "．" and text[:index][-1:].isdigit():
+        after = text[index + 1 : index + 2]
+        return not after.isdigit() and (final or after != "")
+    return text[index] in _ENDERS
 
 
 def _end_sentence(text: str, index: int, stack: list[str]) -> int:
     """The index after the ending that starts at `index`: ！？…… and the brackets closed by it."""
-    while index < len(text) and (text[index] in _ENDERS or text[index] in _TRAILING or text[index] == "."):
+    run = _ENDERS | _TRAILING | {text[index]}
+    while index < len(text) and text[index] in run:
         index += 1
     while index < len(text) and text[index] in _CLOSERS | _ENDERS:
-        _step(stack, text[index])
+        if text[index] == QUOTE and QUOTE not in stack:
+            break
+        step(stack, text[index])
         index += 1
     return index
 
 
-def _end_paragraph(text: str, index: int, ends: list[SentenceEnd]) -> None:
+def _end_paragraph(text: str, index: int, ends: list[SentenceEnd], stack: list[str]) -> None:
     """Count a paragraph's end as a sentence's where it closes a line of dialogue or trails off."""
     start = text.rfind("\n", 0, index) + 1
     line = text[start:index].rstrip()
     end = start + len(line)
-    if line and line[-1] in _CLOSERS | _TRAILING and not (ends and ends[-1].index >= end):
+    # A quotation mark that opens belongs to what follows; a voice in square brackets is no sentence.
+    opened = line.endswith(QUOTE) and QUOTE in stack
+    whole = line and line[-1] in _SAID | _TRAILING and not opened and set(stack[:1]) <= _SAID
+    if whole and not (ends and ends[-1].index >= end):
         ends.append(SentenceEnd(end, 0))
 
 

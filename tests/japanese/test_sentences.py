@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.brackets import open_brackets
 from bot.japanese import (
     is_japanese,
-    open_brackets,
     sentence_ends,
     trailing_off,
     without_dangling_bracket,
