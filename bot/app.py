@@ -18,11 +18,13 @@ from bot.dispatcher import Dispatcher
 from bot.engine.client import HttpEngine
 from bot.engine.supervisor import LocalWorker
 from bot.errors import ConfigurationError
+from bot.ground import Bounds
 from bot.messages import Say
 from bot.outbox import Outbox
-from bot.platforms import Connectable, Opening, connect
+from bot.platforms import Connectable, Keeping, Opening, connect
 from bot.play import StoryPlay
 from bot.queue import JobQueue
+from bot.rules import merged
 from bot.seams import Platform
 from bot.signals import stopping
 from bot.store import SqlStore, open_store
@@ -81,6 +83,8 @@ async def run(settings: Settings, say: Say, locale: str, announce: Announce) -> 
             crew = Crew()
             for platform in platforms:
                 platform.attach(house.play)
+                if isinstance(platform, Keeping):
+                    platform.keep_in(house.store.engine)
             house.start(crew)
             for platform in platforms:
                 crew.start(platform.name, platform.run(), needed=False)
@@ -105,15 +109,15 @@ async def build(
         engine = await stack.enter_async_context(HttpEngine(where))
         queue = JobQueue(settings.queue.limit, settings.queue.per_author)
         outbox = Outbox(store, {platform.name: platform for platform in platforms})
+        defaults = merged([settings.rules.model_dump()])
+        bounds, slots = Bounds(settings.story.max_characters), settings.engine.slots
         yield House(
             store=store,
             engine=engine,
             queue=queue,
             outbox=outbox,
-            dispatcher=Dispatcher(store, queue, engine, outbox, say, slots=settings.engine.slots),
-            play=StoryPlay(
-                store, queue, engine, outbox.show, say, max_characters=settings.story.max_characters
-            ),
+            dispatcher=Dispatcher(store, queue, engine, outbox, say, slots=slots, defaults=defaults),
+            play=StoryPlay(store, queue, engine, outbox, say, bounds=bounds, defaults=defaults),
             worker=worker,
         )
 

@@ -5,23 +5,51 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
+from bot.candidates import Candidates, Kept
 from bot.clock import Clock, SystemClock
-from bot.continuation import Continuation, max_tokens, min_tokens
-from bot.errors import EngineBusy, EngineError, EngineFailed, EngineLoading, EngineUnavailable
+from bot.context import context_before, context_of, reserved_for
+from bot.continuation import min_tokens
+from bot.errors import (
+    EngineBusy,
+    EngineError,
+    EngineFailed,
+    EngineLoading,
+    EngineUnavailable,
+    StoreError,
+)
 from bot.gate import EngineGate
 from bot.interrupt import to_its_end, until
-from bot.messages import PRESETS, Draft, DraftState, Job, JobState, Request, Say
+from bot.messages import (
+    PRESETS,
+    STANDARD,
+    Choice,
+    Draft,
+    DraftState,
+    Filter,
+    Job,
+    JobState,
+    Request,
+    Room,
+    Rules,
+    Say,
+    Story,
+    candidate_id,
+)
 from bot.outbox import Outbox
 from bot.queue import JobQueue
+from bot.rules import DEFAULTS, merged, sampling_of, scopes_of
 from bot.seams import Engine, Store
-from bot.story import prompt_of
+from bot.wordfilter import WordFilter
 
 MAX_DEATHS = 3
 """How often the worker may die under a job before the job is the suspect."""
+
+SHOWN_RUNNERS_UP = 5
+"""Tokens told beside each written one, where probabilities are asked for."""
 
 MAX_STARTS = 20
 """How often a job is begun in all, over every restart of the bot."""
@@ -29,9 +57,9 @@ MAX_STARTS = 20
 
 @dataclass(slots=True)
 class _Past:
-    """What a job went through: the text that people were shown, and how often the worker died under it."""
+    """What a job went through: the texts that people were shown, and how often the worker died under it."""
 
-    text: str = ""
+    texts: tuple[str, ...] = ("",)
     deaths: int = 0
 
 
@@ -48,6 +76,7 @@ class Dispatcher:
         *,
         slots: int = 8,
         clock: Clock | None = None,
+        defaults: Rules = DEFAULTS,
     ) -> None:
         self._store = store
         self._queue = queue
@@ -55,6 +84,7 @@ class Dispatcher:
         self._outbox = outbox
         self._say = say
         self._slots = slots
+        self._defaults = defaults
         self._gate = EngineGate(engine, clock or SystemClock(), self._tell_waiting, self._give_up)
         self._pasts: dict[str, _Past] = {}
         self._running: set[str] = set()
@@ -75,7 +105,8 @@ class Dispatcher:
             self._tell_waiting()
 
     async def _reload(self) -> None:
-        jobs = await self._store.unfinished_jobs()
+        # Those of other platforms may be running: another process serves them from the same store.
+        jobs = [job for job in await self._store.unfinished_jobs() if self._outbox.serves(job.room.platform)]
         for job in jobs:
             if job.state is JobState.RUNNING:
                 await self._store.release(job.id)
@@ -117,13 +148,15 @@ class Dispatcher:
 
     async def _outcome(self, job: Job, stop: asyncio.Event) -> Coroutine[None, None, None]:
         """Write, and say how the job has to be ended then."""
+        written = None
         try:
-            texts = await self._write(job, stop)
+            written = await self._write(job, stop)
         except EngineError as error:
             if not stop.is_set():
                 return self._stumbled(job, error, stop)
-            texts = self._seen(job)
-        return self._finish(job, texts, stopped=stop.is_set())
+        if stop.is_set() or written is None:
+            return self._finish(job, self._seen(job), stopped=True)
+        return self._finish(job, written.kept, stopped=False, filtered=written.filtered)
 
     async def _stumbled(self, job: Job, error: EngineError, stop: asyncio.Event) -> None:
         """The engine failed: the job waits for it, or fails where waiting would not help."""
@@ -142,50 +175,79 @@ class Dispatcher:
             self._log.warning("a job failed", job=job.id, error=str(error))
             await self._fail(job, self._sentence(error, job), str(error))
 
-    async def _write(self, job: Job, stop: asyncio.Event) -> list[str]:
-        """The candidates' final texts, empty ones left out. A stopped job keeps what people have seen."""
+    async def _write(self, job: Job, stop: asyncio.Event) -> Candidates:
+        """The candidates as they are in the end. A stopped job keeps what people have seen."""
         # The story as it is now, not as it was when the job was asked for.
         story = await self._store.story_by_id(job.story_id)
-        prompt = prompt_of(story.passages)
-        candidates = [Continuation(job.ask.length, prompt) for _ in range(job.ask.candidates)]
-        reasons: dict[int, str | None] = {}
-        self._show_writing(job, self._past(job).text)
-        async with aclosing(until(self._engine.generate(_request(job, prompt)), stop)) as deltas:
+        rules = await self._rules(story.room)
+        request = _request(job, story, rules)
+        words = WordFilter.of(rules.words) if _filters(rules, story.room) else None
+        candidates = Candidates(job.ask.candidates, job.ask.length, request.prompt, words)
+        self._show_writing(job, self._past(job).texts)
+        async with aclosing(until(self._engine.generate(request), stop)) as deltas:
             async for delta in deltas:
-                candidate = candidates[delta.index]
-                candidate.push(delta.text)
-                if delta.finish_reason:
-                    reasons[delta.index] = delta.finish_reason
-                if delta.index == 0:
-                    self._show_writing(job, candidate.shown)
-                if all(one.complete or index in reasons for index, one in enumerate(candidates)):
+                candidates.push(delta)
+                self._show_writing(job, candidates.shown)
+                if candidates.complete:
                     break
-        if stop.is_set():
-            return self._seen(job)
-        texts = [one.finish(reasons.get(index)) for index, one in enumerate(candidates)]
-        return list(dict.fromkeys(text for text in texts if text.strip()))
+        if not stop.is_set():
+            candidates.finish()
+        return candidates
 
-    def _seen(self, job: Job) -> list[str]:
-        seen = self._past(job).text.rstrip()
-        return [seen] if seen else []
+    async def _rules(self, room: Room) -> Rules:
+        return merged(await self._store.rules(room.platform, scopes_of(room)), self._defaults)
 
-    async def _finish(self, job: Job, texts: list[str], *, stopped: bool) -> None:
+    def _seen(self, job: Job) -> list[Kept]:
+        """What people have seen of a job that was stopped; candidates that had not begun are none."""
+        texts = dict.fromkeys(text.rstrip() for text in self._past(job).texts)
+        return [Kept(text) for text in texts if text]
+
+    async def _finish(self, job: Job, kept: list[Kept], *, stopped: bool, filtered: bool = False) -> None:
         locale = job.author.locale
-        if not texts:
-            if stopped:
-                await self._end(
-                    job, JobState.CANCELLED, Draft(DraftState.CANCELLED, note=self._stopped(locale))
-                )
-            else:
-                await self._fail(job, self._say("dispatcher.silent", locale), "nothing readable was written")
+        if not kept:
+            await self._end_empty(job, stopped=stopped, filtered=filtered)
             return
+        texts = [one.text for one in kept]
         state, note = (DraftState.CANCELLED, self._stopped(locale)) if stopped else (DraftState.DONE, "")
-        draft = Draft(state, texts[0], note, tuple(texts[1:]))
+        choices = tuple(Choice(candidate_id(job.id, n), text) for n, text in enumerate(texts) if n)
+        draft = Draft(state, texts[0], note, choices, passage=candidate_id(job.id, 0))
         # Written down before the job is over: a process that ends in between shows it at its next start.
         await self._outbox.prepare(job, draft)
         await self._store.append_model(job.id, texts)
-        self._outbox.show(job, draft)
+        await self._keep_scores(job, kept)
+        self._outbox.show(job, replace(draft, live=await self._ends_story(job)))
         self._forget(job)
+
+    async def _keep_scores(self, job: Job, kept: list[Kept]) -> None:
+        try:
+            for number, one in enumerate(kept):
+                if one.scores:
+                    await self._store.save_scores(candidate_id(job.id, number), one.scores)
+        except StoreError:
+            # The text is kept, and that is what was asked for.
+            self._log.exception("scores could not be kept", job=job.id)
+
+    async def _ends_story(self, job: Job) -> bool:
+        """Whether a job's reply carries the buttons now that its text is kept."""
+        try:
+            story = await self._store.story_by_id(job.story_id)
+        except StoreError:
+            return self._is_latest(job)
+        return self._is_latest(job) and story.head == candidate_id(job.id, 0)
+
+    def _is_latest(self, job: Job) -> bool:
+        """Whether nobody waits for more of the story: their reply stands below this one already."""
+        return all(other.id == job.id for other in self._queue.jobs_of(job.story_id))
+
+    async def _end_empty(self, job: Job, *, stopped: bool, filtered: bool) -> None:
+        locale = job.author.locale
+        if stopped:
+            draft = Draft(DraftState.CANCELLED, note=self._stopped(locale))
+            await self._end(job, JobState.CANCELLED, draft)
+        elif filtered:
+            await self._fail(job, self._say("dispatcher.filtered", locale), "the word filter took it all")
+        else:
+            await self._fail(job, self._say("dispatcher.silent", locale), "nothing readable was written")
 
     async def _fail(self, job: Job, sentence: str, reason: str) -> None:
         # Without the text: it is not in the story, and a reader would go on from it.
@@ -197,7 +259,7 @@ class Dispatcher:
         except Exception:  # noqa: BLE001
             # The store is what failed: the person is told all the same, and the next start finds the job.
             self._log.exception("a job's end could not be stored", job=job.id)
-        self._outbox.show(job, draft)
+        self._outbox.show(job, replace(draft, live=self._is_latest(job)))
         self._forget(job)
 
     async def _put_back(self, job: Job) -> None:
@@ -222,18 +284,22 @@ class Dispatcher:
 
     # Showing
 
-    def _show_writing(self, job: Job, text: str) -> None:
+    def _show_writing(self, job: Job, texts: tuple[str, ...]) -> None:
         # A job that is run again comes to the same words: what was seen stays until there is more.
         past = self._past(job)
-        if len(text) >= len(past.text):
-            past.text = text
-            self._outbox.show(job, Draft(DraftState.WRITING, text))
+        pairs = zip(texts, past.texts, strict=False)
+        if len(texts) < len(past.texts) or any(len(text) < len(seen) for text, seen in pairs):
+            return
+        past.texts = texts
+        choices = tuple(Choice("", text) for text in texts[1:])
+        self._outbox.show(job, Draft(DraftState.WRITING, texts[0], choices=choices))
 
     def _tell_waiting(self) -> None:
         """Keep everybody's place, or the engine's waking up, true in their messages."""
         for job in self._queue.waiting():
             past = self._pasts.get(job.id)
-            self._outbox.show(job, Draft(DraftState.WAITING, past.text if past else "", self._note(job)))
+            text = past.texts[0] if past else ""
+            self._outbox.show(job, Draft(DraftState.WAITING, text, self._note(job)))
 
     def _note(self, job: Job) -> str:
         if self._leaving:
@@ -263,14 +329,24 @@ class Dispatcher:
             del self._pasts[gone]
 
 
-def _request(job: Job, prompt: str) -> Request:
-    length = job.ask.length
+def _filters(rules: Rules, room: Room) -> bool:
+    return rules.filter is Filter.ON or (rules.filter is Filter.AUTO and not room.adult)
+
+
+def _request(job: Job, story: Story, rules: Rules) -> Request:
+    ask = job.ask
+    context = context_of(story) if ask.instead_of is None else context_before(story, ask.instead_of)
     return Request(
-        prompt=prompt,
-        sampling=PRESETS[job.ask.preset],
-        max_tokens=max_tokens(length),
-        min_tokens=min_tokens(length),
-        n=job.ask.candidates,
+        prompt=context.prompt,
+        sampling=sampling_of(ask.preset, rules),
+        max_tokens=reserved_for(ask.length),
+        min_tokens=min_tokens(ask.length),
+        n=ask.candidates,
         seed=job.seed,
         story=job.story_id,
+        logprobs=SHOWN_RUNNERS_UP if ask.scores else None,
+        banned=rules.banned,
+        front=context.front,
+        inset=context.inset,
+        preset=ask.preset if ask.preset in PRESETS else STANDARD,
     )

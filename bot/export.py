@@ -11,7 +11,7 @@ from bot.messages import Say, Story
 from bot.store import SqlStore, open_store
 from bot.story import text_of
 
-PLATFORMS = ("web", "discord", "slack")
+PLATFORMS = ("web", "discord", "slack", "console")
 SHORT_ID = 8
 FORMATS = ("txt", "md")
 
@@ -69,7 +69,7 @@ async def _opened(url: str) -> AsyncIterator[SqlStore]:
 
 
 async def _all(store: SqlStore) -> list[Story]:
-    return [story for platform in PLATFORMS for story in await store.stories(platform)]
+    return [story for platform in PLATFORMS for story in await store.stories(platform, limit=None)]
 
 
 def _chosen(stories: Sequence[Story], wanted: str) -> str:

@@ -33,7 +33,7 @@ class _Reply:
     """What one job shows.
 
     `latest` is wanted, `shown` is what people have by part, `promised` what the store says they will have.
-    `fixed` are the parts of an earlier process, as it cut them.
+    `fixed` are the parts as an earlier process cut them. A `quiet` one waits until no other is to be sent.
     """
 
     job: Job
@@ -46,6 +46,7 @@ class _Reply:
     loaded: bool = False
     dirty: bool = True
     dead: bool = False
+    quiet: bool = False
     settled: asyncio.Event = field(default_factory=asyncio.Event)
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -79,14 +80,19 @@ class Outbox:
         self._replies: dict[str, _Reply] = {}
         self._lines: dict[Room, _Line] = {}
 
+    def serves(self, platform: str) -> bool:
+        """Whether people of a platform can be shown anything here."""
+        return platform in self._platforms
+
     def show(self, job: Job, draft: Draft) -> None:
         """Let people see `draft` soon. Never blocks; a draft not yet sent is replaced."""
-        if job.room.platform not in self._platforms:
+        if not self.serves(job.room.platform):
             return  # a platform that is no longer set up: the story is kept, nobody is there to see it
+        draft = replace(draft, job=job.id)
         reply = self._replies.setdefault(job.id, _Reply(job, draft))
         if reply.over and draft.state in _OPEN:
             return  # a late word about the queue must not cover the end
-        reply.latest, reply.fixed, reply.dirty = draft, [], not reply.dead
+        reply.latest, reply.fixed, reply.quiet, reply.dirty = draft, [], False, not reply.dead
         if reply.dead and reply.over:
             self._settle(reply)
         elif reply.dirty:
@@ -99,6 +105,24 @@ class Outbox:
         if reply is not None:
             reply.dirty = False
             reply.settled.set()
+
+    async def retire(self, room: Room, but: str | None = None) -> None:
+        """Take the buttons from every reply of a room that is over, but that of one job."""
+        if room.platform not in self._platforms:
+            return
+        for reply in [one for one in self._replies.values() if one.job.room == room]:
+            if reply.job.id == but or not reply.over or not reply.latest.live:
+                continue
+            if reply.fixed:
+                reply.latest = replace(reply.latest, live=False)
+                reply.fixed = [replace(part, live=False) for part in reply.fixed]
+                reply.dirty = not reply.dead
+                self._send(room)
+            else:
+                self.show(reply.job, replace(reply.latest, live=False))
+        for job_id in dict.fromkeys(row.job_id for row in await self._store.live(room)):
+            if job_id != but and job_id not in self._replies:
+                await self._retire(job_id)
 
     def waiting(self) -> list[Job]:
         """Jobs whose people are shown that they wait, in the order in which they asked."""
@@ -113,7 +137,7 @@ class Outbox:
         if reply is None:
             return
         await self._load(reply)
-        for part, piece in enumerate(self._cut(job, draft)):
+        for part, piece in enumerate(self._cut(job, replace(draft, job=job.id))):
             await self._promise(reply, part, piece)
 
     async def run(self) -> None:
@@ -170,12 +194,14 @@ class Outbox:
             line.sender = None
 
     def _next(self, room: Room) -> _Reply | None:
-        return next((r for r in self._replies.values() if r.dirty and r.job.room == room), None)
+        dirty = [r for r in self._replies.values() if r.dirty and r.job.room == room]
+        return min(dirty, key=lambda reply: reply.quiet, default=None)
 
     async def _advance(self, reply: _Reply, throttle: RoomThrottle) -> None:
         """Make one change that brings the room nearer to the reply's latest draft."""
         await self._load(reply)
-        if self._change(reply) is not None:
+        change = self._change(reply)
+        if change is not None and not _looks_alike(reply.shown.get(change[0]), change[1]):
             await throttle.acquire()
         # Read again: while the throttle was waited for, the text went on.
         change = self._change(reply)
@@ -189,7 +215,8 @@ class Outbox:
         parts = reply.fixed or self._cut(reply.job, reply.latest)
         if reply.over:
             # Messages of an earlier attempt that the text no longer fills.
-            parts = parts + [Draft(reply.latest.state, NOTHING)] * (reply.known_parts - len(parts))
+            nothing = Draft(reply.latest.state, NOTHING, job=reply.job.id, live=False)
+            parts = parts + [nothing] * (reply.known_parts - len(parts))
         return next(
             ((part, piece) for part, piece in enumerate(parts) if reply.shown.get(part) != piece), None
         )
@@ -203,7 +230,9 @@ class Outbox:
         message_id = reply.ids.get(part)
         if message_id is None:
             reply.ids[part] = await platform.post(job.room, draft, f"{job.id}:{part}")
-        else:
+            if part == 0:
+                await self.retire(job.room, but=job.id)
+        elif not _looks_alike(reply.shown.get(part), draft):
             await platform.edit(job.room, message_id, draft)
         reply.shown[part] = draft
         reply.known_parts = max(reply.known_parts, part + 1)
@@ -278,10 +307,29 @@ class Outbox:
             return
         if job_id not in self._replies:
             parts = [_closed(row.draft, job.state) for row in await self._store.outbox(job_id)]
-            self._replies[job_id] = _Reply(job, Draft(_LAST_STATE[job.state]), fixed=parts)
-            self._send(job.room)
+            self._send_parts(job, parts, quiet=False)
+
+    async def _retire(self, job_id: str) -> None:
+        """Show the messages of a reply that is over as they are, without buttons."""
+        job = await self._store.job(job_id)
+        rows = await self._store.outbox(job_id)
+        if job is not None and job_id not in self._replies:
+            parts = [replace(_closed(row.draft, job.state), live=False) for row in rows]
+            self._send_parts(job, parts, quiet=True)
+
+    def _send_parts(self, job: Job, parts: list[Draft], *, quiet: bool) -> None:
+        latest = replace(parts[-1], state=_LAST_STATE[job.state]) if parts else Draft(_LAST_STATE[job.state])
+        self._replies[job.id] = _Reply(job, latest, fixed=parts, quiet=quiet)
+        self._send(job.room)
+
+
+def _looks_alike(shown: Draft | None, draft: Draft) -> bool:
+    """Whether people see no difference: without buttons nobody sees which passage a message shows."""
+    return shown is not None and not draft.live and replace(shown, passage=draft.passage) == draft
 
 
 def _closed(draft: Draft, state: JobState) -> Draft:
     """A draft that nobody will go on with."""
-    return draft if draft.state not in _OPEN else Draft(_LAST_STATE[state], draft.text or NOTHING)
+    if draft.state not in _OPEN:
+        return draft
+    return Draft(_LAST_STATE[state], draft.text or NOTHING, job=draft.job, live=False)

@@ -18,18 +18,28 @@ def parts_of(draft: Draft, measure: Measure, max_units: int) -> list[Draft]:
     """The messages that together show `draft`, each of `max_units` at most.
 
     A text that only grows keeps its first messages: where they end depends on nothing after them. They are
-    done, whatever the state of the rest; note and other candidates go with the last.
+    done and not live, whatever the state of the rest; note, choices and buttons go with the last. Choices
+    that the last has no room for get messages of their own before it, and are named there without their text.
     """
     pieces = split(draft.text, measure, max_units)
-    choices = draft.choices
-    if choices and sum(map(measure, (pieces[-1], *choices))) + _NUMBER_UNITS * len(choices) > max_units:
-        choices = ()
-    last = replace(draft, text=pieces[-1], choices=choices)
-    parts = [Draft(DraftState.DONE, piece) for piece in pieces[:-1]] + [last]
-    if choices != draft.choices:
-        numbered = (f"〔{number}〕\n{text.strip()}" for number, text in enumerate(draft.choices, start=2))
-        parts += [Draft(draft.state, piece) for text in numbered for piece in split(text, measure, max_units)]
-    return parts
+    parts = [_still(draft, piece) for piece in pieces[:-1]]
+    last = replace(draft, text=pieces[-1])
+    if draft.choices and _units(last, measure) > max_units:
+        numbered = (f"〔{number}〕\n{one.text.strip()}" for number, one in enumerate(draft.choices, start=2))
+        parts.append(_still(draft, pieces[-1]))
+        parts += [_still(draft, piece) for text in numbered for piece in split(text, measure, max_units)]
+        last = replace(parts.pop(), state=draft.state, note=draft.note, live=draft.live)
+        last = replace(last, choices=tuple(replace(one, text="") for one in draft.choices))
+    return [*parts, last]
+
+
+def _still(draft: Draft, text: str) -> Draft:
+    return Draft(DraftState.DONE, text, job=draft.job, passage=draft.passage, live=False)
+
+
+def _units(draft: Draft, measure: Measure) -> int:
+    texts = [draft.text, *(choice.text for choice in draft.choices)]
+    return sum(map(measure, texts)) + _NUMBER_UNITS * len(draft.choices)
 
 
 _NUMBER_UNITS = 20

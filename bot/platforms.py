@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from pydantic import SecretStr
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from adapters.base import Adapter, Play
 from bot.messages import Say
@@ -29,6 +30,15 @@ class Opening(Protocol):
 
     async def started(self) -> str:
         """Wait until it is open; returns its address."""
+        ...
+
+
+@runtime_checkable
+class Keeping(Protocol):
+    """A platform that keeps something of its own in the database, such as installations."""
+
+    def keep_in(self, engine: AsyncEngine) -> None:
+        """Keep it there; before it runs."""
         ...
 
 
@@ -65,6 +75,8 @@ def slack(settings: SlackSettings, say: Say) -> Connectable:
         say,
         app_token=_value(settings.app_token),
         signing_secret=_value(settings.signing_secret),
+        client_id=settings.client_id,
+        client_secret=_value(settings.client_secret),
         mode=settings.chosen_mode,
         host=settings.host,
         port=settings.port,

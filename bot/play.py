@@ -1,207 +1,99 @@
-"""The rules: what happens when somebody writes, asks for more, or has had enough."""
+"""The rules of play: what happens when somebody writes, asks for more, or changes the story."""
 
 from __future__ import annotations
 
-import asyncio
-import secrets
-import unicodedata
-import uuid
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 
-from bot.errors import (
-    EmptyPrompt,
-    EngineError,
-    QueueFull,
-    TextTooLong,
-    TooManyWaiting,
-    UnknownPreset,
-    UnreadableText,
-)
-from bot.messages import (
-    PRESET_NAMES,
-    PRESETS,
-    Ask,
-    Author,
-    Draft,
-    DraftState,
-    Job,
-    JobState,
-    Message,
-    Room,
-    Say,
-    Story,
-    Ticket,
-)
-from bot.queue import JobQueue
-from bot.seams import Engine, Heard, Store
-from bot.story import is_blank, writable
-
-MAX_CANDIDATES = 5
-SEEDS = 2**32
-"""Drawn seeds are short enough to be typed again."""
-_KEPT_SEEDS = 2**63
-"""What the store holds of a seed that somebody chose."""
-_PATIENCE_S = 0.5
-"""How long a person waits for what the model says of their text; without it they get no hint."""
-_SHOWN_UNREADABLE = 20
-
-Show = Callable[[Job, Draft], None]
+from bot.asking import Asking
+from bot.changing import Changing
+from bot.context import context_of, reserved_for, with_unsent
+from bot.errors import NoSuchStory, PassageGone, StoreError
+from bot.messages import Author, Passage, Request, Room, Rules, Score, Story, Window
+from bot.rules import checked, own_scope, preset_of, sampling_of
+from bot.story import export_of
 
 
-def draw_seed() -> int:
-    """A seed that nobody chose."""
-    return secrets.randbelow(SEEDS)
-
-
-class StoryPlay:
-    """`adapters.base.Play`: keeps what people write and queues what they ask for.
-
-    A request is refused before anything of it is kept, so that sending it again is all that is needed; once
-    it is kept, its job is in the queue before anybody else has a turn.
-    """
-
-    def __init__(
-        self,
-        store: Store,
-        queue: JobQueue,
-        engine: Engine,
-        show: Show,
-        say: Say,
-        *,
-        max_characters: int = 4000,
-        patience_s: float = _PATIENCE_S,
-        draw: Callable[[], int] = draw_seed,
-    ) -> None:
-        self._store = store
-        self._queue = queue
-        self._engine = engine
-        self._show = show
-        self._say = say
-        self._max_characters = max_characters
-        self._patience_s = patience_s
-        self._draw = draw
-
-    async def hear(self, message: Message, ask: Ask | None) -> Ticket | None:
-        """Add a message to its room's story and, with `ask`, queue a continuation.
-
-        Returns None where nothing was asked for.
-
-        Raises:
-            EmptyPrompt, TextTooLong, UnknownPreset, UnreadableText, QueueFull, TooManyWaiting
-        """
-        message = self._readable(message)
-        if ask is None:
-            if message.text:
-                await self._store.hear(message, None, "", 0)
-            return None
-        ask = _understood(ask, message.author)
-        unknown = await self._require_prompt(message)
-        # Shielded: a caller that goes away must not leave a kept job that is in no queue.
-        queued = asyncio.create_task(self._queue_up(message, ask, unknown))
-        try:
-            return await asyncio.shield(queued)
-        except (QueueFull, TooManyWaiting):
-            # A platform that sends an event twice must not see its accepted request refused.
-            known = await self._store.heard(message.room.platform, message.event_id)
-            if known is None or known.job is None:
-                raise
-            return self._ticket(known, known.job, unknown)
+class StoryPlay(Asking, Changing):
+    """`adapters.base.Play`: asking for text (`Asking`), changing the story (`Changing`), looking at it."""
 
     async def read(self, room: Room) -> Story | None:
-        """The story told in a room, if there is one."""
+        """The story that is open in a room, if there is one."""
         return await self._store.story(room)
 
-    async def stories(self, platform: str) -> Sequence[Story]:
-        """The stories of a platform, latest first, without passages."""
-        return await self._store.stories(platform)
-
-    async def cancel(self, room: Room) -> bool:
-        """Stop what runs or waits in a room; False if nothing did.
-
-        A running job is only told to stop: whoever runs it keeps what was written and shows how it ended.
-        """
-        story = await self._store.story(room)
-        if story is None:
-            return False
-        jobs = self._queue.jobs_of(story.id)
-        waiting = [job for job in jobs if self._queue.place(job.id) is not None]
-        for job in jobs:
-            self._queue.cancel(job.id)
-        for job in waiting:
-            await self._store.finish(job.id, JobState.CANCELLED)
-            note = self._say("play.cancelled", job.author.locale)
-            self._show(job, Draft(DraftState.CANCELLED, note=note))
-        return bool(jobs)
-
-    def _readable(self, message: Message) -> Message:
-        """The message with a text that can be kept; nothing but spaces is no text."""
-        text = "" if is_blank(message.text) else writable(message.text)
-        if len(text) > self._max_characters:
-            raise TextTooLong(limit=self._max_characters, length=len(text))
-        return replace(message, text=text)
-
-    async def _require_prompt(self, message: Message) -> tuple[str, ...]:
-        """Make sure that there is something to go on from; returns the characters the model cannot see."""
-        if message.text:
-            return await self._unknown(message.text)
-        story = await self._store.story(message.room)
-        if story is None or not any(passage.text for passage in story.passages):
-            raise EmptyPrompt
-        return ()
-
-    async def _unknown(self, text: str) -> tuple[str, ...]:
-        """Characters of `text` that the model cannot see, as far as it tells in time."""
+    async def story(self, story_id: str) -> Story:
+        """A story with its passages. Raises NoSuchStory."""
         try:
-            async with asyncio.timeout(self._patience_s):
-                count = await self._engine.count(text)
-        except (EngineError, TimeoutError):
-            return ()
-        unseen = set("".join(count.unknown))
-        if all(character in unseen or _is_invisible(character) for character in text):
-            raise UnreadableText(characters="".join(count.unknown)[:_SHOWN_UNREADABLE])
-        return count.unknown
+            return await self._store.story_by_id(story_id)
+        except StoreError as error:
+            raise NoSuchStory(story=story_id) from error
 
-    async def _queue_up(self, message: Message, ask: Ask, unknown: tuple[str, ...]) -> Ticket:
-        seed = self._draw() if ask.seed is None else ask.seed
-        with self._queue.seat(message.author) as put:
-            heard = await self._store.hear(message, ask, uuid.uuid4().hex, seed)
-            if heard.job is None:
-                # The event was heard before as a message that asked for nothing.
-                return Ticket("", heard.story_id, 0, repeated=True, unknown=unknown)
-            if not heard.repeated:
-                put(heard.job)
-                self._show(heard.job, self._waiting(heard.job))
-            return self._ticket(heard, heard.job, unknown)
+    async def stories(
+        self,
+        platform: str,
+        *,
+        within: str | None = None,
+        room: Room | None = None,
+        author: Author | None = None,
+    ) -> Sequence[Story]:
+        """Stories of a platform (of a place, a room, a writer), latest first, without passages."""
+        return await self._store.stories(platform, within=within, room=room, author=author)
 
-    def _ticket(self, heard: Heard, job: Job, unknown: tuple[str, ...]) -> Ticket:
-        place = self._queue.place(job.id) or 0
-        return Ticket(job.id, heard.story_id, place, repeated=heard.repeated, unknown=unknown)
+    async def tree(self, room: Room) -> Sequence[Passage]:
+        """All passages of the room's story, in the order they were made. Raises NoStory."""
+        return await self._store.tree((await self._open(room)).id)
 
-    def _waiting(self, job: Job) -> Draft:
-        place = self._queue.place(job.id) or 0
-        if place:
-            note = self._say("play.place", job.author.locale, place=place)
-        else:
-            note = self._say("play.starting", job.author.locale)
-        return Draft(DraftState.WAITING, note=note)
+    async def alternatives(self, passage_id: str) -> Sequence[Passage]:
+        """A passage and its alternatives, in the order they were made. Raises PassageGone."""
+        found = await self._store.alternatives(passage_id)
+        if not found:
+            raise PassageGone
+        return found
 
+    async def passage(self, passage_id: str) -> Passage:
+        """A passage, wherever it stands. Raises PassageGone."""
+        found = await self._store.passage(passage_id)
+        if found is None or found.deleted:
+            raise PassageGone
+        return found
 
-def _understood(ask: Ask, author: Author) -> Ask:
-    """The ask with the preset's own name and a number of candidates that can be had."""
-    candidates = min(max(ask.candidates, 1), MAX_CANDIDATES)
-    seed = None if ask.seed is None else ask.seed % _KEPT_SEEDS
-    return replace(ask, preset=_preset(ask.preset, author), candidates=candidates, seed=seed)
+    async def passage_of_message(self, platform: str, message_id: str) -> Passage | None:
+        """The passage that a message of the platform shows, if it shows one."""
+        return await self._store.passage_of_message(platform, message_id)
 
+    async def window(self, room: Room) -> Window:
+        """What the model would see now, exactly. Raises NoStory, EngineError."""
+        story = await self._open(room)
+        rules = await self.rules(room)
+        context = context_of(story)
+        window = await self._engine.window(
+            Request(
+                prompt=context.prompt,
+                sampling=sampling_of(preset_of(rules), rules),
+                max_tokens=reserved_for(rules.length),
+                front=context.front,
+                inset=context.inset,
+            )
+        )
+        return with_unsent(window, story)
 
-def _preset(name: str, author: Author) -> str:
-    typed = unicodedata.normalize("NFKC", name).strip().casefold()
-    preset = PRESET_NAMES.get(typed, typed)
-    if preset in PRESETS:
-        return preset
-    names = PRESET_NAMES if author.locale == "ja" else PRESETS
-    raise UnknownPreset(name=name, known=("、" if author.locale == "ja" else ", ").join(names))
+    async def scores(self, passage_id: str) -> Sequence[Score]:
+        """The tokens' probabilities and the runners-up, where they were asked for."""
+        return await self._store.scores(passage_id)
 
+    async def export(self, story_id: str) -> str:
+        """The story as a text to keep. Raises NoSuchStory."""
+        return export_of(await self.story(story_id))
 
-def _is_invisible(character: str) -> bool:
-    return unicodedata.category(character)[0] in "ZC"
+    async def set_rules(self, room: Room, scope: str, changes: Mapping[str, object]) -> Rules:
+        """Set rules by their names at a scope; None takes one back. Raises UnknownRule, BadRule."""
+        where = scope or own_scope(room)
+        kept = checked(changes, await self.rules(room))
+        async with self._one_by_one:  # what others set at the same moment stays
+            [before] = await self._store.rules(room.platform, (where,))
+            after = {name: value for name, value in {**before, **kept}.items() if value is not None}
+            await self._store.save_rules(room.platform, where, after)
+        return await self.rules(room)
+
+    async def forget(self, by: Author) -> int:
+        """Take a person's words and name out of every story; how many passages lost theirs."""
+        return await self._store.forget(by)

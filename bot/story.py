@@ -7,12 +7,17 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
-from bot.messages import Passage
+from bot.aside import without_asides
+from bot.messages import Passage, Story
 
 WINDOW_CHARACTERS = 16_000
 """More than 2,048 tokens of any language hold, so that the worker's exact cut never wants for text."""
+
+CUT_STEPS = 4
+"""A story that is too long loses a quarter of the window at once."""
 
 TITLE_CHARACTERS = 30
 
@@ -55,26 +60,24 @@ def separator(before: str, passage: Passage) -> str:
 
 def text_of(passages: Iterable[Passage]) -> str:
     """The story as it is read: every passage exactly as written, in its line or in a new one."""
-    pieces: list[str] = []
-    tail = ""
-    for passage in passages:
-        piece = separator(tail, passage) + passage.text
-        pieces.append(piece)
-        tail = (tail + piece)[-_TAIL_CHARACTERS:]
-    return "".join(pieces)
+    return "".join(_joints(passages))
 
 
 def prompt_of(passages: Sequence[Passage], max_characters: int = WINDOW_CHARACTERS) -> str:
-    """The end of the story that the model is sent, without joining all of a very long one.
+    """The end of the story that the model is sent.
 
-    The cut is coarse; the worker cuts exactly, by tokens.
+    The cut is coarse; the worker cuts exactly, by tokens. It moves in large steps counted from the story's
+    beginning, so that from turn to turn the text begins alike and what was computed for it still holds.
     """
-    first = len(passages)
-    length = 0
-    while first > 0 and length <= max_characters:
-        first -= 1
-        length += len(passages[first].text)
-    return window(text_of(passages[first:]), max_characters)
+    joints = list(_joints(passages))
+    length = sum(map(len, joints))
+    step = max(1, max_characters // CUT_STEPS)
+    drop = max(0, -(-(length - max_characters) // step) * step)
+    first = 0
+    while first < len(joints) - 1 and drop > 0:
+        drop -= len(joints[first])
+        first += 1
+    return window("".join(joints[first:]), max_characters)
 
 
 def window(text: str, max_characters: int) -> str:
@@ -109,6 +112,15 @@ def title_of(text: str) -> str:
     sentence = line[: end.end()] if end else line
     title = sentence.rstrip("。.") or sentence
     return title if len(title) <= TITLE_CHARACTERS else _shortened(title)
+
+
+def _joints(passages: Iterable[Passage]) -> Iterator[str]:
+    """Each passage with what stands between it and the text before."""
+    tail = ""
+    for passage in passages:
+        piece = separator(tail, passage) + passage.text
+        yield piece
+        tail = (tail + piece)[-_TAIL_CHARACTERS:]
 
 
 def _shortened(title: str) -> str:
@@ -150,3 +162,14 @@ def _space_between(last: str, first: str) -> str:
 def _is_attached(character: str) -> bool:
     """Whether `character` belongs to the one before it (combining marks, variation selectors, joiners)."""
     return character in _JOINERS or unicodedata.category(character).startswith("M")
+
+
+def export_of(story: Story) -> str:
+    """The story as a text to keep: title, the passages exactly as written, and who wrote, the model last.
+
+    What people said beside the story is left out.
+    """
+    told = [one if one.by_model else replace(one, text=without_asides(one.text)) for one in story.passages]
+    names = dict.fromkeys(one.author.name for one in sorted(told, key=lambda one: one.by_model) if one.text)
+    parts = [story.title, text_of(one for one in told if one.text), "、".join(filter(None, names))]
+    return "\n\n".join(part.strip("\n") for part in parts if part.strip()) + "\n"

@@ -8,6 +8,9 @@ from asyncio_throttle.throttler import Throttler
 
 from bot.clock import Clock
 
+_NOTHING_S = 1e-6
+"""A wait so short that adding it to the time may round to no wait at all, again and again."""
+
 
 class RoomThrottle(Throttler):
     """At most `rate_limit` changes in any `period` seconds.
@@ -30,7 +33,7 @@ class RoomThrottle(Throttler):
 
     def flush(self) -> None:
         """Forget the changes that have left the window."""
-        while self._task_logs and self._leaves_in() <= 0:
+        while self._task_logs and self._leaves_in() < _NOTHING_S:
             self._task_logs.popleft()
 
     async def acquire(self) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 from bot.dispatcher import Dispatcher
-from bot.messages import Ask, Author, Draft, DraftState, Job, JobState
+from bot.messages import Ask, Author, Choice, Draft, DraftState, Job, JobState, candidate_id
 from bot.outbox import Outbox
 from bot.play import StoryPlay
 from bot.queue import JobQueue
@@ -25,6 +26,17 @@ def say(key: str, locale: str, **values: object) -> str:
     return f"{locale} {key}" + "".join(f" {name}={value}" for name, value in values.items())
 
 
+def done(job_id: str, *texts: str) -> Draft:
+    """A reply that is over and the story's last: the first text is the passage, the others are choices."""
+    choices = tuple(Choice(candidate_id(job_id, n), text) for n, text in enumerate(texts) if n)
+    return Draft(DraftState.DONE, texts[0], choices=choices, passage=candidate_id(job_id, 0))
+
+
+def stopped(job_id: str, text: str) -> Draft:
+    """A reply that somebody stopped after a text was seen."""
+    return replace(done(job_id, text), state=DraftState.CANCELLED, note="ja play.cancelled")
+
+
 class Process:
     """What ends with the process: queue, outbox, dispatcher."""
 
@@ -34,7 +46,7 @@ class Process:
         self.dispatcher = Dispatcher(
             stage.store, self.queue, stage.engine, self.outbox, say, slots=slots, clock=stage.clock
         )
-        self.play = StoryPlay(stage.store, self.queue, stage.engine, self.outbox.show, say)
+        self.play = StoryPlay(stage.store, self.queue, stage.engine, self.outbox, say)
 
 
 class Stage:

@@ -5,18 +5,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from itertools import pairwise
 
 from bot.dispatcher import MAX_DEATHS, Dispatcher
 from bot.errors import EngineUnavailable, NotFinite, RequestRejected
-from bot.messages import Ask, Delta, Draft, DraftState, EngineStatus, Health, Job, JobState, Length
+from bot.messages import Ask, Choice, Delta, Draft, DraftState, EngineStatus, Health, Job, JobState, Length
 from bot.outbox import Outbox
 from bot.queue import JobQueue
 from bot.seams import Platform
+from tests.dispatcher.stage import done, stopped
 from tests.fakes.clock import FakeClock, settle
 from tests.fakes.engine import ScriptedEngine, Step
 from tests.fakes.platform import FakePlatform
-from tests.fakes.store import MemoryStore
+from tests.fakes.store import ASK, MemoryStore
 
 SENTENCES = ["私は縁側に出た。", "風はもう秋の匂いがした。"]
 END = Delta(0, "", "stop")
@@ -77,7 +79,7 @@ async def test_a_continuation_is_streamed_and_kept() -> None:
         assert Draft(DraftState.WRITING, SENTENCES[0]) == house.draft
         hold.set()
         await house.clock.advance(2)
-    assert Draft(DraftState.DONE, "".join(SENTENCES)) == house.draft
+    assert done("j", "".join(SENTENCES)) == house.draft
     assert ["それは晩のことであった。", "".join(SENTENCES)] == house.store.text()
     assert JobState.DONE is house.store.jobs[job.id].state
     assert [kind for kind, _ in house.platform.log].count("post") == 1
@@ -88,14 +90,14 @@ async def test_the_stream_is_closed_when_there_is_enough() -> None:
     """A model that would go on for ever is stopped at a sentence's end, and its slot is freed."""
     house = House([f"彼は{index}番目の戸を開けて中を見た。" for index in range(1000)])
     async with house.open():
-        await house.ask(ask=Ask(Length.SHORT))
+        await house.ask(ask=replace(ASK, length=Length.SHORT))
         await house.clock.advance(2)
         assert house.engine.open == 0
     assert len(house.store.text()[1]) < 120
 
 
-async def test_candidates_come_at_the_end() -> None:
-    """The first is streamed and becomes the passage, the others stand beside it; equal ones count once."""
+async def test_candidates_are_written_side_by_side() -> None:
+    """All are seen as they grow; the first becomes the passage, the others are kept, equal ones once."""
     hold = asyncio.Event()
     house = House(
         [
@@ -107,12 +109,12 @@ async def test_candidates_come_at_the_end() -> None:
         ]
     )
     async with house.open():
-        await house.ask(ask=Ask(candidates=3))
+        await house.ask(ask=replace(ASK, candidates=3))
         await house.clock.advance(2)
-        assert Draft(DraftState.WRITING, "一。") == house.draft
+        assert house.draft == Draft(DraftState.WRITING, "一。", choices=(Choice("", "二。"), Choice("", "")))
         hold.set()
         await house.clock.advance(2)
-    assert Draft(DraftState.DONE, "一。", choices=("二。",)) == house.draft
+    assert done("j", "一。", "二。") == house.draft
     assert house.store.candidates["j"] == ("一。", "二。")
     assert house.engine.requests[0].n == 3
 
@@ -142,7 +144,7 @@ async def test_the_worker_dies_mid_stream() -> None:
         assert Draft(DraftState.WAITING, SENTENCES[0], "engine.waking 40") == house.draft
         house.engine.state = Health(EngineStatus.READY)
         await house.clock.advance(4)
-    assert Draft(DraftState.DONE, "".join(SENTENCES)) == house.draft
+    assert done("j", "".join(SENTENCES)) == house.draft
     assert [kind for kind, _ in house.platform.log].count("post") == 1
     assert house.store.jobs["j"].attempts == 2
     # Nothing that people had read was taken away in between.
@@ -176,7 +178,7 @@ async def test_people_see_the_storyteller_wake_up() -> None:
         assert house.engine.requests == []
         house.engine.state = Health(EngineStatus.READY)
         await house.clock.advance(4)
-    assert Draft(DraftState.DONE, "一。") == house.draft
+    assert done("j", "一。") == house.draft
     assert house.store.jobs["j"].attempts == 1
 
 
@@ -201,7 +203,7 @@ async def test_errors_are_said_and_the_next_job_runs() -> None:
         Draft(DraftState.FAILED, note="error.request_rejected too long"),
         Draft(DraftState.FAILED, note="error.not_finite"),
         Draft(DraftState.FAILED, note="dispatcher.unexpected"),
-        Draft(DraftState.DONE, "一。"),
+        done("d", "一。"),
     ] == list(house.platform.messages.values())
 
 
@@ -224,7 +226,7 @@ async def test_stopping_a_running_job_keeps_what_was_seen() -> None:
         house.queue.cancel("j")
         await house.clock.advance(2)
         assert house.engine.open == 0
-    assert Draft(DraftState.CANCELLED, SENTENCES[0], "play.cancelled") == house.draft
+    assert replace(stopped("j", SENTENCES[0]), note="play.cancelled") == house.draft
     assert ["それは晩のことであった。", SENTENCES[0]] == house.store.text()
 
 
@@ -261,7 +263,7 @@ async def test_a_restart_goes_on_in_the_same_message() -> None:
     assert JobState.WAITING is house.store.jobs["j"].state
     async with house.open():
         await house.clock.advance(5)
-    assert Draft(DraftState.DONE, "".join(SENTENCES)) == house.draft
+    assert done("j", "".join(SENTENCES)) == house.draft
     assert [kind for kind, _ in house.platform.log].count("post") == 1
 
 
@@ -272,5 +274,5 @@ async def test_a_killed_process_left_a_job_running() -> None:
     await house.store.claim("j")
     async with house.open():
         await house.clock.advance(3)
-    assert Draft(DraftState.DONE, "一。") == house.draft
+    assert done("j", "一。") == house.draft
     assert house.store.jobs["j"].attempts == 2

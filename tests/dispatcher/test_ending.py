@@ -8,7 +8,7 @@ import pytest
 
 from bot.errors import EngineUnavailable
 from bot.messages import Author, Draft, DraftState, JobState, Passage
-from tests.dispatcher.stage import Stage
+from tests.dispatcher.stage import Stage, done, stopped
 from tests.fakes.clock import settle
 from tests.fakes.engine import READY
 
@@ -23,7 +23,7 @@ async def test_stopping_keeps_what_was_seen(stage: Stage) -> None:
         await stage.stops(job)
         assert telling.closed
 
-    assert stage.shown == [Draft(DraftState.CANCELLED, "私は傘をさした。", "ja play.cancelled")]
+    assert stage.shown == [stopped("j", "私は傘をさした。")]
     assert stage.store.text() == ["雨が降っていた。", "私は傘をさした。"]
     assert stage.state("j") is JobState.DONE
 
@@ -61,7 +61,7 @@ async def test_stopping_as_the_worker_dies(stage: Stage) -> None:
         telling.fail(EngineUnavailable())
         await stage.stops(job)
 
-    assert stage.shown == [Draft(DraftState.CANCELLED, "私は傘をさした。", "ja play.cancelled")]
+    assert stage.shown == [stopped("j", "私は傘をさした。")]
 
 
 async def test_stopping_while_it_is_put_back(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -83,7 +83,7 @@ async def test_stopping_while_it_is_put_back(stage: Stage, monkeypatch: pytest.M
         going.set()
         await settle()
 
-    assert stage.shown == [Draft(DraftState.CANCELLED, "私は傘をさした。", "ja play.cancelled")]
+    assert stage.shown == [stopped("j", "私は傘をさした。")]
     assert stage.store.text()[-1] == "私は傘をさした。"
 
 
@@ -126,7 +126,7 @@ async def test_the_next_process_finishes_the_same_message(stage: Stage) -> None:
             each.say("終わり。", "stop")
         await settle()
 
-    assert stage.shown == [Draft(DraftState.DONE, "終わり。")] * 2
+    assert stage.shown == [done("a", "終わり。"), done("b", "終わり。")]
     assert [kind for kind, _ in stage.platform.log].count("post") == 2
 
 
@@ -157,5 +157,5 @@ async def test_an_end_under_way_comes_to_its_end(stage: Stage, monkeypatch: pyte
         await stage.told("終わり。", reason="stop")
         asyncio.get_running_loop().call_later(0, keeping.set)
 
-    assert stage.shown == [Draft(DraftState.DONE, "終わり。")]
+    assert stage.shown == [done("j", "終わり。")]
     assert stage.state("j") is JobState.DONE

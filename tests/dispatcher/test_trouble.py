@@ -16,7 +16,7 @@ from bot.errors import (
 )
 from bot.gate import PATIENCE_S
 from bot.messages import Author, Draft, DraftState, EngineStatus, Health, JobState
-from tests.dispatcher.stage import Stage
+from tests.dispatcher.stage import Stage, done
 from tests.fakes.engine import READY
 
 BEN = Author("fake", "u2", "Ben", "en")
@@ -61,7 +61,7 @@ async def test_a_worker_that_died_is_waited_for(stage: Stage) -> None:
     assert waiting == [Draft(DraftState.WAITING, seen, "ja engine.waking percent=0")]
     assert loading == [Draft(DraftState.WAITING, seen, "ja engine.waking percent=50")]
     assert again == [Draft(DraftState.WRITING, seen)]
-    assert stage.shown == [Draft(DraftState.DONE, "私は傘をさした。それから歩いた。")]
+    assert stage.shown == [done("j", "私は傘をさした。それから歩いた。")]
     assert stage.store.jobs["j"].attempts == 2
 
 
@@ -88,7 +88,7 @@ async def test_a_worker_that_cannot_yet_is_no_death(stage: Stage, error: EngineE
             await stage.fails(error)
         await stage.told("終わり。", reason="stop")
 
-    assert stage.shown == [Draft(DraftState.DONE, "終わり。")]
+    assert stage.shown == [done("j", "終わり。")]
     assert len(stage.engine.tellings) == 6
 
 
@@ -119,7 +119,7 @@ async def test_a_failed_job_is_told_kindly(stage: Stage, error: Exception, sente
         await stage.fails(error)
         await stage.told("終わり。", reason="stop")
 
-    assert stage.shown == [Draft(DraftState.FAILED, note=sentence), Draft(DraftState.DONE, "終わり。")]
+    assert stage.shown == [Draft(DraftState.FAILED, note=sentence), done("k", "終わり。")]
     assert stage.state("j") is JobState.FAILED
     drafts = [draft for _, draft in stage.platform.log]
     assert not [draft for draft in drafts if "secret" in draft.note or "Traceback" in draft.note]

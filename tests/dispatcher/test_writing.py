@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from bot.continuation import max_tokens
 from bot.messages import Ask, Author, Draft, DraftState, JobState, Length
-from tests.dispatcher.stage import Stage
+from tests.dispatcher.stage import Stage, done
+from tests.fakes.store import ASK
 
 BEN = Author("fake", "u2", "Ben", "en")
+SENTENCES = (
+    "私は古い蝙蝠傘をさして、誰もいない夜の坂道をゆっくりと下りて行った。",
+    "坂の下には小さな煙草屋があって、老婆がひとり、店先の灯りを消すところだった。",
+    "その手もとを見て、私は思わず足を止めた。",
+)
+"""Just enough for the short length."""
 
 
 async def test_it_streams_and_keeps(stage: Stage) -> None:
@@ -19,18 +29,18 @@ async def test_it_streams_and_keeps(stage: Stage) -> None:
         await stage.told("歩いた。", reason="stop")
 
     assert stage.store.text() == ["雨が降っていた。", "私は傘をさした。それから歩いた。"]
-    assert stage.shown == [Draft(DraftState.DONE, "私は傘をさした。それから歩いた。")]
+    assert stage.shown == [done("j", "私は傘をさした。それから歩いた。")]
     assert stage.state("j") is JobState.DONE
 
 
 async def test_the_stream_is_closed_when_there_is_enough(stage: Stage) -> None:
     """Nothing more is computed than is kept."""
     async with stage.running():
-        await stage.asks("j", ask=Ask(Length.SHORT))
-        telling = await stage.told("あ" * 50 + "。", "い" * 50 + "。")
+        await stage.asks("j", ask=replace(ASK, length=Length.SHORT))
+        telling = await stage.told(*SENTENCES, "もう誰も来ない。")
         assert telling.closed
 
-    assert stage.store.text()[-1] == "あ" * 50 + "。" + "い" * 50 + "。"
+    assert stage.store.text()[-1] == "".join(SENTENCES)
 
 
 async def test_the_request_says_what_was_asked(stage: Stage) -> None:
@@ -41,7 +51,7 @@ async def test_the_request_says_what_was_asked(stage: Stage) -> None:
 
     assert (request.n, request.seed, request.sampling.temperature) == (3, job.seed, 1.0)
     assert request.story == job.story_id
-    assert request.max_tokens > 500
+    assert request.max_tokens == max_tokens(Length.LONG)
     assert request.min_tokens > 0
 
 
@@ -58,13 +68,13 @@ async def test_the_window_is_taken_when_the_job_starts(stage: Stage) -> None:
 async def test_candidates_become_choices(stage: Stage) -> None:
     """The first is streamed and becomes the story's; the others are shown and kept beside it."""
     async with stage.running():
-        await stage.asks("j", ask=Ask(candidates=3))
+        await stage.asks("j", ask=replace(ASK, candidates=3))
         telling = stage.engine.last
         for index, text in enumerate(("赤い。", "青い。", "赤い。")):
             telling.say(text, "stop", index)
         await stage.told()
 
-    assert stage.shown == [Draft(DraftState.DONE, "赤い。", choices=("青い。",))]
+    assert stage.shown == [done("j", "赤い。", "青い。")]
     assert stage.store.candidates["j"] == ("赤い。", "青い。")
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterable
 
-from bot.messages import Delta, EngineStatus, Health, Request, TokenCount
+from bot.messages import Delta, EngineStatus, Health, Piece, Request, Seen, TokenCount, Window
 
 Step = Delta | Exception | asyncio.Event | str
 """A delta, or the text of one of candidate 0; an error to end with; an event to wait for."""
+
+CONTEXT = 2_048
 
 READY = Health(EngineStatus.READY, 1.0, model="scripted")
 
@@ -27,7 +29,11 @@ class Telling:
 
     def say(self, text: str, reason: str | None = None, index: int = 0) -> None:
         """Let a piece of text out."""
-        self._steps.put_nowait(Delta(index, text, reason))
+        self.put(Delta(index, text, reason))
+
+    def put(self, delta: Delta) -> None:
+        """Let a whole delta out."""
+        self._steps.put_nowait(delta)
 
     def fail(self, error: Exception) -> None:
         """End with an error."""
@@ -95,3 +101,9 @@ class ScriptedEngine:
     async def count(self, text: str) -> TokenCount:
         """One token a character, all of them known."""
         return TokenCount(len(text))
+
+    async def window(self, request: Request) -> Window:
+        """All of the pieces, the inset behind the story; one token a character."""
+        pieces = (*request.front, Piece("story", request.prompt), *request.inset)
+        seen = tuple(Seen(piece, len(piece.text)) for piece in pieces)
+        return Window(seen, sum(one.tokens for one in seen), CONTEXT, request.max_tokens)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from bot.errors import EmptyPrompt
-from bot.messages import MODEL, Ask, Author, Draft, DraftState, Message, Passage, Room, Story, Ticket
+from bot.messages import MODEL, Ask, Author, Draft, DraftState, Message, Passage, Room, Rules, Story, Ticket
 from bot.seams import Platform
 
 
@@ -72,6 +72,15 @@ class FakePlay:
     async def read(self, room: Room) -> Story | None:
         """The story told in a room, if there is one."""
         return self._stories.get(room)
+
+    async def tree(self, room: Room) -> Sequence[Passage]:
+        """All passages of the room's story."""
+        story = self._stories.get(room)
+        return story.passages if story else ()
+
+    async def rules(self, room: Room) -> Rules:
+        """What holds unless somebody sets something else."""
+        return Rules()
 
     async def stories(self, platform: str) -> Sequence[Story]:
         """The stories of a platform, latest first, without passages."""

@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from bot.errors import StoreError
-from bot.messages import MODEL, Ask, Author, Job, JobState, Message, Passage, Room, Story
+from bot.messages import (
+    MODEL,
+    Ask,
+    Author,
+    Job,
+    JobState,
+    Length,
+    Message,
+    Passage,
+    Room,
+    Score,
+    Story,
+    candidate_id,
+)
 from bot.seams import Heard, OutboxRow
 
 AYA = Author("fake", "u1", "綾", "ja")
+ASK = Ask(Length.MEDIUM, "standard", 1)
+"""What somebody wants who leaves it all to the rules."""
 
 
 class MemoryStore:
@@ -21,6 +36,8 @@ class MemoryStore:
         self.told: dict[str, Story] = {}
         self.candidates: dict[str, tuple[str, ...]] = {}
         self.rows: dict[tuple[str, int], OutboxRow] = {}
+        self.ruled: dict[str, object] = {}
+        self.scores: dict[str, tuple[Score, ...]] = {}
 
     def add(
         self,
@@ -34,7 +51,7 @@ class MemoryStore:
         where = Room("fake", room)
         story = self.told.setdefault(f"story {room}", Story(f"story {room}", where, ""))
         self._append(story.id, author, text)
-        job = Job(job_id, story.id, where, author, ask or Ask(), seed=7)
+        job = Job(job_id, story.id, where, author, ask or ASK, seed=7)
         self.jobs[job_id] = job
         return job
 
@@ -62,14 +79,29 @@ class MemoryStore:
         """All stories."""
         return list(self.told.values())
 
-    async def append_model(self, job_id: str, texts: Sequence[str]) -> Passage:
+    async def append_model(self, job_id: str, texts: Sequence[str]) -> Sequence[Passage]:
         """Keep the candidates; the job is done."""
         job = self.jobs[job_id]
         if job.state.final:
             raise StoreError(f"the job is over: {job.state}")
         self.jobs[job_id] = replace(job, state=JobState.DONE)
         self.candidates[job_id] = tuple(texts)
-        return self._append(job.story_id, MODEL, texts[0])
+        names = [candidate_id(job_id, number) for number in range(len(texts))]
+        first = self._append(job.story_id, MODEL, texts[0], names[0])
+        return [replace(first, id=name, text=text) for name, text in zip(names, texts, strict=True)]
+
+    async def rules(self, platform: str, scopes: Sequence[str]) -> Sequence[Mapping[str, object]]:
+        """What `ruled` says, at the innermost scope."""
+        return [{} for _ in scopes[1:]] + [self.ruled]
+
+    async def save_scores(self, passage_id: str, scores: Sequence[Score]) -> None:
+        """Keep them."""
+        self.scores[passage_id] = tuple(scores)
+
+    async def live(self, room: Room) -> Sequence[OutboxRow]:
+        """Rows that carry buttons, of jobs that are over."""
+        rows = [row for row in self.rows.values() if row.draft.live and row.message_id and row.room == room]
+        return [row for row in rows if self.jobs[row.job_id].state.final]
 
     async def job(self, job_id: str) -> Job | None:
         """A job by id."""
@@ -110,9 +142,8 @@ class MemoryStore:
         """Rows not known to be seen."""
         return [row for row in self.rows.values() if not row.delivered]
 
-    def _append(self, story_id: str, author: Author, text: str) -> Passage:
+    def _append(self, story_id: str, author: Author, text: str, name: str = "") -> Passage:
         story = self.told[story_id]
-        parent = story.passages[-1].id if story.passages else None
-        passage = Passage(f"p{len(story.passages)}", story_id, parent, author, text)
-        self.told[story_id] = replace(story, passages=(*story.passages, passage))
+        passage = Passage(name or f"p{len(story.passages)}", story_id, story.head, author, text)
+        self.told[story_id] = replace(story, passages=(*story.passages, passage), head=passage.id)
         return passage

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing
+from dataclasses import replace
 
 import pytest
 
 from bot.errors import EngineUnavailable
-from bot.messages import PRESETS, Delta, EngineStatus, Request
+from bot.messages import PRESETS, Delta, EngineStatus, Piece, Request
 from bot.seams import Engine
 from tests.fakes.engine import ScriptedEngine
 
@@ -69,3 +70,12 @@ async def test_it_plays_what_was_written_down() -> None:
     hold.set()
     assert [delta async for delta in deltas] == [Delta(1, "。", "stop")]
     assert (engine.open, engine.requests) == (0, [REQUEST])
+
+
+async def test_its_window_has_all_the_pieces() -> None:
+    """A token a character; what is reserved is what was asked for."""
+    memory, note = Piece("memory", "町は雨。"), Piece("note", "しずかに。")
+    window = await ScriptedEngine().window(replace(REQUEST, front=(memory,), inset=(note,)))
+
+    assert [seen.piece for seen in window.seen] == [memory, Piece("story", "むかし"), note]
+    assert (window.tokens, window.reserved) == (12, 10)

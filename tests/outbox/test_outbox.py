@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from bot.errors import RetryLater, Undeliverable
-from bot.messages import Draft, DraftState, Job, JobState
+from bot.messages import Choice, Draft, DraftState, Job, JobState
 from bot.outbox import Outbox
 from bot.seams import Limits, Platform
 from tests.fakes.clock import FakeClock, settle
@@ -150,9 +150,14 @@ async def test_a_long_text_is_split_at_sentence_ends(house: House) -> None:
 async def test_candidates_too_long_for_one_message_get_their_own(house: House) -> None:
     """No candidate is cut off because the message is full."""
     house.platform.limits = Limits(max_units=60, changes_per_period=100, period_s=1)
-    house.outbox.show(house.job, Draft(DONE, "一" * 40, choices=("二" * 40, "三" * 40)))
+    others = (Choice("j.1", "二" * 40), Choice("j.2", "三" * 40))
+    house.outbox.show(house.job, Draft(DONE, "一" * 40, choices=others, passage="j.0"))
     await house.clock.advance(1)
     assert house.platform.texts == ["一" * 40, "〔2〕\n" + "二" * 40, "〔3〕\n" + "三" * 40]
+    *earlier, last = house.platform.messages.values()
+    assert not any(draft.live or draft.choices for draft in earlier)
+    assert (last.live, last.passage) == (True, "j.0")
+    assert last.choices == (Choice("j.1", ""), Choice("j.2", ""))
 
 
 async def test_a_restart_edits_the_same_message(house: House) -> None:
@@ -203,7 +208,7 @@ async def test_no_message_stays_writing_for_ever(house: House) -> None:
     running = asyncio.create_task(house.restarted().run())
     await house.clock.advance(1)
     running.cancel()
-    assert [Draft(DraftState.CANCELLED, "一")] == list(house.platform.messages.values())
+    assert [Draft(DraftState.CANCELLED, "一", live=False)] == list(house.platform.messages.values())
 
 
 async def test_messages_that_are_no_longer_needed_say_so(house: House) -> None:
@@ -240,3 +245,119 @@ async def test_a_platform_that_is_gone_is_no_error(house: House) -> None:
     await outbox.prepare(house.job, Draft(DONE, "一。"))
     await outbox.flush("j")
     assert outbox.waiting() == []
+
+
+class TestRetiring:
+    """Taking the buttons from replies that the story has left behind."""
+
+    @staticmethod
+    async def _shown(house: House, job: Job, text: str) -> None:
+        house.outbox.show(job, Draft(DONE, text, passage=f"{job.id}.0"))
+        await house.clock.advance(2)
+        house.finish(job.id)
+
+    async def test_a_reply_that_is_first_posted_retires_the_others(self, house: House) -> None:
+        """Of its own room; their text stays."""
+        await self._shown(house, house.job, "一。")
+        elsewhere = house.store.add("s", room="s")
+        await self._shown(house, elsewhere, "二。")
+        await self._shown(house, house.store.add("k"), "三。")
+        await house.clock.advance(2)
+        assert [(draft.text, draft.live) for draft in house.platform.messages.values()] == [
+            ("一。", False),
+            ("二。", True),
+            ("三。", True),
+        ]
+        assert [row.job_id for row in await house.store.live(house.job.room)] == ["k"]
+
+    async def test_one_may_keep_them(self, house: House) -> None:
+        """The reply that the story ends with."""
+        await self._shown(house, house.job, "一。")
+        await house.outbox.retire(house.job.room, but="j")
+        await house.clock.advance(5)
+        assert [kind for kind, _ in house.platform.log] == ["post"]
+
+    async def test_a_reply_under_way_keeps_its_own(self, house: House) -> None:
+        """It can still be stopped."""
+        house.outbox.show(house.job, Draft(WRITING, "一。"))
+        await house.clock.advance(2)
+        await house.outbox.retire(house.job.room)
+        await house.clock.advance(5)
+        assert [draft.live for draft in house.platform.messages.values()] == [True]
+
+    async def test_a_last_text_on_its_way_comes_without_them(self, house: House) -> None:
+        """It is not first shown with buttons and then without."""
+        house.platform.errors = [RetryLater("429", after_s=5)]
+        house.outbox.show(house.job, Draft(DONE, "一。"))
+        await settle()
+        await house.outbox.retire(house.job.room)
+        await house.clock.advance(10)
+        assert house.platform.log == [("post", Draft(DONE, "一。", live=False))]
+
+    async def test_it_waits_for_what_people_read(self, house: House) -> None:
+        """A new reply's text goes before an old one's buttons."""
+        await self._shown(house, house.job, "一。")
+        other = house.store.add("k")
+        await house.outbox.retire(house.job.room)
+        house.outbox.show(other, Draft(WRITING, "二"))
+        await house.clock.advance(5)
+        assert [draft.text for _, draft in house.platform.log] == ["一。", "二", "一。"]
+
+    async def test_it_survives_the_process(self, house: House) -> None:
+        """A process that ended before it took the buttons leaves that to the next one."""
+        await self._shown(house, house.job, "一。")
+        house.platform.errors = [RetryLater("down", after_s=1000)]
+        await house.outbox.retire(house.job.room)
+        await house.clock.advance(1)
+        await house.outbox.close(0)
+        running = asyncio.create_task(house.restarted().run())
+        await house.clock.advance(5)
+        running.cancel()
+        assert [draft.live for draft in house.platform.messages.values()] == [False]
+
+    async def test_a_message_that_is_gone_is_not_tried_again(self, house: House) -> None:
+        """Nor does it hold up the room."""
+        await self._shown(house, house.job, "一。")
+        house.platform.errors = [Undeliverable("unknown message")]
+        await house.outbox.retire(house.job.room)
+        await house.clock.advance(2)
+        calls = house.platform.calls
+        await house.outbox.retire(house.job.room)
+        await house.clock.advance(5)
+        assert house.platform.calls == calls
+        assert not await house.store.live(house.job.room)
+
+    async def test_they_come_back(self, house: House) -> None:
+        """A reply that is over is shown anew in its own message."""
+        await self._shown(house, house.job, "一。")
+        await house.outbox.retire(house.job.room)
+        await house.clock.advance(2)
+        house.outbox.show(house.job, Draft(DONE, "二。", passage="j.1"))
+        await house.clock.advance(2)
+        assert list(house.platform.messages.values()) == [Draft(DONE, "二。", passage="j.1")]
+
+    async def test_only_the_last_message_of_a_long_reply_has_them(self, house: House) -> None:
+        """And taking them changes that message alone."""
+        house.platform.limits = Limits(max_units=30, changes_per_period=100, period_s=1)
+        await self._shown(house, house.job, "彼は戸を開けて中を見た。" * 5)
+        lives = [draft.live for draft in house.platform.messages.values()]
+        assert lives == [False] * (len(lives) - 1) + [True]
+        before = len(house.platform.log)
+        await house.outbox.retire(house.job.room)
+        await house.clock.advance(5)
+        assert len(house.platform.log) == before + 1
+        assert not any(draft.live for draft in house.platform.messages.values())
+
+
+async def test_what_nobody_sees_costs_no_edit(house: House) -> None:
+    """Earlier messages of a reply are noted as a passage's, and not sent again for that."""
+    house.platform.limits = Limits(max_units=30, changes_per_period=100, period_s=1)
+    text = "".join(f"彼は{number}番目の戸を開けた。" for number in range(4))
+    house.outbox.show(house.job, Draft(WRITING, text))
+    await house.clock.advance(2)
+    sent = len(house.platform.log)
+    house.outbox.show(house.job, Draft(DONE, text, passage="j.0"))
+    await house.clock.advance(2)
+    assert len(house.platform.log) == sent + 1
+    assert {row.draft.passage for row in await house.store.outbox("j")} == {"j.0"}
+    assert all(row.delivered for row in await house.store.outbox("j"))

@@ -2,36 +2,57 @@
 
 from __future__ import annotations
 
+import asyncio
+import shutil
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
+from bot.ground import Bounds
 from bot.play import StoryPlay
 from bot.queue import JobQueue
 from bot.store import SqlStore, open_store
-from tests.play.stage import ReadingEngine, Stage, say
+from tests.play.stage import ReadingEngine, Shown, Stage, Today, say
+from tests.play.told import Told, telling
 
 
 @pytest.fixture
-async def store() -> AsyncIterator[SqlStore]:
+def today() -> Today:
+    """The moment at which everything happens."""
+    return Today()
+
+
+@pytest.fixture(scope="session")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty store, to be copied: making one for every test takes long."""
+    path = tmp_path_factory.mktemp("play") / "empty.db"
+
+    async def make() -> None:
+        await (await open_store(f"sqlite:///{path}")).close()
+
+    asyncio.run(make())
+    return path
+
+
+@pytest.fixture
+async def store(today: Today, empty: Path, tmp_path: Path) -> AsyncIterator[SqlStore]:
     """An empty store."""
-    store = await open_store("sqlite:///:memory:")
+    store = await open_store(f"sqlite:///{shutil.copy(empty, tmp_path)}", clock=today)
     yield store
     await store.close()
 
 
 @pytest.fixture
-def stage(store: SqlStore) -> Stage:
+def stage(store: SqlStore, today: Today) -> Stage:
     """Everything around the play, and the play."""
-    queue, engine, shown = JobQueue(limit=4, per_author=3), ReadingEngine(), []
-    play = StoryPlay(
-        store,
-        queue,
-        engine,
-        lambda job, draft: shown.append((job.id, draft)),
-        say,
-        max_characters=20,
-        patience_s=0,
-        draw=lambda: 42,
-    )
-    return Stage(play, store, queue, engine, shown)
+    queue, engine, replies = JobQueue(limit=4, per_author=3), ReadingEngine(), Shown()
+    play = StoryPlay(store, queue, engine, replies, say, bounds=Bounds(20, 0), clock=today, draw=lambda: 42)
+    return Stage(play, store, queue, engine, replies, today)
+
+
+@pytest.fixture
+async def told(store: SqlStore) -> AsyncIterator[Told]:
+    """A whole house at work: what is asked for is written and shown."""
+    async with telling(store) as told:
+        yield told

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from adapters.base import Play
 from bot.errors import EngineError
-from bot.messages import Author, Delta, Draft, Health, Message, Request, Room, TokenCount
+from bot.messages import Author, Delta, Draft, Health, Job, Message, Request, Room, TokenCount, Window
 from bot.queue import JobQueue
 from bot.store import SqlStore
 
@@ -43,6 +44,37 @@ class ReadingEngine:
         """The play never asks."""
         raise NotImplementedError
 
+    async def window(self, request: Request) -> Window:
+        """Nothing is seen here."""
+        raise NotImplementedError
+
+
+class Shown:
+    """`bot.seams.Replies` that keeps what people would be shown."""
+
+    def __init__(self) -> None:
+        self.shown: list[tuple[str, Draft]] = []
+        self.retired: list[tuple[str, str | None]] = []
+
+    def show(self, job: Job, draft: Draft) -> None:
+        """Note it."""
+        self.shown.append((job.id, draft))
+
+    async def retire(self, room: Room, but: str | None = None) -> None:
+        """Note where, and which reply keeps its buttons."""
+        self.retired.append((room.id, but))
+
+
+class Today:
+    """A clock that stands at a moment until a test moves it."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2026, 1, 1, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        """The moment."""
+        return self.now
+
 
 @dataclass
 class Stage:
@@ -52,7 +84,13 @@ class Stage:
     store: SqlStore
     queue: JobQueue
     engine: ReadingEngine
-    shown: list[tuple[str, Draft]]
+    replies: Shown
+    today: Today
+
+    @property
+    def shown(self) -> list[tuple[str, Draft]]:
+        """What people would be shown, first to last."""
+        return self.replies.shown
 
     async def texts(self, room: Room = ROOM) -> list[str]:
         """The room's story, passage by passage."""

@@ -100,6 +100,14 @@ async def test_text_that_cannot_be_kept_is_marked_before_it_is_read(stage: Stage
     assert await stage.texts() == ["あ\ufffd"]
 
 
+async def test_only_what_the_model_is_sent_is_read(stage: Stage) -> None:
+    """Characters of an aside or of ruby are no holes in the story; the text is kept as it was written."""
+    await stage.play.hear(says("蒸《む》し暑い。\n// 晩に"), Ask())
+
+    assert stage.engine.read == ["蒸し暑い。"]
+    assert await stage.texts() == ["蒸《む》し暑い。\n// 晩に"]
+
+
 class TestAsks:
     """What can be asked for."""
 
@@ -301,6 +309,8 @@ class TestRepeats:
         caller = asyncio.create_task(stage.play.hear(says("雨。"), Ask()))
         queued = asyncio.Event()
         stage.queue.on_change(queued.set)
+        while not stage.engine.read:
+            await asyncio.sleep(0)
         await asyncio.sleep(0)
         await asyncio.sleep(0)
         caller.cancel()

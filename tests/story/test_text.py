@@ -178,7 +178,7 @@ class TestWindow:
         """Only the passages of the window are looked at."""
         story = [by_aki("雨が降っている。" * 100) for _ in range(1250)]
 
-        assert 15_000 < len(prompt_of(story)) <= 16_000
+        assert 11_000 < len(prompt_of(story)) <= 16_000
 
 
 class TestTitle:

@@ -1,0 +1,24 @@
+"""Pure: who may use the bot, and where."""
+
+from __future__ import annotations
+
+from bot.messages import Author, Room, Rules
+from bot.rules import own_scope
+
+_WHO = frozenset({"user", "role", "usergroup"})
+"""The kinds of labels that name people; all others name places."""
+
+
+def permits(rules: Rules, room: Room, author: Author) -> bool:
+    """Whether a person may use the bot in a room.
+
+    Nothing of theirs may be denied. Where people are among the allowed ones, the person has to be, or one of
+    their roles; where places are, the room has to be, or something that it lies in.
+    """
+    people = {f"user/{author.id}", *author.roles}
+    places = {own_scope(room), *room.within}
+    if (people | places) & set(rules.denied):
+        return False
+    who = {label for label in rules.allowed if label.partition("/")[0] in _WHO}
+    where = set(rules.allowed) - who
+    return (not who or bool(who & people)) and (not where or bool(where & places))

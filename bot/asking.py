@@ -1,0 +1,209 @@
+"""Asking: somebody writes, wants more, wants it otherwise, or has had enough."""
+
+from __future__ import annotations
+
+import asyncio
+import unicodedata
+import uuid
+from dataclasses import replace
+from datetime import timedelta
+
+from bot.aside import without_asides
+from bot.errors import (
+    EmptyPrompt,
+    EngineError,
+    QueueFull,
+    QuotaReached,
+    TooManyWaiting,
+    UnreadableText,
+)
+from bot.ground import Ground
+from bot.messages import (
+    Ask,
+    Author,
+    Draft,
+    DraftState,
+    Job,
+    JobState,
+    Message,
+    Room,
+    Rules,
+    Story,
+    Ticket,
+    TokenCount,
+)
+from bot.ruby import without_ruby
+from bot.rules import length_named, preset_named, preset_of
+from bot.seams import Heard
+
+MAX_CANDIDATES = 5
+QUOTA_TIME = timedelta(hours=24)
+_KEPT_SEEDS = 2**63
+"""What the store holds of a seed that somebody chose."""
+_SHOWN_UNREADABLE = 20
+NOTHING_READ = TokenCount(0)
+
+
+class Asking(Ground):
+    """Keeps what people write and queues what they ask for.
+
+    A request is refused before anything of it is kept, so that sending it again is all that is needed; once
+    it is kept, its job is in the queue before anybody else has a turn.
+    """
+
+    async def hear(self, message: Message, ask: Ask | None) -> Ticket | None:
+        """Add a message to its room's story and, with `ask`, queue a continuation."""
+        rules = await self._permitted(message.room, message.author)
+        message = replace(message, text=self._wanted(message.text, rules))
+        if ask is not None:
+            return await self._ask(message, ask, rules)
+        if message.text:
+            heard = await self._store.hear(message, None, "", 0)
+            if not heard.repeated:  # what came after it has the buttons by now
+                await self._replies.retire(message.room)
+        return None
+
+    async def retry(self, message: Message, ask: Ask) -> Ticket:
+        """Queue another continuation instead of the story's last, which stays as an alternative."""
+        rules = await self._permitted(message.room, message.author)
+        story = await self._open(message.room)
+        last = story.passages[-1] if story.passages else None
+        instead_of = last.id if last is not None and last.by_model else None
+        return await self._ask(replace(message, text=""), replace(ask, instead_of=instead_of), rules)
+
+    async def cancel(self, room: Room) -> bool:
+        """Stop what runs or waits in a room; False if nothing did."""
+        story = await self._store.story(room)
+        if story is None:
+            return False
+        jobs = self._queue.jobs_of(story.id)
+        for job in jobs:
+            await self._stop(job)
+        return bool(jobs)
+
+    async def stop(self, job_id: str, by: Author) -> bool:
+        """Stop one job; False if it was over."""
+        job = await self._store.job(job_id)
+        if job is None or job.state.final:
+            return False
+        await self._permitted(job.room, by)
+        return await self._stop(job)
+
+    async def _stop(self, job: Job) -> bool:
+        """A running job is only told to stop: whoever runs it keeps what was written, and shows the end."""
+        waits = self._queue.place(job.id) is not None
+        known = self._queue.cancel(job.id)
+        if known and waits:
+            await self._store.finish(job.id, JobState.CANCELLED)
+            note = self._say("play.cancelled", job.author.locale)
+            self._replies.show(job, Draft(DraftState.CANCELLED, note=note))
+        return known
+
+    async def _ask(self, message: Message, ask: Ask, rules: Rules) -> Ticket:
+        ask = _understood(ask, rules, message.author)
+        read = await self._require_prompt(message, ask)
+        # Shielded: a caller that goes away must not leave a kept job that is in no queue.
+        queued = asyncio.create_task(self._queue_up(message, ask, rules, read))
+        try:
+            return await asyncio.shield(queued)
+        except (QueueFull, TooManyWaiting, QuotaReached):
+            known = await self._under_way(message)
+            if known is None or known.job is None:
+                raise
+            return self._ticket(known, known.job, read)
+
+    async def _under_way(self, message: Message) -> Heard | None:
+        """What was accepted already must not be refused: an event sent twice, a button pressed by two."""
+        known = await self._store.heard(message.room.platform, message.event_id)
+        story = await self._store.story(message.room) if known is None and message.after else None
+        jobs = self._queue.jobs_of(story.id) if story is not None else []
+        return Heard(jobs[0].story_id, None, jobs[0], repeated=True) if jobs else known
+
+    async def _require_prompt(self, message: Message, ask: Ask) -> TokenCount:
+        """Make sure that there is something to go on from; returns how the model reads the message."""
+        if said := without_asides(message.text):
+            return await self._told_once(message, await self._reading(without_ruby(said)))
+        story = await self._store.story(message.room)
+        if story is None or not _has_text(story, ask):
+            raise EmptyPrompt
+        return NOTHING_READ
+
+    async def _reading(self, text: str) -> TokenCount:
+        """How the model reads `text`, as far as it tells in time."""
+        try:
+            async with asyncio.timeout(self._bounds.patience_s):
+                count = await self._engine.count(text)
+        except (EngineError, TimeoutError):
+            return NOTHING_READ
+        unseen = set("".join(count.unknown))
+        if all(character in unseen or _is_invisible(character) for character in text):
+            raise UnreadableText(characters="".join(count.unknown)[:_SHOWN_UNREADABLE])
+        return count
+
+    async def _told_once(self, message: Message, read: TokenCount) -> TokenCount:
+        """Without the characters that this person wrote in this story before: they know."""
+        story = await self._store.story(message.room) if read.unknown else None
+        if story is None:
+            return read
+        own = "".join(one.text for one in story.passages if one.author == message.author)
+        new = tuple(character for character in read.unknown if character not in own)
+        return TokenCount(read.tokens, new, read.read_as if new else "")
+
+    async def _require_quota(self, message: Message, rules: Rules) -> None:
+        since, platform, within = self._clock() - QUOTA_TIME, message.room.platform, message.room.within
+        if rules.daily_per_person:
+            asked = await self._store.asked_since(platform, since, author=message.author)
+            if asked >= rules.daily_per_person:
+                raise QuotaReached(limit=rules.daily_per_person, who="person")
+        if rules.daily_in_all:
+            asked = await self._store.asked_since(platform, since, within=within[0] if within else None)
+            if asked >= rules.daily_in_all:
+                raise QuotaReached(limit=rules.daily_in_all, who="place")
+
+    async def _queue_up(self, message: Message, ask: Ask, rules: Rules, read: TokenCount) -> Ticket:
+        seed = self._draw() if ask.seed is None else ask.seed
+        with self._queue.seat(message.author) as put:
+            async with self._one_by_one:  # of two requests at once the second counts the first
+                await self._require_quota(message, rules)
+                heard = await self._store.hear(message, ask, uuid.uuid4().hex, seed)
+            if heard.job is None:
+                # The event was heard before as a message that asked for nothing.
+                return Ticket(
+                    "", heard.story_id, 0, repeated=True, unknown=read.unknown, read_as=read.read_as
+                )
+            if not heard.repeated:
+                put(heard.job)
+                self._replies.show(heard.job, self._waiting(heard.job))
+            return self._ticket(heard, heard.job, read)
+
+    def _ticket(self, heard: Heard, job: Job, read: TokenCount) -> Ticket:
+        place = self._queue.place(job.id) or 0
+        return Ticket(job.id, heard.story_id, place, heard.repeated, read.unknown, read.read_as)
+
+    def _waiting(self, job: Job) -> Draft:
+        place = self._queue.place(job.id) or 0
+        if place:
+            note = self._say("play.place", job.author.locale, place=place)
+        else:
+            note = self._say("play.starting", job.author.locale)
+        return Draft(DraftState.WAITING, note=note)
+
+
+def _understood(ask: Ask, rules: Rules, author: Author) -> Ask:
+    """The ask with nothing left open, and a number of candidates that can be had."""
+    return replace(
+        ask,
+        length=length_named(ask.length, author.locale) if ask.length else rules.length,
+        preset=preset_named(ask.preset, rules, author.locale) if ask.preset else preset_of(rules),
+        candidates=min(max(ask.candidates, 1), MAX_CANDIDATES),
+        seed=None if ask.seed is None else ask.seed % _KEPT_SEEDS,
+    )
+
+
+def _has_text(story: Story, ask: Ask) -> bool:
+    passages = [passage for passage in story.passages if passage.id != ask.instead_of]
+    return any(passage.by_model or without_asides(passage.text) for passage in passages)
+
+
+def _is_invisible(character: str) -> bool:
+    return unicodedata.category(character)[0] in "ZC"

@@ -1,0 +1,68 @@
+"""The candidates of one job as they are written side by side."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bot.continuation import Continuation
+from bot.messages import Delta, Length, Score
+from bot.wordfilter import WordFilter
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A candidate that stays, and its tokens' probabilities where they were asked for."""
+
+    text: str
+    scores: tuple[Score, ...] = ()
+
+
+class Candidates:
+    """Takes the worker's deltas apart by candidate, and keeps those that came to something."""
+
+    def __init__(
+        self, count: int, length: Length | int, prompt: str, words: WordFilter | None = None
+    ) -> None:
+        self._texts = [Continuation(length, prompt, words) for _ in range(count)]
+        self._scores: list[list[Score]] = [[] for _ in range(count)]
+        self._reasons: dict[int, str] = {}
+        self._kept: list[Kept] = []
+
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """What of each will surely be kept."""
+        return tuple(text.shown for text in self._texts)
+
+    @property
+    def complete(self) -> bool:
+        """Whether there is enough of each."""
+        return all(text.complete or index in self._reasons for index, text in enumerate(self._texts))
+
+    @property
+    def filtered(self) -> bool:
+        """Whether the word filter took something from one of them."""
+        return any(text.filtered for text in self._texts)
+
+    @property
+    def kept(self) -> list[Kept]:
+        """What there is in the end: no empty ones, and none twice."""
+        return self._kept
+
+    def push(self, delta: Delta) -> None:
+        """Take a delta."""
+        self._texts[delta.index].push(delta.text)
+        self._scores[delta.index] += delta.scores
+        if delta.finish_reason:
+            self._reasons[delta.index] = delta.finish_reason
+
+    def finish(self) -> None:
+        """Bring each to its end."""
+        found: dict[str, Kept] = {}
+        for index, text in enumerate(self._texts):
+            final = text.finish(self._reasons.get(index))
+            if final.strip():
+                found.setdefault(final, Kept(final, self._scores_of(index, len(final))))
+        self._kept = list(found.values())
+
+    def _scores_of(self, index: int, characters: int) -> tuple[Score, ...]:
+        return tuple(score for score in self._scores[index] if score.offset < characters)

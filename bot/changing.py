@@ -1,0 +1,172 @@
+"""Changing: moves in the tree of a story, edits, and what surrounds the text."""
+
+from __future__ import annotations
+
+from bot.context import require_short
+from bot.errors import EmptyPrompt, NoSuchStory, NotYours, PassageGone, StoreError, StoryMoved
+from bot.ground import Ground
+from bot.messages import (
+    Author,
+    Choice,
+    Draft,
+    DraftState,
+    Job,
+    Notes,
+    Passage,
+    Room,
+    Story,
+    candidate_id,
+)
+
+TITLE_CHARACTERS = 80
+
+
+class Changing(Ground):
+    """Each change is in the database when it is acknowledged, and the room's messages follow it."""
+
+    async def undo(self, room: Room, by: Author, after: str | None = None) -> Story:
+        """Take the last passage back; it stays reachable."""
+        await self._permitted(room, by)
+        return await self._moved(room, await self._store.undo((await self._open(room)).id, after))
+
+    async def redo(self, room: Room, by: Author) -> Story:
+        """Take an undo back."""
+        await self._permitted(room, by)
+        return await self._moved(room, await self._store.redo((await self._open(room)).id))
+
+    async def choose(self, room: Room, by: Author, passage_id: str) -> Story:
+        """Make an alternative of the last passage the last one."""
+        await self._permitted(room, by)
+        story = await self._open(room)
+        if story.head is None or passage_id not in await self._beside(story.head):
+            raise await self._not_beside(story, passage_id)
+        return await self._moved(room, await self._store.go_to(story.id, passage_id))
+
+    async def branch(self, room: Room, by: Author, passage_id: str) -> Story:
+        """Go on from any passage; what followed it stays reachable."""
+        await self._permitted(room, by)
+        story = await self._open(room)
+        return await self._moved(room, await self._store.go_to(story.id, passage_id))
+
+    async def edit(self, room: Room, by: Author, passage_id: str, text: str) -> Passage:
+        """Change what one wrote or asked for, in its place."""
+        rules = await self._permitted(room, by)
+        text = self._wanted(text, rules)
+        if not text:
+            raise EmptyPrompt
+        story = await self._own(room, by, passage_id)
+        passage = await self._store.edit(passage_id, text)
+        await self._changed(story, passage)
+        return passage
+
+    async def delete(self, room: Room, by: Author, passage_id: str) -> Story:
+        """Take out what one wrote or asked for; what came after stays."""
+        await self._permitted(room, by)
+        story = await self._own(room, by, passage_id)
+        passage = await self._store.delete(passage_id)
+        await self._changed(story, passage)
+        return await self._moved(room, await self._store.story_by_id(story.id))
+
+    async def begin(self, room: Room, by: Author, title: str = "") -> Story:
+        """Begin a new story; the room's former one is closed and stays readable."""
+        await self._permitted(room, by)
+        return await self._moved(room, await self._store.open_story(room, title[:TITLE_CHARACTERS]))
+
+    async def close(self, room: Room, by: Author) -> Story:
+        """Close the room's story."""
+        await self._permitted(room, by)
+        return await self._moved(room, await self._store.close_story((await self._open(room)).id))
+
+    async def reopen(self, room: Room, by: Author, story_id: str) -> Story:
+        """Go on with an earlier story in this room."""
+        await self._permitted(room, by)
+        try:
+            before = await self._store.story_by_id(story_id)
+            story = await self._store.reopen_story(story_id, room)
+        except StoreError as error:
+            raise NoSuchStory(story=story_id) from error
+        if before.room != room:
+            await self._moved(before.room, story)
+        return await self._moved(room, story)
+
+    async def rename(self, room: Room, by: Author, title: str) -> Story:
+        """Give the story another title."""
+        await self._permitted(room, by)
+        name = self._readable(" ".join(title.split()), TITLE_CHARACTERS)
+        if not name:
+            raise EmptyPrompt
+        return await self._store.rename((await self._open(room)).id, name)
+
+    async def annotate(self, room: Room, by: Author, notes: Notes) -> Story:
+        """Replace memory, author's note and lore; a room without a story begins one."""
+        await self._permitted(room, by)
+        require_short(notes)
+        story = await self._store.story(room) or await self._store.open_story(room)
+        return await self._store.save_notes(story.id, notes)
+
+    # Inside
+
+    async def _own(self, room: Room, by: Author, passage_id: str) -> Story:
+        """The room's story, where the passage belongs to it and to the person."""
+        story = await self._open(room)
+        passage = await self._store.passage(passage_id)
+        if passage is None or passage.deleted or passage.story_id != story.id:
+            raise PassageGone
+        owner = passage.asker or passage.author
+        if (by.platform, by.id) != (owner.platform, owner.id):
+            raise NotYours
+        return story
+
+    async def _beside(self, passage_id: str) -> set[str]:
+        return {passage.id for passage in await self._store.alternatives(passage_id)}
+
+    async def _not_beside(self, story: Story, passage_id: str) -> StoryMoved | PassageGone:
+        passage = await self._store.passage(passage_id)
+        gone = passage is None or passage.deleted or passage.story_id != story.id
+        return PassageGone() if gone else StoryMoved()
+
+    async def _moved(self, room: Room, story: Story) -> Story:
+        """Let the buttons stand under the last passage that is told in a room, and under no other."""
+        async with self._one_by_one:  # of two moves at once the second shows where both led
+            now = await self._store.story(room)
+            job_id = _job_of(now.passages[-1]) if now is not None and now.passages else None
+            await self._replies.retire(room, but=job_id)
+            if now is not None and job_id is not None:
+                await self._repaint(now, job_id)
+        return story
+
+    async def _changed(self, story: Story, passage: Passage) -> None:
+        """Let the message that a passage of the model came with show what became of it."""
+        job_id = _job_of(passage)
+        if job_id is not None:
+            async with self._one_by_one:
+                await self._repaint(await self._store.story_by_id(story.id), job_id)
+
+    async def _repaint(self, story: Story, job_id: str) -> None:
+        """Let the message of a reply that is over show its passage as it is now, the others as choices."""
+        job, rows = await self._store.job(job_id), await self._store.outbox(job_id)
+        if job is None or not job.state.final or not rows:
+            return
+        beside = await self._store.alternatives(candidate_id(job_id, 0))
+        own = {passage.id: passage for passage in beside if _job_of(passage) == job_id}
+        told = [passage.id for passage in story.passages if passage.id in own]
+        shown = own.get(told[0] if told else rows[-1].draft.passage)
+        if shown is None:
+            note = self._say("play.deleted", job.author.locale)
+            self._replies.show(job, Draft(DraftState.DONE, note=note, live=False))
+            return
+        choices = tuple(Choice(one.id, one.text) for one in own.values() if one is not shown)
+        live = self._carries_buttons(story, job, shown)
+        draft = Draft(DraftState.DONE, shown.text, choices=choices, passage=shown.id, live=live)
+        self._replies.show(job, draft)
+
+    def _carries_buttons(self, story: Story, job: Job, shown: Passage) -> bool:
+        last = bool(story.passages) and story.passages[-1].id == shown.id
+        return last and not story.closed and story.room == job.room and not self._queue.jobs_of(story.id)
+
+
+def _job_of(passage: Passage | None) -> str | None:
+    """The job that a passage of the model came from, by its id."""
+    if passage is None or not passage.by_model:
+        return None
+    return passage.id.rpartition(".")[0] or None

@@ -1,0 +1,106 @@
+"""Pure: what of a story, and of what was noted about it, the model is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from bot.aside import without_asides
+from bot.continuation import max_tokens
+from bot.errors import TextTooLong, TooMuchLore
+from bot.lore import named_lore, told_lore
+from bot.messages import Length, Lore, Notes, Passage, Piece, Story, Window
+from bot.ruby import without_ruby
+from bot.story import prompt_of, text_of
+
+MEMORY_CHARACTERS = 1_000
+NOTE_CHARACTERS = 300
+LORE_CHARACTERS = 500
+"""Of one entry."""
+
+KEYWORD_CHARACTERS = 50
+MAX_KEYWORDS = 10
+MAX_LORE = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What the model is sent: the story's end, what stands before it, and what near its end."""
+
+    prompt: str
+    front: tuple[Piece, ...] = ()
+    inset: tuple[Piece, ...] = ()
+
+
+def context_of(story: Story) -> Context:
+    """What the model is sent to go on with a story.
+
+    Lore stands near the end, not in front: what comes and goes there makes the model read little again.
+    """
+    prompt = prompt_of(_for_the_model(story.passages))
+    notes = story.notes
+    lore = _pieces("lore", (entry.text for entry in told_lore(notes.lore, prompt)))
+    return Context(
+        prompt, front=_pieces("memory", [notes.memory]), inset=lore + _pieces("note", [notes.note])
+    )
+
+
+def with_unsent(window: Window, story: Story) -> Window:
+    """The worker's window of `context_of(story)`, with what was left out before the worker saw it, too."""
+    passages = _for_the_model(story.passages)
+    prompt = prompt_of(passages)
+    told = told_lore(story.notes.lore, prompt)
+    unsent = (entry.text for entry in named_lore(story.notes.lore, prompt) if entry not in told)
+    return replace(
+        window,
+        left_out_characters=window.left_out_characters + len(text_of(passages)) - len(prompt),
+        left_out=window.left_out + _pieces("lore", unsent),
+    )
+
+
+def context_before(story: Story, passage_id: str) -> Context:
+    """What the model is sent to write another passage in the place of one."""
+    places = [place for place, passage in enumerate(story.passages) if passage.id == passage_id]
+    end = places[0] if places else len(story.passages)
+    return context_of(replace(story, passages=story.passages[:end]))
+
+
+def reserved_for(length: Length | int) -> int:
+    """Tokens that are kept for what is written."""
+    return max_tokens(length)
+
+
+def require_short(notes: Notes) -> None:
+    """Raise TextTooLong where a piece of the notes is longer than it may be, TooMuchLore for too many."""
+    _require(notes.memory, MEMORY_CHARACTERS)
+    _require(notes.note, NOTE_CHARACTERS)
+    if len(notes.lore) > MAX_LORE or any(len(entry.keywords) > MAX_KEYWORDS for entry in notes.lore):
+        raise TooMuchLore(entries=MAX_LORE, keywords=MAX_KEYWORDS)
+    for entry in notes.lore:
+        _require_entry(entry)
+
+
+def _require_entry(entry: Lore) -> None:
+    _require(entry.text, LORE_CHARACTERS)
+    for keyword in entry.keywords:
+        _require(keyword, KEYWORD_CHARACTERS)
+
+
+def _require(text: str, limit: int) -> None:
+    if len(text) > limit:
+        raise TextTooLong(limit=limit, length=len(text))
+
+
+def _pieces(kind: str, texts: Iterable[str]) -> tuple[Piece, ...]:
+    """Those with anything on them, as the model is to read them."""
+    return tuple(Piece(kind, without_ruby(text)) for text in texts if text.strip())
+
+
+def _for_the_model(passages: tuple[Passage, ...]) -> list[Passage]:
+    """The passages without asides of people and without ruby; those with nothing left are left out."""
+    told = [replace(one, text=without_ruby(_said(one))) for one in passages]
+    return [one for one in told if one.text]
+
+
+def _said(passage: Passage) -> str:
+    return passage.text if passage.by_model else without_asides(passage.text)

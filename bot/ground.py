@@ -1,0 +1,98 @@
+"""What all of play stands on: the parts it is given, a room's rules, and the story that is open there."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from bot.access import permits
+from bot.errors import FilteredText, NoStory, NotPermitted, TextTooLong
+from bot.messages import Author, Room, Rules, Say, Story
+from bot.queue import JobQueue
+from bot.rules import DEFAULTS, merged, scopes_of
+from bot.seams import Engine, Replies, Store
+from bot.story import is_blank, writable
+from bot.wordfilter import WordFilter
+
+SEEDS = 2**32
+"""Drawn seeds are short enough to be typed again."""
+
+
+def draw_seed() -> int:
+    """A seed that nobody chose."""
+    return secrets.randbelow(SEEDS)
+
+
+def utc_now() -> datetime:
+    """The time of day, in UTC."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How long a text may be (characters), and how long a person waits for what the model says of it."""
+
+    max_characters: int = 4000
+    patience_s: float = 0.5
+
+
+class Ground:
+    """The base of the rules of play."""
+
+    def __init__(
+        self,
+        store: Store,
+        queue: JobQueue,
+        engine: Engine,
+        replies: Replies,
+        say: Say,
+        *,
+        bounds: Bounds = Bounds(),
+        defaults: Rules = DEFAULTS,
+        clock: Callable[[], datetime] = utc_now,
+        draw: Callable[[], int] = draw_seed,
+    ) -> None:
+        self._store = store
+        self._queue = queue
+        self._engine = engine
+        self._replies = replies
+        self._say = say
+        self._bounds = bounds
+        self._defaults = defaults
+        self._clock = clock
+        self._draw = draw
+        self._one_by_one = asyncio.Lock()
+
+    async def rules(self, room: Room) -> Rules:
+        """What holds in a room, after all that it lies in had its say."""
+        return merged(await self._store.rules(room.platform, scopes_of(room)), self._defaults)
+
+    async def _permitted(self, room: Room, by: Author) -> Rules:
+        rules = await self.rules(room)
+        if not permits(rules, room, by):
+            raise NotPermitted
+        return rules
+
+    async def _open(self, room: Room) -> Story:
+        story = await self._store.story(room)
+        if story is None:
+            raise NoStory
+        return story
+
+    def _wanted(self, text: str, rules: Rules) -> str:
+        """A person's text as it can be kept. Raises TextTooLong, FilteredText."""
+        kept = self._readable(text)
+        if rules.filter_people and (words := WordFilter.of(rules.words).found(kept)):
+            raise FilteredText(words="、".join(words))
+        return kept
+
+    def _readable(self, text: str, limit: int | None = None) -> str:
+        """The text as it can be kept; nothing but spaces is no text. Raises TextTooLong."""
+        kept = "" if is_blank(text) else writable(text)
+        limit = self._bounds.max_characters if limit is None else limit
+        if len(kept) > limit:
+            raise TextTooLong(limit=limit, length=len(kept))
+        return kept

@@ -1,0 +1,206 @@
+"""What holds in a room: read from what was set around it, and checked before it is set."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import fields, replace
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from bot.continuation import FEWEST, MOST
+from bot.errors import BadRule, UnknownLength, UnknownPreset, UnknownRule
+from bot.messages import PRESET_NAMES, PRESETS, Filter, Length, Room, Rules, Sampling
+
+DEFAULTS = Rules()
+"""What holds where nobody set anything."""
+
+LENGTH_NAMES = {"短め": Length.SHORT, "普通": Length.MEDIUM, "長め": Length.LONG}
+"""What a Japanese reader types for a length."""
+
+MAX_WORDS = 500
+MAX_WORD_CHARACTERS = 50
+MAX_PRESETS = 20
+
+_Word = Annotated[str, Field(min_length=1, max_length=MAX_WORD_CHARACTERS)]
+_Words = Annotated[tuple[_Word, ...], Field(max_length=MAX_WORDS)]
+_Count = Annotated[int, Field(ge=0, le=100_000)]
+_Scope = Annotated[str, Field(pattern=r"^[a-z]+/.+$", max_length=100)]
+
+
+class _Sampling(BaseModel):
+    """The bounds of a preset's settings."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    temperature: float = Field(0.75, ge=0, le=2)
+    top_p: float = Field(0.9, gt=0, le=1)
+    top_k: int = Field(0, ge=0, le=1000)
+    min_p: float = Field(0, ge=0, lt=1)
+    typical_p: float = Field(1, gt=0, le=1)
+    repetition_penalty: float = Field(1.08, ge=1, le=2)
+    repetition_window: int = Field(256, ge=0, le=2048)
+    repetition_slope: float = Field(0, ge=0, le=10)
+    frequency_penalty: float = Field(0, ge=-2, le=2)
+    presence_penalty: float = Field(0, ge=-2, le=2)
+    no_repeat_ngram: int = Field(0, ge=0, le=20)
+    dry_multiplier: float = Field(0.8, ge=0, le=5)
+    dry_base: float = Field(1.75, ge=1, le=4)
+    dry_allowed_length: int = Field(4, ge=1, le=100)
+    dry_window: int = Field(0, ge=0, le=2048)
+    xtc_threshold: float = Field(0.1, ge=0, le=0.5)
+    xtc_probability: float = Field(0, ge=0, le=1)
+
+
+_PRESETS = Annotated[dict[_Word, _Sampling], Field(max_length=MAX_PRESETS)]
+
+_KINDS: Mapping[str, TypeAdapter[Any]] = {
+    "candidates": TypeAdapter(Annotated[int, Field(ge=2, le=5)]),
+    "filter": TypeAdapter(Filter),
+    "filter_people": TypeAdapter(bool),
+    "words": TypeAdapter(_Words),
+    "banned": TypeAdapter(_Words),
+    "presets": TypeAdapter(_PRESETS),
+    "listens": TypeAdapter(bool),
+    "daily_per_person": TypeAdapter(_Count),
+    "daily_in_all": TypeAdapter(_Count),
+    "allowed": TypeAdapter(Annotated[tuple[_Scope, ...], Field(max_length=MAX_WORDS)]),
+    "denied": TypeAdapter(Annotated[tuple[_Scope, ...], Field(max_length=MAX_WORDS)]),
+}
+
+
+_NAMES = tuple(field.name for field in fields(Rules))
+_MEANT: Mapping[str, str] = {
+    "candidates": "2–5",
+    "filter": ", ".join(Filter),
+    "filter_people": "true, false",
+    "listens": "true, false",
+    "daily_per_person": "0–100000",
+    "daily_in_all": "0–100000",
+    "words": f"≤ {MAX_WORDS} × ≤ {MAX_WORD_CHARACTERS}",
+    "banned": f"≤ {MAX_WORDS} × ≤ {MAX_WORD_CHARACTERS}",
+    "allowed": "user/1, role/5, channel/2",
+    "denied": "user/1, role/5, channel/2",
+}
+"""What a rule may be, in signs that are read in any language."""
+
+_SIGNS = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<", "max_length": "≤", "min_length": "≥"}
+
+
+def scopes_of(room: Room) -> tuple[str, ...]:
+    """Where rules of a room may be set, outermost first."""
+    return (*room.within, own_scope(room))
+
+
+def own_scope(room: Room) -> str:
+    """The scope of the room alone."""
+    return f"room/{room.id}"
+
+
+def merged(layers: Iterable[Mapping[str, object]], defaults: Rules = DEFAULTS) -> Rules:
+    """The rules that the layers make, outermost first, over `defaults`.
+
+    What another version kept and this one cannot read is left out: it must not stop a room.
+    """
+    rules = defaults
+    for layer in layers:
+        held: dict[str, Any] = {}
+        for name in layer.keys() & _NAMES:
+            with suppress(ValidationError, UnknownLength):
+                held[name] = _read(name, layer[name])
+        rules = replace(rules, **held)
+    return rules
+
+
+def checked(changes: Mapping[str, object], rules: Rules) -> dict[str, object]:
+    """The changes as they are kept (JSON); None stays None.
+
+    Raises:
+        UnknownRule, BadRule
+    """
+    if changes.get("presets") is not None:  # the default may be one of those that come with it
+        rules = merged([{"presets": _kept("presets", changes["presets"], rules)}], rules)
+    return {name: None if value is None else _kept(name, value, rules) for name, value in changes.items()}
+
+
+def preset_named(name: str, rules: Rules, locale: str) -> str:
+    """A preset's own name, by what somebody typed. Raises UnknownPreset."""
+    typed = _folded(name)
+    own = {_folded(each): each for each, _ in rules.presets}
+    preset = own.get(typed) or PRESET_NAMES.get(typed, typed)
+    if preset in PRESETS or typed in own:
+        return preset
+    known = [*own.values(), *(PRESET_NAMES if locale == "ja" else PRESETS)]
+    raise UnknownPreset(name=name, known=_listed(known, locale))
+
+
+def preset_of(rules: Rules) -> str:
+    """The preset that a room writes with where nobody says which: 標準 where its own was taken away."""
+    return rules.preset if rules.preset in {**PRESETS, **dict(rules.presets)} else "standard"
+
+
+def sampling_of(preset: str, rules: Rules) -> Sampling:
+    """A preset's settings; those of 標準 where it was taken away meanwhile."""
+    return dict(rules.presets).get(preset) or PRESETS.get(preset, Sampling())
+
+
+def length_named(name: object, locale: str = "en") -> Length | int:
+    """A length by its name in either language, or as a number of characters. Raises UnknownLength."""
+    typed = _folded(str(name)).removesuffix("字").removesuffix("characters").strip()
+    if typed in set(Length):
+        return Length(typed)
+    if typed in LENGTH_NAMES:
+        return LENGTH_NAMES[typed]
+    if typed.isascii() and typed.isdigit() and FEWEST <= int(typed) <= MOST:
+        return int(typed)
+    known = [*(LENGTH_NAMES if locale == "ja" else Length), f"{FEWEST}–{MOST}"]
+    raise UnknownLength(name=name, known=_listed(known, locale))
+
+
+def _kept(name: str, value: object, rules: Rules) -> object:
+    if name == "length":
+        return _or_bad(name, value, lambda: length_named(value))
+    if name == "preset":
+        return _or_bad(name, value, lambda: preset_named(str(value), rules, "en"))
+    kind = _KINDS.get(name)
+    if kind is None:
+        raise UnknownRule(name=name, known=", ".join(_NAMES))
+    try:
+        return kind.dump_python(kind.validate_python(value), mode="json")
+    except ValidationError as error:
+        raise BadRule(name=name, value=value, known=_MEANT.get(name) or _bound(error)) from None
+
+
+def _bound(error: ValidationError) -> str:
+    """What the first thing that is wrong would have to be, in signs where there are some."""
+    first = error.errors(include_url=False)[0]
+    bounds = [f"{_SIGNS[key]} {value:g}" for key, value in first.get("ctx", {}).items() if key in _SIGNS]
+    return ": ".join([".".join(map(str, first["loc"])), *(bounds or [first["msg"]])])
+
+
+def _or_bad(name: str, value: object, read: Callable[[], object]) -> object:
+    try:
+        return read()
+    except (UnknownLength, UnknownPreset) as error:
+        raise BadRule(name=name, value=value, known=error.values["known"]) from None
+
+
+def _read(name: str, value: Any) -> Any:
+    if name == "length":
+        return length_named(value)
+    if name == "preset":
+        return str(value)
+    read = _KINDS[name].validate_python(value)
+    if name == "presets":
+        return tuple((each, Sampling(**settings.model_dump())) for each, settings in read.items())
+    return read
+
+
+def _folded(name: str) -> str:
+    return unicodedata.normalize("NFKC", name).strip().casefold()
+
+
+def _listed(names: Iterable[object], locale: str) -> str:
+    return ("、" if locale == "ja" else ", ").join(map(str, names))

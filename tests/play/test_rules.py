@@ -1,0 +1,353 @@
+"""What holds in a room, and who may use the bot there."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.access import permits
+from bot.errors import (
+    BadRule,
+    EmptyPrompt,
+    FilteredText,
+    NotPermitted,
+    QuotaReached,
+    UnknownPreset,
+    UnknownRule,
+)
+from bot.messages import Ask, Author, Filter, Length, Message, Notes, Room, Rules, Sampling, Ticket
+from bot.rules import checked, merged, sampling_of
+from tests.play.stage import AKI, BEN, ROOM, Stage, says
+
+GUILD, CHANNEL = "guild/1", "channel/2"
+INNER = Room("web", "thread", within=(GUILD, CHANNEL))
+NEXT_DOOR = Room("web", "next", within=(GUILD, "channel/3"))
+ABROAD = Room("web", "abroad", within=("guild/9",))
+
+
+class TestScopes:
+    """What is set further in counts more."""
+
+    async def test_the_innermost_wins(self, stage: Stage) -> None:
+        """Rule by rule: what a scope leaves out is as further out."""
+        await stage.play.set_rules(INNER, GUILD, {"preset": "bold", "candidates": 2, "listens": False})
+        await stage.play.set_rules(INNER, CHANNEL, {"candidates": 4})
+        await stage.play.set_rules(INNER, "", {"listens": True})
+
+        assert await stage.play.rules(INNER) == Rules(preset="bold", candidates=4, listens=True)
+        assert await stage.play.rules(NEXT_DOOR) == Rules(preset="bold", candidates=2, listens=False)
+        assert await stage.play.rules(ABROAD) == Rules()
+
+    async def test_none_takes_a_rule_back(self, stage: Stage) -> None:
+        """What holds further out holds again; the scope's other rules stay."""
+        await stage.play.set_rules(INNER, GUILD, {"preset": "bold"})
+        await stage.play.set_rules(INNER, "", {"preset": "steady", "candidates": 5})
+
+        assert await stage.play.set_rules(INNER, "", {"preset": None}) == Rules(preset="bold", candidates=5)
+
+    async def test_two_who_set_at_once(self, stage: Stage) -> None:
+        """Neither undoes what the other set."""
+        await asyncio.gather(
+            *(
+                stage.play.set_rules(INNER, GUILD, {rule: value})
+                for rule, value in {"candidates": 5, "listens": False, "preset": "bold"}.items()
+            )
+        )
+        assert await stage.play.rules(INNER) == Rules(candidates=5, listens=False, preset="bold")
+
+    async def test_what_another_version_kept_stops_nobody(self, stage: Stage) -> None:
+        """Unknown rules and values that are out of bounds by now are left out, the others hold."""
+        strange: dict[str, object] = {"length": 99_999, "candidates": 17, "colour": "red", "listens": False}
+        await stage.store.save_rules("web", "room/moon", strange)
+
+        assert await stage.play.rules(ROOM) == Rules(listens=False)
+        assert await stage.play.hear(says("雨。"), Ask()) is not None
+
+
+class TestSetting:
+    """Values are checked before they are kept."""
+
+    @pytest.mark.parametrize(
+        ("rule", "given", "held"),
+        [
+            ("preset", "冒険", "bold"),
+            ("length", "長め", Length.LONG),
+            ("length", "120", 120),
+            ("length", 20, 20),
+            ("candidates", "4", 4),
+            ("filter", "off", Filter.OFF),
+            ("filter_people", True, True),
+            ("words", ["雷"], ("雷",)),
+            ("banned", ["と言った"], ("と言った",)),
+            ("listens", "false", False),
+            ("daily_per_person", 0, 0),
+            ("daily_in_all", 500, 500),
+            ("allowed", ["user/1", "role/5"], ("user/1", "role/5")),
+            ("denied", ["channel/2"], ("channel/2",)),
+        ],
+    )
+    async def test_every_rule_can_be_set(self, stage: Stage, rule: str, given: object, held: object) -> None:
+        """And holds from the next look on."""
+        assert getattr(await stage.play.set_rules(ROOM, "", {rule: given}), rule) == held
+        assert getattr(await stage.play.rules(ROOM), rule) == held
+
+    @pytest.mark.parametrize(
+        ("rule", "given", "known"),
+        [
+            ("preset", "激辛", "steady, standard, bold, quickstart"),
+            ("length", "very long", "short, medium, long, 20–1000"),
+            ("length", 19, "short, medium, long, 20–1000"),
+            ("candidates", 1, "2–5"),
+            ("candidates", 6, "2–5"),
+            ("filter", "maybe", "auto, on, off"),
+            ("listens", "たぶん", "true, false"),
+            ("words", "雷", "≤ 500 × ≤ 50"),
+            ("words", [""], "≤ 500 × ≤ 50"),
+            ("daily_per_person", -1, "0–100000"),
+            ("allowed", ["太郎"], "user/1, role/5, channel/2"),
+            ("presets", {"弱火": {"temperature": 3}}, "弱火.temperature: ≤ 2"),
+            ("presets", {"弱火": {"top_p": 0}}, "弱火.top_p: > 0"),
+        ],
+    )
+    async def test_what_cannot_be_is_refused(
+        self, stage: Stage, rule: str, given: object, known: str
+    ) -> None:
+        """The error says in signs what could be; nothing of the call is kept."""
+        with pytest.raises(BadRule) as caught:
+            await stage.play.set_rules(ROOM, "", {"listens": False, rule: given})
+        assert caught.value.values == {"name": rule, "value": given, "known": known}
+        assert await stage.play.rules(ROOM) == Rules()
+
+    async def test_an_unknown_rule_is_refused(self, stage: Stage) -> None:
+        """The error names those that there are."""
+        with pytest.raises(UnknownRule) as caught:
+            await stage.play.set_rules(ROOM, "", {"colour": "red"})
+        assert "daily_per_person" in str(caught.value.values["known"])
+
+    async def test_an_unknown_setting_of_a_preset_is_refused(self, stage: Stage) -> None:
+        """A typo must not make a preset that does nothing."""
+        with pytest.raises(BadRule):
+            await stage.play.set_rules(ROOM, "", {"presets": {"弱火": {"temprature": 0.3}}})
+
+    @given(st.floats(0, 2), st.floats(0.01, 1), st.integers(0, 1000))
+    def test_a_preset_comes_back_as_it_was_set(self, temperature: float, top_p: float, top_k: int) -> None:
+        """Through JSON, with 標準's values for what it leaves out."""
+        wanted = {"temperature": temperature, "top_p": top_p, "top_k": top_k}
+        kept = json.loads(json.dumps(checked({"presets": {"弱火": wanted}}, Rules())))
+        assert sampling_of("弱火", merged([kept])) == Sampling(
+            temperature=temperature, top_p=top_p, top_k=top_k
+        )
+
+
+class TestOwnPresets:
+    """Presets that a room made."""
+
+    async def test_they_are_asked_for_by_name(self, stage: Stage) -> None:
+        """However it is typed; also as the room's default, set in the same breath."""
+        rules = {"presets": {"Yowabi": {"temperature": 0.3}}, "preset": "yowabi"}
+        await stage.play.set_rules(ROOM, "", rules)
+
+        for event, ask in (("e1", Ask(preset="ＹＯＷＡＢＩ")), ("e2", Ask())):
+            ticket = await stage.play.hear(says("雨。", event), ask)
+            assert ticket is not None
+            job = await stage.store.job(ticket.job_id)
+            assert job is not None
+            assert job.ask.preset == "Yowabi"
+
+    async def test_a_default_that_was_taken_away_stops_nobody(self, stage: Stage) -> None:
+        """標準 takes its place; who asks for the lost one by name is told what there is."""
+        await stage.play.set_rules(ROOM, "", {"presets": {"弱火": {}}, "preset": "弱火"})
+        await stage.play.set_rules(ROOM, "", {"presets": None})
+
+        ticket = await stage.play.hear(says("雨。"), Ask())
+        assert ticket is not None
+        job = await stage.store.job(ticket.job_id)
+        assert job is not None
+        assert job.ask.preset == "standard"
+        with pytest.raises(UnknownPreset):
+            await stage.play.hear(says("風。", "e2"), Ask(preset="弱火"))
+
+
+class TestAsks:
+    """What an ask leaves open."""
+
+    async def test_the_rules_fill_it(self, stage: Stage) -> None:
+        """Nothing stays open; the number of candidates is one unless more are asked for."""
+        await stage.play.set_rules(ROOM, "", {"length": 120, "preset": "bold", "candidates": 4})
+
+        ticket = await stage.play.hear(says("雨。"), Ask())
+
+        assert ticket is not None
+        job = await stage.store.job(ticket.job_id)
+        assert job is not None
+        assert (job.ask.length, job.ask.preset, job.ask.candidates) == (120, "bold", 1)
+
+    async def test_an_ask_beats_the_rules(self, stage: Stage) -> None:
+        """In this room as in any."""
+        await stage.play.set_rules(ROOM, "", {"length": 120, "preset": "bold"})
+        ticket = await stage.play.hear(says("雨。"), Ask(Length.SHORT, "堅実", 2))
+        assert ticket is not None
+        job = await stage.store.job(ticket.job_id)
+        assert job is not None
+        assert (job.ask.length, job.ask.preset, job.ask.candidates) == (Length.SHORT, "steady", 2)
+
+    async def test_an_aside_asks_without_text(self, stage: Stage) -> None:
+        """It is kept; alone it is nothing to go on from, and the model is not asked to read it."""
+        with pytest.raises(EmptyPrompt):
+            await stage.play.hear(says("（どうする？）"), Ask())
+        await stage.play.hear(says("雨。", "e2"), None)
+
+        assert await stage.play.hear(says("// 続けて", "e3"), Ask()) is not None
+
+        assert await stage.texts() == ["雨。", "// 続けて"]
+        assert stage.engine.read == []
+
+
+class TestFilter:
+    """Words that a room does not want of people."""
+
+    async def test_only_where_the_room_wants_it(self, stage: Stage) -> None:
+        """The words are named, nothing is kept; edits are held to it too."""
+        await stage.play.set_rules(ROOM, "", {"words": ["雷神"]})
+        await stage.play.hear(says("雷神。"), None)
+        await stage.play.set_rules(ROOM, "", {"filter_people": True})
+
+        with pytest.raises(FilteredText) as caught:
+            await stage.play.hear(says("雷神が来た。", "e2"), Ask())
+        assert caught.value.values == {"words": "雷神"}
+        await stage.play.hear(says("雨。", "e3"), None)
+        story = await stage.play.read(ROOM)
+        assert story is not None
+        with pytest.raises(FilteredText):
+            await stage.play.edit(ROOM, AKI, story.passages[-1].id, "雷神。")
+        assert await stage.texts() == ["雷神。", "雨。"]
+
+
+class TestAccess:
+    """Who may use the bot, and where."""
+
+    @pytest.mark.parametrize(
+        ("allowed", "denied", "may"),
+        [
+            ((), (), True),
+            (("user/aki",), (), True),
+            (("user/ben",), (), False),
+            (("role/5",), (), True),
+            (("role/6",), (), False),
+            (("user/ben", "role/5"), (), True),
+            (("role/6", "user/aki"), (), True),
+            (("channel/2",), (), True),
+            (("channel/3",), (), False),
+            (("channel/3", "room/thread"), (), True),
+            (("user/aki", "channel/3"), (), False),
+            (("user/ben", "channel/2"), (), False),
+            (("user/aki", "channel/2"), (), True),
+            ((), ("user/aki",), False),
+            ((), ("role/5",), False),
+            ((), ("guild/1",), False),
+            ((), ("user/ben", "channel/3"), True),
+            (("user/aki",), ("role/5",), False),
+        ],
+    )
+    def test_allowed_and_denied(self, allowed: tuple[str, ...], denied: tuple[str, ...], may: bool) -> None:
+        """Of people one is enough, of places one is enough, and what is denied is denied."""
+        author = Author("web", "aki", "秋", roles=("role/5",))
+        assert permits(Rules(allowed=allowed, denied=denied), INNER, author) is may
+
+    async def test_who_may_not_does_nothing(self, stage: Stage) -> None:
+        """But read; and others go on."""
+        await stage.play.hear(says("雨。"), None)
+        story = await stage.play.read(ROOM)
+        assert story is not None
+        passage = story.passages[0].id
+        await stage.play.set_rules(ROOM, "", {"denied": ["user/ben"]})
+        play = stage.play
+        acts = [
+            play.hear(says("風。", "e2", BEN), None),
+            play.hear(says("風。", "e3", BEN), Ask()),
+            play.retry(Message("e4", ROOM, BEN, ""), Ask()),
+            play.undo(ROOM, BEN),
+            play.redo(ROOM, BEN),
+            play.choose(ROOM, BEN, passage),
+            play.branch(ROOM, BEN, passage),
+            play.edit(ROOM, BEN, passage, "風。"),
+            play.delete(ROOM, BEN, passage),
+            play.begin(ROOM, BEN),
+            play.close(ROOM, BEN),
+            play.reopen(ROOM, BEN, story.id),
+            play.rename(ROOM, BEN, "風"),
+            play.annotate(ROOM, BEN, Notes()),
+        ]
+        for act in acts:
+            with pytest.raises(NotPermitted):
+                await act
+        assert await play.read(ROOM) == story
+        assert await play.hear(says("風。", "e5"), Ask()) is not None
+
+
+class TestQuotas:
+    """So many asks in 24 hours."""
+
+    async def test_one_person(self, stage: Stage) -> None:
+        """Others are not held to it, writing without asking is free, and a day later it begins anew."""
+        await stage.play.set_rules(ROOM, "", {"daily_per_person": 2})
+        for event in ("e1", "e2"):
+            await self._asks(stage, event)
+
+        with pytest.raises(QuotaReached) as caught:
+            await self._asks(stage, "e3")
+        assert caught.value.values == {"limit": 2, "who": "person"}
+        assert await stage.texts() == ["雨。", "雨。"]
+        await stage.play.hear(says("風。", "e4"), None)
+        await self._asks(stage, "e5", BEN)
+
+        stage.today.now += timedelta(hours=24, seconds=1)
+        await self._asks(stage, "e6")
+
+    async def test_a_whole_server(self, stage: Stage) -> None:
+        """In all of its channels together, whoever asks; other servers are not held to it."""
+        for room in (INNER, ABROAD):
+            await stage.play.set_rules(room, room.within[0], {"daily_in_all": 2})
+        await self._asks(stage, "e1", room=INNER)
+        await self._asks(stage, "e2", BEN, room=NEXT_DOOR)
+
+        with pytest.raises(QuotaReached) as caught:
+            await self._asks(stage, "e3", room=NEXT_DOOR)
+        assert caught.value.values == {"limit": 2, "who": "place"}
+        await self._asks(stage, "e4", room=ABROAD)
+
+    async def test_two_requests_at_once(self, stage: Stage) -> None:
+        """The second counts the first."""
+        await stage.play.set_rules(ROOM, "", {"daily_per_person": 1})
+        outcomes = await asyncio.gather(
+            *(self._asks(stage, f"e{number}") for number in range(3)), return_exceptions=True
+        )
+        assert sorted(type(outcome).__name__ for outcome in outcomes) == [
+            "QuotaReached",
+            "QuotaReached",
+            "Ticket",
+        ]
+
+    async def test_what_was_accepted_is_not_refused(self, stage: Stage) -> None:
+        """An event that is sent again, or a button that two pressed, at the limit."""
+        await stage.play.set_rules(ROOM, "", {"daily_in_all": 1})
+        first = await self._asks(stage, "e1")
+        again = await self._asks(stage, "e1")
+        story = await stage.play.read(ROOM)
+        assert story is not None
+        pressed = await stage.play.hear(Message("e2", ROOM, BEN, "", after=story.head), Ask())
+
+        assert pressed is not None
+        assert [again.job_id, pressed.job_id] == [first.job_id] * 2
+        assert [first.repeated, again.repeated, pressed.repeated] == [False, True, True]
+
+    @staticmethod
+    async def _asks(stage: Stage, event: str, author: Author = AKI, room: Room = ROOM) -> Ticket:
+        ticket = await stage.play.hear(says("雨。", event, author, room), Ask())
+        assert ticket is not None
+        return ticket

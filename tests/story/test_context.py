@@ -1,0 +1,243 @@
+"""What of a story the model is sent: no asides, no ruby, the notes, and lore when it is named."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from bot.aside import is_aside, without_asides
+from bot.context import (
+    LORE_CHARACTERS,
+    MAX_LORE,
+    MEMORY_CHARACTERS,
+    context_before,
+    context_of,
+    require_short,
+    with_unsent,
+)
+from bot.errors import TextTooLong, TooMuchLore
+from bot.lore import is_named, told_lore
+from bot.messages import MODEL, Author, Lore, Notes, Passage, Piece, Room, Story, Window
+from bot.ruby import without_ruby
+from bot.story import export_of, prompt_of, text_of
+
+AKI = Author("web", "aki", "秋")
+MOON = Lore(("月", "moon"), "月は二つある。")
+
+
+def passage(number: int, text: str, author: Author = AKI) -> Passage:
+    """A passage of a story."""
+    return Passage(f"p{number}", "s", None, author, text)
+
+
+def story(*texts: str, notes: Notes = Notes()) -> Story:  # noqa: B008 - frozen
+    """A story of one person."""
+    return Story(
+        "s", Room("web", "r"), "題", tuple(passage(n, text) for n, text in enumerate(texts)), notes=notes
+    )
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("｜親《おや》と漢字《かんじ》", "親と漢字"),
+        ("|Dの坂《ディーのさか》を", "Dの坂を"),
+        ("時々刻々《じじこっこく》", "時々刻々"),
+        ("かな《だけ》", "かな《だけ》"),
+        ("｜《これは括弧》", "《これは括弧》"),
+        ("霞ヶ関《かすみがせき》で", "霞ヶ関で"),
+    ],
+)
+def test_ruby_is_taken_out(written: str, read: str) -> None:
+    """The base stays; what is no ruby stays as it is."""
+    assert without_ruby(written) == read
+
+
+@given(st.text(alphabet="｜|《》漢字かな\n"))
+def test_ruby_leaves_the_rest(text: str) -> None:
+    """Nothing is added, and lines stay lines."""
+    read = without_ruby(text)
+    assert len(read) <= len(text)
+    assert read.count("\n") == text.count("\n")
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["（次どうする？）", "(brb)", "// ここまで", "／／メモ", "\u3000（え）", "（次は？（笑））", "（混ぜた)"],
+)
+def test_a_line_beside_the_story(line: str) -> None:
+    """In parentheses, or behind two slashes."""
+    assert is_aside(line)
+    assert without_asides(line) == ""
+    assert without_asides(f"雨。\n{line}\n風。") == "雨。\n風。"
+
+
+@pytest.mark.parametrize(
+    "line", ["（笑）と彼は言った。", "雨（あめ）", "https://x", "", "(a) and (b)", "（あ", "）"]
+)
+def test_a_line_of_the_story(line: str) -> None:
+    """Parentheses inside a sentence are the story's."""
+    assert not is_aside(line)
+    assert without_asides(line) == line
+
+
+def test_a_text_beside_the_story() -> None:
+    """Each of its lines is; a blank text says nothing, not even beside."""
+    assert is_aside("（え）\n\n// メモ\n")
+    assert not is_aside("（え）\n雨。")
+    assert not is_aside(" \n")
+
+
+@given(st.text(alphabet="(（）)/／雨 \n"))
+def test_asides_are_lines(text: str) -> None:
+    """What is left is made of the text's own lines, none of them an aside; and then nothing more goes."""
+    left = without_asides(text)
+    lines = iter(text.split("\n"))
+    assert left == "" or all(line in lines for line in left.split("\n"))
+    assert not any(is_aside(line) for line in left.split("\n"))
+    assert without_asides(left) == left
+    assert not is_aside(text) or left == ""
+
+
+def test_the_model_sees_neither_asides_nor_ruby() -> None:
+    """What people say beside the story is left out, and so is a passage that is nothing else."""
+    told = story("漢字《かんじ》。", "（どうする？）", "// メモ\n雨。")
+    own = replace(told, passages=(*told.passages, passage(9, "（風の音）", MODEL)))
+
+    assert context_of(told).prompt == "漢字。\n雨。"
+    assert context_of(own).prompt == "漢字。\n雨。（風の音）"
+
+
+def test_notes_stand_around_the_story() -> None:
+    """Memory in front; lore that is named, then the author's note, near the end."""
+    notes = Notes("町は雨。", "しずかに。", (MOON, Lore(("猫",), "猫は話す。")))
+
+    context = context_of(story("MOON を見た。", notes=notes))
+
+    assert context.front == (Piece("memory", "町は雨。"),)
+    assert context.inset == (Piece("lore", "月は二つある。"), Piece("note", "しずかに。"))
+    assert context_of(story("雨。", notes=Notes(" ", "\n"))).inset == ()
+    assert context_of(story(notes=Notes("秋《あき》"))).front == (Piece("memory", "秋"),)
+
+
+def test_another_passage_is_written_from_what_stood_before() -> None:
+    """To write one again the model sees neither it nor what came after."""
+    told = story("雨。", "風。", "雪。")
+
+    assert context_before(told, "p1").prompt == "雨。"
+    assert context_before(told, "gone").prompt == "雨。\n風。\n雪。"
+
+
+@pytest.mark.parametrize(
+    ("keyword", "text", "named"),
+    [
+        ("月", "お月さま", True),
+        ("ﾂｷ", "ツキが出た", True),
+        ("moon", "The Moon rose", True),
+        ("moon", "moonlight", False),
+        ("moon", "月moon月", True),
+        ("moon", "moonlight moon", True),
+        ("café", "cafés", False),
+        ("Émile", "「émile」", True),
+        ("луна", "полуна", False),
+        ("D坂", "Ｄ坂の殺人", True),
+        ("D坂", "旧D坂下", True),
+        ("D坂", "ABCD坂", False),
+        (" ", "雨", False),
+    ],
+)
+def test_keywords(keyword: str, text: str, *, named: bool) -> None:
+    """Japanese needs no border; a Latin keyword is a word. Width and case do not count."""
+    assert is_named([keyword], text) is named
+
+
+def test_lore_has_a_budget() -> None:
+    """Higher priority first; what is too long for the rest is passed over; what is not named stays out."""
+    long, short, high = (
+        Lore(("雨",), "あ" * 60),
+        Lore(("雨",), "い" * 30),
+        Lore(("風",), "う" * 50, priority=2),
+    )
+    other = Lore(("雪",), "え")
+
+    assert told_lore((long, short, other, high), "雨と風", budget=100) == [high, short]
+    assert told_lore((long,), "雨" + "。" * 5_000) == []
+    assert told_lore((short, high, short), "雨") == [short]
+
+
+@given(
+    st.lists(
+        st.builds(Lore, st.just(("雨",)), st.text("あい", max_size=80), st.integers(-3, 3)), max_size=12
+    ),
+    st.integers(0, 200),
+)
+def test_lore_never_passes_its_budget(lore: list[Lore], budget: int) -> None:
+    """Whatever there is; highest priority first, and nothing is told twice."""
+    told = told_lore(lore, "雨", budget)
+    assert sum(len(entry.text) for entry in told) <= budget
+    assert len({entry.text for entry in told}) == len(told)
+    assert [entry.priority for entry in told] == sorted((entry.priority for entry in told), reverse=True)
+
+
+def test_notes_have_limits() -> None:
+    """What could never be told is refused when it is written."""
+    require_short(Notes("あ" * MEMORY_CHARACTERS, "", (Lore(("雨",), "あ" * LORE_CHARACTERS),)))
+    for long in (
+        Notes("あ" * (MEMORY_CHARACTERS + 1)),
+        Notes(note="あ" * 301),
+        Notes(lore=(Lore(("雨",), "あ" * (LORE_CHARACTERS + 1)),)),
+        Notes(lore=(Lore(("あ" * 51,), "雨"),)),
+    ):
+        with pytest.raises(TextTooLong):
+            require_short(long)
+    with pytest.raises(TooMuchLore):
+        require_short(Notes(lore=(MOON,) * (MAX_LORE + 1)))
+
+
+def test_the_prompt_begins_alike_from_turn_to_turn() -> None:
+    """A long story loses a quarter of the window at once, and then nothing for many turns."""
+    passages = [passage(n, f"{n:03}" + "雨が降る。" * 20 + "\n") for n in range(200)]
+    begins = [prompt_of(passages[:turn], 4_000)[:3] for turn in range(1, 201)]
+
+    assert len(set(begins)) == len(dict.fromkeys(begins)) <= 200 * 103 // 1_000 + 1
+    assert text_of(passages).endswith(prompt_of(passages, 4_000))
+
+
+@given(st.lists(st.text("雨が。\n「」", min_size=1, max_size=60), max_size=40), st.integers(10, 400))
+@example(["「雨", "雨", "雨" * 8], 10)
+def test_the_prompt_is_the_end_of_the_story(texts: list[str], room: int) -> None:
+    """Never longer than there is room for, always the end, and all of a story that fits."""
+    passages = [passage(n, text) for n, text in enumerate(texts)]
+    prompt = prompt_of(passages, room)
+
+    assert len(prompt) <= room
+    assert text_of(passages).endswith(prompt)
+    assert bool(prompt) == bool(texts)
+
+
+def test_what_was_never_sent_is_told_too() -> None:
+    """The window names the characters that the rules cut, and named lore for which there was no budget."""
+    lore = tuple(Lore(("雨",), mark * LORE_CHARACTERS) for mark in "あいう")
+    told = story(*["雨が降る。" * 100] * 40, notes=Notes(lore=lore))
+    context = context_of(told)
+    window = Window((), 900, 1024, 100, left_out_characters=70, left_out=context.inset[1:])
+
+    whole = with_unsent(window, told)
+
+    assert whole.left_out_characters == 70 + len(text_of(told.passages)) - len(context.prompt) > 4_000
+    assert [piece.text[0] for piece in whole.left_out] == ["い", "う"]
+    assert with_unsent(window, story("雨。")) == window
+
+
+def test_a_story_to_keep() -> None:
+    """Title, the text as written without asides, and who wrote, the model last."""
+    told = story("漢字《かんじ》。", "（どうする？）")
+    told = replace(
+        told,
+        passages=(*told.passages, passage(8, "雨。", MODEL), passage(9, "風。", Author("web", "b", "Ben"))),
+    )
+
+    assert export_of(told) == "題\n\n漢字《かんじ》。雨。\n風。\n\n秋、Ben、続き\n"
