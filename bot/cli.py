@@ -1,4 +1,4 @@
-"""`tsuzuki run | worker | continue | train | doctor | export`.
+"""`tsuzuki run | worker | continue | play | train | doctor | export`.
 
 Each command imports what it needs when it runs, so that none pays for the others.
 """
@@ -136,6 +136,28 @@ def continue_(
 
 
 @app.command()
+def play(
+    story: Annotated[
+        str | None, typer.Argument(help="A story's id or its beginning. Default: the one that is open.")
+    ] = None,
+    model: Model = None,
+    config: Config = None,
+) -> None:
+    """Tell a story here in the terminal: passages as you type them, commands behind a slash (/help)."""
+    settings, say, locale = _prepare(config, quiet=True)
+    from bot.solo import play_stories, with_model
+
+    well = asyncio.run(
+        play_stories(
+            with_model(settings, model), say, locale, story, sys.stdin.fileno(), sys.stdout, sys.stderr
+        )
+    )
+    # At a keyboard what went wrong was seen and answered; a script must be able to tell.
+    if not well and not sys.stdin.isatty():
+        raise typer.Exit(FAILED)
+
+
+@app.command()
 def train(
     corpus: Annotated[list[str], typer.Argument(help="Corpus files: FILE, or FILE=SHARE to mix several.")],
     out: Annotated[Path, typer.Option(help="The run's folder; one that holds a run is gone on with.")],
@@ -193,12 +215,15 @@ def export(
 
 
 @app.command()
-def doctor(config: Config = None) -> None:
+def doctor(
+    platform: Annotated[str | None, typer.Argument(help="discord or slack: look closer at that one.")] = None,
+    config: Config = None,
+) -> None:
     """Look at what Tsuzuki needs, and say what is missing."""
-    from bot.doctor import examine, report
+    from bot.doctor import examine, examine_platform, report
 
     settings, say, locale = _prepare(config, quiet=True)
-    findings = examine(settings)
+    findings = examine(settings) if platform is None else examine_platform(settings, platform)
     typer.echo(report(findings, say, locale))
     if any(finding.broken for finding in findings):
         raise typer.Exit(FAILED)

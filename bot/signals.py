@@ -4,23 +4,32 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
+def _nothing() -> bool:
+    return False
+
+
 @contextmanager
-def stopping(stop: asyncio.Event) -> Iterator[None]:
-    """Let SIGINT and SIGTERM set `stop`; from then on they do what they always do, so a second one kills."""
+def stopping(stop: asyncio.Event, instead: Callable[[], bool] = _nothing) -> Iterator[None]:
+    """Let SIGINT and SIGTERM set `stop`; from then on they do what they always do, so a second one kills.
+
+    `instead`: is asked at a SIGINT first; where it stops something smaller and says so, `stop` is not set.
+    """
     loop = asyncio.get_running_loop()
 
-    def heard() -> None:
+    def heard(each: signal.Signals) -> None:
+        if each is signal.SIGINT and instead():
+            return
         stop.set()
         _forget(loop)
 
     for each in STOP_SIGNALS:
-        loop.add_signal_handler(each, heard)
+        loop.add_signal_handler(each, heard, each)
     try:
         yield
     finally:

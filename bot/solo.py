@@ -1,18 +1,22 @@
-"""The small house of `tsuzuki continue`: one story in memory, one reader at the terminal, one worker."""
+"""The small houses of the terminal: one reader, one worker.
+
+`tsuzuki continue` keeps its one story in memory; `tsuzuki play` tells stories of the configured store.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import getpass
 from typing import TextIO
 
-from adapters.console import ROOM, ConsoleAdapter
+from adapters.console import ROOM, ConsoleAdapter, Session
 from bot.app import House, build
 from bot.crew import Crew
 from bot.errors import EngineError, UnknownLength
 from bot.messages import Ask, Author, JobState, Length, Message, Say, Ticket
-from bot.queue import JobQueue
 from bot.signals import stopping
+from bot.typed import typed_lines
 from config.settings import Settings
 
 MEMORY = "sqlite:///:memory:"
@@ -47,50 +51,101 @@ async def continue_story(
         EmptyPrompt, TextTooLong, UnknownPreset: before anything is started or written.
     """
     console = ConsoleAdapter(out, err, say, locale)
-    author = Author(ROOM.platform, "-", _user(), locale)
     stop = asyncio.Event()
     with stopping(stop):
         async with build(settings, say, (console,), MEMORY) as house:
-            ticket = await house.play.hear(Message("continue", ROOM, author, text), ask)
+            ticket = await house.play.hear(Message("continue", ROOM, _author(locale), text), ask)
             if ticket is None:
                 raise RuntimeError("a continuation was asked for, and play made no job of it")
             console.begin(text)
             crew = Crew()
             try:
-                crew.start("story", _tell(house, ticket, text, say, locale, err, stop), needed=False)
+                crew.start("story", _tell(house, console, ticket, text, say, locale, err, stop), needed=False)
                 house.start(crew)
                 await crew.watch(stop)
+                if await _stopped(house, console, ticket, settings.grace_s):
+                    return JobState.CANCELLED
                 job = await house.store.job(ticket.job_id)
             finally:
+                await crew.dismiss("story", settings.grace_s)
                 await house.stop(crew, (), settings.grace_s)
     return job.state if job else JobState.CANCELLED
 
 
+async def play_stories(
+    settings: Settings, say: Say, locale: str, wanted: str | None, typed: int, out: TextIO, err: TextIO
+) -> bool:
+    """Tell stories line by line, as they are typed at the descriptor `typed`; whether all went well.
+
+    `wanted`: the beginning of a story's id; None: the one that stands open. The story's text goes to `out`,
+    everything else to `err`. SIGINT stops what is being written, else the program.
+
+    Raises:
+        NoSuchStory, SeveralStories, NotText
+    """
+    console = ConsoleAdapter(out, err, say, locale, labels=err)
+    stop = asyncio.Event()
+    async with build(settings, say, (console,), settings.store.url) as house:
+        session = Session(house.play, console, _author(locale), say, out, err)
+        await session.enter(wanted)
+        stops: set[asyncio.Task[bool]] = set()
+
+        def stop_writing() -> bool:
+            if session.writing:
+                stops.add(asyncio.create_task(session.stop()))
+            return session.writing
+
+        crew = Crew()
+        story = asyncio.create_task(session.run(typed_lines(typed)), name="story")
+        story.add_done_callback(lambda _: stop.set())
+        with stopping(stop, stop_writing):
+            try:
+                crew.start("story", _until(story), needed=False)
+                house.start(crew)
+                await crew.watch(stop)
+            finally:
+                story.cancel()
+                await crew.dismiss("story", settings.grace_s)
+                await house.stop(crew, (), settings.grace_s)
+    return story.result() if not story.cancelled() else False
+
+
+async def _until(story: asyncio.Task[bool]) -> None:
+    await asyncio.wait({story})
+
+
 async def _tell(
-    house: House, ticket: Ticket, text: str, say: Say, locale: str, err: TextIO, stop: asyncio.Event
+    house: House,
+    console: ConsoleAdapter,
+    ticket: Ticket,
+    text: str,
+    say: Say,
+    locale: str,
+    err: TextIO,
+    stop: asyncio.Event,
 ) -> None:
     """Wait until the continuation has been written out, then end everything."""
-    await _finished(house.queue, ticket.story_id).wait()
-    await house.outbox.flush(ticket.job_id)
-    try:
-        unknown = (await house.engine.count(text)).unknown
-    except EngineError:
-        unknown = ()
-    if unknown:
-        print(say("solo.unseen", locale, characters="".join(unknown)), file=err)
+    await console.ended(ticket.job_id)
+    with contextlib.suppress(EngineError):
+        read = await house.engine.count(text)
+        if read.unknown:
+            key = "solo.unseen_as" if read.read_as else "solo.unseen"
+            print(say(key, locale, characters="".join(read.unknown), read_as=read.read_as), file=err)
     stop.set()
 
 
-def _finished(queue: JobQueue, story_id: str) -> asyncio.Event:
-    """Set once the story has neither a running nor a waiting job."""
-    finished = asyncio.Event()
+async def _stopped(house: House, console: ConsoleAdapter, ticket: Ticket, grace_s: float) -> bool:
+    """Whether somebody had enough before the end: then what there is stays, and they are told so."""
+    if not await house.play.cancel(ROOM):
+        return False
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(grace_s):
+            await console.ended(ticket.job_id)
+    return True
 
-    def look() -> None:
-        if not queue.jobs_of(story_id):
-            finished.set()
 
-    queue.on_change(look)
-    return finished
+def _author(locale: str) -> Author:
+    return Author(ROOM.platform, "-", _user(), locale)
 
 
 def _user() -> str:

@@ -1,7 +1,8 @@
-"""Makes docs/pictures/web-room.png from the running product: `python -m docs.make_pictures`.
+"""Makes the pictures of the web room from the running product: `python -m docs.make_pictures`.
 
 Starts `tsuzuki run` with a story file of its own on a free port, lets two people write in two browsers, asks
-the model to go on, and takes the picture while it writes. With `--url` a room that runs already is used.
+the model to go on, and takes pictures: while it writes, of candidates side by side, and of the notebook. With
+`--url` a room that runs already is used.
 """
 
 from __future__ import annotations
@@ -22,8 +23,9 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.web.chromium import FLAGS, find_chromium
 
-PICTURE = Path(__file__).parent / "pictures" / "web-room.png"
+PICTURES = Path(__file__).parent / "pictures"
 WIDTH, HEIGHT, SCALE = 1120, 1240, 1.5
+LOW_HEIGHT = 1000
 START_TIMEOUT_MS = 120_000
 """The model is loaded before the first word."""
 
@@ -33,13 +35,19 @@ FIRST = (
     "私は、大通りの中程にある白梅軒という喫茶店で、冷しコーヒーを啜っていた。"
 )
 SECOND = "　向かいの古本屋の灯りが、ふと消えた。\n「おや」と、隣の卓の男が顔を上げた。"
+MEMORY = "大正のころの東京。白梅軒は団子坂の大通りにある喫茶店。"
+NOTE = "静かで、少し不気味な調子で。"
+LORE = (
+    ("古本屋、向かいの店", "主人の妻は幼なじみの女。", "2"),
+    ("隣の卓の男、明智", "探偵の明智小五郎。棒縞の浴衣。", "1"),
+)
 
 
 def main() -> int:
     """Make the picture; says what is missing where it cannot."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--url", help="a room that runs already")
-    parser.add_argument("--out", type=Path, default=PICTURE)
+    parser.add_argument("--folder", type=Path, default=PICTURES)
     options = parser.parse_args()
     chromium = find_chromium()
     lack = _lack(chromium)
@@ -48,10 +56,18 @@ def main() -> int:
         return 1
     with _room(options.url) as url, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=list(FLAGS))
-        options.out.parent.mkdir(parents=True, exist_ok=True)
-        _write_together(browser, url).screenshot(path=options.out)
+        options.folder.mkdir(parents=True, exist_ok=True)
+        page = _write_together(browser, url)
+        for name, show in (
+            ("room", _while_it_writes),
+            ("candidates", _side_by_side),
+            ("notebook", _notes),
+        ):
+            show(page)
+            path = options.folder / f"web-{name}.png"
+            page.screenshot(path=path)
+            print(path)
         browser.close()
-    print(options.out)
     return 0
 
 
@@ -80,9 +96,38 @@ def _write_together(browser: Browser, url: str) -> Page:
     ken.goto(mio.url)
     ken.locator("textarea").fill(SECOND)
     ken.locator(".tz-more").click()
-    growing = mio.locator(".tz-draft .tz-text")
-    expect(growing).to_have_text(re.compile(".{12,}", re.DOTALL), timeout=START_TIMEOUT_MS)
     return mio
+
+
+def _while_it_writes(page: Page) -> None:
+    growing = page.locator(".tz-draft .tz-text")
+    expect(growing).to_have_text(re.compile(".{12,}", re.DOTALL), timeout=START_TIMEOUT_MS)
+
+
+def _side_by_side(page: Page) -> None:
+    expect(page.locator(".tz-passage:not(.tz-draft)")).to_have_count(4, timeout=START_TIMEOUT_MS)
+    page.set_viewport_size({"width": WIDTH, "height": LOW_HEIGHT})
+    page.get_by_label("長さ").select_option("短め")
+    page.locator(".tz-several").click()
+    expect(page.locator(".tz-passage:not(.tz-draft) .tz-column")).to_have_count(3, timeout=START_TIMEOUT_MS)
+    page.mouse.move(0, 0)
+
+
+def _notes(page: Page) -> None:
+    page.get_by_role("button", name="これにする 1").click()
+    page.locator(".tz-open").click()
+    page.locator("[data-leaf=notes]").click()
+    page.locator("[name=memory]").fill(MEMORY)
+    page.locator("[name=note]").fill(NOTE)
+    for number, (keywords, text, priority) in enumerate(LORE):
+        page.get_by_role("button", name="項目を足す").click()
+        page.locator("[name=keywords]").nth(number).fill(keywords)
+        page.locator("[name=lore]").nth(number).fill(text)
+        page.locator("[name=priority]").nth(number).fill(priority)
+    page.locator(".tz-keep:visible .tz-main").click()
+    expect(page.get_by_role("status").first).to_have_text("保存しました。")
+    page.locator("#tz-drawer").evaluate("drawer => drawer.scrollTo(0, 0)")
+    page.mouse.move(0, 0)
 
 
 def _page(browser: Browser, url: str, name: str) -> Page:

@@ -12,7 +12,7 @@ from adapters.web import translate
 from adapters.web.hub import Hub
 from adapters.web.pages import Pages
 from adapters.web.server import application, bind, serve, url_of
-from bot.messages import Draft, Room, Say, Story
+from bot.messages import Draft, Room, Say
 
 _PARTS = Path(__file__).parent / "parts"
 
@@ -43,7 +43,7 @@ class WebAdapter:
         self._bound: socket.socket | None = None
         self._url = ""
         self._up = asyncio.Event()
-        self._hub = Hub(self._read)
+        self._hub: Hub | None = None
 
     @property
     def url(self) -> str:
@@ -53,6 +53,7 @@ class WebAdapter:
     def attach(self, play: Play) -> None:
         """Give it the rules. Needed before `run`."""
         self._play = play
+        self._hub = Hub(play)
 
     async def started(self) -> str:
         """Wait until pages are served; returns the address."""
@@ -65,11 +66,12 @@ class WebAdapter:
         Raises:
             ConfigurationError: the port is taken or may not be used; nothing else was touched.
         """
+        play, hub = self._attached()
         style = (_PARTS / "room.css").read_text(encoding="utf-8")
         seal = (_PARTS / "seal.svg").read_text(encoding="utf-8")
         bound = bind(self._host, self._port)
         try:
-            pages = Pages(self._rules(), self._hub, self._say, style)
+            pages = Pages(play, hub, self._say, style)
             app = application(pages.routes(), favicon=seal, secret=self._secret)
             self._url = url_of(bound)
             await serve(app, bound, self._up.set)
@@ -84,17 +86,14 @@ class WebAdapter:
 
     async def post(self, room: Room, draft: Draft, key: str) -> str:
         """Show a new reply. Its key is its id, so a repeated post is the same reply."""
-        await self._hub.room(room).draft(key, draft)
+        await self._attached()[1].room(room).draft(key, draft)
         return key
 
     async def edit(self, room: Room, message_id: str, draft: Draft) -> None:
         """Show a reply as it is now, also one that a process before this one posted."""
-        await self._hub.room(room).draft(message_id, draft)
+        await self._attached()[1].room(room).draft(message_id, draft)
 
-    def _rules(self) -> Play:
-        if self._play is None:
+    def _attached(self) -> tuple[Play, Hub]:
+        if self._play is None or self._hub is None:
             raise RuntimeError("attach(play) comes before run()")
-        return self._play
-
-    async def _read(self, room: Room) -> Story | None:
-        return await self._rules().read(room)
+        return self._play, self._hub

@@ -13,7 +13,7 @@ from adapters.base import Play
 from adapters.web import translate
 from adapters.web.elements import ComposerPart
 from adapters.web.visitor import Visitor
-from bot.errors import EmptyPrompt, SpokenError, UserError
+from bot.errors import EmptyPrompt, SpokenError
 from bot.messages import Room, Say, Ticket
 
 NOTICE_MS = 7000
@@ -21,10 +21,23 @@ NOTICE_MS = 7000
 _log = logging.getLogger(__name__)
 
 
-class NoName(UserError):
-    """Whoever writes tells their name first."""
+def payload_of(event: GenericEventArguments) -> Mapping[str, object]:
+    """What an event carries, as far as it is what our pages send."""
+    return event.args if isinstance(event.args, dict) else {}
 
-    key = "web.no_name"
+
+async def done(work: Awaitable[None], say: Say, locale: str) -> bool:
+    """Whether what a click asked for was done. The person is told why it was not."""
+    try:
+        await work
+    except SpokenError as error:
+        notify(say(error.key, locale, **error.values))
+    except Exception:  # noqa: BLE001 the border of one click: the person is told, the cause is logged once
+        _log.exception("What was asked for in the web room could not be done")
+        notify(say("web.trouble", locale))
+    else:
+        return True
+    return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,38 +53,40 @@ class Desk:
 
     async def take(self, event: GenericEventArguments) -> None:
         """Hear what the composer sent."""
-        payload: Mapping[str, object] = event.args if isinstance(event.args, dict) else {}
+        payload = payload_of(event)
         event_id = str(payload.get("event_id", ""))
-        try:
-            ticket = await self._hear(payload)
-            await self.then()
-        except SpokenError as error:
-            self._refuse(event_id, self.say(error.key, self.visitor.locale, **error.values))
-        except Exception:  # noqa: BLE001 the border of one click: the person is told, the cause is logged once
-            _log.exception("A message from the web room could not be heard")
-            self._refuse(event_id, self.say("web.trouble", self.visitor.locale))
-        else:
-            self._warn_of_unseen(ticket)
+        if await done(self._take(payload), self.say, self.visitor.locale):
             self.composer.accepted(event_id)
+        else:
+            self.composer.refused(event_id)
+
+    async def _take(self, payload: Mapping[str, object]) -> None:
+        self.visitor.rename(payload)
+        self.visitor.require_name()
+        ticket = await self._ask(payload) if payload.get("retry") else await self._hear(payload)
+        if ticket:
+            self._warn_of_unseen(ticket)
+        await self.then()
 
     async def _hear(self, payload: Mapping[str, object]) -> Ticket | None:
-        self.visitor.rename(payload)
-        if not self.visitor.name:
-            raise NoName
         message = translate.message_of(payload, self.room, self.visitor.author)
         ask = translate.ask_of(payload)
         if ask is None and not message.text.strip():
             raise EmptyPrompt
         return await self.play.hear(message, ask)
 
-    def _warn_of_unseen(self, ticket: Ticket | None) -> None:
-        if ticket and ticket.unknown:
-            characters = "".join(ticket.unknown)
-            notify(self.say("web.unseen", self.visitor.locale, characters=characters))
+    async def _ask(self, payload: Mapping[str, object]) -> Ticket:
+        message = translate.message_of({**payload, "text": ""}, self.room, self.visitor.author)
+        ask = translate.ask_of(payload)
+        if ask is None:
+            raise translate.BadRequest("ask")
+        return await self.play.retry(message, ask)
 
-    def _refuse(self, event_id: str, sentence: str) -> None:
-        notify(sentence)
-        self.composer.refused(event_id)
+    def _warn_of_unseen(self, ticket: Ticket) -> None:
+        if ticket.unknown:
+            key = "web.unseen_as" if ticket.read_as else "web.unseen"
+            characters = "".join(ticket.unknown)
+            notify(self.say(key, self.visitor.locale, characters=characters, read_as=ticket.read_as))
 
 
 def notify(sentence: str) -> None:

@@ -2,19 +2,62 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
 from nicegui import ui
 from nicegui.elements.mixins.text_element import TextElement
 
-from adapters.web.hub import Change, Person
-from bot.messages import MODEL, PRESET_NAMES, Ask, Length, Say
+from adapters.web.shown import Change, Person, Standing
+from bot.messages import MODEL, PRESET_NAMES, Length, Rules, Say
 
 SHOWN_NAMES = 8
 """More would push the title away."""
 
-_STORY_WORDS = ("story", "empty", "choices", "stop", "newer")
-_COMPOSER_WORDS = ("form", "title", "name", "text", "placeholder", "asks", "rename", "hint", "write", "more")
+_STORY_WORDS = (
+    *(
+        "story",
+        "empty",
+        "stop",
+        "newer",
+        "menu",
+        "branch",
+        "edit",
+        "delete",
+        "delete_sure",
+        "odds",
+        "hide_odds",
+    ),
+    *("versions", "earlier", "later", "take_this", "compare", "fold", "edited"),
+    *("save", "leave", "text", "shorter", "choose_one"),
+)
+_COMPOSER_WORDS = (
+    *("form", "title", "name", "text", "placeholder", "asks", "rename", "hint", "write", "more", "tools"),
+    *("undo", "redo", "retry", "several", "with_odds", "visitor", "forget", "forget_sure", "leave"),
+)
+_NOTEBOOK_WORDS = (
+    *("notebook", "shut", "leaf_tree", "leaf_notes", "leaf_window", "leaf_rules", "leaf_stories"),
+    *("no_branches", "here", "deleted", "go_there"),
+    *("memory", "memory_hint", "note", "note_hint", "lore", "lore_hint", "keywords", "lore_text", "priority"),
+    *("add", "remove", "save", "saved", "leave"),
+    *("window_tokens", "window_left_out", "window_left_out_pieces", "window_unknown"),
+    *("piece_memory", "piece_lore", "piece_note", "piece_story", "tokens"),
+    *("preset", "length", "length_short", "length_medium", "length_long", "length_characters", "characters"),
+    *(
+        "several_count",
+        "filter",
+        "filter_auto",
+        "filter_on",
+        "filter_off",
+        "filter_people",
+        "words",
+        "banned",
+    ),
+    *("per_line", "daily_per_person", "daily_in_all", "details", "own_preset", "preset_name"),
+    *("save_preset", "remove_preset"),
+    *("new_title", "begin", "close", "close_sure", "reopen", "open_now", "export", "no_stories"),
+    "untitled",
+)
 
 
 class Text(TextElement):
@@ -63,36 +106,101 @@ class PeoplePart(ui.element):
         return " ".join(sentences)
 
 
-class StoryPart(ui.element, component="parts/story.js"):
-    """The passages and the drafts; takes changes and keeps the rest to itself. Emits `stop`."""
+class HeadingPart(ui.element, component="parts/heading.js"):
+    """The story's title, which a click lets people change. Emits `rename` with `title`."""
 
-    def __init__(self, initial: Change, say: Say, locale: str) -> None:
+    def __init__(self, title: str, say: Say, locale: str) -> None:
+        super().__init__()
+        self._props["words"] = _words(say, locale, ("retitle", "title", "save", "leave"))
+        self.show(title, named=False)
+
+    def show(self, title: str, *, named: bool) -> None:
+        """Show a title; `named`: there is a story whose title can be changed."""
+        self._props["title"], self._props["named"] = title, named
+        self.update()
+
+
+class StoryPart(ui.element, component="parts/story.js"):
+    """The passages and the drafts; takes changes and keeps the rest to itself. Emits `act` and `scores`.
+
+    `me`: the number that stands for the visitor in this room.
+    """
+
+    def __init__(self, initial: Change, say: Say, locale: str, *, me: int) -> None:
         super().__init__()
         self._props["initial"] = asdict(initial)
-        words = {word: say(f"web.{word}", locale) for word in _STORY_WORDS}
-        self._props["words"] = {**words, "model": MODEL.name}
+        self._props["words"] = {**_words(say, locale, _STORY_WORDS), "model": MODEL.name}
+        self._props["me"] = me
 
     def update_story(self, change: Change) -> None:
         """Apply `change` in the browser."""
         self.run_method("update", asdict(change))
 
+    def edited(self, passage_id: str) -> None:
+        """The new text was taken: the passage is read again, not written."""
+        self.run_method("edited", passage_id)
+
+    def shade(self, passage_id: str, pieces: Sequence[Mapping[str, object]]) -> None:
+        """Show a passage in pieces, each shaded by its probability."""
+        self.run_method("shade", passage_id, pieces)
+
+
+class NotebookPart(ui.element, component="parts/notebook.js"):
+    """The notebook beside the story. Emits `look` with a `leaf`, `act`, and `export` with a `story`."""
+
+    def __init__(self, say: Say, locale: str) -> None:
+        super().__init__()
+        self._props["words"] = _words(say, locale, _NOTEBOOK_WORDS)
+        self._props["presets"] = preset_names(say, locale)
+
+    def show(self, leaf: str, content: Mapping[str, object]) -> None:
+        """Show a leaf."""
+        self.run_method("show", leaf, content)
+
+    def stale(self) -> None:
+        """The story is another one now: an open leaf looks again."""
+        self.run_method("stale")
+
+    def saved(self, deed: str) -> None:
+        """What was changed on a leaf is kept."""
+        self.run_method("saved", deed)
+
 
 class ComposerPart(ui.element, component="parts/composer.js"):
-    """Where a person writes. Emits `send` (see `translate`) and `name`.
+    """Where a person writes. Emits `send` (see `translate`), `name` and `act`.
 
     `place` names the box, so that what was typed survives a reload; `start` asks for a title as well.
     """
 
-    def __init__(self, say: Say, locale: str, *, name: str, place: str, start: bool = False) -> None:
+    def __init__(
+        self, say: Say, locale: str, *, name: str, place: str, rules: Rules, start: bool = False
+    ) -> None:
         super().__init__()
-        words = {word: say(f"web.{word}", locale) for word in _COMPOSER_WORDS}
+        words = _words(say, locale, _COMPOSER_WORDS)
         if start:
             words |= {word: say(f"web.start_{word}", locale) for word in ("write", "more", "placeholder")}
+        self._say = say
+        self._locale = locale
         self._props["words"] = words
-        self._props["asks"] = _asks(say, locale)
         self._props["given"] = name
         self._props["place"] = place
         self._props["start"] = start
+        self._props["standing"] = asdict(Standing())
+        self._take(rules)
+
+    def rule(self, rules: Rules) -> None:
+        """Offer what the room's rules have by now."""
+        self._take(rules)
+        self.update()
+
+    def _take(self, rules: Rules) -> None:
+        self._props["asks"] = _asks(self._say, self._locale, rules)
+        self._props["candidates"] = rules.candidates
+
+    def stand(self, standing: Standing) -> None:
+        """Where the story stands, for the buttons that go back and forth."""
+        self._props["standing"] = asdict(standing)
+        self.update()
 
     def accepted(self, event_id: str) -> None:
         """The event was taken: the box may be emptied."""
@@ -103,24 +211,29 @@ class ComposerPart(ui.element, component="parts/composer.js"):
         self.run_method("refused", event_id)
 
 
-def _asks(say: Say, locale: str) -> list[dict[str, object]]:
-    standard = Ask()
+def preset_names(say: Say, locale: str) -> dict[str, str]:
+    """What the built-in presets are called."""
+    return {preset: say(f"web.preset_{preset}", locale) for preset in PRESET_NAMES.values()}
+
+
+def _words(say: Say, locale: str, names: Sequence[str]) -> dict[str, str]:
+    return {name: say(f"web.{name}", locale) for name in names}
+
+
+def _asks(say: Say, locale: str, rules: Rules) -> list[dict[str, object]]:
+    by_room = ("", say("web.by_room", locale))
     lengths = [(length.value, say(f"web.length_{length.value}", locale)) for length in Length]
-    presets = [(preset, say(f"web.preset_{preset}", locale)) for preset in PRESET_NAMES.values()]
-    candidates = [(count, str(count)) for count in (1, 2, 3)]
+    presets = [*preset_names(say, locale).items(), *((name, name) for name, _ in rules.presets)]
     return [
-        _choice("length", say("web.length", locale), lengths, standard.length.value),
-        _choice("preset", say("web.preset", locale), presets, standard.preset),
-        _choice("candidates", say("web.candidates", locale), candidates, standard.candidates),
+        _choice("length", say("web.length", locale), [by_room, *lengths]),
+        _choice("preset", say("web.preset", locale), [by_room, *presets]),
     ]
 
 
-def _choice(
-    name: str, label: str, options: list[tuple[str, str]] | list[tuple[int, str]], value: object
-) -> dict[str, object]:
+def _choice(name: str, label: str, options: Sequence[tuple[str, str]]) -> dict[str, object]:
     return {
         "name": name,
         "label": label,
-        "value": value,
+        "value": options[0][0],
         "options": [{"value": option, "label": text} for option, text in options],
     }

@@ -12,7 +12,7 @@ from adapters.web import translate
 from adapters.web.desk import Desk
 from adapters.web.elements import ComposerPart, Text
 from adapters.web.visitor import Visitor
-from bot.messages import Say, Story
+from bot.messages import Room, Rules, Say, Story
 
 SHOWN_STORIES = 100
 """Enough to find one's own; more would make the first page heavy."""
@@ -28,7 +28,7 @@ class FrontPage:
 
     async def build(self) -> None:
         """Lay the page out."""
-        stories = await self.play.stories(translate.PLATFORM)
+        stories = _one_a_room(await self.play.stories(translate.PLATFORM))
         with ui.element("div").classes("tz-page tz-front"):
             self._cover()
             self._composer()
@@ -45,7 +45,7 @@ class FrontPage:
         # Drawn once a page, so that pressing twice begins one story and not two.
         room = translate.room_of(translate.new_slug())
         composer = ComposerPart(
-            self.say, self.visitor.locale, name=self.visitor.name, place="start", start=True
+            self.say, self.visitor.locale, name=self.visitor.name, place="start", rules=Rules(), start=True
         )
 
         async def enter() -> None:
@@ -67,3 +67,12 @@ class FrontPage:
 
     def _title(self, story: Story) -> str:
         return story.title or self.say("web.untitled", self.visitor.locale)
+
+
+def _one_a_room(stories: Sequence[Story]) -> list[Story]:
+    """Each room once, with the story that is open there, else with its latest."""
+    rooms: dict[Room, Story] = {}
+    for story in stories:
+        if story.room not in rooms or rooms[story.room].closed > story.closed:
+            rooms[story.room] = story
+    return list(rooms.values())

@@ -7,65 +7,26 @@ model, another process), they are shown once. Drafts live here until the passage
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from bot.messages import Draft, DraftState, Passage, Room, Story
+from adapters.web.shown import (
+    Change,
+    Person,
+    ShownDraft,
+    ShownPassage,
+    ShownVersion,
+    Standing,
+    shown_draft,
+)
+from bot.errors import NoStory
+from bot.messages import Draft, DraftState, Passage, Room, Rules, Story, candidate_id
 
 HUES = 8
 """How many author colours the style sheet has; they are given in the order of first appearance."""
 
 LIVE = frozenset({DraftState.WAITING, DraftState.WRITING})
-
-
-@dataclass(frozen=True, slots=True)
-class ShownPassage:
-    """A passage as a page draws it. `hue` None: the model's."""
-
-    id: str
-    name: str
-    hue: int | None
-    text: str
-    choices: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class ShownDraft:
-    """A reply in the making as a page draws it."""
-
-    id: str
-    state: str
-    text: str
-    note: str
-    choices: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """What a page must do to show what the hub knows.
-
-    `rewrite`: the story is other than the page thinks; `append` is then all of it.
-    """
-
-    append: tuple[ShownPassage, ...] = ()
-    rewrite: bool = False
-    drafts: tuple[ShownDraft, ...] = ()
-    drop: tuple[str, ...] = ()
-
-    @property
-    def empty(self) -> bool:
-        """Whether there is nothing to do."""
-        return not (self.append or self.rewrite or self.drafts or self.drop)
-
-
-@dataclass(frozen=True, slots=True)
-class Person:
-    """Somebody who looks at a room; without a name they only read."""
-
-    id: str
-    name: str
-    hue: int = 0
 
 
 class Watcher(Protocol):
@@ -79,8 +40,21 @@ class Watcher(Protocol):
         """Show who is there now."""
         ...
 
+    def show_rules(self, rules: Rules) -> None:
+        """The room's rules as they are now."""
+        ...
 
-Read = Callable[[Room], Awaitable[Story | None]]
+
+class Reading(Protocol):
+    """What the hub needs of the rules."""
+
+    async def read(self, room: Room) -> Story | None:
+        """The story that is open in a room."""
+        ...
+
+    async def tree(self, room: Room) -> Sequence[Passage]:
+        """All passages of the room's story."""
+        ...
 
 
 @dataclass(slots=True)
@@ -88,22 +62,32 @@ class LiveRoom:
     """One room: its story as last read, its drafts, its watchers."""
 
     room: Room
-    read: Read
-    title: str = ""
-    _passages: tuple[Passage, ...] = ()
+    play: Reading
+    story: Story | None = None
+    _shown: tuple[ShownPassage, ...] = ()
+    _standing: Standing = field(default_factory=Standing)
+    _stored: frozenset[str] = frozenset()
     _drafts: dict[str, Draft] = field(default_factory=dict)
-    _settled: set[str] = field(default_factory=set)
-    _choices: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    _awaited: set[str] = field(default_factory=set)
+    _compared: str | None = None
     _hues: dict[str, int] = field(default_factory=dict)
+    _numbers: dict[tuple[str, str], int] = field(default_factory=dict)
     _watchers: list[Watcher] = field(default_factory=list)
     _people: dict[Watcher, Person] = field(default_factory=dict)
     _joining: int = 0
     _reading: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property
+    def title(self) -> str:
+        """The story's title; empty where there is no story."""
+        return self.story.title if self.story else ""
+
+    @property
     def idle(self) -> bool:
         """Whether nobody looks and nothing is under way: the room may be forgotten."""
         return not (self._watchers or self._drafts or self._joining or self._reading.locked())
+
+    # Watching
 
     async def join(self, watcher: Watcher) -> Change:
         """Start watching; returns all there is to show. What comes later goes to `watcher.show`."""
@@ -115,14 +99,11 @@ class LiveRoom:
 
     async def _joined(self, watcher: Watcher) -> Change:
         async with self._reading:
-            self._tell(self._take(await self.read(self.room)))
+            self._tell(await self._read())
             # No await from here on: a change falls either into the snapshot or into `show`, never between.
             self._watchers.append(watcher)
-            return Change(
-                append=self._all(),
-                rewrite=True,
-                drafts=tuple(_shown_draft(key, draft) for key, draft in self._drafts.items()),
-            )
+            drafts = tuple(self._shown_draft(key) for key in self._drafts)
+            return Change(0, self._shown, drafts, standing=self._standing)
 
     def leave(self, watcher: Watcher) -> None:
         """Stop watching."""
@@ -140,25 +121,49 @@ class LiveRoom:
         if self._people.pop(watcher, None) is not None:
             self._tell_people()
 
+    def number(self, platform: str, person_id: str) -> int:
+        """What stands for a person in this room, so that no page learns another visitor's id."""
+        return self._numbers.setdefault((platform, person_id), len(self._numbers) + 1)
+
+    # Changing
+
     async def refresh(self) -> None:
         """Read the story again and tell everybody what is new."""
         async with self._reading:
-            self._tell(self._take(await self.read(self.room)))
+            self._tell(await self._read())
+
+    def decided(self) -> None:
+        """Somebody chose between candidates: they need not lie side by side any more."""
+        self._compared = None
+
+    def ruled(self, rules: Rules) -> None:
+        """Tell everybody which rules hold now."""
+        for watcher in tuple(self._watchers):
+            watcher.show_rules(rules)
 
     async def draft(self, message_id: str, draft: Draft) -> None:
-        """Show a reply's draft; one that is done gives way to its passage in the same change."""
-        if draft.state is DraftState.DONE:
-            await self._settle(message_id, draft)
-        elif message_id not in self._settled:
+        """Show a reply's draft; one that became a passage gives way to it in the same change."""
+        if draft.state in LIVE:
+            if self._became_passage(draft):
+                return
             drop = self._ended() if message_id not in self._drafts else ()
+            self._awaited.add(draft.job)
             self._drafts[message_id] = draft
-            self._tell(Change(drafts=(_shown_draft(message_id, draft),), drop=drop))
+            self._tell(Change(drafts=(self._shown_draft(message_id),), drop=drop))
+        else:
+            await self._settle(message_id, draft)
 
     async def _settle(self, message_id: str, draft: Draft) -> None:
+        """A reply is over: its passage takes its place; what is to be said about it stays for a while."""
         async with self._reading:
-            change = self._take(await self.read(self.room), draft)
-            self._settled.discard(message_id)
-            if self._drafts.pop(message_id, None) is not None:
+            if draft.job in self._awaited and draft.choices:
+                self._compared = draft.job
+            self._awaited.discard(draft.job)
+            change = await self._read()
+            if draft.live and draft.note:
+                self._drafts[message_id] = draft
+                change = replace(change, drafts=(self._shown_draft(message_id),))
+            elif self._drafts.pop(message_id, None) is not None:
                 change = replace(change, drop=(*change.drop, message_id))
             self._tell(change)
 
@@ -169,54 +174,80 @@ class LiveRoom:
             del self._drafts[key]
         return ended
 
-    def _take(self, story: Story | None, done: Draft | None = None) -> Change:
-        """Take over the story as read; returns what changed."""
-        before, after = self._passages, story.passages if story else ()
-        self._passages, self.title = after, story.title if story else ""
-        known = tuple(passage.id for passage in before)
-        grown = tuple(passage.id for passage in after[: len(before)]) == known
-        added = after[len(before) :] if grown else after
-        drop = self._became_passages(added if grown else (), known_story=bool(before))
-        chosen = self._keep_choices(done)
-        if not grown or (chosen and chosen not in {passage.id for passage in added}):
-            return Change(append=self._all(), rewrite=True, drop=drop)
-        return Change(append=tuple(self._shown(passage) for passage in added), drop=drop)
+    # Reading
 
-    def _all(self) -> tuple[ShownPassage, ...]:
-        return tuple(self._shown(passage) for passage in self._passages)
+    async def _read(self) -> Change:
+        """Take over the story as it is now; returns what changed."""
+        story, tree = await self.play.read(self.room), []
+        if story is not None:
+            tree = list(await self._tree())
+        besides = _besides(story) != _besides(self.story)
+        self.story = story
+        self._stored = frozenset(passage.id for passage in tree)
+        if self._compared and not (story and (story.head or "").startswith(self._compared + ".")):
+            self._compared = None
+        before, self._shown = self._shown, self._passages(story, tree)
+        standing = _standing(story)
+        change = Change(drop=self._written(), besides=besides)
+        if standing != self._standing:
+            self._standing = standing
+            change = replace(change, standing=standing)
+        if before != self._shown:
+            start = _common(before, self._shown)
+            change = replace(change, start=start, passages=self._shown[start:])
+        return change
 
-    def _became_passages(self, added: tuple[Passage, ...], *, known_story: bool) -> tuple[str, ...]:
-        """The drafts that a new passage of the model makes void, so that nobody sees its text twice.
-
-        One job of a story runs at a time, so the one that is WRITING is the one that was just stored.
-        """
-        if not known_story or not any(passage.by_model for passage in added):
+    async def _tree(self) -> Sequence[Passage]:
+        try:
+            return await self.play.tree(self.room)
+        except NoStory:  # closed in between
             return ()
-        written = tuple(key for key, draft in self._drafts.items() if draft.state is DraftState.WRITING)
-        for key in written:
-            del self._drafts[key]
-        self._settled.update(written)
-        return written
 
-    def _keep_choices(self, done: Draft | None) -> str | None:
-        """Remember a finished reply's other candidates with its passage; returns the passage's id."""
-        if done is None or not done.choices:
-            return None
-        for passage in reversed(self._passages):
-            if passage.by_model and passage.text.strip() == done.text.strip():
-                self._choices[passage.id] = done.choices
-                return passage.id
-        return None
+    def _passages(self, story: Story | None, tree: Sequence[Passage]) -> tuple[ShownPassage, ...]:
+        if story is None:
+            return ()
+        beside: dict[str | None, list[Passage]] = {}
+        for passage in tree:
+            if not passage.deleted:
+                beside.setdefault(passage.parent_id, []).append(passage)
+        return tuple(self._passage(passage, beside.get(passage.parent_id, [])) for passage in story.passages)
 
-    def _shown(self, passage: Passage) -> ShownPassage:
-        hue = None if passage.by_model else self.hue(passage.author.name)
+    def _passage(self, passage: Passage, beside: Sequence[Passage]) -> ShownPassage:
+        author = passage.author
+        owner = passage.asker or author
+        versions = tuple(ShownVersion(each.id, each.author.name, each.text) for each in beside)
         return ShownPassage(
-            passage.id, passage.author.name, hue, passage.text, self._choices.get(passage.id, ())
+            passage.id,
+            author.name,
+            None if passage.by_model else self.hue(author.name),
+            passage.text,
+            self.number(owner.platform, owner.id),
+            passage.edited,
+            versions if len(versions) > 1 else (),
+            compare=self._compared is not None and passage.id.startswith(self._compared + "."),
         )
+
+    def _became_passage(self, draft: Draft) -> bool:
+        return bool(draft.job) and candidate_id(draft.job, 0) in self._stored
+
+    def _written(self) -> tuple[str, ...]:
+        """The drafts whose passages are stored by now, so that nobody sees their text twice."""
+        over = [
+            key for key, draft in self._drafts.items() if draft.state in LIVE and self._became_passage(draft)
+        ]
+        for key in over:
+            del self._drafts[key]
+        return tuple(over)
+
+    def _shown_draft(self, message_id: str) -> ShownDraft:
+        draft = self._drafts[message_id]
+        return shown_draft(message_id, draft, stored=self._became_passage(draft))
 
     def hue(self, name: str) -> int:
         """The colour of a name in this room."""
         return self._hues.setdefault(name, len(self._hues)) % HUES
+
+    # Telling
 
     def _tell(self, change: Change) -> None:
         if change.empty:
@@ -237,21 +268,37 @@ class LiveRoom:
                 yield replace(person, hue=self.hue(person.name)) if person.name else person
 
 
-def _shown_draft(message_id: str, draft: Draft) -> ShownDraft:
-    return ShownDraft(message_id, draft.state.value, draft.text, draft.note, draft.choices)
+def _standing(story: Story | None) -> Standing:
+    if story is None:
+        return Standing()
+    return Standing(story.head, undo=story.head is not None, redo=story.undone)
+
+
+def _besides(story: Story | None) -> tuple[object, ...]:
+    return (story.id, story.title, story.notes) if story else ()
+
+
+def _common(before: Sequence[ShownPassage], after: Sequence[ShownPassage]) -> int:
+    """How many passages both begin with."""
+    same = 0
+    for old, new in zip(before, after, strict=False):
+        if old != new:
+            break
+        same += 1
+    return same
 
 
 class Hub:
     """The rooms that somebody looks at or that have a reply under way."""
 
-    def __init__(self, read: Read) -> None:
-        self._read = read
+    def __init__(self, play: Reading) -> None:
+        self._play = play
         self._rooms: dict[Room, LiveRoom] = {}
 
     def room(self, room: Room) -> LiveRoom:
         """The live room at `room`."""
         self._forget_idle()
-        return self._rooms.setdefault(room, LiveRoom(room, self._read))
+        return self._rooms.setdefault(room, LiveRoom(room, self._play))
 
     def _forget_idle(self) -> None:
         for room in [room for room, live in self._rooms.items() if live.idle]:

@@ -58,11 +58,13 @@ class Pages:
         if not translate.is_slug(slug):
             self._no_such_room(visitor.locale)
             return
-        live = self.hub.room(translate.room_of(slug))
-        page = RoomPage(self.play, self.say, visitor, live, ui.context.client)
+        room = translate.room_of(slug)
+        rules = await self.play.rules(room)
+        # No await between the two: a room that nobody looks at or joins may be forgotten.
+        page = RoomPage(self.play, self.say, visitor, self.hub.room(room), ui.context.client)
         snapshot = await page.join()
         self._dress(visitor.locale, page.title)
-        page.build(snapshot)
+        page.build(snapshot, rules)
 
     def _dress(self, locale: str, title: str) -> None:
         # Language and title belong to the visitor, not to the route: each client gets a page of its own.

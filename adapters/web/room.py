@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 import json
-import logging
 
 from nicegui import Client, ui
 from nicegui.events import GenericEventArguments
 
 from adapters.base import Play
-from adapters.web.desk import Desk, notify
-from adapters.web.elements import ComposerPart, PeoplePart, StoryPart, Text
-from adapters.web.hub import Change, LiveRoom, Person
+from adapters.web import probability, translate
+from adapters.web.deeds import Deeds, Payload
+from adapters.web.desk import Desk, done, notify, payload_of
+from adapters.web.elements import ComposerPart, HeadingPart, NotebookPart, PeoplePart, StoryPart, Text
+from adapters.web.hub import LiveRoom
+from adapters.web.notebook import Notebook
+from adapters.web.shown import Change, Person
 from adapters.web.visitor import Visitor
-from bot.messages import Say
-
-_log = logging.getLogger(__name__)
+from bot.messages import Rules, Say
 
 
 class RoomPage:
-    """Shows a live room to one visitor and takes what they write; a `Watcher` of the hub."""
+    """Shows a live room to one visitor and takes what they do; a `Watcher` of the hub."""
 
-    _heading: Text
+    _heading: HeadingPart
     _people: PeoplePart
     _story: StoryPart
+    _composer: ComposerPart
+    _leaves: NotebookPart
 
     def __init__(self, play: Play, say: Say, visitor: Visitor, live: LiveRoom, client: Client) -> None:
         self._play = play
@@ -31,6 +34,9 @@ class RoomPage:
         self._visitor = visitor
         self._live = live
         self._client = client
+        self._deeds = Deeds(play, visitor, live)
+        self._notebook = Notebook(play, live.room)
+        self._shown_title = ("", False)
 
     @property
     def title(self) -> str:
@@ -44,28 +50,39 @@ class RoomPage:
         self._client.on_delete(lambda: self._live.leave(self))
         return await self._live.join(self)
 
-    def build(self, snapshot: Change) -> None:
+    def build(self, snapshot: Change, rules: Rules) -> None:
         """Lay the page out around what the room shows."""
-        locale = self._visitor.locale
+        locale, visitor = self._visitor.locale, self._visitor
         with ui.element("div").classes("tz-page"):
             self._head(locale)
-            self._story = StoryPart(snapshot, self._say, locale)
-            self._story.on("stop", self._stop)
-            composer = ComposerPart(self._say, locale, name=self._visitor.name, place=self._live.room.id)
-        desk = Desk(self._play, self._say, self._visitor, self._live.room, composer, self._live.refresh)
-        composer.on("send", desk.take)
-        composer.on("name", self._rename)
+            me = self._live.number(visitor.author.platform, visitor.id)
+            self._story = StoryPart(snapshot, self._say, locale, me=me)
+            self._composer = ComposerPart(
+                self._say, locale, name=visitor.name, place=self._live.room.id, rules=rules
+            )
+        if snapshot.standing:
+            self._composer.stand(snapshot.standing)
+        self._retitle()
+        self._listen()
 
     def show(self, change: Change) -> None:
         """A change of the room."""
         self._story.update_story(change)
-        if self._heading.text != self.title:
-            self._heading.text = self.title
+        if change.standing:
+            self._composer.stand(change.standing)
+        if change.start is not None or change.standing or change.besides:
+            self._leaves.stale()
+        if self._retitle():
             self._client.run_javascript(f"document.title = {json.dumps(self.title)}")
 
     def show_people(self, people: tuple[Person, ...]) -> None:
         """Who is there now."""
         self._people.show(people)
+
+    def show_rules(self, rules: Rules) -> None:
+        """The room's rules as they are now."""
+        self._composer.rule(rules)
+        self._leaves.stale()
 
     def _head(self, locale: str) -> None:
         with ui.element("header").classes("tz-head"):
@@ -73,23 +90,68 @@ class RoomPage:
             home.props["href"], home.props["aria-label"] = "/", self._say("web.home", locale)
             with home:
                 Text("span", "続").classes("tz-mark").props("aria-hidden=true")
-            self._heading = Text("h1", self.title)
+            self._heading = HeadingPart(self.title, self._say, locale)
             self._people = PeoplePart(self._say, locale)
+            self._leaves = NotebookPart(self._say, locale)
+
+    def _listen(self) -> None:
+        desk = Desk(self._play, self._say, self._visitor, self._live.room, self._composer, self._live.refresh)
+        self._composer.on("send", desk.take)
+        self._composer.on("name", self._rename)
+        for part in (self._composer, self._story, self._leaves, self._heading):
+            part.on("act", self._act)
+        self._story.on("scores", self._scores)
+        self._leaves.on("look", self._look)
+        self._leaves.on("export", self._export)
+
+    def _retitle(self) -> bool:
+        """Show the title as it is now; whether it was another one."""
+        now = (self.title, self._live.story is not None)
+        if now == self._shown_title:
+            return False
+        self._shown_title = now
+        self._heading.show(now[0], named=now[1])
+        return True
 
     def _arrive(self) -> None:
         self._live.here(self, Person(self._visitor.id, self._visitor.name))
 
     def _rename(self, event: GenericEventArguments) -> None:
-        if isinstance(event.args, dict) and self._visitor.rename(event.args):
+        if self._visitor.rename(payload_of(event)):
             self._arrive()
 
-    async def _stop(self) -> None:
-        locale = self._visitor.locale
-        try:
-            stopped = await self._play.cancel(self._live.room)
-        except Exception:  # noqa: BLE001 the border of one click: the person is told, the cause is logged once
-            _log.exception("A continuation could not be stopped")
-            notify(self._say("web.trouble", locale))
+    async def _act(self, event: GenericEventArguments) -> None:
+        payload = payload_of(event)
+        if not await done(self._deeds.do(payload), self._say, self._visitor.locale):
             return
-        if not stopped:
-            notify(self._say("web.nothing_to_stop", locale))
+        deed = str(payload["do"])
+        self._leaves.saved(deed)
+        if deed == "edit":
+            self._story.edited(translate.passage_of(payload))
+        if deed == "forget":
+            notify(self._say("web.forgotten", self._visitor.locale))
+
+    async def _look(self, event: GenericEventArguments) -> None:
+        await done(self._show_leaf(payload_of(event)), self._say, self._visitor.locale)
+
+    async def _show_leaf(self, payload: Payload) -> None:
+        name = translate.text_of(payload, "leaf")
+        self._leaves.show(name, await self._notebook.leaf(name))
+
+    async def _scores(self, event: GenericEventArguments) -> None:
+        await done(self._shade(payload_of(event)), self._say, self._visitor.locale)
+
+    async def _shade(self, payload: Payload) -> None:
+        passage = await self._play.passage(translate.passage_of(payload))
+        scores = await self._play.scores(passage.id)
+        if scores:
+            self._story.shade(passage.id, probability.shaded(passage.text, scores))
+        else:
+            notify(self._say("web.no_odds", self._visitor.locale))
+
+    async def _export(self, event: GenericEventArguments) -> None:
+        await done(self._download(payload_of(event)), self._say, self._visitor.locale)
+
+    async def _download(self, payload: Payload) -> None:
+        name, text = await self._notebook.text_of_story(translate.text_of(payload, "story"))
+        ui.download.content(text.encode(), name, "text/plain; charset=utf-8")

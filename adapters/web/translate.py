@@ -7,13 +7,13 @@ import secrets
 from collections.abc import Mapping
 from urllib.parse import unquote
 
-from bot.messages import Ask, Author, Length, Message, Room
+from bot.messages import Ask, Author, Length, Lore, Message, Notes, Room
 
 PLATFORM = "web"
 NAME_COOKIE = "tsuzuki_name"
 MAX_NAME_CHARACTERS = 30
 MAX_TITLE_CHARACTERS = 80
-MAX_CANDIDATES = 3
+MAX_CANDIDATES = 5
 
 _SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 _SLUG_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # without those that look alike when read aloud or copied
@@ -87,8 +87,8 @@ def message_of(payload: Mapping[str, object], room: Room, author: Author) -> Mes
     event_id = _string(payload, "event_id")
     if not _EVENT_ID.fullmatch(event_id):
         raise BadRequest("event_id")
-    title = clean_line(_string(payload, "title"), MAX_TITLE_CHARACTERS)
-    return Message(event_id, room, author, _string(payload, "text").replace("\r\n", "\n"), title)
+    after = _string(payload, "after") or None
+    return Message(event_id, room, author, text_of(payload), title_of(payload), after)
 
 
 def name_of(payload: Mapping[str, object]) -> str:
@@ -97,7 +97,7 @@ def name_of(payload: Mapping[str, object]) -> str:
 
 
 def ask_of(payload: Mapping[str, object]) -> Ask | None:
-    """What the person wants of the model, None where they only write.
+    """What the person wants of the model, None where they only write. What is empty is left to the room.
 
     Raises:
         BadRequest: see `message_of`; an unknown preset is left to `play`, which has a sentence for it.
@@ -107,14 +107,48 @@ def ask_of(payload: Mapping[str, object]) -> Ask | None:
         return None
     if not isinstance(ask, dict):
         raise BadRequest("ask")
-    candidates = ask.get("candidates")
-    if not isinstance(candidates, int) or not 1 <= candidates <= MAX_CANDIDATES:
+    candidates = ask.get("candidates", 0)
+    if not isinstance(candidates, int) or not 0 <= candidates <= MAX_CANDIDATES:
         raise BadRequest("candidates")
+    length = _string(ask, "length")
     try:
-        length = Length(_string(ask, "length"))
+        wanted = Length(length) if length else 0
     except ValueError as error:
         raise BadRequest("length") from error
-    return Ask(length, _string(ask, "preset"), candidates)
+    return Ask(wanted, _string(ask, "preset"), candidates, scores=ask.get("scores") is True)
+
+
+def passage_of(payload: Mapping[str, object]) -> str:
+    """The id of the passage that an event is about. Raises BadRequest."""
+    return _string(payload, "passage")
+
+
+def text_of(payload: Mapping[str, object], name: str = "text") -> str:
+    """A text in an event, with plain line ends. Raises BadRequest."""
+    return _string(payload, name).replace("\r\n", "\n")
+
+
+def title_of(payload: Mapping[str, object]) -> str:
+    """A story's title in an event. Raises BadRequest."""
+    return clean_line(_string(payload, "title"), MAX_TITLE_CHARACTERS)
+
+
+def notes_of(payload: Mapping[str, object]) -> Notes:
+    """Memory, author's note and lore as the notebook sends them. Raises BadRequest."""
+    lore = payload.get("lore", [])
+    if not isinstance(lore, list):
+        raise BadRequest("lore")
+    entries = [_lore(each) for each in lore if isinstance(each, dict)]
+    kept = tuple(entry for entry in entries if entry.text.strip() or entry.keywords)
+    return Notes(text_of(payload, "memory"), text_of(payload, "note"), kept)
+
+
+def _lore(entry: Mapping[str, object]) -> Lore:
+    priority = entry.get("priority", 0)
+    if not isinstance(priority, int):
+        raise BadRequest("priority")
+    keywords = re.split("[,、，\n]+", _string(entry, "keywords"))
+    return Lore(tuple(word.strip() for word in keywords if word.strip()), text_of(entry), priority)
 
 
 def _string(payload: Mapping[str, object], name: str) -> str:

@@ -9,7 +9,14 @@ from uuid import uuid4
 from fastapi import Request
 
 from adapters.web import translate
+from bot.errors import UserError
 from bot.messages import Author
+
+
+class NoName(UserError):
+    """Whoever changes a story tells their name first."""
+
+    key = "web.no_name"
 
 
 @dataclass(slots=True)
@@ -24,6 +31,11 @@ class Visitor:
     def author(self) -> Author:
         """How the stories know them."""
         return translate.author_of(self.id, self.name, self.locale)
+
+    def require_name(self) -> None:
+        """Raises NoName where the person has told none."""
+        if not self.name:
+            raise NoName
 
     def rename(self, payload: Mapping[str, object]) -> bool:
         """Take the name in an event, if there is one; whether it is a new one."""

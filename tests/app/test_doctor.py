@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.doctor import State, examine, report
+from adapters.findings import State
+from bot.doctor import examine, report
 from config.phrases import Phrases
 from config.settings import PLATFORM_VARIABLES, PREFIX, Settings, load_settings
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
+from dataclasses import replace
 
 import pytest
 
 from adapters.console import ROOM, ConsoleAdapter
-from bot.messages import Draft, DraftState
+from bot.messages import Choice, Draft, DraftState
 
 BEGUN = "それは　九月初旬の晩。"
 
@@ -47,14 +49,20 @@ def console(out: io.StringIO, err: io.StringIO) -> ConsoleAdapter:
 
 def writing(text: str, note: str = "") -> Draft:
     """A draft under way."""
-    return Draft(DraftState.WRITING, text, note)
+    return Draft(DraftState.WRITING, text, note, job="job")
+
+
+def done(text: str, *others: str, note: str = "") -> Draft:
+    """The end of a reply, with its other candidates."""
+    choices = tuple(Choice(f"job.{number}", each) for number, each in enumerate(others, start=1))
+    return Draft(DraftState.DONE, text, note, choices, "job", "job.0")
 
 
 async def test_only_new_text_is_written(console: ConsoleAdapter, out: io.StringIO) -> None:
     """The story stands on standard output once, the person's text before it, a line break behind it."""
     await console.post(ROOM, writing("私は、"), "job:0")
     await console.edit(ROOM, "job:0", writing("私は、外へ出た。"))
-    await console.edit(ROOM, "job:0", Draft(DraftState.DONE, "私は、外へ出た。"))
+    await console.edit(ROOM, "job:0", done("私は、外へ出た。"))
 
     assert out.getvalue() == BEGUN + "私は、外へ出た。\n"
 
@@ -65,7 +73,7 @@ async def test_everything_else_goes_to_standard_error(
     """Places, waking up and hints never mix with the story; a line is said once."""
     await console.post(ROOM, Draft(DraftState.WAITING, note="40 %"), "job:0")
     await console.edit(ROOM, "job:0", Draft(DraftState.WAITING, note="40 %"))
-    await console.edit(ROOM, "job:0", Draft(DraftState.DONE, "外へ。", note="晩 is not seen"))
+    await console.edit(ROOM, "job:0", done("外へ。", note="晩 is not seen"))
 
     assert out.getvalue() == BEGUN + "外へ。\n"
     assert err.getvalue() == "40 %\n晩 is not seen\n"
@@ -86,7 +94,7 @@ async def test_at_a_terminal_a_line_takes_the_place_of_the_last(out: io.StringIO
 
 async def test_candidates_follow_one_another(console: ConsoleAdapter, out: io.StringIO) -> None:
     """The first goes on from the text; each other one is told whole, under its number."""
-    await console.post(ROOM, Draft(DraftState.DONE, "外へ。", choices=("家へ。", "海へ。")), "job:0")
+    await console.post(ROOM, done("外へ。", "家へ。", "海へ。"), "job:0")
 
     first, second, third = out.getvalue().split("[console.candidate ja ")
     assert first == BEGUN + "外へ。\n\n"
@@ -100,7 +108,7 @@ async def test_an_attempt_that_comes_to_the_same_words_is_not_seen(
     """A worker that died begins again; as long as the words are the same, nothing is written twice."""
     await console.post(ROOM, writing("外へ。雨。"), "job:0")
     await console.edit(ROOM, "job:0", writing("外へ。"))
-    await console.edit(ROOM, "job:0", Draft(DraftState.DONE, "外へ。雨。風。"))
+    await console.edit(ROOM, "job:0", done("外へ。雨。風。"))
 
     assert out.getvalue() == BEGUN + "外へ。雨。風。\n"
     assert err.getvalue() == ""
@@ -111,7 +119,7 @@ async def test_an_attempt_with_other_words_is_told_anew(
 ) -> None:
     """Words that were written cannot be taken back: the story is told again, and the reader told why."""
     await console.post(ROOM, writing("外へ。"), "job:0")
-    await console.edit(ROOM, "job:0", Draft(DraftState.DONE, "家へ。"))
+    await console.edit(ROOM, "job:0", done("家へ。"))
 
     assert out.getvalue() == BEGUN + "外へ。\n\n" + BEGUN + "家へ。\n"
     assert "console.again" in err.getvalue()
@@ -136,7 +144,7 @@ async def test_on_one_screen_progress_never_clears_a_line_of_the_story() -> None
     await console.post(ROOM, Draft(DraftState.WAITING, note="40 %"), "job:0")
     await console.edit(ROOM, "job:0", writing("外へ"))
     await console.edit(ROOM, "job:0", Draft(DraftState.WAITING, "外へ", note="again"))
-    await console.edit(ROOM, "job:0", Draft(DraftState.DONE, "外へ出た。"))
+    await console.edit(ROOM, "job:0", done("外へ出た。"))
 
     cleared = [line.split("\x1b[2K")[0] for line in screen.getvalue().split("\n") if "\x1b[2K" in line]
     assert not any("晩" in part or "外" in part for part in cleared)
@@ -150,3 +158,31 @@ async def test_what_the_person_wrote_stands_there_when_nothing_follows(
     await console.post(ROOM, Draft(DraftState.FAILED, note="no"), "job:0")
 
     assert out.getvalue() == BEGUN + "\n"
+
+
+async def test_a_reply_that_only_loses_its_buttons_is_not_told_again(
+    console: ConsoleAdapter, out: io.StringIO
+) -> None:
+    """What is over stays as it was written, whatever else its message shows elsewhere."""
+    await console.post(ROOM, done("外へ。"), "job:0")
+    await console.edit(ROOM, "job:0", replace(done("外へ。"), live=False))
+
+    assert out.getvalue() == BEGUN + "外へ。\n"
+
+
+async def test_each_reply_of_a_story_is_written_whole(console: ConsoleAdapter, out: io.StringIO) -> None:
+    """A second reply begins anew, also where it begins like the first."""
+    await console.post(ROOM, done("外へ。"), "job:0")
+    await console.post(ROOM, replace(done("外へ出た。"), job="next"), "next:0")
+
+    assert out.getvalue() == BEGUN + "外へ。\n外へ出た。\n"
+
+
+async def test_the_end_of_a_reply_can_be_waited_for(console: ConsoleAdapter) -> None:
+    """Also when it is over already."""
+    waiting = asyncio.create_task(console.ended("job"))
+    await console.post(ROOM, writing("外"), "job:0")
+    assert not waiting.done()
+    await console.edit(ROOM, "job:0", done("外へ。"))
+    await waiting
+    await console.ended("job")

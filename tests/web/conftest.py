@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 import pytest_asyncio
@@ -15,7 +16,7 @@ from playwright.async_api import Browser, async_playwright
 from adapters.base import Play
 from adapters.web import WebAdapter
 from adapters.web.translate import new_slug, room_of
-from bot.messages import Ask, Message, Room, Story, Ticket
+from bot.messages import Room
 from config.phrases import Phrases
 from tests.fakes.play import FakePlay
 from tests.web.chromium import FLAGS, find_chromium
@@ -41,21 +42,9 @@ class Stage:
 
     play: Play
 
-    async def hear(self, message: Message, ask: Ask | None) -> Ticket | None:
-        """See `Play`."""
-        return await self.play.hear(message, ask)
-
-    async def read(self, room: Room) -> Story | None:
-        """See `Play`."""
-        return await self.play.read(room)
-
-    async def stories(self, platform: str) -> Sequence[Story]:
-        """See `Play`."""
-        return await self.play.stories(platform)
-
-    async def cancel(self, room: Room) -> bool:
-        """See `Play`."""
-        return await self.play.cancel(room)
+    def __getattr__(self, name: str) -> Any:
+        """Whatever is asked of a Play."""
+        return getattr(self.play, name)
 
 
 @pytest.fixture(scope="session")
@@ -74,7 +63,7 @@ def phrases() -> StrictPhrases:
 async def web(phrases: StrictPhrases, stage: Stage) -> AsyncIterator[WebAdapter]:
     """A served web room on a free port."""
     adapter = WebAdapter(phrases, port=0)
-    adapter.attach(stage)
+    adapter.attach(cast("Play", stage))
     running = asyncio.create_task(adapter.run())
     await asyncio.wait_for(adapter.started(), 20)
     yield adapter
@@ -92,7 +81,10 @@ async def browser(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Bro
     home: Path = tmp_path_factory.mktemp("chromium")
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
-            executable_path=chromium, args=list(FLAGS), headless=True, env={"HOME": str(home)}
+            executable_path=chromium,
+            args=list(FLAGS),
+            headless=True,
+            env={"HOME": str(home), "LANG": "C.UTF-8"},
         )
         yield browser
         await browser.close()

@@ -92,6 +92,30 @@ class Person:
         """Lets the model go on."""
         return self.page.locator(".tz-more")
 
+    @property
+    def columns(self) -> Locator:
+        """The texts of candidates that can be chosen from."""
+        return self.passages.locator(".tz-column .tz-text")
+
+    async def menu_of(self, number: int) -> None:
+        """Open the menu of a passage, counted from 0."""
+        passage = self.passages.nth(number)
+        await passage.hover()
+        await passage.get_by_role("button", name="この文にすること").click()
+
+    async def choose_of(self, number: int, name: str) -> None:
+        """Choose from the menu of a passage."""
+        await self.menu_of(number)
+        await self.page.locator(".tz-menu").get_by_role("button", name=name).click()
+
+    async def leaf(self, name: str) -> None:
+        """Open a leaf of the notebook, and wait for what stands on it."""
+        drawer = self.page.locator("#tz-drawer")
+        if not await drawer.is_visible():
+            await self.page.locator(".tz-open").click()
+        await drawer.get_by_role("navigation").get_by_role("button", name=name).click()
+        await expect(drawer.locator(".tz-leaf:visible")).to_have_count(1)
+
     async def write(self, text: str) -> None:
         """Type and add."""
         await self.box.fill(text)

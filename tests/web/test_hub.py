@@ -3,17 +3,64 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 import pytest
 
-from adapters.web.hub import Change, Hub, LiveRoom, Person, ShownDraft, ShownPassage
-from bot.messages import MODEL, Author, Draft, DraftState, Room, Story
-from tests.fakes.play import FakePlay
+from adapters.web.hub import Hub, LiveRoom
+from adapters.web.shown import Change, Person, ShownDraft, ShownPassage, Standing
+from bot.messages import (
+    MODEL,
+    Author,
+    Choice,
+    Draft,
+    DraftState,
+    Notes,
+    Passage,
+    Room,
+    Rules,
+    Story,
+    candidate_id,
+)
 
 ROOM = Room("web", "a-room")
 MIO = Author("web", "1", "澪")
 KEN = Author("web", "2", "健")
+
+
+@dataclass
+class Shelf:
+    """The stories that the hub reads: one, told on by the tests."""
+
+    story: Story = field(default_factory=lambda: Story("s", ROOM, "題"))
+    told: list[Passage] = field(default_factory=list)
+
+    async def read(self, room: Room) -> Story | None:
+        """The story."""
+        return self.story
+
+    async def tree(self, room: Room) -> Sequence[Passage]:
+        """All of it."""
+        return tuple(self.told)
+
+    def tell(self, text: str, author: Author = MODEL, job: str = "") -> None:
+        """Go on with a passage; `job`: the first candidate of that job."""
+        name = candidate_id(job, 0) if job else f"p{len(self.told)}"
+        passage = Passage(name, "s", self.story.head, author, text)
+        self.told.append(passage)
+        self.story = replace(self.story, passages=(*self.story.passages, passage), head=name)
+
+    def beside(self, text: str, job: str, number: int) -> None:
+        """Another candidate of the job that wrote the last passage."""
+        last = self.story.passages[-1]
+        self.told.append(Passage(candidate_id(job, number), "s", last.parent_id, MODEL, text))
+
+    def go_back(self, count: int) -> None:
+        """The story is only its first passages."""
+        passages = self.story.passages[:count]
+        head = passages[-1].id if passages else None
+        self.story = replace(self.story, passages=passages, head=head, undone=True)
 
 
 @dataclass(eq=False)
@@ -23,26 +70,37 @@ class Page:
     passages: list[ShownPassage] = field(default_factory=list)
     drafts: dict[str, ShownDraft] = field(default_factory=dict)
     people: tuple[Person, ...] = ()
+    standing: Standing | None = None
+    rules: Rules | None = None
     changes: int = 0
 
     def show(self, change: Change) -> None:
         """As the page's script does."""
         self.changes += 1
-        if change.rewrite:
-            self.passages = []
-        self.passages += change.append
+        if change.start is not None:
+            self.passages[change.start :] = change.passages
         for key in change.drop:
             self.drafts.pop(key, None)
         self.drafts |= {draft.id: draft for draft in change.drafts}
+        self.standing = change.standing or self.standing
 
     def show_people(self, people: tuple[Person, ...]) -> None:
         """Keep them."""
         self.people = people
 
+    def show_rules(self, rules: Rules) -> None:
+        """Keep them."""
+        self.rules = rules
+
     @property
     def texts(self) -> list[str]:
         """The story."""
         return [passage.text for passage in self.passages]
+
+    @property
+    def versions(self) -> list[str]:
+        """The last passage and its alternatives."""
+        return [version.text for version in self.passages[-1].versions]
 
     async def join(self, live: LiveRoom) -> Page:
         """Watch a room."""
@@ -51,27 +109,34 @@ class Page:
 
 
 @pytest.fixture
-def play() -> FakePlay:
-    """Where the stories are."""
-    return FakePlay()
+def shelf() -> Shelf:
+    """A story with one passage."""
+    shelf = Shelf()
+    shelf.tell("一。", MIO)
+    return shelf
 
 
 @pytest.fixture
-def live(play: FakePlay) -> LiveRoom:
-    """A room with one passage."""
-    play.tell(ROOM, "一。", MIO)
-    return Hub(play.read).room(ROOM)
+def live(shelf: Shelf) -> LiveRoom:
+    """Its room."""
+    return Hub(shelf).room(ROOM)
 
 
-def writing(text: str) -> Draft:
+def writing(text: str, job: str = "job") -> Draft:
     """A draft that grows."""
-    return Draft(DraftState.WRITING, text)
+    return Draft(DraftState.WRITING, text, job=job)
 
 
-async def test_a_new_passage_reaches_every_watcher_once(live: LiveRoom, play: FakePlay) -> None:
+def done(text: str, *others: str, job: str = "job") -> Draft:
+    """A reply that became a passage, with other candidates."""
+    choices = tuple(Choice(candidate_id(job, number), each) for number, each in enumerate(others, start=1))
+    return Draft(DraftState.DONE, text, choices=choices, job=job, passage=candidate_id(job, 0))
+
+
+async def test_a_new_passage_reaches_every_watcher_once(live: LiveRoom, shelf: Shelf) -> None:
     """However often the story is read again."""
     pages = [await Page().join(live) for _ in range(3)]
-    play.tell(ROOM, "二。", KEN)
+    shelf.tell("二。", KEN)
     await asyncio.gather(*(live.refresh() for _ in range(3)))
     assert [page.texts for page in pages] == [["一。", "二。"]] * 3
 
@@ -83,70 +148,100 @@ async def test_an_unchanged_story_tells_nobody_anything(live: LiveRoom) -> None:
     assert page.changes == 1
 
 
-async def test_colours_follow_the_order_of_appearance(live: LiveRoom, play: FakePlay) -> None:
+async def test_colours_follow_the_order_of_appearance(live: LiveRoom, shelf: Shelf) -> None:
     """People differ, one person stays the same, and the model has none."""
     for author in (KEN, MODEL, MIO):
-        play.tell(ROOM, "次。", author)
+        shelf.tell("次。", author)
     page = await Page().join(live)
     assert [passage.hue for passage in page.passages] == [0, 1, None, 0]
 
 
-async def test_a_draft_becomes_its_passage_in_one_change(live: LiveRoom, play: FakePlay) -> None:
+async def test_a_draft_becomes_its_passage_in_one_change(live: LiveRoom, shelf: Shelf) -> None:
     """Nobody sees the text twice, or not at all, for a moment."""
     page = await Page().join(live)
     await live.draft("job/0", writing("雨。"))
-    play.tell(ROOM, "雨。")
+    shelf.tell("雨。", job="job")
     before = page.changes
-    await live.draft("job/0", Draft(DraftState.DONE, "雨。"))
+    await live.draft("job/0", done("雨。"))
     assert (before + 1, ["一。", "雨。"], {}) == (page.changes, page.texts, page.drafts)
 
 
-async def test_a_passage_that_is_stored_before_its_draft_is_done(live: LiveRoom, play: FakePlay) -> None:
+async def test_a_passage_that_is_stored_before_its_draft_is_done(live: LiveRoom, shelf: Shelf) -> None:
     """The draft gives way as soon as the passage is seen; its late edits show nothing again."""
     page = await Page().join(live)
     await live.draft("job/0", writing("雨。"))
-    play.tell(ROOM, "雨。")
+    shelf.tell("雨。", job="job")
     await live.refresh()
     assert (page.texts, page.drafts) == (["一。", "雨。"], {})
     await live.draft("job/0", writing("雨。"))
-    await live.draft("job/0", Draft(DraftState.DONE, "雨。", choices=("月。",)))
+    await live.draft("job/0", done("雨。"))
     assert (page.texts, page.drafts) == (["一。", "雨。"], {})
-    assert page.passages[-1].choices == ("月。",)
 
 
-async def test_other_candidates_stay_with_their_passage(live: LiveRoom, play: FakePlay) -> None:
-    """For those who were there and for those who come later."""
+async def test_candidates_lie_side_by_side_until_somebody_decides(live: LiveRoom, shelf: Shelf) -> None:
+    """For those who were there and for those who come later; afterwards they stay as versions."""
     page = await Page().join(live)
-    play.tell(ROOM, "雨。")
-    await live.draft("job/0", Draft(DraftState.DONE, "雨。", choices=("月。", "風。")))
+    await live.draft("job/0", writing("雨"))
+    shelf.tell("雨。", job="job")
+    shelf.beside("月。", "job", 1)
+    await live.draft("job/0", done("雨。", "月。"))
     late = await Page().join(live)
-    assert ("月。", "風。") == page.passages[-1].choices == late.passages[-1].choices
+    for each in (page, late):
+        assert (each.texts, each.versions) == (["一。", "雨。"], ["雨。", "月。"])
+        assert each.passages[-1].compare
+    live.decided()
+    await live.draft("job/0", done("雨。", "月。"))
+    assert not page.passages[-1].compare
+    assert page.versions == ["雨。", "月。"]
 
 
-async def test_a_passage_by_a_person_leaves_drafts_alone(live: LiveRoom, play: FakePlay) -> None:
+async def test_candidates_that_the_story_left_behind_are_folded(live: LiveRoom, shelf: Shelf) -> None:
+    """Whoever writes on has decided, too."""
+    page = await Page().join(live)
+    await live.draft("job/0", writing("雨"))
+    shelf.tell("雨。", job="job")
+    shelf.beside("月。", "job", 1)
+    await live.draft("job/0", done("雨。", "月。"))
+    shelf.tell("二。", KEN)
+    await live.refresh()
+    assert [passage.compare for passage in page.passages] == [False, False, False]
+
+
+async def test_why_a_stopped_reply_ended_is_said_beside_its_passage(live: LiveRoom, shelf: Shelf) -> None:
+    """What was written is a passage by then and not shown twice; the next reply takes the note away."""
+    page = await Page().join(live)
+    await live.draft("job/0", writing("雨"))
+    shelf.tell("雨", job="job")
+    stopped = Draft(DraftState.CANCELLED, "雨", "止めました。", job="job", passage="job.0")
+    await live.draft("job/0", stopped)
+    assert page.texts == ["一。", "雨"]
+    assert [(draft.text, draft.note) for draft in page.drafts.values()] == [("", "止めました。")]
+    await live.draft("job/0", replace(stopped, live=False))
+    assert page.drafts == {}
+
+
+async def test_a_passage_by_a_person_leaves_drafts_alone(live: LiveRoom, shelf: Shelf) -> None:
     """People may write while the model does."""
     page = await Page().join(live)
     await live.draft("job/0", writing("雨"))
-    play.tell(ROOM, "二。", KEN)
+    shelf.tell("二。", KEN)
     await live.refresh()
     assert (page.texts, list(page.drafts)) == (["一。", "二。"], ["job/0"])
 
 
-async def test_waiting_replies_stay_when_another_is_done(live: LiveRoom, play: FakePlay) -> None:
+async def test_waiting_replies_stay_when_another_is_done(live: LiveRoom, shelf: Shelf) -> None:
     """Only the reply that was written becomes the passage."""
     page = await Page().join(live)
-    await live.draft("first/0", writing("雨"))
-    await live.draft("second/0", Draft(DraftState.WAITING, note="次"))
-    play.tell(ROOM, "雨。")
+    await live.draft("first/0", writing("雨", "first"))
+    await live.draft("second/0", Draft(DraftState.WAITING, note="次", job="second"))
+    shelf.tell("雨。", job="first")
     await live.refresh()
     assert list(page.drafts) == ["second/0"]
 
 
-async def test_a_story_with_old_continuations_keeps_the_running_draft(play: FakePlay) -> None:
+async def test_a_story_with_old_continuations_keeps_the_running_draft(live: LiveRoom, shelf: Shelf) -> None:
     """After a restart an edit may come before the story was read: older text is not this draft's."""
-    play.tell(ROOM, "一。", MIO)
-    play.tell(ROOM, "古い雨。")
-    live = Hub(play.read).room(ROOM)
+    shelf.tell("古い雨。", job="old")
     await live.draft("job/0", writing("新しい雨"))
     page = await Page().join(live)
     assert (page.texts, list(page.drafts)) == (["一。", "古い雨。"], ["job/0"])
@@ -155,22 +250,59 @@ async def test_a_story_with_old_continuations_keeps_the_running_draft(play: Fake
 async def test_an_ended_reply_gives_way_to_the_next(live: LiveRoom) -> None:
     """Why it failed stays to be read until something newer is there."""
     page = await Page().join(live)
-    await live.draft("job/0", Draft(DraftState.FAILED, note="だめでした。"))
+    await live.draft("job/0", Draft(DraftState.FAILED, note="だめでした。", job="job"))
     late = await Page().join(live)
     assert [draft.note for draft in late.drafts.values()] == ["だめでした。"]
-    await live.draft("job2/0", Draft(DraftState.WAITING))
+    await live.draft("job2/0", Draft(DraftState.WAITING, job="job2"))
     assert [list(each.drafts) for each in (page, late)] == [["job2/0"]] * 2
 
 
-async def test_a_story_that_was_changed_behind_is_shown_anew(live: LiveRoom, play: FakePlay) -> None:
-    """Passages that are gone, or others in their place, replace what the pages show."""
-    play.tell(ROOM, "二。", KEN)
+async def test_a_step_back_takes_the_last_passages_only(live: LiveRoom, shelf: Shelf) -> None:
+    """Pages keep what stays, and know where the story stands."""
+    shelf.tell("二。", KEN)
     page = await Page().join(live)
-    story = await play.read(ROOM)
-    assert story is not None
-    play._stories[ROOM] = Story(story.id, ROOM, story.title, story.passages[:1])
+    assert page.standing == Standing("p1", undo=True, redo=False)
+    shelf.go_back(1)
     await live.refresh()
-    assert page.texts == ["一。"]
+    assert (page.texts, page.standing) == (["一。"], Standing("p0", undo=True, redo=True))
+
+
+async def test_an_edited_passage_changes_in_its_place(live: LiveRoom, shelf: Shelf) -> None:
+    """What follows stays."""
+    shelf.tell("二。", KEN)
+    page = await Page().join(live)
+    first, second = shelf.story.passages
+    shelf.story = replace(shelf.story, passages=(replace(first, text="壱。", edited=True), second))
+    await live.refresh()
+    assert (page.texts, page.passages[0].edited) == (["壱。", "二。"], True)
+
+
+async def test_a_new_title_and_new_notes_are_told(live: LiveRoom, shelf: Shelf) -> None:
+    """Also where no passage changed."""
+    page = await Page().join(live)
+    for story in (replace(shelf.story, title="別の題"), replace(shelf.story, notes=Notes(memory="記憶"))):
+        shelf.story = story
+        before = page.changes
+        await live.refresh()
+        assert page.changes == before + 1
+
+
+async def test_whose_a_passage_is_is_told_without_anybodys_id(live: LiveRoom, shelf: Shelf) -> None:
+    """A number of the room stands for the author, or for whom the model wrote."""
+    shelf.tell("二。", KEN)
+    last = shelf.story.passages[-1]
+    asked = Passage("m", "s", last.id, MODEL, "三。", asker=MIO)
+    shelf.story = replace(shelf.story, passages=(*shelf.story.passages, asked))
+    page = await Page().join(live)
+    assert live.number("web", "1") == page.passages[0].owner == page.passages[2].owner
+    assert live.number("web", "2") == page.passages[1].owner
+
+
+async def test_new_rules_reach_every_page(live: LiveRoom) -> None:
+    """So that each offers what holds by now."""
+    page = await Page().join(live)
+    live.ruled(Rules(candidates=4))
+    assert page.rules == Rules(candidates=4)
 
 
 async def test_people_are_counted_once_and_may_leave(live: LiveRoom) -> None:
@@ -185,27 +317,28 @@ async def test_people_are_counted_once_and_may_leave(live: LiveRoom) -> None:
     assert [person.name for person in second.people] == ["澪"]
 
 
-async def test_who_left_hears_nothing_more(live: LiveRoom, play: FakePlay) -> None:
+async def test_who_left_hears_nothing_more(live: LiveRoom, shelf: Shelf) -> None:
     """Also when they leave twice."""
     page = await Page().join(live)
     live.leave(page)
     live.leave(page)
-    play.tell(ROOM, "二。")
+    shelf.tell("二。")
     await live.refresh()
     assert page.texts == ["一。"]
 
 
-async def test_a_room_is_kept_while_somebody_is_on_the_way_in(play: FakePlay) -> None:
+async def test_a_room_is_kept_while_somebody_is_on_the_way_in(shelf: Shelf) -> None:
     """Whoever waits behind another reader joins the room that later changes go to."""
 
-    async def slowly(room: Room) -> Story | None:
-        await asyncio.sleep(0)
-        return await play.read(room)
+    class Slow(Shelf):
+        async def read(self, room: Room) -> Story | None:
+            await asyncio.sleep(0)
+            return await shelf.read(room)
 
-    hub, page = Hub(slowly), Page()
+    hub, page = Hub(Slow()), Page()
     live = hub.room(ROOM)
     await live.draft("job/0", writing("雨"))
-    settling = asyncio.create_task(live.draft("job/0", Draft(DraftState.DONE, "雨")))
+    settling = asyncio.create_task(live.draft("job/0", done("雨")))
     joining = asyncio.create_task(live.join(page))
     while not joining.done():
         assert live is hub.room(ROOM)
@@ -214,9 +347,9 @@ async def test_a_room_is_kept_while_somebody_is_on_the_way_in(play: FakePlay) ->
     assert live is hub.room(ROOM)
 
 
-async def test_an_empty_room_is_forgotten_and_a_busy_one_is_not(play: FakePlay) -> None:
+async def test_an_empty_room_is_forgotten_and_a_busy_one_is_not(shelf: Shelf) -> None:
     """Rooms cost memory only while somebody looks or a reply is under way."""
-    hub = Hub(play.read)
+    hub = Hub(shelf)
     live = hub.room(ROOM)
     page = await Page().join(live)
     assert live is hub.room(ROOM)

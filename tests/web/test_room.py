@@ -7,10 +7,10 @@ from nicegui import Client
 from playwright.async_api import expect
 
 from adapters.web import WebAdapter
-from adapters.web.hub import Change
-from adapters.web.hub import Person as Visitor
+from adapters.web.shown import Change
+from adapters.web.shown import Person as Visitor
 from bot.errors import QueueFull
-from bot.messages import MODEL, Ask, Author, Draft, DraftState, Length, Message, Room, Ticket
+from bot.messages import MODEL, Ask, Author, Choice, Draft, DraftState, Length, Message, Room, Rules, Ticket
 from tests.fakes.play import FakePlay, FakeReply
 from tests.web.conftest import Enter, Stage, StrictPhrases
 
@@ -75,16 +75,15 @@ async def test_text_stays_exactly_as_written(enter: Enter, play: FakePlay, room:
 async def test_going_on_streams_to_everybody(
     enter: Enter, play: FakePlay, web: WebAdapter, room: Room
 ) -> None:
-    """続き sends the text with the chosen length, preset and candidates; the reply grows for all."""
+    """続き sends the text with the chosen length and preset; the reply grows for all."""
     mio = await enter(address(room), "澪")
     ken = await enter(address(room), "健")
     await mio.page.get_by_label("長さ").select_option("長め")
     await mio.page.get_by_label("調子").select_option("冒険")
-    await mio.page.get_by_label("候補").select_option("2")
     await mio.box.fill(FIRST)
     await mio.more_button.click()
     heard = await play.until_heard()
-    assert (FIRST, Ask(Length.LONG, "bold", 2)) == (heard.message.text, heard.ask)
+    assert (FIRST, Ask(Length.LONG, "bold")) == (heard.message.text, heard.ask)
 
     reply = FakeReply(web, room, "job-1/0")
     await reply.show(Draft(DraftState.WAITING, note="2番目です。"))
@@ -97,13 +96,11 @@ async def test_going_on_streams_to_everybody(
         await person.sees(FIRST)
         await expect(person.page.get_by_role("log")).to_contain_text("雨が降っていた。")
     play.tell(room, "雨が降っていた。")
-    await reply.show(Draft(DraftState.DONE, "雨が降っていた。", choices=("月が出ていた。",)))
+    await reply.show(Draft(DraftState.DONE, "雨が降っていた。"))
     for person in (mio, ken):
         await person.sees(FIRST, "雨が降っていた。")
         await expect(person.draft).to_have_count(0)
         await expect(person.authors).to_have_text(["澪", MODEL.name])
-        await person.page.get_by_text("ほかの続き").click()
-        await expect(person.page.get_by_text("月が出ていた。")).to_be_visible()
 
 
 async def test_going_on_without_own_text(enter: Enter, play: FakePlay, room: Room) -> None:
@@ -218,6 +215,9 @@ class Silent:
     def show_people(self, people: tuple[Visitor, ...]) -> None:
         """Nothing."""
 
+    def show_rules(self, rules: Rules) -> None:
+        """Nothing."""
+
 
 class BrokenPlay(FakePlay):
     """A Play whose store is gone."""
@@ -294,7 +294,8 @@ async def test_text_is_never_read_as_html(enter: Enter, play: FakePlay, web: Web
     play.tell(room, evil, Author("web", "x", "<b onclick=1>悪</b>"))
     ken = await enter(address(room), "<i>健</i>")
     await ken.write(evil)
-    await FakeReply(web, room, "job/0").show(Draft(DraftState.WRITING, evil, note=evil, choices=(evil,)))
+    draft = Draft(DraftState.WRITING, evil, evil, (Choice("", evil),))
+    await FakeReply(web, room, "job/0").show(draft)
     await ken.sees(evil, evil)
     await expect(ken.authors.first).to_have_text("<b onclick=1>悪</b>")
     await expect(ken.people).to_have_text(["<i>健</i>"])
@@ -312,6 +313,7 @@ async def test_a_crowd_is_counted(enter: Enter, play: FakePlay, web: WebAdapter,
     mio = await enter(address(room), "澪")
     await enter(address(room))
     await expect(mio.people).to_have_text(["澪", "読む人 1"])
+    assert web._hub is not None
     live = web._hub.room(room)
     for number in range(9):
         live.here(Silent(), Visitor(f"visitor-{number}", f"客{number}"))
@@ -364,7 +366,7 @@ async def test_everything_can_be_reached_by_keyboard(enter: Enter, play: FakePla
         reached.append(
             await mio.page.evaluate("document.activeElement.name || document.activeElement.className")
         )
-    assert reached == ["length", "preset", "candidates", "tz-as", "tz-write", "tz-more"]
+    assert reached == ["length", "preset", "tz-as", "tz-write", "tz-several", "tz-more"]
     await mio.page.keyboard.press("Space")
     await mio.sees(FIRST)
     unnamed = await mio.page.evaluate(

@@ -6,7 +6,7 @@ import pytest
 
 from adapters.web import translate
 from adapters.web.translate import BadRequest
-from bot.messages import Ask, Author, Length, Message
+from bot.messages import Ask, Author, Length, Lore, Message, Notes
 
 ROOM = translate.room_of("a-room")
 MIO = Author("web", "1", "澪")
@@ -57,8 +57,30 @@ def test_no_ask_is_only_writing() -> None:
 
 def test_an_ask_carries_the_choices() -> None:
     """Length, preset and candidates; an unknown preset is for the rules to refuse, in words."""
-    ask = {"length": "long", "preset": "wild", "candidates": 3}
-    assert Ask(Length.LONG, "wild", 3) == translate.ask_of({"ask": ask})
+    ask = {"length": "long", "preset": "wild", "candidates": 3, "scores": True}
+    assert Ask(Length.LONG, "wild", 3, scores=True) == translate.ask_of({"ask": ask})
+
+
+def test_what_is_not_chosen_is_left_to_the_room() -> None:
+    """An ask may be all open."""
+    assert translate.ask_of({"ask": {"length": "", "preset": "", "candidates": 0}}) == Ask()
+
+
+def test_notes_come_with_keywords_apart() -> None:
+    """Japanese and Latin commas part keywords; an entry without anything in it is none."""
+    lore = [
+        {"keywords": "夜、 喫茶店,cafe", "text": "白梅軒。", "priority": 2},
+        {"keywords": " ", "text": ""},
+    ]
+    notes = translate.notes_of({"memory": "記憶\r\n。", "note": "注", "lore": lore})
+    assert notes == Notes("記憶\n。", "注", (Lore(("夜", "喫茶店", "cafe"), "白梅軒。", 2),))
+
+
+@pytest.mark.parametrize("lore", ["x", [{"keywords": 1}], [{"priority": "1"}]])
+def test_notes_that_no_page_sends_are_refused(lore: object) -> None:
+    """Likewise."""
+    with pytest.raises(BadRequest):
+        translate.notes_of({"lore": lore})
 
 
 @pytest.mark.parametrize(
@@ -66,11 +88,10 @@ def test_an_ask_carries_the_choices() -> None:
     [
         "more",
         {"length": "endless", "preset": "bold", "candidates": 1},
-        {"length": "long", "preset": "bold", "candidates": 0},
+        {"length": "long", "preset": "bold", "candidates": -1},
         {"length": "long", "preset": "bold", "candidates": 99},
         {"length": "long", "preset": "bold", "candidates": "2"},
         {"length": "long", "preset": 7, "candidates": 1},
-        {},
     ],
 )
 def test_an_ask_that_no_page_sends_is_refused(ask: object) -> None:

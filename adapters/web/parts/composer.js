@@ -45,6 +45,16 @@ export default {
           <input ref="name" v-model="typedName" name="name" maxlength="30" autocomplete="nickname"
                  @keydown.enter.prevent="named" @change="takeName"></label>
       </div>
+      <div v-if="!start" class="tz-tools" role="toolbar" :aria-label="words.tools">
+        <button type="button" class="tz-tool" :aria-disabled="!standing.undo" @click="step($event, 'undo')">
+          <span aria-hidden="true">↶</span> {{ words.undo }}</button>
+        <button type="button" class="tz-tool" :aria-disabled="!standing.redo" @click="step($event, 'redo')">
+          <span aria-hidden="true">↷</span> {{ words.redo }}</button>
+        <button type="button" class="tz-tool tz-retry" :aria-disabled="busy || !standing.head"
+                @click="retry($event)"><span aria-hidden="true">↻</span> {{ words.retry }}</button>
+        <label class="tz-ask tz-with-odds"><input type="checkbox" v-model="scores" name="scores" @change="remember">
+          <span>{{ words.with_odds }}</span></label>
+      </div>
       <label class="tz-sheet"><span class="tz-unseen">{{ words.text }}</span>
         <textarea ref="text" v-model="text" name="text" :rows="start ? 4 : 2" :placeholder="words.placeholder"
                   aria-describedby="tz-hint" @keydown="key"></textarea></label>
@@ -54,22 +64,41 @@ export default {
             <select v-model="ask[a.name]" :name="a.name" @change="remember">
               <option v-for="o in a.options" :key="o.value" :value="o.value">{{ o.label }}</option>
             </select></label>
-          <button v-if="!naming" type="button" class="tz-as" :aria-label="words.rename" :title="words.rename"
-                  @click="rename">{{ name }}</button>
+          <span v-if="!naming" class="tz-visitor">
+            <button type="button" class="tz-as" :aria-label="words.visitor" :title="words.visitor"
+                    aria-haspopup="true" :aria-expanded="menu" @click="menu = !menu"
+                    @keydown.esc="shut">{{ name }}</button>
+            <span v-if="menu" class="tz-menu tz-up" @keydown.esc="shut">
+              <button type="button" @click="rename">{{ words.rename }}</button>
+              <button v-if="!start" type="button" class="tz-grave" @click="forget">
+                {{ sure ? words.forget_sure : words.forget }}</button>
+              <button type="button" @click="shut">{{ words.leave }}</button>
+            </span></span>
         </div>
         <div class="tz-buttons">
           <span id="tz-hint" class="tz-hint">{{ words.hint }}</span>
           <button type="button" class="tz-write" :aria-disabled="busy" @click="click($event, false)">
             {{ words.write }}</button>
+          <button v-if="!start && candidates > 1" type="button" class="tz-several" :aria-disabled="busy"
+                  @click="click($event, true, candidates)">{{ words.several }} {{ candidates }}</button>
           <button type="button" class="tz-more" :aria-disabled="busy" @click="click($event, true)">
             {{ words.more }}</button>
         </div>
       </div>
     </form>`,
-  props: { words: Object, asks: Array, start: Boolean, given: String, place: String },
-  emits: ["send", "name"],
+  props: {
+    words: Object,
+    asks: Array,
+    candidates: Number,
+    standing: Object,
+    start: Boolean,
+    given: String,
+    place: String,
+  },
+  emits: ["send", "name", "act"],
   data() {
     const first = Object.fromEntries(this.asks.map((a) => [a.name, a.value]));
+    const kept = stored("tsuzuki-ask", {});
     return {
       text: typedBefore(this.key_()),
       title: "",
@@ -77,7 +106,10 @@ export default {
       typedName: this.given,
       naming: !this.given,
       busy: false,
-      ask: { ...first, ...this.known(stored("tsuzuki-ask", {})) },
+      ask: { ...first, ...this.known(kept) },
+      scores: kept.scores === true,
+      menu: false, // the visitor's own
+      sure: false, // their words are taken out at the next click
     };
   },
   created() {
@@ -111,27 +143,50 @@ export default {
       event.preventDefault();
       this.send(event.shiftKey);
     },
-    click(event, more) {
+    click(event, more, candidates = 0) {
       if (event.detail > 1) return; // the second click of a double click
-      this.send(more);
+      this.send(more, candidates);
     },
-    send(more) {
+    send(more, candidates = 0) {
+      const ask = more ? this.asked(candidates) : null;
+      this.emitted({ text: this.text, title: this.title, ask });
+    },
+    // Another continuation instead of the last one: what stands in the box stays there.
+    retry(event) {
+      if (event.detail > 1 || !this.standing.head) return;
+      this.emitted({ text: "", title: "", ask: this.asked(0), retry: true, after: this.standing.head });
+    },
+    emitted(payload) {
       if (this.busy) return;
       this.takeName();
       if (!this.name) this.$refs.name?.focus();
-      const ask = more ? { ...this.ask } : null;
-      const content = JSON.stringify([this.text, this.title, ask]);
-      if (this.pending?.content !== content) this.pending = { id: newId(), content, text: this.text };
+      const content = JSON.stringify(payload);
+      if (this.pending?.content !== content) this.pending = { id: newId(), content, text: payload.text };
       this.busy = true;
       clearTimeout(this.waiting);
       this.waiting = setTimeout(() => (this.busy = false), ANSWER_TIMEOUT_MS);
-      this.$emit("send", {
-        event_id: this.pending.id,
-        text: this.text,
-        title: this.title,
-        name: this.name,
-        ask,
-      });
+      this.$emit("send", { event_id: this.pending.id, name: this.name, ...payload });
+    },
+    asked(candidates) {
+      const open = Object.fromEntries(this.asks.map((a) => [a.name, a.value]));
+      return { ...open, ...this.known(this.ask), candidates, scores: this.scores };
+    },
+    step(event, deed) {
+      const step = deed + this.standing.head;
+      if (!this.standing[deed] || (event.detail > 1 && step === this.stepped)) return;
+      this.stepped = step; // a double click is one step, two clicks are two as soon as the first was done
+      this.$emit("act", { do: deed, after: deed === "undo" ? this.standing.head : "" });
+    },
+    shut() {
+      this.menu = this.sure = false;
+    },
+    forget() {
+      if (!this.sure) {
+        this.sure = true;
+        return;
+      }
+      this.$emit("act", { do: "forget" });
+      this.shut();
     },
     accepted(id) {
       if (this.pending?.id !== id) return;
@@ -165,12 +220,13 @@ export default {
       this.$nextTick(() => this.$refs.text.focus());
     },
     rename() {
+      this.shut();
       this.typedName = this.name;
       this.naming = true;
       this.$nextTick(() => this.$refs.name.select());
     },
     remember() {
-      store(() => localStorage, "tsuzuki-ask", JSON.stringify(this.ask));
+      store(() => localStorage, "tsuzuki-ask", JSON.stringify({ ...this.ask, scores: this.scores }));
     },
   },
 };

@@ -5,6 +5,7 @@ What is written cannot be edited any more, so only text that will be kept is wri
 
 from __future__ import annotations
 
+import asyncio
 from typing import TextIO
 
 from bot.messages import Draft, DraftState, Room, Say
@@ -17,16 +18,25 @@ _OPEN = frozenset({DraftState.WAITING, DraftState.WRITING})
 
 
 class ConsoleAdapter:
-    """A `Platform` for one reader: `out` gets the story and nothing else, `err` the rest."""
+    """A `Platform` for one reader: `out` gets the story and nothing else, `err` the rest.
+
+    `labels`: where the numbers of candidates go; `out`, unless it is named.
+    """
 
     name = ROOM.platform
     limits = Limits(max_units=_UNLIMITED, changes_per_period=20, period_s=1.0)
 
-    def __init__(self, out: TextIO, err: TextIO, say: Say, locale: str = "ja") -> None:
+    def __init__(
+        self, out: TextIO, err: TextIO, say: Say, locale: str = "ja", labels: TextIO | None = None
+    ) -> None:
         self._out = out
         self._err = err
         self._say = say
         self._locale = locale
+        self._labels = labels or out
+        self._reply = ""
+        self._over: set[str] = set()
+        self._ended = asyncio.Event()
         self._begun = ""
         self._unwritten = ""
         self._written = ""
@@ -40,31 +50,58 @@ class ConsoleAdapter:
         """
         self._begun = self._unwritten = text
 
+    async def ended(self, job_id: str) -> None:
+        """Wait until a job's reply has been written out to its end."""
+        while job_id not in self._over:
+            self._ended.clear()
+            await self._ended.wait()
+
     def measure(self, text: str) -> int:
         """Characters: a terminal takes them all."""
         return len(text)
 
     async def post(self, room: Room, draft: Draft, key: str) -> str:  # noqa: ARG002
         """Write what is new in the draft."""
-        self._show(draft)
+        self._take(draft, key)
         return key
 
     async def edit(self, room: Room, message_id: str, draft: Draft) -> None:  # noqa: ARG002
         """Write what is new in the draft."""
+        # What was told before may be shown anew elsewhere, with other buttons; a terminal has none.
+        if message_id == self._reply or draft.state in _OPEN:
+            self._take(draft, message_id)
+
+    def _take(self, draft: Draft, reply: str) -> None:
+        if draft.job in self._over:
+            return
+        if reply != self._reply:
+            self._reply, self._written = reply, ""
         self._show(draft)
+        if draft.state not in _OPEN and draft.job:
+            self._begun = ""
+            self._over.add(draft.job)
+            self._ended.set()
 
     def _show(self, draft: Draft) -> None:
         self._tell(draft.note if draft.state in _OPEN else "")
         self._go_on(draft.text)
         if draft.state in _OPEN:
             return
-        for number, text in enumerate(draft.choices, start=2):
-            self._write("\n\n" + self._say("console.candidate", self._locale, number=number) + "\n")
-            self._write(self._begun + text)
+        for number, choice in enumerate(draft.choices, start=2):
+            self._label(number)
+            self._write(self._begun + choice.text)
         if not self._written.endswith("\n"):
             self._write("\n")
         if draft.note:
             print(draft.note, file=self._err, flush=True)
+
+    def _label(self, number: int) -> None:
+        label = self._say("console.candidate", self._locale, number=number)
+        if self._labels is self._out:
+            self._write(f"\n\n{label}\n")
+        else:
+            self._write("\n")
+            print(label, file=self._labels, flush=True)
 
     def _go_on(self, text: str) -> None:
         """Write the rest of a text that goes on; a story that a dead worker left is told anew."""

@@ -1,0 +1,93 @@
+"""What the terminal lists and reads: branches, lore, settings, each in lines."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import fields
+
+from bot.messages import Lore, Passage, Rules, Story
+from bot.outline import first_words, outline
+
+NOTHING = "-"
+"""Typed instead of a text: take it away."""
+
+_LISTS = frozenset({"words", "banned"})
+_SWITCHES = {"on": True, "off": False, "true": True, "false": False}
+_SWITCHED = frozenset({"filter_people", "listens"})
+
+
+def numbers(tree: Sequence[Passage]) -> dict[str, int]:
+    """Each passage's number, by its id: in the order in which they were made, from 1."""
+    return {passage.id: number for number, passage in enumerate(tree, start=1)}
+
+
+def branches(story: Story, tree: Sequence[Passage]) -> list[str]:
+    """The outline of a story. `*`: where it ends, `|`: part of it as it is read."""
+    number = numbers(tree)
+    lines = []
+    for line in outline(story, tree):
+        mark = "*" if line.head else "|" if line.on_path else " "
+        words = first_words(line.passage) or NOTHING
+        lines.append(
+            f"{mark} {'  ' * line.depth}[{number[line.passage.id]}] {line.passage.author.name} {words}"
+        )
+    return lines
+
+
+def lore(entries: Sequence[Lore]) -> list[str]:
+    """The entries with their numbers."""
+    return [
+        f"[{number}] {'、'.join(entry.keywords)} = {entry.text}"
+        + (f" ({entry.priority})" if entry.priority else "")
+        for number, entry in enumerate(entries, start=1)
+    ]
+
+
+def changed_lore(entries: Sequence[Lore], argument: str) -> tuple[Lore, ...] | None:
+    """The lore after `KEYWORDS = TEXT` (added), `NUMBER KEYWORDS = TEXT` (changed) or `NUMBER -` (removed).
+
+    A text may end in its priority in parentheses. None where no entry has the number.
+    """
+    found = re.match(r"(\d+)(?:\s+(.*))?$", argument, re.DOTALL)
+    if found is None:
+        return (*entries, _entry(argument))
+    number, rest = int(found[1]), found[2] or NOTHING
+    if not 1 <= number <= len(entries):
+        return None
+    instead = () if rest == NOTHING else (_entry(rest),)
+    return (*entries[: number - 1], *instead, *entries[number:])
+
+
+def _entry(text: str) -> Lore:
+    keywords, _, description = text.partition("=" if "=" in text else "＝")
+    found = re.search(r"\s*[(（](-?\d+)[)）]\s*$", description)
+    priority = int(found[1]) if found else 0
+    if found:
+        description = description[: found.start()]
+    words = tuple(word.strip() for word in re.split("[,、，]", keywords) if word.strip())
+    return Lore(words, description.strip(), priority)
+
+
+def rules(rules: Rules) -> list[str]:
+    """Each rule by its name, with what holds."""
+    return [f"{field.name} {_shown(getattr(rules, field.name))}" for field in fields(Rules)]
+
+
+def rule_value(name: str, value: str) -> object:
+    """What was typed for a rule: a number, a switch, a list, or words; nothing takes it back."""
+    if value in ("", NOTHING):
+        return None
+    if name in _LISTS:
+        return [word.strip() for word in re.split("[,、，]", value) if word.strip()]
+    if name in _SWITCHED and value.casefold() in _SWITCHES:
+        return _SWITCHES[value.casefold()]
+    return int(value) if re.fullmatch(r"\d+", value) else value
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, tuple):
+        return "、".join(each[0] if isinstance(each, tuple) else str(each) for each in value) or NOTHING
+    return str(value)

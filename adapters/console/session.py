@@ -1,0 +1,342 @@
+"""A story told at the terminal, line by line: passages as they are typed, commands behind a slash."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TextIO
+from uuid import uuid4
+
+from adapters.base import Play
+from adapters.console import listing
+from adapters.console.adapter import ROOM, ConsoleAdapter
+from adapters.console.commands import ALIASES, Command, command_of
+from bot.errors import NoStory, NoSuchStory, SeveralStories, SpokenError, UserError
+from bot.messages import Ask, Author, Message, Notes, Passage, Say, Story, Ticket
+from bot.outline import first_words
+
+SHORT_ID = 8
+
+
+class NoSuchCommand(UserError):
+    """No command has this name. Values: `name`."""
+
+    key = "console.no_such_command"
+
+
+class NoSuchNumber(UserError):
+    """No passage, candidate or entry has this number. Values: `number`."""
+
+    key = "console.no_such_number"
+
+
+class NotWritten(UserError):
+    """The file cannot be written. Values: `path`, `reason`."""
+
+    key = "console.not_written"
+
+
+class Session:
+    """Takes lines one after the other. `out` gets the story's text, `err` all that is said about it.
+
+    Passages have the numbers that `/show` and `/tree` tell: in the order in which they were made, so that a
+    number stays a passage's own.
+    """
+
+    def __init__(
+        self, play: Play, console: ConsoleAdapter, author: Author, say: Say, out: TextIO, err: TextIO
+    ) -> None:
+        self._play = play
+        self._console = console
+        self._author = author
+        self._say = say
+        self._out = out
+        self._err = err
+        self._writing = ""
+        self._commands: dict[str, Callable[[str], Awaitable[None]]] = {
+            name: getattr(self, f"_{name}") for name in ALIASES if name != "quit"
+        }
+
+    @property
+    def writing(self) -> bool:
+        """Whether the model writes, or will."""
+        return bool(self._writing)
+
+    async def enter(self, wanted: str | None) -> None:
+        """Begin with the story that stands open here, or with another one by its id's beginning.
+
+        Raises:
+            NoSuchStory, SeveralStories, StoryBusy
+        """
+        if wanted is not None:
+            await self._open(wanted)
+            return
+        story = await self._play.read(ROOM)
+        if story is None:
+            self._tell("console.welcome_new")
+        else:
+            self._tell("console.welcome", title=self._titled(story))
+            if self._out.isatty():
+                await self._show("")
+
+    async def run(self, lines: AsyncIterator[str]) -> bool:
+        """Take lines until they end or one says so; whether all that was asked for could be done."""
+        well = True
+        async for line in lines:
+            command = command_of(line)
+            if command is None or command.name != "stop":
+                await self.idle()
+            if command == Command("quit"):
+                break
+            well &= await self._done(line, command)
+        await self.idle()
+        return well
+
+    async def idle(self) -> None:
+        """Wait until nothing is written any more."""
+        if self._writing:
+            await self._console.ended(self._writing)
+            self._writing = ""
+
+    async def stop(self) -> bool:
+        """Stop what is being written; whether anything was."""
+        return await self._play.cancel(ROOM)
+
+    async def _done(self, line: str, command: Command | None) -> bool:
+        try:
+            if command is None:
+                await self._write(line)
+            elif command.name in self._commands:
+                await self._commands[command.name](command.argument)
+            else:
+                raise NoSuchCommand(name=command.name)
+        except SpokenError as error:
+            self._tell(error.key, **error.values)
+            return False
+        return True
+
+    # Writing
+
+    async def _write(self, line: str) -> None:
+        await self._play.hear(self._message(line), None)
+
+    async def _continue(self, text: str) -> None:
+        self._await(await self._play.hear(self._message(text), Ask()))
+
+    async def _candidates(self, argument: str) -> None:
+        count = self._number(argument) if argument else (await self._play.rules(ROOM)).candidates
+        self._await(await self._play.hear(self._message(""), Ask(candidates=count)))
+        if count > 1:
+            self._tell("console.candidate", number=1)
+
+    async def _retry(self, _: str) -> None:
+        story = await self._story()
+        self._await(await self._play.retry(replace(self._message(""), after=story.head), Ask()))
+
+    async def _stop(self, _: str) -> None:
+        if not await self.stop():
+            self._tell("console.nothing_to_stop")
+
+    def _message(self, text: str) -> Message:
+        return Message(uuid4().hex, ROOM, self._author, text)
+
+    def _await(self, ticket: Ticket | None) -> None:
+        if ticket is None:
+            return
+        if ticket.unknown:
+            key = "solo.unseen_as" if ticket.read_as else "solo.unseen"
+            self._tell(key, characters="".join(ticket.unknown), read_as=ticket.read_as)
+        self._writing = ticket.job_id
+
+    # The tree
+
+    async def _undo(self, _: str) -> None:
+        await self._moved(await self._play.undo(ROOM, self._author))
+
+    async def _redo(self, _: str) -> None:
+        await self._moved(await self._play.redo(ROOM, self._author))
+
+    async def _choose(self, argument: str) -> None:
+        story = await self._story()
+        others = await self._play.alternatives(story.head) if story.head else ()
+        chosen = self._nth(others, argument)
+        await self._moved(await self._play.choose(ROOM, self._author, chosen.id))
+
+    async def _branch(self, argument: str) -> None:
+        passage, _ = await self._passage(argument)
+        await self._moved(await self._play.branch(ROOM, self._author, passage.id))
+
+    async def _edit(self, argument: str) -> None:
+        passage, text = await self._passage(argument)
+        await self._play.edit(ROOM, self._author, passage.id, text)
+        self._tell("console.edited", number=(await self._numbers())[passage.id])
+
+    async def _delete(self, argument: str) -> None:
+        passage, _ = await self._passage(argument)
+        await self._moved(await self._play.delete(ROOM, self._author, passage.id))
+
+    async def _show(self, _: str) -> None:
+        story = await self._story()
+        numbers = await self._numbers()
+        for passage in story.passages:
+            self._say_line(f"[{numbers[passage.id]}] {passage.author.name}")
+            self._tell_story(passage.text)
+
+    async def _tree(self, _: str) -> None:
+        for line in listing.branches(await self._story(), await self._play.tree(ROOM)):
+            self._say_line(line)
+
+    async def _moved(self, story: Story) -> None:
+        """Say where the story ends now."""
+        if not story.passages:
+            self._tell("console.at_the_beginning")
+            return
+        last = story.passages[-1]
+        self._tell("console.moved", number=(await self._numbers())[last.id], text=first_words(last))
+
+    async def _numbers(self) -> dict[str, int]:
+        return listing.numbers(await self._play.tree(ROOM))
+
+    async def _passage(self, argument: str) -> tuple[Passage, str]:
+        """The passage that an argument begins with the number of, and the rest of it."""
+        number, _, rest = argument.partition(" ")
+        return self._nth(await self._play.tree(ROOM), number), rest
+
+    # What the model is told besides
+
+    async def _memory(self, text: str) -> None:
+        await self._annotate("memory", text)
+
+    async def _note(self, text: str) -> None:
+        await self._annotate("note", text)
+
+    async def _annotate(self, name: str, text: str) -> None:
+        notes = await self._notes()
+        if text:
+            taken = "" if text == listing.NOTHING else text
+            changed = replace(notes, memory=taken) if name == "memory" else replace(notes, note=taken)
+            notes = (await self._play.annotate(ROOM, self._author, changed)).notes
+        self._say_line((notes.memory if name == "memory" else notes.note) or self._words("console.nothing"))
+
+    async def _lore(self, argument: str) -> None:
+        notes = await self._notes()
+        if argument:
+            lore = listing.changed_lore(notes.lore, argument)
+            if lore is None:
+                raise NoSuchNumber(number=argument)
+            notes = (await self._play.annotate(ROOM, self._author, replace(notes, lore=lore))).notes
+        for line in listing.lore(notes.lore) or [self._words("console.nothing")]:
+            self._say_line(line)
+
+    async def _window(self, _: str) -> None:
+        window = await self._play.window(ROOM)
+        for seen in window.seen:
+            self._say_line(f"── {self._words('console.piece_' + seen.piece.kind)} ({seen.tokens})")
+            self._say_line(seen.piece.text.rstrip("\n"))
+        self._tell("console.window", tokens=window.tokens, context=window.context, reserved=window.reserved)
+        if window.left_out_characters:
+            self._tell("console.left_out", count=window.left_out_characters)
+        for piece in window.left_out:
+            self._tell("console.left_out_piece", text=piece.text)
+        if window.unknown:
+            self._tell("solo.unseen", characters="".join(window.unknown))
+
+    async def _settings(self, argument: str) -> None:
+        rules = await self._play.rules(ROOM)
+        if argument:
+            name, _, value = argument.partition(" ")
+            rules = await self._play.set_rules(ROOM, "", {name: listing.rule_value(name, value.strip())})
+        for line in listing.rules(rules):
+            self._say_line(line)
+
+    async def _notes(self) -> Notes:
+        story = await self._play.read(ROOM)
+        return story.notes if story else Notes()
+
+    # Stories
+
+    async def _title(self, title: str) -> None:
+        story = await self._play.rename(ROOM, self._author, title) if title else await self._story()
+        self._say_line(self._titled(story))
+
+    async def _new(self, title: str) -> None:
+        self._say_line(self._titled(await self._play.begin(ROOM, self._author, title)))
+
+    async def _list(self, _: str) -> None:
+        here = await self._play.read(ROOM)
+        for story in await self._play.stories(ROOM.platform):
+            mark = "*" if here and here.id == story.id else " "
+            self._say_line(f"{mark} {story.id[:SHORT_ID]}  {self._titled(story)}")
+
+    async def _open(self, wanted: str) -> None:
+        stories = await self._play.stories(ROOM.platform)
+        found = [story.id for story in stories if story.id.startswith(wanted)]
+        if not found or not wanted:
+            raise NoSuchStory(story=wanted)
+        if len(found) > 1 and wanted not in found:
+            raise SeveralStories(story=wanted, ids=", ".join(each[:SHORT_ID] for each in found))
+        story_id = wanted if wanted in found else found[0]
+        here = await self._play.read(ROOM)
+        if here is None or here.id != story_id:
+            here = await self._play.reopen(ROOM, self._author, story_id)
+        self._tell("console.welcome", title=self._titled(here))
+
+    async def _close(self, _: str) -> None:
+        story = await self._play.close(ROOM, self._author)
+        self._tell("console.closed", title=self._titled(story))
+
+    async def _export(self, path: str) -> None:
+        text = await self._play.export((await self._story()).id)
+        if not path:
+            self._tell_story(text)
+            return
+        try:
+            await asyncio.to_thread(_keep, path, text)
+        except OSError as error:
+            raise NotWritten(path=path, reason=error.strerror or str(error)) from error
+        self._tell("export.written", path=path)
+
+    async def _help(self, _: str) -> None:
+        self._say_line(self._words("console.help"))
+
+    # Saying
+
+    async def _story(self) -> Story:
+        story = await self._play.read(ROOM)
+        if story is None:
+            raise NoStory
+        return story
+
+    def _titled(self, story: Story) -> str:
+        return story.title or self._words("export.untitled")
+
+    def _nth(self, among: Sequence[Passage], argument: str) -> Passage:
+        number = self._number(argument)
+        if not 1 <= number <= len(among):
+            raise NoSuchNumber(number=argument)
+        return among[number - 1]
+
+    def _number(self, argument: str) -> int:
+        try:
+            return int(argument)
+        except ValueError:
+            raise NoSuchNumber(number=argument) from None
+
+    def _tell_story(self, text: str) -> None:
+        self._out.write(text if text.endswith("\n") else text + "\n")
+        self._out.flush()
+
+    def _say_line(self, line: str) -> None:
+        print(line, file=self._err, flush=True)
+
+    def _tell(self, key: str, **values: object) -> None:
+        self._say_line(self._words(key, **values))
+
+    def _words(self, key: str, **values: object) -> str:
+        return self._say(key, self._author.locale, **values)
+
+
+def _keep(path: str, text: str) -> None:
+    Path(path).expanduser().write_text(text, encoding="utf-8")

@@ -1,0 +1,79 @@
+"""The notebook beside a story: branches, notes, what the model sees, the settings, the room's stories."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict, dataclass
+
+from adapters.base import Play
+from adapters.web import settings, translate
+from adapters.web.shown import shown_branch
+from adapters.web.translate import BadRequest
+from bot.messages import Notes, Room, Story
+from bot.outline import outline
+
+Leaf = dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Notebook:
+    """What stands on each leaf of one room's notebook."""
+
+    play: Play
+    room: Room
+
+    async def leaf(self, name: str) -> Leaf:
+        """What a leaf shows. Raises UserError where it cannot be had, BadRequest where there is none."""
+        leaves: dict[str, Callable[[], Awaitable[Leaf]]] = {
+            "tree": self._tree,
+            "notes": self._notes,
+            "window": self._window,
+            "rules": self._rules,
+            "stories": self._stories,
+        }
+        if name not in leaves:
+            raise BadRequest("leaf")
+        return await leaves[name]()
+
+    async def text_of_story(self, story_id: str) -> tuple[str, str]:
+        """A story to keep: the name of its file, and its text."""
+        story = await self.play.story(story_id)
+        return file_name(story), await self.play.export(story_id)
+
+    async def _tree(self) -> Leaf:
+        story = await self.play.read(self.room)
+        if story is None:
+            return {"branches": []}
+        lines = outline(story, await self.play.tree(self.room))
+        return {"branches": [asdict(shown_branch(line)) for line in lines]}
+
+    async def _notes(self) -> Leaf:
+        story = await self.play.read(self.room)
+        notes = story.notes if story else Notes()
+        lore = [
+            {"keywords": "、".join(entry.keywords), "text": entry.text, "priority": entry.priority}
+            for entry in notes.lore
+        ]
+        return {"memory": notes.memory, "note": notes.note, "lore": lore}
+
+    async def _window(self) -> Leaf:
+        return {"window": asdict(await self.play.window(self.room))}
+
+    async def _rules(self) -> Leaf:
+        return {"rules": settings.shown(await self.play.rules(self.room))}
+
+    async def _stories(self) -> Leaf:
+        now = await self.play.read(self.room)
+        told = await self.play.stories(translate.PLATFORM, room=self.room)
+        return {
+            "stories": [
+                {"id": story.id, "title": story.title, "open": now is not None and story.id == now.id}
+                for story in told
+            ]
+        }
+
+
+def file_name(story: Story) -> str:
+    """What a story's file is called: its title, without what file systems read as their own."""
+    title = "".join("_" if character in '\\/:*?"<>|' else character for character in story.title)
+    return (translate.clean_line(title, translate.MAX_TITLE_CHARACTERS).strip(". ") or "story") + ".txt"

@@ -1,0 +1,35 @@
+// The story's title. A click makes it a line to write in; Enter keeps what was written, Escape leaves it as it was.
+export default {
+  template: `
+    <h1 class="tz-heading">
+      <form v-if="writing" class="tz-retitle" @submit.prevent="keep">
+        <input ref="line" v-model="typed" maxlength="80" :aria-label="words.title" autocomplete="off"
+               @keydown.esc="leave">
+        <button type="submit" class="tz-plain">{{ words.save }}</button>
+        <button type="button" class="tz-plain" @click="leave">{{ words.leave }}</button>
+      </form>
+      <button v-else-if="named" ref="title" type="button" class="tz-titled" :title="words.retitle"
+              @click="write">{{ title }}</button>
+      <span v-else>{{ title }}</span>
+    </h1>`,
+  props: { title: String, named: Boolean, words: Object },
+  emits: ["act"],
+  data() {
+    return { writing: false, typed: "" };
+  },
+  methods: {
+    write() {
+      this.typed = this.title;
+      this.writing = true;
+      this.$nextTick(() => this.$refs.line.select());
+    },
+    keep() {
+      if (this.typed.trim() !== this.title) this.$emit("act", { do: "rename", title: this.typed });
+      this.leave();
+    },
+    leave() {
+      this.writing = false;
+      this.$nextTick(() => this.$refs.title?.focus());
+    },
+  },
+};

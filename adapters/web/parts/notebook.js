@@ -1,0 +1,277 @@
+// The notebook beside the story. A leaf is asked for when it is opened, and again when the story changed while it
+// lies open, unless something was written on it that is not kept yet.
+const LEAVES = ["tree", "notes", "window", "rules", "stories"];
+const WHOLE = ["repetition_window", "no_repeat_ngram", "dry_allowed_length", "dry_window", "top_k"];
+
+export default {
+  template: `
+    <div class="tz-notebook" @keydown.esc="shut">
+      <button ref="opener" type="button" class="tz-open" :aria-expanded="open" aria-controls="tz-drawer"
+              @click="open ? shut() : look(leaf)">{{ words.notebook }}</button>
+      <aside v-show="open" id="tz-drawer" class="tz-drawer" :aria-label="words.notebook">
+        <header class="tz-leaves">
+          <nav :aria-label="words.notebook">
+            <button v-for="l in leaves" :key="l" type="button" :aria-current="l === leaf ? 'page' : null"
+                    :data-leaf="l" @click="look(l)">{{ words["leaf_" + l] }}</button>
+          </nav>
+          <button type="button" class="tz-shut" :aria-label="words.shut" :title="words.shut" @click="shut">×</button>
+        </header>
+
+        <div v-if="content.tree" v-show="leaf === 'tree'" class="tz-leaf">
+          <p v-if="!content.tree.branches.length" class="tz-hintline">{{ words.no_branches }}</p>
+          <ol class="tz-tree">
+            <li v-for="b in content.tree.branches" :key="b.id" :style="{ '--depth': b.depth }"
+                :class="{ 'tz-on': b.on_path, 'tz-here': b.head }">
+              <span v-if="!b.text" class="tz-gone">{{ words.deleted }}</span>
+              <button v-else type="button" :aria-current="b.head ? 'true' : null" :title="words.go_there"
+                      @click="act({ do: 'branch', passage: b.id })">
+                <span class="tz-tree-who" :class="{ 'tz-tree-model': b.model }">{{ b.name }}</span>
+                <span class="tz-tree-text">{{ b.text }}</span>
+                <span v-if="b.head" class="tz-tag">{{ words.here }}</span>
+              </button>
+            </li>
+          </ol>
+        </div>
+
+        <form v-if="notes" v-show="leaf === 'notes'" class="tz-leaf" @submit.prevent="annotate" @input="touched.notes = true">
+          <label class="tz-entry"><span>{{ words.memory }}</span><small>{{ words.memory_hint }}</small>
+            <textarea v-model="notes.memory" name="memory" rows="4"></textarea></label>
+          <label class="tz-entry"><span>{{ words.note }}</span><small>{{ words.note_hint }}</small>
+            <textarea v-model="notes.note" name="note" rows="2"></textarea></label>
+          <fieldset class="tz-lore">
+            <legend>{{ words.lore }}</legend><small>{{ words.lore_hint }}</small>
+            <div v-for="(e, i) in notes.lore" :key="i" class="tz-lore-entry" role="group"
+                 :aria-label="words.lore + ' ' + (i + 1)">
+              <label class="tz-entry"><span>{{ words.keywords }}</span>
+                <input v-model="e.keywords" name="keywords" autocomplete="off"></label>
+              <label class="tz-entry"><span>{{ words.lore_text }}</span>
+                <textarea v-model="e.text" name="lore" rows="2"></textarea></label>
+              <span class="tz-row">
+                <label class="tz-ask"><span>{{ words.priority }}</span>
+                  <input v-model.number="e.priority" name="priority" type="number" step="1" required></label>
+                <button type="button" class="tz-small" @click="removeLore(i)">{{ words.remove }}</button>
+              </span>
+            </div>
+            <button type="button" class="tz-small" @click="addLore">{{ words.add }}</button>
+          </fieldset>
+          <p class="tz-row tz-keep"><button type="submit" class="tz-small tz-main">{{ words.save }}</button>
+            <span role="status">{{ kept === "annotate" ? words.saved : "" }}</span></p>
+        </form>
+
+        <div v-if="content.window" v-show="leaf === 'window'" class="tz-leaf tz-window">
+          <p class="tz-sum">{{ filled(words.window_tokens, content.window.window) }}</p>
+          <section v-for="(s, i) in content.window.window.seen" :key="i" class="tz-seen" :data-kind="s.piece.kind">
+            <h3>{{ words["piece_" + s.piece.kind] ?? s.piece.kind }} <small>{{ s.tokens }} {{ words.tokens }}</small></h3>
+            <p>{{ s.piece.text }}</p>
+          </section>
+          <p v-if="content.window.window.left_out_characters" class="tz-hintline">
+            {{ filled(words.window_left_out, { count: content.window.window.left_out_characters }) }}</p>
+          <template v-if="content.window.window.left_out.length">
+            <p class="tz-hintline">{{ words.window_left_out_pieces }}</p>
+            <p v-for="(piece, i) in content.window.window.left_out" :key="i" class="tz-out">{{ piece.text }}</p>
+          </template>
+          <p v-if="content.window.window.unknown.length" class="tz-hintline tz-unread">
+            {{ filled(words.window_unknown, { characters: content.window.window.unknown.join("") }) }}</p>
+        </div>
+
+        <form v-if="rules" v-show="leaf === 'rules'" class="tz-leaf" @submit.prevent="setRules" @input="touched.rules = true">
+          <label class="tz-entry tz-line"><span>{{ words.preset }}</span>
+            <select v-model="rules.preset" name="rule-preset">
+              <option v-for="(label, name) in presetLabels" :key="name" :value="name">{{ label }}</option>
+            </select></label>
+          <label class="tz-entry tz-line"><span>{{ words.length }}</span>
+            <select v-model="lengthKind" name="rule-length">
+              <option v-for="l in rules.lengths" :key="l" :value="l">{{ words["length_" + l] }}</option>
+              <option value="characters">{{ words.length_characters }}</option>
+            </select></label>
+          <label v-if="lengthKind === 'characters'" class="tz-entry tz-line"><span>{{ words.characters }}</span>
+            <input v-model.number="characters" name="rule-characters" type="number" min="1" step="1" required></label>
+          <label class="tz-entry tz-line"><span>{{ words.several_count }}</span>
+            <input v-model.number="rules.candidates" name="rule-candidates" type="number" min="2" max="5" required></label>
+          <label class="tz-entry tz-line"><span>{{ words.filter }}</span>
+            <select v-model="rules.filter" name="rule-filter">
+              <option v-for="f in rules.filters" :key="f" :value="f">{{ words["filter_" + f] }}</option>
+            </select></label>
+          <label class="tz-check"><input v-model="rules.filter_people" name="rule-filter-people" type="checkbox">
+            <span>{{ words.filter_people }}</span></label>
+          <label class="tz-entry"><span>{{ words.words }}</span><small>{{ words.per_line }}</small>
+            <textarea v-model="rules.words" name="rule-words" rows="2"></textarea></label>
+          <label class="tz-entry"><span>{{ words.banned }}</span><small>{{ words.per_line }}</small>
+            <textarea v-model="rules.banned" name="rule-banned" rows="2"></textarea></label>
+          <label class="tz-entry tz-line"><span>{{ words.daily_per_person }}</span>
+            <input v-model.number="rules.daily_per_person" name="rule-daily-person" type="number" min="0" required></label>
+          <label class="tz-entry tz-line"><span>{{ words.daily_in_all }}</span>
+            <input v-model.number="rules.daily_in_all" name="rule-daily-all" type="number" min="0" required></label>
+          <p class="tz-row tz-keep"><button type="submit" class="tz-small tz-main">{{ words.save }}</button>
+            <span role="status">{{ kept === "rules" ? words.saved : "" }}</span></p>
+          <details class="tz-details">
+            <summary>{{ words.details }}</summary>
+            <label class="tz-entry tz-line"><span>{{ words.own_preset }}</span>
+              <select v-model="base" name="own-base" @change="startFrom(base)">
+                <option v-for="(label, name) in presetLabels" :key="name" :value="name">{{ label }}</option>
+              </select></label>
+            <label class="tz-entry tz-line"><span>{{ words.preset_name }}</span>
+              <input v-model="ownName" name="own-name" maxlength="30" autocomplete="off"></label>
+            <div class="tz-fieldgrid">
+              <label v-for="f in rules.fields" :key="f" class="tz-entry"><span><code>{{ f }}</code></span>
+                <input v-model.number="own[f]" :name="'own-' + f" type="number" :step="whole(f) ? 1 : 'any'"></label>
+            </div>
+            <p class="tz-row">
+              <button type="button" class="tz-small" :disabled="!ownName.trim()" @click="savePreset">{{ words.save_preset }}</button>
+              <button v-if="rules.presets[base]" type="button" class="tz-small" @click="removePreset">{{ words.remove_preset }}</button>
+            </p>
+          </details>
+        </form>
+
+        <div v-if="content.stories" v-show="leaf === 'stories'" class="tz-leaf">
+          <form class="tz-row tz-begin" @submit.prevent="begin">
+            <label class="tz-entry"><span>{{ words.new_title }}</span>
+              <input v-model="newTitle" name="new-title" maxlength="80" autocomplete="off"></label>
+            <button type="submit" class="tz-small tz-main">{{ words.begin }}</button>
+          </form>
+          <p v-if="!content.stories.stories.length" class="tz-hintline">{{ words.no_stories }}</p>
+          <ul class="tz-shelf">
+            <li v-for="s in content.stories.stories" :key="s.id" :class="{ 'tz-here': s.open }" :data-story="s.id">
+              <span class="tz-shelf-title"><span class="tz-tree-text">{{ s.title || words.untitled }}</span>
+                <span v-if="s.open" class="tz-tag">{{ words.open_now }}</span></span>
+              <span class="tz-row">
+                <button type="button" class="tz-small" @click="$emit('export', { story: s.id })">{{ words.export }}</button>
+                <button v-if="s.open" type="button" class="tz-small" @click="close">
+                  {{ sure ? words.close_sure : words.close }}</button>
+                <button v-else type="button" class="tz-small" @click="act({ do: 'reopen', story: s.id })">{{ words.reopen }}</button>
+              </span>
+            </li>
+          </ul>
+        </div>
+      </aside>
+    </div>`,
+  props: { words: Object, presets: Object },
+  emits: ["look", "act", "export"],
+  data() {
+    return {
+      leaves: LEAVES,
+      open: false,
+      leaf: "tree",
+      content: {}, // leaf -> what the server said of it
+      notes: null, // being written
+      rules: null,
+      lengthKind: "medium",
+      characters: 200,
+      base: "standard",
+      own: {},
+      ownName: "",
+      newTitle: "",
+      touched: { notes: false, rules: false },
+      kept: "", // what was kept last
+      sure: false, // the story is closed at the next click
+    };
+  },
+  watch: {
+    open() {
+      document.documentElement.classList.toggle("tz-beside", this.open); // a wide page makes room
+    },
+  },
+  computed: {
+    presetLabels() {
+      const own = Object.keys(this.rules.presets).map((name) => [name, name]);
+      return { ...this.presets, ...Object.fromEntries(own) };
+    },
+  },
+  methods: {
+    look(leaf) {
+      this.leaf = leaf;
+      this.open = true;
+      this.kept = "";
+      this.sure = false;
+      this.$emit("look", { leaf });
+    },
+    stale() {
+      if (this.open) this.$emit("look", { leaf: this.leaf });
+    },
+    shut() {
+      if (!this.open) return;
+      this.open = false;
+      this.$refs.opener.focus();
+    },
+    show(leaf, content) {
+      if (this.touched[leaf]) return;
+      this.content[leaf] = content;
+      if (leaf === "notes") this.notes = JSON.parse(JSON.stringify(content));
+      if (leaf === "rules") this.takeRules(content.rules);
+    },
+    takeRules(rules) {
+      this.rules = { ...rules };
+      const named = rules.lengths.includes(rules.length);
+      this.lengthKind = named ? rules.length : "characters";
+      if (!named) this.characters = rules.length;
+      if (!(this.base in this.presetLabels)) this.base = rules.preset;
+      this.startFrom(this.base);
+    },
+    saved(deed) {
+      if (deed === "annotate") this.touched.notes = false;
+      if (deed === "rules") this.touched.rules = false;
+      if (deed === "begin") this.newTitle = "";
+      this.kept = deed;
+      this.sure = false;
+      this.stale();
+    },
+    act(payload) {
+      this.$emit("act", payload);
+    },
+
+    annotate() {
+      this.act({ do: "annotate", ...this.notes });
+    },
+    addLore() {
+      this.notes.lore.push({ keywords: "", text: "", priority: 0 });
+      this.touched.notes = true;
+      this.$nextTick(() => [...this.$el.querySelectorAll(".tz-lore-entry input[name=keywords]")].pop()?.focus());
+    },
+    removeLore(index) {
+      this.notes.lore.splice(index, 1);
+      this.touched.notes = true;
+    },
+
+    setRules() {
+      const names = ["preset", "candidates", "filter", "filter_people", "words", "banned"];
+      const rules = Object.fromEntries(names.map((name) => [name, this.rules[name]]));
+      rules.length = this.lengthKind === "characters" ? this.characters : this.lengthKind;
+      rules.daily_per_person = this.rules.daily_per_person;
+      rules.daily_in_all = this.rules.daily_in_all;
+      this.act({ do: "rules", rules });
+    },
+    startFrom(name) {
+      this.own = { ...(this.rules.presets[name] ?? this.rules.builtin[name] ?? this.rules.builtin.standard) };
+      this.ownName = this.rules.presets[name] ? name : "";
+    },
+    whole(field) {
+      return WHOLE.includes(field);
+    },
+    savePreset() {
+      const presets = { ...this.rules.presets, [this.ownName.trim()]: { ...this.own } };
+      this.base = this.ownName.trim();
+      this.touched.rules = false;
+      this.act({ do: "rules", rules: { presets } });
+    },
+    removePreset() {
+      const presets = { ...this.rules.presets };
+      delete presets[this.base];
+      const rules = this.rules.preset === this.base ? { presets, preset: "standard" } : { presets };
+      this.base = "standard";
+      this.touched.rules = false;
+      this.act({ do: "rules", rules });
+    },
+
+    begin() {
+      this.act({ do: "begin", title: this.newTitle });
+    },
+    close() {
+      if (this.sure) this.act({ do: "close" });
+      else this.sure = true;
+    },
+
+    filled(sentence, values) {
+      return sentence.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
+    },
+  },
+};

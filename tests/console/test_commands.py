@@ -1,0 +1,66 @@
+"""What a typed line means."""
+
+from __future__ import annotations
+
+import pytest
+
+from adapters.console.commands import ALIASES, Command, command_of
+from adapters.console.listing import changed_lore, rule_value
+from bot.messages import Lore
+
+
+@pytest.mark.parametrize("line", ["それは夜。", "　字下げ。", "//見えない行", "／／見えない行", "（心の声）"])
+def test_lines_that_are_passages(line: str) -> None:
+    """Everything without a slash, and what two slashes hide from the model."""
+    assert command_of(line) is None
+
+
+@pytest.mark.parametrize(
+    ("line", "command"),
+    [
+        ("", Command("continue")),
+        ("　 ", Command("continue")),
+        ("/undo", Command("undo")),
+        ("/取り消し", Command("undo")),
+        ("／候補　３", Command("candidates", "３")),
+        ("/edit 2  二つ 目", Command("edit", "2  二つ 目")),
+        ("/EXIT", Command("quit")),
+        ("/?", Command("help")),
+        ("/nonsense x", Command("nonsense", "x")),
+    ],
+)
+def test_lines_that_are_commands(line: str, command: Command) -> None:
+    """By their name or another one, with a slash of either width."""
+    assert command == command_of(line)
+
+
+def test_no_name_means_two_things() -> None:
+    """Every alias belongs to one command."""
+    names = [name for command, aliases in ALIASES.items() for name in (command, *aliases)]
+    assert len(names) == len(set(names))
+
+
+def test_lore_is_added_changed_and_removed() -> None:
+    """An entry is its keywords, its text and, in parentheses, its priority."""
+    one = Lore(("夜", "晩"), "夜は白梅軒。", 2)
+    assert changed_lore((), "夜、晩 = 夜は白梅軒。(2)") == (one,)
+    assert changed_lore((one,), "1 夜＝暗い。") == (Lore(("夜",), "暗い。"),)
+    assert changed_lore((one,), "1 -") == ()
+    assert changed_lore((one,), "2 -") is None
+
+
+@pytest.mark.parametrize(
+    ("name", "typed", "value"),
+    [
+        ("candidates", "4", 4),
+        ("length", "120", 120),
+        ("length", "long", "long"),
+        ("words", "あ、い,う", ["あ", "い", "う"]),
+        ("filter_people", "on", True),
+        ("filter", "off", "off"),
+        ("preset", "-", None),
+    ],
+)
+def test_what_is_typed_for_a_rule(name: str, typed: str, value: object) -> None:
+    """Numbers, switches, lists and words; a dash takes the rule back."""
+    assert value == rule_value(name, typed)

@@ -1,0 +1,196 @@
+"""A story at the terminal, line by line, on the real rules and the real store."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from adapters.console import ROOM, ConsoleAdapter, Session
+from bot.errors import NoSuchStory
+from bot.messages import Author, Lore, Notes
+from config.phrases import Phrases
+from tests.fakes.house import House, opened, sentence
+
+AYA = Author("console", "-", "綾")
+FIRST = "　それは九月の夜のことであった。"
+
+
+async def lines(*typed: str) -> AsyncIterator[str]:
+    """What is typed, all at once."""
+    for line in typed:
+        yield line
+
+
+class Desk:
+    """A session with all that it writes."""
+
+    def __init__(self, house: House, out: io.StringIO, err: io.StringIO, session: Session) -> None:
+        self.house = house
+        self.out = out
+        self.err = err
+        self.session = session
+
+    async def types(self, *typed: str) -> bool:
+        """Let the session take these lines; whether all went well."""
+        return await self.session.run(lines(*typed))
+
+    async def texts(self) -> list[str]:
+        """The story as it is read."""
+        story = await self.house.play.read(ROOM)
+        return [passage.text for passage in story.passages] if story else []
+
+
+@pytest.fixture
+async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
+    """Somebody sits down at the terminal."""
+    out, err, say = io.StringIO(), io.StringIO(), Phrases.load()
+    console = ConsoleAdapter(out, err, say, labels=err)
+    async with opened(tmp_path, console, say) as house:
+        yield Desk(house, out, err, Session(house.play, console, AYA, say, out, err))
+
+
+async def test_lines_are_passages_and_an_empty_one_goes_on(desk: Desk) -> None:
+    """What the model writes stands on standard output, and nothing else does."""
+    assert await desk.types(FIRST, "", "二。", "/続き")
+    assert await desk.texts() == [FIRST, sentence(0), "二。", sentence(1)]
+    assert desk.out.getvalue() == f"{sentence(0)}\n{sentence(1)}\n"
+
+
+async def test_retry_and_choose(desk: Desk) -> None:
+    """Another continuation takes the place of the last one, which can be chosen again by its number."""
+    assert await desk.types(FIRST, "", "/やり直し")
+    assert await desk.texts() == [FIRST, sentence(1)]
+    assert await desk.types("/choose 1")
+    assert await desk.texts() == [FIRST, sentence(0)]
+
+
+async def test_candidates_are_told_apart_beside_the_text(desk: Desk) -> None:
+    """Their numbers stand on standard error, their texts on standard output; one is chosen."""
+    assert await desk.types(FIRST, "/候補 3", "/選ぶ 2")
+    assert await desk.texts() == [FIRST, sentence(1)]
+    assert desk.out.getvalue().split() == [sentence(number) for number in range(3)]
+    assert "〔候補3〕" in desk.err.getvalue()
+
+
+async def test_undo_redo_and_branches(desk: Desk) -> None:
+    """A passage keeps its number, whatever branch the story is on."""
+    assert await desk.types(FIRST, "二。", "三。", "/undo", "/undo", "/redo")
+    assert await desk.texts() == [FIRST, "二。"]
+    assert await desk.types("/branch 1", "別の二。", "/分岐 3")
+    assert await desk.texts() == [FIRST, "二。", "三。"]
+    desk.err.truncate(0)
+    assert await desk.types("/tree")
+    tree = desk.err.getvalue().strip("\0").splitlines()
+    assert [line.strip() for line in tree] == [
+        f"|  [1] 綾 {FIRST.strip()}".replace("|  ", "| "),
+        "|   [2] 綾 二。",
+        "*   [3] 綾 三。",
+        "[4] 綾 別の二。",
+    ]
+
+
+async def test_edit_and_delete(desk: Desk) -> None:
+    """By number; a deleted passage leaves the others theirs."""
+    assert await desk.types(FIRST, "二。", "三。", "/edit 2 弐。　はい", "/delete 1")
+    assert await desk.texts() == ["弐。　はい", "三。"]
+    assert await desk.types("/edit 3 参。")
+    assert await desk.texts() == ["弐。　はい", "参。"]
+
+
+async def test_show_and_export_write_the_story(desk: Desk, tmp_path: Path) -> None:
+    """Numbers and names stand beside it; a file gets every character."""
+    assert await desk.types(FIRST, "二。", "/show", f"/export {tmp_path}/story.txt")
+    assert desk.out.getvalue() == f"{FIRST}\n二。\n"
+    assert "[2] 綾" in desk.err.getvalue()
+    assert FIRST in (await asyncio.to_thread((tmp_path / "story.txt").read_text, "utf-8"))
+
+
+async def test_notes_are_kept_and_seen_in_the_window(desk: Desk) -> None:
+    """Memory, note and lore can be set, read and taken away, and the window shows them."""
+    assert await desk.types(
+        FIRST,
+        "/memory 探偵は明智。",
+        "/注 静かに。",
+        "/lore 夜、晩=夜は白梅軒。(2)",
+        "/lore 海 = 青い。",
+        "/lore 2 -",
+    )
+    story = await desk.house.play.read(ROOM)
+    assert story is not None
+    assert story.notes == Notes("探偵は明智。", "静かに。", (Lore(("夜", "晩"), "夜は白梅軒。", 2),))
+    desk.err.truncate(0)
+    assert await desk.types("/window", "/note -")
+    for text in ("探偵は明智。", "静かに。", "夜は白梅軒。", FIRST.strip(), "2048"):
+        assert text in desk.err.getvalue()
+    story = await desk.house.play.read(ROOM)
+    assert story is not None
+    assert story.notes.note == ""
+
+
+async def test_settings_hold_for_what_comes_next(desk: Desk) -> None:
+    """A rule is set by its name, in words of the person's language; a wrong one is refused in words."""
+    settings = ("/settings preset bold", "/設定 candidates 2", "/settings banned 思い出す")
+    assert await desk.types(FIRST, *settings, "/候補")
+    rules = await desk.house.play.rules(ROOM)
+    assert (rules.preset, rules.candidates, rules.banned) == ("bold", 2, ("思い出す",))
+    assert desk.house.engine.requests[-1].n == 2
+    assert not await desk.types("/settings colour blue")
+    assert "colour" in desk.err.getvalue()
+
+
+async def test_stories_one_after_the_other(desk: Desk) -> None:
+    """Begin another, list them, go back to the first, rename and close it."""
+    assert await desk.types(FIRST, "/title 夜", "/new 海", "波。", "/list")
+    stories = {story.title: story.id for story in await desk.house.play.stories("console")}
+    assert set(stories) == {"夜", "海"}
+    assert f"* {stories['海'][:8]}" in desk.err.getvalue()
+    assert await desk.types(f"/open {stories['夜'][:8]}")
+    assert await desk.texts() == [FIRST]
+    assert await desk.types("/close")
+    assert await desk.house.play.read(ROOM) is None
+    await desk.session.enter(stories["海"])
+    assert await desk.texts() == ["波。"]
+    with pytest.raises(NoSuchStory):
+        await desk.session.enter("zzz")
+
+
+async def test_what_is_wrong_is_said_and_the_story_goes_on(desk: Desk) -> None:
+    """A script hears that not all went well."""
+    assert not await desk.types("/nonsense", "/branch 9", "/edit x y", "/undo", FIRST)
+    assert await desk.texts() == [FIRST]
+    assert "nonsense" in desk.err.getvalue()
+    assert "Traceback" not in desk.err.getvalue()
+
+
+async def test_stopping_what_is_written(desk: Desk) -> None:
+    """/stop is heard at once, while other lines wait for the end."""
+    desk.house.engine.free.clear()
+
+    async def typed() -> AsyncIterator[str]:
+        yield FIRST
+        yield ""
+        while not desk.house.engine.requests:
+            await asyncio.sleep(0)
+        assert desk.session.writing
+        yield "/stop"
+        yield "二。"
+
+    assert await desk.session.run(typed())
+    assert (await desk.texts())[-1] == "二。"
+    assert "中止しました" in desk.err.getvalue()
+
+
+async def test_help_names_every_command(desk: Desk) -> None:
+    """In both languages."""
+    from adapters.console.commands import ALIASES
+
+    say = Phrases.load()
+    english, japanese = say("console.help", "en"), say("console.help", "ja")
+    assert [name for name in ALIASES if f"/{name}" not in english and name != "help"] == []
+    assert [a for a in ALIASES.items() if not any(f"/{alias}" in japanese for alias in a[1])] == [
+        ("help", ALIASES["help"])
+    ]

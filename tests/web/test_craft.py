@@ -1,0 +1,367 @@
+"""A story's tree, its candidates and its notebook, in real browsers on the real rules and the real store."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import expect
+
+from adapters.web import WebAdapter
+from adapters.web.translate import new_slug
+from bot.messages import Lore, Notes, Sampling
+from tests.fakes.house import House, beginning, opened, sentence
+from tests.web.conftest import Enter, Stage, StrictPhrases
+from tests.web.person import Person
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+
+FIRST = "　九月のある蒸し暑い夜のことであった。"
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def house(
+    tmp_path: Path, web: WebAdapter, stage: Stage, phrases: StrictPhrases
+) -> AsyncIterator[House]:
+    """The house around the room, at work."""
+    async with opened(tmp_path, web, phrases) as house:
+        stage.play = house.play
+        yield house
+
+
+@pytest.fixture
+def path() -> str:
+    """The address of a room of this test's own."""
+    return f"/r/{new_slug()}"
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def mio(enter: Enter, house: House, path: str) -> Person:
+    """Somebody who has written the first passage."""
+    mio = await enter(path, "澪")
+    await mio.write(FIRST)
+    await mio.sees(FIRST)
+    return mio
+
+
+async def test_candidates_stand_side_by_side_until_one_is_taken(
+    enter: Enter, house: House, mio: Person, path: str
+) -> None:
+    """They stream beside each other for everybody; the others stay to be flipped through."""
+    ken = await enter(path, "健")
+    house.engine.free.clear()
+    await mio.page.get_by_role("button", name="候補 3").click()
+    for person in (mio, ken):
+        await expect(person.draft.locator(".tz-column")).to_have_text([beginning(n) for n in range(3)])
+    house.engine.free.set()
+    for person in (mio, ken):
+        await expect(person.columns).to_have_text([sentence(number) for number in range(3)])
+        await expect(person.draft).to_have_count(0)
+    await ken.page.get_by_role("button", name="これにする 2").click()
+    for person in (mio, ken):
+        await person.sees(FIRST, sentence(1))
+        await expect(person.columns).to_have_count(0)
+        await expect(person.page.locator(".tz-count")).to_have_text("2/3")
+    assert await house.texts() == [FIRST, sentence(1)]
+    await mio.page.get_by_role("button", name="前の候補").click()
+    await expect(mio.texts.last).to_have_text(sentence(0))
+    await expect(ken.texts.last).to_have_text(sentence(1))
+    await mio.page.get_by_role("button", name="これにする").click()
+    await ken.sees(FIRST, sentence(0))
+    await ken.reload()
+    await expect(ken.page.locator(".tz-count")).to_have_text("1/3")
+
+
+async def test_retry_keeps_what_was_there(house: House, mio: Person) -> None:
+    """Another continuation takes the last one's place; the text in the box stays."""
+    await mio.more_button.click()
+    await mio.sees(FIRST, sentence(0))
+    await mio.box.fill("書きかけ")
+    await mio.page.get_by_role("button", name="やり直し").click()
+    await mio.sees(FIRST, sentence(1))
+    await expect(mio.page.locator(".tz-count")).to_have_text("2/2")
+    await expect(mio.box).to_have_value("書きかけ")
+
+
+async def test_undo_and_redo(enter: Enter, house: House, mio: Person, path: str) -> None:
+    """What is taken back comes back, for everybody; where there is nowhere to go the buttons rest."""
+    ken = await enter(path, "健")
+    await mio.more_button.click()
+    await mio.sees(FIRST, sentence(0))
+    redo = mio.page.get_by_role("button", name="取り消しを戻す")
+    await expect(redo).to_have_attribute("aria-disabled", "true")
+    await mio.page.get_by_role("button", name="取り消し", exact=True).click()
+    await ken.sees(FIRST)
+    await expect(mio.page.get_by_role("log")).to_contain_text("ひとつ前に戻りました")
+    await redo.click()
+    await ken.sees(FIRST, sentence(0))
+    assert await house.texts() == [FIRST, sentence(0)]
+
+
+async def test_branching_from_any_passage(house: House, mio: Person) -> None:
+    """The story goes on from there; what followed is a branch in the outline, a click away."""
+    await mio.write("二。")
+    await mio.sees(FIRST, "二。")
+    await mio.write("三。")
+    await mio.sees(FIRST, "二。", "三。")
+    await mio.choose_of(0, "ここから分岐")
+    await mio.sees(FIRST)
+    await mio.write("別の二。")
+    await mio.sees(FIRST, "別の二。")
+    await mio.leaf("枝")
+    lines = mio.page.locator(".tz-tree li")
+    await expect(lines).to_contain_text([FIRST.strip(), "二。", "三。", "別の二。"])
+    await expect(lines.nth(3)).to_contain_text("いまここ")
+    await lines.nth(2).get_by_role("button").click()
+    await mio.sees(FIRST, "二。", "三。")
+    await expect(lines.nth(2)).to_contain_text("いまここ")
+
+
+async def test_people_change_only_what_is_theirs(enter: Enter, house: House, mio: Person, path: str) -> None:
+    """Whoever wrote a passage, or asked for it, edits it in its place or takes it out."""
+    ken = await enter(path, "健")
+    await ken.more_button.click()
+    await ken.sees(FIRST, sentence(0))
+    await ken.menu_of(0)
+    await expect(ken.page.locator(".tz-menu button")).to_have_text(["ここから分岐"])
+    await ken.page.keyboard.press("Escape")
+    await ken.menu_of(1)
+    await expect(ken.page.locator(".tz-menu button")).to_have_count(4)
+    await ken.page.keyboard.press("Escape")
+    await mio.choose_of(0, "直す")
+    await mio.page.locator("textarea[name=edit]").fill("　十月のことであった。")
+    await mio.page.get_by_role("button", name="保存する").click()
+    for person in (mio, ken):
+        await person.sees("　十月のことであった。", sentence(0))
+        await expect(person.passages.first).to_contain_text("直した文")
+    await ken.choose_of(1, "消す")
+    await ken.page.get_by_role("button", name="ほんとうに消しますか").click()
+    await mio.sees("　十月のことであった。")
+
+
+async def test_a_refused_edit_keeps_what_was_written(house: House, mio: Person) -> None:
+    """The box stays open with the text, and the reason is told."""
+    await mio.choose_of(0, "直す")
+    await mio.page.locator("textarea[name=edit]").fill("長" * 5000)
+    await mio.page.get_by_role("button", name="保存する").click()
+    await expect(mio.notice).to_contain_text("4000")
+    await expect(mio.page.locator("textarea[name=edit]")).to_have_value("長" * 5000)
+
+
+async def test_probabilities_are_shown_where_they_were_kept(house: House, mio: Person) -> None:
+    """With the box ticked each token is shaded, and focus shows what else was likely."""
+    await mio.more_button.click()
+    await mio.sees(FIRST, sentence(0))
+    await mio.choose_of(1, "確率を見る")
+    await expect(mio.notice).to_contain_text("残っていません")
+    await mio.page.get_by_label("確率も残す").check()
+    await mio.more_button.click()
+    await expect(mio.passages).to_have_count(3)
+    assert house.engine.requests[-1].logprobs is not None
+    await mio.choose_of(2, "確率を見る")
+    token = mio.passages.nth(2).locator(".tz-token").first
+    await token.focus()
+    await expect(token.locator(".tz-odds")).to_contain_text("90.5 %")
+    await expect(token.locator(".tz-odds")).to_contain_text("空8.2 %")
+
+
+async def test_memory_note_and_lore(enter: Enter, house: House, mio: Person, path: str) -> None:
+    """What is kept reaches the model's window, and everybody's notebook."""
+    await mio.leaf("覚え書き")
+    await mio.page.get_by_label("記憶").fill("探偵は明智。")
+    await mio.page.get_by_label("作者の注").fill("静かな調子で。")
+    await mio.page.get_by_role("button", name="項目を足す").click()
+    await mio.page.get_by_label("ことば（").fill("夜、喫茶店")
+    await mio.page.get_by_label("説明").fill("夜は白梅軒にいる。")
+    await mio.page.get_by_label("優先度").fill("2")
+    await mio.page.get_by_role("button", name="保存する").click()
+    await expect(mio.page.get_by_role("status").first).to_have_text("保存しました。")
+    lore = (Lore(("夜", "喫茶店"), "夜は白梅軒にいる。", 2),)
+    story = (await house.store.stories("web"))[0]
+    assert (await house.store.story_by_id(story.id)).notes == Notes("探偵は明智。", "静かな調子で。", lore)
+    ken = await enter(path, "健")
+    await ken.leaf("見えるもの")
+    window = ken.page.locator(".tz-window")
+    for text in ("探偵は明智。", "静かな調子で。", "夜は白梅軒にいる。", FIRST.strip(), "2048"):
+        await expect(window).to_contain_text(text)
+    await ken.leaf("覚え書き")
+    await ken.page.get_by_role("button", name="外す").click()
+    await ken.page.get_by_role("button", name="保存する").click()
+    await expect(ken.page.get_by_role("status").first).to_have_text("保存しました。")
+    await expect(mio.page.locator(".tz-lore-entry")).to_have_count(0)
+
+
+async def test_what_the_model_sees_follows_the_story(house: House, mio: Person) -> None:
+    """An open leaf shows the window as it is now, with the characters that cannot be read."""
+    await mio.leaf("見えるもの")
+    await expect(mio.page.locator(".tz-seen")).to_contain_text(FIRST.strip())
+    await mio.box.fill("ある晩。")
+    await mio.page.keyboard.press("Control+Shift+Enter")
+    await expect(mio.notice).to_contain_text("「晩」は語り手には読めない文字です（「ある〓。」と見えます）")
+    await expect(mio.page.locator(".tz-unread")).to_contain_text("晩")
+
+
+async def test_settings_of_a_room(enter: Enter, house: House, mio: Person, path: str) -> None:
+    """They hold for everybody's next request; other pages offer them at once."""
+    ken = await enter(path, "健")
+    await mio.leaf("設定")
+    await mio.page.locator("[name=rule-preset]").select_option("冒険")
+    await mio.page.locator("[name=rule-length]").select_option("字数で決める")
+    await mio.page.locator("[name=rule-characters]").fill("120")
+    await mio.page.locator("[name=rule-candidates]").fill("4")
+    await mio.page.locator("[name=rule-filter]").select_option("かけない")
+    await mio.page.locator("[name=rule-banned]").fill("叩いた\nだった")
+    await mio.page.get_by_role("button", name="保存する").click()
+    await expect(mio.page.get_by_role("status").last).to_have_text("保存しました。")
+    await expect(ken.page.locator(".tz-several")).to_have_text("候補 4")
+    rules = await house.play.rules((await house.store.stories("web"))[0].room)
+    assert (rules.preset, rules.length, rules.candidates) == ("bold", 120, 4)
+    assert (rules.filter, rules.banned) == ("off", ("叩いた", "だった"))
+
+
+async def test_a_preset_of_ones_own(enter: Enter, house: House, mio: Person, path: str) -> None:
+    """Made from another one, kept by its name, offered to everybody, and used."""
+    ken = await enter(path, "健")
+    await mio.leaf("設定")
+    await mio.page.get_by_text("詳しい設定").click()
+    await mio.page.locator("[name=own-name]").fill("夢うつつ")
+    await mio.page.locator("[name=own-temperature]").fill("1.3")
+    await mio.page.get_by_role("button", name="この調子を残す").click()
+    await ken.page.get_by_label("調子").select_option("夢うつつ")
+    await ken.more_button.click()
+    await ken.sees(FIRST, sentence(0))
+    assert house.engine.requests[-1].sampling == Sampling(temperature=1.3)
+
+
+async def test_a_wrong_setting_is_refused_in_words(house: House, mio: Person) -> None:
+    """The reason names the rule, and what was typed stays."""
+    await mio.leaf("設定")
+    await mio.page.locator("[name=rule-length]").select_option("字数で決める")
+    await mio.page.locator("[name=rule-characters]").fill("99999999")
+    await mio.page.get_by_role("button", name="保存する").click()
+    await expect(mio.notice).to_contain_text("99999999")
+    await expect(mio.page.locator("[name=rule-characters]")).to_have_value("99999999")
+
+
+async def test_renaming_by_a_click_on_the_title(enter: Enter, house: House, mio: Person, path: str) -> None:
+    """Enter keeps the new title, for everybody; Escape keeps the old one."""
+    ken = await enter(path, "健")
+    await mio.page.locator("h1 button").click()
+    await mio.page.locator("h1 input").fill("白梅軒の夜")
+    await mio.page.keyboard.press("Enter")
+    for person in (mio, ken):
+        await expect(person.page.locator("h1")).to_have_text("白梅軒の夜")
+        await expect(person.page).to_have_title("白梅軒の夜")
+    await ken.page.locator("h1 button").click()
+    await ken.page.locator("h1 input").fill("別の題")
+    await ken.page.keyboard.press("Escape")
+    await expect(ken.page.locator("h1")).to_have_text("白梅軒の夜")
+    assert (await house.store.stories("web"))[0].title == "白梅軒の夜"
+
+
+async def test_new_closed_and_reopened_stories(enter: Enter, house: House, mio: Person, path: str) -> None:
+    """A room tells one story after the other; the earlier ones stay and can be gone on with."""
+    ken = await enter(path, "健")
+    await mio.leaf("物語")
+    await mio.page.get_by_label("新しい物語の題").fill("二つめ")
+    await mio.page.get_by_role("button", name="新しく始める").click()
+    for person in (mio, ken):
+        await person.sees()
+        await expect(person.page.locator("h1")).to_have_text("二つめ")
+    shelf = mio.page.locator(".tz-shelf li")
+    await expect(shelf).to_have_count(2)
+    await shelf.filter(has_text="二つめ").get_by_role("button", name="この物語を閉じる").click()
+    await shelf.get_by_role("button", name="ほんとうに閉じますか").click()
+    await expect(ken.page.locator("h1")).to_have_text("題のない物語")
+    await shelf.filter(has_text="九月").get_by_role("button", name="つづける").click()
+    for person in (mio, ken):
+        await person.sees(FIRST)
+
+
+async def test_a_story_is_downloaded_as_text(house: House, mio: Person) -> None:
+    """The file has the story's title for a name and every character that was written."""
+    await mio.leaf("物語")
+    async with mio.page.expect_download() as download:
+        await mio.page.get_by_role("button", name="書き出す").click()
+    file = await download.value
+    assert file.suggested_filename.endswith(".txt")
+    assert FIRST in (await asyncio.to_thread(Path(await file.path()).read_text, "utf-8"))
+
+
+async def test_people_can_be_forgotten(enter: Enter, house: House, mio: Person, path: str) -> None:
+    """After a second click a person's words are gone from every story, on every page."""
+    ken = await enter(path, "健")
+    await ken.write("健の文。")
+    await mio.sees(FIRST, "健の文。")
+    await mio.page.get_by_label("あなたについて").click()
+    await mio.page.get_by_role("button", name="自分の文章をすべて消す").click()
+    await mio.page.get_by_role("button", name="すべての物語から消えます").click()
+    await expect(mio.notice).to_contain_text("消しました")
+    await ken.sees("健の文。")
+
+
+async def test_changes_need_a_name(enter: Enter, house: House, mio: Person, path: str) -> None:
+    """Who only reads changes nothing, and is told how to."""
+    guest = await enter(path)
+    await guest.page.get_by_role("button", name="取り消し", exact=True).click()
+    await expect(guest.notice).to_contain_text("お名前")
+    await mio.sees(FIRST)
+
+
+async def test_while_the_model_writes_the_tree_rests(house: House, mio: Person) -> None:
+    """Undo is refused kindly until the continuation is done or stopped."""
+    house.engine.free.clear()
+    await mio.more_button.click()
+    await expect(mio.draft).to_contain_text(beginning(0))
+    await mio.page.get_by_role("button", name="取り消し", exact=True).click()
+    await expect(mio.notice).to_contain_text("いま続きを書いている")
+    await mio.draft.get_by_role("button", name="止める").click()
+    await expect(mio.draft.get_by_role("button", name="止める")).to_have_count(0)
+    await mio.page.get_by_role("button", name="取り消し", exact=True).click()
+    await mio.sees(FIRST)
+
+
+async def test_the_keyboard_reaches_everything(house: House, mio: Person) -> None:
+    """A passage's menu opens with Enter and closes with Escape; so does the notebook."""
+    dots = mio.page.get_by_role("button", name="この文にすること")
+    await dots.focus()
+    await mio.page.keyboard.press("Enter")
+    await mio.page.keyboard.press("Tab")
+    await expect(mio.page.get_by_role("button", name="ここから分岐")).to_be_focused()
+    await mio.page.keyboard.press("Escape")
+    await expect(mio.page.locator(".tz-menu")).to_have_count(0)
+    opener = mio.page.get_by_role("button", name="帳面")
+    await opener.focus()
+    await mio.page.keyboard.press("Enter")
+    await expect(mio.page.locator("#tz-drawer")).to_be_visible()
+    await mio.page.keyboard.press("Escape")
+    await expect(mio.page.locator("#tz-drawer")).to_be_hidden()
+    await expect(opener).to_be_focused()
+
+
+async def test_a_phone_shows_notebook_and_candidates(enter: Enter, house: House, path: str) -> None:
+    """On a 360-pixel screen nothing needs sideways scrolling."""
+    mio = await enter(path, "澪", width=360, height=640)
+    await mio.write(FIRST)
+    await mio.page.get_by_role("button", name="候補 3").click()
+    await expect(mio.columns).to_have_count(3)
+    assert await mio.page.evaluate("document.documentElement.scrollWidth") == 360
+    for leaf in ("枝", "覚え書き", "見えるもの", "設定", "物語"):
+        await mio.leaf(leaf)
+        box = await mio.page.locator("#tz-drawer").bounding_box()
+        assert box is not None
+        assert box["width"] <= 360
+        assert await mio.page.evaluate("document.documentElement.scrollWidth") == 360
+
+
+async def test_everything_has_an_english_name(enter: Enter, house: House, path: str) -> None:
+    """A reader of English meets no Japanese but the story's."""
+    amy = await enter(path, "Amy", locale="en-GB")
+    await amy.write("It was a warm night.")
+    for leaf in ("Branches", "Notes", "What it sees", "Settings", "Stories"):
+        await amy.leaf(leaf)
+    page = await amy.page.locator(".tz-page").inner_text()
+    assert not [c for c in page.replace("続", "") if "\u3041" <= c <= "\u30ff"]
