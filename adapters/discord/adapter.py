@@ -8,15 +8,17 @@ import re
 import discord
 
 from adapters.base import Limits, Play
+from adapters.discord.abroad import Abroad
 from adapters.discord.client import TsuzukiClient
 from adapters.discord.endpoint import redirected_webhooks
 from adapters.discord.failures import DROPPED
-from adapters.discord.posts import Posts
+from adapters.discord.posts import AskerOf, Posts
 from adapters.discord.render import MAX_CONTENT, RESERVED, measure
 from adapters.discord.translate import PLATFORM
+from adapters.discord.waits import Waits
 from bot.clock import Clock, SystemClock
 from bot.errors import ConfigurationError
-from bot.messages import Draft, Room, Say
+from bot.messages import Author, Draft, Room, Say
 
 _log = logging.getLogger(__name__)
 
@@ -41,7 +43,7 @@ class DiscordAdapter:
         self._say = say
         self._api_url = api_url
         self._clock = clock or SystemClock()
-        self._posts = Posts()
+        self._posts = Posts(say, Waits(self._clock), Abroad(self._clock, self._clock.sleep, api_url))
         self._play: Play | None = None
         self._intents = discord.Intents.default()
         self._intents.message_content = True
@@ -49,6 +51,7 @@ class DiscordAdapter:
     def attach(self, play: Play) -> None:
         """Who hears what people say."""
         self._play = play
+        self._posts.asker_of = asker_by(play)
 
     def measure(self, text: str) -> int:
         """Code points that `text` takes once escaped."""
@@ -120,6 +123,15 @@ class DiscordAdapter:
             "Intents) and start again.",
             PORTAL,
         )
+
+
+def asker_by(play: Play) -> AskerOf:
+    """Who asked for a passage, as the story knows it."""
+
+    async def asker_of(passage_id: str) -> Author | None:
+        return (await play.passage(passage_id)).asker
+
+    return asker_of
 
 
 def _bad_token(what: str) -> str:

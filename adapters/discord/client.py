@@ -12,13 +12,14 @@ import discord
 from discord import app_commands
 
 from adapters.base import Play
-from adapters.discord.commands import Translator, continue_command, sync_if_changed
+from adapters.discord.answers import Answers, Interaction, locale_of
+from adapters.discord.commands import Translator, sync_if_changed
 from adapters.discord.conversation import Conversation
 from adapters.discord.endpoint import redirect
 from adapters.discord.failures import DROPPED
 from adapters.discord.places import Pause
 from adapters.discord.posts import Posts
-from adapters.discord.slash import Continuing
+from adapters.discord.repertoire import command_the
 from adapters.discord.translate import Self
 from bot.messages import Say
 
@@ -28,6 +29,7 @@ LONGEST_WAIT_S = 30.0
 """A longer wait for a rate limit is the outbox's business, not the library's."""
 REGISTERED_WITHIN_S = 3.0
 """People's messages do not wait longer than this for the commands to be registered."""
+PRESSES = {discord.InteractionType.component, discord.InteractionType.modal_submit}
 WRITTEN = {discord.MessageType.default, discord.MessageType.reply}
 """Messages that people wrote, as opposed to Discord's own lines."""
 
@@ -55,11 +57,13 @@ class TsuzukiClient(discord.AutoShardedClient):
         if api_url is not None:
             redirect(self.http, api_url)
         self._posts = posts
+        self._say = say
+        self._answers = Answers(say)
         self._conversation = Conversation(play, say, posts, pause)
         self._translator = Translator(say)
         self._tree = app_commands.CommandTree(self)
-        self._tree.add_command(continue_command(say, Continuing(play, say, posts, pause).asked))
-        self._tree.error(_log_command_error)
+        self._presses = command_the(self._tree, play, say, posts, pause)
+        self._tree.error(self._command_failed)
         self.was_connected = False
         self._registered = False
         self._registering: asyncio.Task[None] | None = None
@@ -106,15 +110,43 @@ class TsuzukiClient(discord.AutoShardedClient):
             return
         _complete(message)
         me = self._me(message.guild)
-        if me is None or not _meant_for(me, message):
+        if me is None:
             return
-        if isinstance(message.channel, discord.PartialMessageable):
+        meant = _meant_for(me, message)
+        if isinstance(message.channel, discord.PartialMessageable) and (meant or message.content):
             message.channel = await self._known(message.channel)
-        await self._conversation.heard(message, me)
+        if meant:
+            await self._conversation.heard(message, me)
+        elif isinstance(message.channel, discord.Thread) and message.content:
+            await self._conversation.overheard(message, me)
+
+    async def on_raw_message_edit(self, payload: discord.RawMessageUpdateEvent) -> None:
+        """A person changed what they wrote."""
+        message = payload.message
+        me = self._me(message.guild)
+        if message.author.bot or not message.content or me is None:
+            return
+        _complete(message)
+        await self._conversation.changed(message, me)
+
+    async def on_raw_message_delete(self, payload: discord.RawMessageDeleteEvent) -> None:
+        """A message is gone."""
+        await self._conversation.deleted(payload.message_id)
+
+    async def on_interaction(self, interaction: Interaction) -> None:
+        """A button or a form; commands go their own way."""
+        if interaction.type in PRESSES:
+            await self._presses.came(interaction)
 
     async def on_error(self, event_method: str, /, *_: Any, **__: Any) -> None:
         """Log what a handler let through, once, and nothing of what was said."""
         _log.exception("Discord's event %s could not be handled", event_method)
+
+    async def _command_failed(self, interaction: Interaction, error: app_commands.AppCommandError) -> None:
+        """A command of another version, or one that broke before it was ours."""
+        _log.error("A command could not be carried out", exc_info=error)
+        if interaction.type is discord.InteractionType.application_command:
+            await self._answers.whisper(interaction, self._say("discord.trouble", locale_of(interaction)))
 
     def _me(self, guild: discord.Guild | None) -> Self | None:
         if self.user is None:
@@ -170,10 +202,3 @@ def _meant_for(me: Self, message: discord.Message) -> bool:
     by_role = any(role.id == me.role_id for role in message.role_mentions)
     by_name = any(user.id == me.user_id for user in message.mentions)
     return by_role or by_name or me.mention.match(message.content) is not None
-
-
-async def _log_command_error(
-    interaction: discord.Interaction[Any], error: app_commands.AppCommandError
-) -> None:
-    name = interaction.command.qualified_name if interaction.command else "?"
-    _log.error("The command %s could not be carried out", name, exc_info=error)

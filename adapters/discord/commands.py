@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import discord
@@ -11,13 +11,16 @@ from discord import app_commands
 from discord.app_commands import Choice, locale_str
 from discord.http import Route
 
-from adapters.discord.slash import Interaction
-from bot.messages import PRESETS, Ask, Length, Say
+from adapters.discord.answers import Interaction
+from bot.messages import Ask, Length, Say
 
 _log = logging.getLogger(__name__)
 
 MAX_CANDIDATES = 5
+MAX_PROPOSALS = 25
 Asked = Callable[[Interaction, str, Ask], Awaitable[None]]
+Proposed = Callable[[Interaction, str], Awaitable[Sequence[tuple[str, str]]]]
+"""Proposals for what somebody types: names to show, and their values."""
 
 _COMPARED = (
     "type",
@@ -33,6 +36,7 @@ _COMPARED = (
     "min_length",
     "max_length",
     "value",
+    "autocomplete",
 )
 
 
@@ -60,35 +64,47 @@ class Translator(app_commands.Translator):
         return self._say(key, "ja") if key and locale is discord.Locale.japanese else None
 
 
-def continue_command(say: Say, asked: Asked) -> app_commands.Command[Any, ..., None]:
-    """`/continue`, in Japanese `/続き`."""
+INSTALLS = app_commands.AppInstallationType(guild=True, user=True)
+CONTEXTS = app_commands.AppCommandContext(guild=True, dm_channel=True, private_channel=True)
+
+
+def continue_command(say: Say, asked: Asked, presets: Proposed) -> app_commands.Command[Any, ..., None]:
+    """`/continue`, in Japanese `/続き`. `presets` proposes names while somebody types."""
 
     def phrase(key: str) -> Phrase:
         return Phrase(say, f"discord.{key}")
 
     lengths = [Choice(name=phrase(f"length.{length}"), value=str(length)) for length in Length]
-    presets = [Choice(name=phrase(f"preset.{preset}"), value=preset) for preset in PRESETS]
     options = ("text", "length", "preset", "candidates")
+
+    async def propose(interaction: Interaction, typed: str) -> list[Choice[str]]:
+        return proposals(await presets(interaction, typed))
 
     @app_commands.rename(**{name: phrase(f"option.{name}.name") for name in options})
     @app_commands.describe(**{name: phrase(f"option.{name}.description") for name in options})
-    @app_commands.choices(length=lengths, preset=presets)
-    @app_commands.allowed_installs(guilds=True, users=False)
-    @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=False)
+    @app_commands.choices(length=lengths)
+    @app_commands.autocomplete(preset=propose)
     async def go_on(
         interaction: Interaction,
         text: str = "",
-        length: str = Length.MEDIUM.value,
-        preset: str = "standard",
-        candidates: app_commands.Range[int, 1, MAX_CANDIDATES] = 1,
+        length: str = "",
+        preset: str = "",
+        candidates: app_commands.Range[int, 1, MAX_CANDIDATES] = 0,
     ) -> None:
-        await asked(interaction, text, Ask(Length(length), preset, candidates))
+        await asked(interaction, text, Ask(Length(length) if length else 0, preset, candidates))
 
     return app_commands.Command(
         name=phrase("command.continue.name"),
         description=phrase("command.continue.description"),
         callback=go_on,
+        allowed_installs=INSTALLS,
+        allowed_contexts=CONTEXTS,
     )
+
+
+def proposals(found: Sequence[tuple[str, str]]) -> list[Choice[str]]:
+    """What Discord shows while somebody types: 25 at most, each of 100 characters at most."""
+    return [Choice(name=name[:100], value=value[:100]) for name, value in found[:MAX_PROPOSALS] if name]
 
 
 async def sync_if_changed(tree: app_commands.CommandTree[Any], translator: Translator) -> bool:
@@ -109,7 +125,11 @@ async def sync_if_changed(tree: app_commands.CommandTree[Any], translator: Trans
 
 
 def _comparable(commands: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return sorted((_essence(command) for command in commands), key=lambda command: str(command["name"]))
+    return sorted((_essence(command) for command in commands), key=_order)
+
+
+def _order(command: dict[str, Any]) -> tuple[int, str]:
+    return int(command.get("type", 1)), str(command["name"])
 
 
 def _essence(part: dict[str, Any]) -> dict[str, Any]:

@@ -1,25 +1,36 @@
-"""What the bot does when it is spoken to: acknowledge, find the room, let the story hear it."""
+"""What the bot does when people write: acknowledge, find the room, let the story hear it."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable
 
 import discord
 
 from adapters.base import Play
+from adapters.discord.answers import sentence_of
 from adapters.discord.failures import delivery
-from adapters.discord.places import Pause, Place, open_thread, opens_threads, require_speech, room_of
+from adapters.discord.people import author_of
+from adapters.discord.places import (
+    Pause,
+    Place,
+    open_thread,
+    opens_threads,
+    require_speech,
+    room_of_message,
+)
 from adapters.discord.posts import Posts, nonce_of
 from adapters.discord.translate import PLATFORM, Names, Self, locale_of, story_text, thread_name
-from bot.errors import DeliveryError, EmptyPrompt, NotAllowed, SpokenError
-from bot.messages import Ask, Author, Message, Say, Ticket
+from bot.aside import is_aside
+from bot.errors import DeliveryError, EmptyPrompt, NotAllowed, NotPermitted, SpokenError
+from bot.messages import Ask, Author, Message, Passage, Room, Say, Story, Ticket
 
 _log = logging.getLogger(__name__)
 
 
 class Conversation:
-    """Messages that mention the bot, and direct messages."""
+    """Messages that mention the bot, direct messages, and what is written in a story's thread."""
 
     def __init__(self, play: Play, say: Say, posts: Posts, pause: Pause) -> None:
         self._play = play
@@ -31,13 +42,57 @@ class Conversation:
         """Let the story hear a message that is meant for the bot."""
         text = story_text(message.content, me, names_in(message))
         locale = message_locale(message, text)
+        await self._carry_out(message, locale, self._answer(message, text, locale))
+
+    async def overheard(self, message: discord.Message, me: Self) -> None:
+        """In a thread that has a story, what people write is a passage, unless it shall be left alone."""
+        text = story_text(message.content, me, names_in(message))
+        room = room_of_message(message)
+        if not text.strip() or await self._play.read(room) is None:
+            return
+        if not (await self._play.rules(room)).listens:
+            return
+        locale = message_locale(message, text)
+        await self._carry_out(message, locale, self._answer(message, text, locale), by_name=False)
+
+    async def changed(self, message: discord.Message, me: Self) -> None:
+        """A person edited a message: where it is a passage, the story says so too."""
+        passage = await self._play.passage_of_message(PLATFORM, str(message.id))
+        text = story_text(message.content, me, names_in(message))
+        if passage is None or passage.by_model or text in {"", passage.text}:
+            return
+        locale = message_locale(message, text)
+        room = (await self._play.story(passage.story_id)).room
+        author = author_of(message.author, locale)
+        await self._carry_out(message, locale, self._edit(room, author, passage, text), by_name=False)
+
+    async def _edit(self, room: Room, author: Author, passage: Passage, text: str) -> None:
+        await self._play.edit(room, author, passage.id, text)
+
+    async def deleted(self, message_id: int) -> None:
+        """A person's message is gone: its passage leaves the story, what came after stays."""
+        passage = await self._play.passage_of_message(PLATFORM, str(message_id))
+        if passage is None or passage.by_model or passage.deleted:
+            return
+        room = (await self._play.story(passage.story_id)).room
+        try:
+            await self._play.delete(room, passage.author, passage.id)
+        except SpokenError as error:
+            _log.info("A deleted message stays in its story: %s", error)
+
+    async def _carry_out(
+        self, message: discord.Message, locale: str, deed: Awaitable[None], *, by_name: bool = True
+    ) -> None:
         typing = asyncio.create_task(_show_typing(message.channel))
         try:
-            await self._answer(message, text, locale)
+            await deed
         except NotAllowed as error:
-            await self._tell_privately(message, locale, error)
+            if by_name:
+                await self._tell_privately(message, locale, error)
         except SpokenError as error:
-            await self._tell(message, self._say(error.key, locale, **error.values))
+            if by_name or not isinstance(error, NotPermitted):
+                await self._tell(message, self._say(error.key, locale, **error.values))
+            # Else they may talk there all the same: nobody asked the bot for a word.
         except Exception:  # noqa: BLE001 - a task's end: people see a sentence, the log the rest
             _log.exception("A message in channel %s could not be answered", message.channel.id)
             await self._tell(message, self._say("discord.trouble", locale))
@@ -46,17 +101,19 @@ class Conversation:
 
     async def _answer(self, message: discord.Message, text: str, locale: str) -> None:
         require_speech(message.channel, allowed_in(message), self._say, locale)
-        place = await self._place(message, text, locale)
-        in_thread = place.opened or isinstance(message.channel, discord.Thread)
+        pointed = await self._pointed_at(message)
+        place = await self._place(message, text, locale, pointed)
+        self._posts.speak(place.room, locale)
+        in_thread = place.opened or place.room.id != str(message.channel.id)
+        in_thread = in_thread or isinstance(message.channel, discord.Thread)
         if place.missing is not None and await self._play.read(place.room) is None:
             permission = self._say(f"discord.permission.{place.missing}", locale)
             await self._tell(message, self._say("discord.no_thread", locale, permission=permission))
         if not in_thread:
             self._posts.answer_to(place.room, message.id)
-        author = Author(PLATFORM, str(message.author.id), message.author.display_name, locale)
         ticket: Ticket | None = None
         try:
-            ticket = await self._play.hear(Message(str(message.id), place.room, author, text), Ask())
+            ticket = await self._hear(message, text, locale, place.room, pointed)
         except SpokenError as error:
             if not place.opened:
                 raise
@@ -69,13 +126,45 @@ class Conversation:
             characters = " ".join(ticket.unknown)
             await self._tell(message, self._say("discord.unknown", locale, characters=characters))
 
-    async def _place(self, message: discord.Message, text: str, locale: str) -> Place:
-        here = room_of(message.channel.id)
+    async def _hear(
+        self, message: discord.Message, text: str, locale: str, room: Room, pointed: Passage | None
+    ) -> Ticket | None:
+        author = author_of(message.author, locale)
+        heard = Message(str(message.id), room, author, text)
+        # What is only said between the writers is kept; the model has nothing to add to it.
+        ask = None if is_aside(text) else Ask()
+        story = await self._play.read(room) if pointed is not None else None
+        if pointed is None or story is None or story.head == pointed.id or not _is_in(pointed, story):
+            return await self._play.hear(heard, ask)
+        await self._play.branch(room, author, pointed.id)
+        try:
+            return await self._play.hear(heard, ask)
+        except SpokenError:
+            if story.head is not None:
+                # Nothing came of it: the story ends where it did.
+                await self._play.branch(room, author, story.head)
+            raise
+
+    async def _pointed_at(self, message: discord.Message) -> Passage | None:
+        """The passage that a message replies to."""
+        reference = message.reference
+        if reference is None or reference.message_id is None:
+            return None
+        return await self._play.passage_of_message(PLATFORM, str(reference.message_id))
+
+    async def _place(
+        self, message: discord.Message, text: str, locale: str, pointed: Passage | None
+    ) -> Place:
+        here = room_of_message(message)
         if not opens_threads(message.channel):
             return Place(here)
+        if pointed is not None:
+            told = (await self._play.story(pointed.story_id)).room
+            return Place(Room(PLATFORM, told.id, here.within, here.adult))
         if text.strip():
             name = thread_name(text, self._say("discord.thread_name", locale))
-            return await open_thread(message, name, allowed_in(message), self._pause)
+            guild_id = message.guild.id if message.guild else None
+            return await open_thread(message, name, allowed_in(message), self._pause, guild_id)
         if await self._play.read(here) is None:
             # Told before a thread is opened: an empty thread would stay behind.
             raise EmptyPrompt
@@ -100,7 +189,7 @@ class Conversation:
 
     async def _tell_privately(self, message: discord.Message, locale: str, error: NotAllowed) -> None:
         # Where the bot may not talk, a direct message is the only way left to say why.
-        sentence = self._say(error.key, locale, **error.values)
+        sentence = sentence_of(error, self._say, locale)
         await _say_plainly(message.author, sentence, nonce_of(f"{message.id} {sentence}"))
 
 
@@ -118,6 +207,10 @@ async def _show_typing(channel: discord.abc.Messageable) -> None:
             await channel.typing()
     except DeliveryError as error:
         _log.debug("No typing sign: %s", error)
+
+
+def _is_in(passage: Passage, story: Story) -> bool:
+    return passage.story_id == story.id
 
 
 def names_in(message: discord.Message) -> Names:

@@ -15,6 +15,8 @@ TOO_MANY_REQUESTS = 429
 SERVER_ERROR = 500
 THREAD_EXISTS = 160004
 NO_HISTORY = 160002
+UNKNOWN_MESSAGE = 10008
+ARCHIVED = 50083
 DROPPED = (aiohttp.ClientError, OSError, TimeoutError)
 """What a connection that breaks raises; discord.py repeats only a part of them by itself."""
 
@@ -47,3 +49,18 @@ def _wait_s(error: discord.HTTPException) -> float | None:
         return float(error.response.headers["Retry-After"])
     except (KeyError, ValueError):
         return None
+
+
+def is_gone(error: Undeliverable) -> bool:
+    """Whether the message was deleted, in a channel that is still there."""
+    return _code(error) == UNKNOWN_MESSAGE
+
+
+def is_archived(error: Undeliverable) -> bool:
+    """Whether the thread is archived."""
+    return _code(error) == ARCHIVED
+
+
+def _code(error: Undeliverable) -> int | None:
+    cause = error.__cause__
+    return cause.code if isinstance(cause, discord.HTTPException) else None

@@ -27,9 +27,22 @@ class Place:
     missing: str | None = None
 
 
-def room_of(channel_id: int) -> Room:
-    """The room at a channel, thread or DM."""
-    return Room(PLATFORM, str(channel_id))
+def room_of(channel: object, channel_id: int, guild_id: int | None) -> Room:
+    """The room at a channel, thread or DM, with the server and channel it lies in."""
+    parent_id = channel.parent_id if isinstance(channel, discord.Thread) else channel_id
+    within = () if guild_id is None else (f"guild/{guild_id}", f"channel/{parent_id}")
+    return Room(PLATFORM, str(channel_id), within, _is_adult(channel))
+
+
+def room_of_message(message: discord.Message) -> Room:
+    """The room where a message was written."""
+    return room_of(message.channel, message.channel.id, message.guild.id if message.guild else None)
+
+
+def _is_adult(channel: object) -> bool:
+    # A thread asks its parent; what is known too little of is no place for adults only.
+    ask = getattr(channel, "is_nsfw", None)
+    return bool(ask()) if callable(ask) else False
 
 
 def opens_threads(channel: object) -> bool:
@@ -57,20 +70,21 @@ def missing_for_thread(allowed: discord.Permissions) -> str | None:
 
 
 async def open_thread(
-    message: discord.Message, name: str, allowed: discord.Permissions, pause: Pause
+    message: discord.Message, name: str, allowed: discord.Permissions, pause: Pause, guild_id: int | None
 ) -> Place:
     """Open a thread from a message; where Discord refuses, the place is the channel."""
     missing = missing_for_thread(allowed)
-    here = room_of(message.channel.id)
+    here = room_of(message.channel, message.channel.id, guild_id)
     if missing is not None:
         return Place(here, missing=missing)
     try:
-        return Place(room_of(await _thread_id(message, name, pause)), opened=True)
+        thread_id = await _thread_id(message, name, pause)
     except Undeliverable as error:
         forbidden = isinstance(error.__cause__, discord.Forbidden)
         return Place(here, missing="create_public_threads" if forbidden else None)
     except DeliveryError:
         return Place(here)
+    return Place(Room(PLATFORM, str(thread_id), here.within, here.adult), opened=True)
 
 
 async def _thread_id(message: discord.Message, name: str, pause: Pause) -> int:

@@ -1,35 +1,58 @@
-"""Posts and edits of the bot's own messages, each once and without ever pinging anyone."""
+"""Posts and edits of the bot's own messages, each once and without ever pinging anyone unasked."""
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
 from collections import OrderedDict, deque
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 import discord
 
-from adapters.discord.failures import NO_HISTORY, delivery
+from adapters.discord.abroad import Abroad
+from adapters.discord.buttons import buttons_of
+from adapters.discord.failures import NO_HISTORY, delivery, is_archived, is_gone
 from adapters.discord.render import render
-from bot.errors import RetryLater
-from bot.messages import Draft, Room
+from adapters.discord.translate import locale_of
+from adapters.discord.waits import Waits
+from bot.errors import DeliveryError, RetryLater, TsuzukiError, Undeliverable
+from bot.messages import Author, Draft, DraftState, Room, Say
+
+_log = logging.getLogger(__name__)
 
 ANSWER_WITHIN_S = 60.0
 """A connection that hangs holds up its room: the library alone would wait five minutes."""
 REMEMBERED = 1000
 """Rooms and posts whose reply is remembered: far more than wait at one time."""
 
+Value = TypeVar("Value")
+AskerOf = Callable[[str], Awaitable[Author | None]]
+"""Who asked for a passage."""
+
 
 class Posts:
     """What the outbox asks of Discord. `connect` gives it a client that is logged in."""
 
-    def __init__(self) -> None:
+    def __init__(self, say: Say, waits: Waits, abroad: Abroad) -> None:
+        self._say = say
+        self._waits = waits
+        self.abroad = abroad
+        self.asker_of: AskerOf | None = None
         self._client: discord.Client | None = None
         self._asked: OrderedDict[str, deque[int]] = OrderedDict()
         self._answers: OrderedDict[str, int] = OrderedDict()
+        self._locales: OrderedDict[str, str] = OrderedDict()
+        self._moved: OrderedDict[str, str] = OrderedDict()
 
     def connect(self, client: discord.Client | None) -> None:
         """Use this client from now on; None: there is none just now."""
         self._client = client
+
+    def speak(self, room: Room, locale: str) -> None:
+        """Write the buttons of a room in this language."""
+        _remember(self._locales, room.id, locale)
 
     def answer_to(self, room: Room, message_id: int) -> None:
         """The next post in `room` replies to this message: used where a story has no thread of its own."""
@@ -45,11 +68,13 @@ class Posts:
 
     async def post(self, room: Room, draft: Draft, key: str) -> str:
         """Post `draft`; the same `key` within some minutes does not post twice (an enforced nonce)."""
+        self._waits.posted(draft)
+        if self.abroad.holds(room):
+            return await self.abroad.post(room, render(draft), self._buttons(room, draft))
         channel = self._channel(room)
-        content, nonce = render(draft), nonce_of(key)
         with delivery():
             async with asyncio.timeout(ANSWER_WITHIN_S):
-                message = await self._send(channel, content, nonce, self._reply_of(room, key))
+                message = await self._send(room, channel, draft, nonce_of(key), self._reply_of(room, key))
         return str(message.id)
 
     async def say(self, room: Room, sentence: str) -> None:
@@ -60,16 +85,100 @@ class Posts:
 
     async def edit(self, room: Room, message_id: str, draft: Draft) -> None:
         """Make a message of ours show `draft`."""
+        if self.abroad.holds(room):
+            await self.abroad.edit(room, message_id, render(draft), self._buttons(room, draft))
+            return
+        message_id = self._moved.get(message_id, message_id)
+        try:
+            await self._change(room, message_id, draft)
+        except Undeliverable as error:
+            if not is_gone(error) or _is_over(draft):
+                raise
+            message_id = await self._anew(room, message_id, draft)
+        if self._waits.edited(draft):
+            await self._tell_asker(room, message_id, draft)
+
+    async def _change(self, room: Room, message_id: str, draft: Draft) -> None:
+        try:
+            await self._edit(room, message_id, draft)
+        except Undeliverable as error:
+            if not is_archived(error):
+                raise
+            await self._unarchive(room)
+            await self._edit(room, message_id, draft)
+
+    async def _edit(self, room: Room, message_id: str, draft: Draft) -> None:
         message = self._channel(room).get_partial_message(int(message_id))
         with delivery():
             # Every edit is parsed for mentions anew; the client's default does not reach partial messages.
             async with asyncio.timeout(ANSWER_WITHIN_S):
-                await message.edit(content=render(draft), allowed_mentions=discord.AllowedMentions.none())
+                await message.edit(
+                    content=render(draft),
+                    view=self._buttons(room, draft),
+                    allowed_mentions=discord.AllowedMentions.none(),
+                )
+
+    async def _unarchive(self, room: Room) -> None:
+        if self._client is None:
+            raise RetryLater("not connected to Discord")
+        with delivery():
+            await self._client.http.edit_channel(int(room.id), archived=False)
+
+    async def _anew(self, room: Room, message_id: str, draft: Draft) -> str:
+        """Someone deleted the message: its end comes in a new one, and what is on the way is let go."""
+        if draft.state in {DraftState.WAITING, DraftState.WRITING}:
+            return message_id
+        channel = self._channel(room)
+        with delivery():
+            async with asyncio.timeout(ANSWER_WITHIN_S):
+                message = await self._send(room, channel, draft, nonce_of(f"anew {message_id}"), None)
+        _remember(self._moved, message_id, str(message.id))
+        return str(message.id)
+
+    async def _tell_asker(self, room: Room, message_id: str, draft: Draft) -> None:
+        """Edits make no sound: who asked long ago is told in a short reply, which mentions only them."""
+        try:
+            asker = await self.asker_of(draft.passage) if self.asker_of is not None else None
+            if asker is None or not asker.id.isdecimal():
+                return
+            channel = self._channel(room)
+            reference = discord.MessageReference(
+                message_id=int(message_id), channel_id=channel.id, fail_if_not_exists=False
+            )
+            sentence = self._say("discord.finished", self._locale(room), person=f"<@{asker.id}>")
+            only_them = discord.AllowedMentions(
+                everyone=False, roles=False, replied_user=False, users=[discord.Object(int(asker.id))]
+            )
+            with delivery():
+                await channel.send(
+                    sentence,
+                    reference=reference,
+                    allowed_mentions=only_them,
+                    nonce=nonce_of(f"{draft.job} finished"),
+                )
+        except (DeliveryError, TsuzukiError) as error:
+            _log.warning("Nobody could be told that a story is finished: %s", error)
 
     def _channel(self, room: Room) -> discord.PartialMessageable:
         if self._client is None:
             raise RetryLater("not connected to Discord")
+        if not room.id.isdecimal():
+            raise Undeliverable(
+                "an interaction that is over: its place can be reached through a new one only"
+            )
         return self._client.get_partial_messageable(int(room.id))
+
+    def _buttons(self, room: Room, draft: Draft) -> discord.ui.View | None:
+        return buttons_of(draft, self._say, self._locale(room))
+
+    def _locale(self, room: Room) -> str:
+        """Of who spoke there last; before that the server's."""
+        known = self._locales.get(room.id)
+        if known is not None or self._client is None:
+            return known or "ja"
+        homes = [where.removeprefix("guild/") for where in room.within if where.startswith("guild/")]
+        guild = self._client.get_guild(int(homes[0])) if homes else None
+        return "ja" if guild is None else locale_of(guild.preferred_locale.value, list(guild.features), "")
 
     def _reply_of(self, room: Room, key: str) -> int | None:
         """The message that a post replies to: the same when it is tried again, none for a second part."""
@@ -80,29 +189,53 @@ class Posts:
             asked = self._asked.get(room.id)
             if not asked:
                 return None
-            self._answers[job_id] = asked.popleft()
-            while len(self._answers) > REMEMBERED:
-                self._answers.popitem(last=False)
+            _remember(self._answers, job_id, asked.popleft())
         return self._answers[job_id]
 
     async def _send(
-        self, channel: discord.PartialMessageable, content: str, nonce: str, reply_to: int | None
+        self,
+        room: Room,
+        channel: discord.PartialMessageable,
+        draft: Draft,
+        nonce: str,
+        reply_to: int | None,
     ) -> discord.Message:
+        view = self._buttons(room, draft) or discord.utils.MISSING
         quiet = discord.AllowedMentions.none()
+        content = render(draft)
         if reply_to is not None:
             earlier = discord.MessageReference(
                 message_id=reply_to, channel_id=channel.id, fail_if_not_exists=False
             )
             try:
                 return await channel.send(
-                    content, nonce=nonce, reference=earlier, allowed_mentions=quiet, suppress_embeds=True
+                    content,
+                    nonce=nonce,
+                    reference=earlier,
+                    allowed_mentions=quiet,
+                    suppress_embeds=True,
+                    view=view,
                 )
             except discord.HTTPException as error:
                 if error.code != NO_HISTORY:
                     raise
-        return await channel.send(content, nonce=nonce, allowed_mentions=quiet, suppress_embeds=True)
+        return await channel.send(
+            content, nonce=nonce, allowed_mentions=quiet, suppress_embeds=True, view=view
+        )
+
+
+def _is_over(draft: Draft) -> bool:
+    """Whether a draft only takes the buttons from what was finished before."""
+    return draft.state not in {DraftState.WAITING, DraftState.WRITING} and not draft.live
 
 
 def nonce_of(key: str) -> str:
     """A nonce of at most 25 characters for an outbox key."""
     return hashlib.blake2b(key.encode(), digest_size=12).hexdigest()
+
+
+def _remember(memory: OrderedDict[str, Value], key: str, value: Value) -> None:
+    memory[key] = value
+    memory.move_to_end(key)
+    while len(memory) > REMEMBERED:
+        memory.popitem(last=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from adapters.discord.escape import escape
-from bot.messages import Draft, DraftState
+from bot.messages import Choice, Draft, DraftState
 
 MAX_CONTENT = 2000
 """Discord's limit for a message, in code points."""
@@ -39,10 +39,23 @@ def render(draft: Draft) -> str:
     """The message's content: the story's text literally, our note small below it, a mark until it is done."""
     note = _note(draft)
     room = MAX_CONTENT - len(note) - 2
-    body = _cut(_body(draft), room)
+    body = cut(_body(draft), room)
     if not note:
         return body if body.strip() else MARKS[draft.state] or NOTHING
     return f"{body}\n{note}" if body.strip() else note
+
+
+def candidate(number: int, text: str) -> str:
+    """One of several candidates, with its number."""
+    shown = escape(text).strip("\n")
+    return f"**〔{number}〕**\n{shown}"
+
+
+def cut(content: str, room: int = MAX_CONTENT) -> str:
+    """Content of at most `room` characters; one that was longer ends with a sign of that."""
+    if len(content) <= room:
+        return content
+    return content[: room - len(NOTHING)].rstrip("\\") + NOTHING
 
 
 def _note(draft: Draft) -> str:
@@ -52,19 +65,18 @@ def _note(draft: Draft) -> str:
     mark = "" if beside_text else MARKS[draft.state]
     # A line that begins with -# is shown small; a line break would end it.
     words = ["-#", mark, escape(" ".join(draft.note.split()))]
-    return _cut(" ".join(word for word in words if word), MAX_NOTE)
+    return cut(" ".join(word for word in words if word), MAX_NOTE)
 
 
 def _body(draft: Draft) -> str:
     text = indented(escape(draft.text))
+    others = [candidate(number, choice.text) for number, choice in _told(draft)]
     if draft.state is DraftState.WRITING and draft.text:
-        return f"{text.rstrip()} {MARKS[draft.state]}"
-    shown = (escape(choice).strip("\n") for choice in draft.choices)
-    others = [f"**〔{number}〕**\n{choice}" for number, choice in enumerate(shown, start=2)]
+        return "\n\n".join([text, *others]).rstrip() + f" {MARKS[draft.state]}"
     return "\n\n".join([text, *others])
 
 
-def _cut(content: str, room: int) -> str:
-    if len(content) <= room:
-        return content
-    return content[: room - len(NOTHING)].rstrip("\\") + NOTHING
+def _told(draft: Draft) -> list[tuple[int, Choice]]:
+    # One that stands in a message of its own, or of which nothing is written yet, has no text here.
+    numbered = enumerate(draft.choices, start=2)
+    return [(number, choice) for number, choice in numbered if choice.text.strip()]

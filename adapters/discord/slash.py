@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import logging
-
 import discord
 
 from adapters.base import Play
+from adapters.discord.answers import Answers, Interaction
 from adapters.discord.failures import delivery
-from adapters.discord.places import Pause, Place, open_thread, opens_threads, require_speech, room_of
+from adapters.discord.forms import begin_form
+from adapters.discord.places import Pause, Place, open_thread, opens_threads, require_speech
 from adapters.discord.posts import Posts
-from adapters.discord.render import MAX_CONTENT, indented
-from adapters.discord.translate import PLATFORM, known_locale, thread_name
-from bot.errors import DeliveryError, EmptyPrompt, NotAllowed, SpokenError
-from bot.messages import Ask, Author, Message, Room, Say, Ticket
-
-_log = logging.getLogger(__name__)
-
-Interaction = discord.Interaction[discord.Client]
+from adapters.discord.render import cut, indented
+from adapters.discord.scene import Scene, scene_of
+from adapters.discord.translate import thread_name
+from bot.errors import SpokenError
+from bot.messages import Ask, Message, Say, Ticket
 
 
 class Continuing:
@@ -26,49 +23,51 @@ class Continuing:
     Discord wants the first answer within three seconds, so nothing slow comes before it.
     """
 
-    def __init__(self, play: Play, say: Say, posts: Posts, pause: Pause) -> None:
+    def __init__(self, play: Play, say: Say, posts: Posts, answers: Answers, pause: Pause) -> None:
         self._play = play
         self._say = say
         self._posts = posts
+        self._answers = answers
         self._pause = pause
 
     async def asked(self, interaction: Interaction, text: str, ask: Ask) -> None:
         """Let the story hear an interaction."""
-        locale = known_locale(interaction.locale.value)
-        try:
-            require_speech(interaction.channel, interaction.app_permissions, self._say, locale)
-            if text.strip():
-                await self._begin_or_add(interaction, text, ask, locale)
-            else:
-                await self._go_on(interaction, ask, locale)
-        except NotAllowed as error:
-            await self._give_back(interaction, error, text, locale)
-        except SpokenError as error:
-            await self._whisper(interaction, self._say(error.key, locale, **error.values))
-        except DeliveryError as error:
-            _log.warning("An interaction could not be answered: %s", error)
-            await self._whisper(interaction, self._say("discord.trouble", locale))
-        except Exception:  # noqa: BLE001 - a task's end: people see a sentence, the log the rest
-            _log.exception("An interaction could not be answered")
-            await self._whisper(interaction, self._say("discord.trouble", locale))
+        await self._answers.carry_out(interaction, self._continue(interaction, text, ask), text)
 
-    async def _begin_or_add(self, interaction: Interaction, text: str, ask: Ask, locale: str) -> None:
+    async def _continue(self, interaction: Interaction, text: str, ask: Ask) -> None:
+        scene = scene_of(interaction, self._posts)
+        if not scene.abroad:
+            require_speech(interaction.channel, interaction.app_permissions, self._say, scene.locale)
+        if text.strip():
+            await self._begin_or_add(scene, text, ask)
+        elif await self._play.read(scene.room) is None:
+            # There is nothing to go on from: a form takes the beginning, with its line breaks.
+            with delivery():
+                await interaction.response.send_modal(begin_form(ask, self._say, scene.locale))
+        else:
+            await self._go_on(scene, ask)
+
+    async def _begin_or_add(self, scene: Scene, text: str, ask: Ask) -> None:
+        interaction = scene.interaction
         shown = await self._show(interaction, text)
-        place = await self._place(interaction, shown, text, locale)
-        if shown is not None and not place.opened and not isinstance(interaction.channel, discord.Thread):
+        place = await self._place(scene, shown, text)
+        self._posts.speak(place.room, scene.locale)
+        in_thread = place.opened or isinstance(interaction.channel, discord.Thread)
+        if shown is not None and not in_thread and not scene.abroad:
             self._posts.answer_to(place.room, shown.id)
+        # By the message's id, so that its menu and replies to it find the passage.
+        event_id = str(shown.id if shown is not None else interaction.id)
+        heard = Message(event_id, place.room, scene.author, text)
         try:
-            ticket = await self._hear(interaction, place.room, text, ask, locale)
-        except SpokenError as error:
-            if place.opened:
-                raise  # the text stands above the new thread, where a mention tries again
-            if shown is not None:
-                self._posts.unanswered(place.room, shown.id)
-            await self._take_back(interaction)
-            await self._give_back(interaction, error, text, locale)
-            return
-        for sentence in self._remarks(place, ticket, locale):
-            await self._whisper(interaction, sentence)
+            ticket = await self._play.hear(heard, ask)
+        except SpokenError:
+            if not place.opened:
+                if shown is not None:
+                    self._posts.unanswered(place.room, shown.id)
+                await self._answers.take_back(interaction)
+            raise
+        for sentence in self._remarks(place, ticket, scene.locale):
+            await self._answers.whisper(interaction, sentence)
 
     def _remarks(self, place: Place, ticket: Ticket | None, locale: str) -> list[str]:
         remarks = []
@@ -80,62 +79,25 @@ class Continuing:
             remarks.append(self._say("discord.unknown", locale, characters=characters))
         return remarks
 
-    async def _go_on(self, interaction: Interaction, ask: Ask, locale: str) -> None:
-        with delivery():
-            await interaction.response.defer(ephemeral=True, thinking=True)
-        room = room_of(interaction.channel_id or 0)
-        if opens_threads(interaction.channel) and await self._play.read(room) is None:
-            raise EmptyPrompt
-        await self._hear(interaction, room, "", ask, locale)
-        await self._take_back(interaction)
+    async def _go_on(self, scene: Scene, ask: Ask) -> None:
+        await self._answers.think(scene.interaction)
+        await self._play.hear(scene.message(), ask)
+        if not scene.abroad:
+            # The reply is a message of its own; abroad it takes the place of this answer.
+            await self._answers.take_back(scene.interaction)
 
     async def _show(self, interaction: Interaction, text: str) -> discord.InteractionMessage | None:
-        content = indented(text)
-        if len(content) > MAX_CONTENT:
-            content = content[: MAX_CONTENT - 1] + "…"
         quiet = discord.AllowedMentions.none()
         with delivery():
             answer = await interaction.response.send_message(
-                content, allowed_mentions=quiet, suppress_embeds=True
+                cut(indented(text)), allowed_mentions=quiet, suppress_embeds=True
             )
         resource = answer.resource
         return resource if isinstance(resource, discord.InteractionMessage) else None
 
-    async def _place(
-        self, interaction: Interaction, shown: discord.Message | None, text: str, locale: str
-    ) -> Place:
-        if shown is None or not opens_threads(interaction.channel):
-            return Place(room_of(interaction.channel_id or 0))
-        name = thread_name(text, self._say("discord.thread_name", locale))
-        return await open_thread(shown, name, interaction.app_permissions, self._pause)
-
-    async def _hear(
-        self, interaction: Interaction, room: Room, text: str, ask: Ask, locale: str
-    ) -> Ticket | None:
-        person = interaction.user
-        author = Author(PLATFORM, str(person.id), person.display_name, locale)
-        return await self._play.hear(Message(str(interaction.id), room, author, text), ask)
-
-    async def _whisper(self, interaction: Interaction, sentence: str) -> None:
-        quiet = discord.AllowedMentions.none()
-        try:
-            with delivery():
-                if interaction.response.is_done():
-                    await interaction.followup.send(sentence, ephemeral=True, allowed_mentions=quiet)
-                else:
-                    await interaction.response.send_message(sentence, ephemeral=True, allowed_mentions=quiet)
-        except DeliveryError as error:
-            _log.warning("A sentence could not be said in Discord: %s", error)
-
-    async def _give_back(self, interaction: Interaction, error: SpokenError, text: str, locale: str) -> None:
-        """Say why the text was not taken, with the text, so that it need not be typed again."""
-        sentence = self._say(error.key, locale, **error.values)
-        quoted = f"\n>>> {text}" if text.strip() else ""
-        await self._whisper(interaction, f"{sentence}{quoted}"[:MAX_CONTENT])
-
-    async def _take_back(self, interaction: Interaction) -> None:
-        try:
-            with delivery():
-                await interaction.delete_original_response()
-        except DeliveryError as error:
-            _log.debug("An answer could not be taken back: %s", error)
+    async def _place(self, scene: Scene, shown: discord.Message | None, text: str) -> Place:
+        interaction = scene.interaction
+        if shown is None or scene.abroad or not opens_threads(interaction.channel):
+            return Place(scene.room)
+        name = thread_name(text, self._say("discord.thread_name", scene.locale))
+        return await open_thread(shown, name, interaction.app_permissions, self._pause, interaction.guild_id)

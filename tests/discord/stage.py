@@ -11,8 +11,10 @@ from adapters.base import Play
 from adapters.discord import DiscordAdapter
 from bot.messages import Room, Say
 from config.phrases import Phrases
-from tests.fakes.play import FakePlay, FakeReply
+from tests.discord.noted import NotedPlay
+from tests.fakes.play import FakeReply
 from tests.loopback.discord import Channel, LoopbackDiscord
+from tests.loopback.discord_payloads import Payload, channel_payload
 
 BEGINNING = "それは九月初旬のある蒸し暑い晩のことであった。"
 
@@ -39,13 +41,32 @@ class Stage:
 
     discord: LoopbackDiscord
     adapter: DiscordAdapter
-    play: FakePlay
+    play: NotedPlay
     say: Say
     clock: QuickClock
 
     def room(self, channel: Channel) -> Room:
         """The room at a channel."""
         return Room("discord", str(channel.id))
+
+    @staticmethod
+    def new_play() -> NotedPlay:
+        """A Play without stories."""
+        return NotedPlay()
+
+    @staticmethod
+    def new_say() -> Say:
+        """The sentences."""
+        return Phrases.load()
+
+    @staticmethod
+    def channel_payload(channel: Channel) -> Payload:
+        """A channel as the gateway tells of it."""
+        return channel_payload(channel)
+
+    def command(self, name: str) -> Payload:
+        """A registered command."""
+        return next(command for command in self.discord.state.commands if command["name"] == name)
 
     def reply(self, channel: Channel, key: str = "job-1/0") -> FakeReply:
         """A reply as the outbox would show it there."""
@@ -79,7 +100,7 @@ async def running(adapter: DiscordAdapter, discord: LoopbackDiscord) -> AsyncIte
 @asynccontextmanager
 async def staged(discord: LoopbackDiscord) -> AsyncIterator[Stage]:
     """A running adapter on `discord`."""
-    play, clock = FakePlay(), QuickClock([])
+    play, clock = NotedPlay(), QuickClock([])
     async with discord:
         adapter = adapter_for(discord, play, clock)
         async with running(adapter, discord):

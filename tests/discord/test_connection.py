@@ -114,3 +114,24 @@ async def test_two_adapters_in_one_process_keep_their_own_address() -> None:
             await two.slash(two.channel, two.hanako, "continue", text="二")
             heard = await asyncio.gather(*(play.until_heard() for play in plays))
     assert [message.message.text for message in heard] == ["一", "二"]
+
+
+async def test_there_are_as_many_shards_as_discord_asks_for() -> None:
+    """Each server's messages come through its own; both are heard once."""
+    discord = LoopbackDiscord()
+    discord.state.shards = 2
+    world, people = discord.world, [discord.hanako, discord.bot]
+    guilds = [world.add_guild(f"文芸部{number}", people, locale="ja", community=True) for number in range(2)]
+    for number, guild in enumerate(guilds):
+        del world.guilds[guild.id]
+        guild.id = (guild.id >> 23 << 23) + (number << 22)
+        world.guilds[guild.id] = guild
+    async with discord:
+        play = FakePlay()
+        async with running(adapter_for(discord, play, QuickClock([])), discord):
+            await discord.until(lambda: sum(session.ready for session in discord.gateway.live) == 2)
+            for guild in guilds:
+                await discord.say_in(world.add_channel("物語", guild), discord.hanako, guild.name)
+            await play.until_heard(2)
+    assert [identify["shard"] for identify in discord.gateway.identified] == [[0, 2], [1, 2]]
+    assert {heard.message.text for heard in play.heard} == {"文芸部0", "文芸部1"}

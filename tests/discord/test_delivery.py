@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 
 import pytest
@@ -12,7 +13,8 @@ from tests.discord.stage import QuickClock, Stage, adapter_for
 from tests.fakes.play import FakePlay
 from tests.loopback.discord import LoopbackDiscord
 
-DONE = Draft(DraftState.DONE, "窓の外では虫が鳴いていた。")
+DONE = Draft(DraftState.DONE, "窓の外では虫が鳴いていた。", job="job-1", passage="job-1.0")
+WRITING = Draft(DraftState.WRITING, "窓の外では", job="job-1")
 
 
 async def test_the_same_key_posts_once(stage: Stage) -> None:
@@ -48,20 +50,51 @@ async def test_a_wait_that_is_too_long_for_the_library_is_handed_on(stage: Stage
 
 
 async def test_what_never_works_is_undeliverable(stage: Stage) -> None:
-    """A deleted message, an archived thread, a deleted channel."""
+    """A locked thread, a deleted channel, the place of an interaction that is over."""
     thread = await stage.discord.open_thread(stage.discord.channel, "物語", stage.discord.taro)
     room = stage.room(thread)
     message_id = await stage.adapter.post(room, DONE, "job-1/0")
-    thread.archived = True
-    with pytest.raises(Undeliverable):
-        await stage.adapter.edit(room, message_id, DONE)
-    thread.archived = False
-    stage.discord.by_bot(thread)[0].deleted = True
+    thread.archived = thread.locked = True
     with pytest.raises(Undeliverable):
         await stage.adapter.edit(room, message_id, DONE)
     thread.deleted = True
     with pytest.raises(Undeliverable):
         await stage.adapter.post(room, DONE, "job-2/0")
+    with pytest.raises(Undeliverable):
+        await stage.adapter.post(Room("discord", f"{room.id}/1"), DONE, "job-3/0")
+
+
+async def test_an_archived_thread_is_opened_again_for_an_edit(stage: Stage) -> None:
+    """Discord takes no edits in the archive."""
+    thread = await stage.discord.open_thread(stage.discord.channel, "物語", stage.discord.taro)
+    message_id = await stage.adapter.post(stage.room(thread), WRITING, "job-1:0")
+    thread.archived = True
+    await stage.adapter.edit(stage.room(thread), message_id, DONE)
+    assert [DONE.text] == [message.content for message in stage.discord.by_bot(thread)]
+    assert not thread.archived
+
+
+async def test_a_deleted_message_is_written_anew_when_it_is_finished(stage: Stage) -> None:
+    """What is on the way is let go; the end comes once, and its edits find it."""
+    room = stage.room(stage.discord.channel)
+    message_id = await stage.adapter.post(room, WRITING, "job-1:0")
+    stage.discord.by_bot(stage.discord.channel)[0].deleted = True
+    await stage.adapter.edit(room, message_id, WRITING)
+    assert stage.discord.by_bot(stage.discord.channel) == []
+    await stage.adapter.edit(room, message_id, DONE)
+    await stage.adapter.edit(room, message_id, dataclasses.replace(DONE, live=False))
+    (message,) = stage.discord.by_bot(stage.discord.channel)
+    assert (message.content, message.buttons) == (DONE.text, {})
+
+
+async def test_taking_buttons_from_a_deleted_message_posts_nothing(stage: Stage) -> None:
+    """Somebody wanted it gone."""
+    room = stage.room(stage.discord.channel)
+    message_id = await stage.adapter.post(room, DONE, "job-1:0")
+    stage.discord.by_bot(stage.discord.channel)[0].deleted = True
+    with pytest.raises(Undeliverable):
+        await stage.adapter.edit(room, message_id, dataclasses.replace(DONE, live=False))
+    assert stage.discord.by_bot(stage.discord.channel) == []
 
 
 async def test_before_the_connection_posts_wait() -> None:
@@ -87,9 +120,3 @@ async def test_no_token_and_no_text_reach_the_log(stage: Stage, caplog: pytest.L
         await stage.discord.until(lambda: stage.discord.by_bot(stage.discord.channel))
     assert stage.discord.token not in caplog.text
     assert "ひみつの文章" not in caplog.text
-
-
-def _room(discord: LoopbackDiscord):
-    from bot.messages import Room
-
-    return Room("discord", str(discord.channel.id))

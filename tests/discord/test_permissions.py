@@ -56,7 +56,10 @@ async def test_where_the_bot_may_not_talk_the_person_is_told_privately(stage: St
     direct = stage.discord.world.direct(stage.discord.hanako)
     (told,) = await stage.discord.until(lambda: stage.discord.by_bot(direct))
     permission = stage.say("discord.permission.send_messages", "ja")
-    assert stage.say("error.not_allowed", "ja", permission=permission) == told.content
+    told_lines = [
+        stage.say(key, "ja", permission=permission) for key in ("error.not_allowed", "discord.click")
+    ]
+    assert "\n".join(told_lines) == told.content
     assert stage.play.heard == []
 
 

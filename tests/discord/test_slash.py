@@ -13,7 +13,7 @@ from tests.loopback.discord import Permission
 
 async def test_the_command_has_its_names_in_both_languages(stage: Stage) -> None:
     """`/continue` is `/続き` for a Japanese reader, with every option and choice translated."""
-    (command,) = stage.discord.state.commands
+    command = stage.command("continue")
     assert (command["name"], command["name_localizations"]) == ("continue", {"ja": "続き"})
     assert [(option["name"], option["name_localizations"]["ja"]) for option in command["options"]] == [
         ("text", "本文"),
@@ -22,8 +22,8 @@ async def test_the_command_has_its_names_in_both_languages(stage: Stage) -> None
         ("candidates", "候補数"),
     ]
     assert all("ja" in option["description_localizations"] for option in command["options"])
-    presets = command["options"][2]["choices"]
-    assert ("bold", "冒険") in {(choice["value"], choice["name_localizations"]["ja"]) for choice in presets}
+    lengths = command["options"][1]["choices"]
+    assert ("long", "長め（500字ほど）") in {(c["value"], c["name_localizations"]["ja"]) for c in lengths}
 
 
 async def test_a_second_start_does_not_register_the_commands_again(stage: Stage) -> None:
@@ -40,7 +40,7 @@ async def test_a_second_start_does_not_register_the_commands_again(stage: Stage)
 
 async def test_changed_commands_are_registered(stage: Stage) -> None:
     """A command that Discord has otherwise is replaced at the next start."""
-    stage.discord.state.commands[0]["description_localizations"] = {"ja": "古い説明"}
+    stage.command("continue")["description_localizations"] = {"ja": "古い説明"}
     logins = len(stage.discord.gateway.identified)
     task = asyncio.create_task(adapter_for(stage.discord, FakePlay(), QuickClock([])).run())
     await stage.discord.until(lambda: len(stage.discord.gateway.identified) > logins)
@@ -64,7 +64,7 @@ async def test_with_text_the_answer_shows_it_and_a_thread_opens_from_it(stage: S
     (shown,) = slash.answers
     (thread,) = stage.discord.threads()
     assert (BEGINNING, None, shown.id) == (shown.content, shown.ephemeral_to, thread.id)
-    assert (stage.room(thread), BEGINNING, str(slash.id)) == (
+    assert (stage.room(thread), BEGINNING, str(shown.id)) == (
         heard.message.room,
         heard.message.text,
         heard.message.event_id,
@@ -97,16 +97,19 @@ async def test_with_text_in_a_storys_thread_no_further_thread_opens(stage: Stage
     assert [thread] == stage.discord.threads()
 
 
-async def test_without_text_and_story_only_the_person_is_told(stage: Stage) -> None:
-    """An ephemeral sentence in the person's language, and no thread."""
-    slash = await stage.discord.slash(stage.discord.channel, stage.discord.hanako, "continue", locale="en-GB")
-    await stage.discord.until(lambda: slash.answers)
-    (answer,) = slash.answers
-    assert (stage.say("error.empty_prompt", "en"), stage.discord.hanako) == (
-        answer.content,
-        answer.ephemeral_to,
+async def test_without_text_and_story_a_form_takes_the_beginning(stage: Stage) -> None:
+    """With its line breaks, in the person's language; the options stay as they were chosen."""
+    slash = await stage.discord.slash(
+        stage.discord.channel, stage.discord.hanako, "continue", length="long", preset="bold"
     )
-    assert stage.discord.threads() == []
+    text = f"　{BEGINNING}\n\n　彼は"
+    await stage.discord.submit(slash, text=text)
+    heard = await stage.play.until_heard()
+    (thread,) = stage.discord.threads()
+    assert (stage.room(thread), text) == (heard.message.room, heard.message.text)
+    assert Ask(Length.LONG, "bold") == heard.ask
+    assert slash.modal is not None
+    assert slash.modal["title"] == stage.say("discord.form.begin.title", "ja")
 
 
 async def test_a_refusal_is_ephemeral(stage: Stage) -> None:
@@ -134,7 +137,9 @@ async def test_where_the_bot_may_not_talk_the_permission_is_named(stage: Stage) 
     slash = await stage.discord.slash(quiet, stage.discord.hanako, "continue", text=BEGINNING)
     await stage.discord.until(lambda: slash.answers)
     permission = stage.say("discord.permission.send_messages", "ja")
-    reason = stage.say("error.not_allowed", "ja", permission=permission)
+    reason = "\n".join(
+        stage.say(key, "ja", permission=permission) for key in ("error.not_allowed", "discord.click")
+    )
     assert [f"{reason}\n>>> {BEGINNING}"] == [answer.content for answer in slash.answers]
     assert stage.play.heard == []
 

@@ -57,7 +57,7 @@ async def desk() -> AsyncIterator[Desk]:
         async with LoopbackDiscord() as discord:
             adapter = DiscordAdapter(discord.token, say, api_url=discord.api_url)
             outbox = Outbox(store, {adapter.name: adapter})
-            adapter.attach(StoryPlay(store, queue, ReadingEngine(), outbox.show, say))
+            adapter.attach(StoryPlay(store, queue, ReadingEngine(), outbox, say))
             async with running(adapter, discord):
                 yield Desk(discord, store, queue, outbox)
                 await outbox.close(10)

@@ -10,7 +10,7 @@ from adapters.discord.escape import escape
 from adapters.discord.posts import nonce_of
 from adapters.discord.render import MAX_CONTENT, RESERVED, measure, render
 from adapters.discord.translate import Names, Self, locale_of, story_text, thread_name
-from bot.messages import Draft, DraftState
+from bot.messages import Choice, Draft, DraftState
 
 ME = Self(1, 9)
 
@@ -56,7 +56,7 @@ def test_escaping_loses_nothing(text: str) -> None:
 )
 def test_every_draft_fits_a_message(text: str, note: str, state: DraftState, choices: list[str]) -> None:
     """Discord takes 1 to 2,000 code points."""
-    shown = render(Draft(state, text, note, tuple(choices)))
+    shown = render(Draft(state, text, note, tuple(Choice("", text) for text in choices)))
     assert 1 <= len(shown.strip()) <= len(shown) <= MAX_CONTENT
 
 
@@ -71,7 +71,7 @@ def test_a_text_that_measures_the_limit_is_shown_whole_with_note_and_mark() -> N
 
 def test_the_choices_are_listed_with_numbers() -> None:
     """The text is the first of them and stands as it would alone."""
-    draft = Draft(DraftState.DONE, "一つ目。", choices=("二つ目。", "三つ目。"))
+    draft = Draft(DraftState.DONE, "一つ目。", choices=(Choice("2", "二つ目。"), Choice("3", "三つ目。")))
     assert render(draft) == "一つ目。\n\n**〔2〕**\n二つ目。\n\n**〔3〕**\n三つ目。"
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from bot.messages import Room
 from tests.discord.stage import BEGINNING
 from tests.discord.whole import House, whole_house
@@ -11,12 +13,15 @@ SENTENCES = ("窓の外では虫が鳴いていた。", "彼は灯をともし�
 CONTINUATION = "".join(SENTENCES)
 
 
-async def done(house: House, channel: Channel, count: int) -> Message:
+LATER = ("夜が更けた。", "誰かが戸を叩いた。")
+
+
+async def done(house: House, channel: Channel, count: int, text: str = CONTINUATION) -> Message:
     """Wait until the bot's `count`th message there shows the whole continuation and no mark."""
 
     def finished() -> Message | None:
         messages = house.discord.by_bot(channel)
-        whole = len(messages) >= count and messages[count - 1].content == CONTINUATION
+        whole = len(messages) >= count and messages[count - 1].content == text
         return messages[count - 1] if whole else None
 
     message = await house.discord.until(finished)
@@ -43,22 +48,107 @@ async def test_a_mention_becomes_a_thread_with_a_continuation_that_streams_in() 
 
 
 async def test_the_next_mention_goes_on_with_the_story_so_far() -> None:
-    """The model reads everything that was written, in the order of the story."""
-    async with whole_house(LoopbackDiscord(), SENTENCES) as house:
+    """The model reads everything that was written; the buttons of the earlier reply are gone by then."""
+    async with whole_house(LoopbackDiscord(), SENTENCES, LATER) as house:
         await house.discord.say_in(house.discord.channel, house.discord.hanako, BEGINNING)
         (thread,) = await house.discord.until(house.discord.threads)
-        await done(house, thread, 1)
-        await house.discord.say_in(thread, house.discord.taro, "しかし誰も来なかった。")
-        await done(house, thread, 2)
+        earlier = await done(house, thread, 1)
+        await house.discord.until(lambda: len(earlier.buttons) == 5)
+        await house.discord.say_in(thread, house.discord.taro, "しかし誰も来なかった。", mentions_bot=False)
+        later = await done(house, thread, 2, "".join(LATER))
+        await house.discord.until(lambda: not earlier.buttons and len(later.buttons) == 5)
         story = await house.store.story(Room("discord", str(thread.id)))
     assert story is not None
-    texts = [BEGINNING, CONTINUATION, "しかし誰も来なかった。", CONTINUATION]
+    texts = [BEGINNING, CONTINUATION, "しかし誰も来なかった。", "".join(LATER)]
     assert texts == [passage.text for passage in story.passages]
     assert [passage.author.name for passage in story.passages] == ["花子", "続き", "太郎", "続き"]
     first, second = house.engine.prompts
     assert first == BEGINNING
     assert [text for text in texts[:3] if text in second] == texts[:3]
     assert [thread] == house.discord.threads()
+
+
+async def test_the_buttons_of_a_reply_work_on_the_real_rules() -> None:
+    """Go on twice at once gives one continuation; undo brings the buttons back to the earlier reply."""
+    async with whole_house(LoopbackDiscord(), SENTENCES, LATER) as house:
+        discord = house.discord
+        await discord.say_in(discord.channel, discord.hanako, BEGINNING)
+        (thread,) = await discord.until(discord.threads)
+        earlier = await done(house, thread, 1)
+        await discord.until(lambda: len(earlier.buttons) == 5)
+        button = next(iter(earlier.buttons))
+        await asyncio.gather(
+            discord.press(earlier, discord.hanako, button), discord.press(earlier, discord.taro, button)
+        )
+        later = await done(house, thread, 2, "".join(LATER))
+        await discord.until(lambda: len(later.buttons) == 5)
+        stale = await discord.press(earlier, discord.taro, button)
+        await discord.until(lambda: stale.answers)
+        await discord.press(later, discord.taro, "tz:undo")
+        await discord.until(lambda: len(earlier.buttons) == 5 and not later.buttons)
+        story = await house.store.story(Room("discord", str(thread.id)))
+    assert story is not None
+    assert [passage.text for passage in story.passages] == [BEGINNING, CONTINUATION]
+    assert len(house.engine.prompts) == 2
+    assert house.discord.refused_by_limits == 0
+
+
+async def test_candidates_are_chosen_from_on_the_real_rules() -> None:
+    """Three stand beside each other; the chosen one is where the story ends."""
+    async with whole_house(LoopbackDiscord(), SENTENCES[-1:]) as house:
+        discord = house.discord
+        slash = await discord.slash(discord.channel, discord.hanako, "continue", text=BEGINNING, candidates=3)
+        (thread,) = await discord.until(discord.threads)
+        (reply,) = await discord.until(lambda: discord.by_bot(thread))
+        picks = await discord.until(lambda: [name for name in reply.buttons if name.startswith("tz:pick")])
+        assert len(picks) == 3
+        await discord.press(reply, discord.taro, picks[2])
+        await discord.until(lambda: len(discord.by_bot(thread)) > 1)
+        chosen = SENTENCES[-1] + "もう一つ。" * 2
+        await discord.until(lambda: reply.content.startswith(chosen))
+        story = await house.store.story(Room("discord", str(thread.id)))
+    assert slash.took_s < 3.0
+    assert story is not None
+    assert story.passages[-1].id == picks[2].removeprefix("tz:pick:")
+
+
+async def test_what_waits_can_be_stopped_and_what_is_edited_is_shown_so() -> None:
+    """Of two stories at one storyteller the second waits with its place; its asker takes it back."""
+    async with whole_house(LoopbackDiscord(), SENTENCES, slots=1) as house:
+        discord = house.discord
+        await discord.say_in(discord.channel, discord.hanako, BEGINNING)
+        await discord.until(lambda: house.engine.prompts)
+        await discord.say_in(discord.channel, discord.taro, "二つ目の物語。")
+        first, second = await discord.until(lambda: len(discord.threads()) == 2 and discord.threads())
+        (waiting,) = await discord.until(lambda: discord.by_bot(second))
+        assert waiting.content.startswith("-# ⏳")
+        assert list(waiting.buttons.values()) == ["止める"]
+        await discord.press(waiting, discord.taro, "tz:stop")
+        await discord.until(lambda: "⏹️" in waiting.content)
+        reply = await done(house, first, 1)
+        await discord.until(lambda: house.idle(first))
+        opened = await discord.press(reply, discord.hanako, "tz:edit")
+        await discord.submit(opened, text="虫は鳴きやんだ。")
+        await discord.until(lambda: reply.content == "虫は鳴きやんだ。")
+    assert len(house.engine.prompts) == 1
+    assert list(waiting.buttons.values()) == ["もう一度"]
+    assert len(reply.buttons) == 5
+
+
+async def test_a_reply_to_the_first_passage_branches_on_the_real_rules() -> None:
+    """What came after it stays reachable."""
+    async with whole_house(LoopbackDiscord(), SENTENCES, LATER) as house:
+        discord = house.discord
+        first = await discord.say_in(discord.channel, discord.hanako, BEGINNING)
+        (thread,) = await discord.until(discord.threads)
+        await done(house, thread, 1)
+        await discord.until(lambda: house.idle(thread))
+        await discord.say_in(discord.channel, discord.taro, "別の道へ。", reply_to=first)
+        await done(house, thread, 2, "".join(LATER))
+        story = await house.store.story(Room("discord", str(thread.id)))
+    assert story is not None
+    texts = [BEGINNING, "別の道へ。", "".join(LATER)]
+    assert texts == [passage.text for passage in story.passages]
 
 
 async def test_a_command_takes_the_same_way() -> None:

@@ -9,32 +9,43 @@ from dataclasses import dataclass, field
 
 from adapters.discord import DiscordAdapter
 from bot.dispatcher import Dispatcher
-from bot.messages import Delta, EngineStatus, Health, Request, TokenCount
+from bot.messages import Delta, EngineStatus, Health, Piece, Request, TokenCount, Window
+from bot.messages import Seen as SeenPiece
 from bot.outbox import Outbox
 from bot.play import StoryPlay
 from bot.queue import JobQueue
 from bot.store import SqlStore, open_store
 from config.phrases import Phrases
-from tests.loopback.discord import LoopbackDiscord
+from tests.loopback.discord import Channel, LoopbackDiscord
 
+ROW = 5
 Seen = Callable[[str], Awaitable[object]]
 
 
 @dataclass(slots=True)
 class ReadAlongEngine:
-    """An engine that goes on with its next sentence only once people have seen the last one."""
+    """An engine that goes on with its next sentence only once people have seen the last one.
 
-    sentences: tuple[str, ...]
+    Each request gets the next of `texts`, the last one again and again.
+    """
+
+    texts: tuple[tuple[str, ...], ...]
     seen: Seen
     prompts: list[str] = field(default_factory=list)
 
     async def generate(self, request: Request) -> AsyncIterator[Delta]:
         """The sentences, one by one."""
+        sentences = self.texts[min(len(self.prompts), len(self.texts) - 1)]
         self.prompts.append(request.prompt)
-        for sentence in self.sentences[:-1]:
-            yield Delta(0, sentence)
-            await self.seen(sentence)
-        yield Delta(0, self.sentences[-1], "stop")
+        for index in range(request.n):
+            for sentence in sentences[:-1]:
+                yield Delta(index, sentence)
+                await self.seen(sentence)
+            yield Delta(index, sentences[-1] + "もう一つ。" * index, "stop")
+
+    async def window(self, request: Request) -> Window:
+        """All of the prompt."""
+        return Window((SeenPiece(Piece("story", request.prompt), 1),), 1, 2048, 256)
 
     async def health(self) -> Health:
         """Always ready."""
@@ -54,23 +65,33 @@ class House:
     engine: ReadAlongEngine
     adapter: DiscordAdapter
 
+    def idle(self, channel: Channel) -> bool:
+        """Whether the last reply there has its buttons: nothing is being written."""
+        replies = self.discord.by_bot(channel)
+        return bool(replies) and len(replies[-1].buttons) >= ROW
+
 
 @asynccontextmanager
-async def whole_house(discord: LoopbackDiscord, sentences: tuple[str, ...]) -> AsyncIterator[House]:
-    """The bot as the composition root builds it, in this process, with a store in memory."""
+async def whole_house(
+    discord: LoopbackDiscord, *texts: tuple[str, ...], slots: int = 2
+) -> AsyncIterator[House]:
+    """The bot as the composition root builds it, in this process, with a store in memory.
+
+    `texts` are the continuations, as sentences; the last one is written for all further requests.
+    """
 
     async def seen(text: str) -> None:
         await discord.until(lambda: any(text in message.content for message in _everything(discord)))
 
-    say, queue, engine = Phrases.load(), JobQueue(), ReadAlongEngine(sentences, seen)
+    say, queue, engine = Phrases.load(), JobQueue(), ReadAlongEngine(texts, seen)
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(discord)
         store = await open_store("sqlite:///:memory:")
         stack.push_async_callback(store.close)
         adapter = DiscordAdapter(discord.token, say, api_url=discord.api_url)
         outbox = Outbox(store, {adapter.name: adapter})
-        adapter.attach(StoryPlay(store, queue, engine, outbox.show, say))
-        dispatcher = Dispatcher(store, queue, engine, outbox, say, slots=2)
+        adapter.attach(StoryPlay(store, queue, engine, outbox, say))
+        dispatcher = Dispatcher(store, queue, engine, outbox, say, slots=slots)
         for part in (adapter.run(), outbox.run(), dispatcher.run()):
             await stack.enter_async_context(_working(part))
         await discord.until_connected()

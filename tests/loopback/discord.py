@@ -8,15 +8,17 @@ for a condition without sleeping.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from typing import Self, TypeVar
 
 from aiohttp import web
 
+from tests.loopback.discord_acts import Acts
 from tests.loopback.discord_gateway import Gateway
 from tests.loopback.discord_interactions import Interactions, Slash
 from tests.loopback.discord_limits import Fault
-from tests.loopback.discord_payloads import channel_payload
+from tests.loopback.discord_payloads import channel_payload, message_payload
 from tests.loopback.discord_rest import Rest
 from tests.loopback.discord_state import DiscordState, SentRequest
 from tests.loopback.discord_world import (
@@ -28,6 +30,7 @@ from tests.loopback.discord_world import (
     Permission,
     Role,
     User,
+    Version,
     World,
 )
 
@@ -53,6 +56,7 @@ class LoopbackDiscord:
         self.state = DiscordState(world, self.bot, TOKEN)
         self._rest = Rest(self.state)
         self._interactions = Interactions(self.state)
+        self._acts = Acts(self.state, self._interactions)
         self._runner: web.AppRunner | None = None
         self.api_url = ""
 
@@ -101,7 +105,7 @@ class LoopbackDiscord:
 
     async def until_connected(self) -> None:
         """Wait until a client has been told of its guilds."""
-        await self.until(lambda: [s for s in self.gateway.live if len(s.events) > len(self.world.guilds)])
+        await self.until(lambda: [s for s in self.gateway.live if s.ready])
 
     async def say_in(
         self,
@@ -129,15 +133,70 @@ class LoopbackDiscord:
         await self.state.announce(message)
         return message
 
+    async def rewrite(self, message: Message, text: str) -> None:
+        """A person edits what they wrote."""
+        message.versions.append(Version(text, time.monotonic()))
+        payload = message_payload(message, self.world, event=True)
+        await self.gateway.dispatch("MESSAGE_UPDATE", payload)
+
+    async def delete(self, message: Message) -> None:
+        """A message is deleted."""
+        message.deleted = True
+        payload = {"id": str(message.id), "channel_id": str(message.channel.id)}
+        if message.channel.guild is not None:
+            payload["guild_id"] = str(message.channel.guild.id)
+        await self.gateway.dispatch("MESSAGE_DELETE", payload)
+
     async def repeat(self, message: Message) -> None:
         """Dispatch a message that was dispatched before, as a resumed session may."""
         await self.state.announce(message)
 
     async def slash(
-        self, channel: Channel, user: User, name: str, *, locale: str = "ja", **options: str | int
+        self,
+        channel: Channel,
+        user: User,
+        name: str,
+        *,
+        locale: str = "ja",
+        abroad: bool = False,
+        **options: str | int,
     ) -> Slash:
-        """A person uses a registered command."""
-        return await self._interactions.begin(channel, user, name, locale, options)
+        """A person uses a registered command, also `story undo`; `abroad`: only they installed the bot."""
+        return await self._acts.slash(channel, user, name, options, locale=locale, abroad=abroad)
+
+    async def complete(
+        self,
+        channel: Channel,
+        user: User,
+        name: str,
+        option: str,
+        typed: str = "",
+        *,
+        locale: str = "ja",
+        **others: str,
+    ) -> list[str]:
+        """What the bot proposes while a person types into an option: the names, once they are there."""
+        asked = await self._acts.complete(channel, user, name, option, typed, others, locale)
+        choices = await self.until(lambda: asked.choices is not None and [asked.choices])
+        return [choice["name"] for choice in choices[0]] if choices else []
+
+    async def menu(
+        self, message: Message, user: User, name: str, *, locale: str = "ja", abroad: bool = False
+    ) -> Slash:
+        """A person picks a command from a message's menu."""
+        return await self._acts.menu(message, user, name, locale=locale, abroad=abroad)
+
+    async def press(
+        self, message: Message, user: User, button: str, *, locale: str = "ja", abroad: bool = False
+    ) -> Slash:
+        """A person presses the button whose custom_id begins with `button`, or is `button` and gone."""
+        found = next((name for name in message.buttons if name.startswith(button)), button)
+        return await self._acts.press(message, user, found, locale=locale, abroad=abroad)
+
+    async def submit(self, opened: Slash, *, locale: str = "ja", **values: str) -> Slash:
+        """A person sends the form that came; waits until it is there."""
+        await self.until(lambda: opened.modal)
+        return await self._acts.submit(opened, values, locale=locale)
 
     async def open_channel(
         self, name: str, kind: ChannelType = ChannelType.TEXT, denied: Permission = NOTHING

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from aiohttp import WSMsgType, web
 
 from tests.loopback.discord_payloads import Payload, guild_payload, user_payload
-from tests.loopback.discord_world import User, World
+from tests.loopback.discord_world import Guild, User, World
 
 DISPATCH, HEARTBEAT, IDENTIFY, RESUME, RECONNECT, INVALID, HELLO, ACK = 0, 1, 2, 6, 7, 9, 10, 11
 MESSAGE_CONTENT = 1 << 15
@@ -47,6 +47,13 @@ class Session:
     intents: int
     wire: Wire
     events: list[tuple[str, Payload]] = field(default_factory=list)
+    ready: bool = False
+    shard: tuple[int, int] = (0, 1)
+
+    def hears(self, guild_id: str | None) -> bool:
+        """Whether a server's events come to this shard; direct messages come to the first."""
+        number, count = self.shard
+        return number == (0 if guild_id is None else (int(guild_id) >> 22) % count)
 
     async def dispatch(self, name: str, data: Payload) -> None:
         """Send an event and keep it for a resume."""
@@ -113,13 +120,19 @@ class Gateway:
             await wire.socket.close(code=DISALLOWED_INTENTS, message=b"Disallowed intent(s).")
             return
         session = Session(secrets.token_hex(8), data["intents"], wire)
+        number, count = data.get("shard", [0, 1])
+        session.shard = (number, count)
         self.sessions[session.id] = session
-        await session.dispatch("READY", self._ready(session, data.get("shard", [0, 1])))
-        for guild in self.world.guilds.values():
+        await session.dispatch("READY", self._ready(session, [number, count]))
+        for guild in filter(lambda home: session.hears(str(home.id)), self._homes()):
             await session.dispatch("GUILD_CREATE", guild_payload(guild, self.world))
+        session.ready = True
+
+    def _homes(self) -> list[Guild]:
+        return [guild for guild in self.world.guilds.values() if not guild.abroad]
 
     def _ready(self, session: Session, shard: list[int]) -> Payload:
-        guilds = [{"id": str(guild.id), "unavailable": True} for guild in self.world.guilds.values()]
+        guilds = [{"id": str(guild.id), "unavailable": True} for guild in self._homes()]
         return {
             "v": 10,
             "user": user_payload(self.bot),
@@ -141,13 +154,14 @@ class Gateway:
         await wire.send(DISPATCH, {}, len(session.events), "RESUMED")
 
     async def dispatch(self, name: str, data: Payload) -> None:
-        """Send an event to every session; one that is away gets it when it resumes."""
+        """Send an event to every session that it is for; one that is away gets it when it resumes."""
         for session in self.sessions.values():
-            await session.dispatch(name, data)
+            if session.hears(data.get("guild_id")):
+                await session.dispatch(name, data)
 
     async def dispatch_message(self, data: Payload) -> None:
         """MESSAGE_CREATE, without its content where the intents and the message do not give it."""
-        for session in self.sessions.values():
+        for session in [each for each in self.sessions.values() if each.hears(data.get("guild_id"))]:
             open_to_bot = session.intents & MESSAGE_CONTENT or self._always_readable(data)
             await session.dispatch("MESSAGE_CREATE", data if open_to_bot else data | {"content": ""})
 

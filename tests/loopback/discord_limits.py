@@ -15,6 +15,8 @@ from tests.loopback.discord_answers import answer
 MESSAGE_LIMIT, MESSAGE_PERIOD_S = 5, 5.0
 """Creates and edits of messages a channel; observed, not documented."""
 WEBHOOK_LIMIT, WEBHOOK_PERIOD_S = 5, 2.0
+WEBHOOK_CHANNEL_LIMIT, WEBHOOK_CHANNEL_PERIOD_S = 30, 60.0
+GLOBAL_LIMIT, GLOBAL_PERIOD_S = 50, 1.0
 
 
 @dataclass(slots=True)
@@ -53,6 +55,7 @@ class Limits:
     """The buckets by route and channel; `refused` counts the 429 answers."""
 
     buckets: dict[str, Bucket] = field(default_factory=dict)
+    everything: Bucket = field(default_factory=lambda: Bucket("global", GLOBAL_LIMIT, GLOBAL_PERIOD_S))
     refused: int = 0
 
     def bucket(self, route: str, major: str, limit: int, period_s: float) -> Bucket:
@@ -64,8 +67,10 @@ class Limits:
         self.refused += 1
         headers = bucket.headers(now_s)
         after_s = float(headers["X-RateLimit-Reset-After"])
-        body = {"message": "You are being rate limited.", "retry_after": after_s, "global": False}
-        headers |= {"Retry-After": str(int(after_s) + 1), "X-RateLimit-Scope": "user", "Via": "1.1 google"}
+        of_all = bucket is self.everything
+        body = {"message": "You are being rate limited.", "retry_after": after_s, "global": of_all}
+        headers |= {"Retry-After": str(int(after_s) + 1), "Via": "1.1 google"}
+        headers |= {"X-RateLimit-Global": "true"} if of_all else {"X-RateLimit-Scope": "user"}
         return answer(body, status=429, headers=headers)
 
 

@@ -14,6 +14,7 @@ from tests.loopback.discord_world import (
     ChannelType,
     Guild,
     Message,
+    Permission,
     Role,
     User,
     World,
@@ -43,7 +44,7 @@ def user_payload(user: User) -> Payload:
 def member_payload(user: User, guild: Guild, *, with_user: bool = True) -> Payload:
     """A member object; Discord leaves the user out beside a message's author."""
     payload: Payload = {
-        "roles": [str(role.id) for role in guild.roles if role.bot_id == user.id],
+        "roles": [str(role.id) for role in guild.roles if role.bot_id == user.id or user.id in role.holders],
         "joined_at": when(guild.id),
         "deaf": False,
         "mute": False,
@@ -79,15 +80,16 @@ def channel_payload(channel: Channel) -> Payload:
         recipients = [user_payload(channel.recipient)]
         return {"id": str(channel.id), "type": 1, "recipients": recipients, "last_message_id": None}
     guild_id = channel.guild.id if channel.guild else 0
-    overwrite = {"id": str(guild_id), "type": 0, "allow": "0", "deny": str(int(channel.denied))}
+    denied = channel.denied | (Permission.VIEW_CHANNEL if channel.hidden else Permission(0))
+    overwrite = {"id": str(guild_id), "type": 0, "allow": "0", "deny": str(int(denied))}
     payload: Payload = {
         "id": str(channel.id),
         "type": int(channel.type),
         "guild_id": str(guild_id),
         "name": channel.name,
         "position": 0,
-        "permission_overwrites": [overwrite] if channel.denied else [],
-        "nsfw": False,
+        "permission_overwrites": [overwrite] if denied else [],
+        "nsfw": channel.nsfw,
         "parent_id": None,
         "last_message_id": None,
     }
@@ -186,7 +188,7 @@ def message_payload(message: Message, world: World, *, event: bool = False) -> P
         "mention_roles": [str(role.id) for role in message.role_mentions],
         "attachments": [],
         "embeds": [],
-        "components": [],
+        "components": message.components,
         "pinned": False,
         "type": message.type,
         "flags": message.flags | (EPHEMERAL if message.ephemeral_to else 0) | _thread_flag(message, world),

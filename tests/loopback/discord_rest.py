@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 from aiohttp import web
 
-from tests.loopback.discord_answers import answer
+from tests.loopback.discord_answers import answer, body_of
 from tests.loopback.discord_limits import (
     MESSAGE_LIMIT,
     MESSAGE_PERIOD_S,
+    WEBHOOK_CHANNEL_LIMIT,
+    WEBHOOK_CHANNEL_PERIOD_S,
     WEBHOOK_LIMIT,
     WEBHOOK_PERIOD_S,
     Bucket,
@@ -24,10 +26,11 @@ from tests.loopback.discord_payloads import (
     user_payload,
 )
 from tests.loopback.discord_state import DiscordState, Refused, SentRequest
-from tests.loopback.discord_world import Channel, ChannelType, Message, Permission, Version
+from tests.loopback.discord_world import EVERYTHING, Channel, ChannelType, Message, Permission, Version
 
 MAX_CONTENT = 2000
 MAX_THREAD_NAME = 100
+MAX_BUTTONS, MAX_ID, MAX_LABEL = 5, 100, 80
 NONCE_LIFE_S = 300.0
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -43,6 +46,7 @@ class Rest:
         base = "/api/v10"
         return [
             web.get(f"{base}/users/@me", self.me),
+            web.get(f"{base}/users/@me/guilds", self.guilds),
             web.get(f"{base}/oauth2/applications/@me", self.application),
             web.get(f"{base}/applications/@me", self.application),
             web.get(f"{base}/gateway/bot", self.gateway),
@@ -50,6 +54,7 @@ class Rest:
             web.put(f"{base}/applications/{{app}}/commands", self.put_commands),
             web.post(f"{base}/users/@me/channels", self.open_direct),
             web.get(f"{base}/channels/{{channel}}", self.channel),
+            web.patch(f"{base}/channels/{{channel}}", self.edit_channel),
             web.post(f"{base}/channels/{{channel}}/typing", self.typing),
             web.post(f"{base}/channels/{{channel}}/messages", self.create_message),
             web.get(f"{base}/channels/{{channel}}/messages/{{message}}", self.message),
@@ -62,7 +67,7 @@ class Rest:
         """Record the request, check the token, apply faults and rate limits, translate refusals."""
         if not request.path.startswith("/api/"):
             return await handler(request)
-        body = await request.json() if request.can_read_body else None
+        body = await _logged(request)
         record = SentRequest(request.method, request.path.removeprefix("/api/v10"), body, time.monotonic())
         self._state.requests.append(record)
         given = await self._checked(request, handler)
@@ -76,8 +81,9 @@ class Rest:
             return fault.answer(request)
         bucket = self._bucket(request)
         now_s = time.monotonic()
-        if bucket is not None and not bucket.take(now_s):
-            return self._state.limits.refusal(bucket, now_s)
+        for limiting in self._limiting(request, bucket):
+            if not limiting.take(now_s):
+                return self._state.limits.refusal(limiting, now_s)
         given = await self._handled(request, handler)
         if fault is not None:
             return fault.answer(request)
@@ -94,6 +100,18 @@ class Rest:
         except Refused as error:
             return answer({"message": error.message, "code": error.code}, status=error.status)
 
+    def _limiting(self, request: web.Request, bucket: Bucket | None) -> Iterator[Bucket]:
+        """All that must have room for a request. Answers to interactions are not under the bot's limit."""
+        if bucket is not None:
+            yield bucket
+        if "token" not in request.match_info:
+            yield self._state.limits.everything
+        elif "callback" not in request.path and request.method != "DELETE":
+            channel = self._state.channel_of_token(request.match_info["token"])
+            yield self._state.limits.bucket(
+                "webhook of channel", channel, WEBHOOK_CHANNEL_LIMIT, WEBHOOK_CHANNEL_PERIOD_S
+            )
+
     def _bucket(self, request: web.Request) -> Bucket | None:
         channel = request.match_info.get("channel")
         resource = request.match_info.route.resource
@@ -109,14 +127,26 @@ class Rest:
         """The bot's own account."""
         return answer(user_payload(self._state.bot))
 
+    async def guilds(self, _: web.Request) -> web.Response:
+        """The servers that the bot is in, with what it may do there."""
+        homes = [guild for guild in self._state.world.guilds.values() if not guild.abroad]
+        return answer(
+            [
+                {"id": str(guild.id), "name": guild.name, "permissions": str(int(EVERYTHING & ~guild.denied))}
+                for guild in homes
+            ]
+        )
+
     async def application(self, _: web.Request) -> web.Response:
         """The bot's application."""
-        return answer(application_payload(self._state.bot, 0))
+        return answer(application_payload(self._state.bot, self._state.application_flags))
 
     async def gateway(self, _: web.Request) -> web.Response:
         """Where the gateway is."""
         limit = {"total": 1000, "remaining": 999, "reset_after": 0, "max_concurrency": 1}
-        return answer({"url": self._state.gateway.url, "shards": 1, "session_start_limit": limit})
+        return answer(
+            {"url": self._state.gateway.url, "shards": self._state.shards, "session_start_limit": limit}
+        )
 
     async def commands(self, request: web.Request) -> web.Response:
         """The registered commands; translations only when asked for."""
@@ -152,12 +182,21 @@ class Rest:
 
     async def open_direct(self, request: web.Request) -> web.Response:
         """The DM channel with a user."""
-        user = self._state.world.users[int((await request.json())["recipient_id"])]
+        user = self._state.world.users[int((await body_of(request))["recipient_id"])]
         return answer(channel_payload(self._state.world.direct(user)))
 
     async def channel(self, request: web.Request) -> web.Response:
         """A channel by id."""
         return answer(channel_payload(self._channel(request)))
+
+    async def edit_channel(self, request: web.Request) -> web.Response:
+        """Take a thread out of the archive, which whoever may write there may do."""
+        channel, body = self._channel(request), await body_of(request)
+        self._require_speech(channel)
+        if set(body) != {"archived"} or not channel.is_thread:
+            raise Refused(403, 50013, "Missing Permissions")
+        channel.archived = body["archived"]
+        return answer(channel_payload(channel))
 
     async def typing(self, request: web.Request) -> web.Response:
         """The bot types."""
@@ -172,9 +211,9 @@ class Rest:
 
     async def create_message(self, request: web.Request) -> web.Response:
         """Post a message; a nonce that is enforced posts once."""
-        channel, body = self._channel(request), await request.json()
+        channel, body = self._channel(request), await body_of(request)
         self._require_speech(channel)
-        content = _content(body)
+        content = content_of(body)
         reply_to = self._reply(channel, body)
         earlier = self._same_nonce(channel, body)
         if earlier is not None:
@@ -189,18 +228,22 @@ class Rest:
             type=19 if reply_to else 0,
             flags=body.get("flags") or 0,
             allowed_mentions=[body.get("allowed_mentions")],
+            components=checked_components(body),
         )
         await self._state.announce(message)
         return answer(message_payload(message, self._state.world))
 
     async def edit_message(self, request: web.Request) -> web.Response:
         """Change one of the bot's messages."""
-        message, body = self._message(request), await request.json()
+        message, body = self._message(request), await body_of(request)
         if message.author is not self._state.bot:
             raise Refused(403, 50005, "Cannot edit a message authored by another user")
         if message.channel.archived:
             raise Refused(400, 50083, "Thread is archived")
-        message.versions.append(Version(_content(body), time.monotonic()))
+        if "components" in body:
+            message.components = checked_components(body)
+        content = content_of(body) if body.get("content") is not None else message.content
+        message.versions.append(Version(content, time.monotonic()))
         message.allowed_mentions.append(body.get("allowed_mentions"))
         payload = message_payload(message, self._state.world, event=True)
         await self._state.gateway.dispatch("MESSAGE_UPDATE", payload)
@@ -208,7 +251,7 @@ class Rest:
 
     async def start_thread(self, request: web.Request) -> web.Response:
         """Open a public thread from a message."""
-        message, body = self._message(request), await request.json()
+        message, body = self._message(request), await body_of(request)
         channel, world = message.channel, self._state.world
         if channel.type is not ChannelType.TEXT or message.ephemeral_to is not None:
             raise Refused(400, 50024, "Cannot execute action on this channel type")
@@ -229,6 +272,8 @@ class Rest:
         channel = self._state.world.channels.get(int(request.match_info["channel"]))
         if channel is None or channel.deleted:
             raise Refused(404, 10003, "Unknown Channel")
+        if channel.guild is not None and channel.guild.abroad:
+            raise Refused(403, 50001, "Missing Access")
         if not channel.allowed & Permission.VIEW_CHANNEL:
             raise Refused(403, 50001, "Missing Access")
         return channel
@@ -280,10 +325,34 @@ def _without(command: Payload, hidden: tuple[str, ...]) -> Payload:
     return {key: value for key, value in command.items() if key not in hidden}
 
 
-def _content(body: dict[str, Any]) -> str:
+def content_of(body: dict[str, Any]) -> str:
+    """A message's text. Discord takes none of white space alone, nor one of over 2,000 characters."""
     content = (body.get("content") or "").strip()
+    if not content and (body.get("files") or body.get("embeds")):
+        return ""
     if not content:
         raise Refused(400, 50006, "Cannot send an empty message")
     if len(content) > MAX_CONTENT:
         raise Refused(400, 50035, "Must be 2000 or fewer in length.")
     return content
+
+
+def checked_components(body: dict[str, Any]) -> list[Payload]:
+    """A message's rows of buttons: five rows of five, each with a label and a custom_id of its own."""
+    rows: list[Payload] = body.get("components") or []
+    parts = [part for row in rows for part in row["components"]]
+    ids = [part["custom_id"] for part in parts]
+    fine = all(len(row["components"]) <= MAX_BUTTONS for row in rows) and len(rows) <= MAX_BUTTONS
+    named = all(
+        1 <= len(part["custom_id"]) <= MAX_ID and 1 <= len(part["label"]) <= MAX_LABEL for part in parts
+    )
+    if not fine or not named or len(set(ids)) < len(ids):
+        raise Refused(400, 50035, "Invalid Form Body")
+    return rows
+
+
+async def _logged(request: web.Request) -> object:
+    """What the record of requests keeps of a body; forms with files are read by their handler."""
+    if not request.can_read_body or request.content_type.startswith("multipart/"):
+        return None
+    return await request.json()

@@ -44,10 +44,17 @@ class DiscordState:
     typed: list[Channel] = field(default_factory=list)
     commands: list[Payload] = field(default_factory=list)
     syncs: int = 0
+    application_flags: int = 0
+    shards: int = 1
+    tokens: dict[str, int] = field(default_factory=dict)
     _change: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
         self.gateway = Gateway(self.world, self.bot, self.token, self.changed)
+
+    def channel_of_token(self, token: str) -> str:
+        """The channel that an interaction's token belongs to."""
+        return str(self.tokens.get(token, ""))
 
     def changed(self) -> None:
         """Wake whoever waits for a change."""

@@ -6,6 +6,7 @@ import itertools
 import time
 from dataclasses import dataclass, field
 from enum import IntEnum, IntFlag
+from typing import Any
 
 DISCORD_EPOCH_MS = 1_420_070_400_000
 HAS_THREAD = 1 << 5
@@ -60,11 +61,16 @@ class Role:
     id: int
     name: str
     bot_id: int | None = None
+    holders: set[int] = field(default_factory=set)
 
 
 @dataclass(slots=True, eq=False)
 class Guild:
-    """A server with everything in it. `locale` counts only where `community` is set, as at Discord."""
+    """A server with everything in it. `locale` counts only where `community` is set, as at Discord.
+
+    `managers` may manage the server and its channels. `abroad`: the bot is no member there.
+    `denied` is taken from its roles.
+    """
 
     id: int
     name: str
@@ -72,11 +78,17 @@ class Guild:
     community: bool = False
     members: list[User] = field(default_factory=list)
     roles: list[Role] = field(default_factory=list)
+    managers: set[int] = field(default_factory=set)
+    abroad: bool = False
+    denied: Permission = field(default_factory=lambda: Permission(0))
 
 
 @dataclass(slots=True, eq=False)
 class Channel:
-    """A channel, a DM or a thread. `denied` is taken from the bot's permissions there."""
+    """A channel, a DM or a thread.
+
+    `denied` is taken from everybody's permissions there; `hidden`: only the server's owner sees it.
+    """
 
     id: int
     type: ChannelType
@@ -89,6 +101,8 @@ class Channel:
     archived: bool = False
     locked: bool = False
     deleted: bool = False
+    nsfw: bool = False
+    hidden: bool = False
 
     @property
     def is_thread(self) -> bool:
@@ -127,6 +141,8 @@ class Message:
     role_mentions: list[Role] = field(default_factory=list)
     ephemeral_to: User | None = None
     deleted: bool = False
+    components: list[Any] = field(default_factory=list)
+    files: list[tuple[str, bytes]] = field(default_factory=list)
 
     @property
     def content(self) -> str:
@@ -137,6 +153,12 @@ class Message:
     def history(self) -> list[str]:
         """Every text it showed."""
         return [version.content for version in self.versions]
+
+    @property
+    def buttons(self) -> dict[str, str]:
+        """The buttons that can be pressed: label by custom_id, in their order."""
+        parts = [part for row in self.components for part in row["components"]]
+        return {part["custom_id"]: part["label"] for part in parts if not part.get("disabled")}
 
     @property
     def gaps_s(self) -> list[float]:
@@ -168,6 +190,7 @@ class World:
     def add_guild(self, name: str, members: list[User], *, locale: str, community: bool) -> Guild:
         """A new server; bots among the members get a role of their own."""
         guild = Guild(self.snowflake(), name, locale, community, members)
+        guild.managers = {members[0].id}
         guild.roles = [Role(self.snowflake(), user.name, user.id) for user in members if user.bot]
         self.guilds[guild.id] = guild
         return guild

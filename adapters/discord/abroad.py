@@ -1,0 +1,102 @@
+"""Places where the bot is no member, only installed by a person: it speaks through what they just did.
+
+Each interaction brings a token that lives fifteen minutes and takes five new messages. A story there
+belongs to a person and a channel.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import discord
+
+from adapters.discord.endpoint import redirected_webhooks
+from adapters.discord.failures import UNAUTHORIZED, delivery
+from adapters.discord.places import Pause
+from bot.clock import Clock
+from bot.errors import RetryLater, Undeliverable
+from bot.messages import Room
+
+TOKEN_LIFE_S = 14 * 60.0
+"""A minute less than Discord's, for what is on its way."""
+EDIT_EVERY_S = 2.1
+"""Webhooks take 30 changes a minute in a channel."""
+REMEMBERED = 1000
+
+
+@dataclass(slots=True)
+class _Door:
+    """The way into one room."""
+
+    webhook: discord.Webhook
+    until_s: float
+    next_change_s: float = 0.0
+
+
+class Abroad:
+    """Rooms that are reached through interactions only. Their ids are no channel's: `CHANNEL/PERSON`."""
+
+    def __init__(self, clock: Clock, pause: Pause, api_url: str | None) -> None:
+        self._clock = clock
+        self._pause = pause
+        self._api_url = api_url
+        self._doors: OrderedDict[str, _Door] = OrderedDict()
+
+    def lend(self, room: Room, webhook: discord.Webhook) -> None:
+        """Speak in `room` through this webhook, as long as it takes us."""
+        earlier = self._doors.pop(room.id, None)
+        next_change_s = earlier.next_change_s if earlier else 0.0
+        self._doors[room.id] = _Door(webhook, self._clock.now() + TOKEN_LIFE_S, next_change_s)
+        while len(self._doors) > REMEMBERED:
+            self._doors.popitem(last=False)
+
+    def holds(self, room: Room) -> bool:
+        """Whether this is how to speak there."""
+        return room.id in self._doors
+
+    async def post(self, room: Room, content: str, view: discord.ui.View | None) -> str:
+        """A new message. Raises RetryLater or Undeliverable."""
+        webhook = await self._through(room)
+        with redirected_webhooks(self._api_url), _lasting(), delivery():
+            message = await webhook.send(
+                content,
+                wait=True,
+                view=view or discord.utils.MISSING,
+                allowed_mentions=discord.AllowedMentions.none(),
+                suppress_embeds=True,
+            )
+        return str(message.id)
+
+    async def edit(self, room: Room, message_id: str, content: str, view: discord.ui.View | None) -> None:
+        """Change a message. Raises RetryLater or Undeliverable."""
+        webhook = await self._through(room)
+        with redirected_webhooks(self._api_url), _lasting(), delivery():
+            await webhook.edit_message(
+                int(message_id), content=content, view=view, allowed_mentions=discord.AllowedMentions.none()
+            )
+
+    async def _through(self, room: Room) -> discord.Webhook:
+        door = self._doors[room.id]
+        now_s = self._clock.now()
+        if now_s > door.until_s:
+            raise Undeliverable("the interaction is over")
+        wait_s = door.next_change_s - now_s
+        door.next_change_s = max(now_s, door.next_change_s) + EDIT_EVERY_S
+        if wait_s > 0:
+            await self._pause(wait_s)
+        return door.webhook
+
+
+@contextmanager
+def _lasting() -> Iterator[None]:
+    """A token that Discord does not know any more will not be known later either."""
+    try:
+        yield
+    except RetryLater as error:
+        cause = error.__cause__
+        if isinstance(cause, discord.HTTPException) and cause.status == UNAUTHORIZED:
+            raise Undeliverable("the interaction is over") from cause
+        raise

@@ -1,0 +1,96 @@
+"""Answers to interactions: what only the asker needs is told to them alone, errors as sentences."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable
+from typing import Any
+
+import discord
+
+from adapters.discord.failures import delivery
+from adapters.discord.render import MAX_CONTENT, cut
+from adapters.discord.translate import known_locale
+from bot.errors import DeliveryError, NotAllowed, SpokenError
+from bot.messages import Say
+
+_log = logging.getLogger(__name__)
+
+Interaction = discord.Interaction[discord.Client]
+
+
+def locale_of(interaction: Interaction) -> str:
+    """The language of the person who acts."""
+    return known_locale(interaction.locale.value)
+
+
+def sentence_of(error: SpokenError, say: Say, locale: str) -> str:
+    """What a person is told of an error; of a missing permission also what to click."""
+    sentence = say(error.key, locale, **error.values)
+    if isinstance(error, NotAllowed):
+        return f"{sentence}\n{say('discord.click', locale, **error.values)}"
+    return sentence
+
+
+class Answers:
+    """Carries out what people ask for by command, button or form, and tells them where it cannot be done."""
+
+    def __init__(self, say: Say) -> None:
+        self._say = say
+
+    async def carry_out(self, interaction: Interaction, deed: Awaitable[None], text: str = "") -> None:
+        """Do it; where it fails, say so to the person alone, with the text that they would lose."""
+        locale = locale_of(interaction)
+        quoted = f"\n>>> {text}" if text.strip() else ""
+        try:
+            await deed
+        except SpokenError as error:
+            await self.whisper(interaction, cut(sentence_of(error, self._say, locale) + quoted))
+        except DeliveryError as error:
+            _log.warning("An interaction could not be answered: %s", error)
+            await self.whisper(interaction, self._say("discord.trouble", locale))
+        except Exception:  # noqa: BLE001 - a task's end: people see a sentence, the log the rest
+            _log.exception("An interaction could not be answered")
+            await self.whisper(interaction, self._say("discord.trouble", locale))
+
+    async def whisper(self, interaction: Interaction, sentence: str, **more: Any) -> None:
+        """Say something to the person alone, with what discord.py sends besides (`view`, `file`)."""
+        try:
+            await self._say_in(interaction, sentence, ephemeral=True, **more)
+        except DeliveryError as error:
+            _log.warning("A sentence could not be said in Discord: %s", error)
+
+    async def aloud(self, interaction: Interaction, sentence: str, **more: Any) -> None:
+        """Say something that everybody there needs to know. Raises DeliveryError."""
+        await self._say_in(interaction, sentence, ephemeral=False, **more)
+
+    async def note(self, interaction: Interaction) -> None:
+        """Take note of a press without a word, within the three seconds. Raises DeliveryError."""
+        with delivery():
+            await interaction.response.defer()
+
+    async def think(self, interaction: Interaction) -> None:
+        """Take note of a command whose answer only the person needs. Raises DeliveryError."""
+        with delivery():
+            await interaction.response.defer(ephemeral=True, thinking=True)
+
+    async def take_back(self, interaction: Interaction) -> None:
+        """Take the first answer away again."""
+        try:
+            with delivery():
+                await interaction.delete_original_response()
+        except DeliveryError as error:
+            _log.debug("An answer could not be taken back: %s", error)
+
+    async def _say_in(self, interaction: Interaction, sentence: str, *, ephemeral: bool, **more: Any) -> None:
+        quiet = discord.AllowedMentions.none()
+        content = sentence[:MAX_CONTENT]
+        with delivery():
+            if interaction.response.is_done():
+                await interaction.followup.send(
+                    content, ephemeral=ephemeral, allowed_mentions=quiet, suppress_embeds=True, **more
+                )
+            else:
+                await interaction.response.send_message(
+                    content, ephemeral=ephemeral, allowed_mentions=quiet, suppress_embeds=True, **more
+                )

@@ -1,0 +1,114 @@
+"""The buttons under a reply. Each carries in its id what it is about, so that it works after any restart."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import discord
+
+from bot.messages import Draft, DraftState, Say
+
+ROW = 5
+"""Discord takes five buttons in a row."""
+_ID = re.compile(r"tz:(?P<verb>[a-z_]+):(?P<about>.*)", re.DOTALL)
+_OPEN = {DraftState.WAITING, DraftState.WRITING}
+
+
+class Verb(StrEnum):
+    """What a button or form does. What it is about: a passage, unless something else is named."""
+
+    MORE = "more"
+    AGAIN = "again"
+    UNDO = "undo"
+    REDO = "redo"
+    SEVERAL = "several"
+    EDIT = "edit"
+    PICK = "pick"
+    READ = "read"
+    STOP = "stop"
+    """A job."""
+    GO = "go"
+    """A job that came to nothing."""
+    FORGET = "forget"
+    """A person."""
+    BEGIN = "begin"
+    """A form for a text; the ask."""
+    MEMORY = "memory"
+    NOTE = "note"
+    LORE = "lore"
+    RULE = "rule"
+    """A form for a rule: where, and its name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Press:
+    """What a custom id says."""
+
+    verb: Verb
+    about: str
+
+
+def id_of(verb: Verb, about: str = "") -> str:
+    """The custom id; Discord takes 100 characters."""
+    return f"tz:{verb}:{about}"
+
+
+def read_id(custom_id: str) -> Press | None:
+    """What a custom id says; None where it is none of ours, or of a version that knew others."""
+    found = _ID.fullmatch(custom_id)
+    if found is None or found["verb"] not in set(Verb):
+        return None
+    return Press(Verb(found["verb"]), found["about"])
+
+
+def buttons_of(draft: Draft, say: Say, locale: str) -> discord.ui.View | None:
+    """The buttons of a reply as it is now; None where it carries none (any more)."""
+    if not draft.live:
+        return None
+    if draft.state in _OPEN:
+        return row_of([(Verb.STOP, draft.job)], say, locale) if draft.job else None
+    if not draft.passage:
+        return row_of([(Verb.GO, draft.job)], say, locale) if draft.job else None
+    verbs = (Verb.MORE, Verb.AGAIN, Verb.UNDO, Verb.SEVERAL, Verb.EDIT)
+    view = row_of([(verb, draft.passage) for verb in verbs], say, locale)
+    kept = [draft.passage, *(choice.passage for choice in draft.choices if choice.passage)]
+    if len(kept) > 1:
+        view.add_item(_button(Verb.READ, draft.passage, say("discord.button.read", locale), row=1))
+        for number, passage in enumerate(kept[: ROW - 1], start=1):
+            label = say("discord.button.pick", locale, number=number)
+            view.add_item(_button(Verb.PICK, passage, label, row=1))
+    return view
+
+
+def row_of(presses: Sequence[tuple[Verb, str]], say: Say, locale: str) -> discord.ui.View:
+    """A row of buttons."""
+    view = discord.ui.View(timeout=None)
+    # Presses reach us by their ids; the library need not remember every view that was ever sent.
+    view.stop()
+    for verb, about in presses:
+        view.add_item(_button(verb, about, say(f"discord.button.{verb}", locale), row=0))
+    return view
+
+
+def pick_button(passage: str, number: int, say: Say, locale: str) -> discord.ui.View:
+    """The button that chooses one candidate."""
+    view = discord.ui.View(timeout=None)
+    view.stop()
+    view.add_item(_button(Verb.PICK, passage, say("discord.button.pick", locale, number=number), row=0))
+    return view
+
+
+_STYLES = {
+    Verb.MORE: discord.ButtonStyle.primary,
+    Verb.GO: discord.ButtonStyle.primary,
+    Verb.STOP: discord.ButtonStyle.danger,
+    Verb.FORGET: discord.ButtonStyle.danger,
+}
+
+
+def _button(verb: Verb, about: str, label: str, *, row: int) -> discord.ui.Button[discord.ui.View]:
+    style = _STYLES.get(verb, discord.ButtonStyle.secondary)
+    return discord.ui.Button(style=style, label=label, custom_id=id_of(verb, about), row=row)

@@ -1,0 +1,97 @@
+"""Forms for long texts. Their ids say what they are about: one that is sent after a restart counts too."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import discord
+
+from adapters.discord.buttons import Verb, id_of
+from bot.messages import Ask, Length, Lore, Notes, Passage, Rules, Say
+
+MAX_FIELD = 4000
+"""Discord's limit for what a field holds."""
+MAX_LABEL = 45
+TEXT = "text"
+NO_LINE_BREAKS = str.maketrans("\r\n", "  ")
+
+
+def begin_form(ask: Ask, say: Say, locale: str) -> discord.ui.Modal:
+    """For the beginning of a story."""
+    about = f"{ask.length},{ask.preset},{ask.candidates}"[:60]
+    return _form(Verb.BEGIN, about, say, locale)
+
+
+def ask_of(about: str) -> Ask:
+    """The ask that a form for a beginning carries. Raises ValueError."""
+    length, preset, candidates = about.split(",")
+    known = set(Length)
+    return Ask(Length(length) if length in known else int(length), preset, int(candidates))
+
+
+def edit_form(passage: Passage, say: Say, locale: str) -> discord.ui.Modal:
+    """For another text of a passage."""
+    return _form(Verb.EDIT, passage.id, say, locale, passage.text)
+
+
+def notes_form(verb: Verb, notes: Notes, say: Say, locale: str) -> discord.ui.Modal:
+    """For memory, author's note or lore."""
+    filled = {Verb.MEMORY: notes.memory, Verb.NOTE: notes.note, Verb.LORE: lore_lines(notes.lore)}
+    return _form(verb, "", say, locale, filled[verb], required=False)
+
+
+def rule_form(scope: str, rule: str, rules: Rules, say: Say, locale: str) -> discord.ui.Modal:
+    """For a rule that is a list, one a line."""
+    return _form(Verb.RULE, f"{scope},{rule}", say, locale, "\n".join(getattr(rules, rule)), required=False)
+
+
+def _form(
+    verb: Verb, about: str, say: Say, locale: str, text: str = "", *, required: bool = True
+) -> discord.ui.Modal:
+    title = say(f"discord.form.{verb}.title", locale)
+    modal = discord.ui.Modal(title=title[:MAX_LABEL], custom_id=id_of(verb, about))
+    modal.stop()  # what is sent reaches us by its id
+    field: discord.ui.TextInput[discord.ui.Modal] = discord.ui.TextInput(
+        style=discord.TextStyle.paragraph,
+        custom_id=TEXT,
+        default=text[:MAX_FIELD] or None,
+        required=required,
+        max_length=MAX_FIELD,
+    )
+    label = say(f"discord.form.{verb}.label", locale)
+    modal.add_item(discord.ui.Label(text=label[:MAX_LABEL], component=field))
+    return modal
+
+
+def text_of(data: Mapping[str, Any]) -> str:
+    """What a person wrote into a form: its field, in a label or in a row."""
+    for row in data.get("components", ()):
+        for part in (row.get("component"), *row.get("components", ())):
+            if part and part.get("custom_id") == TEXT:
+                return str(part.get("value") or "")
+    return ""
+
+
+def lore_lines(lore: tuple[Lore, ...]) -> str:
+    """Entries as people write them: `keyword、keyword：text`, the most important one first."""
+    ordered = sorted(lore, key=lambda entry: -entry.priority)
+    return "\n".join(
+        f"{'、'.join(entry.keywords)}：{entry.text.translate(NO_LINE_BREAKS)}" for entry in ordered
+    )
+
+
+def lore_of(lines: str) -> tuple[Lore, ...]:
+    """Entries from a form. A line without a colon goes on with the entry above it."""
+    entries: list[tuple[tuple[str, ...], str]] = []
+    for line in filter(None, map(str.strip, lines.splitlines())):
+        before, colon, text = line.replace(":", "：", 1).partition("：")
+        keywords = tuple(word.strip() for word in before.replace(",", "、").split("、") if word.strip())
+        if colon and keywords:
+            entries.append((keywords, text.strip()))
+        elif entries:
+            entries[-1] = (entries[-1][0], f"{entries[-1][1]}\n{line}".strip())
+    count = len(entries)
+    return tuple(
+        Lore(keywords, text, count - number) for number, (keywords, text) in enumerate(entries) if text
+    )

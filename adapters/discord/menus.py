@@ -1,0 +1,146 @@
+"""Commands in a message's menu: go on from it, or take it into the story."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import discord
+from discord import app_commands
+
+from adapters.base import Play
+from adapters.discord.answers import Answers, Interaction
+from adapters.discord.commands import CONTEXTS, INSTALLS, Phrase
+from adapters.discord.people import author_of
+from adapters.discord.places import Pause, Place, open_thread, opens_threads, require_speech
+from adapters.discord.posts import Posts
+from adapters.discord.presses import Presses
+from adapters.discord.scene import Scene, scene_of
+from adapters.discord.translate import PLATFORM, Names, Self, story_text, thread_name
+from bot.errors import EmptyPrompt, PassageGone
+from bot.messages import Ask, Message, Passage, Say
+
+Deed = Callable[[Scene, discord.Message], Any]
+
+
+class Menus:
+    """What the menu's commands do."""
+
+    def __init__(
+        self,
+        play: Play,
+        say: Say,
+        posts: Posts,
+        answers: Answers,
+        presses: Presses,
+        pause: Pause,
+    ) -> None:
+        self._play = play
+        self._say = say
+        self._posts = posts
+        self._answers = answers
+        self._presses = presses
+        self._pause = pause
+
+    def commands(self) -> list[app_commands.ContextMenu]:
+        """The commands."""
+        deeds = {"go_on": self._go_on, "add": self._add, "edit": self._edit}
+        return [self._command(name, deed) for name, deed in deeds.items()]
+
+    def _command(self, name: str, deed: Deed) -> app_commands.ContextMenu:
+        async def chosen(interaction: Interaction, message: discord.Message) -> None:
+            async def with_scene() -> None:
+                await deed(scene_of(interaction, self._posts), message)
+
+            await self._answers.carry_out(interaction, with_scene())
+
+        return app_commands.ContextMenu(
+            name=Phrase(self._say, f"discord.menu.{name}"),
+            callback=chosen,
+            allowed_installs=INSTALLS,
+            allowed_contexts=CONTEXTS,
+        )
+
+    async def _go_on(self, scene: Scene, message: discord.Message) -> None:
+        """Branch from the message's passage and go on; a message that is in no story begins or joins one."""
+        self._require_speech(scene)
+        await self._answers.think(scene.interaction)
+        passage = await self._passage(message)
+        if passage is None:
+            place = await self._place(scene, message)
+            await self._play.hear(self._heard(scene, message, place), Ask())
+            done = self._say("discord.menu.added", scene.locale, where=f"<#{place.room.id}>")
+        else:
+            scene = await self._where_it_is_told(scene, passage)
+            story = await self._play.read(scene.room)
+            if story is None or story.head != passage.id:
+                await self._play.branch(scene.room, scene.author, passage.id)
+            await self._play.hear(scene.message(after=passage.id), Ask())
+            done = self._say("discord.menu.going_on", scene.locale, where=f"<#{scene.room.id}>")
+        if not scene.abroad:
+            await self._answers.whisper(scene.interaction, done)
+
+    async def _add(self, scene: Scene, message: discord.Message) -> None:
+        """Take a message into the story of its room, as its writer's."""
+        self._require_speech(scene)
+        await self._answers.think(scene.interaction)
+        if await self._passage(message) is not None:
+            await self._answers.whisper(
+                scene.interaction, self._say("discord.menu.there_already", scene.locale)
+            )
+            return
+        place = Place(scene.room)
+        if await self._play.read(scene.room) is None:
+            place = await self._place(scene, message)
+        await self._play.hear(self._heard(scene, message, place), None)
+        where = f"<#{place.room.id}>" if place.room.id.isdecimal() else ""
+        await self._answers.whisper(
+            scene.interaction, self._say("discord.menu.added", scene.locale, where=where)
+        )
+
+    async def _edit(self, scene: Scene, message: discord.Message) -> None:
+        """Bring the form for a passage's text."""
+        passage = await self._passage(message)
+        if passage is None:
+            raise PassageGone
+        await self._presses.open_edit(scene, passage)
+
+    async def _passage(self, message: discord.Message) -> Passage | None:
+        return await self._play.passage_of_message(PLATFORM, str(message.id))
+
+    async def _where_it_is_told(self, scene: Scene, passage: Passage) -> Scene:
+        """The scene in the room of the passage's story: a thread, where the menu was its first message's."""
+        told = (await self._play.story(passage.story_id)).room
+        if told == scene.room or scene.abroad:
+            return scene
+        return Scene(scene.interaction, told, scene.author, scene.locale, abroad=False)
+
+    async def _place(self, scene: Scene, message: discord.Message) -> Place:
+        if scene.abroad or not opens_threads(scene.interaction.channel):
+            return Place(scene.room)
+        if await self._play.read(scene.room) is not None:
+            return Place(scene.room)
+        name = thread_name(message.content, self._say("discord.thread_name", scene.locale))
+        allowed, guild_id = scene.interaction.app_permissions, scene.interaction.guild_id
+        place = await open_thread(message, name, allowed, self._pause, guild_id)
+        self._posts.speak(place.room, scene.locale)
+        return place
+
+    def _heard(self, scene: Scene, message: discord.Message, place: Place) -> Message:
+        bot = scene.interaction.client.user
+        if bot is not None and message.author.id == bot.id:
+            raise PassageGone  # a word of ours that is no part of a story
+        text = story_text(message.content, Self(bot.id if bot else 0), _names(message))
+        if not text.strip():
+            raise EmptyPrompt
+        author = author_of(message.author, scene.locale)
+        return Message(str(message.id), place.room, author, text)
+
+    def _require_speech(self, scene: Scene) -> None:
+        if not scene.abroad:
+            interaction = scene.interaction
+            require_speech(interaction.channel, interaction.app_permissions, self._say, scene.locale)
+
+
+def _names(message: discord.Message) -> Names:
+    return Names(users={user.id: user.display_name for user in message.mentions})

@@ -1,0 +1,168 @@
+"""What happens when someone presses a button or sends a form."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from typing import Any, cast
+
+import discord
+
+from adapters.base import Play
+from adapters.discord.answers import Answers, Interaction, locale_of
+from adapters.discord.buttons import Press, Verb, pick_button, read_id
+from adapters.discord.failures import delivery
+from adapters.discord.forms import MAX_FIELD, ask_of, edit_form, lore_of, text_of
+from adapters.discord.moves import Moves
+from adapters.discord.posts import Posts
+from adapters.discord.render import MAX_CONTENT, candidate
+from adapters.discord.scene import Scene, scene_of
+from adapters.discord.settings import Settings
+from adapters.discord.shown import split
+from adapters.discord.slash import Continuing
+from bot.errors import NotYours, TextTooLong
+from bot.messages import Ask, Author, Notes, Passage, Say
+
+_log = logging.getLogger(__name__)
+
+MIN_SEVERAL = 2
+
+
+class Presses:
+    """Buttons under replies and forms, by the ids that they carry."""
+
+    def __init__(
+        self,
+        play: Play,
+        say: Say,
+        posts: Posts,
+        answers: Answers,
+        moves: Moves,
+        continuing: Continuing,
+        settings: Settings,
+    ) -> None:
+        self._play = play
+        self._say = say
+        self._posts = posts
+        self._answers = answers
+        self._moves = moves
+        self._continuing = continuing
+        self._settings = settings
+
+    async def came(self, interaction: Interaction) -> None:
+        """A button was pressed or a form was sent."""
+        data = cast("dict[str, Any]", interaction.data or {})
+        press = read_id(str(data.get("custom_id", "")))
+        if press is None:
+            await self._answers.whisper(
+                interaction, self._say("discord.unknown_button", locale_of(interaction))
+            )
+            return
+        form = interaction.type is discord.InteractionType.modal_submit
+        text = text_of(data) if form else ""
+        deed = self._sent(interaction, press, text) if form else self._pressed(interaction, press)
+        await self._answers.carry_out(interaction, deed, text)
+
+    # Buttons
+
+    async def _pressed(self, interaction: Interaction, press: Press) -> None:
+        scene = scene_of(interaction, self._posts)
+        deeds = {
+            Verb.MORE: self._more,
+            Verb.GO: self._go,
+            Verb.AGAIN: self._again,
+            Verb.SEVERAL: self._several,
+            Verb.UNDO: self._moves.undo,
+            Verb.REDO: self._moves.redo,
+            Verb.PICK: self._moves.pick,
+            Verb.READ: self._read,
+            Verb.STOP: self._stop,
+            Verb.EDIT: self._edit,
+            Verb.FORGET: self._forget,
+        }
+        deed = deeds.get(press.verb)
+        if deed is None:
+            await self._answers.whisper(interaction, self._say("discord.unknown_button", scene.locale))
+            return
+        if deed != self._edit:
+            await self._answers.note(interaction)
+        await deed(scene, press.about)
+
+    async def _more(self, scene: Scene, passage: str) -> None:
+        await self._play.hear(scene.message(after=passage), Ask())
+
+    async def _go(self, scene: Scene, job: str) -> None:
+        # One job that came to nothing is asked for again once, however often the button is pressed.
+        await self._play.hear(scene.message(event_id=f"again {job}"), Ask())
+
+    async def _again(self, scene: Scene, passage: str) -> None:
+        await self._play.retry(scene.message(after=passage), Ask())
+
+    async def _several(self, scene: Scene, passage: str) -> None:
+        wanted = (await self._play.rules(scene.room)).candidates
+        await self._play.retry(scene.message(after=passage), Ask(candidates=max(MIN_SEVERAL, wanted)))
+
+    async def _read(self, scene: Scene, passage: str) -> None:
+        """Every candidate in full, each with its button under its last piece."""
+        for number, other in enumerate(await self._play.alternatives(passage), start=1):
+            pieces = split(candidate(number, other.text), MAX_CONTENT)
+            for piece in pieces[:-1]:
+                await self._answers.whisper(scene.interaction, piece)
+            view = pick_button(other.id, number, self._say, scene.locale)
+            await self._answers.whisper(scene.interaction, pieces[-1], view=view)
+
+    async def _stop(self, scene: Scene, job: str) -> None:
+        if not await self._play.stop(job, scene.author):
+            await self._answers.whisper(scene.interaction, self._say("discord.over", scene.locale))
+
+    async def _edit(self, scene: Scene, about: str) -> None:
+        await self.open_edit(scene, await self._play.passage(about))
+
+    async def open_edit(self, scene: Scene, passage: Passage) -> None:
+        """Bring the form for a passage to whom it belongs. Raises NotYours, TextTooLong."""
+        owner: Author = passage.asker or passage.author
+        if owner != scene.author and passage.author != scene.author:
+            raise NotYours
+        if len(passage.text) > MAX_FIELD:
+            raise TextTooLong(limit=MAX_FIELD, length=len(passage.text))
+        with delivery():
+            await scene.interaction.response.send_modal(edit_form(passage, self._say, scene.locale))
+
+    async def _forget(self, scene: Scene, person: str) -> None:
+        if person != scene.author.id:
+            raise NotYours
+        count = await self._play.forget(scene.author)
+        await self._answers.whisper(
+            scene.interaction, self._say("discord.forgotten", scene.locale, count=count)
+        )
+
+    # Forms
+
+    async def _sent(self, interaction: Interaction, press: Press, text: str) -> None:
+        if press.verb is Verb.BEGIN:
+            await self._continuing.asked(interaction, text, ask_of(press.about))
+            return
+        scene = scene_of(interaction, self._posts)
+        await self._answers.think(interaction)
+        if press.verb is Verb.EDIT:
+            await self._play.edit(scene.room, scene.author, press.about, text)
+        elif press.verb in {Verb.MEMORY, Verb.NOTE, Verb.LORE}:
+            await self._annotate(scene, press.verb, text)
+        elif press.verb is Verb.RULE:
+            scope, _, rule = press.about.partition(",")
+            await self._settings.change(scene, scope, rule, text)
+            return
+        else:
+            await self._answers.whisper(interaction, self._say("discord.unknown_button", scene.locale))
+            return
+        await self._answers.whisper(interaction, self._say(f"discord.form.{press.verb}.done", scene.locale))
+
+    async def _annotate(self, scene: Scene, verb: Verb, text: str) -> None:
+        story = await self._play.read(scene.room)
+        notes = story.notes if story is not None else Notes()
+        changed = {
+            Verb.MEMORY: dataclasses.replace(notes, memory=text),
+            Verb.NOTE: dataclasses.replace(notes, note=text),
+            Verb.LORE: dataclasses.replace(notes, lore=lore_of(text) if verb is Verb.LORE else ()),
+        }
+        await self._play.annotate(scene.room, scene.author, changed[verb])

@@ -1,0 +1,50 @@
+"""What Discord proposes while somebody types an option of a command."""
+
+from __future__ import annotations
+
+from adapters.base import Play
+from adapters.discord.answers import Interaction, locale_of
+from adapters.discord.posts import Posts
+from adapters.discord.scene import scene_of
+from bot.messages import PRESET_NAMES, PRESETS, Filter, Length, Say
+
+Proposals = list[tuple[str, str]]
+
+
+class Proposing:
+    """Names to show, and the values that they stand for."""
+
+    def __init__(self, play: Play, say: Say, posts: Posts) -> None:
+        self._play = play
+        self._say = say
+        self._posts = posts
+
+    async def presets(self, interaction: Interaction, typed: str) -> Proposals:
+        """The built-in presets and the room's own."""
+        locale = locale_of(interaction)
+        rules = await self._play.rules(scene_of(interaction, self._posts).room)
+        own = [(name, name) for name, _ in rules.presets]
+        built_in = [(self._say(f"discord.preset.{name}", locale), name) for name in PRESETS]
+        return _matching([*own, *built_in], typed)
+
+    async def values(self, interaction: Interaction, typed: str) -> Proposals:
+        """What a rule may be set to; for one that takes anything, what was typed and the way back."""
+        locale = locale_of(interaction)
+        rule = getattr(interaction.namespace, "rule", "")
+        back = (self._say("discord.settings.reset", locale), "-")
+        if rule == "preset":
+            return [*(await self.presets(interaction, typed)), back]
+        known: Proposals = []
+        if rule == "length":
+            known = [(self._say(f"discord.length.{length}", locale), str(length)) for length in Length]
+        elif rule == "filter":
+            known = [(self._say(f"discord.filter.{each}", locale), str(each)) for each in Filter]
+        elif rule in {"filter_people", "listens"}:
+            known = [(self._say(f"discord.{word}", locale), word) for word in ("yes", "no")]
+        as_typed = [(typed, typed)] if typed and not _matching(known, typed) else []
+        return [*_matching(known, typed), *as_typed, back]
+
+
+def _matching(found: Proposals, typed: str) -> Proposals:
+    wanted = PRESET_NAMES.get(typed, typed).casefold()
+    return [(name, value) for name, value in found if wanted in name.casefold() or wanted in value.casefold()]

@@ -1,0 +1,40 @@
+"""All that people can do besides writing, put together for one connection."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from discord import app_commands
+
+from adapters.base import Play
+from adapters.discord.answers import Answers
+from adapters.discord.commands import continue_command
+from adapters.discord.menus import Menus
+from adapters.discord.moves import Moves
+from adapters.discord.places import Pause
+from adapters.discord.posts import Posts
+from adapters.discord.presses import Presses
+from adapters.discord.proposing import Proposing
+from adapters.discord.settings import Settings
+from adapters.discord.slash import Continuing
+from adapters.discord.stories import Stories
+from adapters.discord.story_commands import StoryCommands
+from bot.messages import Say
+
+
+def command_the(
+    tree: app_commands.CommandTree[Any], play: Play, say: Say, posts: Posts, pause: Pause
+) -> Presses:
+    """Put every command on `tree`; returns who takes the presses of buttons."""
+    answers = Answers(say)
+    moves, settings = Moves(play, say, answers), Settings(play, say, answers)
+    proposing = Proposing(play, say, posts)
+    continuing = Continuing(play, say, posts, answers, pause)
+    presses = Presses(play, say, posts, answers, moves, continuing, settings)
+    commands = StoryCommands(say, Stories(play, say, posts, answers, moves, settings), proposing.values)
+    tree.add_command(continue_command(say, continuing.asked, proposing.presets))
+    tree.add_command(commands.story())
+    tree.add_command(commands.help())
+    for menu in Menus(play, say, posts, answers, presses, pause).commands():
+        tree.add_command(menu)
+    return presses

@@ -1,0 +1,48 @@
+"""Where an interaction happens, and who acts: the room, the person, and whether the bot is at home there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import discord
+
+from adapters.discord.answers import Interaction, locale_of
+from adapters.discord.people import author_of
+from adapters.discord.places import room_of
+from adapters.discord.posts import Posts
+from adapters.discord.translate import PLATFORM
+from bot.messages import Author, Message, Room
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """An interaction in our words. `abroad`: only the person installed the bot, so it may only answer."""
+
+    interaction: Interaction
+    room: Room
+    author: Author
+    locale: str
+    abroad: bool
+
+    def message(self, text: str = "", *, after: str | None = None, event_id: str = "") -> Message:
+        """What the story hears of it."""
+        return Message(event_id or str(self.interaction.id), self.room, self.author, text, after=after)
+
+
+def scene_of(interaction: Interaction, posts: Posts) -> Scene:
+    """Look around; what is said to a room abroad goes through this interaction from now on."""
+    locale, channel_id = locale_of(interaction), interaction.channel_id or 0
+    author = author_of(interaction.user, locale)
+    room = room_of(interaction.channel, channel_id, interaction.guild_id)
+    abroad = is_abroad(interaction)
+    if abroad:
+        room = Room(PLATFORM, f"{channel_id}/{author.id}", adult=room.adult)
+        posts.abroad.lend(room, interaction.followup)
+    posts.speak(room, locale)
+    return Scene(interaction, room, author, locale, abroad)
+
+
+def is_abroad(interaction: Interaction) -> bool:
+    """Whether the bot is no member of this place."""
+    at_home = interaction.is_guild_integration() or isinstance(interaction.channel, discord.DMChannel)
+    return not at_home and interaction.is_user_integration()

@@ -1,0 +1,43 @@
+"""Stories as people are shown them by commands."""
+
+from __future__ import annotations
+
+from adapters.discord.escape import escape
+from adapters.discord.render import cut
+from bot.messages import Passage, Say, Story
+
+ENDING = 120
+"""Characters of a story's end that remind people where it stands."""
+LABEL = 90
+
+
+def ending_of(story: Story, say: Say, locale: str) -> str:
+    """The story's last words, or that it is at its beginning."""
+    text = story.passages[-1].text if story.passages else ""
+    words = " ".join(text.split())
+    if not words:
+        return say("discord.at_beginning", locale)
+    return escape("…" + words[-ENDING:] if len(words) > ENDING else words)
+
+
+def text_of(story: Story) -> str:
+    """The whole story, exactly as written, each passage as a paragraph."""
+    return "\n".join(passage.text for passage in story.passages)
+
+
+def label_of(passage: Passage) -> str:
+    """A passage in one line: who wrote it, and its beginning."""
+    words = " ".join(passage.text.split()) or "…"
+    return cut(f"{passage.author.name}：{words}", LABEL)
+
+
+def split(content: str, room: int) -> list[str]:
+    """Content in pieces of at most `room` characters: at a sentence's end where one is in the second half."""
+    pieces = []
+    while len(content) > room:
+        end = max(content.rfind(mark, room // 2, room) for mark in "。！？」\n") + 1 or room
+        if content[end - 1] == "\\":
+            end -= 1
+        pieces.append(content[:end])
+        content = content[end:]
+    return [*pieces, content]

@@ -1,0 +1,196 @@
+"""A Play that notes what Discord's buttons and commands ask of it, and keeps simple stories."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from bot.errors import PassageGone
+from bot.messages import Ask, Author, Message, Notes, Passage, Room, Rules, Score, Story, Ticket, Window
+from tests.fakes.play import FakePlay
+
+
+@dataclass(slots=True)
+class NotedPlay(FakePlay):
+    """What was asked is in `noted` as (method, argument, …); `fail(error)` makes the next of them raise.
+
+    `shows` says which passage a platform's message shows; `made_of` holds passages' alternatives.
+    """
+
+    noted: list[tuple[object, ...]] = field(default_factory=list)
+    shows: dict[str, Passage] = field(default_factory=dict)
+    made_of: dict[str, list[Passage]] = field(default_factory=dict)
+    settings: Rules = field(default_factory=Rules)
+    kept: dict[Room, Notes] = field(default_factory=dict)
+    rooms: list[Room] = field(default_factory=list)
+    failures: list[Exception] = field(default_factory=list)
+    moved: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def fail(self, error: Exception) -> None:
+        """The next thing that is noted raises this instead."""
+        self.failures.append(error)
+
+    async def until_noted(self, count: int = 1, timeout_s: float = 30.0) -> tuple[object, ...]:
+        """Wait until `count` things were noted in all; returns the last of them."""
+        async with asyncio.timeout(timeout_s):
+            while len(self.noted) < count:
+                self.moved.clear()
+                await self.moved.wait()
+        return self.noted[count - 1]
+
+    async def until_head(self, room: Room) -> str:
+        """The last passage's id."""
+        return str((await self._told(room)).head)
+
+    async def read(self, room: Room) -> Story | None:
+        """The story, with its head."""
+        story = await FakePlay.read(self, room)
+        return story and dataclasses.replace(
+            story, head=story.passages[-1].id, notes=self.kept.get(room, Notes())
+        )
+
+    def _note(self, *what: object) -> None:
+        if self.failures:
+            raise self.failures.pop(0)
+        self.noted.append(what)
+        self.moved.set()
+
+    async def _told(self, room: Room) -> Story:
+        story = await self.read(room)
+        if story is None:
+            return Story("story-0", room, "無題")
+        return story
+
+    async def retry(self, message: Message, ask: Ask) -> Ticket:
+        """Note it."""
+        self._note("retry", message, ask)
+        return Ticket("job-r", "story-1", 0)
+
+    async def stop(self, job_id: str, by: Author) -> bool:
+        """Note it; a job called `over` is over."""
+        self._note("stop", job_id, by)
+        return job_id != "over"
+
+    async def stories(
+        self,
+        platform: str,
+        *,
+        within: str | None = None,
+        room: Room | None = None,
+        author: Author | None = None,
+    ) -> Sequence[Story]:
+        """All but an author's own, of whom none is known here."""
+        return () if author is not None else await FakePlay.stories(self, platform)
+
+    async def story(self, story_id: str) -> Story:
+        """By id."""
+        for story in await self.stories("discord"):
+            if story.id == story_id:
+                return await self._told(story.room)
+        raise PassageGone
+
+    async def alternatives(self, passage_id: str) -> Sequence[Passage]:
+        """As the test laid them down."""
+        return self.made_of[passage_id]
+
+    async def passage(self, passage_id: str) -> Passage:
+        """One that a message shows."""
+        for passage in self.shows.values():
+            if passage.id == passage_id:
+                return passage
+        raise PassageGone
+
+    async def passage_of_message(self, platform: str, message_id: str) -> Passage | None:
+        """As the test laid them down."""
+        return self.shows.get(message_id)
+
+    async def window(self, room: Room) -> Window:
+        """Nothing is seen."""
+        return Window((), 0, 2048, 0)
+
+    async def scores(self, passage_id: str) -> Sequence[Score]:
+        """None were kept."""
+        return ()
+
+    async def export(self, story_id: str) -> str:
+        """Its texts."""
+        story = await self.story(story_id)
+        return "\n".join(passage.text for passage in story.passages)
+
+    async def undo(self, room: Room, by: Author, after: str | None = None) -> Story:
+        """Note it."""
+        self._note("undo", room, by, after)
+        return await self._told(room)
+
+    async def redo(self, room: Room, by: Author) -> Story:
+        """Note it."""
+        self._note("redo", room, by)
+        return await self._told(room)
+
+    async def choose(self, room: Room, by: Author, passage_id: str) -> Story:
+        """Note it."""
+        self._note("choose", room, by, passage_id)
+        return await self._told(room)
+
+    async def branch(self, room: Room, by: Author, passage_id: str) -> Story:
+        """Note it."""
+        self._note("branch", room, by, passage_id)
+        return await self._told(room)
+
+    async def edit(self, room: Room, by: Author, passage_id: str, text: str) -> Passage:
+        """Note it."""
+        self._note("edit", room, by, passage_id, text)
+        return Passage(passage_id, "story-1", None, by, text)
+
+    async def delete(self, room: Room, by: Author, passage_id: str) -> Story:
+        """Note it."""
+        self._note("delete", room, by, passage_id)
+        return await self._told(room)
+
+    async def begin(self, room: Room, by: Author, title: str = "") -> Story:
+        """Note it."""
+        self._note("begin", room, by, title)
+        return Story("story-9", room, title or "無題")
+
+    async def close(self, room: Room, by: Author) -> Story:
+        """Note it."""
+        self._note("close", room, by)
+        return await self._told(room)
+
+    async def reopen(self, room: Room, by: Author, story_id: str) -> Story:
+        """Note it."""
+        self._note("reopen", room, by, story_id)
+        return await self._told(room)
+
+    async def rename(self, room: Room, by: Author, title: str) -> Story:
+        """Note it."""
+        self._note("rename", room, by, title)
+        return dataclasses.replace(await self._told(room), title=title)
+
+    async def annotate(self, room: Room, by: Author, notes: Notes) -> Story:
+        """Note it and keep them."""
+        self._note("annotate", room, by, notes)
+        self.kept[room] = notes
+        return await self._told(room)
+
+    async def rules(self, room: Room) -> Rules:
+        """The test's; the rooms that were asked for, with all they lie in, are in `rooms`."""
+        self.rooms.append(room)
+        return self.settings
+
+    async def set_rules(self, room: Room, scope: str, changes: Mapping[str, object]) -> Rules:
+        """Note it."""
+        self._note("set_rules", room, scope, dict(changes))
+        given = {name: value for name, value in changes.items() if value is not None}
+        self.settings = dataclasses.replace(
+            self.settings,
+            **{k: tuple(v) if isinstance(v, list) else v for k, v in given.items()},  # type: ignore[arg-type]
+        )
+        return self.settings
+
+    async def forget(self, by: Author) -> int:
+        """Note it."""
+        self._note("forget", by)
+        return 3
