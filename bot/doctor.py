@@ -8,15 +8,14 @@ import importlib.metadata
 import shutil
 import socket
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from enum import StrEnum
+from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 
 import httpx
 from pydantic import SecretStr
 
-from bot.errors import TsuzukiError
+from adapters.findings import Finding, broken, fine, missing
+from bot.errors import ConfigurationError, TsuzukiError
 from bot.messages import Say
 from bot.store import open_store
 from bot.store.address import address, shown
@@ -41,29 +40,6 @@ SHOWN_TOKEN_CHARACTERS = 4
 MARKS = {"fine": "✓", "missing": "–", "broken": "✗"}
 
 
-class State(StrEnum):
-    """How it stands with one thing. `MISSING` is no trouble: nobody asked for it."""
-
-    FINE = "fine"
-    MISSING = "missing"
-    BROKEN = "broken"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at: `key` names its sentence, `values` fill it."""
-
-    state: State
-    subject: str
-    key: str
-    values: dict[str, object]
-
-    @property
-    def broken(self) -> bool:
-        """Whether something that is needed does not work."""
-        return self.state is State.BROKEN
-
-
 def examine(settings: Settings) -> list[Finding]:
     """Look at everything."""
     return [
@@ -78,6 +54,49 @@ def examine(settings: Settings) -> list[Finding]:
     ]
 
 
+def examine_platform(settings: Settings, name: str) -> list[Finding]:
+    """Look closer at one platform, by asking it.
+
+    Raises:
+        ConfigurationError: there is no such platform.
+    """
+    if name not in _CLOSER:
+        raise ConfigurationError(f"There is no `{name}` to look at; there is: {', '.join(_CLOSER)}.")
+    return asyncio.run(_CLOSER[name](settings))
+
+
+async def _slack(settings: Settings) -> list[Finding]:
+    from adapters.slack.doctor import Checkup
+    from adapters.slack.tokens import Secrets
+
+    slack = settings.slack
+    secrets = Secrets(
+        _value(slack.bot_token),
+        _value(slack.app_token),
+        _value(slack.signing_secret),
+        slack.client_id or "",
+        _value(slack.client_secret),
+    )
+    return await Checkup(secrets, slack.chosen_mode, _value(slack.config_token), slack.api_url).examine()
+
+
+async def _discord(settings: Settings) -> list[Finding]:
+    from adapters.discord.doctor import Checkup
+
+    return await Checkup(_value(settings.discord.token), settings.discord.api_url).examine()
+
+
+_CLOSER: dict[str, Callable[[Settings], Coroutine[None, None, list[Finding]]]] = {
+    "discord": _discord,
+    "slack": _slack,
+}
+"""How each platform is looked at."""
+
+
+def _value(secret: SecretStr | None) -> str:
+    return "" if secret is None else secret.get_secret_value().strip()
+
+
 def report(findings: list[Finding], say: Say, locale: str) -> str:
     """A line for each finding."""
     width = max(len(finding.subject) for finding in findings)
@@ -87,28 +106,16 @@ def report(findings: list[Finding], say: Say, locale: str) -> str:
     )
 
 
-def _fine(subject: str, key: str, **values: object) -> Finding:
-    return Finding(State.FINE, subject, key, values)
-
-
-def _missing(subject: str, key: str, **values: object) -> Finding:
-    return Finding(State.MISSING, subject, key, values)
-
-
-def _broken(subject: str, key: str, **values: object) -> Finding:
-    return Finding(State.BROKEN, subject, key, values)
-
-
 def _python() -> Finding:
     version = ".".join(str(part) for part in sys.version_info[:3])
-    return _fine("python", "doctor.found", what=f"{version} ({sys.executable})")
+    return fine("python", "doctor.found", what=f"{version} ({sys.executable})")
 
 
 def _package(name: str) -> Finding:
     try:
-        return _fine(name, "doctor.found", what=importlib.metadata.version(name))
+        return fine(name, "doctor.found", what=importlib.metadata.version(name))
     except importlib.metadata.PackageNotFoundError:
-        return _broken(name, "doctor.no_package")
+        return broken(name, "doctor.no_package")
 
 
 def _engine(settings: Settings) -> Finding:
@@ -119,12 +126,12 @@ def _engine(settings: Settings) -> Finding:
         folder = EMBEDDED_MODEL if named is None else Path(named).expanduser()
     except RuntimeError:
         # In the home of somebody who has none.
-        return _broken("model", "doctor.no_model", folder=named)
+        return broken("model", "doctor.no_model", folder=named)
     if all((folder / name).is_file() for name in MODEL_FILES):
-        return _fine("model", "doctor.found", what=folder)
+        return fine("model", "doctor.found", what=folder)
     if named is not None and not folder.exists() and named.count("/") == 1:
-        return _fine("model", "doctor.hub_model", name=named)
-    return _broken("model", "doctor.no_model", folder=folder)
+        return fine("model", "doctor.hub_model", name=named)
+    return broken("model", "doctor.no_model", folder=folder)
 
 
 def _computing(settings: Settings) -> Iterator[Finding]:
@@ -140,19 +147,19 @@ def _computing(settings: Settings) -> Iterator[Finding]:
         seen = outlook(EngineOptions(**settings.engine.model_dump(exclude={"url"})))
     except (TsuzukiError, ImportError, RuntimeError) as error:
         # RuntimeError is what torch raises where a GPU does not answer.
-        yield _broken("computing", "doctor.no_backend", reason=error)
+        yield broken("computing", "doctor.no_backend", reason=error)
         return
     if seen.choice.trouble is not None:
-        yield _missing("openvino", "doctor.no_openvino", reason=seen.choice.trouble)
+        yield missing("openvino", "doctor.no_openvino", reason=seen.choice.trouble)
     names = {"backend": seen.choice.backend, "quantization": seen.choice.quantization}
-    yield _fine("computing", "doctor.backend", **names, threads=seen.threads or "auto")
+    yield fine("computing", "doctor.backend", **names, threads=seen.threads or "auto")
     if seen.needed is None or seen.free is None:
         return
     figures = {"needed": gib(seen.needed), "free": gib(seen.free)}
     if seen.needed <= seen.free:
-        yield _fine("memory", "doctor.memory", **figures)
+        yield fine("memory", "doctor.memory", **figures)
     else:
-        yield _broken("memory", "doctor.no_memory", **figures)
+        yield broken("memory", "doctor.no_memory", **figures)
 
 
 def _worker_elsewhere(url: str) -> Finding:
@@ -161,11 +168,11 @@ def _worker_elsewhere(url: str) -> Finding:
     try:
         with httpx.Client(transport=transport, timeout=HEALTH_TIMEOUT_S) as client:
             health = client.get(f"{base}/health").json()
-        return _fine(
+        return fine(
             "worker", "doctor.worker", url=url, status=health["status"], model=health.get("model", "")
         )
     except (httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError, TypeError) as error:
-        return _broken("worker", "doctor.no_worker", url=url, reason=error)
+        return broken("worker", "doctor.no_worker", url=url, reason=error)
 
 
 async def _store(url: str) -> Finding:
@@ -173,14 +180,15 @@ async def _store(url: str) -> Finding:
         store = await open_store(url)
         await store.close()
     except TsuzukiError as error:
-        return _broken("store", "doctor.no_store", reason=error)
-    return _fine("store", "doctor.found", what=shown(address(url)))
+        return broken("store", "doctor.no_store", reason=error)
+    return fine("store", "doctor.found", what=shown(address(url)))
 
 
 def _ports(settings: Settings) -> Iterator[Finding]:
     if settings.web.enabled:
         yield _port("web", settings.web.host, settings.web.port)
-    if settings.slack.wanted and settings.slack.chosen_mode == "http":
+    slack = settings.slack
+    if slack.wanted and (slack.chosen_mode == "http" or (slack.client_id and not slack.bot_token)):
         yield _port("slack http", settings.slack.host, settings.slack.port)
 
 
@@ -191,8 +199,8 @@ def _port(subject: str, host: str, port: int) -> Finding:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(where)
     except OSError as error:
-        return _broken(subject, "doctor.no_port", where=f"{host}:{port}", reason=error.strerror or error)
-    return _fine(subject, "doctor.port", where=f"{host}:{port}")
+        return broken(subject, "doctor.no_port", where=f"{host}:{port}", reason=error.strerror or error)
+    return fine(subject, "doctor.port", where=f"{host}:{port}")
 
 
 def _tokens(settings: Settings) -> Iterator[Finding]:
@@ -200,16 +208,15 @@ def _tokens(settings: Settings) -> Iterator[Finding]:
     yield _token("SLACK_BOT_TOKEN", settings.slack.bot_token)
     yield _token("SLACK_APP_TOKEN", settings.slack.app_token)
     yield _token("SLACK_SIGNING_SECRET", settings.slack.signing_secret)
+    yield _token("SLACK_CLIENT_SECRET", settings.slack.client_secret)
 
 
 def _token(name: str, secret: SecretStr | None) -> Finding:
     if secret is None:
-        return _missing(name, "doctor.no_token")
-    return _fine(name, "doctor.token", token=secret.get_secret_value()[:SHOWN_TOKEN_CHARACTERS] + "…")
+        return missing(name, "doctor.no_token")
+    return fine(name, "doctor.token", token=secret.get_secret_value()[:SHOWN_TOKEN_CHARACTERS] + "…")
 
 
 def _browser(which: Callable[[str], str | None]) -> Finding:
     found = next(filter(None, map(which, BROWSERS)), None)
-    return (
-        _fine("chromium", "doctor.found", what=found) if found else _missing("chromium", "doctor.no_browser")
-    )
+    return fine("chromium", "doctor.found", what=found) if found else missing("chromium", "doctor.no_browser")

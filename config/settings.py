@@ -26,6 +26,9 @@ PLATFORM_VARIABLES = {
     "SLACK_BOT_TOKEN": ("slack", "bot_token"),
     "SLACK_APP_TOKEN": ("slack", "app_token"),
     "SLACK_SIGNING_SECRET": ("slack", "signing_secret"),
+    "SLACK_CLIENT_ID": ("slack", "client_id"),
+    "SLACK_CLIENT_SECRET": ("slack", "client_secret"),
+    "SLACK_CONFIG_TOKEN": ("slack", "config_token"),
     "SLACK_API_URL": ("slack", "api_url"),
     "PORT": ("slack", "port"),
 }
@@ -77,6 +80,19 @@ class StorySettings(Section):
     max_characters: Count
 
 
+class RulesSettings(Section):
+    """What holds in a room where nobody set anything."""
+
+    length: Literal["short", "medium", "long"] | Annotated[int, Field(ge=20, le=1000)]
+    preset: Literal["steady", "standard", "bold"]
+    candidates: Annotated[int, Field(ge=2, le=5)]
+    filter: Literal["auto", "on", "off"]
+    filter_people: bool
+    listens: bool
+    daily_per_person: Annotated[int, Field(ge=0)]
+    daily_in_all: Annotated[int, Field(ge=0)]
+
+
 class WebSettings(Section):
     """The room in the browser."""
 
@@ -99,6 +115,9 @@ class SlackSettings(Section):
     bot_token: SecretStr | None = None
     app_token: SecretStr | None = None
     signing_secret: SecretStr | None = None
+    client_id: str | None = None
+    client_secret: SecretStr | None = None
+    config_token: SecretStr | None = None
     mode: Literal["auto", "socket", "http"]
     host: str
     port: Port
@@ -107,7 +126,7 @@ class SlackSettings(Section):
     @property
     def wanted(self) -> bool:
         """Whether any of the tokens is there."""
-        return bool(self.bot_token or self.app_token or self.signing_secret)
+        return bool(self.bot_token or self.app_token or self.signing_secret or self.client_id)
 
     @property
     def chosen_mode(self) -> Literal["socket", "http"]:
@@ -141,6 +160,7 @@ class Settings(BaseSettings):
     engine: EngineSettings
     queue: QueueSettings
     story: StorySettings
+    rules: RulesSettings
     web: WebSettings
     discord: DiscordSettings
     slack: SlackSettings
@@ -167,6 +187,8 @@ class Settings(BaseSettings):
             self.slack.bot_token,
             self.slack.app_token,
             self.slack.signing_secret,
+            self.slack.client_secret,
+            self.slack.config_token,
         )
         return tuple(secret.get_secret_value() for secret in held if secret is not None)
 

@@ -9,23 +9,31 @@ from typing import TypeVar
 
 import aiohttp
 from slack_bolt.async_app import AsyncApp
+from slack_bolt.oauth.async_oauth_flow import AsyncOAuthFlow
+from slack_sdk.web.async_client import AsyncWebClient
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from adapters.base import Play
 from adapters.slack.boltapp import bolt_app, web_client
-from adapters.slack.budget import Budget
+from adapters.slack.buttons import Buttons
 from adapters.slack.commands import Commands
+from adapters.slack.export import Exports
+from adapters.slack.hearing import Hearing
+from adapters.slack.home import Home
 from adapters.slack.httpdoor import HttpDoor
+from adapters.slack.installs import Installations
 from adapters.slack.listeners import Listeners
-from adapters.slack.people import People
-from adapters.slack.postings import Postings
-from adapters.slack.render import STORY_BYTES, measure, shown
+from adapters.slack.pointing import Pointing
+from adapters.slack.render import STORY_BYTES, measure
+from adapters.slack.settings import SettingsForm
 from adapters.slack.socketlink import SocketLink
 from adapters.slack.surface import BOT_SCOPES
-from adapters.slack.telling import Telling
-from adapters.slack.tokens import bad_bot_token, check
+from adapters.slack.threadwords import ThreadWords
+from adapters.slack.tokens import Secrets, bad_bot_token
 from adapters.slack.translate import PLATFORM, Bot, Place
 from adapters.slack.trouble import Refused
-from adapters.slack.webapi import WebApi
+from adapters.slack.workspace import Workspace
+from adapters.slack.workspaces import InstalledWorkspaces, OneWorkspace, Workspaces
 from bot.clock import Clock, SystemClock
 from bot.errors import ConfigurationError, RetryLater
 from bot.messages import Draft, Room, Say
@@ -43,14 +51,14 @@ _log = logging.getLogger(__name__)
 
 
 class SlackAdapter:
-    """One app in one workspace, by Socket Mode or HTTP.
+    """One app, in one workspace or in all that install it, by Socket Mode or HTTP.
 
     `post` and `edit` work before, while and after `run`, so that last words can still be sent on the way out.
     """
 
     name = PLATFORM
     limits = Limits(max_units=STORY_BYTES, changes_per_period=1, period_s=1.2)
-    """chat.update takes 50 a minute in a workspace: one story alone stays just within it."""
+    """What a workspace takes in all is shared out behind this, for each method."""
 
     def __init__(
         self,
@@ -59,6 +67,8 @@ class SlackAdapter:
         *,
         app_token: str | None = None,
         signing_secret: str | None = None,
+        client_id: str | None = None,
+        client_secret: str | None = None,
         mode: str = "socket",
         host: str = "127.0.0.1",
         port: int = 3000,
@@ -66,9 +76,8 @@ class SlackAdapter:
         clock: Clock | None = None,
         ping_interval_s: float = _PING_INTERVAL_S,
     ) -> None:
-        self._bot_token = (bot_token or "").strip()
-        self._app_token = (app_token or "").strip()
-        self._signing_secret = (signing_secret or "").strip()
+        given = (bot_token, app_token, signing_secret, client_id, client_secret)
+        self._secrets = Secrets(*((each or "").strip() for each in given))
         self._mode = mode
         self._host = host
         self._port = port
@@ -76,21 +85,28 @@ class SlackAdapter:
         self._ping_interval_s = ping_interval_s
         self._say = say
         self._clock = clock or SystemClock()
-        self._client = web_client(self._bot_token, api_url)
-        self._api = WebApi(self._client, Budget(self._clock))
-        self._postings = Postings(self._api)
         self._connected = asyncio.Event()
         self._door: HttpDoor | None = None
         self._play: Play | None = None
-        self._bot = Bot("", "", "")
+        self._session: aiohttp.ClientSession | None = None
+        self._installations: Installations | None = None
+        self._workspaces: Workspaces = OneWorkspace(self._built(self._secrets.bot_token, Bot("", "", "")))
 
     def attach(self, play: Play) -> None:
         """Give the adapter the play it speaks to; before `run`."""
         self._play = play
 
+    def keep_in(self, engine: AsyncEngine) -> None:
+        """Where installations are kept, where workspaces install the app by OAuth; before `run`."""
+        if self._secrets.by_oauth:
+            secrets = self._secrets
+            installed = Installations(secrets.client_id, secrets.client_secret, engine, self._api_url)
+            self._installations = installed
+            self._workspaces = InstalledWorkspaces(installed, self._built)
+
     @property
     def port(self) -> int:
-        """The port of HTTP mode: the bound one once `run` has opened it."""
+        """The port of the door: the bound one once `run` has opened it."""
         return self._door.port if self._door else self._port
 
     async def until_connected(self) -> None:
@@ -103,29 +119,30 @@ class SlackAdapter:
         Raises:
             ConfigurationError: a token or secret is missing or refused; the message says which.
         """
-        check(self._bot_token, self._app_token, self._signing_secret, self._mode)
+        self._secrets.check(self._mode)
         if self._play is None:
             raise ConfigurationError("The Slack adapter has no play attached.")
         timeout = aiohttp.ClientTimeout(total=_CALL_TIMEOUT_S)
         async with aiohttp.ClientSession(timeout=timeout) as session:
-            self._client.session = session
+            self._use(session)
             try:
                 await self._stay_connected(self._play)
             finally:
                 self._connected.clear()
-                self._client.session = None
+                self._use(None)
 
     def measure(self, text: str) -> int:
         """Bytes of UTF-8 once escaped."""
         return measure(text)
 
     async def post(self, room: Room, draft: Draft, key: str) -> str:
-        """Post into the room's thread, once for a key; returns the message's ts.
+        """Post into the room's thread, once for a key; returns the message's id.
 
         Raises:
             RetryLater, Undeliverable
         """
-        return await self._postings.post(Place.of(room), shown(draft), key)
+        place = Place.of(room)
+        return await (await self._workspaces.of(place.team)).replies.post(place, draft, key)
 
     async def edit(self, room: Room, message_id: str, draft: Draft) -> None:
         """Make an earlier message show `draft`.
@@ -133,11 +150,27 @@ class SlackAdapter:
         Raises:
             RetryLater, Undeliverable
         """
-        await self._api.update(Place.of(room).channel, message_id, shown(draft))
+        place = Place.of(room)
+        await (await self._workspaces.of(place.team)).replies.edit(place, message_id, draft)
+
+    def _built(self, token: str, bot: Bot) -> Workspace:
+        client = web_client(token, self._api_url)
+        client.session = self._session
+        return Workspace(client, self._say, self._clock, bot)
+
+    def _use(self, session: aiohttp.ClientSession | None) -> None:
+        self._session = session
+        for workspace in self._workspaces.known():
+            workspace.client.session = session
 
     async def _stay_connected(self, play: Play) -> None:
-        self._bot = await self._identify()
-        app = bolt_app(self._bot_token, self._signing_secret, self._api_url, lambda: self._bot)
+        if self._installations is not None:
+            await self._installations.prepare()
+        elif self._secrets.by_oauth:
+            raise ConfigurationError("The Slack adapter has nowhere to keep installations.")
+        else:
+            await self._identify(await self._workspaces.of(""))
+        app = bolt_app(self._secrets.signing_secret, self._api_url, self._workspaces)
         listeners = self._listeners(play)
         listeners.register(app)
         try:
@@ -146,25 +179,55 @@ class SlackAdapter:
             # What was acknowledged is not sent again: it must be heard before we go.
             if not await listeners.inflight.drained(_DRAIN_S):
                 _log.error("Slack: stopped while a message was still being heard")
+            for workspace in self._workspaces.known():
+                await workspace.streams.end_all(workspace.bot.team_id)
 
     def _listeners(self, play: Play) -> Listeners:
-        people = People(self._api, self._clock)
-        telling = Telling(self._api, self._postings, self._say, self._clock)
-        commands = Commands(play, lambda: self._bot, people, self._postings, telling, self._say, self._clock)
-        return Listeners(play, lambda: self._bot, people, self._postings, telling, commands)
+        say, clock = self._say, self._clock
+        exports, settings = Exports(play), SettingsForm(play, say)
+        return Listeners(
+            self._workspaces,
+            Hearing(play, ThreadWords(play, exports), clock),
+            Commands(play, settings, say, clock),
+            Buttons(play, say, clock),
+            Pointing(play, clock),
+            settings,
+            Home(play, exports, settings, say),
+            say,
+        )
 
     async def _link(self, app: AsyncApp) -> None:
         if self._mode == "http":
-            self._door = HttpDoor(app, self._host, self._port)
+            self._door = HttpDoor(app, self._host, self._port, self._flow())
             await self._door.run(self._connected)
-        else:
-            link = SocketLink(app, self._client, self._app_token, self._ping_interval_s)
-            ticket = await self._until_reachable(link.ticket)
-            await link.run(ticket, self._connected)
-
-    async def _identify(self) -> Bot:
+            return
+        client = web_client(None, self._api_url)
+        client.session = self._session
+        flow = self._flow()
+        if flow is None:
+            await self._stay_linked(app, client)
+            return
+        self._door = HttpDoor(None, self._host, self._port, flow)
         try:
-            me, granted = await self._until_reachable(self._api.identity)
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._door.run(asyncio.Event()))
+                group.create_task(self._stay_linked(app, client))
+        except BaseExceptionGroup as errors:
+            raise errors.exceptions[0] from None
+
+    async def _stay_linked(self, app: AsyncApp, client: AsyncWebClient) -> None:
+        link = SocketLink(app, client, self._secrets.app_token, self._ping_interval_s)
+        ticket = await self._until_reachable(link.ticket)
+        await link.run(ticket, self._connected)
+
+    def _flow(self) -> AsyncOAuthFlow | None:
+        if self._installations is None or not isinstance(self._workspaces, InstalledWorkspaces):
+            return None
+        return self._installations.flow(self._workspaces.renewed)
+
+    async def _identify(self, workspace: Workspace) -> None:
+        try:
+            me, granted = await self._until_reachable(workspace.api.identity)
         except Refused as error:
             raise bad_bot_token(f"was refused by Slack ({error.code})") from None
         if granted is not None and (missing := BOT_SCOPES - granted):
@@ -172,7 +235,7 @@ class SlackAdapter:
                 "The Slack app lacks scopes: %s. Reinstall it from the manifest.", ", ".join(sorted(missing))
             )
         # What stands for Slack in front of it may know less: events name the team, too.
-        return Bot(*(str(me.get(name) or "") for name in ("team_id", "user_id", "bot_id")))
+        workspace.bot = Bot(*(str(me.get(name) or "") for name in ("team_id", "user_id", "bot_id")))
 
     async def _until_reachable(self, call: Callable[[], Awaitable[Result]]) -> Result:
         wait_s = _FIRST_WAIT_S

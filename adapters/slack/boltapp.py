@@ -5,14 +5,15 @@ from __future__ import annotations
 import logging
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
 from slack_sdk.web.async_client import AsyncWebClient
 
-from adapters.slack.translate import Bot
+from adapters.slack.workspaces import Workspaces
+from bot.errors import Undeliverable
 
 SLACK_API = AsyncWebClient.BASE_URL
 _TICKET = re.compile(r"(ticket=)[^&'\s]+")
@@ -44,33 +45,37 @@ def web_client(token: str | None, api_url: str | None) -> AsyncWebClient:
     return AsyncWebClient(token=token, base_url=api_url or SLACK_API, logger=sdk_logger(), retry_handlers=[])
 
 
-def bolt_app(
-    bot_token: str, signing_secret: str | None, api_url: str | None, bot: Callable[[], Bot]
-) -> AsyncApp:
-    """An app for one workspace. Authorization is answered from `bot`, not by a call per process."""
+def bolt_app(signing_secret: str | None, api_url: str | None, workspaces: Workspaces) -> AsyncApp:
+    """An app for all workspaces. Authorization is answered from what is known, not by a call of its own."""
 
-    async def authorize(team_id: str | None, enterprise_id: str | None) -> AuthorizeResult:
-        me = bot()
+    async def authorize(team_id: str | None, enterprise_id: str | None) -> AuthorizeResult | None:
+        try:
+            workspace = await workspaces.of(team_id or "")
+        except Undeliverable:
+            return None
         return AuthorizeResult(
             enterprise_id=enterprise_id,
             team_id=team_id,
-            bot_id=me.bot_id,
-            bot_user_id=me.user_id,
-            bot_token=bot_token,
+            bot_id=workspace.bot.bot_id,
+            bot_user_id=workspace.bot.user_id,
+            bot_token=workspace.client.token,
         )
 
-    with _hidden_environment():
+    with hidden_environment():
         return AsyncApp(
             name="tsuzuki",
             logger=sdk_logger(),
             client=web_client(None, api_url),
             signing_secret=signing_secret or "unused in Socket Mode",
-            authorize=authorize,
+            # Bolt would take a deleted message of ours for one that we write. Ours are sorted out later.
+            ignoring_self_events_enabled=False,
+            authorize=authorize,  # type: ignore[arg-type]  # None: not installed there
         )
 
 
 @contextmanager
-def _hidden_environment() -> Iterator[None]:
+def hidden_environment() -> Iterator[None]:
+    """Keep Bolt from reading the environment."""
     # With SLACK_CLIENT_ID and SLACK_CLIENT_SECRET around, Bolt becomes an OAuth app with a store of files in
     # the home folder, and no argument prevents it. Nothing is awaited meanwhile: nobody else sees them gone.
     hidden = {name: os.environ.pop(name) for name in _READ_BY_BOLT if name in os.environ}

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 _ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 _UNESCAPES = {"amp": "&", "lt": "<", "gt": ">"}
 _MARKUP = re.compile(r"<([^<>]*)>|&(amp|lt|gt);")
+_MARKS = re.compile(r"[\\*_~`#\[\]|]")
 _USER = re.compile(r"<@([A-Z0-9]+)(?:\|[^<>]*)?>")
 # Slack puts a no-break space or a plain one after a mention.
 # The ideographic space stays: it indents a paragraph.
@@ -17,6 +18,11 @@ _BLANK = "[ \\t\\r\\n\u00a0]"
 def escape(text: str) -> str:
     """Text that Slack shows as it is: nothing in it links, formats a mention or pings."""
     return text.translate(_ESCAPES)
+
+
+def markdown(text: str) -> str:
+    """Text for a stream, which reads markdown: nothing in it formats, links, unfurls or pings."""
+    return _MARKS.sub(r"\\\g<0>", escape(text)).replace("//", "/\u2060/")
 
 
 def users_in(text: str) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from typing import Any
 from weakref import WeakValueDictionary
@@ -17,84 +17,156 @@ from weakref import WeakValueDictionary
 from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncRespond
 from slack_bolt.request.async_request import AsyncBoltRequest
 
-from adapters.base import Play
+from adapters.slack.buttons import EDIT_FORM, Buttons
 from adapters.slack.commands import Commands
+from adapters.slack.hearing import Hearing
+from adapters.slack.home import HOME, Home
 from adapters.slack.inflight import Inflight
-from adapters.slack.people import People
-from adapters.slack.postings import Postings
-from adapters.slack.surface import COMMAND, COMMAND_PATTERN
-from adapters.slack.telling import Telling
-from adapters.slack.translate import Bot, Incoming, incoming
-from bot.errors import EmptyPrompt, UserError
-from bot.messages import Ask
+from adapters.slack.pointing import Pointing
+from adapters.slack.privately import responding
+from adapters.slack.recent import Recent
+from adapters.slack.render import ACTION
+from adapters.slack.settings import SETTINGS_FORM, SettingsForm
+from adapters.slack.surface import COMMAND_PATTERN, SHORTCUT
+from adapters.slack.translate import change, click, incoming, pointed, team_of
+from adapters.slack.workspace import Workspace
+from adapters.slack.workspaces import Workspaces
+from bot.errors import Undeliverable
+from bot.messages import Say
 
 _log = logging.getLogger(__name__)
 
+Body = dict[str, Any]
+
 
 class Listeners:
-    """Hears events and commands, and lets the play have them in the order they came."""
+    """Hears whatever Slack sends, and hands it on in the order it came."""
 
     def __init__(
         self,
-        play: Play,
-        bot: Callable[[], Bot],
-        people: People,
-        postings: Postings,
-        telling: Telling,
+        workspaces: Workspaces,
+        hearing: Hearing,
         commands: Commands,
+        buttons: Buttons,
+        pointing: Pointing,
+        settings: SettingsForm,
+        home: Home,
+        say: Say,
     ) -> None:
-        self._play = play
-        self._bot = bot
-        self._people = people
-        self._postings = postings
-        self._telling = telling
+        self._workspaces = workspaces
+        self._hearing = hearing
         self._commands = commands
+        self._buttons = buttons
+        self._pointing = pointing
+        self._settings = settings
+        self._home = home
+        self._say = say
         self.inflight = Inflight()
+        self._done = Recent()
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     def register(self, app: AsyncApp) -> None:
         """Tie the listeners to the app."""
-        app.event("app_mention")(self.on_event)
-        app.event("message")(self.on_event)
+        app.event("app_mention")(self.on_message)
+        app.event("message")(self.on_message)
+        app.event("app_home_opened")(self.on_home)
+        app.event("app_uninstalled")(self.on_uninstalled)
+        app.event("tokens_revoked")(self.on_revoked)
         # Slack may send what a later manifest asks for; Bolt would log it with its whole body.
         app.event(re.compile(".*"))(_ignore)
         app.command(re.compile(COMMAND_PATTERN))(self.on_command)
+        app.shortcut(SHORTCUT)(self.on_shortcut)
+        app.action(re.compile(f"^{HOME}"))(self.on_home_button)
+        app.action(re.compile(f"^{ACTION}"))(self.on_button)
+        app.view(EDIT_FORM)(self.on_edited)
+        app.view(SETTINGS_FORM)(self.on_settings)
 
-    async def on_event(self, body: dict[str, Any], request: AsyncBoltRequest) -> None:
-        """A message or a mention. Bolt has acknowledged it already."""
-        heard = incoming(body, self._bot())
-        if heard is None:
-            return
-        # Socket Mode counts its first delivery as retry 0.
-        again = request.headers.get("x-slack-retry-num", ["0"])[0] != "0"
-        async with self.inflight, self._turn(heard.place.room.id):
-            if heard.begins and not again:
-                self._postings.born(heard.place)
-            await self._hear(heard)
+    async def on_message(self, body: Body, request: AsyncBoltRequest) -> None:
+        """A message or a mention, or what became of one. Bolt has acknowledged it already."""
+        async with self._workspace(body) as workspace:
+            if workspace is None:
+                return
+            if (changed := change(body, workspace.bot)) is not None:
+                async with self._turn(changed.place.room.id):
+                    await _guarded(self._hearing.follow(workspace, changed))
+            elif (heard := incoming(body, workspace.bot)) is not None:
+                # Socket Mode counts its first delivery as retry 0.
+                again = request.headers.get("x-slack-retry-num", ["0"])[0] != "0"
+                async with self._turn(heard.place.room.id):
+                    await _guarded(self._hearing.hear(workspace, heard, again=again))
 
-    async def on_command(self, ack: AsyncAck, body: dict[str, Any], respond: AsyncRespond) -> None:
+    async def on_command(self, ack: AsyncAck, body: Body, respond: AsyncRespond) -> None:
         """`/continue`."""
         await ack()
-        async with self.inflight:
-            await self._commands.go_on(body, respond)
+        async with self._workspace(body) as workspace:
+            if workspace is not None and self._first(body):
+                await self._commands.go_on(workspace, body, responding(respond, self._say))
 
-    async def _hear(self, heard: Incoming) -> None:
-        author = await self._people.author(heard.user_id)
-        names = await self._people.names(heard.mentioned)
-        try:
-            ticket = await self._play.hear(heard.message(author, names), Ask())
-        except EmptyPrompt:
-            await self._telling.once(heard.place, heard.event_id, "slack.help", author, command=COMMAND)
-        except UserError as error:
-            await self._telling.once(heard.place, heard.event_id, error.key, author, **error.values)
-        except Exception:  # noqa: BLE001  a task's border: the person is told, the log has it
-            _log.exception("A message could not be heard")
-            await self._telling.once(heard.place, heard.event_id, "slack.failed", author)
-        else:
-            if ticket and ticket.repeated:
-                self._postings.not_born(heard.place)
-            elif ticket and ticket.unknown:
-                await self._telling.unknown(heard.place, author, ticket.unknown)
+    async def on_shortcut(self, ack: AsyncAck, body: Body, respond: AsyncRespond) -> None:
+        """「ここから続ける」."""
+        await ack()
+        async with self._workspace(body) as workspace:
+            if workspace is None:
+                return
+            given = pointed(body, workspace.bot)
+            async with self._turn(given.said.place.room.id):
+                await self._pointing.go_on(workspace, given, responding(respond, self._say))
+
+    async def on_button(self, ack: AsyncAck, body: Body) -> None:
+        """A button below a text."""
+        await ack()
+        async with self._workspace(body) as workspace:
+            if workspace is not None:
+                await self._buttons.press(workspace, click(body, workspace.bot))
+
+    async def on_edited(self, ack: AsyncAck, body: Body, view: Body) -> None:
+        """The form with a passage's text."""
+        async with self._workspace(body) as workspace:
+            if workspace is not None:
+                await self._buttons.edited(workspace, ack, view, str(body["user"]["id"]))
+
+    async def on_settings(self, ack: AsyncAck, body: Body, view: Body) -> None:
+        """The form with a channel's rules."""
+        async with self._workspace(body) as workspace:
+            if workspace is not None:
+                await self._settings.saved(workspace, ack, view, str(body["user"]["id"]))
+
+    async def on_home(self, body: Body) -> None:
+        """Somebody opened the home tab."""
+        async with self._workspace(body) as workspace:
+            if workspace is not None:
+                await _guarded(self._home.opened(workspace, body))
+
+    async def on_home_button(self, ack: AsyncAck, body: Body) -> None:
+        """A button on the home tab."""
+        await ack()
+        async with self._workspace(body) as workspace:
+            if workspace is not None and self._first(body):
+                await _guarded(self._home.press(workspace, body))
+
+    async def on_uninstalled(self, body: Body) -> None:
+        """The app was taken out of a workspace."""
+        async with self.inflight:
+            await _guarded(self._workspaces.forget(team_of(body)))
+
+    async def on_revoked(self, body: Body) -> None:
+        """Tokens of a workspace hold no longer. People's own tokens are none of ours."""
+        if (body.get("event") or {}).get("tokens", {}).get("bot"):
+            await self.on_uninstalled(body)
+
+    def _first(self, body: Body) -> bool:
+        """Whether a command or click is delivered for the first time."""
+        return self._done.add(str(body.get("trigger_id") or id(body)))
+
+    @asynccontextmanager
+    async def _workspace(self, body: Body) -> AsyncIterator[Workspace | None]:
+        async with self.inflight:
+            try:
+                workspace = await self._workspaces.of(team_of(body))
+            except Undeliverable as error:
+                _log.warning("Slack sent something from a workspace without us: %s", error)
+                workspace = None
+            yield workspace
 
     @asynccontextmanager
     async def _turn(self, room_id: str) -> AsyncIterator[None]:
@@ -102,6 +174,13 @@ class Listeners:
         lock = self._turns.setdefault(room_id, asyncio.Lock())
         async with lock:
             yield
+
+
+async def _guarded(work: Awaitable[None]) -> None:
+    try:
+        await work
+    except Exception:  # noqa: BLE001  a task's border
+        _log.exception("Something that Slack sent could not be done")
 
 
 async def _ignore() -> None:

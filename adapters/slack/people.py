@@ -15,6 +15,12 @@ from bot.messages import Author
 
 KEPT_S = 3_600.0
 _MAX_PEOPLE = 5_000
+ADMIN, GUEST = "role/admin", "role/guest"
+ROLES = {
+    ADMIN: ("is_admin", "is_owner", "is_primary_owner"),
+    GUEST: ("is_restricted", "is_ultra_restricted"),
+}
+"""What rules may name besides a person, and what Slack calls it."""
 
 _log = logging.getLogger(__name__)
 
@@ -37,7 +43,7 @@ class People:
         except DeliveryError as error:
             _log.warning("No name for a person: %s", error)
             return kept[1] if kept else Author(PLATFORM, user_id, name or user_id)
-        author = Author(PLATFORM, user_id, _name(user) or name or user_id, _locale(user))
+        author = Author(PLATFORM, user_id, _name(user) or name or user_id, _locale(user), _roles(user))
         self._kept[user_id] = (self._clock.now(), author)
         if len(self._kept) > _MAX_PEOPLE:
             self._kept.popitem(last=False)
@@ -57,3 +63,7 @@ def _name(user: Any) -> str:
 def _locale(user: Any) -> str:
     locale = str(user.get("locale") or "ja")
     return "ja" if locale.startswith("ja") else "en"
+
+
+def _roles(user: Any) -> tuple[str, ...]:
+    return tuple(role for role, flags in ROLES.items() if any(user.get(flag) for flag in flags))

@@ -7,9 +7,11 @@ have gone through (its answer was lost, or another process made it) the thread i
 from __future__ import annotations
 
 import logging
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
 
 from adapters.slack.recent import Recent
-from adapters.slack.render import Shown
+from adapters.slack.render import Shown, stream_key
 from adapters.slack.translate import Place
 from adapters.slack.trouble import AnswerLost, Misunderstood
 from adapters.slack.webapi import METADATA_TYPE, WebApi
@@ -17,6 +19,9 @@ from bot.errors import DeliveryError, RetryLater
 
 _PATIENCE_S = 5.0
 """How long a first sign may wait for the search of a thread that most likely holds nothing."""
+
+Start = Callable[[], Awaitable[str | None]]
+"""Begins a stream instead of a post and returns its ts; None: it cannot be."""
 
 _log = logging.getLogger(__name__)
 
@@ -38,20 +43,21 @@ class Postings:
         """It began earlier than it seemed: another process may have posted there."""
         self._young.discard(place.room.id)
 
-    async def post(self, place: Place, shown: Shown, key: str) -> str:
+    async def post(self, place: Place, shown: Shown, key: str, start: Start | None = None) -> str:
         """Post, or find the post that an earlier try made and bring it up to date; returns its ts.
 
         Raises:
             RetryLater, Undeliverable
         """
         if (ts := await self._earlier(place, key)) is not None:
-            await self._api.update(place.channel, ts, shown)
+            await self._api.update(place.channel, ts, shown, key)
             return ts
         # Before the call: whatever interrupts it leaves the post in doubt. After it too: who asks again for
         # the same key did not get to keep the answer.
         self._sent.add(key)
         try:
-            return await self._api.post(place, shown, key)
+            started = await start() if start else None
+            return started or await self._api.post(place, shown, key)
         except AnswerLost:
             raise
         except DeliveryError:
@@ -75,13 +81,20 @@ class Postings:
 
     async def _find(self, place: Place, key: str) -> str | None:
         async for message in self._api.messages(place):
-            metadata = message.get("metadata") or {}
-            if (
-                metadata.get("event_type") == METADATA_TYPE
-                and (metadata.get("event_payload") or {}).get("key") == key
-            ):
+            if key in {_key(message), _stream_key(message)}:
                 return str(message["ts"])
         return None
+
+
+def _key(message: Mapping[str, Any]) -> str:
+    metadata = message.get("metadata") or {}
+    payload = metadata.get("event_payload") or {}
+    return str(payload.get("key") or "") if metadata.get("event_type") == METADATA_TYPE else ""
+
+
+def _stream_key(message: Mapping[str, Any]) -> str:
+    # A stream gets its metadata at its end. Until then its button to stop says whose it is.
+    return "" if _key(message) else stream_key(message.get("blocks"))
 
 
 def _may_be_read_soon(error: DeliveryError, *, doubtful: bool) -> bool:

@@ -7,11 +7,12 @@ same, escaped, for notifications and search; it is what Slack's limit of 4,000 b
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from adapters.slack.entities import escape
-from bot.messages import Draft, DraftState
+from bot.messages import Choice, Draft, DraftState
 
 TEXT_BYTES = 4_000
 """chat.update answers `msg_too_long` above it: bytes of UTF-8, not characters."""
@@ -21,6 +22,14 @@ STORY_BYTES = 3_500
 WRITING_MARK = " ✍️"
 CHOICES_CHARACTERS = 6_000
 """All blocks together may hold about 13,200 characters."""
+ACTION = "tsuzuki:"
+"""What the ids of our buttons begin with."""
+OPEN = frozenset({DraftState.WAITING, DraftState.WRITING})
+_STREAM = "tsuzuki-stream:"
+_AFTERWARDS = ("continue", "retry", "undo", "several", "edit")
+
+Label = Callable[[str], str]
+"""What a button says, by its name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +57,26 @@ def clip(text: str, limit: int) -> str:
     return text
 
 
-def shown(draft: Draft) -> Shown:
-    """How a draft looks: the text, a mark while it is being written, the note small below it."""
+def shown(draft: Draft, label: Label | None = None) -> Shown:
+    """How a draft looks: the text, a mark while it is being written, the note small below it, the buttons.
+
+    Without `label` there are no buttons. What they carry is in their values: they work after a restart.
+    """
     text = draft.text if draft.text.strip() else ""
     mark = WRITING_MARK if draft.state is DraftState.WRITING else ""
     note = clip(draft.note, NOTE_BYTES)
+    live = label if draft.live else None
     if note and not text + mark:
-        return _note_alone(note, draft.state)
+        return _note_alone(note, draft, live)
     story = (text + mark if text else mark.strip()) or "…"
-    blocks = [_literal(story), *_choices(draft.choices), *([_small(note)] if note else [])]
-    return Shown(_fallback(story, note), blocks)
+    choices = _choices(draft.choices, live)
+    below = [*([_small(note)] if note else []), *_buttons(draft, live)]
+    return Shown(_fallback(story, note), [_literal(story), *choices, *below])
+
+
+def sentence(note: str) -> Shown:
+    """A sentence of ours."""
+    return shown(Draft(DraftState.FAILED, note=note))
 
 
 def beginning(text: str, signature: str) -> Shown:
@@ -65,10 +84,40 @@ def beginning(text: str, signature: str) -> Shown:
     return Shown(_fallback(text, signature), [_literal(text), _small(signature)])
 
 
-def _note_alone(note: str, state: DraftState) -> Shown:
+def stream_button(job: str, key: str, label: Label) -> dict[str, Any]:
+    """The button to stop a reply that is streamed; the block knows the key that the message is posted for."""
+    return {**_row(_button("stop", job, label)), "block_id": f"{_STREAM}{key}"}
+
+
+def stream_key(blocks: object) -> str:
+    """The key in a message with a `stream_button`; empty where there is none."""
+    ids = (str(block.get("block_id") or "") for block in (blocks if isinstance(blocks, list) else ()))
+    return next((each.removeprefix(_STREAM) for each in ids if each.startswith(_STREAM)), "")
+
+
+def _buttons(draft: Draft, label: Label | None) -> list[dict[str, Any]]:
+    if label is None or not draft.job:
+        return []
+    if draft.state in OPEN:
+        return [_row(_button("stop", draft.job, label))]
+    names = _AFTERWARDS if draft.passage else ("retry",)
+    return [_row(*(_button(name, draft.passage, label) for name in names))]
+
+
+def _button(name: str, value: str, label: Label) -> dict[str, Any]:
+    text = {"type": "plain_text", "text": label(name), "emoji": True}
+    # A value must not be empty.
+    return {"type": "button", "action_id": f"{ACTION}{name}", "text": text, "value": value or "-"}
+
+
+def _row(*buttons: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "actions", "elements": list(buttons)}
+
+
+def _note_alone(note: str, draft: Draft, label: Label | None) -> Shown:
     # What failed must be read; what only waits may be small.
-    block = _small(note) if state is DraftState.WAITING else _literal(note)
-    return Shown(_fallback("", note), [block])
+    block = _small(note) if draft.state is DraftState.WAITING else _literal(note)
+    return Shown(_fallback("", note), [block, *_buttons(draft, label)])
 
 
 def _fallback(text: str, note: str) -> str:
@@ -85,10 +134,11 @@ def _small(text: str) -> dict[str, Any]:
     return {"type": "context", "elements": [{"type": "plain_text", "text": text, "emoji": False}]}
 
 
-def _choices(texts: tuple[str, ...]) -> list[dict[str, Any]]:
-    room = CHOICES_CHARACTERS // max(1, len(texts))
-    return [
-        block
-        for number, text in enumerate(texts, start=2)
-        for block in (_small(f"〔{number}〕"), _literal(text[:room] or "…"))
-    ]
+def _choices(choices: tuple[Choice, ...], label: Label | None) -> list[dict[str, Any]]:
+    room = CHOICES_CHARACTERS // max(1, len(choices))
+    blocks = []
+    for number, choice in enumerate(choices, start=2):
+        blocks += [_small(f"〔{number}〕"), _literal(choice.text[:room] or "…")]
+        if label is not None and choice.passage:
+            blocks.append(_row(_button("choose", choice.passage, label)))
+    return blocks

@@ -2,28 +2,57 @@
 
 from __future__ import annotations
 
-BOT_EVENTS = ("app_mention", "message.im")
-"""What Slack is asked to send. A mention in a direct message comes as `message.im` only."""
+EVENT_SCOPES = {
+    "app_home_opened": "",
+    "app_mention": "app_mentions:read",
+    "app_uninstalled": "",
+    "message.channels": "channels:history",
+    "message.groups": "groups:history",
+    "message.im": "im:history",
+    "message.mpim": "mpim:history",
+    "tokens_revoked": "",
+}
+"""What Slack is asked to send, and what that needs. A mention in a direct message is a `message.im` only."""
+
+BOT_EVENTS = tuple(sorted(EVENT_SCOPES))
 
 COMMAND = "/continue"
 COMMAND_PATTERN = r"^/(continue|続き)$"
 """A workspace may name the command in Japanese; the manifest makes the English one."""
 
+SHORTCUT = "continue_here"
+"""The message shortcut 「ここから続ける」."""
+
 EVENTS_PATH = "/slack/events"
-"""Where HTTP mode hears events and commands."""
+"""Where HTTP mode hears events, commands and clicks."""
+INSTALL_PATH = "/slack/install"
+REDIRECT_PATH = "/slack/oauth_redirect"
+"""Where people install the app in their workspaces, and where Slack sends them back to."""
+
+_HISTORY = frozenset({"channels:history", "groups:history", "im:history", "mpim:history"})
+"""One history scope for each kind of conversation that a story can be in."""
+_WRITE = frozenset({"chat:write"})
+_FILES = frozenset({"files:write"})
 
 METHOD_SCOPES: dict[str, frozenset[str]] = {
     "auth.test": frozenset(),
-    "chat.postMessage": frozenset({"chat:write"}),
-    "chat.update": frozenset({"chat:write"}),
-    "chat.postEphemeral": frozenset({"chat:write"}),
+    "bots.info": frozenset({"users:read"}),
+    "chat.appendStream": _WRITE,
+    "chat.getPermalink": frozenset(),
+    "chat.postEphemeral": _WRITE,
+    "chat.postMessage": _WRITE,
+    "chat.startStream": _WRITE,
+    "chat.stopStream": _WRITE,
+    "chat.update": _WRITE,
+    "conversations.history": _HISTORY,
+    "conversations.open": frozenset({"im:write"}),
+    "conversations.replies": _HISTORY,
+    "files.completeUploadExternal": _FILES,
+    "files.getUploadURLExternal": _FILES,
     "users.info": frozenset({"users:read"}),
-    # One history scope for each kind of conversation that a story can be in.
-    "conversations.replies": frozenset({"channels:history", "groups:history", "im:history", "mpim:history"}),
-    "conversations.history": frozenset({"channels:history", "groups:history", "im:history", "mpim:history"}),
+    "views.open": frozenset(),
+    "views.publish": frozenset(),
 }
 """Every method the adapter calls with the bot token, and what it needs."""
 
-EVENT_SCOPES = {"app_mention": "app_mentions:read", "message.im": "im:history"}
-
-BOT_SCOPES = frozenset({"commands", *EVENT_SCOPES.values()}).union(*METHOD_SCOPES.values())
+BOT_SCOPES = frozenset({"commands", *filter(None, EVENT_SCOPES.values())}).union(*METHOD_SCOPES.values())

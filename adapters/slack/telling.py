@@ -8,12 +8,13 @@ from typing import TypeVar
 
 from adapters.slack.postings import Postings
 from adapters.slack.recent import Recent
-from adapters.slack.render import shown
+from adapters.slack.render import sentence
 from adapters.slack.translate import Place
+from adapters.slack.trouble import Misunderstood
 from adapters.slack.webapi import WebApi
 from bot.clock import Clock
 from bot.errors import DeliveryError, RetryLater
-from bot.messages import Author, Draft, DraftState, Say
+from bot.messages import Author, Say
 
 TRIES = 4
 LONGEST_WAIT_S = 30.0
@@ -24,8 +25,12 @@ Result = TypeVar("Result")
 _log = logging.getLogger(__name__)
 
 
-async def patiently(call: Callable[[], Awaitable[Result]], clock: Clock) -> Result:
-    """`call`, tried again while Slack says "later".
+async def patiently(
+    call: Callable[[], Awaitable[Result]],
+    clock: Clock,
+    meanwhile: Callable[[], Awaitable[None]] | None = None,
+) -> Result:
+    """`call`, tried again while Slack says "later"; `meanwhile` is done before the first wait.
 
     Raises:
         RetryLater: it said so too often; Undeliverable.
@@ -34,7 +39,12 @@ async def patiently(call: Callable[[], Awaitable[Result]], clock: Clock) -> Resu
     for _ in range(TRIES - 1):
         try:
             return await call()
+        except Misunderstood:
+            raise  # asking again changes nothing
         except RetryLater as error:
+            if meanwhile is not None:
+                await meanwhile()
+                meanwhile = None
             await clock.sleep(min(LONGEST_WAIT_S, wait_s if error.after_s is None else error.after_s))
             wait_s *= 2
     return await call()
@@ -54,15 +64,17 @@ class Telling:
         """Say it in the thread, once for an event however often it is delivered."""
         if not self._told.add(event_id):
             return
-        note = self._say(key, author.locale, **values)
-        draft = shown(Draft(DraftState.FAILED, note=note))
-        await self._quietly(lambda: self._postings.post(place, draft, f"told:{event_id}"))
+        note = sentence(self._say(key, author.locale, **values))
+        await self._quietly(lambda: self._postings.post(place, note, f"told:{event_id}"))
+
+    async def privately(self, place: Place, author: Author, key: str, **values: object) -> None:
+        """Say it to one person only, where they are."""
+        note = sentence(self._say(key, author.locale, **values))
+        await self._quietly(lambda: self._api.whisper(place, author.id, note))
 
     async def unknown(self, place: Place, author: Author, characters: tuple[str, ...]) -> None:
         """Tell only the writer which of their characters the model cannot see."""
-        note = self._say("slack.unknown", author.locale, characters=" ".join(characters))
-        draft = shown(Draft(DraftState.DONE, note=note))
-        await self._quietly(lambda: self._api.whisper(place, author.id, draft))
+        await self.privately(place, author, "slack.unknown", characters=" ".join(characters))
 
     async def _quietly(self, call: Callable[[], Awaitable[object]]) -> None:
         try:

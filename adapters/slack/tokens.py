@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from bot.errors import ConfigurationError
 
 WHERE = "https://api.slack.com/apps"
@@ -19,6 +21,11 @@ _SECRET = (
     "Basic Information -> App Credentials; HTTP mode needs it, Socket Mode does not."
 )
 
+_CLIENT_SECRET = (
+    f"SLACK_CLIENT_SECRET is missing. It is found at {WHERE} -> your app -> "
+    "Basic Information -> App Credentials, beside the client id, which is set."
+)
+
 
 def bad_bot_token(problem: str) -> ConfigurationError:
     """The bot token is missing or wrong."""
@@ -30,17 +37,34 @@ def bad_app_token(problem: str) -> ConfigurationError:
     return ConfigurationError(_APP.format(problem=problem))
 
 
-def check(bot_token: str | None, app_token: str | None, signing_secret: str | None, mode: str) -> None:
-    """Whether the secrets that `mode` needs look right. Their values are never part of a message.
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """What the app identifies itself with. A client id and no bot token: workspaces install it by OAuth."""
 
-    Raises:
-        ConfigurationError
-    """
-    if mode not in {"socket", "http"}:
-        raise ConfigurationError(f"The Slack mode is `{mode}`; it must be `socket` or `http`.")
-    if not (bot_token or "").strip().startswith("xoxb-"):
-        raise bad_bot_token("does not look like a bot token" if bot_token else "is missing")
-    if mode == "socket" and not (app_token or "").strip().startswith("xapp-"):
-        raise bad_app_token("does not look like an app-level token" if app_token else "is missing")
-    if mode == "http" and not (signing_secret or "").strip():
-        raise ConfigurationError(_SECRET.format(problem="is missing"))
+    bot_token: str = ""
+    app_token: str = ""
+    signing_secret: str = ""
+    client_id: str = ""
+    client_secret: str = ""
+
+    @property
+    def by_oauth(self) -> bool:
+        """Whether each workspace has a bot token of its own."""
+        return bool(self.client_id) and not self.bot_token
+
+    def check(self, mode: str) -> None:
+        """Whether what `mode` needs is there and looks right. No value is ever part of a message.
+
+        Raises:
+            ConfigurationError
+        """
+        if mode not in {"socket", "http"}:
+            raise ConfigurationError(f"The Slack mode is `{mode}`; it must be `socket` or `http`.")
+        if self.by_oauth and not self.client_secret:
+            raise ConfigurationError(_CLIENT_SECRET)
+        if not self.by_oauth and not self.bot_token.startswith("xoxb-"):
+            raise bad_bot_token("does not look like a bot token" if self.bot_token else "is missing")
+        if mode == "socket" and not self.app_token.startswith("xapp-"):
+            raise bad_app_token("does not look like an app-level token" if self.app_token else "is missing")
+        if mode == "http" and not self.signing_secret:
+            raise ConfigurationError(_SECRET.format(problem="is missing"))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from slack_sdk.web.async_client import AsyncWebClient
@@ -10,12 +11,15 @@ from slack_sdk.web.async_client import AsyncWebClient
 from adapters.slack.budget import Budget
 from adapters.slack.render import Shown
 from adapters.slack.translate import Place
-from adapters.slack.trouble import TROUBLE, AnswerLost, translated
+from adapters.slack.trouble import TROUBLE, AnswerLost, Refused, translated
 from bot.errors import RetryLater
 
 METADATA_TYPE = "tsuzuki"
+Patience = Callable[[Callable[[], Awaitable[Any]]], Awaitable[Any]]
+"""Makes a call, again where Slack says "later"."""
+
 _PAGE = 200
-_MAX_PAGES = 20
+_MAX_PAGES = 100
 
 
 class WebApi:
@@ -45,7 +49,7 @@ class WebApi:
                 thread_ts=place.thread_ts or None,
                 text=shown.text,
                 blocks=shown.blocks,
-                metadata={"event_type": METADATA_TYPE, "event_payload": {"key": key}},
+                metadata=_metadata(key),
                 mrkdwn=False,
                 parse="none",
                 link_names=False,
@@ -55,15 +59,113 @@ class WebApi:
         )
         return str(response["ts"])
 
-    async def update(self, channel: str, ts: str, shown: Shown) -> None:
-        """Make an earlier message show something else. Its metadata stays."""
+    async def update(
+        self, channel: str, ts: str, shown: Shown, key: str = "", *, patient: bool = False
+    ) -> None:
+        """Make an earlier message show something else; a stream that is open there ends. Metadata stays.
+
+        `patient`: people have its text already, so that changes of a text go first.
+        """
+        try:
+            await self._update(channel, ts, shown, patient=patient)
+        except Refused as error:
+            if error.code != "streaming_state_conflict":
+                raise
+            await self.stop_stream(channel, ts, key or "ended")
+            await self._update(channel, ts, shown, patient=False)
+
+    async def _update(self, channel: str, ts: str, shown: Shown, *, patient: bool) -> None:
         await self._call(
             "chat.update",
             channel,
             lambda: self._client.chat_update(
                 channel=channel, ts=ts, text=shown.text, blocks=shown.blocks, parse="none", link_names=False
             ),
+            patient=patient,
         )
+
+    def may_stream(self) -> bool:
+        """Whether another stream could be started at once."""
+        return self._budget.free("chat.startStream")
+
+    async def start_stream(self, place: Place, chunks: Sequence[Mapping[str, Any]], user_id: str) -> str:
+        """Begin a message that grows, for a person; returns its ts, empty where Slack names none."""
+        response = await self._call(
+            "chat.startStream",
+            place.channel,
+            lambda: self._client.chat_startStream(
+                channel=place.channel,
+                thread_ts=place.thread_ts,
+                chunks=_dicts(chunks),
+                recipient_team_id=place.team,
+                recipient_user_id=user_id,
+            ),
+        )
+        return str(response.get("ts") or "")
+
+    async def append_stream(self, channel: str, ts: str, chunks: Sequence[Mapping[str, Any]]) -> None:
+        """Let a message grow."""
+        await self._call(
+            "chat.appendStream",
+            channel,
+            lambda: self._client.chat_appendStream(channel=channel, ts=ts, chunks=_dicts(chunks)),
+        )
+
+    async def stop_stream(
+        self, channel: str, ts: str, key: str, chunks: Sequence[Mapping[str, Any]] = ()
+    ) -> None:
+        """A message that grew is an ordinary one from now on, with `key` in its metadata."""
+        await self._call(
+            "chat.stopStream",
+            channel,
+            lambda: self._client.chat_stopStream(
+                channel=channel, ts=ts, metadata=_metadata(key), chunks=_dicts(chunks) or None
+            ),
+        )
+
+    async def upload(self, place: Place, name: str, title: str, content: str) -> None:
+        """Put a text file into a thread."""
+        # The SDK makes both calls at once: both have their turn first.
+        await self._budget.turn("files.getUploadURLExternal")
+        await self._call(
+            "files.completeUploadExternal",
+            place.channel,
+            lambda: self._client.files_upload_v2(
+                filename=name,
+                title=title,
+                content=content.encode(),
+                channel=place.channel,
+                thread_ts=place.thread_ts or None,
+            ),
+        )
+
+    async def open_view(self, trigger_id: str, view: Mapping[str, Any]) -> None:
+        """Open a form before the person who just clicked or typed."""
+        await self._call(
+            "views.open", "", lambda: self._client.views_open(trigger_id=trigger_id, view=dict(view))
+        )
+
+    async def publish_home(self, user_id: str, view: Mapping[str, Any]) -> None:
+        """Show a person their home tab."""
+        await self._call(
+            "views.publish", "", lambda: self._client.views_publish(user_id=user_id, view=dict(view))
+        )
+
+    async def direct_channel(self, user_id: str) -> str:
+        """The channel of the bot's direct messages with a person."""
+        response = await self._call(
+            "conversations.open", "", lambda: self._client.conversations_open(users=user_id)
+        )
+        return str(response["channel"]["id"])
+
+    async def permalink(self, channel: str, ts: str) -> str:
+        """The address of a message."""
+        response = await self._call(
+            "chat.getPermalink",
+            channel,
+            lambda: self._client.chat_getPermalink(channel=channel, message_ts=ts),
+        )
+        return str(response["permalink"])
 
     async def whisper(self, place: Place, user_id: str, shown: Shown) -> None:
         """Show one person something."""
@@ -88,11 +190,17 @@ class WebApi:
         user: Mapping[str, Any] = response.get("user") or {}
         return user
 
-    async def messages(self, place: Place) -> AsyncIterator[Mapping[str, Any]]:
-        """The messages of a thread, or the latest of a channel, with metadata."""
+    async def messages(
+        self, place: Place, patience: Patience | None = None
+    ) -> AsyncIterator[Mapping[str, Any]]:
+        """The messages of a thread, or the latest of a channel, with metadata.
+
+        `patience` tries a page again. Some apps get 15 messages a minute: beginning anew would never end.
+        """
         cursor: str | None = None
         for _ in range(_MAX_PAGES):
-            response = await self._page(place, cursor)
+            page = partial(self._page, place, cursor)
+            response = await (page() if patience is None else patience(page))
             for message in response.get("messages") or ():
                 yield message
             cursor = (response.get("response_metadata") or {}).get("next_cursor")
@@ -121,8 +229,10 @@ class WebApi:
             ),
         )
 
-    async def _call(self, method: str, channel: str, call: Callable[[], Awaitable[Any]]) -> Any:
-        await self._budget.turn(method, channel)
+    async def _call(
+        self, method: str, channel: str, call: Callable[[], Awaitable[Any]], *, patient: bool = False
+    ) -> Any:
+        await self._budget.turn(method, channel, patient=patient)
         try:
             return await call()
         except TROUBLE as error:
@@ -131,3 +241,11 @@ class WebApi:
                 self._budget.rest(method, told.after_s)
             # `from None`: the SDK's error carries the request, and with it people's text.
             raise told from None
+
+
+def _metadata(key: str) -> dict[str, Any]:
+    return {"event_type": METADATA_TYPE, "event_payload": {"key": key}}
+
+
+def _dicts(chunks: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    return [dict(chunk) for chunk in chunks]

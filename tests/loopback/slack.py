@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import time
 from collections.abc import Callable
@@ -14,7 +15,9 @@ from aiohttp import web
 
 from adapters.slack.surface import BOT_SCOPES, METHOD_SCOPES
 from tests.loopback.slack_faults import Fault, Faults, Kind, Rates
+from tests.loopback.slack_interactions import Interactions
 from tests.loopback.slack_methods import Methods
+from tests.loopback.slack_oauth import OAuth
 from tests.loopback.slack_sender import SignedSender
 from tests.loopback.slack_socket import SocketMode
 from tests.loopback.slack_workspace import BOT_USER, TEAM, Channel, Person, Posted, SlackRefusal, Workspace
@@ -25,6 +28,16 @@ SIGNING_SECRET = "loopback-signing-secret"
 
 
 @dataclass(frozen=True, slots=True)
+class Tenant:
+    """One workspace: what is in it, its methods, its tiers, its people's clicks."""
+
+    workspace: Workspace
+    methods: Methods
+    interactions: Interactions
+    rates: Rates
+
+
+@dataclass(frozen=True, slots=True)
 class Call:
     """One Web API call and how it was answered: `ok`, Slack's error, an HTTP status, or `lost`."""
 
@@ -32,6 +45,7 @@ class Call:
     arguments: dict[str, Any]
     answer: str
     at: float = field(compare=False, default=0.0)
+    team: str = TEAM
 
 
 class SlackServer:
@@ -39,9 +53,9 @@ class SlackServer:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self.workspace = Workspace(
+        workspace = Workspace(
             people={
-                "U1": Person("U1", "hanako", "花子"),
+                "U1": Person("U1", "hanako", "花子", is_admin=True),
                 "U2": Person("U2", "tarou", "太郎"),
                 "U3": Person("U3", "anne", "Anne", "en-US"),
             },
@@ -52,10 +66,10 @@ class SlackServer:
                 "D1": Channel("D1", "", "im"),
             },
         )
-        self.methods = Methods(self.workspace)
         self.socket = SocketMode(self._notify)
         self.faults = Faults()
-        self.rates = Rates(clock)
+        self.tenants: dict[str, Tenant] = {}
+        self.oauth = OAuth(self.has_team)
         self.scopes = set(BOT_SCOPES)
         self.calls: list[Call] = []
         self.responses: list[dict[str, Any]] = []
@@ -66,6 +80,53 @@ class SlackServer:
         self._held = ""
         self._free = asyncio.Event()
         self._free.set()
+        self.add_team(workspace, BOT_TOKEN)
+
+    def add_team(self, workspace: Workspace, token: str) -> Tenant:
+        """Another workspace, in which the app has this token."""
+        interactions = Interactions(workspace, self._now, self._respond_url)
+        methods = Methods(workspace, interactions, self._now, self._upload_url)
+        self.tenants[token] = Tenant(workspace, methods, interactions, Rates(self._now))
+        return self.tenants[token]
+
+    def has_team(self, team: str) -> bool:
+        """Whether there is such a workspace."""
+        return any(tenant.workspace.team == team for tenant in self.tenants.values())
+
+    @property
+    def tenant(self) -> Tenant:
+        """The first workspace."""
+        return next(iter(self.tenants.values()))
+
+    @property
+    def workspace(self) -> Workspace:
+        """What is in the first workspace."""
+        return self.tenant.workspace
+
+    @property
+    def methods(self) -> Methods:
+        """The methods of the first workspace."""
+        return self.tenant.methods
+
+    @property
+    def people(self) -> Interactions:
+        """What people in the first workspace do besides typing."""
+        return self.tenant.interactions
+
+    @property
+    def rates(self) -> Rates:
+        """The tiers of the first workspace."""
+        return self.tenant.rates
+
+    def _now(self) -> float:
+        return self._clock()
+
+    def _respond_url(self) -> str:
+        self._commands += 1
+        return f"http://{self._base}/respond/{self._commands}"
+
+    def _upload_url(self, file_id: str) -> str:
+        return f"http://{self._base}/upload/{file_id}"
 
     async def __aenter__(self) -> Self:
         app = web.Application()
@@ -73,6 +134,7 @@ class SlackServer:
         app.router.add_get("/api/{method}", self._api)
         app.router.add_get("/link", self.socket.connect)
         app.router.add_post("/respond/{id}", self._respond)
+        app.router.add_post("/upload/{id}", self._upload)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", 0).start()
@@ -89,7 +151,6 @@ class SlackServer:
     def set_clock(self, clock: Callable[[], float]) -> None:
         """Count the rate tiers on another clock."""
         self._clock = clock
-        self.rates = Rates(clock)
 
     def hold(self, method: str) -> None:
         """Calls of `method` get no answer until `let_go`."""
@@ -161,9 +222,41 @@ class SlackServer:
             event["channel_type"] = self.workspace.channels[message.channel].kind
         return event_callback(event | more)
 
+    def changed(self, message: Posted, text: str) -> dict[str, Any]:
+        """A person changes their message; the event of it."""
+        former = message.payload()
+        message.text = text
+        now = message.payload() | {"edited": {"user": message.user, "ts": "1.0"}}
+        return self._about(message, subtype="message_changed", message=now, previous_message=former)
+
+    def deleted(self, message: Posted, *, tombstone: bool = False) -> dict[str, Any]:
+        """A message is deleted; the first one of a thread leaves a tombstone."""
+        former = message.payload()
+        self.workspace.delete(message)
+        if tombstone:
+            now = former | {"subtype": "tombstone", "user": "USLACKBOT", "text": "This message was deleted."}
+            return self._about(message, subtype="message_changed", message=now, previous_message=former)
+        more = {"subtype": "message_deleted", "deleted_ts": message.ts, "previous_message": former}
+        return self._about(message, **more)
+
+    def _about(self, posted: Posted, **more: Any) -> dict[str, Any]:
+        kind = self.workspace.channels[posted.channel].kind
+        event = {
+            "type": "message",
+            "channel": posted.channel,
+            "ts": self.workspace.next_ts(),
+            "hidden": True,
+        }
+        event |= {"channel_type": kind, "event_ts": event["ts"]}
+        return event_callback(event | more)
+
+    def event(self, kind: str, team: str = TEAM, **more: Any) -> dict[str, Any]:
+        """Any other event."""
+        event = {"type": kind, "event_ts": self.workspace.next_ts()} | more
+        return event_callback(event, team)
+
     def command(self, channel: str, user: str, text: str, name: str = "/continue") -> dict[str, Any]:
         """The payload of a slash command."""
-        self._commands += 1
         return {
             "token": "unused",
             "team_id": TEAM,
@@ -174,13 +267,14 @@ class SlackServer:
             "command": name,
             "text": text,
             "api_app_id": "A1",
-            "trigger_id": f"trigger-{self._commands}",
-            "response_url": f"http://{self._base}/respond/{self._commands}",
+            "trigger_id": self.people.trigger(),
+            "response_url": self._respond_url(),
         }
 
     async def deliver(self, payload: dict[str, Any], retry: int | None = None) -> str:
         """Send an event or command through the socket; returns its envelope's id once it is acknowledged."""
         kind = "slash_commands" if "command" in payload else "events_api"
+        kind = kind if payload.get("type") in {None, "event_callback"} else "interactive"
         envelope_id = await self.socket.send(kind, payload, retry)
         await self.until(lambda: envelope_id in self.socket.acknowledged)
         return envelope_id
@@ -199,6 +293,10 @@ class SlackServer:
         self._notify()
         return web.Response(text="ok")
 
+    async def _upload(self, request: web.Request) -> web.Response:
+        self.workspace.files[request.match_info["id"]] = await request.read()
+        return web.Response(text="OK")
+
     async def _api(self, request: web.Request) -> web.StreamResponse:
         method = request.match_info["method"]
         arguments = await _arguments(request)
@@ -210,7 +308,7 @@ class SlackServer:
             response, answer = self._answered(request, method, arguments)
         if fault and fault.kind in {Kind.LOST, Kind.DONE_500}:
             response, answer = self._after(fault)
-        self.calls.append(Call(method, arguments, answer, self._clock()))
+        self.calls.append(Call(method, arguments, answer, self._clock(), self._team(request, arguments)))
         self._notify()
         if response is None:
             # The connection is cut where an answer was due.
@@ -240,7 +338,8 @@ class SlackServer:
         ), "done-500"
 
     def _answered(self, request: web.Request, method: str, given: dict[str, Any]) -> tuple[web.Response, str]:
-        if (wait := self.rates.retry_after(method, str(given.get("channel", "")))) is not None:
+        tenant = self.tenants.get(_token(request, given), self.tenant)
+        if (wait := tenant.rates.retry_after(method, str(given.get("channel", "")))) is not None:
             headers = {"Retry-After": str(wait)}
             return web.json_response(
                 {"ok": False, "error": "ratelimited"}, status=429, headers=headers
@@ -257,20 +356,29 @@ class SlackServer:
             if token != APP_TOKEN:
                 raise SlackRefusal("invalid_auth")
             return {"url": f"ws://{self._base}/link?ticket={self.socket.ticket()}"}
-        if token != BOT_TOKEN:
+        if method == "oauth.v2.access":
+            return self.oauth.access(given)
+        if method == "apps.manifest.export":
+            return self.oauth.manifest_of(token)
+        tenant = self.tenants.get(token)
+        if tenant is None:
             raise SlackRefusal("invalid_auth" if token else "not_authed")
-        if method not in self.methods.by_name:
+        if method not in tenant.methods.by_name:
             raise SlackRefusal("unknown_method")
         if not METHOD_SCOPES.get(method, frozenset()) <= self.scopes:
             raise SlackRefusal("missing_scope")
-        return self.methods.by_name[method](given)
+        return tenant.methods.by_name[method](given)
+
+    def _team(self, request: web.Request, given: dict[str, Any]) -> str:
+        tenant = self.tenants.get(_token(request, given))
+        return tenant.workspace.team if tenant else ""
 
 
-def event_callback(event: dict[str, Any]) -> dict[str, Any]:
+def event_callback(event: dict[str, Any], team: str = TEAM) -> dict[str, Any]:
     """The outer event around an inner one."""
     return {
         "token": "unused",
-        "team_id": TEAM,
+        "team_id": team,
         "api_app_id": "A1",
         "event": event,
         "type": "event_callback",
@@ -279,7 +387,7 @@ def event_callback(event: dict[str, Any]) -> dict[str, Any]:
         "authorizations": [
             {
                 "enterprise_id": None,
-                "team_id": TEAM,
+                "team_id": team,
                 "user_id": BOT_USER,
                 "is_bot": True,
                 "is_enterprise_install": False,
@@ -295,7 +403,10 @@ async def _arguments(request: web.Request) -> dict[str, Any]:
         given |= json.loads(await request.text() or "{}")
     elif request.method == "POST":
         given |= dict(await request.post())
-    for name in ("blocks", "metadata"):
+    if (basic := request.headers.get("Authorization", "")).startswith("Basic "):
+        client_id, _, secret = base64.b64decode(basic.removeprefix("Basic ")).decode().partition(":")
+        given |= {"client_id": client_id, "client_secret": secret}
+    for name in ("blocks", "metadata", "chunks", "view", "files"):
         if isinstance(given.get(name), str):
             given[name] = json.loads(given[name])
     return given

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from tests.loopback.slack_workspace import BOT_ID, BOT_USER, TEAM, Posted, SlackRefusal, Workspace
+from tests.loopback.slack_content import check_message, check_view
+from tests.loopback.slack_interactions import Interactions
+from tests.loopback.slack_streams import Streams
+from tests.loopback.slack_workspace import BOT_ID, BOT_USER, Posted, SlackRefusal, Workspace
 
 UPDATE_BYTES = 4_000
 POST_CHARACTERS = 40_000
-BLOCKS_CHARACTERS = 13_200
 PAGE = 100
 
 Arguments = Mapping[str, Any]
@@ -19,8 +22,20 @@ Answer = dict[str, Any]
 class Methods:
     """Every method with a bot token, on one workspace."""
 
-    def __init__(self, workspace: Workspace) -> None:
+    def __init__(
+        self,
+        workspace: Workspace,
+        interactions: Interactions,
+        clock: Callable[[], float],
+        upload_url: Callable[[str], str],
+    ) -> None:
         self._workspace = workspace
+        self._interactions = interactions
+        self._upload_url = upload_url
+        self._names: dict[str, str] = {}
+        self.most_at_once = 1_000
+        """Messages a page: new commercial apps get 15."""
+        self.streams = Streams(workspace, clock)
         self.ephemeral: list[dict[str, Any]] = []
         self.by_name: dict[str, Callable[[Arguments], Answer]] = {
             "auth.test": self._auth_test,
@@ -32,17 +47,32 @@ class Methods:
             "conversations.info": self._info,
             "users.info": self._user,
             "reactions.add": self._react,
+            "bots.info": self._bot,
+            "chat.startStream": self.streams.start,
+            "chat.appendStream": self.streams.append,
+            "chat.stopStream": self.streams.stop,
+            "chat.getPermalink": self._permalink,
+            "conversations.open": self._open,
+            "files.getUploadURLExternal": self._upload_begun,
+            "files.completeUploadExternal": self._uploaded,
+            "views.open": self._view,
+            "views.publish": self._home,
         }
 
     def _auth_test(self, _: Arguments) -> Answer:
-        return {"url": "http://127.0.0.1/", "team": "物語", "user": "tsuzuki", "team_id": TEAM} | {
+        return {
+            "url": "http://127.0.0.1/",
+            "team": "物語",
+            "user": "tsuzuki",
+            "team_id": self._workspace.team,
+        } | {
             "user_id": BOT_USER,
             "bot_id": BOT_ID,
         }
 
     def _post_message(self, given: Arguments) -> Answer:
         channel = self._workspace.writable(given["channel"])
-        _check_content(given)
+        check_message(given)
         message = self._workspace.add(
             Posted(
                 channel.id,
@@ -62,10 +92,12 @@ class Methods:
         message = self._workspace.message(channel.id, given["ts"])
         if message.user != BOT_USER:
             raise SlackRefusal("cant_update_message")
+        if self.streams.is_open(message):
+            raise SlackRefusal("streaming_state_conflict")
         text = str(given.get("text") or "")
         if len(text.encode()) > UPDATE_BYTES:
             raise SlackRefusal("msg_too_long")
-        _check_content(given)
+        check_message(given)
         message.history.append(message.shown)
         message.text, message.blocks = text, list(given.get("blocks") or [])
         message.metadata = dict(given.get("metadata") or message.metadata)
@@ -73,23 +105,23 @@ class Methods:
 
     def _post_ephemeral(self, given: Arguments) -> Answer:
         self._workspace.writable(given["channel"])
-        _check_content(given)
+        check_message(given)
         if given["user"] not in self._workspace.people:
             raise SlackRefusal("user_not_in_channel")
         self.ephemeral.append(dict(given))
         return {"message_ts": self._workspace.next_ts()}
 
     def _replies(self, given: Arguments) -> Answer:
-        channel = self._workspace.channel(given["channel"])
+        channel = self._workspace.readable(given["channel"])
         thread = self._workspace.thread(channel.id, given["ts"])
         if not thread:
             raise SlackRefusal("thread_not_found")
-        return _paged(thread, given)
+        return _paged(thread, given, self.most_at_once)
 
     def _history(self, given: Arguments) -> Answer:
-        channel = self._workspace.channel(given["channel"])
+        channel = self._workspace.readable(given["channel"])
         top = [m for m in self._workspace.messages if m.channel == channel.id and not m.thread_ts]
-        return _paged(top[::-1], given)
+        return _paged(top[::-1], given, self.most_at_once)
 
     def _info(self, given: Arguments) -> Answer:
         channel = self._workspace.channel(given["channel"])
@@ -100,7 +132,8 @@ class Methods:
         person = self._workspace.people.get(given["user"])
         if person is None:
             raise SlackRefusal("user_not_found")
-        user = {"id": person.id, "team_id": TEAM, "name": person.name, "real_name": person.name}
+        user: Answer = {"id": person.id, "team_id": self._workspace.team, "name": person.name}
+        user |= {"real_name": person.name, "is_admin": person.is_admin, "is_restricted": person.is_restricted}
         profile = {"display_name": person.display_name, "real_name": person.name}
         wants_locale = str(given.get("include_locale", "")).lower() in {"1", "true"}
         return {"user": user | {"profile": profile} | ({"locale": person.locale} if wants_locale else {})}
@@ -110,9 +143,52 @@ class Methods:
         self._workspace.reactions.append((given["channel"], given["timestamp"], given["name"]))
         return {}
 
+    def _bot(self, given: Arguments) -> Answer:
+        if given.get("bot") != BOT_ID:
+            raise SlackRefusal("bot_not_found")
+        return {"bot": {"id": BOT_ID, "app_id": "A1", "user_id": BOT_USER, "name": "tsuzuki"}}
 
-def _paged(messages: list[Posted], given: Arguments) -> Answer:
-    start, limit = int(given.get("cursor") or 0), int(given.get("limit") or PAGE)
+    def _permalink(self, given: Arguments) -> Answer:
+        channel = self._workspace.writable(given["channel"])
+        message = self._workspace.message(channel.id, given["message_ts"])
+        link = f"https://monogatari.slack.com/archives/{channel.id}/p{message.ts.replace('.', '')}"
+        return {"channel": channel.id, "permalink": link}
+
+    def _open(self, given: Arguments) -> Answer:
+        if given["users"] not in self._workspace.people:
+            raise SlackRefusal("user_not_found")
+        return {"channel": {"id": "D1"}}
+
+    def _upload_begun(self, given: Arguments) -> Answer:
+        file_id = f"F{uuid.uuid4().hex[:8]}"
+        self._names[file_id] = str(given["filename"])
+        return {"file_id": file_id, "upload_url": self._upload_url(file_id)}
+
+    def _uploaded(self, given: Arguments) -> Answer:
+        channel = self._workspace.writable(given["channel_id"])
+        done = []
+        for file in given["files"]:
+            if file["id"] not in self._workspace.files:
+                raise SlackRefusal("file_not_found")
+            done.append({"id": file["id"], "title": file["title"], "name": self._names[file["id"]]})
+        thread = str(given.get("thread_ts") or "")
+        message = Posted(channel.id, self._workspace.next_ts(), BOT_USER, "", thread)
+        message.files, message.subtype = done, "file_share"
+        self._workspace.add(message)
+        return {"files": done}
+
+    def _view(self, given: Arguments) -> Answer:
+        check_view(given["view"])
+        return self._interactions.open_view(str(given["trigger_id"]), dict(given["view"]))
+
+    def _home(self, given: Arguments) -> Answer:
+        check_view(given["view"])
+        self._interactions.homes[given["user_id"]] = dict(given["view"])
+        return {"view": dict(given["view"])}
+
+
+def _paged(messages: list[Posted], given: Arguments, most: int) -> Answer:
+    start, limit = int(given.get("cursor") or 0), min(most, int(given.get("limit") or PAGE))
     wants_metadata = str(given.get("include_all_metadata", "")).lower() in {"1", "true"}
     page = [message.payload() for message in messages[start : start + limit]]
     if not wants_metadata:
@@ -124,26 +200,3 @@ def _paged(messages: list[Posted], given: Arguments) -> Answer:
         "has_more": more,
         "response_metadata": {"next_cursor": str(end) if more else ""},
     }
-
-
-def _check_content(given: Arguments) -> None:
-    blocks = given.get("blocks") or []
-    if not given.get("text") and not blocks:
-        raise SlackRefusal("no_text")
-    if sum(_checked(block) for block in blocks) > BLOCKS_CHARACTERS:
-        raise SlackRefusal("msg_blocks_too_long")
-
-
-def _checked(node: Any) -> int:
-    """The characters of a block and what is in it; empty texts are refused as Slack refuses them."""
-    if not isinstance(node, dict) or "type" not in node:
-        raise SlackRefusal("invalid_blocks")
-    own = node.get("text")
-    if isinstance(own, str):
-        if not own:
-            raise SlackRefusal("invalid_blocks")
-        return len(own)
-    children = [*node.get("elements", []), *([own] if isinstance(own, dict) else [])]
-    if not children:
-        raise SlackRefusal("invalid_blocks")
-    return sum(_checked(child) for child in children)

@@ -45,6 +45,19 @@ class SignedSender:
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
         return await self._post(urlencode(form), headers, **forged)
 
+    async def interaction(self, payload: dict[str, Any], **forged: str) -> Answered:
+        """A click, a shortcut, a form that was sent."""
+        headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        return await self._post(urlencode({"payload": json.dumps(payload)}), headers, **forged)
+
+    async def deliver(self, payload: dict[str, Any], retry: int | None = None) -> Answered:
+        """Anything, in its own way."""
+        if "command" in payload:
+            return await self.command(payload)
+        if payload.get("type") == "event_callback":
+            return await self.event(payload, retry)
+        return await self.interaction(payload)
+
     async def _post(self, body: str, headers: dict[str, str], **forged: str) -> Answered:
         timestamp = forged.get("timestamp", str(int(time.time())))
         signed = forged.get("signature") or signature(self._secret, timestamp, body)

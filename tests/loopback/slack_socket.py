@@ -47,7 +47,8 @@ class SocketMode:
         await socket.prepare(request)
         self.connections.append(socket)
         self.opened += 1
-        await socket.send_json({"type": "hello", "num_connections": len(self.connections)})
+        about = {"num_connections": len(self.connections), "connection_info": {"app_id": "A1"}}
+        await socket.send_json({"type": "hello", **about})
         self._changed()
         try:
             await self._read(socket)
@@ -73,7 +74,7 @@ class SocketMode:
             "envelope_id": str(uuid.uuid4()),
             "type": kind,
             "payload": payload,
-            "accepts_response_payload": kind == "slash_commands",
+            "accepts_response_payload": kind != "events_api",
         }
         if kind == "events_api":
             envelope |= {"retry_attempt": retry or 0, "retry_reason": "timeout" if retry else ""}

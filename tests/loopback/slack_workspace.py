@@ -30,6 +30,8 @@ class Person:
     name: str
     display_name: str
     locale: str = "ja-JP"
+    is_admin: bool = False
+    is_restricted: bool = False
 
 
 @dataclass(slots=True)
@@ -45,7 +47,10 @@ class Channel:
 
 @dataclass(slots=True)
 class Posted:
-    """A message. `history` holds its text before each change, oldest first."""
+    """A message. `history` holds its text before each change, oldest first.
+
+    `streamed`: it began as a native stream, which is open since `streaming_since`.
+    """
 
     channel: str
     ts: str
@@ -56,19 +61,35 @@ class Posted:
     metadata: dict[str, Any] = field(default_factory=dict)
     arguments: dict[str, Any] = field(default_factory=dict)
     history: list[str] = field(default_factory=list)
+    files: list[dict[str, Any]] = field(default_factory=list)
+    streaming_since: float | None = None
+    streamed: bool = False
+    subtype: str = ""
+
+    @property
+    def buttons(self) -> list[dict[str, Any]]:
+        """Its buttons, in their order."""
+        rows = [block for block in self.blocks if block["type"] == "actions"]
+        return [element for row in rows for element in row["elements"]]
+
+    @property
+    def labels(self) -> list[str]:
+        """What the buttons say."""
+        return [button["text"]["text"] for button in self.buttons]
 
     @property
     def shown(self) -> str:
         """What people see: the blocks where there are some, with the small print in brackets."""
-        if not self.blocks:
+        blocks = [block for block in self.blocks if block["type"] != "actions"]
+        if not blocks:
             return self.text
-        return "\n".join(_block_text(block) for block in self.blocks)
+        return "\n".join(_block_text(block) for block in blocks)
 
     @property
     def story(self) -> str:
-        """The literal text of the first `rich_text` block."""
+        """The literal text of the first `rich_text` block; what has been streamed, where there is none."""
         first = next((block for block in self.blocks if block["type"] == "rich_text"), None)
-        return _block_text(first) if first else ""
+        return _block_text(first) if first else self.text if self.streamed else ""
 
     @property
     def pings(self) -> list[str]:
@@ -87,6 +108,10 @@ class Posted:
             message["blocks"] = self.blocks
         if self.metadata:
             message["metadata"] = self.metadata
+        if self.files:
+            message["files"] = self.files
+        if self.subtype:
+            message["subtype"] = self.subtype
         return message
 
 
@@ -98,6 +123,8 @@ class Workspace:
     channels: dict[str, Channel] = field(default_factory=dict)
     messages: list[Posted] = field(default_factory=list)
     reactions: list[tuple[str, str, str]] = field(default_factory=list)
+    files: dict[str, bytes] = field(default_factory=dict)
+    team: str = TEAM
     _count: int = 0
 
     def next_ts(self) -> str:
@@ -113,14 +140,19 @@ class Workspace:
             raise SlackRefusal("channel_not_found")
         return channel
 
+    def readable(self, channel_id: str) -> Channel:
+        """A channel whose messages the bot may read."""
+        channel = self.channel(channel_id)
+        if not channel.has_bot:
+            raise SlackRefusal("not_in_channel")
+        return channel
+
     def writable(self, channel_id: str) -> Channel:
         """A channel the bot may write in."""
         channel = self.channel(channel_id)
         if channel.archived:
             raise SlackRefusal("is_archived")
-        if not channel.has_bot:
-            raise SlackRefusal("not_in_channel")
-        return channel
+        return self.readable(channel_id)
 
     def message(self, channel_id: str, ts: str) -> Posted:
         """A message by its address."""

@@ -12,8 +12,9 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from tests.loopback.slack import APP_TOKEN, BOT_TOKEN, SlackServer
 from tests.loopback.slack_faults import Tier
+from tests.loopback.slack_oauth import CLIENT_ID, CLIENT_SECRET
 from tests.loopback.slack_sender import signature
-from tests.loopback.slack_workspace import BOT_USER, Channel
+from tests.loopback.slack_workspace import BOT_USER, TEAM, Channel, SlackRefusal, Workspace
 
 
 @pytest.fixture
@@ -190,3 +191,175 @@ def test_pings_are_seen(slack: SlackServer) -> None:
     section = {"type": "rich_text_section", "elements": [{"type": "broadcast", "range": "here"}]}
     message.blocks = [{"type": "rich_text", "elements": [section]}]
     assert slack.workspace.pings == ["<!channel>", "<@U1>", "broadcast"]
+
+
+# Streams
+
+
+def _chunk(text: str) -> list[dict[str, Any]]:
+    return [{"type": "markdown_text", "text": text}]
+
+
+async def test_a_stream_grows_until_it_is_stopped(slack: SlackServer, client: AsyncWebClient) -> None:
+    """Nothing else changes it meanwhile; its metadata comes with its end; then it is an ordinary message."""
+    root = slack.types("C1", "U1", "昔々。")
+    started = await client.chat_startStream(
+        channel="C1", thread_ts=root.ts, chunks=_chunk("夜"), recipient_user_id="U1", recipient_team_id=TEAM
+    )
+    where = {"channel": "C1", "ts": started["ts"]}
+    await client.chat_appendStream(**where, markdown_text="が更けた。")
+    assert await refused(client.chat_update(**where, text="x")) == "streaming_state_conflict"
+    metadata = {"event_type": "tsuzuki", "event_payload": {"key": "k"}}
+    await client.chat_stopStream(**where, chunks=_chunk("雨。"), metadata=metadata)
+    (message,) = slack.workspace.by_bot()
+    assert (message.text, message.metadata) == ("夜が更けた。雨。", metadata)
+    assert (
+        await refused(client.chat_appendStream(**where, markdown_text="x"))
+        == "message_not_in_streaming_state"
+    )
+    await client.chat_update(**where, text="終わり。")
+
+
+async def test_a_stream_expires(slack: SlackServer, client: AsyncWebClient) -> None:
+    """After five minutes it takes nothing more, and an edit works."""
+    now = [0.0]
+    slack.set_clock(lambda: now[0])
+    root = slack.types("D1", "U1", "昔々。")
+    started = await client.chat_startStream(channel="D1", thread_ts=root.ts, markdown_text="夜")
+    now[0] = 301.0
+    where = {"channel": "D1", "ts": started["ts"]}
+    assert (
+        await refused(client.chat_appendStream(**where, markdown_text="x"))
+        == "message_not_in_streaming_state"
+    )
+    assert await refused(client.chat_stopStream(**where)) == "message_not_in_streaming_state"
+    await client.chat_update(**where, text="夜が明けた。")
+
+
+async def test_what_a_stream_needs(slack: SlackServer, client: AsyncWebClient) -> None:
+    """A thread, in channels somebody to stream for, one kind of content, not too much of it."""
+    root = slack.types("C1", "U1", "昔々。")
+    anybody = {"recipient_user_id": "U1", "recipient_team_id": TEAM}
+    start = client.chat_startStream
+    assert (
+        await refused(start(channel="C1", thread_ts="", markdown_text="x", **anybody)) == "invalid_thread_ts"
+    )
+    assert (
+        await refused(start(channel="C1", thread_ts=root.ts, markdown_text="x"))
+        == "missing_recipient_user_id"
+    )
+    both = start(channel="C1", thread_ts=root.ts, markdown_text="x", chunks=_chunk("x"), **anybody)
+    assert await refused(both) == "invalid_arguments"
+    long = start(channel="C1", thread_ts=root.ts, chunks=_chunk("あ" * 12_001), **anybody)
+    assert await refused(long) == "msg_too_long"
+    strange = start(channel="C1", thread_ts=root.ts, chunks=[{"type": "song"}], **anybody)
+    assert await refused(strange) == "invalid_chunks"
+
+
+# What people click
+
+
+def _form(**changed: Any) -> dict[str, Any]:
+    element = {"type": "plain_text_input", "action_id": "value", "initial_value": "昔々。"}
+    label = {"type": "plain_text", "text": "文"}
+    block = {"type": "input", "block_id": "text", "label": label, "element": element}
+    title = {"type": "plain_text", "text": "直す"}
+    return {"type": "modal", "callback_id": "edit", "title": title, "blocks": [block]} | changed
+
+
+async def test_a_trigger_is_good_once_and_for_three_seconds(
+    slack: SlackServer, client: AsyncWebClient
+) -> None:
+    """A form opens with a fresh trigger only."""
+    now = [0.0]
+    slack.set_clock(lambda: now[0])
+    trigger = slack.command("C1", "U1", "")["trigger_id"]
+    await client.views_open(trigger_id=trigger, view=_form())
+    assert await refused(client.views_open(trigger_id=trigger, view=_form())) == "invalid_trigger_id"
+    late = slack.command("C1", "U1", "")["trigger_id"]
+    now[0] = 3.1
+    assert await refused(client.views_open(trigger_id=late, view=_form())) == "expired_trigger_id"
+    sent = slack.people.submit("U1")
+    assert sent["view"]["state"]["values"] == {
+        "text": {"value": {"type": "plain_text_input", "value": "昔々。"}}
+    }
+
+
+async def test_bad_forms_are_refused(slack: SlackServer, client: AsyncWebClient) -> None:
+    """A title too long, two fields of one name, a choice that is none of the options."""
+    option = {"text": {"type": "plain_text", "text": "一"}, "value": "1"}
+    other = {"text": {"type": "plain_text", "text": "二"}, "value": "2"}
+    select = {"type": "static_select", "action_id": "value", "options": [option], "initial_option": other}
+    field = _form()["blocks"][0]
+    for view in (
+        _form(title={"type": "plain_text", "text": "あ" * 25}),
+        _form(blocks=[field, field]),
+        _form(blocks=[field | {"element": select}]),
+        _form(private_metadata="x" * 3_001),
+    ):
+        trigger = slack.command("C1", "U1", "")["trigger_id"]
+        assert await refused(client.views_open(trigger_id=trigger, view=view)) == "invalid_arguments"
+
+
+async def test_buttons_are_checked_and_pressed(slack: SlackServer, client: AsyncWebClient) -> None:
+    """Two of one name in a row, an empty value or a long label are refused; a press carries the value."""
+    text = {"type": "plain_text", "text": "続き"}
+    button = {"type": "button", "action_id": "x:go", "text": text, "value": "p1"}
+    for bad in (
+        [button, button],
+        [button | {"value": ""}],
+        [button | {"text": {"type": "plain_text", "text": "あ" * 76}}],
+    ):
+        blocks = [{"type": "actions", "elements": bad}]
+        call = client.chat_postMessage(channel="C1", text="x", blocks=blocks)
+        assert await refused(call) == "invalid_blocks"
+    blocks = [{"type": "actions", "elements": [button]}]
+    await client.chat_postMessage(channel="C1", text="x", blocks=blocks)
+    (message,) = slack.workspace.by_bot()
+    pressed = slack.people.click(message, "go", "U1")
+    assert pressed["actions"][0]["value"] == "p1"
+    assert pressed["container"]["message_ts"] == message.ts
+
+
+async def test_a_file_goes_up_in_three_steps(slack: SlackServer, client: AsyncWebClient) -> None:
+    """What was uploaded stands in the thread with its name."""
+    root = slack.types("C1", "U1", "昔々。")
+    await client.files_upload_v2(
+        filename="a.txt", content="夜。".encode(), title="夜", channel="C1", thread_ts=root.ts
+    )
+    (message,) = slack.workspace.by_bot()
+    assert (message.thread_ts, message.files[0]["name"]) == (root.ts, "a.txt")
+    assert list(slack.workspace.files.values()) == ["夜。".encode()]
+
+
+async def test_teams_are_apart(slack: SlackServer, client: AsyncWebClient) -> None:
+    """Each token sees its own workspace and has its own tiers."""
+    other = slack.add_team(Workspace(channels={"C7": Channel("C7", "betsu")}, team="T7"), "xoxb-other")
+    stranger = AsyncWebClient("xoxb-other", base_url=slack.api_url, retry_handlers=[])
+    assert (await stranger.auth_test())["team_id"] == "T7"
+    assert await refused(stranger.chat_postMessage(channel="C1", text="x")) == "channel_not_found"
+    await stranger.chat_postMessage(channel="C7", text="x")
+    other.rates.tiers["chat.postMessage"] = Tier(1, 10.0)
+    assert await refused(stranger.chat_postMessage(channel="C7", text="x")) == "ratelimited"
+    await client.chat_postMessage(channel="C1", text="x")
+
+
+async def test_a_code_is_good_once(slack: SlackServer) -> None:
+    """A code that somebody's agreement gave becomes a token."""
+    code = slack.oauth.agree(TEAM, BOT_TOKEN)
+    given = {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET, "code": code}
+    assert slack.oauth.access(given)["access_token"] == BOT_TOKEN
+    for bad in (given, given | {"client_secret": "wrong"}):
+        with pytest.raises(SlackRefusal):
+            slack.oauth.access(bad)
+
+
+def test_changes_of_messages(slack: SlackServer) -> None:
+    """An edit carries the old and the new text, a deletion the old one; a tombstone says what it is."""
+    message = slack.types("C1", "U1", "昔々。")
+    event = slack.changed(message, "今は昔。")["event"]
+    assert (event["message"]["text"], event["previous_message"]["text"]) == ("今は昔。", "昔々。")
+    event = slack.deleted(message)["event"]
+    assert (event["subtype"], event["deleted_ts"]) == ("message_deleted", message.ts)
+    first = slack.types("C1", "U1", "昔々。")
+    assert slack.deleted(first, tombstone=True)["event"]["message"]["subtype"] == "tombstone"

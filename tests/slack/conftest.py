@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from adapters.slack import SlackAdapter
-from tests.fakes.play import FakePlay
 from tests.loopback.slack import SlackServer
+from tests.slack.desk import Desk
 from tests.slack.running import adapter_for, running
 
 _FROM_OUTSIDE = (
@@ -38,13 +38,13 @@ async def slack() -> AsyncIterator[SlackServer]:
 
 
 @pytest.fixture
-def play() -> FakePlay:
+def play() -> Desk:
     """A play that answers nothing by itself."""
-    return FakePlay()
+    return Desk()
 
 
 @pytest.fixture
-async def adapter(slack: SlackServer, play: FakePlay) -> AsyncIterator[SlackAdapter]:
+async def adapter(slack: SlackServer, play: Desk) -> AsyncIterator[SlackAdapter]:
     """An adapter in Socket Mode, connected."""
     async with running(adapter_for(slack), play) as connected:
         yield connected

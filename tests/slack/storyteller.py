@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 
-from bot.messages import Delta, EngineStatus, Health, Request, TokenCount
+from bot.messages import Delta, EngineStatus, Health, Request, TokenCount, Window
 
 
 class Storyteller:
@@ -28,6 +28,8 @@ class Storyteller:
         for piece in pieces:
             await self._pieces.acquire()
             yield Delta(0, piece)
+        for index in range(1, request.n):
+            yield Delta(index, f"{index + 1}番目の夜。", "stop")
         yield Delta(0, "", "stop")
 
     async def health(self) -> Health:
@@ -37,3 +39,7 @@ class Storyteller:
     async def count(self, text: str) -> TokenCount:
         """A token a character, and nothing unknown."""
         return TokenCount(len(text))
+
+    async def window(self, request: Request) -> Window:
+        """Nothing worth telling."""
+        return Window((), len(request.prompt), 2048, 0)

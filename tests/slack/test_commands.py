@@ -7,16 +7,16 @@ import pytest
 from adapters.slack import SlackAdapter
 from bot.errors import TooManyWaiting
 from bot.messages import Ask, Length, Room
-from tests.fakes.play import FakePlay
 from tests.loopback.slack import SlackServer
 from tests.loopback.slack_workspace import TEAM, Channel
+from tests.slack.desk import Desk
 from tests.slack.running import StillClock, adapter_for, running
 
 FIRST_LINE = "それは九月初旬のある蒸し暑い晩のことであった。"
 
 
 async def test_the_text_begins_a_story_in_the_channel(
-    slack: SlackServer, play: FakePlay, adapter: SlackAdapter
+    slack: SlackServer, play: Desk, adapter: SlackAdapter
 ) -> None:
     """The person's text is posted in the channel with their name, and its thread is the story's room."""
     await slack.deliver(slack.command("C1", "U1", FIRST_LINE))
@@ -32,7 +32,7 @@ async def test_the_text_begins_a_story_in_the_channel(
 
 
 async def test_it_is_acknowledged_before_anything_is_done(
-    slack: SlackServer, play: FakePlay, adapter: SlackAdapter
+    slack: SlackServer, play: Desk, adapter: SlackAdapter
 ) -> None:
     """The acknowledgement comes while Slack still keeps the first call waiting."""
     slack.hold("users.info")
@@ -42,7 +42,7 @@ async def test_it_is_acknowledged_before_anything_is_done(
     await play.until_heard()
 
 
-async def test_options_at_the_end(slack: SlackServer, play: FakePlay, adapter: SlackAdapter) -> None:
+async def test_options_at_the_end(slack: SlackServer, play: Desk, adapter: SlackAdapter) -> None:
     """Length, preset and candidates are taken from the end of the text; a phone's dash will do."""
     await slack.deliver(
         slack.command("C1", "U1", "昔々、--length の村に。 --length long —preset 冒険 --candidates 3")
@@ -62,7 +62,7 @@ async def test_options_at_the_end(slack: SlackServer, play: FakePlay, adapter: S
     ],
 )
 async def test_what_is_wrong_is_told_to_the_person_only(
-    slack: SlackServer, play: FakePlay, adapter: SlackAdapter, text: str, sentence: str
+    slack: SlackServer, play: Desk, adapter: SlackAdapter, text: str, sentence: str
 ) -> None:
     """Nothing is posted in the channel; the person reads what to do."""
     await slack.deliver(slack.command("C1", "U1", text))
@@ -77,7 +77,7 @@ async def test_what_is_wrong_is_told_to_the_person_only(
     ("channel", "sentence"), [("C2", "slack.invite"), ("G9", "slack.invite"), ("C8", "slack.closed")]
 )
 async def test_where_the_bot_may_not_write(
-    slack: SlackServer, play: FakePlay, adapter: SlackAdapter, channel: str, sentence: str
+    slack: SlackServer, play: Desk, adapter: SlackAdapter, channel: str, sentence: str
 ) -> None:
     """Where the bot is no member the person is asked, in their language, to invite it first."""
     slack.workspace.channels["G9"] = Channel("G9", "private", "group", has_bot=False)
@@ -89,7 +89,7 @@ async def test_where_the_bot_may_not_write(
 
 
 async def test_a_refused_story_is_told_in_its_thread(
-    slack: SlackServer, play: FakePlay, adapter: SlackAdapter
+    slack: SlackServer, play: Desk, adapter: SlackAdapter
 ) -> None:
     """The text is in the channel already, so what the play says stands below it."""
     play.refuse(TooManyWaiting(limit=5))
@@ -100,14 +100,14 @@ async def test_a_refused_story_is_told_in_its_thread(
 
 
 async def test_the_japanese_name_of_the_command(
-    slack: SlackServer, play: FakePlay, adapter: SlackAdapter
+    slack: SlackServer, play: Desk, adapter: SlackAdapter
 ) -> None:
     """A workspace may call it 続き."""
     await slack.deliver(slack.command("C1", "U1", FIRST_LINE, "/続き"))
     assert (await play.until_heard()).message.text == FIRST_LINE
 
 
-async def test_a_story_is_begun_once_though_the_answer_is_lost(slack: SlackServer, play: FakePlay) -> None:
+async def test_a_story_is_begun_once_though_the_answer_is_lost(slack: SlackServer, play: Desk) -> None:
     """The channel is searched for the post before it is posted again."""
     slack.faults.lose_answer("chat.postMessage")
     clock = StillClock()
@@ -119,7 +119,7 @@ async def test_a_story_is_begun_once_though_the_answer_is_lost(slack: SlackServe
     assert clock.slept == [1.0]
 
 
-async def test_a_workspace_that_is_hard_to_reach(slack: SlackServer, play: FakePlay) -> None:
+async def test_a_workspace_that_is_hard_to_reach(slack: SlackServer, play: Desk) -> None:
     """After some tries the person is told to come back later."""
     slack.faults.status("chat.postMessage", 429, times=10, retry_after="7")
     clock = StillClock()

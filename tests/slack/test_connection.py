@@ -11,9 +11,10 @@ import pytest
 from adapters.slack import SlackAdapter
 from bot.errors import ConfigurationError
 from bot.messages import Ask, Draft, DraftState, Message, Ticket
-from tests.fakes.play import FakePlay, FakeReply
+from tests.fakes.play import FakeReply
 from tests.loopback.slack import SIGNING_SECRET, SlackServer
 from tests.loopback.slack_sender import SignedSender
+from tests.slack.desk import Desk
 from tests.slack.running import StillClock, adapter_for, running
 
 FIRST_LINE = "それは九月初旬のある蒸し暑い晩のことであった。"
@@ -33,7 +34,7 @@ FIRST_LINE = "それは九月初旬のある蒸し暑い晩のことであった
     ],
 )
 async def test_bad_secrets_are_named(
-    slack: SlackServer, play: FakePlay, changed: dict[str, str | None], named: str
+    slack: SlackServer, play: Desk, changed: dict[str, str | None], named: str
 ) -> None:
     """The message says which one, where to get it, and never its value."""
     adapter = adapter_for(slack, **changed)
@@ -46,9 +47,7 @@ async def test_bad_secrets_are_named(
     assert "mixed-up" not in str(raised.value)
 
 
-async def test_http_mode_needs_no_app_token_and_socket_mode_no_secret(
-    slack: SlackServer, play: FakePlay
-) -> None:
+async def test_http_mode_needs_no_app_token_and_socket_mode_no_secret(slack: SlackServer, play: Desk) -> None:
     """Only what a mode uses is asked for."""
     async with running(adapter_for(slack, mode="http", app_token=None), play) as adapter:
         assert adapter.port > 0
@@ -57,7 +56,7 @@ async def test_http_mode_needs_no_app_token_and_socket_mode_no_secret(
 
 
 async def test_oauth_variables_change_nothing(
-    slack: SlackServer, play: FakePlay, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    slack: SlackServer, play: Desk, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """A client id and secret in the environment do not make Bolt an OAuth app, and stay where they are."""
     monkeypatch.setenv("HOME", str(tmp_path))
@@ -69,7 +68,7 @@ async def test_oauth_variables_change_nothing(
     assert os.listdir(tmp_path) == []  # noqa: PTH208  a look at an empty folder
 
 
-async def test_slack_away_at_the_start_is_waited_for(slack: SlackServer, play: FakePlay) -> None:
+async def test_slack_away_at_the_start_is_waited_for(slack: SlackServer, play: Desk) -> None:
     """Neither a server error nor a refused call at the start ends the adapter; the waits grow."""
     slack.faults.status("auth.test", 503, times=3)
     slack.faults.status("apps.connections.open", 429, retry_after="9")
@@ -80,7 +79,7 @@ async def test_slack_away_at_the_start_is_waited_for(slack: SlackServer, play: F
 
 
 async def test_missing_scopes_are_logged(
-    slack: SlackServer, play: FakePlay, caplog: pytest.LogCaptureFixture
+    slack: SlackServer, play: Desk, caplog: pytest.LogCaptureFixture
 ) -> None:
     """An app installed from an older manifest works as far as it can and says what it lacks."""
     slack.scopes -= {"users:read", "groups:history"}
@@ -90,9 +89,7 @@ async def test_missing_scopes_are_logged(
     assert "lacks scopes: groups:history, users:read" in caplog.text
 
 
-async def test_a_refreshed_connection_goes_on(
-    slack: SlackServer, play: FakePlay, adapter: SlackAdapter
-) -> None:
+async def test_a_refreshed_connection_goes_on(slack: SlackServer, play: Desk, adapter: SlackAdapter) -> None:
     """When Slack asks for a new connection, one is made and events come through it."""
     await slack.socket.refresh()
     await slack.until(lambda: slack.socket.opened == 2 and len(slack.socket.connections) == 1)
@@ -101,7 +98,7 @@ async def test_a_refreshed_connection_goes_on(
 
 
 async def test_a_dropped_connection_comes_back(
-    slack: SlackServer, play: FakePlay, caplog: pytest.LogCaptureFixture
+    slack: SlackServer, play: Desk, caplog: pytest.LogCaptureFixture
 ) -> None:
     """After a drop, with the first tickets refused, the next ones are asked for until one works."""
     async with running(adapter_for(slack, ping_interval_s=0.5), play):
@@ -115,7 +112,7 @@ async def test_a_dropped_connection_comes_back(
         await play.until_heard()
 
 
-async def test_a_half_open_connection_is_noticed(slack: SlackServer, play: FakePlay) -> None:
+async def test_a_half_open_connection_is_noticed(slack: SlackServer, play: Desk) -> None:
     """A link that takes everything and answers nothing is replaced."""
     async with running(adapter_for(slack, ping_interval_s=0.2), play):
         slack.socket.silent = True
@@ -123,7 +120,7 @@ async def test_a_half_open_connection_is_noticed(slack: SlackServer, play: FakeP
         slack.socket.silent = False
 
 
-async def test_leaving_is_clean(slack: SlackServer, play: FakePlay) -> None:
+async def test_leaving_is_clean(slack: SlackServer, play: Desk) -> None:
     """Cancelling `run` closes the connection and leaves no task behind."""
     before = asyncio.all_tasks()
     async with running(adapter_for(slack), play):
@@ -133,7 +130,7 @@ async def test_leaving_is_clean(slack: SlackServer, play: FakePlay) -> None:
     assert left == set()
 
 
-class SlowPlay(FakePlay):
+class SlowPlay(Desk):
     """A play whose store takes its time."""
 
     def __init__(self) -> None:
@@ -165,7 +162,7 @@ async def test_what_was_acknowledged_is_still_heard(slack: SlackServer) -> None:
     assert [heard.message.text for heard in play.heard] == [FIRST_LINE]
 
 
-async def test_last_words_after_leaving(slack: SlackServer, play: FakePlay) -> None:
+async def test_last_words_after_leaving(slack: SlackServer, play: Desk) -> None:
     """`edit` works when `run` has ended, so that no message stays unfinished."""
     async with running(adapter_for(slack), play) as adapter:
         await slack.deliver(slack.mention("C1", "U1", FIRST_LINE))
@@ -175,7 +172,7 @@ async def test_last_words_after_leaving(slack: SlackServer, play: FakePlay) -> N
     assert slack.workspace.by_bot()[0].story == "夜が明けた。"
 
 
-async def test_http_mode_hears_the_same(slack: SlackServer, play: FakePlay) -> None:
+async def test_http_mode_hears_the_same(slack: SlackServer, play: Desk) -> None:
     """Signed events and commands over HTTP go the same way as through the socket."""
     async with running(adapter_for(slack, mode="http"), play) as adapter:
         sender = slack.sender(adapter.port)
@@ -187,7 +184,7 @@ async def test_http_mode_hears_the_same(slack: SlackServer, play: FakePlay) -> N
     assert sorted(heard.message.text for heard in play.heard) == sorted([FIRST_LINE, "昔々。"])
 
 
-async def test_http_mode_answers_slacks_challenge(slack: SlackServer, play: FakePlay) -> None:
+async def test_http_mode_answers_slacks_challenge(slack: SlackServer, play: Desk) -> None:
     """Saving the request URL in Slack's settings works."""
     async with running(adapter_for(slack, mode="http"), play) as adapter:
         answer = await slack.sender(adapter.port).event({"type": "url_verification", "challenge": "abc"})
@@ -197,9 +194,7 @@ async def test_http_mode_answers_slacks_challenge(slack: SlackServer, play: Fake
 @pytest.mark.parametrize(
     "forged", [{"signature": "v0=0"}, {"timestamp": "1700000000"}, {"timestamp": "now"}, {"timestamp": ""}]
 )
-async def test_http_mode_refuses_forgeries(
-    slack: SlackServer, play: FakePlay, forged: dict[str, str]
-) -> None:
+async def test_http_mode_refuses_forgeries(slack: SlackServer, play: Desk, forged: dict[str, str]) -> None:
     """A wrong signature, an old or senseless time stamp: 401, and nothing is heard."""
     async with running(adapter_for(slack, mode="http"), play) as adapter:
         answer = await slack.sender(adapter.port).event(slack.mention("C1", "U1", FIRST_LINE), **forged)
@@ -209,7 +204,7 @@ async def test_http_mode_refuses_forgeries(
     assert play.heard == []
 
 
-async def test_a_taken_port_is_named(slack: SlackServer, play: FakePlay) -> None:
+async def test_a_taken_port_is_named(slack: SlackServer, play: Desk) -> None:
     """Two adapters cannot listen on one port; the second says so."""
     async with running(adapter_for(slack, mode="http"), play) as first:
         second = adapter_for(slack, mode="http", port=first.port)

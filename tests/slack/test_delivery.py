@@ -7,9 +7,9 @@ import pytest
 from adapters.slack import SlackAdapter
 from bot.errors import RetryLater, Undeliverable
 from bot.messages import Draft, DraftState, Room
-from tests.fakes.play import FakePlay
 from tests.loopback.slack import SlackServer
 from tests.loopback.slack_workspace import TEAM, Posted
+from tests.slack.desk import Desk
 from tests.slack.running import StillClock, adapter_for, running
 
 DRAFT = Draft(DraftState.WRITING, "夜が明けた。")
@@ -50,7 +50,7 @@ async def test_a_post_whose_answer_was_lost_is_not_made_twice(
         await still.post(room, DRAFT, "job:0")
     ts = await still.post(room, DONE, "job:0")
     (posted,) = slack.workspace.by_bot()
-    assert posted.ts == ts
+    assert ts == f"C1:{posted.ts}"
     assert posted.story == DONE.text
 
 
@@ -74,7 +74,7 @@ async def test_a_post_of_an_earlier_process_is_found(slack: SlackServer, root: P
 
 
 async def test_a_thread_that_just_began_is_not_searched(
-    slack: SlackServer, play: FakePlay, adapter: SlackAdapter
+    slack: SlackServer, play: Desk, adapter: SlackAdapter
 ) -> None:
     """The first sign in a new thread costs one call."""
     await slack.deliver(slack.mention("C1", "U1", "昔々。"))
@@ -177,7 +177,7 @@ async def test_many_updates_stay_within_the_tier(
 
 
 async def test_no_secret_and_no_text_in_the_logs(
-    slack: SlackServer, play: FakePlay, caplog: pytest.LogCaptureFixture
+    slack: SlackServer, play: Desk, caplog: pytest.LogCaptureFixture
 ) -> None:
     """At the most talkative setting, neither tokens nor tickets nor people's words are logged."""
     caplog.set_level("DEBUG")

@@ -14,7 +14,7 @@ from adapters.slack import surface
 
 ROOT = Path(__file__).parents[2]
 SOURCES = sorted((ROOT / "adapters" / "slack").glob("*.py"))
-METHODS_WITH_OTHER_TOKENS = {"apps.connections.open"}
+METHODS_WITH_OTHER_TOKENS = {"apps.connections.open", "apps.manifest.export", "oauth.v2.access"}
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +42,21 @@ def test_commands(manifest: dict[str, Any]) -> None:
     assert re.match(surface.COMMAND_PATTERN, command["command"])
 
 
+def test_the_shortcut_and_the_home_tab(manifest: dict[str, Any]) -> None:
+    """The message shortcut is the one that is listened for, and clicks and the home tab are switched on."""
+    (shortcut,) = manifest["features"]["shortcuts"]
+    assert (shortcut["callback_id"], shortcut["type"]) == (surface.SHORTCUT, "message")
+    assert manifest["settings"]["interactivity"]["is_enabled"] is True
+    assert manifest["features"]["app_home"]["home_tab_enabled"] is True
+
+
+def test_every_event_has_a_listener() -> None:
+    """What is subscribed to is listened for, by name."""
+    source = (ROOT / "adapters" / "slack" / "listeners.py").read_text("utf-8")
+    listened = set(re.findall(r'app\.event\("(\w+)"\)', source))
+    assert {event.partition(".")[0] for event in surface.BOT_EVENTS} == listened
+
+
 def test_socket_mode_works_from_the_manifest(manifest: dict[str, Any]) -> None:
     """Pasted as it is, the app needs no public address, and people can write to the bot directly."""
     assert manifest["settings"]["socket_mode_enabled"] is True
@@ -57,7 +72,9 @@ def test_every_method_called_is_declared() -> None:
         if source.name not in {"surface.py", "budget.py"}
         for node in ast.walk(ast.parse(source.read_text("utf-8")))
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
-        if re.fullmatch(r"(apps|auth|chat|conversations|users|reactions|files|views)(\.\w+)+", node.value)
+        if re.fullmatch(
+            r"(apps|auth|bots|chat|conversations|users|reactions|files|views)(\.\w+)+", node.value
+        )
     }
     assert called - METHODS_WITH_OTHER_TOKENS == set(surface.METHOD_SCOPES)
 

@@ -7,16 +7,17 @@ import pytest
 from adapters.slack import SlackAdapter
 from bot.errors import EngineUnavailable, QueueFull
 from bot.messages import Ask, Author, Room
-from tests.fakes.play import FakePlay, FakeReply
+from tests.fakes.play import FakeReply
 from tests.loopback.slack import SlackServer
 from tests.loopback.slack_workspace import BOT_USER, TEAM
+from tests.slack.desk import Desk
 from tests.slack.running import adapter_for, running
 
 FIRST_LINE = "それは九月初旬のある蒸し暑い晩のことであった。"
 
 
 async def test_a_mention_begins_a_story_in_its_thread(
-    slack: SlackServer, play: FakePlay, adapter: SlackAdapter
+    slack: SlackServer, play: Desk, adapter: SlackAdapter
 ) -> None:
     """The text without the mention is heard, in the room of the mention's own thread, by its writer."""
     event = slack.mention("C1", "U1", FIRST_LINE)
@@ -31,7 +32,7 @@ async def test_a_mention_begins_a_story_in_its_thread(
 
 
 async def test_the_reply_streams_into_the_thread(
-    slack: SlackServer, play: FakePlay, adapter: SlackAdapter
+    slack: SlackServer, play: Desk, adapter: SlackAdapter
 ) -> None:
     """One message in the thread of the mention is posted and then changed to the last text."""
     event = slack.mention("C1", "U1", FIRST_LINE)
@@ -41,13 +42,13 @@ async def test_the_reply_streams_into_the_thread(
     await reply.stream("夜更け。", "夜更け。雨が降った。")
     (posted,) = slack.workspace.by_bot()
     assert posted.thread_ts == event["event"]["ts"]
-    assert posted.ts == reply.message_id
+    assert reply.message_id == f"C1:{posted.ts}"
     assert posted.story == "夜更け。雨が降った。"
     assert posted.history[0].startswith("夜更け。")
 
 
 async def test_a_mention_in_the_thread_goes_on_with_the_story(
-    slack: SlackServer, play: FakePlay, adapter: SlackAdapter
+    slack: SlackServer, play: Desk, adapter: SlackAdapter
 ) -> None:
     """The next mention in the thread has the same room, and one without text asks to go on."""
     event = slack.mention("C1", "U1", FIRST_LINE)
@@ -63,7 +64,7 @@ async def test_a_mention_in_the_thread_goes_on_with_the_story(
 
 @pytest.mark.parametrize("order", [("app_mention", "message"), ("message", "app_mention")])
 async def test_a_mention_that_also_comes_as_a_message_is_heard_once(
-    slack: SlackServer, play: FakePlay, adapter: SlackAdapter, order: tuple[str, str]
+    slack: SlackServer, play: Desk, adapter: SlackAdapter, order: tuple[str, str]
 ) -> None:
     """The two events of one text have one event id, in either order."""
     typed = slack.types("C1", "U1", f"<@{BOT_USER}> {FIRST_LINE}")
@@ -75,7 +76,7 @@ async def test_a_mention_that_also_comes_as_a_message_is_heard_once(
 
 
 async def test_an_event_sent_again_is_heard_once(
-    slack: SlackServer, play: FakePlay, adapter: SlackAdapter
+    slack: SlackServer, play: Desk, adapter: SlackAdapter
 ) -> None:
     """Slack's retries of an envelope change nothing."""
     event = slack.mention("C1", "U1", FIRST_LINE)
@@ -87,7 +88,7 @@ async def test_an_event_sent_again_is_heard_once(
 
 
 async def test_a_direct_message_needs_no_mention(
-    slack: SlackServer, play: FakePlay, adapter: SlackAdapter
+    slack: SlackServer, play: Desk, adapter: SlackAdapter
 ) -> None:
     """A message in the bot's DM begins a story in its own thread; one in that thread goes on."""
     first = slack.types("D1", "U1", FIRST_LINE)
@@ -98,7 +99,7 @@ async def test_a_direct_message_needs_no_mention(
 
 
 async def test_what_is_not_meant_for_the_bot_is_ignored(
-    slack: SlackServer, play: FakePlay, adapter: SlackAdapter
+    slack: SlackServer, play: Desk, adapter: SlackAdapter
 ) -> None:
     """Bots, edits, deletions, joins, talk between people and the bot's own posts are not heard."""
     mention = f"<@{BOT_USER}> {FIRST_LINE}"
@@ -120,7 +121,7 @@ async def test_what_is_not_meant_for_the_bot_is_ignored(
 
 
 async def test_people_in_the_text_have_their_names(
-    slack: SlackServer, play: FakePlay, adapter: SlackAdapter
+    slack: SlackServer, play: Desk, adapter: SlackAdapter
 ) -> None:
     """Mentions of others become display names; someone unknown keeps their id; a name is looked up once."""
     text = "<@U2> と <@U404> は &lt;森&gt; &amp; 海へ行った。"
@@ -133,7 +134,7 @@ async def test_people_in_the_text_have_their_names(
     assert sorted(call.arguments["user"] for call in slack.called("users.info")) == ["U1", "U2", "U404"]
 
 
-async def test_someone_elses_language(slack: SlackServer, play: FakePlay, adapter: SlackAdapter) -> None:
+async def test_someone_elses_language(slack: SlackServer, play: Desk, adapter: SlackAdapter) -> None:
     """A person with an English Slack is answered in English; where Slack does not say, in Japanese."""
     play.refuse(QueueFull(limit=3))
     await slack.deliver(slack.mention("C1", "U3", "It was a dark night."))
@@ -146,7 +147,7 @@ async def test_someone_elses_language(slack: SlackServer, play: FakePlay, adapte
 
 
 async def test_a_refusal_is_told_in_the_thread_once(
-    slack: SlackServer, play: FakePlay, adapter: SlackAdapter
+    slack: SlackServer, play: Desk, adapter: SlackAdapter
 ) -> None:
     """What the person did wrong is said under their message, however often the event comes."""
     event = slack.mention("C1", "U1", "")
@@ -161,19 +162,19 @@ async def test_a_refusal_is_told_in_the_thread_once(
 
 
 async def test_quick_messages_are_heard_in_order(
-    slack: SlackServer, play: FakePlay, adapter: SlackAdapter
+    slack: SlackServer, play: Desk, adapter: SlackAdapter
 ) -> None:
     """A name that must be looked up does not let the next message of the thread overtake."""
     root = slack.types("C1", "U1", "集まれ。")
-    texts = [f"{number}行目。" for number in range(6)]
-    for number, text in enumerate(texts):
+    texts = [root.text] + [f"{number}行目。" for number in range(6)]
+    for number, text in enumerate(texts[1:]):
         name = "<@U2>" if number % 2 == 0 else ""
         await slack.socket.send("events_api", slack.mention("C1", "U1", f"{name}{text}", root.ts))
     await play.until_heard(len(texts))
     assert [heard.message.text.removeprefix("@太郎") for heard in play.heard] == texts
 
 
-class BrokenPlay(FakePlay):
+class BrokenPlay(Desk):
     """A play that cannot reach its store."""
 
     async def hear(self, message: object, ask: object) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from adapters.slack import SlackAdapter
 from adapters.slack.boltapp import web_client
-from adapters.slack.budget import RATES, Budget
+from adapters.slack.budget import POSTS_PER_CHANNEL, RATES, Budget
 from adapters.slack.inflight import Inflight
 from adapters.slack.people import KEPT_S, People
 from adapters.slack.postings import Postings
@@ -18,9 +18,9 @@ from adapters.slack.translate import Place
 from adapters.slack.webapi import WebApi
 from bot.errors import RetryLater
 from bot.messages import Ask, Author, Draft, DraftState, Message, Ticket
-from tests.fakes.play import FakePlay
 from tests.loopback.slack import BOT_TOKEN, SlackServer
 from tests.loopback.slack_workspace import TEAM
+from tests.slack.desk import Desk
 from tests.slack.running import StillClock, adapter_for, running
 
 
@@ -62,15 +62,17 @@ async def test_a_person_without_a_display_name(slack: SlackServer, api: WebApi, 
 async def test_each_channel_has_its_own_budget_for_posts(clock: StillClock) -> None:
     """A busy channel does not slow another, but all channels share one budget of updates."""
     budget = Budget(clock)
-    for _ in range(RATES["chat.postMessage"].calls):
+    calls, period_s = POSTS_PER_CHANNEL
+    for _ in range(calls):
         await budget.turn("chat.postMessage", "C1")
     await budget.turn("chat.postMessage", "C2")
     assert clock.slept == []
     await budget.turn("chat.postMessage", "C1")
-    assert clock.slept == [RATES["chat.postMessage"].period_s]
-    for number in range(RATES["chat.update"].calls + 1):
+    assert clock.slept == [period_s]
+    before, many = clock.now(), 3
+    for number in range(RATES["chat.update"].at_once + many):
         await budget.turn("chat.update", f"C{number}")
-    assert len(clock.slept) == 2
+    assert clock.now() - before == pytest.approx(many * RATES["chat.update"].each_s)
 
 
 async def test_a_resting_method_leaves_the_others_alone(clock: StillClock) -> None:
@@ -128,7 +130,7 @@ async def test_a_thread_that_may_not_be_read(slack: SlackServer, api: WebApi) ->
     assert len(slack.workspace.by_bot()) == 5
 
 
-class HalfBlindPlay(FakePlay):
+class HalfBlindPlay(Desk):
     """A play whose model cannot see some characters."""
 
     async def hear(self, message: Message, ask: Ask | None) -> Ticket | None:

@@ -9,8 +9,8 @@ import pytest
 from aiohttp import web
 
 from bot.messages import Draft, DraftState
-from tests.fakes.play import FakePlay
 from tests.loopback.slack import SlackServer
+from tests.slack.desk import Desk
 from tests.slack.running import adapter_for, running
 
 KNOWN = {"auth.test", "apps.connections.open", "chat.postMessage", "chat.update"}
@@ -49,7 +49,7 @@ class SpartanSlack(SlackServer):
 async def test_a_mention_is_answered_in_its_thread(unknown: str) -> None:
     """A new thread and one that was there before: both get their message, and it is edited to the end."""
     async with SpartanSlack(unknown) as slack:
-        play, adapter = FakePlay(), adapter_for(slack)
+        play, adapter = Desk(), adapter_for(slack)
         async with running(adapter, play):
             old = slack.types("C1", "U1", "前の話。")
             for count, thread in enumerate(("", old.ts), start=1):

@@ -11,7 +11,7 @@ from adapters.slack.options import parse
 from adapters.slack.render import STORY_BYTES, TEXT_BYTES, beginning, clip, measure, shown
 from adapters.slack.translate import Bot, Place, incoming
 from bot.errors import UnknownLength, UnknownPreset
-from bot.messages import Ask, Draft, DraftState, Length
+from bot.messages import Ask, Choice, Draft, DraftState, Length
 from tests.loopback.slack_workspace import Posted
 
 NAMES = {"U2": "太郎"}
@@ -134,7 +134,7 @@ def test_notes_and_marks() -> None:
 
 def test_choices_follow_the_text() -> None:
     """Other candidates come numbered below the first."""
-    posted = _posted(Draft(DraftState.DONE, "一。", choices=("二。", "三。")))
+    posted = _posted(Draft(DraftState.DONE, "一。", choices=(Choice("", "二。"), Choice("", "三。"))))
     assert posted.shown == "一。\n[〔2〕]\n二。\n[〔3〕]\n三。"
 
 

@@ -2,73 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
 
 import pytest
 
-from adapters.slack import SlackAdapter
-from bot.dispatcher import Dispatcher
 from bot.messages import Room
-from bot.outbox import Outbox
-from bot.play import StoryPlay
-from bot.queue import JobQueue
-from bot.store import SqlStore, open_store
-from config.phrases import Phrases
 from tests.loopback.slack import SlackServer
-from tests.loopback.slack_workspace import TEAM, Posted
-from tests.slack.running import StillClock, adapter_for, running
+from tests.loopback.slack_workspace import TEAM
+from tests.slack.house import BUTTONS, house, shows
 from tests.slack.storyteller import Storyteller
 
 FIRST_LINE = "　それは九月初旬の、ある蒸し暑い<晩>の &c. ことであった――。"
 TYPED = "　それは九月初旬の、ある蒸し暑い&lt;晩&gt;の &amp;c. ことであった――。"
-
-Deliver = Callable[[dict[str, Any]], Awaitable[Any]]
-
-
-@dataclass(frozen=True, slots=True)
-class House:
-    """What a test needs of the running bot."""
-
-    store: SqlStore
-    adapter: SlackAdapter
-    deliver: Deliver
-
-
-@asynccontextmanager
-async def house(slack: SlackServer, engine: Storyteller, mode: str) -> AsyncIterator[House]:
-    """The bot as the composition root builds it, on a store in memory."""
-    store, queue, say = await open_store("sqlite:///:memory:"), JobQueue(), Phrases.load()
-    adapter = adapter_for(slack, mode=mode, say=say)
-    outbox = Outbox(store, {"slack": adapter}, StillClock())
-    dispatcher = Dispatcher(store, queue, engine, outbox, say)
-    play = StoryPlay(store, queue, engine, outbox.show, say)
-    tasks = [asyncio.create_task(work) for work in (outbox.run(), dispatcher.run())]
-    try:
-        async with running(adapter, play):
-            deliver = slack.deliver if mode == "socket" else slack.sender(adapter.port).event
-            yield House(store, adapter, deliver)
-    finally:
-        for task in tasks:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
-        await outbox.close(1.0)
-        await store.close()
-
-
-async def shows(slack: SlackServer, text: str, count: int = 1) -> Posted:
-    """Wait until the bot's message number `count` shows exactly `text` as the story, without a mark."""
-
-    def reached() -> bool:
-        posts = slack.workspace.by_bot()
-        return len(posts) >= count and posts[count - 1].story == text
-
-    await slack.until(reached)
-    return slack.workspace.by_bot()[count - 1]
 
 
 @pytest.mark.parametrize("mode", ["socket", "http"])
@@ -155,3 +100,164 @@ async def test_a_command_and_a_direct_message(slack: SlackServer) -> None:
         engine.go_on()
         told = await shows(slack, "朝が来た。", 3)
         assert (told.channel, told.thread_ts) == ("D1", whispered.ts)
+
+
+async def test_a_story_by_buttons(slack: SlackServer) -> None:
+    """Go on, again, candidates and choosing, undo: the buttons stand below the story's end only."""
+    engine = Storyteller(("一。",), ("二。",), ("三。",), ("四。",))
+    async with house(slack, engine) as bot:
+        event = slack.mention("C1", "U1", "昔々。")
+        room = Room("slack", f"{TEAM}/C1/{event['event']['ts']}")
+        await bot.deliver(event)
+        engine.go_on()
+        first = await shows(slack, "一。")
+        await slack.until(lambda: first.labels == BUTTONS)
+
+        await bot.deliver(slack.people.click(first, "continue", "U2"))
+        engine.go_on()
+        second = await shows(slack, "二。", 2)
+        await slack.until(lambda: second.labels == BUTTONS and first.labels == [])
+
+        await bot.deliver(slack.people.click(second, "retry", "U2"))
+        engine.go_on()
+        third = await shows(slack, "三。", 3)
+        await slack.until(lambda: third.labels == BUTTONS and second.labels == [])
+
+        await bot.deliver(slack.people.click(third, "several", "U1"))
+        engine.go_on()
+        fourth = await shows(slack, "四。", 4)
+        await slack.until(lambda: "これにする" in fourth.labels)
+        assert "2番目の夜。" in fourth.shown
+        assert "3番目の夜。" in fourth.shown
+        await bot.deliver(slack.people.click(fourth, "choose", "U1"))
+        await slack.until(lambda: fourth.story == "2番目の夜。")
+        story = await bot.store.story(room)
+        assert story is not None
+        assert [passage.text for passage in story.passages] == ["昔々。", "一。", "2番目の夜。"]
+
+        await bot.deliver(slack.people.click(fourth, "undo", "U1"))
+        await slack.until(lambda: first.labels == BUTTONS and fourth.labels == [])
+        story = await bot.store.story(room)
+        assert story is not None
+        assert [passage.text for passage in story.passages] == ["昔々。", "一。"]
+    assert {call.answer for call in slack.calls} == {"ok"}
+
+
+async def test_changes_reach_the_model(slack: SlackServer) -> None:
+    """An edited line is what the model reads next, a deleted one is not read; a form does the same."""
+    engine = Storyteller(("夜。",), ("朝。",), ("昼。",))
+    async with house(slack, engine) as bot:
+        root = slack.types("C1", "U1", "昔々。")
+        line = slack.types("C1", "U2", "消える行。", root.ts)
+        await bot.deliver(slack.mention("C1", "U1", "雨が降った。", root.ts))
+        engine.go_on()
+        answer = await shows(slack, "夜。")
+        await bot.deliver(slack.changed(root, "今は昔。"))
+        await bot.deliver(slack.deleted(line))
+        await slack.until(lambda: answer.labels == BUTTONS)
+        await bot.deliver(slack.people.click(answer, "edit", "U1"))
+        await slack.until(lambda: slack.people.views)
+        await bot.deliver(slack.people.submit("U1", text="夜が更けた。"))
+        await shows(slack, "夜が更けた。")
+        await bot.deliver(slack.event_of(slack.types("C1", "U2", "そして。", root.ts)))
+        engine.go_on()
+        await shows(slack, "朝。", 2)
+    prompt = engine.requests[1].prompt
+    for text in ("今は昔。", "雨が降った。", "夜が更けた。", "そして。"):
+        assert text in prompt
+    assert "消える行。" not in prompt
+    assert "昔々。" not in prompt
+
+
+async def test_a_word_stops_the_writing(slack: SlackServer) -> None:
+    """What was written by then stays, with the buttons to go on."""
+    engine = Storyteller(("夜が更けた。", "雨が降り出した。"))
+    async with house(slack, engine) as bot:
+        event = slack.mention("C1", "U1", "昔々。")
+        await bot.deliver(event)
+        engine.go_on()
+        message = await slack.until_posted()
+        await slack.until(lambda: "夜が更けた。" in message.story)
+        await bot.deliver(slack.event_of(slack.types("C1", "U2", "止めて", event["event"]["ts"])))
+        await slack.until(lambda: message.labels == BUTTONS)
+        assert message.story == "夜が更けた。"
+
+
+@pytest.mark.parametrize("streams", [True, False])
+async def test_a_stop_of_the_bot_leaves_readable_text_and_its_start_finishes_it(
+    slack: SlackServer, tmp_path: Path, streams: bool
+) -> None:
+    """The same message is finished by the next process, and its buttons work there."""
+    if not streams:
+        slack.faults.refuse("chat.startStream", "unknown_method", times=9)
+    url = f"sqlite:///{tmp_path}/stories.db"
+    engine = Storyteller(("夜が更けた。", "雨が降り出した。"))
+    async with house(slack, engine, url=url) as bot:
+        await bot.deliver(slack.mention("C1", "U1", "昔々。"))
+        engine.go_on()
+        message = await slack.until_posted()
+        await slack.until(lambda: "夜が更けた。" in message.story)
+    assert message.streamed is streams
+    assert "夜が更けた。" in message.story
+    assert not slack.methods.streams.is_open(message)
+    again = Storyteller(("夜が更けた。", "雨が降り出した。"), ("朝が来た。",))
+    again.go_on(9)
+    async with house(slack, again, url=url) as bot:
+        await shows(slack, "夜が更けた。雨が降り出した。")
+        await slack.until(lambda: message.labels == BUTTONS)
+        assert slack.workspace.by_bot() == [message]
+        await bot.deliver(slack.people.click(message, "continue", "U1"))
+        await shows(slack, "朝が来た。", 2)
+        await slack.until(lambda: message.labels == [])
+
+
+async def test_quotas_and_who_may_ask(slack: SlackServer) -> None:
+    """What an admin sets in the form holds at once; who is refused is told why."""
+    engine = Storyteller(("夜。",), ("朝。",))
+    async with house(slack, engine) as bot:
+        await bot.deliver(slack.command("C1", "U1", "設定"))
+        await slack.until(lambda: slack.people.views)
+        await bot.deliver(slack.people.submit("U1", daily_per_person="1", denied=["U2"], length="short"))
+        event = slack.mention("C1", "U1", "昔々。")
+        await bot.deliver(event)
+        engine.go_on()
+        await shows(slack, "夜。")
+        await bot.deliver(slack.mention("C1", "U1", "もっと。", event["event"]["ts"]))
+        told = await slack.until_posted(2)
+        assert "1回" in told.shown
+        await bot.deliver(slack.mention("C1", "U2", "私も。"))
+        assert "受けない" in (await slack.until_posted(3)).shown
+        await bot.deliver(slack.mention("G1", "U1", "別の所で。"))
+        engine.go_on()
+        await shows(slack, "朝。", 4)
+    assert len(engine.requests) == 2
+
+
+async def test_going_on_from_an_earlier_answer(slack: SlackServer) -> None:
+    """The shortcut on an old answer branches there; deleting an answer takes its passage out."""
+    engine = Storyteller(("一。",), ("二。",), ("三。",))
+    async with house(slack, engine) as bot:
+        event = slack.mention("C1", "U1", "昔々。")
+        room = Room("slack", f"{TEAM}/C1/{event['event']['ts']}")
+        await bot.deliver(event)
+        engine.go_on()
+        first = await shows(slack, "一。")
+        await slack.until(lambda: first.labels == BUTTONS)
+        await bot.deliver(slack.people.click(first, "continue", "U1"))
+        engine.go_on()
+        second = await shows(slack, "二。", 2)
+        await slack.until(lambda: second.labels == BUTTONS)
+        await bot.deliver(slack.people.shortcut(first, "U2", "continue_here"))
+        engine.go_on()
+        third = await shows(slack, "三。", 3)
+        await slack.until(lambda: third.labels == BUTTONS and second.labels == [])
+        story = await bot.store.story(room)
+        assert story is not None
+        assert [passage.text for passage in story.passages] == ["昔々。", "一。", "三。"]
+        await bot.deliver(slack.deleted(first))
+        await bot.deliver(slack.event_of(slack.types("C1", "U1", "（おしまい）", event["event"]["ts"])))
+        await bot.deliver(slack.event_of(slack.types("C1", "U1", "書き出し", event["event"]["ts"])))
+        await slack.until(lambda: slack.workspace.files)
+    (exported,) = slack.workspace.files.values()
+    assert "三。" in exported.decode()
+    assert "一。" not in exported.decode()

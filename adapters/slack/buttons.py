@@ -1,0 +1,142 @@
+"""The buttons below the model's text, and the form to edit it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import OrderedDict
+from collections.abc import Mapping
+from typing import Any
+
+from slack_bolt.async_app import AsyncAck
+
+from adapters.base import Play
+from adapters.slack.forms import INPUT_CHARACTERS, filled, form, kept, text_field
+from adapters.slack.render import ACTION
+from adapters.slack.translate import Click, Place
+from adapters.slack.workspace import Workspace
+from bot.clock import Clock
+from bot.errors import DeliveryError, UserError
+from bot.messages import Ask, Author, Message, Say
+
+EDIT_FORM = f"{ACTION}edit_form"
+DOUBLE_CLICK_S = 3.0
+"""A second click on the same button within this time means the same as the first."""
+_MOST_CLICKS = 1_000
+_PATIENCE_S = 2.0
+"""Slack waits three seconds for what becomes of a form."""
+
+_log = logging.getLogger(__name__)
+
+
+class Buttons:
+    """Does what buttons say. What went wrong only the person who pressed one is told."""
+
+    def __init__(self, play: Play, say: Say, clock: Clock) -> None:
+        self._play = play
+        self._say = say
+        self._clock = clock
+        self._pressed: OrderedDict[tuple[str, ...], float] = OrderedDict()
+
+    async def press(self, workspace: Workspace, click: Click) -> None:
+        """A click that was acknowledged."""
+        if self._is_double(click):
+            return
+        author = await workspace.people.author(click.user_id)
+        if click.name in {"continue", "retry", "several"}:
+            workspace.callers.remember(click.place.room, author)
+        try:
+            await self._do(workspace, click, author)
+        except UserError as error:
+            await workspace.telling.privately(click.place, author, error.key, **error.values)
+        except DeliveryError as error:
+            _log.warning("A button could not be followed: %s", error)
+            await workspace.telling.privately(click.place, author, "slack.later")
+        except Exception:  # noqa: BLE001  a task's border: the person is told, the log has it
+            _log.exception("A button could not be followed")
+            await workspace.telling.privately(click.place, author, "slack.failed")
+
+    async def _do(self, workspace: Workspace, click: Click, author: Author) -> None:
+        room, value = click.place.room, click.value
+        message = Message(click.event_id, room, author, "", after=value or None)
+        match click.name:
+            case "continue":
+                await self._play.hear(message, Ask())
+            case "retry":
+                await self._play.retry(message, Ask())
+            case "several":
+                wanted = (await self._play.rules(room)).candidates
+                await self._play.retry(message, Ask(candidates=max(2, wanted)))
+            case "undo":
+                await self._play.undo(room, author, after=value or None)
+            case "choose":
+                await self._play.choose(room, author, value)
+            case "edit":
+                await self._open_form(workspace, click, author)
+            case "stop":
+                if not await self._play.stop(value, author):
+                    await workspace.telling.privately(click.place, author, "slack.nothing_to_stop")
+            case _:
+                await workspace.telling.privately(click.place, author, "slack.unknown_button")
+
+    def _is_double(self, click: Click) -> bool:
+        key = (click.place.room.id, click.ts, click.name, click.value, click.user_id)
+        now = self._clock.now()
+        before = self._pressed.get(key)
+        self._pressed[key] = now
+        self._pressed.move_to_end(key)
+        if len(self._pressed) > _MOST_CLICKS:
+            self._pressed.popitem(last=False)
+        return before is not None and now - before < DOUBLE_CLICK_S
+
+    # The form
+
+    async def _open_form(self, workspace: Workspace, click: Click, author: Author) -> None:
+        passage = await self._play.passage(click.value)
+        if len(passage.text) > INPUT_CHARACTERS:
+            limit = INPUT_CHARACTERS
+            await workspace.telling.privately(click.place, author, "slack.too_long_to_edit", limit=limit)
+            return
+
+        def word(name: str) -> str:
+            return self._say(f"slack.edit.{name}", author.locale)
+
+        place = click.place
+        what = {
+            "team": place.team,
+            "channel": place.channel,
+            "thread": place.thread_ts,
+            "passage": passage.id,
+        }
+        field = text_field("text", word("label"), passage.text)
+        view = form(EDIT_FORM, word("title"), word("submit"), word("close"), what, [field])
+        await workspace.api.open_view(click.trigger_id, view)
+
+    async def edited(
+        self, workspace: Workspace, ack: AsyncAck, view: Mapping[str, Any], user_id: str
+    ) -> None:
+        """The form came back. What is wrong with the text is said in the form, where there is time for it."""
+        what = kept(view)
+        place = Place(what["team"], what["channel"], what["thread"])
+        author = await workspace.people.author(user_id)
+        text = str(filled(view["state"]["values"], "text") or "")
+        edit = asyncio.create_task(self._edit(place, author, what["passage"], text))
+        done, _ = await asyncio.wait({edit}, timeout=_PATIENCE_S)
+        wrong = edit.result() if done else None
+        if wrong is None:
+            await ack()
+        else:
+            await ack(response_action="errors", errors={"text": wrong})
+        if not done and (late := await edit):
+            await workspace.telling.privately(place, author, "slack.not_edited", reason=late)
+
+    async def _edit(self, place: Place, author: Author, passage_id: str, text: str) -> str | None:
+        """What is wrong, in the person's language; None where it was changed."""
+        try:
+            await self._play.edit(place.room, author, passage_id, text)
+        except UserError as error:
+            return self._say(error.key, author.locale, **error.values)
+        except Exception:  # noqa: BLE001  a task's border
+            _log.exception("A passage could not be edited")
+            return self._say("slack.failed", author.locale)
+        return None

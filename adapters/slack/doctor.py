@@ -1,0 +1,133 @@
+"""`tsuzuki doctor slack`: tokens, scopes and events, looked at with Slack itself, and what to click."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from slack_sdk.web.async_client import AsyncWebClient
+
+from adapters.findings import Finding, broken, fine, missing
+from adapters.slack.boltapp import web_client
+from adapters.slack.surface import BOT_EVENTS, BOT_SCOPES, COMMAND, INSTALL_PATH, SHORTCUT
+from adapters.slack.tokens import WHERE, Secrets
+from adapters.slack.trouble import TROUBLE, translated
+from bot.errors import ConfigurationError, DeliveryError
+
+
+@dataclass(frozen=True, slots=True)
+class Checkup:
+    """What there is to look with. `config_token` (optional) lets the app's own settings be read."""
+
+    secrets: Secrets
+    mode: str
+    config_token: str = ""
+    api_url: str | None = None
+
+    async def examine(self) -> list[Finding]:
+        """Look at everything that can be asked of Slack."""
+        client = web_client(self.secrets.bot_token or None, self.api_url)
+        try:
+            self.secrets.check(self.mode)
+            findings = []
+        except ConfigurationError as error:
+            findings = [broken("slack", "doctor.slack.secrets", reason=error)]
+        app = ""
+        if self.secrets.bot_token:
+            found, app = await self._bot(client)
+            findings += found
+        if self.secrets.by_oauth:
+            findings.append(fine("oauth", "doctor.slack.oauth", path=INSTALL_PATH))
+        if self.mode == "socket" and self.secrets.app_token:
+            findings.append(await self._socket(client, app))
+        if self.mode == "http" and self.secrets.signing_secret:
+            findings.append(missing("signing secret", "doctor.slack.unseen_secret"))
+        return [*findings, *await self._events(client, app)]
+
+    async def _bot(self, client: AsyncWebClient) -> tuple[list[Finding], str]:
+        """The bot token and its scopes; and the app's id, where it is told."""
+        try:
+            me = await _asked("auth.test", client.auth_test())
+        except DeliveryError as error:
+            return [broken("SLACK_BOT_TOKEN", "doctor.slack.refused", reason=error, url=WHERE)], ""
+        app = await _app_of(client, str(me.get("bot_id") or ""))
+        findings = [fine("SLACK_BOT_TOKEN", "doctor.slack.bot", user=me.get("user"), team=me.get("team"))]
+        granted = me.headers.get("x-oauth-scopes")
+        if granted is None:
+            return findings, app
+        lacking = BOT_SCOPES - set(granted.replace(" ", "").split(","))
+        if lacking:
+            values = {"scopes": ", ".join(sorted(lacking)), "url": _page(app, "oauth")}
+            return [*findings, broken("scopes", "doctor.slack.no_scopes", **values)], app
+        return [*findings, fine("scopes", "doctor.slack.scopes", count=len(BOT_SCOPES))], app
+
+    async def _socket(self, client: AsyncWebClient, app: str) -> Finding:
+        call = client.apps_connections_open(app_token=self.secrets.app_token)
+        try:
+            await _asked("apps.connections.open", call)
+        except DeliveryError as error:
+            page = _page(app, "socket-mode")
+            return broken("SLACK_APP_TOKEN", "doctor.slack.no_socket", reason=error, url=page)
+        return fine("SLACK_APP_TOKEN", "doctor.slack.socket")
+
+    async def _events(self, client: AsyncWebClient, app: str) -> list[Finding]:
+        events, page = ", ".join(BOT_EVENTS), _page(app, "event-subscriptions")
+        if not self.config_token or not app:
+            return [missing("events", "doctor.slack.events_unseen", events=events, url=page)]
+        call = client.apps_manifest_export(app_id=app, token=self.config_token)
+        try:
+            manifest = (await _asked("apps.manifest.export", call)).get("manifest") or {}
+        except DeliveryError as error:
+            return [broken("SLACK_CONFIG_TOKEN", "doctor.slack.refused", reason=error, url=WHERE)]
+        lacking = _lacking(manifest, socket=self.mode == "socket")
+        if not lacking:
+            return [fine("events", "doctor.slack.events", count=len(BOT_EVENTS))]
+        return [
+            broken(what, "doctor.slack.no_setting", what=", ".join(names), url=_page(app, where))
+            for what, where, names in lacking
+        ]
+
+
+def _lacking(manifest: Mapping[str, Any], *, socket: bool) -> list[tuple[str, str, list[str]]]:
+    """What the app's settings lack: of what kind, on which of Slack's pages, and the names."""
+    settings, features = manifest.get("settings") or {}, manifest.get("features") or {}
+    events = set((settings.get("event_subscriptions") or {}).get("bot_events") or ())
+    commands = {command.get("command") for command in features.get("slash_commands") or ()}
+    shortcuts = {shortcut.get("callback_id") for shortcut in features.get("shortcuts") or ()}
+    home = (features.get("app_home") or {}).get("home_tab_enabled")
+    interactive = (settings.get("interactivity") or {}).get("is_enabled")
+    found = [
+        ("events", "event-subscriptions", sorted(set(BOT_EVENTS) - events)),
+        ("command", "slash-commands", sorted({COMMAND} - commands)),
+        ("shortcut", "interactive-messages", sorted({SHORTCUT} - shortcuts)),
+        ("interactivity", "interactive-messages", [] if interactive else ["Interactivity"]),
+        ("home tab", "app-home", [] if home else ["Home Tab"]),
+        (
+            "socket mode",
+            "socket-mode",
+            [] if bool(settings.get("socket_mode_enabled")) == socket else ["Socket Mode"],
+        ),
+    ]
+    return [each for each in found if each[2]]
+
+
+async def _app_of(client: AsyncWebClient, bot_id: str) -> str:
+    if not bot_id:
+        return ""
+    try:
+        bot = (await _asked("bots.info", client.bots_info(bot=bot_id))).get("bot") or {}
+    except DeliveryError:
+        return ""
+    return str(bot.get("app_id") or "")
+
+
+async def _asked(method: str, call: Awaitable[Any]) -> Any:
+    try:
+        return await call
+    except TROUBLE as error:
+        raise translated(method, error) from None
+
+
+def _page(app: str, name: str) -> str:
+    return f"{WHERE}/{app}/{name}" if app else WHERE

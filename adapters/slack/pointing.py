@@ -1,0 +1,68 @@
+"""The message shortcut 「ここから続ける」."""
+
+from __future__ import annotations
+
+import logging
+
+from adapters.base import Play
+from adapters.slack.privately import Respond
+from adapters.slack.surface import COMMAND
+from adapters.slack.thread import Threads
+from adapters.slack.translate import PLATFORM, Pointed
+from adapters.slack.trouble import Refused
+from adapters.slack.workspace import Workspace
+from bot.clock import Clock
+from bot.errors import DeliveryError, EmptyPrompt, UserError
+from bot.messages import Ask, Author, Message
+
+NOT_A_MEMBER = {"not_in_channel", "channel_not_found"}
+"""A private channel without the bot looks to it as if it were not there."""
+
+_log = logging.getLogger(__name__)
+
+
+class Pointing:
+    """Goes on from any message: a passage, a line of a thread, or one that stands alone."""
+
+    def __init__(self, play: Play, clock: Clock) -> None:
+        self._play = play
+        self._threads = Threads(play, clock)
+
+    async def go_on(self, workspace: Workspace, given: Pointed, respond: Respond) -> None:
+        """A shortcut that was acknowledged."""
+        author = await workspace.people.author(given.user_id)
+        try:
+            await self._go_on(workspace, given, author)
+        except UserError as error:
+            await respond(error.key, author, **error.values)
+        except Refused as error:
+            await respond(
+                "slack.invite" if error.code in NOT_A_MEMBER else "slack.closed", author, command=COMMAND
+            )
+        except DeliveryError as error:
+            _log.warning("A message could not be gone on from: %s", error)
+            await respond("slack.later", author)
+        except Exception:  # noqa: BLE001  a task's border: the person is told, the log has it
+            _log.exception("A message could not be gone on from")
+            await respond("slack.failed", author)
+
+    async def _go_on(self, workspace: Workspace, given: Pointed, author: Author) -> None:
+        said = given.said
+        room = said.place.room
+        passage = await self._play.passage_of_message(PLATFORM, said.event_id)
+        after = None
+        if passage is not None:
+            story = await self._play.branch(room, author, passage.id)
+            after = story.head
+        elif not given.by_a_person or not said.raw.strip():
+            raise EmptyPrompt
+        elif await self._play.read(room) is None:
+            # Read from Slack also where it stands alone: that shows whether the bot may be there at all.
+            await self._threads.take_in(workspace, said.place, said.ts, author, inclusive=True)
+        else:
+            names = await workspace.people.names(said.mentioned)
+            writer = await workspace.people.author(said.user_id)
+            await self._play.hear(said.message(writer, names), None)
+        workspace.callers.remember(room, author)
+        event_id = f"{said.event_id}:from-here:{given.action_ts}"
+        await self._play.hear(Message(event_id, room, author, "", after=after), Ask())

@@ -1,0 +1,90 @@
+"""The model's replies as messages: streamed where that is possible and leaves more for the others."""
+
+from __future__ import annotations
+
+from adapters.slack.budget import RATES
+from adapters.slack.callers import Callers
+from adapters.slack.postings import Postings
+from adapters.slack.render import OPEN, Label, Shown, shown
+from adapters.slack.streams import Streams
+from adapters.slack.translate import Place, message_id, ts_of
+from adapters.slack.webapi import WebApi
+from bot.clock import Clock
+from bot.messages import Draft, Say
+
+_IN_USE_S = 30.0
+"""A message that was not edited for so long takes no part of the budget."""
+
+
+class Replies:
+    """Shows drafts in one workspace."""
+
+    def __init__(
+        self, api: WebApi, postings: Postings, streams: Streams, callers: Callers, say: Say, clock: Clock
+    ) -> None:
+        self._api = api
+        self._postings = postings
+        self._streams = streams
+        self._callers = callers
+        self._say = say
+        self._clock = clock
+        self._edited: dict[str, float] = {}
+
+    async def post(self, place: Place, draft: Draft, key: str) -> str:
+        """Post a draft, once for a key; returns the message's id.
+
+        Raises:
+            RetryLater, Undeliverable
+        """
+        plain = self._shown(place, draft)
+        try:
+            ts = await self._postings.post(place, plain, key, lambda: self._begin(place, draft, key))
+        finally:
+            self._edited.pop(key, None)
+        posted = message_id(place.channel, ts)
+        self._note_edit(posted, draft)
+        return posted
+
+    async def edit(self, place: Place, message_id: str, draft: Draft) -> None:
+        """Make a message show a draft.
+
+        Raises:
+            RetryLater, Undeliverable
+        """
+        patient = not draft.live
+        if message_id in self._streams:
+            if await self._streams.follow(place, message_id, draft):
+                return
+            patient = await self._streams.end(place, message_id, draft)
+        self._note_edit(message_id, draft)
+        await self._api.update(place.channel, ts_of(message_id), self._shown(place, draft), patient=patient)
+
+    async def _begin(self, place: Place, draft: Draft, key: str) -> str | None:
+        """Begin a stream where one shall be."""
+        reader = self._callers.of(place.room)
+        fits = draft.state in OPEN and draft.live and draft.job and not draft.choices and place.thread_ts
+        if reader is None or not fits or not self._streams.possible or not self._streams_are_lighter():
+            # Counted before it is there: others decide meanwhile.
+            self._edited[key] = self._clock.now()
+            return None
+        return await self._streams.begin(place, draft, key, reader, self._label(place))
+
+    def _streams_are_lighter(self) -> bool:
+        """Whether one more stream would be shown more often than one more edited message."""
+        now = self._clock.now()
+        self._edited = {each: at for each, at in self._edited.items() if now - at < _IN_USE_S}
+        streamed_s = (len(self._streams) + 1) * RATES["chat.appendStream"].each_s
+        return streamed_s <= (len(self._edited) + 1) * RATES["chat.update"].each_s
+
+    def _note_edit(self, message_id: str, draft: Draft) -> None:
+        if draft.state in OPEN and message_id not in self._streams:
+            self._edited[message_id] = self._clock.now()
+        else:
+            self._edited.pop(message_id, None)
+
+    def _shown(self, place: Place, draft: Draft) -> Shown:
+        return shown(draft, self._label(place))
+
+    def _label(self, place: Place) -> Label:
+        locale = self._callers.locale(place.room)
+        return lambda name: self._say(f"slack.button.{name}", locale)

@@ -1,0 +1,172 @@
+"""The form for what holds in a channel. Everybody sets how it writes; who may ask, and how often, admins."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from slack_bolt.async_app import AsyncAck
+
+from adapters.base import Play
+from adapters.slack.forms import (
+    State,
+    View,
+    choice_field,
+    filled,
+    form,
+    kept,
+    number_field,
+    people_field,
+    text_field,
+)
+from adapters.slack.people import ADMIN, GUEST
+from adapters.slack.render import ACTION, Label
+from adapters.slack.translate import Place
+from adapters.slack.workspace import Workspace
+from bot.errors import UserError
+from bot.messages import PRESET_NAMES, PRESETS, Author, Filter, Length, Rules, Say
+
+SETTINGS_FORM = f"{ACTION}settings_form"
+_MOST_CANDIDATES = 5
+_USER = "user/"
+_YES_NO = ("yes", "no")
+FOR_ALL = ("listens", "length", "preset", "candidates")
+"""Rules that everybody in a channel may set."""
+
+
+class SettingsForm:
+    """Shows the rules of a channel, or of the whole workspace, and sets those that were changed."""
+
+    def __init__(self, play: Play, say: Say) -> None:
+        self._play = play
+        self._say = say
+
+    async def open(
+        self, workspace: Workspace, place: Place, author: Author, trigger_id: str, scope: str = ""
+    ) -> None:
+        """Show the form. `scope` empty: for the place's channel. Raises RetryLater, Undeliverable."""
+        rules = await self._play.rules(place.room)
+
+        def word(name: str) -> str:
+            return self._say(f"slack.settings.{name}", author.locale)
+
+        scope = scope or f"channel/{place.channel}"
+        what = {"team": place.team, "channel": place.channel, "scope": scope}
+        fields = _for_all(rules, word) + (_for_admins(rules, word) if ADMIN in author.roles else [])
+        title = word("title_team" if scope.startswith("team/") else "title")
+        await workspace.api.open_view(
+            trigger_id, form(SETTINGS_FORM, title, word("submit"), word("close"), what, fields)
+        )
+
+    async def saved(self, workspace: Workspace, ack: AsyncAck, view: Mapping[str, Any], user_id: str) -> None:
+        """The form came back."""
+        what, state = kept(view), view["state"]["values"]
+        author = await workspace.people.author(user_id)
+        room = Place(what["team"], what["channel"]).room
+        admin = ADMIN in author.roles
+        if what["scope"].startswith("team/") and not admin:
+            await ack()
+            return
+        changes = changed(await self._play.rules(room), state, admin=admin)
+        try:
+            if changes:
+                await self._play.set_rules(room, what["scope"], changes)
+        except UserError as error:
+            name = str(error.values.get("name") or "")
+            block = name if name in state else next(iter(state))
+            await ack(
+                response_action="errors", errors={block: self._say(error.key, author.locale, **error.values)}
+            )
+        else:
+            await ack()
+
+
+def _for_all(rules: Rules, word: Label) -> list[View]:
+    yes_no = {name: word(name) for name in _YES_NO}
+    lengths = {length.value: word(f"length_{length.value}") for length in Length}
+    if rules.length not in lengths:
+        lengths = {str(rules.length): str(rules.length), **lengths}
+    japanese = {name: called for called, name in PRESET_NAMES.items()}
+    presets = {name: japanese.get(name, name) for name in (*PRESETS, *(own for own, _ in rules.presets))}
+    candidates = {str(count): str(count) for count in range(2, _MOST_CANDIDATES + 1)}
+    return [
+        choice_field("listens", word("listens"), yes_no, "yes" if rules.listens else "no"),
+        choice_field("length", word("length"), lengths, str(rules.length)),
+        choice_field("preset", word("preset"), presets, rules.preset),
+        choice_field("candidates", word("candidates"), candidates, str(rules.candidates)),
+    ]
+
+
+def _for_admins(rules: Rules, word: Label) -> list[View]:
+    yes_no = {name: word(name) for name in _YES_NO}
+    filters = {kind.value: word(f"filter_{kind.value}") for kind in Filter}
+    return [
+        choice_field("filter", word("filter"), filters, rules.filter.value),
+        choice_field("filter_people", word("filter_people"), yes_no, "yes" if rules.filter_people else "no"),
+        text_field("words", word("words"), "\n".join(rules.words), optional=True),
+        text_field("banned", word("banned"), "\n".join(rules.banned), optional=True),
+        number_field("daily_per_person", word("daily_per_person"), rules.daily_per_person),
+        number_field("daily_in_all", word("daily_in_all"), rules.daily_in_all),
+        people_field("allowed", word("allowed"), _people(rules.allowed)),
+        people_field("denied", word("denied"), _people(rules.denied)),
+        choice_field("guests", word("guests"), yes_no, "no" if GUEST in rules.denied else "yes"),
+    ]
+
+
+def changed(rules: Rules, state: State, *, admin: bool) -> dict[str, object]:
+    """The rules that a filled form has otherwise than they are."""
+    wanted = _wanted(rules, state)
+    if not admin:
+        wanted = {name: value for name, value in wanted.items() if name in FOR_ALL}
+    return {name: value for name, value in wanted.items() if _plain(value) != _plain(getattr(rules, name))}
+
+
+def _wanted(rules: Rules, state: State) -> dict[str, object]:
+    given = {name: filled(state, name) for name in state}
+    wanted: dict[str, object] = {
+        name: read(given[name]) for name, read in _READ.items() if given.get(name) is not None
+    }
+    if "allowed" in given:
+        wanted["allowed"] = _with_people(rules.allowed, given["allowed"])
+    if "denied" in given:
+        guests = [GUEST] if given.get("guests") == "no" else []
+        others = tuple(each for each in rules.denied if each != GUEST)
+        wanted["denied"] = _with_people(others, given["denied"]) + guests
+    return wanted
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isdecimal() else 0
+
+
+def _lines(text: str) -> list[str]:
+    return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+_READ: dict[str, Callable[[str], object]] = {
+    "listens": lambda chosen: chosen == "yes",
+    "length": lambda chosen: int(chosen) if chosen.isdecimal() else chosen,
+    "preset": str,
+    "candidates": _number,
+    "filter": str,
+    "filter_people": lambda chosen: chosen == "yes",
+    "words": _lines,
+    "banned": _lines,
+    "daily_per_person": _number,
+    "daily_in_all": _number,
+}
+"""What a filled field means."""
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, tuple | list):
+        return sorted(value)
+    return value.value if isinstance(value, Length | Filter) else value
+
+
+def _people(labels: tuple[str, ...]) -> list[str]:
+    return [label.removeprefix(_USER) for label in labels if label.startswith(_USER)]
+
+
+def _with_people(labels: tuple[str, ...], people: list[str]) -> list[str]:
+    return [label for label in labels if not label.startswith(_USER)] + [_USER + each for each in people]

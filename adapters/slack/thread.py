@@ -1,0 +1,72 @@
+"""The thread that the bot is called into: what people wrote there so far becomes the story."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from adapters.base import Play
+from adapters.slack.telling import patiently
+from adapters.slack.translate import Incoming, Place, by_a_person, spoken
+from adapters.slack.trouble import Misunderstood
+from adapters.slack.webapi import Patience
+from adapters.slack.workspace import Workspace
+from bot.clock import Clock
+from bot.errors import Undeliverable, UserError
+from bot.messages import Author
+
+NOT_READABLE = (Undeliverable, Misunderstood)
+"""What says that a thread cannot be read at all: the story begins without it."""
+
+_log = logging.getLogger(__name__)
+
+
+class Threads:
+    """Reads threads into stories, each person's lines as theirs, in their order, each once."""
+
+    def __init__(self, play: Play, clock: Clock) -> None:
+        self._play = play
+        self._clock = clock
+
+    async def take_in(
+        self, workspace: Workspace, place: Place, until_ts: str, by: Author, *, inclusive: bool = False
+    ) -> None:
+        """Let the play hear what stands in a thread before `until_ts`, or up to it.
+
+        `by` called us there, and is told where it takes long.
+
+        Raises:
+            RetryLater: Slack does not let it be read just now.
+            Undeliverable: it does not at all.
+        """
+
+        async def slowly() -> None:
+            await workspace.telling.privately(place, by, "slack.reading")
+
+        async def patience(page: Callable[[], Awaitable[Any]]) -> Any:
+            return await patiently(page, self._clock, slowly)
+
+        for said in await self._said(workspace, place, patience):
+            if _earlier(said.ts, until_ts) or (inclusive and said.ts == until_ts):
+                await self._add(workspace, said)
+
+    async def _said(self, workspace: Workspace, place: Place, patience: Patience) -> list[Incoming]:
+        return [
+            spoken(message, place.team, place.channel, workspace.bot)
+            async for message in workspace.api.messages(place, patience)
+            if by_a_person(message, workspace.bot)
+        ]
+
+    async def _add(self, workspace: Workspace, said: Incoming) -> None:
+        author = await workspace.people.author(said.user_id)
+        names = await workspace.people.names(said.mentioned)
+        try:
+            await self._play.hear(said.message(author, names), None)
+        except UserError as error:
+            # One line that the story cannot have must not keep out the others.
+            _log.info("A line of a thread was left out of its story: %s", error.key)
+
+
+def _earlier(ts: str, other: str) -> bool:
+    return tuple(map(int, ts.split("."))) < tuple(map(int, other.split(".")))

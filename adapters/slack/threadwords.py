@@ -1,0 +1,45 @@
+"""What words in a thread do: stop, be quiet, listen again, export, settings, help."""
+
+from __future__ import annotations
+
+from adapters.base import Play
+from adapters.slack.export import Exports
+from adapters.slack.surface import COMMAND
+from adapters.slack.translate import Place
+from adapters.slack.words import Word
+from adapters.slack.workspace import Workspace
+from bot.errors import DeliveryError
+from bot.messages import Author
+
+
+class ThreadWords:
+    """Obeys words in a story's thread."""
+
+    def __init__(self, play: Play, exports: Exports) -> None:
+        self._play = play
+        self._exports = exports
+
+    async def obey(self, workspace: Workspace, place: Place, author: Author, word: Word) -> None:
+        """Do what `word` asks for. Raises UserError, RetryLater."""
+        tell = workspace.telling.privately
+        if word is Word.STOP:
+            if not await self._play.cancel(place.room):
+                await tell(place, author, "slack.nothing_to_stop")
+        elif word is Word.MUTE:
+            await self._play.set_rules(place.room, "", {"listens": False})
+            await tell(place, author, "slack.muted")
+        elif word is Word.UNMUTE:
+            await self._play.set_rules(place.room, "", {"listens": True})
+            await tell(place, author, "slack.unmuted")
+        elif word is Word.EXPORT:
+            await self._export(workspace, place, author)
+        elif word is Word.SETTINGS:
+            await tell(place, author, "slack.settings_where", command=COMMAND)
+        else:
+            await tell(place, author, "slack.help_thread", command=COMMAND)
+
+    async def _export(self, workspace: Workspace, place: Place, author: Author) -> None:
+        try:
+            await self._exports.of_room(workspace, place)
+        except DeliveryError:
+            await workspace.telling.privately(place, author, "slack.no_export")

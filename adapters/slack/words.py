@@ -1,0 +1,36 @@
+"""Words that mean something in a story's thread, where Slack has no slash commands."""
+
+from __future__ import annotations
+
+import unicodedata
+from enum import StrEnum
+
+
+class Word(StrEnum):
+    """What a message that is nothing but such a word asks for."""
+
+    STOP = "stop"
+    MUTE = "mute"
+    UNMUTE = "unmute"
+    GO_ON = "go_on"
+    EXPORT = "export"
+    SETTINGS = "settings"
+    HELP = "help"
+
+
+_WORDS = {
+    Word.STOP: ("stop", "止めて", "とめて", "やめて", "ストップ", "停止"),
+    Word.MUTE: ("mute", "静かに", "静かにして", "しずかに", "ミュート"),
+    Word.UNMUTE: ("unmute", "聞いて", "きいて", "ミュート解除"),
+    Word.GO_ON: ("continue", "続き", "続けて", "つづき", "つづけて"),
+    Word.EXPORT: ("export", "書き出し", "書き出して", "エクスポート"),
+    Word.SETTINGS: ("settings", "設定"),
+    Word.HELP: ("help", "ヘルプ", "使い方"),
+}
+_MEANINGS = {word: meaning for meaning, words in _WORDS.items() for word in words}
+
+
+def meaning(text: str) -> Word | None:
+    """What a text asks for, if it is nothing but one of the words."""
+    typed = unicodedata.normalize("NFKC", text).strip().rstrip("。.!").strip().casefold()
+    return _MEANINGS.get(typed)

@@ -1,0 +1,229 @@
+"""Native streams: where they work, what they cannot show, and what happens when they end."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from adapters.slack import SlackAdapter
+from bot.errors import RetryLater
+from bot.messages import Choice, Draft, DraftState, Room
+from tests.loopback.slack import SlackServer
+from tests.loopback.slack_workspace import Posted
+from tests.slack.desk import Desk
+from tests.slack.running import StillClock, adapter_for, running
+
+STARTING = Draft(DraftState.WAITING, note="まもなく", job="job-1")
+DONE = Draft(DraftState.DONE, "夜が更けた。雨が降った。", job="job-1", passage="job-1.0")
+
+
+def writing(text: str, **more: object) -> Draft:
+    """A draft that is being written."""
+    return Draft(DraftState.WRITING, text, job="job-1", **more)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def clock() -> StillClock:
+    """A clock that the test moves."""
+    return StillClock()
+
+
+@pytest.fixture
+async def still(slack: SlackServer, play: Desk, clock: StillClock) -> AsyncIterator[SlackAdapter]:
+    """A connected adapter on that clock; so is Slack."""
+    slack.set_clock(clock.now)
+    async with running(adapter_for(slack, clock=clock), play) as adapter:
+        yield adapter
+
+
+@pytest.fixture
+async def room(slack: SlackServer, play: Desk, still: SlackAdapter) -> Room:
+    """A thread in which somebody asked just now."""
+    await slack.deliver(slack.mention("C1", "U1", "昔々。"))
+    return (await play.until_heard()).message.room
+
+
+def reply(slack: SlackServer) -> Posted:
+    """The only message of ours."""
+    (message,) = slack.workspace.by_bot()
+    return message
+
+
+async def test_a_reply_grows_and_ends_as_an_ordinary_message(
+    slack: SlackServer, still: SlackAdapter, room: Room
+) -> None:
+    """The message grows for who asked, with a button to stop; its last text is literal, with all buttons."""
+    message_id = await still.post(room, STARTING, "job-1:0")
+    message = reply(slack)
+    assert message.streamed
+    assert message.arguments["recipient_user_id"] == "U1"
+    assert message.arguments["recipient_team_id"] == room.id.partition("/")[0]
+    assert message.labels == ["slack.button.stop/ja"]
+    await still.edit(room, message_id, writing("夜が"))
+    await still.edit(room, message_id, writing("夜が更けた。"))
+    assert message.text == "まもなく\n\n夜が更けた。"
+    assert slack.called("chat.update") == []
+    await still.edit(room, message_id, DONE)
+    assert message.story == DONE.text
+    assert message.shown == DONE.text
+    assert len(message.labels) == 5
+    assert not slack.methods.streams.is_open(message)
+    assert len(slack.called("chat.stopStream")) == 1
+    assert {call.answer for call in slack.calls} == {"ok"}
+
+
+@pytest.mark.parametrize(
+    "code", ["unknown_method", "feature_not_enabled", "invalid_chunks", "not_allowed_token_type"]
+)
+async def test_a_workspace_without_streams(
+    slack: SlackServer, still: SlackAdapter, room: Room, code: str
+) -> None:
+    """The first refusal is enough: that message and all after it are posted and edited."""
+    slack.faults.refuse("chat.startStream", code)
+    for number in (1, 2):
+        message_id = await still.post(room, STARTING, f"job-{number}:0")
+        await still.edit(room, message_id, writing("夜が"))
+        await still.edit(room, message_id, DONE)
+    assert [message.streamed for message in slack.workspace.by_bot()] == [False, False]
+    assert [message.story for message in slack.workspace.by_bot()] == [DONE.text] * 2
+    assert len(slack.called("chat.startStream")) == 1
+
+
+async def test_no_stream_just_now(slack: SlackServer, still: SlackAdapter, room: Room) -> None:
+    """A limit on beginning streams keeps nobody waiting: that message is posted."""
+    slack.faults.status("chat.startStream", 429, retry_after="1")
+    await still.post(room, STARTING, "job-1:0")
+    assert not reply(slack).streamed
+
+
+async def test_nobody_known_to_stream_for(slack: SlackServer) -> None:
+    """Where no caller is known, as after a restart, the message is posted."""
+    root = slack.types("C1", "U1", "昔々。")
+    await adapter_for(slack).post(Room("slack", f"{slack.workspace.team}/C1/{root.ts}"), STARTING, "job-1:0")
+    assert not reply(slack).streamed
+
+
+@pytest.mark.parametrize(
+    "draft",
+    [
+        writing("雨が"),
+        writing("夜が更けた。", note="語り手が起きるのを待っています"),
+        writing("夜が更けた。", choices=(Choice("", "朝が"),)),
+        Draft(DraftState.WAITING, note="順番を待っています", job="job-1"),
+    ],
+)
+async def test_what_a_stream_cannot_show_is_edited(
+    slack: SlackServer, still: SlackAdapter, room: Room, draft: Draft
+) -> None:
+    """Another beginning, a note, candidates, waiting again: the same message goes on by edits."""
+    message_id = await still.post(room, STARTING, "job-1:0")
+    await still.edit(room, message_id, writing("夜が"))
+    await still.edit(room, message_id, draft)
+    message = reply(slack)
+    assert not slack.methods.streams.is_open(message)
+    assert (draft.text or draft.note) in message.shown
+    await still.edit(room, message_id, DONE)
+    assert reply(slack).story == DONE.text
+
+
+async def test_a_stream_is_ended_before_slack_ends_it(
+    slack: SlackServer, still: SlackAdapter, room: Room, clock: StillClock
+) -> None:
+    """Before four minutes have passed, edits of the same message take over."""
+    message_id = await still.post(room, STARTING, "job-1:0")
+    await still.edit(room, message_id, writing("夜が"))
+    clock.time += 235
+    await still.edit(room, message_id, writing("夜が更けた。"))
+    message = reply(slack)
+    assert not slack.methods.streams.is_open(message)
+    assert message.story.startswith("夜が更けた。")
+    await still.edit(room, message_id, DONE)
+    assert message.story == DONE.text
+    assert {call.answer for call in slack.calls} == {"ok"}
+
+
+async def test_a_stream_that_slack_ended(
+    slack: SlackServer, still: SlackAdapter, room: Room, clock: StillClock
+) -> None:
+    """The refusal is noticed, and the same message is edited to the end."""
+    message_id = await still.post(room, STARTING, "job-1:0")
+    message = reply(slack)
+    message.streaming_since = clock.now() - 301
+    await still.edit(room, message_id, writing("夜が"))
+    assert slack.called("chat.appendStream")[-1].answer == "message_not_in_streaming_state"
+    await still.edit(room, message_id, DONE)
+    assert reply(slack).story == DONE.text
+
+
+@pytest.mark.parametrize("fault", ["lose_answer", "done_but_500"])
+async def test_a_stream_whose_first_answer_was_lost(
+    slack: SlackServer, still: SlackAdapter, room: Room, fault: str
+) -> None:
+    """The message is found by its button and finished; there is no second one."""
+    getattr(slack.faults, fault)("chat.startStream")
+    with pytest.raises(RetryLater):
+        await still.post(room, STARTING, "job-1:0")
+    message_id = await still.post(room, writing("夜が"), "job-1:0")
+    await still.edit(room, message_id, DONE)
+    assert reply(slack).story == DONE.text
+    assert message_id == f"C1:{reply(slack).ts}"
+
+
+async def test_an_append_whose_answer_was_lost(slack: SlackServer, still: SlackAdapter, room: Room) -> None:
+    """Nothing is written twice: an edit shows what is right."""
+    message_id = await still.post(room, STARTING, "job-1:0")
+    slack.faults.lose_answer("chat.appendStream")
+    await still.edit(room, message_id, writing("夜が"))
+    assert reply(slack).story.startswith("夜が")
+    await still.edit(room, message_id, writing("夜が更けた。"))
+    assert reply(slack).story.count("夜が") == 1
+
+
+async def test_a_429_rests_appending(slack: SlackServer, still: SlackAdapter, room: Room) -> None:
+    """Retry-After is handed on, and the stream goes on after it."""
+    message_id = await still.post(room, STARTING, "job-1:0")
+    slack.faults.status("chat.appendStream", 429, retry_after="7")
+    with pytest.raises(RetryLater) as refused:
+        await still.edit(room, message_id, writing("夜が"))
+    assert refused.value.after_s == 7.0
+    message = reply(slack)
+    assert slack.methods.streams.is_open(message)
+
+
+async def test_a_stream_of_an_earlier_process(
+    slack: SlackServer, still: SlackAdapter, room: Room, play: Desk
+) -> None:
+    """A process that was killed left it open: the next one ends it and edits the same message."""
+    message_id = await still.post(room, STARTING, "job-1:0")
+    message = reply(slack)
+    after = adapter_for(slack)
+    await after.edit(room, message_id, DONE)
+    assert message.story == DONE.text
+    assert not slack.methods.streams.is_open(message)
+
+
+async def test_leaving_ends_streams(slack: SlackServer, play: Desk) -> None:
+    """After a stop nothing is left open: what was written stays readable."""
+    async with running(adapter_for(slack), play) as adapter:
+        await slack.deliver(slack.mention("C1", "U1", "昔々。"))
+        room = (await play.until_heard()).message.room
+        message_id = await adapter.post(room, STARTING, "job-1:0")
+        await adapter.edit(room, message_id, writing("夜が更けた。"))
+        assert slack.methods.streams.is_open(reply(slack))
+    assert not slack.methods.streams.is_open(reply(slack))
+    assert reply(slack).text.endswith("夜が更けた。")
+
+
+async def test_no_ping_and_no_link_in_a_stream(slack: SlackServer, still: SlackAdapter, room: Room) -> None:
+    """What the model writes neither pings, formats nor links, while it grows and at the end."""
+    evil = "<!channel> <@U1> <!subteam^S1> @here *太字* https://evil.example/ `x` [a](b)"
+    message_id = await still.post(room, writing("昔"), "job-1:0")
+    await still.edit(room, message_id, writing("昔" + evil))
+    message = reply(slack)
+    assert slack.workspace.pings == []
+    assert "://" not in message.text
+    assert "\\*太字\\*" in message.text
+    await still.edit(room, message_id, Draft(DraftState.DONE, "昔" + evil, job="job-1", passage="p"))
+    assert slack.workspace.pings == []
+    assert message.story == "昔" + evil
