@@ -12,9 +12,10 @@ from bench.parts import PARTS
 from bench.prompts import PASSAGE
 from bench.shapes import EMBEDDED, SHAPES, STANDARD
 
-ALL = (*PARTS, "embedded", "load", "quality")
+ALL = (*PARTS, "embedded", "load", "quality", "craft")
 ROUNDS = 3
 TOKENS = 150
+PROMPTS = 200
 PAGE = Path("docs/benchmarks.md")
 
 
@@ -32,6 +33,7 @@ class Options:
     scratch: Path | None
     held_out: Path
     windows: int
+    prompts: int
     large: bool
     json: Path | None
     plots: Path | None
@@ -63,8 +65,9 @@ def read_options(arguments: Sequence[str] | None = None) -> Options:
     add("--backend", help="of the worker, otherwise its own choice")
     add("--quantization", help="of the worker, otherwise its own choice")
     add("--scratch", type=Path, help="keep checkpoints here for the next run, instead of a temporary folder")
-    add("--held-out", type=Path, default=PASSAGE, help="a corpus (.jsonl, .txt, .xz) to judge eight bits on")
+    add("--held-out", type=Path, default=PASSAGE, help="a corpus (.jsonl, .txt, .xz) to judge texts on")
     add("--windows", type=int, default=50, help="windows of 512 tokens of it at most")
+    add("--prompts", type=int, default=PROMPTS, help="stories of it that are continued")
     add("--with-7.5b", dest="large", action="store_true", help="in the load table too")
     add("--json", type=Path, help="write the results here")
     add("--plots", type=Path, help="draw pictures into this folder")

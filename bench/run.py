@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from bench import children, derived, parts, starts
+from bench import children, craft, derived, parts, starts
 from bench.checkpoint import SPARE_BYTES, need_room, random_checkpoint
 from bench.figures import Figure
 from bench.options import Options
@@ -53,13 +53,12 @@ class Run:
                 self._try(f"transformers {name}", partial(self._baseline, dtype, name))
         if chosen := [name for name in parts.PARTS if name in asked]:
             self._try("worker", partial(self._worker, chosen))
-        if "embedded" in asked:
-            self._try("embedded", self._embedded)
         if "load" in asked:
             for name in self._loaded():
                 self._try(f"load {name}", partial(self._load, name))
-        if "quality" in asked:
-            self._try("quality", self._quality)
+        embedded = {"embedded": self._embedded, "quality": self._quality, "craft": self._craft}
+        for name in [name for name in embedded if name in asked]:
+            self._try(name, embedded[name])
         self._results.figures += derived.ratios(self._results.figures)
         self._results.figures = [one for one in self._results.figures if one.part in asked]
         if self._options.shape != STANDARD:
@@ -149,6 +148,20 @@ class Run:
             "threads": self._options.all_threads,
         }
         return derived.quality_figures(children.ask("bench.quality", spec))
+
+    def _craft(self) -> list[Figure]:
+        given = craft.held_out_prompts(self._options.held_out, self._options.prompts)
+        with started(self._settings(None), self._scratch) as worker:
+            worker.wait_until_ready()
+            texts = asyncio.run(craft.written(worker.url, given))
+        texts[craft.REAL] = [one.after for one in given]
+        spec = {
+            "folder": str(_embedded_model()),
+            "threads": self._options.all_threads,
+            "prompts": [one.prompt for one in given],
+            "texts": texts,
+        }
+        return craft.figures(given, texts, children.ask("bench.surprisal", spec))
 
     def _settings(self, model: Path | None) -> Settings:
         told = self._options

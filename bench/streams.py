@@ -107,6 +107,18 @@ class Worker:
             lines = [(time.perf_counter(), line) async for line in answer.content]
         return _told(asked_s, time.perf_counter(), lines)
 
+    async def write(self, body: dict[str, Any]) -> tuple[str, str]:
+        """Ask for one text; the text, and why it ends.
+
+        Raises:
+            StreamFailed: the worker refused.
+        """
+        async with self._session.post("/v1/completions", json=body) as answer:
+            if answer.status != 200:
+                raise StreamFailed(await answer.text())
+            choice = (await answer.json())["choices"][0]
+        return str(choice["text"]), str(choice["finish_reason"])
+
     async def together(self, asks: Sequence[Ask]) -> list[Told]:
         """Several streams, each at its time; in the order of `asks`."""
         async with asyncio.TaskGroup() as group:

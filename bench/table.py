@@ -20,6 +20,7 @@ TITLES = {
     "embedded": "The embedded model",
     "load": "Loading",
     "quality": "What eight bits cost",
+    "craft": "What people get to read",
 }
 
 
@@ -30,6 +31,18 @@ GRIDS: dict[str, dict[str, str]] = {
         "peak": "peak, anonymous (GiB)",
         "peak_resident": "peak with mapped files (GiB)",
         "rest": "at rest, anonymous (GiB)",
+    },
+    "craft": {
+        "unknown": "`<unk>` (%)",
+        "unbalanced": "brackets (%)",
+        "unfinished": "unfinished (%)",
+        "debris": "hashtag, URL (%)",
+        "repeated": "repeated sentence (%)",
+        "script": "other script (%)",
+        "empty": "empty (%)",
+        "length": "characters",
+        "distinct_2": "distinct-2",
+        "nats": "nats/character",
     },
 }
 """Parts with many figures of the same few kinds: the last word of their keys, and the column's name."""
