@@ -81,12 +81,9 @@ class Changing(Ground):
         """Go on with an earlier story in this room."""
         await self._permitted(room, by)
         try:
-            before = await self._store.story_by_id(story_id)
             story = await self._store.reopen_story(story_id, room)
         except StoreError as error:
             raise NoSuchStory(story=story_id) from error
-        if before.room != room:
-            await self._moved(before.room, story)
         return await self._moved(room, story)
 
     async def rename(self, room: Room, by: Author, title: str) -> Story:

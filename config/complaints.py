@@ -17,6 +17,7 @@ EXPECTED = {
     "float_type": "config.expects_number",
     "bool_parsing": "config.expects_switch",
     "bool_type": "config.expects_switch",
+    "length": "config.expects_length",
     "string_type": "config.expects_text",
     "model_type": "config.expects_section",
     "model_attributes_type": "config.expects_section",

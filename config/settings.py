@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from config.complaints import SettingsError, complaint, nearest
@@ -36,6 +37,13 @@ PLATFORM_VARIABLES = {
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 Count = Annotated[int, Field(ge=1)]
+
+
+def _length(value: str) -> str:
+    characters = value.isascii() and value.isdigit() and 20 <= int(value) <= 1000
+    if value not in {"short", "medium", "long"} and not characters:
+        raise PydanticCustomError("length", "no length")
+    return value
 
 
 class Section(BaseModel):
@@ -83,7 +91,7 @@ class StorySettings(Section):
 class RulesSettings(Section):
     """What holds in a room where nobody set anything."""
 
-    length: Literal["short", "medium", "long"] | Annotated[int, Field(ge=20, le=1000)]
+    length: Annotated[str, Field(coerce_numbers_to_str=True), AfterValidator(_length)]
     preset: Literal["steady", "standard", "bold"]
     candidates: Annotated[int, Field(ge=2, le=5)]
     filter: Literal["auto", "on", "off"]

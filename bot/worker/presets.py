@@ -44,12 +44,15 @@ def read_presets(folder: Path, vocabulary: Mapping[str, int]) -> Presets:
         return BUILT_IN
     tokens = {**vocabulary, END: EOS}
     try:
-        told = json.loads(path.read_text(encoding="utf-8"))
-        if unknown := told.keys() - BUILT_IN.keys():
-            raise KeyError(*unknown)
-        return {name: _changed(preset, told.get(name, {}), tokens) for name, preset in BUILT_IN.items()}
+        return _read(json.loads(path.read_text(encoding="utf-8")), tokens)
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise CheckpointError(f"{path} holds no presets: {type(error).__name__} {error}") from error
+
+
+def _read(told: dict[str, Any], tokens: Mapping[str, int]) -> Presets:
+    if unknown := told.keys() - BUILT_IN.keys():
+        raise KeyError(*unknown)
+    return {name: _changed(preset, told.get(name, {}), tokens) for name, preset in BUILT_IN.items()}
 
 
 def _changed(preset: Preset, told: dict[str, Any], vocabulary: Mapping[str, int]) -> Preset:

@@ -161,6 +161,8 @@ def test_an_unknown_name_in_the_file_names_the_nearest(tmp_path: Path) -> None:
         ("TSUZUKI_GRACE_S", "long", "config.expects_number"),
         ("TSUZUKI_LOG__LEVEL", "loud", "config.expects_one_of"),
         ("TSUZUKI_ENGINE__DEVICE", "gpu", "config.expects_device"),
+        ("TSUZUKI_RULES__LENGTH", "tiny", "config.expects_length"),
+        ("TSUZUKI_RULES__PRESET", "激辛", "config.expects_one_of"),
         ("TSUZUKI_ENGINE__BACKEND", "onnx", "config.expects_one_of"),
         ("TSUZUKI_ENGINE__QUANTIZATION", "int4", "config.expects_one_of"),
         ("TSUZUKI_ENGINE__KV_PRECISION", "f32", "config.expects_one_of"),

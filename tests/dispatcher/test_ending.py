@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 import pytest
 
@@ -147,7 +148,7 @@ async def test_an_end_under_way_comes_to_its_end(stage: Stage, monkeypatch: pyte
     """A process that ends while a text is being kept shows that text, not that it was interrupted."""
     keeping, kept = asyncio.Event(), stage.store.append_model
 
-    async def slowly(job_id: str, texts: list[str]) -> Passage:
+    async def slowly(job_id: str, texts: list[str]) -> Sequence[Passage]:
         await keeping.wait()
         return await kept(job_id, texts)
 

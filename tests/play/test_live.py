@@ -294,7 +294,10 @@ class TestChanges:
         await told.play.delete(HALL, AYA, first)
 
         assert await told.texts() == ["雨。", "風。", sentence(1)]
+        await told.platform.until(lambda: told.shown(first).note == "ja play.deleted")
+        await told.outbox.flush(second.partition(".")[0])
         await told.buttons_under(second)
+        assert all(draft.live for _, draft in told.platform.log if draft.passage == second)
 
     async def test_a_passage_of_another_story(self, told: Told) -> None:
         """It is not changed from here."""

@@ -132,7 +132,7 @@ def test_a_file_without_presets_is_refused(tmp_path: Path, told: str) -> None:
     """It is named, before anything is written with it."""
     (tmp_path / "presets.json").write_text(told, "utf-8")
 
-    with pytest.raises(CheckpointError, match="presets.json"):
+    with pytest.raises(CheckpointError, match=r"presets\.json"):
         read_presets(tmp_path, {"「": 7})
 
 

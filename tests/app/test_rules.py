@@ -1,0 +1,59 @@
+"""What the settings say of rooms holds in them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bot.continuation import FEWEST, MOST
+from bot.messages import Filter, Length, Rules
+from bot.rules import merged
+from config.complaints import SettingsError
+from config.settings import load_settings
+
+
+def set_rules(folder: Path, *lines: str) -> Rules:
+    """The rules of a room where nobody set anything, with these lines in the file."""
+    path = folder / "set.toml"
+    path.write_text("\n".join(["[rules]", *lines]), encoding="utf-8")
+    return merged([load_settings(path).rules.model_dump()])
+
+
+def test_the_documented_defaults_are_the_rules_own(tmp_path: Path) -> None:
+    """One set of defaults, not two."""
+    assert set_rules(tmp_path) == Rules()
+
+
+def test_every_setting_is_a_rule_that_holds(tmp_path: Path) -> None:
+    """Each of them arrives."""
+    lines = (
+        'length = "long"',
+        'preset = "bold"',
+        "candidates = 5",
+        'filter = "off"',
+        "filter_people = true",
+        "listens = false",
+        "daily_per_person = 7",
+        "daily_in_all = 70",
+    )
+    assert set_rules(tmp_path, *lines) == Rules(
+        length=Length.LONG,
+        preset="bold",
+        candidates=5,
+        filter=Filter.OFF,
+        filter_people=True,
+        listens=False,
+        daily_per_person=7,
+        daily_in_all=70,
+    )
+
+
+@pytest.mark.parametrize("characters", [FEWEST, MOST])
+def test_a_length_in_characters(tmp_path: Path, characters: int) -> None:
+    """As many as may be asked for, and no others."""
+    assert set_rules(tmp_path, f"length = {characters}").length == characters
+    for wrong in (FEWEST - 1, MOST + 1, '"tiny"'):
+        with pytest.raises(SettingsError) as caught:
+            set_rules(tmp_path, f"length = {wrong}")
+        assert caught.value.values["name"] == "rules.length"
