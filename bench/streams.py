@@ -135,7 +135,8 @@ async def connected(url: str) -> AsyncIterator[Worker]:
     """The worker at `url`, with as many connections as there are streams."""
     async with aiohttp.ClientSession(
         url,
-        connector=aiohttp.TCPConnector(limit=0),
+        # A connection for each stream: the worker hangs up idle ones just when they are taken again.
+        connector=aiohttp.TCPConnector(limit=0, force_close=True),
         timeout=aiohttp.ClientTimeout(total=None, sock_read=SILENCE_TIMEOUT_S),
     ) as session:
         yield Worker(session)
