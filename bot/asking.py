@@ -96,7 +96,8 @@ class Asking(Ground):
         if known and waits:
             await self._store.finish(job.id, JobState.CANCELLED)
             note = self._say("play.cancelled", job.author.locale)
-            self._replies.show(job, Draft(DraftState.CANCELLED, note=note))
+            latest = not self._queue.jobs_of(job.story_id)  # else a reply that has the buttons is to come
+            self._replies.show(job, Draft(DraftState.CANCELLED, note=note, live=latest))
         return known
 
     async def _ask(self, message: Message, ask: Ask, rules: Rules) -> Ticket:

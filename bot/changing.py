@@ -38,7 +38,7 @@ class Changing(Ground):
         """Make an alternative of the last passage the last one."""
         await self._permitted(room, by)
         story = await self._open(room)
-        if story.head is None or passage_id not in await self._beside(story.head):
+        if passage_id not in await self._beside_last(story):
             raise await self._not_beside(story, passage_id)
         return await self._moved(room, await self._store.go_to(story.id, passage_id))
 
@@ -98,8 +98,9 @@ class Changing(Ground):
         """Replace memory, author's note and lore; a room without a story begins one."""
         await self._permitted(room, by)
         require_short(notes)
-        story = await self._store.story(room) or await self._store.open_story(room)
-        return await self._store.save_notes(story.id, notes)
+        async with self._one_by_one:  # of two at once the second finds the story that the first began
+            story = await self._store.story(room) or await self._store.open_story(room)
+            return await self._store.save_notes(story.id, notes)
 
     # Inside
 
@@ -114,8 +115,10 @@ class Changing(Ground):
             raise NotYours
         return story
 
-    async def _beside(self, passage_id: str) -> set[str]:
-        return {passage.id for passage in await self._store.alternatives(passage_id)}
+    async def _beside_last(self, story: Story) -> set[str]:
+        """What could stand where the story ends, or where the deleted passage stood that it ended with."""
+        ends = {story.head, *(passage.id for passage in story.passages[-1:])} - {None}
+        return {one.id for end in ends for one in await self._store.alternatives(str(end))}
 
     async def _not_beside(self, story: Story, passage_id: str) -> StoryMoved | PassageGone:
         passage = await self._store.passage(passage_id)

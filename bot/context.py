@@ -59,8 +59,9 @@ def with_unsent(window: Window, story: Story) -> Window:
 
 
 def context_before(story: Story, passage_id: str) -> Context:
-    """What the model is sent to write another passage in the place of one."""
-    places = [place for place, passage in enumerate(story.passages) if passage.id == passage_id]
+    """What the model is sent to write another passage in the place of one, which may be deleted by now."""
+    followed = ((place, {one.id, one.parent_id}) for place, one in enumerate(story.passages))
+    places = [place for place, names in followed if passage_id in names]
     end = places[0] if places else len(story.passages)
     return context_of(replace(story, passages=story.passages[:end]))
 

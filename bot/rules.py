@@ -153,7 +153,7 @@ def length_named(name: object, locale: str = "en") -> Length | int:
         return Length(typed)
     if typed in LENGTH_NAMES:
         return LENGTH_NAMES[typed]
-    if typed.isascii() and typed.isdigit() and FEWEST <= int(typed) <= MOST:
+    if typed.isascii() and typed.isdigit() and len(typed) <= len(str(MOST)) and FEWEST <= int(typed) <= MOST:
         return int(typed)
     known = [*(LENGTH_NAMES if locale == "ja" else Length), f"{FEWEST}–{MOST}"]
     raise UnknownLength(name=name, known=_listed(known, locale))

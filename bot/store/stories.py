@@ -159,19 +159,20 @@ async def _read(connection: AsyncConnection, wanted: ColumnElement[bool]) -> Sto
     row = (await connection.execute(select(tables.stories).where(wanted))).mappings().one_or_none()
     if row is None:
         return None
+    path = await passages.path_to(connection, row["head_id"])
     return replace(
         story_of(row),
-        passages=await passages.path_to(connection, row["head_id"]),
+        passages=path,
         undone=await moves.forward(connection, row) is not None,
-        others=await _others(connection, row["head_id"]),
+        others=await _others(connection, path[-1].id if path else None),
     )
 
 
-async def _others(connection: AsyncConnection, head_id: str | None) -> int:
-    head = await passages.locate(connection, head_id)
-    if head is None:
+async def _others(connection: AsyncConnection, last_id: str | None) -> int:
+    last = await passages.locate(connection, last_id)
+    if last is None:
         return 0
-    beside = passages.is_beside(head) & (tables.passages.c.id != head_id)
+    beside = passages.is_beside(last) & (tables.passages.c.id != last_id)
     query = select(func.count()).select_from(tables.passages).where(beside)
     return (await connection.execute(query)).scalar_one()
 

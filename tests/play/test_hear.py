@@ -363,7 +363,7 @@ class TestCancelling:
         assert job is not None
         assert job.state is JobState.CANCELLED
         assert stage.shown == [
-            (first.job_id, Draft(DraftState.CANCELLED, note="ja play.cancelled")),
+            (first.job_id, Draft(DraftState.CANCELLED, note="ja play.cancelled", live=False)),
             (second.job_id, Draft(DraftState.CANCELLED, note="en play.cancelled")),
         ]
 

@@ -163,7 +163,9 @@ class TestAlternatives:
     async def test_two_retries_at_once(self, told: Told) -> None:
         """The second is the story's last as well, and both are kept."""
         first = await told.hears("雨。")
+        told.engine.free.clear()  # else the first may be over, and the second too late
         tickets = [await told.play.retry(told.message(by=by), Ask()) for by in (AYA, BO)]
+        told.engine.free.set()
         second, third = [await told.whole(ticket) for ticket in tickets]
 
         assert (await told.story()).head == third
@@ -226,6 +228,38 @@ class TestAlternatives:
             await told.play.choose(HALL, BO, first.replace(".0", ".1"))
         with pytest.raises(PassageGone):
             await told.play.choose(HALL, BO, "nothing")
+
+    async def test_choosing_after_what_followed_was_deleted(self, told: Told) -> None:
+        """The story ends with the reply again, and its choices can be had as before."""
+        first = await told.hears("雨。", Ask(candidates=3))
+        second = await told.hears()
+        await told.play.delete(HALL, AYA, second)
+        await told.buttons_under(first)
+        assert (await told.story()).others == 2
+
+        other = first.replace(".0", ".1")
+        await told.play.choose(HALL, BO, other)
+
+        await told.buttons_under(other)
+        assert await told.texts() == ["雨。", sentence(1)]
+
+    async def test_what_is_to_be_replaced_is_deleted_meanwhile(self, told: Told) -> None:
+        """The new one stands in its place all the same, and the model read what was before it, not behind."""
+        first = await told.hears("雨。")
+        told.engine.free.clear()
+        rooms = [Room("fake", f"room {number}") for number in range(2)]  # a job for each slot
+        busy = [await told.play.hear(told.message("月。", room=room), Ask()) for room in rooms]
+        ticket = await told.play.retry(told.message(), Ask())
+        await told.play.hear(told.message("風。", BO), None)
+        await told.play.delete(HALL, AYA, first)
+        told.engine.free.set()
+
+        second = await told.whole(ticket)
+
+        assert len([job for job in busy if job]) == 2
+        assert told.engine.requests[-1].prompt == "雨。"
+        assert [one.id for one in await told.play.alternatives(first)] == [second]
+        assert await told.texts() == ["雨。", "風。"]
 
 
 class TestChanges:
@@ -366,3 +400,22 @@ class TestPresses:
         assert await told.texts() == ["雨。", seen]
         assert not await told.play.stop(ticket.job_id, BO)
         assert not await told.play.stop("nothing", BO)
+
+    async def test_stopping_all_of_a_story(self, told: Told) -> None:
+        """What was seen of the first reply is the story's last, and the buttons stand there alone."""
+        told.engine.free.clear()
+        first = await told.play.hear(told.message("雨。"), Ask())
+        second = await told.play.hear(told.message("風。", BO), Ask())
+        assert first is not None
+        assert second is not None
+        await told.platform.until(lambda: bool(told.shown(first.job_id).text))
+
+        assert await told.play.cancel(HALL)
+
+        for ticket in (first, second):
+            await self._cancelled(told, ticket.job_id)
+        assert (told.shown(first.job_id).live, told.shown(second.job_id).live) == (True, False)
+
+    @staticmethod
+    async def _cancelled(told: Told, job: str) -> None:
+        await told.platform.until(lambda: told.shown(job).state is DraftState.CANCELLED)

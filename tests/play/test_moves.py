@@ -239,6 +239,11 @@ class TestStories:
         assert story is not None
         assert (story.notes, story.passages) == (notes, ())
 
+    async def test_notes_of_two_at_once(self, stage: Stage) -> None:
+        """They begin one story, not one each."""
+        await asyncio.gather(*(stage.play.annotate(ROOM, by, Notes(by.name)) for by in (AKI, BEN)))
+        assert len(await stage.play.stories("web", room=ROOM)) == 1
+
     async def test_an_export(self, stage: Stage) -> None:
         """Title, text, and who wrote; what was said beside the story is not in it."""
         await stage.play.hear(says("雨が降る。\n"), None)

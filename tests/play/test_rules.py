@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import fields
 from datetime import timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bot.access import permits
+from bot.continuation import max_tokens
 from bot.errors import (
     BadRule,
     EmptyPrompt,
@@ -21,13 +23,25 @@ from bot.errors import (
     UnknownRule,
 )
 from bot.messages import Ask, Author, Filter, Length, Message, Notes, Room, Rules, Sampling, Ticket
-from bot.rules import checked, merged, sampling_of
+from bot.rules import checked, merged, preset_of, sampling_of
 from tests.play.stage import AKI, BEN, ROOM, Stage, says
 
 GUILD, CHANNEL = "guild/1", "channel/2"
 INNER = Room("web", "thread", within=(GUILD, CHANNEL))
 NEXT_DOOR = Room("web", "next", within=(GUILD, "channel/3"))
 ABROAD = Room("web", "abroad", within=("guild/9",))
+
+_JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text()
+    | st.sampled_from(["9" * 5000, "120"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=6,
+)
+"""What a row may hold that another version, or a hand, wrote."""
 
 
 class TestScopes:
@@ -67,6 +81,14 @@ class TestScopes:
 
         assert await stage.play.rules(ROOM) == Rules(listens=False)
         assert await stage.play.hear(says("雨。"), Ask()) is not None
+
+    @example({"length": "9" * 5000})
+    @given(st.dictionaries(st.sampled_from([field.name for field in fields(Rules)]), _JSON))
+    def test_nothing_that_is_kept_stops_a_room(self, layer: dict[str, object]) -> None:
+        """Whatever stands there, there are rules, and a preset and a length that can be written with."""
+        rules = merged([layer])
+        assert sampling_of(preset_of(rules), rules)
+        assert max_tokens(rules.length) > 0
 
 
 class TestSetting:
@@ -287,7 +309,11 @@ class TestAccess:
             with pytest.raises(NotPermitted):
                 await act
         assert await play.read(ROOM) == story
-        assert await play.hear(says("風。", "e5"), Ask()) is not None
+        ticket = await play.hear(says("風。", "e5"), Ask())
+        assert ticket is not None
+        with pytest.raises(NotPermitted):
+            await play.stop(ticket.job_id, BEN)
+        assert await play.stop(ticket.job_id, AKI)
 
 
 class TestQuotas:
