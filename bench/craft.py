@@ -13,7 +13,8 @@ from bench.figures import Figure, figure
 from bench.judges import FAULTS, distinct_2
 from bench.streams import Worker, connected
 from bot.continuation import Continuation, max_tokens, min_tokens
-from bot.messages import PRESETS, Length
+from bot.messages import Length
+from bot.sampling import PRESETS
 from bot.train.corpus import read_works
 from bot.wordfilter import WordFilter
 

@@ -19,13 +19,12 @@ from bot.engine.client import HttpEngine
 from bot.engine.supervisor import LocalWorker
 from bot.errors import ConfigurationError
 from bot.ground import Bounds
-from bot.messages import Say
 from bot.outbox import Outbox
 from bot.platforms import Connectable, Keeping, Opening, connect
 from bot.play import StoryPlay
 from bot.queue import JobQueue
 from bot.rules import merged
-from bot.seams import Platform
+from bot.seams import Platform, Say
 from bot.signals import stopping
 from bot.store import SqlStore, open_store
 from bot.store.address import address, shown

@@ -6,10 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from bot.aside import without_asides
-from bot.continuation import max_tokens
 from bot.errors import TextTooLong, TooMuchLore
 from bot.lore import named_lore, told_lore
-from bot.messages import Length, Lore, Notes, Passage, Piece, Story, Window
+from bot.messages import Lore, Notes, Passage, Piece, Story, Window
 from bot.ruby import without_ruby
 from bot.story import prompt_of, text_of
 
@@ -64,11 +63,6 @@ def context_before(story: Story, passage_id: str) -> Context:
     places = [place for place, names in followed if passage_id in names]
     end = places[0] if places else len(story.passages)
     return context_of(replace(story, passages=story.passages[:end]))
-
-
-def reserved_for(length: Length | int) -> int:
-    """Tokens that are kept for what is written."""
-    return max_tokens(length)
 
 
 def require_short(notes: Notes) -> None:

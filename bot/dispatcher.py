@@ -11,8 +11,8 @@ import structlog
 
 from bot.candidates import Candidates, Kept
 from bot.clock import Clock, SystemClock
-from bot.context import context_before, context_of, reserved_for
-from bot.continuation import min_tokens
+from bot.context import context_before, context_of
+from bot.continuation import max_tokens, min_tokens
 from bot.errors import (
     EngineBusy,
     EngineError,
@@ -24,8 +24,6 @@ from bot.errors import (
 from bot.gate import EngineGate
 from bot.interrupt import to_its_end, until
 from bot.messages import (
-    PRESETS,
-    STANDARD,
     Choice,
     Draft,
     DraftState,
@@ -35,14 +33,14 @@ from bot.messages import (
     Request,
     Room,
     Rules,
-    Say,
     Story,
     candidate_id,
 )
 from bot.outbox import Outbox
 from bot.queue import JobQueue
-from bot.rules import DEFAULTS, merged, sampling_of, scopes_of
-from bot.seams import Engine, Store
+from bot.rules import DEFAULTS, rules_in, sampling_of
+from bot.sampling import PRESETS, STANDARD
+from bot.seams import Engine, Say, Store
 from bot.wordfilter import WordFilter
 
 MAX_DEATHS = 3
@@ -179,7 +177,7 @@ class Dispatcher:
         """The candidates as they are in the end. A stopped job keeps what people have seen."""
         # The story as it is now, not as it was when the job was asked for.
         story = await self._store.story_by_id(job.story_id)
-        rules = await self._rules(story.room)
+        rules = await rules_in(self._store, story.room, self._defaults)
         request = _request(job, story, rules)
         words = WordFilter.of(rules.words) if _filters(rules, story.room) else None
         candidates = Candidates(job.ask.candidates, job.ask.length, request.prompt, words)
@@ -193,9 +191,6 @@ class Dispatcher:
         if not stop.is_set():
             candidates.finish()
         return candidates
-
-    async def _rules(self, room: Room) -> Rules:
-        return merged(await self._store.rules(room.platform, scopes_of(room)), self._defaults)
 
     def _seen(self, job: Job) -> list[Kept]:
         """What people have seen of a job that was stopped; candidates that had not begun are none."""
@@ -339,7 +334,7 @@ def _request(job: Job, story: Story, rules: Rules) -> Request:
     return Request(
         prompt=context.prompt,
         sampling=sampling_of(ask.preset, rules),
-        max_tokens=reserved_for(ask.length),
+        max_tokens=max_tokens(ask.length),
         min_tokens=min_tokens(ask.length),
         n=ask.candidates,
         seed=job.seed,

@@ -16,7 +16,7 @@ from pydantic import SecretStr
 
 from adapters.findings import Finding, broken, fine, missing
 from bot.errors import ConfigurationError, TsuzukiError
-from bot.messages import Say
+from bot.seams import Say
 from bot.store import open_store
 from bot.store.address import address, shown
 from config.settings import Settings

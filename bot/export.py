@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from bot.errors import NoSuchStory, SeveralStories, UnknownFormat
-from bot.messages import Say, Story
+from bot.messages import Story
+from bot.seams import Say
 from bot.store import SqlStore, open_store
 from bot.story import text_of
 

@@ -10,10 +10,10 @@ from datetime import UTC, datetime
 
 from bot.access import permits
 from bot.errors import FilteredText, NoStory, NotPermitted, TextTooLong
-from bot.messages import Author, Room, Rules, Say, Story
+from bot.messages import Author, Room, Rules, Story
 from bot.queue import JobQueue
-from bot.rules import DEFAULTS, merged, scopes_of
-from bot.seams import Engine, Replies, Store
+from bot.rules import DEFAULTS, rules_in
+from bot.seams import Engine, Replies, Say, Store
 from bot.story import is_blank, writable
 from bot.wordfilter import WordFilter
 
@@ -68,7 +68,7 @@ class Ground:
 
     async def rules(self, room: Room) -> Rules:
         """What holds in a room, after all that it lies in had its say."""
-        return merged(await self._store.rules(room.platform, scopes_of(room)), self._defaults)
+        return await rules_in(self._store, room, self._defaults)
 
     async def _permitted(self, room: Room, by: Author) -> Rules:
         rules = await self.rules(room)

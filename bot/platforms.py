@@ -9,7 +9,7 @@ from pydantic import SecretStr
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from adapters.base import Adapter, Play
-from bot.messages import Say
+from bot.seams import Say
 from config.settings import DiscordSettings, Settings, SlackSettings, WebSettings
 
 if TYPE_CHECKING:

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from bot.asking import Asking
 from bot.changing import Changing
-from bot.context import context_of, reserved_for, with_unsent
+from bot.context import context_of, with_unsent
+from bot.continuation import max_tokens
 from bot.errors import NoSuchStory, PassageGone, StoreError
 from bot.messages import Author, Passage, Request, Room, Rules, Score, Story, Window
 from bot.rules import checked, own_scope, preset_of, sampling_of
@@ -69,7 +70,7 @@ class StoryPlay(Asking, Changing):
             Request(
                 prompt=context.prompt,
                 sampling=sampling_of(preset_of(rules), rules),
-                max_tokens=reserved_for(rules.length),
+                max_tokens=max_tokens(rules.length),
                 front=context.front,
                 inset=context.inset,
             )

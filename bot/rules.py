@@ -12,7 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from bot.continuation import FEWEST, MOST
 from bot.errors import BadRule, UnknownLength, UnknownPreset, UnknownRule
-from bot.messages import PRESET_NAMES, PRESETS, Filter, Length, Room, Rules, Sampling
+from bot.messages import Filter, Length, Room, Rules
+from bot.sampling import PRESET_NAMES, PRESETS, STANDARD, Sampling
+from bot.seams import Store
 
 DEFAULTS = Rules()
 """What holds where nobody set anything."""
@@ -30,28 +32,31 @@ _Count = Annotated[int, Field(ge=0, le=100_000)]
 _Scope = Annotated[str, Field(pattern=r"^[a-z]+/.+$", max_length=100)]
 
 
+_STANDARD = Sampling()
+
+
 class _Sampling(BaseModel):
-    """The bounds of a preset's settings."""
+    """The bounds of a preset's settings. What is left out is as in 標準."""
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
-    temperature: float = Field(0.75, ge=0, le=2)
-    top_p: float = Field(0.9, gt=0, le=1)
-    top_k: int = Field(0, ge=0, le=1000)
-    min_p: float = Field(0, ge=0, lt=1)
-    typical_p: float = Field(1, gt=0, le=1)
-    repetition_penalty: float = Field(1.08, ge=1, le=2)
-    repetition_window: int = Field(256, ge=0, le=2048)
-    repetition_slope: float = Field(0, ge=0, le=10)
-    frequency_penalty: float = Field(0, ge=-2, le=2)
-    presence_penalty: float = Field(0, ge=-2, le=2)
-    no_repeat_ngram: int = Field(0, ge=0, le=20)
-    dry_multiplier: float = Field(0.8, ge=0, le=5)
-    dry_base: float = Field(1.75, ge=1, le=4)
-    dry_allowed_length: int = Field(4, ge=1, le=100)
-    dry_window: int = Field(0, ge=0, le=2048)
-    xtc_threshold: float = Field(0.1, ge=0, le=0.5)
-    xtc_probability: float = Field(0, ge=0, le=1)
+    temperature: float = Field(_STANDARD.temperature, ge=0, le=2)
+    top_p: float = Field(_STANDARD.top_p, gt=0, le=1)
+    top_k: int = Field(_STANDARD.top_k, ge=0, le=1000)
+    min_p: float = Field(_STANDARD.min_p, ge=0, lt=1)
+    typical_p: float = Field(_STANDARD.typical_p, gt=0, le=1)
+    repetition_penalty: float = Field(_STANDARD.repetition_penalty, ge=1, le=2)
+    repetition_window: int = Field(_STANDARD.repetition_window, ge=0, le=2048)
+    repetition_slope: float = Field(_STANDARD.repetition_slope, ge=0, le=10)
+    frequency_penalty: float = Field(_STANDARD.frequency_penalty, ge=-2, le=2)
+    presence_penalty: float = Field(_STANDARD.presence_penalty, ge=-2, le=2)
+    no_repeat_ngram: int = Field(_STANDARD.no_repeat_ngram, ge=0, le=20)
+    dry_multiplier: float = Field(_STANDARD.dry_multiplier, ge=0, le=5)
+    dry_base: float = Field(_STANDARD.dry_base, ge=1, le=4)
+    dry_allowed_length: int = Field(_STANDARD.dry_allowed_length, ge=1, le=100)
+    dry_window: int = Field(_STANDARD.dry_window, ge=0, le=2048)
+    xtc_threshold: float = Field(_STANDARD.xtc_threshold, ge=0, le=0.5)
+    xtc_probability: float = Field(_STANDARD.xtc_probability, ge=0, le=1)
 
 
 _PRESETS = Annotated[dict[_Word, _Sampling], Field(max_length=MAX_PRESETS)]
@@ -99,6 +104,11 @@ def own_scope(room: Room) -> str:
     return f"room/{room.id}"
 
 
+async def rules_in(store: Store, room: Room, defaults: Rules = DEFAULTS) -> Rules:
+    """What holds in a room, after all that it lies in had its say."""
+    return merged(await store.rules(room.platform, scopes_of(room)), defaults)
+
+
 def merged(layers: Iterable[Mapping[str, object]], defaults: Rules = DEFAULTS) -> Rules:
     """The rules that the layers make, outermost first, over `defaults`.
 
@@ -138,7 +148,7 @@ def preset_named(name: str, rules: Rules, locale: str) -> str:
 
 def preset_of(rules: Rules) -> str:
     """The preset that a room writes with where nobody says which: 標準 where its own was taken away."""
-    return rules.preset if rules.preset in {**PRESETS, **dict(rules.presets)} else "standard"
+    return rules.preset if rules.preset in {**PRESETS, **dict(rules.presets)} else STANDARD
 
 
 def sampling_of(preset: str, rules: Rules) -> Sampling:

@@ -27,6 +27,14 @@ from bot.messages import (
 )
 
 
+class Say(Protocol):
+    """Looks up the sentence `key` in a language and fills in `values`."""
+
+    def __call__(self, key: str, locale: str, **values: object) -> str:
+        """The sentence, in `locale` where it is there, else in English."""
+        ...
+
+
 class Engine(Protocol):
     """A worker, wherever it runs. Every method raises `EngineError` for what goes wrong there."""
 

@@ -14,7 +14,8 @@ from adapters.console import ROOM, ConsoleAdapter, Session
 from bot.app import House, build
 from bot.crew import Crew
 from bot.errors import EngineError, UnknownLength
-from bot.messages import Ask, Author, JobState, Length, Message, Say, Ticket
+from bot.messages import Ask, Author, JobState, Length, Message, Ticket
+from bot.seams import Say
 from bot.signals import stopping
 from bot.typed import typed_lines
 from config.settings import Settings

@@ -8,8 +8,8 @@ from __future__ import annotations
 import asyncio
 from typing import TextIO
 
-from bot.messages import Draft, DraftState, Room, Say
-from bot.seams import Limits
+from bot.messages import Draft, DraftState, Room
+from bot.seams import Limits, Say
 
 ROOM = Room("console", "-")
 _UNLIMITED = 10**9

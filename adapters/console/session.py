@@ -14,8 +14,9 @@ from adapters.console import listing
 from adapters.console.adapter import ROOM, ConsoleAdapter
 from adapters.console.commands import ALIASES, Command, command_of
 from bot.errors import NoStory, NoSuchStory, SeveralStories, SpokenError, UserError
-from bot.messages import Ask, Author, Message, Notes, Passage, Say, Story, Ticket
+from bot.messages import Ask, Author, Message, Notes, Passage, Story, Ticket
 from bot.outline import first_words
+from bot.seams import Say
 
 SHORT_ID = 8
 

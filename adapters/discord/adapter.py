@@ -18,7 +18,8 @@ from adapters.discord.translate import PLATFORM
 from adapters.discord.waits import Waits
 from bot.clock import Clock, SystemClock
 from bot.errors import ConfigurationError
-from bot.messages import Author, Draft, Room, Say
+from bot.messages import Author, Draft, Room
+from bot.seams import Say
 
 _log = logging.getLogger(__name__)
 

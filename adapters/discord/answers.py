@@ -12,7 +12,7 @@ from adapters.discord.failures import delivery
 from adapters.discord.render import MAX_CONTENT, cut
 from adapters.discord.translate import known_locale
 from bot.errors import DeliveryError, NotAllowed, SpokenError
-from bot.messages import Say
+from bot.seams import Say
 
 _log = logging.getLogger(__name__)
 

@@ -9,7 +9,8 @@ from enum import StrEnum
 
 import discord
 
-from bot.messages import Draft, DraftState, Say
+from bot.messages import Draft, DraftState
+from bot.seams import Say
 
 ROW = 5
 """Discord takes five buttons in a row."""

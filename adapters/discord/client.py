@@ -21,7 +21,7 @@ from adapters.discord.places import Pause
 from adapters.discord.posts import Posts
 from adapters.discord.repertoire import command_the
 from adapters.discord.translate import Self
-from bot.messages import Say
+from bot.seams import Say
 
 _log = logging.getLogger(__name__)
 

@@ -12,7 +12,8 @@ from discord.app_commands import Choice, locale_str
 from discord.http import Route
 
 from adapters.discord.answers import Interaction
-from bot.messages import Ask, Length, Say
+from bot.messages import Ask, Length
+from bot.seams import Say
 
 _log = logging.getLogger(__name__)
 

@@ -24,7 +24,8 @@ from adapters.discord.posts import Posts, nonce_of
 from adapters.discord.translate import PLATFORM, Names, Self, locale_of, story_text, thread_name
 from bot.aside import is_aside
 from bot.errors import DeliveryError, EmptyPrompt, NotAllowed, NotPermitted, SpokenError
-from bot.messages import Ask, Author, Message, Passage, Room, Say, Story, Ticket
+from bot.messages import Ask, Author, Message, Passage, Room, Story, Ticket
+from bot.seams import Say
 
 _log = logging.getLogger(__name__)
 

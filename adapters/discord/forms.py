@@ -8,7 +8,8 @@ from typing import Any
 import discord
 
 from adapters.discord.buttons import Verb, id_of
-from bot.messages import Ask, Length, Lore, Notes, Passage, Rules, Say
+from bot.messages import Ask, Length, Lore, Notes, Passage, Rules
+from bot.seams import Say
 
 MAX_FIELD = 4000
 """Discord's limit for what a field holds."""

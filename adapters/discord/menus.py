@@ -18,7 +18,8 @@ from adapters.discord.presses import Presses
 from adapters.discord.scene import Scene, scene_of
 from adapters.discord.translate import PLATFORM, Names, Self, story_text, thread_name
 from bot.errors import EmptyPrompt, PassageGone
-from bot.messages import Ask, Message, Passage, Say
+from bot.messages import Ask, Message, Passage
+from bot.seams import Say
 
 Deed = Callable[[Scene, discord.Message], Any]
 

@@ -8,7 +8,8 @@ from adapters.discord.buttons import Verb, row_of
 from adapters.discord.escape import escape
 from adapters.discord.scene import Scene
 from adapters.discord.shown import ending_of
-from bot.messages import Say, Story
+from bot.messages import Story
+from bot.seams import Say
 
 
 class Moves:

@@ -10,7 +10,8 @@ import discord
 from adapters.discord.failures import THREAD_EXISTS, delivery
 from adapters.discord.translate import PLATFORM
 from bot.errors import DeliveryError, NotAllowed, RetryLater, Undeliverable
-from bot.messages import Room, Say
+from bot.messages import Room
+from bot.seams import Say
 
 OPENING_TRIES = 3
 OPENING_PAUSE_S = 0.5

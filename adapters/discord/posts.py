@@ -18,7 +18,8 @@ from adapters.discord.render import render
 from adapters.discord.translate import locale_of
 from adapters.discord.waits import Waits
 from bot.errors import DeliveryError, RetryLater, TsuzukiError, Undeliverable
-from bot.messages import Author, Draft, DraftState, Room, Say
+from bot.messages import Author, Draft, DraftState, Room
+from bot.seams import Say
 
 _log = logging.getLogger(__name__)
 

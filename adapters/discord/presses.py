@@ -21,7 +21,8 @@ from adapters.discord.settings import Settings
 from adapters.discord.shown import split
 from adapters.discord.slash import Continuing
 from bot.errors import NotYours, TextTooLong
-from bot.messages import Ask, Author, Notes, Passage, Say
+from bot.messages import Ask, Author, Notes, Passage
+from bot.seams import Say
 
 _log = logging.getLogger(__name__)
 

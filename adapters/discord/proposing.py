@@ -6,7 +6,9 @@ from adapters.base import Play
 from adapters.discord.answers import Interaction, locale_of
 from adapters.discord.posts import Posts
 from adapters.discord.scene import scene_of
-from bot.messages import PRESET_NAMES, PRESETS, Filter, Length, Say
+from bot.messages import Filter, Length
+from bot.sampling import PRESET_NAMES, PRESETS
+from bot.seams import Say
 
 Proposals = list[tuple[str, str]]
 

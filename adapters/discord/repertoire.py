@@ -19,7 +19,7 @@ from adapters.discord.settings import Settings
 from adapters.discord.slash import Continuing
 from adapters.discord.stories import Stories
 from adapters.discord.story_commands import StoryCommands
-from bot.messages import Say
+from bot.seams import Say
 
 
 def command_the(

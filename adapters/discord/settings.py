@@ -17,7 +17,9 @@ from adapters.discord.forms import rule_form
 from adapters.discord.render import cut
 from adapters.discord.scene import Scene
 from bot.errors import BadRule, UnknownRule, UserError
-from bot.messages import PRESET_NAMES, Filter, Length, Rules, Say
+from bot.messages import Filter, Length, Rules
+from bot.sampling import PRESET_NAMES
+from bot.seams import Say
 
 
 class Scope(StrEnum):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from adapters.discord.escape import escape
 from adapters.discord.render import cut
-from bot.messages import Passage, Say, Story
+from bot.messages import Passage, Story
+from bot.seams import Say
 
 ENDING = 120
 """Characters of a story's end that remind people where it stands."""

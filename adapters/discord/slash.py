@@ -14,7 +14,8 @@ from adapters.discord.render import cut, indented
 from adapters.discord.scene import Scene, scene_of
 from adapters.discord.translate import thread_name
 from bot.errors import SpokenError
-from bot.messages import Ask, Message, Say, Ticket
+from bot.messages import Ask, Message, Ticket
+from bot.seams import Say
 
 
 class Continuing:

@@ -21,7 +21,8 @@ from adapters.discord.settings import Settings
 from adapters.discord.shown import ending_of, label_of, text_of
 from adapters.discord.translate import PLATFORM
 from bot.errors import NoStory, NoSuchStory
-from bot.messages import Ask, Notes, Say, Story
+from bot.messages import Ask, Notes, Story
+from bot.seams import Say
 
 Deed = Callable[[Scene], Awaitable[None]]
 LISTED = 20

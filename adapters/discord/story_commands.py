@@ -12,7 +12,7 @@ from adapters.discord.buttons import Verb
 from adapters.discord.commands import CONTEXTS, INSTALLS, Phrase, Proposed, proposals
 from adapters.discord.settings import RULES, Scope
 from adapters.discord.stories import Stories
-from bot.messages import Say
+from bot.seams import Say
 
 MAX_TITLE = 100
 Callback = Any

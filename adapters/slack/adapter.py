@@ -36,8 +36,8 @@ from adapters.slack.workspace import Workspace
 from adapters.slack.workspaces import InstalledWorkspaces, OneWorkspace, Workspaces
 from bot.clock import Clock, SystemClock
 from bot.errors import ConfigurationError, RetryLater
-from bot.messages import Draft, Room, Say
-from bot.seams import Limits
+from bot.messages import Draft, Room
+from bot.seams import Limits, Say
 
 _CALL_TIMEOUT_S = 30.0
 _DRAIN_S = 5.0

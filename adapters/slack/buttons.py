@@ -17,7 +17,8 @@ from adapters.slack.translate import Click, Place
 from adapters.slack.workspace import Workspace
 from bot.clock import Clock
 from bot.errors import DeliveryError, UserError
-from bot.messages import Ask, Author, Message, Say
+from bot.messages import Ask, Author, Message
+from bot.seams import Say
 
 EDIT_FORM = f"{ACTION}edit_form"
 DOUBLE_CLICK_S = 3.0

@@ -21,7 +21,8 @@ from adapters.slack.words import Word, meaning
 from adapters.slack.workspace import Workspace
 from bot.clock import Clock
 from bot.errors import DeliveryError, RetryLater, Undeliverable, UserError
-from bot.messages import Ask, Author, Message, Say, Story
+from bot.messages import Ask, Author, Message, Story
+from bot.seams import Say
 
 _log = logging.getLogger(__name__)
 

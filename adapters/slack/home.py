@@ -16,7 +16,8 @@ from adapters.slack.surface import COMMAND
 from adapters.slack.translate import PLATFORM, Place, team_of
 from adapters.slack.workspace import Workspace
 from bot.errors import DeliveryError, UserError
-from bot.messages import Author, Say, Story
+from bot.messages import Author, Story
+from bot.seams import Say
 
 HOME = f"{ACTION}home_"
 STORIES = 10

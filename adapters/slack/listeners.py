@@ -32,7 +32,7 @@ from adapters.slack.translate import change, click, incoming, pointed, team_of
 from adapters.slack.workspace import Workspace
 from adapters.slack.workspaces import Workspaces
 from bot.errors import Undeliverable
-from bot.messages import Say
+from bot.seams import Say
 
 _log = logging.getLogger(__name__)
 

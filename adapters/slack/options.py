@@ -7,7 +7,8 @@ import unicodedata
 from dataclasses import replace
 
 from bot.errors import UnknownLength, UnknownPreset
-from bot.messages import PRESET_NAMES, PRESETS, Ask, Length
+from bot.messages import Ask, Length
+from bot.sampling import PRESET_NAMES, PRESETS
 
 MAX_CANDIDATES = 5
 LENGTH_NAMES = {

@@ -14,7 +14,8 @@ from slack_bolt.async_app import AsyncRespond
 from slack_sdk.errors import SlackClientError
 
 from adapters.slack.render import sentence
-from bot.messages import Author, Say
+from bot.messages import Author
+from bot.seams import Say
 
 _log = logging.getLogger(__name__)
 

@@ -10,7 +10,8 @@ from adapters.slack.streams import Streams
 from adapters.slack.translate import Place, message_id, ts_of
 from adapters.slack.webapi import WebApi
 from bot.clock import Clock
-from bot.messages import Draft, Say
+from bot.messages import Draft
+from bot.seams import Say
 
 _IN_USE_S = 30.0
 """A message that was not edited for so long takes no part of the budget."""

@@ -24,7 +24,9 @@ from adapters.slack.render import ACTION, Label
 from adapters.slack.translate import Place
 from adapters.slack.workspace import Workspace
 from bot.errors import UserError
-from bot.messages import PRESET_NAMES, PRESETS, Author, Filter, Length, Rules, Say
+from bot.messages import Author, Filter, Length, Rules
+from bot.sampling import PRESET_NAMES, PRESETS
+from bot.seams import Say
 
 SETTINGS_FORM = f"{ACTION}settings_form"
 _MOST_CANDIDATES = 5

@@ -14,7 +14,8 @@ from adapters.slack.trouble import Misunderstood
 from adapters.slack.webapi import WebApi
 from bot.clock import Clock
 from bot.errors import DeliveryError, RetryLater
-from bot.messages import Author, Say
+from bot.messages import Author
+from bot.seams import Say
 
 TRIES = 4
 LONGEST_WAIT_S = 30.0

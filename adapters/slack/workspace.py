@@ -14,7 +14,7 @@ from adapters.slack.telling import Telling
 from adapters.slack.translate import Bot
 from adapters.slack.webapi import WebApi
 from bot.clock import Clock
-from bot.messages import Say
+from bot.seams import Say
 
 
 class Workspace:

@@ -12,7 +12,8 @@ from adapters.web import translate
 from adapters.web.hub import Hub
 from adapters.web.pages import Pages
 from adapters.web.server import application, bind, serve, url_of
-from bot.messages import Draft, Room, Say
+from bot.messages import Draft, Room
+from bot.seams import Say
 
 _PARTS = Path(__file__).parent / "parts"
 

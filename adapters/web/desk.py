@@ -14,7 +14,8 @@ from adapters.web import translate
 from adapters.web.elements import ComposerPart
 from adapters.web.visitor import Visitor
 from bot.errors import EmptyPrompt, SpokenError
-from bot.messages import Room, Say, Ticket
+from bot.messages import Room, Ticket
+from bot.seams import Say
 
 NOTICE_MS = 7000
 

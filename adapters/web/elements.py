@@ -9,7 +9,9 @@ from nicegui import ui
 from nicegui.elements.mixins.text_element import TextElement
 
 from adapters.web.shown import Change, Person, Standing
-from bot.messages import MODEL, PRESET_NAMES, Length, Rules, Say
+from bot.messages import MODEL, Length, Rules
+from bot.sampling import PRESET_NAMES
+from bot.seams import Say
 
 SHOWN_NAMES = 8
 """More would push the title away."""

@@ -12,7 +12,8 @@ from adapters.web import translate
 from adapters.web.desk import Desk
 from adapters.web.elements import ComposerPart, Text
 from adapters.web.visitor import Visitor
-from bot.messages import Room, Rules, Say, Story
+from bot.messages import Room, Rules, Story
+from bot.seams import Say
 
 SHOWN_STORIES = 100
 """Enough to find one's own; more would make the first page heavy."""

@@ -15,7 +15,7 @@ from adapters.web.front import FrontPage
 from adapters.web.hub import Hub
 from adapters.web.room import RoomPage
 from adapters.web.visitor import visitor_of
-from bot.messages import Say
+from bot.seams import Say
 
 RECONNECT_TIMEOUT_S = 10.0
 """How long the server keeps a page whose connection broke; after that the browser loads it again."""

@@ -16,7 +16,8 @@ from adapters.web.hub import LiveRoom
 from adapters.web.notebook import Notebook
 from adapters.web.shown import Change, Person
 from adapters.web.visitor import Visitor
-from bot.messages import Rules, Say
+from bot.messages import Rules
+from bot.seams import Say
 
 
 class RoomPage:

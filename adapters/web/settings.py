@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, fields
 
 from adapters.web.translate import BadRequest, clean_line
-from bot.messages import PRESET_NAMES, PRESETS, Filter, Length, Rules, Sampling
+from bot.messages import Filter, Length, Rules
+from bot.sampling import PRESET_NAMES, PRESETS, Sampling
 
 MAX_PRESET_NAME = 30
 

@@ -20,18 +20,8 @@ from bot.errors import (
     NotFinite,
     RequestRejected,
 )
-from bot.messages import (
-    PRESETS,
-    Delta,
-    EngineStatus,
-    Health,
-    Piece,
-    Request,
-    Score,
-    Seen,
-    TokenCount,
-    Window,
-)
+from bot.messages import Delta, EngineStatus, Health, Piece, Request, Score, Seen, TokenCount, Window
+from bot.sampling import PRESETS
 
 CONNECT_TIMEOUT_S = 2.0
 SILENCE_TIMEOUT_S = 60.0

@@ -7,7 +7,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
-from bot.messages import STANDARD, Piece, Request, Sampling
+from bot.messages import Piece, Request
+from bot.sampling import STANDARD, Sampling
 from bot.worker.presets import BUILT_IN, Presets
 
 MAX_PROMPT_CHARACTERS = 1_000_000

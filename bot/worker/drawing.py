@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bot.messages import Sampling
+from bot.sampling import Sampling
 from bot.worker.filters import Left, choose, open_wide
 from bot.worker.weighing import LANES, Floats, Ids
 

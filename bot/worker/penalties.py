@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bot.messages import Sampling
+from bot.sampling import Sampling
 
 Floats = NDArray[np.float32]
 Ids = NDArray[np.intp]

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from bot.errors import CheckpointError
-from bot.messages import PRESETS, Sampling
+from bot.sampling import PRESETS, Sampling
 from bot.worker.vocabulary import EOS
 
 FILE = "presets.json"

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from bot.messages import Sampling
+from bot.sampling import Sampling
 from bot.worker.drawing import Choice, Lot, draw
 from bot.worker.filters import Left, best, choose_listed
 from bot.worker.penalties import LARGEST, Lowering, Marks, Scaling, lowerings, scaling

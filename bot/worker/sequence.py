@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bot.errors import EngineError
-from bot.messages import Sampling
+from bot.sampling import Sampling
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from bench import children, craft
 from bench.judges import FAULTS
 from bench.process import Settings, started
 from bench.prompts import PASSAGE
-from bot.messages import PRESETS
+from bot.sampling import PRESETS
 from bot.train.corpus import Work
 from bot.worker.loader import embedded_model
 

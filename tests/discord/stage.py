@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from adapters.base import Play
 from adapters.discord import DiscordAdapter
-from bot.messages import Room, Say
+from bot.messages import Room
+from bot.seams import Say
 from config.phrases import Phrases
 from tests.discord.noted import NotedPlay
 from tests.fakes.play import FakeReply

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from bot.errors import NotPermitted, QueueFull, Undeliverable
-from bot.messages import MODEL, Ask, Author, Draft, DraftState, Passage, Room, Rules, Sampling
+from bot.messages import MODEL, Ask, Author, Draft, DraftState, Passage, Room, Rules
+from bot.sampling import Sampling
 from tests.discord.stage import BEGINNING, Stage, staged
 from tests.loopback.discord import Channel, LoopbackDiscord, Message
 

@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from bot.errors import EngineUnavailable, StoreError
-from bot.messages import Delta, DraftState, Sampling, Score, candidate_id
+from bot.messages import Delta, DraftState, Score, candidate_id
+from bot.sampling import Sampling
 from tests.dispatcher.stage import Stage, done
 from tests.fakes.store import ASK
 

@@ -20,18 +20,8 @@ from bot.errors import (
     NotFinite,
     RequestRejected,
 )
-from bot.messages import (
-    Delta,
-    EngineStatus,
-    Health,
-    Piece,
-    Request,
-    Sampling,
-    Score,
-    Seen,
-    TokenCount,
-    Window,
-)
+from bot.messages import Delta, EngineStatus, Health, Piece, Request, Score, Seen, TokenCount, Window
+from bot.sampling import Sampling
 from tests.loopback.worker import LoopbackWorker, loopback_worker
 
 ASKED = Request(

@@ -11,7 +11,8 @@ import pytest
 
 from bot.engine.client import HttpEngine
 from bot.errors import EngineError, EngineUnavailable, RequestRejected
-from bot.messages import PRESETS, Delta, Request
+from bot.messages import Delta, Request
+from bot.sampling import PRESETS
 from tests.loopback.worker import LoopbackWorker, loopback_worker
 
 ASKED = Request("雨", PRESETS["standard"], 10)

@@ -12,7 +12,8 @@ import pytest
 
 from bot.engine.client import HttpEngine
 from bot.errors import EngineFailed, EngineLoading, RequestRejected
-from bot.messages import PRESETS, EngineStatus, Request
+from bot.messages import EngineStatus, Request
+from bot.sampling import PRESETS
 from bot.worker.assembly import assemble
 from bot.worker.metrics import Metrics
 from bot.worker.progress import Progress

@@ -10,22 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bot.dispatcher import Dispatcher
-from bot.messages import (
-    Delta,
-    EngineStatus,
-    Health,
-    Piece,
-    Request,
-    Say,
-    Score,
-    Seen,
-    TokenCount,
-    Window,
-)
+from bot.messages import Delta, EngineStatus, Health, Piece, Request, Score, Seen, TokenCount, Window
 from bot.outbox import Outbox
 from bot.play import StoryPlay
 from bot.queue import JobQueue
-from bot.seams import Platform
+from bot.seams import Platform, Say
 from bot.store import SqlStore, open_store
 
 PAIRS = (

@@ -9,7 +9,8 @@ from dataclasses import replace
 import pytest
 
 from bot.errors import EngineUnavailable
-from bot.messages import PRESETS, Delta, EngineStatus, Piece, Request
+from bot.messages import Delta, EngineStatus, Piece, Request
+from bot.sampling import PRESETS
 from bot.seams import Engine
 from tests.fakes.engine import ScriptedEngine
 

@@ -22,8 +22,9 @@ from bot.errors import (
     UnknownPreset,
     UnknownRule,
 )
-from bot.messages import Ask, Author, Filter, Length, Message, Notes, Room, Rules, Sampling, Ticket
+from bot.messages import Ask, Author, Filter, Length, Message, Notes, Room, Rules, Ticket
 from bot.rules import checked, merged, preset_of, sampling_of
+from bot.sampling import Sampling
 from tests.play.stage import AKI, BEN, ROOM, Stage, says
 
 GUILD, CHANNEL = "guild/1", "channel/2"
@@ -31,14 +32,10 @@ INNER = Room("web", "thread", within=(GUILD, CHANNEL))
 NEXT_DOOR = Room("web", "next", within=(GUILD, "channel/3"))
 ABROAD = Room("web", "abroad", within=("guild/9",))
 
+_TEXT = st.text("a1/ 雨標準０\x00")
 _JSON = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.floats()
-    | st.text()
-    | st.sampled_from(["9" * 5000, "120"]),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    st.none() | st.booleans() | st.integers() | st.floats() | _TEXT | st.sampled_from(["9" * 5000, "120"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_TEXT, inner, max_size=3),
     max_leaves=6,
 )
 """What a row may hold that another version, or a hand, wrote."""

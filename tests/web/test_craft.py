@@ -12,7 +12,8 @@ from playwright.async_api import expect
 
 from adapters.web import WebAdapter
 from adapters.web.translate import new_slug
-from bot.messages import Lore, Notes, Sampling
+from bot.messages import Lore, Notes
+from bot.sampling import Sampling
 from tests.fakes.house import House, beginning, opened, sentence
 from tests.web.conftest import Enter, Stage, StrictPhrases
 from tests.web.person import Person

@@ -7,7 +7,8 @@ from copy import copy
 from dataclasses import dataclass, field, replace
 
 from bot.errors import EngineError
-from bot.messages import Delta, Sampling
+from bot.messages import Delta
+from bot.sampling import Sampling
 from bot.worker.engine import Start
 from bot.worker.sequence import Sequence, SequenceRequest
 

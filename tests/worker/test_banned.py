@@ -10,7 +10,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.messages import Delta, Sampling
+from bot.messages import Delta
+from bot.sampling import Sampling
 from bot.worker.banned import Phrasebook, folded, phrases_of
 from bot.worker.decoding import Joint, StreamDecoder
 from bot.worker.engine import MAX_REWINDS, Engine, Start

@@ -12,7 +12,8 @@ from pydantic import ValidationError
 
 from bot.engine.client import _body
 from bot.errors import CheckpointError
-from bot.messages import PRESETS, Request, Sampling
+from bot.messages import Request
+from bot.sampling import PRESETS, Sampling
 from bot.worker.completions import CompletionRequest
 from bot.worker.conversion import load_tokenizer
 from bot.worker.loader import embedded_model

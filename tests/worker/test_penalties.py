@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from bot.messages import Sampling
+from bot.sampling import Sampling
 from bot.worker.drawing import Choice
 from bot.worker.filters import Left, choose, open_wide, without_top_choices
 from bot.worker.penalties import LONGEST_REPEAT, Marks

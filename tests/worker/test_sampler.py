@@ -22,7 +22,7 @@ from transformers.generation.logits_process import (
     TypicalLogitsWarper,
 )
 
-from bot.messages import Sampling
+from bot.sampling import Sampling
 from bot.worker.drawing import Choice, Lot, draw
 from bot.worker.exempt import blank_tokens, exempt_tokens, is_exempt
 from bot.worker.filters import choose, open_wide

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from bot.errors import NotFinite
-from bot.messages import Delta, Request, Sampling
+from bot.messages import Delta, Request
+from bot.sampling import Sampling
 from bot.worker.metrics import Metrics
 from tests.fakes.backend import FakeBackend
 from tests.worker.hosting import fake_served

@@ -10,7 +10,8 @@ import torch
 from transformers import XGLMForCausalLM
 
 from bot.errors import EngineError
-from bot.messages import Request, Sampling
+from bot.messages import Request
+from bot.sampling import Sampling
 from bot.worker.assembly import assemble
 from bot.worker.backends.base import Row
 from bot.worker.backends.pytorch import TorchBackend

@@ -10,20 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
-from bot.context import context_of, reserved_for
-from bot.messages import (
-    MODEL,
-    Author,
-    Length,
-    Lore,
-    Notes,
-    Passage,
-    Piece,
-    Request,
-    Room,
-    Sampling,
-    Story,
-)
+from bot.context import context_of
+from bot.continuation import max_tokens
+from bot.messages import MODEL, Author, Length, Lore, Notes, Passage, Piece, Request, Room, Story
+from bot.sampling import Sampling
 from bot.story import WINDOW_CHARACTERS, text_of
 from bot.worker.loader import embedded_model
 from bot.worker.metrics import Metrics
@@ -175,7 +165,7 @@ def test_what_was_read_holds_from_turn_to_turn(context: int, notes: Callable[[in
     for story in turns(100, notes):
         told = context_of(story)
         around = Surroundings(told.front, told.inset)
-        reads.append(text.encode(told.prompt, context - reserved_for(Length.MEDIUM), around))
+        reads.append(text.encode(told.prompt, context - max_tokens(Length.MEDIUM), around))
 
     anew = sum(not _holds(before, after) for before, after in pairwise(reads))
 
