@@ -110,13 +110,14 @@ async def build(
         outbox = Outbox(store, {platform.name: platform for platform in platforms})
         defaults = merged([settings.rules.model_dump()])
         bounds, slots = Bounds(settings.story.max_characters), settings.engine.slots
+        dispatcher = Dispatcher(store, queue, engine, outbox, say, slots=slots, defaults=defaults)
         yield House(
             store=store,
             engine=engine,
             queue=queue,
             outbox=outbox,
-            dispatcher=Dispatcher(store, queue, engine, outbox, say, slots=slots, defaults=defaults),
-            play=StoryPlay(store, queue, engine, outbox, say, bounds=bounds, defaults=defaults),
+            dispatcher=dispatcher,
+            play=StoryPlay(store, queue, engine, outbox, dispatcher, say, bounds=bounds, defaults=defaults),
             worker=worker,
         )
 

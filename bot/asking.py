@@ -14,6 +14,7 @@ from bot.errors import (
     EngineError,
     QueueFull,
     QuotaReached,
+    StoryMoved,
     TooManyWaiting,
     UnreadableText,
 )
@@ -24,7 +25,6 @@ from bot.messages import (
     Draft,
     DraftState,
     Job,
-    JobState,
     Message,
     Room,
     Rules,
@@ -33,7 +33,7 @@ from bot.messages import (
     TokenCount,
 )
 from bot.ruby import without_ruby
-from bot.rules import length_named, preset_named, preset_of
+from bot.rules import length_named, preset_named, preset_of, scopes_of, set_at
 from bot.seams import Heard
 
 MAX_CANDIDATES = 5
@@ -41,6 +41,8 @@ QUOTA_TIME = timedelta(hours=24)
 _KEPT_SEEDS = 2**63
 """What the store holds of a seed that somebody chose."""
 _SHOWN_UNREADABLE = 20
+_RETRY_READS = 3
+"""How often the story's end is read anew, because a reply came in between, for who named no passage."""
 NOTHING_READ = TokenCount(0)
 
 
@@ -54,7 +56,7 @@ class Asking(Ground):
     async def hear(self, message: Message, ask: Ask | None) -> Ticket | None:
         """Add a message to its room's story and, with `ask`, queue a continuation."""
         rules = await self._permitted(message.room, message.author)
-        message = replace(message, text=self._wanted(message.text, rules))
+        message = replace(message, text=self._wanted(message.text, rules, message.room))
         if ask is not None:
             return await self._ask(message, ask, rules)
         if message.text:
@@ -66,6 +68,15 @@ class Asking(Ground):
     async def retry(self, message: Message, ask: Ask) -> Ticket:
         """Queue another continuation instead of the story's last, which stays as an alternative."""
         rules = await self._permitted(message.room, message.author)
+        for _ in range(_RETRY_READS):
+            try:
+                return await self._retry(message, ask, rules)
+            except StoryMoved:
+                if message.after is not None:
+                    raise
+        raise StoryMoved
+
+    async def _retry(self, message: Message, ask: Ask, rules: Rules) -> Ticket:
         story = await self._open(message.room)
         last = story.passages[-1] if story.passages else None
         instead_of = last.id if last is not None and last.by_model else None
@@ -94,10 +105,7 @@ class Asking(Ground):
         waits = self._queue.place(job.id) is not None
         known = self._queue.cancel(job.id)
         if known and waits:
-            await self._store.finish(job.id, JobState.CANCELLED)
-            note = self._say("play.cancelled", job.author.locale)
-            latest = not self._queue.jobs_of(job.story_id)  # else a reply that has the buttons is to come
-            self._replies.show(job, Draft(DraftState.CANCELLED, note=note, live=latest))
+            await self._writer.stopped(job)
         return known
 
     async def _ask(self, message: Message, ask: Ask, rules: Rules) -> Ticket:
@@ -146,20 +154,23 @@ class Asking(Ground):
         story = await self._store.story(message.room) if read.unknown else None
         if story is None:
             return read
-        own = "".join(one.text for one in story.passages if one.author == message.author)
+        own = "".join(one.text for one in story.passages if one.author.person == message.author.person)
         new = tuple(character for character in read.unknown if character not in own)
         return TokenCount(read.tokens, new, read.read_as if new else "")
 
     async def _require_quota(self, message: Message, rules: Rules) -> None:
-        since, platform, within = self._clock() - QUOTA_TIME, message.room.platform, message.room.within
+        """A limit counts what was asked for wherever the rule that sets it holds."""
         if rules.daily_per_person:
-            asked = await self._store.asked_since(platform, since, author=message.author)
-            if asked >= rules.daily_per_person:
-                raise QuotaReached(limit=rules.daily_per_person, who="person")
+            await self._require_less(message, rules.daily_per_person, "daily_per_person", message.author)
         if rules.daily_in_all:
-            asked = await self._store.asked_since(platform, since, within=within[0] if within else None)
-            if asked >= rules.daily_in_all:
-                raise QuotaReached(limit=rules.daily_in_all, who="place")
+            await self._require_less(message, rules.daily_in_all, "daily_in_all", None)
+
+    async def _require_less(self, message: Message, limit: int, rule: str, author: Author | None) -> None:
+        room, since = message.room, self._clock() - QUOTA_TIME
+        scope = set_at(rule, await self._store.rules(room.platform, scopes_of(room)), room)
+        asked = await self._store.asked_since(room.platform, since, author=author, scope=scope)
+        if asked >= limit:
+            raise QuotaReached(limit=limit, who="place" if author is None else "person")
 
     async def _queue_up(self, message: Message, ask: Ask, rules: Rules, read: TokenCount) -> Ticket:
         seed = self._draw() if ask.seed is None else ask.seed

@@ -11,9 +11,10 @@ from bot.wordfilter import WordFilter
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A candidate that stays, and its tokens' probabilities where they were asked for."""
+    """A candidate that stays; where probabilities were asked for, those of the `raw` text it comes from."""
 
     text: str
+    raw: str = ""
     scores: tuple[Score, ...] = ()
 
 
@@ -24,6 +25,7 @@ class Candidates:
         self, count: int, length: Length | int, prompt: str, words: WordFilter | None = None
     ) -> None:
         self._texts = [Continuation(length, prompt, words) for _ in range(count)]
+        self._raw = [""] * count
         self._scores: list[list[Score]] = [[] for _ in range(count)]
         self._reasons: dict[int, str] = {}
         self._kept: list[Kept] = []
@@ -51,6 +53,7 @@ class Candidates:
     def push(self, delta: Delta) -> None:
         """Take a delta."""
         self._texts[delta.index].push(delta.text)
+        self._raw[delta.index] += delta.text
         self._scores[delta.index] += delta.scores
         if delta.finish_reason:
             self._reasons[delta.index] = delta.finish_reason
@@ -61,8 +64,5 @@ class Candidates:
         for index, text in enumerate(self._texts):
             final = text.finish(self._reasons.get(index))
             if final.strip():
-                found.setdefault(final, Kept(final, self._scores_of(index, len(final))))
+                found.setdefault(final, Kept(final, self._raw[index], tuple(self._scores[index])))
         self._kept = list(found.values())
-
-    def _scores_of(self, index: int, characters: int) -> tuple[Score, ...]:
-        return tuple(score for score in self._scores[index] if score.offset < characters)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bot.context import require_short
-from bot.errors import EmptyPrompt, NoSuchStory, NotYours, PassageGone, StoreError, StoryMoved
+from bot.errors import EmptyPrompt, NoSuchStory, NotYours, PassageGone, StoryMoved
 from bot.ground import Ground
 from bot.messages import (
     Author,
@@ -51,12 +51,12 @@ class Changing(Ground):
     async def edit(self, room: Room, by: Author, passage_id: str, text: str) -> Passage:
         """Change what one wrote or asked for, in its place."""
         rules = await self._permitted(room, by)
-        text = self._wanted(text, rules)
+        text = self._wanted(text, rules, room)
         if not text:
             raise EmptyPrompt
-        story = await self._own(room, by, passage_id)
+        await self._own(room, by, passage_id)
         passage = await self._store.edit(passage_id, text)
-        await self._changed(story, passage)
+        await self._changed(passage)
         return passage
 
     async def delete(self, room: Room, by: Author, passage_id: str) -> Story:
@@ -64,7 +64,7 @@ class Changing(Ground):
         await self._permitted(room, by)
         story = await self._own(room, by, passage_id)
         passage = await self._store.delete(passage_id)
-        await self._changed(story, passage)
+        await self._changed(passage)
         return await self._moved(room, await self._store.story_by_id(story.id))
 
     async def begin(self, room: Room, by: Author, title: str = "") -> Story:
@@ -78,13 +78,13 @@ class Changing(Ground):
         return await self._moved(room, await self._store.close_story((await self._open(room)).id))
 
     async def reopen(self, room: Room, by: Author, story_id: str) -> Story:
-        """Go on with an earlier story in this room."""
+        """Go on with an earlier story in this room; its former one is left without it."""
         await self._permitted(room, by)
-        try:
-            story = await self._store.reopen_story(story_id, room)
-        except StoreError as error:
-            raise NoSuchStory(story=story_id) from error
-        return await self._moved(room, story)
+        former = (await self._store.story_by_id(story_id)).room
+        if former.platform != room.platform:
+            raise NoSuchStory(story=story_id)
+        await self._permitted(former, by)
+        return await self._moved(room, await self._store.reopen_story(story_id, room))
 
     async def rename(self, room: Room, by: Author, title: str) -> Story:
         """Give the story another title."""
@@ -111,7 +111,7 @@ class Changing(Ground):
         if passage is None or passage.deleted or passage.story_id != story.id:
             raise PassageGone
         owner = passage.asker or passage.author
-        if (by.platform, by.id) != (owner.platform, owner.id):
+        if by.person != owner.person:
             raise NotYours
         return story
 
@@ -135,12 +135,12 @@ class Changing(Ground):
                 await self._repaint(now, job_id)
         return story
 
-    async def _changed(self, story: Story, passage: Passage) -> None:
+    async def _changed(self, passage: Passage) -> None:
         """Let the message that a passage of the model came with show what became of it."""
         job_id = _job_of(passage)
         if job_id is not None:
             async with self._one_by_one:
-                await self._repaint(await self._store.story_by_id(story.id), job_id)
+                await self._repaint(await self._store.story_by_id(passage.story_id), job_id)
 
     async def _repaint(self, story: Story, job_id: str) -> None:
         """Let the message of a reply that is over show its passage as it is now, the others as choices."""

@@ -57,11 +57,14 @@ def with_unsent(window: Window, story: Story) -> Window:
     )
 
 
-def context_before(story: Story, passage_id: str) -> Context:
-    """What the model is sent to write another passage in the place of one, which may be deleted by now."""
-    followed = ((place, {one.id, one.parent_id}) for place, one in enumerate(story.passages))
-    places = [place for place, names in followed if passage_id in names]
-    end = places[0] if places else len(story.passages)
+def context_before(story: Story, passage: Passage) -> Context:
+    """What the model is sent to write another passage in the place of one, which may be deleted by now.
+
+    An alternative that stands there meanwhile is not read either.
+    """
+    place = {passage.id, passage.parent_id}
+    ends = (n for n, one in enumerate(story.passages) if one.id == passage.id or one.parent_id in place)
+    end = next(ends, len(story.passages))
     return context_of(replace(story, passages=story.passages[:end]))
 
 

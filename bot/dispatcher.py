@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
@@ -11,7 +11,7 @@ import structlog
 
 from bot.candidates import Candidates, Kept
 from bot.clock import Clock, SystemClock
-from bot.context import context_before, context_of
+from bot.context import Context, context_before, context_of
 from bot.continuation import max_tokens, min_tokens
 from bot.errors import (
     EngineBusy,
@@ -27,18 +27,18 @@ from bot.messages import (
     Choice,
     Draft,
     DraftState,
-    Filter,
     Job,
     JobState,
+    Passage,
     Request,
-    Room,
     Rules,
     Story,
     candidate_id,
 )
 from bot.outbox import Outbox
+from bot.placing import placed
 from bot.queue import JobQueue
-from bot.rules import DEFAULTS, rules_in, sampling_of
+from bot.rules import DEFAULTS, filters, rules_in, sampling_of
 from bot.sampling import PRESETS, STANDARD
 from bot.seams import Engine, Say, Store
 from bot.wordfilter import WordFilter
@@ -101,6 +101,10 @@ class Dispatcher:
         finally:
             self._leaving = True
             self._tell_waiting()
+
+    async def stopped(self, job: Job) -> None:
+        """End a job that was taken out of the queue while it waited; what people saw of it is kept."""
+        await to_its_end(self._finish(job, self._seen(job), stopped=True))
 
     async def _reload(self) -> None:
         # Those of other platforms may be running: another process serves them from the same store.
@@ -178,8 +182,8 @@ class Dispatcher:
         # The story as it is now, not as it was when the job was asked for.
         story = await self._store.story_by_id(job.story_id)
         rules = await rules_in(self._store, story.room, self._defaults)
-        request = _request(job, story, rules)
-        words = WordFilter.of(rules.words) if _filters(rules, story.room) else None
+        request = _request(job, await self._context(job, story), rules)
+        words = WordFilter.of(rules.words) if filters(rules, story.room) else None
         candidates = Candidates(job.ask.candidates, job.ask.length, request.prompt, words)
         self._show_writing(job, self._past(job).texts)
         async with aclosing(until(self._engine.generate(request), stop)) as deltas:
@@ -191,6 +195,10 @@ class Dispatcher:
         if not stop.is_set():
             candidates.finish()
         return candidates
+
+    async def _context(self, job: Job, story: Story) -> Context:
+        replaced = await self._store.passage(job.ask.instead_of) if job.ask.instead_of else None
+        return context_of(story) if replaced is None else context_before(story, replaced)
 
     def _seen(self, job: Job) -> list[Kept]:
         """What people have seen of a job that was stopped; candidates that had not begun are none."""
@@ -208,16 +216,16 @@ class Dispatcher:
         draft = Draft(state, texts[0], note, choices, passage=candidate_id(job.id, 0))
         # Written down before the job is over: a process that ends in between shows it at its next start.
         await self._outbox.prepare(job, draft)
-        await self._store.append_model(job.id, texts)
-        await self._keep_scores(job, kept)
+        passages = await self._store.append_model(job.id, texts)
+        await self._keep_scores(job, kept, passages)
         self._outbox.show(job, replace(draft, live=await self._ends_story(job)))
         self._forget(job)
 
-    async def _keep_scores(self, job: Job, kept: list[Kept]) -> None:
+    async def _keep_scores(self, job: Job, kept: list[Kept], passages: Sequence[Passage]) -> None:
         try:
-            for number, one in enumerate(kept):
+            for one, passage in zip(kept, passages, strict=True):
                 if one.scores:
-                    await self._store.save_scores(candidate_id(job.id, number), one.scores)
+                    await self._store.save_scores(passage.id, placed(one.scores, one.raw, passage.text))
         except StoreError:
             # The text is kept, and that is what was asked for.
             self._log.exception("scores could not be kept", job=job.id)
@@ -324,13 +332,8 @@ class Dispatcher:
             del self._pasts[gone]
 
 
-def _filters(rules: Rules, room: Room) -> bool:
-    return rules.filter is Filter.ON or (rules.filter is Filter.AUTO and not room.adult)
-
-
-def _request(job: Job, story: Story, rules: Rules) -> Request:
+def _request(job: Job, context: Context, rules: Rules) -> Request:
     ask = job.ask
-    context = context_of(story) if ask.instead_of is None else context_before(story, ask.instead_of)
     return Request(
         prompt=context.prompt,
         sampling=sampling_of(ask.preset, rules),

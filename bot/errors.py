@@ -24,7 +24,7 @@ TsuzukiError
 ├── DeliveryError         a platform did not take a message
 │   ├── RetryLater        it may take it later (429, 5xx, a dropped connection)
 │   └── Undeliverable     it never will (deleted, forbidden)
-├── StoreError            the store cannot be used, or holds no such story or open job
+├── StoreError            the store cannot be used, or holds no such open job
 ├── ConfigurationError    settings or tokens are wrong; says which and what to do
 ├── CheckpointError       a model folder is incomplete or of another kind
 ├── CorpusError           a training corpus cannot be read

@@ -12,8 +12,8 @@ from bot.access import permits
 from bot.errors import FilteredText, NoStory, NotPermitted, TextTooLong
 from bot.messages import Author, Room, Rules, Story
 from bot.queue import JobQueue
-from bot.rules import DEFAULTS, rules_in
-from bot.seams import Engine, Replies, Say, Store
+from bot.rules import DEFAULTS, filters, rules_in
+from bot.seams import Engine, Replies, Say, Store, Writer
 from bot.story import is_blank, writable
 from bot.wordfilter import WordFilter
 
@@ -48,6 +48,7 @@ class Ground:
         queue: JobQueue,
         engine: Engine,
         replies: Replies,
+        writer: Writer,
         say: Say,
         *,
         bounds: Bounds = Bounds(),
@@ -59,6 +60,7 @@ class Ground:
         self._queue = queue
         self._engine = engine
         self._replies = replies
+        self._writer = writer
         self._say = say
         self._bounds = bounds
         self._defaults = defaults
@@ -82,10 +84,11 @@ class Ground:
             raise NoStory
         return story
 
-    def _wanted(self, text: str, rules: Rules) -> str:
+    def _wanted(self, text: str, rules: Rules, room: Room) -> str:
         """A person's text as it can be kept. Raises TextTooLong, FilteredText."""
         kept = self._readable(text)
-        if rules.filter_people and (words := WordFilter.of(rules.words).found(kept)):
+        people_too = rules.filter_people and filters(rules, room)
+        if people_too and (words := WordFilter.of(rules.words).found(kept)):
             raise FilteredText(words="、".join(words))
         return kept
 

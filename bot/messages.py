@@ -37,6 +37,11 @@ class Author:
     locale: str = "ja"
     roles: tuple[str, ...] = field(default=(), compare=False)
 
+    @property
+    def person(self) -> tuple[str, str]:
+        """Who it is: platform and id. Names and languages change."""
+        return self.platform, self.id
+
 
 MODEL = Author("tsuzuki", "model", "続き")
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from bot.clock import Clock, SystemClock
-from bot.errors import RetryLater, Undeliverable
+from bot.errors import RetryLater, StoreError, Undeliverable
 from bot.messages import Draft, DraftState, Job, JobState, Room
 from bot.parts import NOTHING, parts_of
 from bot.seams import OutboxRow, Platform, Store
@@ -286,8 +286,12 @@ class Outbox:
         """Nobody can be shown this reply any more, and no later start needs to try."""
         reply.dead = True
         self._settle(reply)
-        for row in await self._store.outbox(reply.job.id):
-            await self._store.save_outbox(replace(row, delivered=True))
+        try:
+            for row in await self._store.outbox(reply.job.id):
+                await self._store.save_outbox(replace(row, delivered=True))
+        except StoreError:
+            # The room's other replies go on; the next start finds out again that this one cannot be shown.
+            _log.exception("job %s cannot be marked as given up", reply.job.id)
 
     def _settle(self, reply: _Reply) -> None:
         """Nothing is to be done for now; a reply whose last draft was shown is forgotten."""

@@ -8,7 +8,7 @@ from bot.asking import Asking
 from bot.changing import Changing
 from bot.context import context_of, with_unsent
 from bot.continuation import max_tokens
-from bot.errors import NoSuchStory, PassageGone, StoreError
+from bot.errors import PassageGone
 from bot.messages import Author, Passage, Request, Room, Rules, Score, Story, Window
 from bot.rules import checked, own_scope, preset_of, sampling_of
 from bot.story import export_of
@@ -23,10 +23,7 @@ class StoryPlay(Asking, Changing):
 
     async def story(self, story_id: str) -> Story:
         """A story with its passages. Raises NoSuchStory."""
-        try:
-            return await self._store.story_by_id(story_id)
-        except StoreError as error:
-            raise NoSuchStory(story=story_id) from error
+        return await self._store.story_by_id(story_id)
 
     async def stories(
         self,
@@ -85,6 +82,11 @@ class StoryPlay(Asking, Changing):
         """The story as a text to keep. Raises NoSuchStory."""
         return export_of(await self.story(story_id))
 
+    async def rules_at(self, room: Room, scope: str) -> Mapping[str, object]:
+        """What is set at a scope itself, by the rules' names, as JSON."""
+        [held] = await self._store.rules(room.platform, (scope or own_scope(room),))
+        return held
+
     async def set_rules(self, room: Room, scope: str, changes: Mapping[str, object]) -> Rules:
         """Set rules by their names at a scope; None takes one back. Raises UnknownRule, BadRule."""
         where = scope or own_scope(room)
@@ -97,4 +99,7 @@ class StoryPlay(Asking, Changing):
 
     async def forget(self, by: Author) -> int:
         """Take a person's words and name out of every story; how many passages lost theirs."""
-        return await self._store.forget(by)
+        forgotten = await self._store.forget(by)
+        for passage in forgotten.restored:
+            await self._changed(passage)
+        return forgotten.passages

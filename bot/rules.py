@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import fields, replace
 from typing import Annotated, Any
@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from bot.continuation import FEWEST, MOST
 from bot.errors import BadRule, UnknownLength, UnknownPreset, UnknownRule
 from bot.messages import Filter, Length, Room, Rules
-from bot.sampling import PRESET_NAMES, PRESETS, STANDARD, Sampling
+from bot.sampling import MAX_BANNED, PRESET_NAMES, PRESETS, STANDARD, Sampling
 from bot.seams import Store
 
 DEFAULTS = Rules()
@@ -22,6 +22,7 @@ DEFAULTS = Rules()
 LENGTH_NAMES = {"短め": Length.SHORT, "普通": Length.MEDIUM, "長め": Length.LONG}
 """What a Japanese reader types for a length."""
 
+_ROOM = "room"
 MAX_WORDS = 500
 MAX_WORD_CHARACTERS = 50
 MAX_PRESETS = 20
@@ -35,7 +36,7 @@ _Scope = Annotated[str, Field(pattern=r"^[a-z]+/.+$", max_length=100)]
 _STANDARD = Sampling()
 
 
-class _Sampling(BaseModel):
+class OwnSampling(BaseModel):
     """The bounds of a preset's settings. What is left out is as in 標準."""
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
@@ -59,14 +60,14 @@ class _Sampling(BaseModel):
     xtc_probability: float = Field(_STANDARD.xtc_probability, ge=0, le=1)
 
 
-_PRESETS = Annotated[dict[_Word, _Sampling], Field(max_length=MAX_PRESETS)]
+_PRESETS = Annotated[dict[_Word, OwnSampling], Field(max_length=MAX_PRESETS)]
 
 _KINDS: Mapping[str, TypeAdapter[Any]] = {
     "candidates": TypeAdapter(Annotated[int, Field(ge=2, le=5)]),
     "filter": TypeAdapter(Filter),
     "filter_people": TypeAdapter(bool),
     "words": TypeAdapter(_Words),
-    "banned": TypeAdapter(_Words),
+    "banned": TypeAdapter(Annotated[tuple[_Word, ...], Field(max_length=MAX_BANNED)]),
     "presets": TypeAdapter(_PRESETS),
     "listens": TypeAdapter(bool),
     "daily_per_person": TypeAdapter(_Count),
@@ -85,7 +86,7 @@ _MEANT: Mapping[str, str] = {
     "daily_per_person": "0–100000",
     "daily_in_all": "0–100000",
     "words": f"≤ {MAX_WORDS} × ≤ {MAX_WORD_CHARACTERS}",
-    "banned": f"≤ {MAX_WORDS} × ≤ {MAX_WORD_CHARACTERS}",
+    "banned": f"≤ {MAX_BANNED} × ≤ {MAX_WORD_CHARACTERS}",
     "allowed": "user/1, role/5, channel/2",
     "denied": "user/1, role/5, channel/2",
 }
@@ -101,7 +102,19 @@ def scopes_of(room: Room) -> tuple[str, ...]:
 
 def own_scope(room: Room) -> str:
     """The scope of the room alone."""
-    return f"room/{room.id}"
+    return f"{_ROOM}/{room.id}"
+
+
+def room_of(scope: str) -> str | None:
+    """The id of the room whose own scope this is; None for what rooms lie in."""
+    kind, _, room_id = scope.partition("/")
+    return room_id if kind == _ROOM else None
+
+
+def set_at(name: str, layers: Sequence[Mapping[str, object]], room: Room) -> str | None:
+    """The scope whose value of a rule holds in a room with these layers; None for a default."""
+    scopes = zip(scopes_of(room), layers, strict=True)
+    return next((scope for scope, layer in reversed(list(scopes)) if name in _readable(layer)), None)
 
 
 async def rules_in(store: Store, room: Room, defaults: Rules = DEFAULTS) -> Rules:
@@ -116,11 +129,7 @@ def merged(layers: Iterable[Mapping[str, object]], defaults: Rules = DEFAULTS) -
     """
     rules = defaults
     for layer in layers:
-        held: dict[str, Any] = {}
-        for name in layer.keys() & _NAMES:
-            with suppress(ValidationError, UnknownLength):
-                held[name] = _read(name, layer[name])
-        rules = replace(rules, **held)
+        rules = replace(rules, **_readable(layer))
     return rules
 
 
@@ -156,6 +165,11 @@ def sampling_of(preset: str, rules: Rules) -> Sampling:
     return dict(rules.presets).get(preset) or PRESETS.get(preset, Sampling())
 
 
+def filters(rules: Rules, room: Room) -> bool:
+    """Whether a room's word filter is on."""
+    return rules.filter is Filter.ON or (rules.filter is Filter.AUTO and not room.adult)
+
+
 def length_named(name: object, locale: str = "en") -> Length | int:
     """A length by its name in either language, or as a number of characters. Raises UnknownLength."""
     typed = _folded(str(name)).removesuffix("字").removesuffix("characters").strip()
@@ -167,6 +181,15 @@ def length_named(name: object, locale: str = "en") -> Length | int:
         return int(typed)
     known = [*(LENGTH_NAMES if locale == "ja" else Length), f"{FEWEST}–{MOST}"]
     raise UnknownLength(name=name, known=_listed(known, locale))
+
+
+def _readable(layer: Mapping[str, object]) -> dict[str, Any]:
+    """What of a layer this version can read."""
+    held: dict[str, Any] = {}
+    for name in layer.keys() & _NAMES:
+        with suppress(ValidationError, UnknownLength):
+            held[name] = _read(name, layer[name])
+    return held
 
 
 def _kept(name: str, value: object, rules: Rules) -> object:

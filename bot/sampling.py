@@ -47,6 +47,9 @@ PRESETS = {
     "bold": Sampling(temperature=1.0, top_p=0.95, min_p=0.05),
     "quickstart": Sampling(temperature=1.0, top_p=0.95, top_k=50, repetition_penalty=1.0, dry_multiplier=0.0),
 }
+MAX_BANNED = 500
+"""Phrases of one request that are never written."""
+
 STANDARD = "standard"
 """The preset that holds where nobody says otherwise."""
 

@@ -84,6 +84,14 @@ class OutboxRow:
     delivered: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """What forgetting a person did: how many passages lost their words, and which read again as before."""
+
+    passages: int
+    restored: tuple[Passage, ...] = ()
+
+
 class Store(Protocol):
     """Everything that outlives a restart. Each method is one transaction, kept when it returns.
 
@@ -127,7 +135,7 @@ class Store(Protocol):
         ...
 
     async def story_by_id(self, story_id: str) -> Story:
-        """The story with this id. Raises StoreError where there is none."""
+        """The story with this id. Raises NoSuchStory."""
         ...
 
     async def stories(
@@ -153,7 +161,11 @@ class Store(Protocol):
         ...
 
     async def reopen_story(self, story_id: str, room: Room) -> Story:
-        """Go on with a story of this platform in a room, whose open one is closed. Raises StoryBusy."""
+        """Go on with a story of this platform in a room, whose open one is closed.
+
+        Raises:
+            NoSuchStory, StoryBusy
+        """
         ...
 
     async def rename(self, story_id: str, title: str) -> Story:
@@ -221,13 +233,13 @@ class Store(Protocol):
         ...
 
     async def asked_since(
-        self, platform: str, since: datetime, *, author: Author | None = None, within: str | None = None
+        self, platform: str, since: datetime, *, author: Author | None = None, scope: str | None = None
     ) -> int:
-        """How many jobs were made since then, of an author or within a place."""
+        """How many jobs were made since then, of an author, or where rules of a scope hold."""
         ...
 
-    async def forget(self, author: Author) -> int:
-        """Take an author's words and name out of every story; returns how many passages lost theirs."""
+    async def forget(self, author: Author) -> Forgotten:
+        """Take an author's words and name out of every story, and out of what the replies are to show."""
         ...
 
     # Jobs
@@ -278,6 +290,14 @@ class Replies(Protocol):
 
     async def retire(self, room: Room, but: str | None = None) -> None:
         """Take the buttons from every reply of a room that is over, but that of one job."""
+        ...
+
+
+class Writer(Protocol):
+    """Who writes what was asked for, as the rules of play use it (`bot.dispatcher.Dispatcher`)."""
+
+    async def stopped(self, job: Job) -> None:
+        """End a job that was taken out of the queue while it waited; what people saw of it is kept."""
         ...
 
 

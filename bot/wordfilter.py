@@ -35,7 +35,7 @@ class WordFilter:
     @classmethod
     def of(cls, words: Iterable[str] = (), *, built_in: bool = True) -> WordFilter:
         """A filter of `words`, and of the built-in lists."""
-        listed = [word for word in (*(_listed() if built_in else ()), *words) if _fold(word).strip(" *")]
+        listed = [word for word in (*(_listed() if built_in else ()), *words) if _fold(word).strip(" *\n")]
         latin = [word for word in listed if _fold(word).isascii()]
         japanese = [word for word in listed if not _fold(word).isascii()]
         return cls(

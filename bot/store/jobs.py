@@ -10,6 +10,7 @@ from sqlalchemy import Select, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.messages import Author, Job, JobState
+from bot.rules import room_of
 from bot.store import tables
 from bot.store.rows import ask_columns, author_columns, job_of, room_columns
 
@@ -63,15 +64,17 @@ async def unfinished_of(connection: AsyncConnection, story_id: str) -> Job | Non
 
 
 async def count_since(
-    connection: AsyncConnection, platform: str, since: datetime, author: Author | None, within: str | None
+    connection: AsyncConnection, platform: str, since: datetime, author: Author | None, scope: str | None
 ) -> int:
-    """How many jobs were made since then, of an author or within a place."""
+    """How many jobs were made since then, of an author, or where rules of a scope hold."""
     made = (_columns.platform == platform) & (_columns.created_at >= since)
     query = select(func.count()).select_from(tables.jobs).where(made)
     if author is not None:
         query = query.where(_columns.author_platform == author.platform, _columns.author_id == author.id)
-    if within is not None:
-        query = query.where(tables.lies_in(_columns.within, within))
+    if scope is not None:
+        room_id = room_of(scope)
+        here = tables.lies_in(_columns.within, scope) if room_id is None else _columns.room_id == room_id
+        query = query.where(here)
     return (await connection.execute(query)).scalar_one()
 
 

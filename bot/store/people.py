@@ -4,34 +4,39 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, Table, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.messages import Author
-from bot.store import tables
+from bot.messages import Author, Passage, candidate_id
+from bot.parts import NOTHING
+from bot.seams import Forgotten
+from bot.store import outbox, passages, tables
 from bot.story import title_of
 
 _passages, _revisions = tables.passages.c, tables.revisions.c
 
 
-async def forget(connection: AsyncConnection, author: Author, now: datetime) -> int:
+async def forget(connection: AsyncConnection, author: Author, now: datetime) -> Forgotten:
     """Empty an author's passages and their former texts, and make their rows nobody's.
 
     The passages keep their places, as deleted ones do. What the author changed of the model's passages reads
-    again as the model wrote it. A title that was taken from a text of theirs goes with it.
-    Returns how many passages lost their words.
+    again as the model wrote it, and the replies that show it are to be sent again. A title that was taken
+    from a text of theirs goes with it.
     """
     await _lock_stories(connection, author)
     await _untitle(connection, await _texts_of(connection, author))
-    await _take_edits_back(connection, author)
-    forgotten = await _empty(connection, author, now)
+    restored = await _take_edits_back(connection, author)
+    for job_id in dict.fromkeys(passage.id.rpartition(".")[0] for passage in restored):
+        await _show_anew(connection, job_id, now)
+    emptied = await _empty(connection, author, now)
     nobody = {"author_id": uuid.uuid4().hex, "author_name": ""}
     for table in (tables.passages, tables.jobs):
         await connection.execute(update(table).where(_is_by(table, author)).values(nobody))
-    return forgotten
+    return Forgotten(emptied, tuple(restored))
 
 
 async def _lock_stories(connection: AsyncConnection, author: Author) -> None:
@@ -57,14 +62,15 @@ async def _untitle(connection: AsyncConnection, texts: Iterable[Any]) -> None:
         await connection.execute(update(stories).where(taken).values(title=""))
 
 
-async def _take_edits_back(connection: AsyncConnection, author: Author) -> None:
+async def _take_edits_back(connection: AsyncConnection, author: Author) -> list[Passage]:
     """A passage that the model wrote for the author was changed by nobody but them."""
     edited = (
         select(_passages.id, _passages.deleted_at)
         .join(tables.jobs, tables.jobs.c.id == _passages.job_id)
         .where(_is_by(tables.jobs, author), _passages.edited_at.is_not(None))
     )
-    for row in (await connection.execute(edited)).all():
+    rows = (await connection.execute(edited)).all()
+    for row in rows:
         mine = _revisions.passage_id == row.id
         query = select(_revisions.number, _revisions.text).where(mine).order_by(_revisions.number).limit(1)
         original = (await connection.execute(query)).one()
@@ -73,6 +79,16 @@ async def _take_edits_back(connection: AsyncConnection, author: Author) -> None:
             await connection.execute(delete(tables.revisions).where(mine))
             changes = {"text": original.text, "edited_at": None}
             await connection.execute(update(tables.passages).where(_passages.id == row.id).values(changes))
+    return [await passages.there(connection, row.id) for row in rows]
+
+
+async def _show_anew(connection: AsyncConnection, job_id: str, now: datetime) -> None:
+    """Let nothing that a reply showed be kept but its passage as it reads now."""
+    for row in await outbox.of_job(connection, job_id):
+        shown = await passages.by_id(connection, row.draft.passage or candidate_id(job_id, 0))
+        text = shown.text if shown is not None and row.part == 0 else ""
+        draft = replace(row.draft, text=text or NOTHING, choices=())
+        await outbox.save(connection, replace(row, draft=draft, delivered=False), now)
 
 
 async def _empty(connection: AsyncConnection, author: Author, now: datetime) -> int:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from bot.messages import Ask, Author, Job, JobState, Message, Notes, Passage, Room, Score, Story
-from bot.seams import Heard, OutboxRow
+from bot.seams import Forgotten, Heard, OutboxRow
 from bot.store import changes, hearing, jobs, moves, outbox, passages, people, rules, stories
 from bot.store.database import Database
 from bot.store.rows import notes_columns
@@ -28,7 +28,7 @@ def utc_now() -> datetime:
 class SqlStore:
     """`bot.seams.Store` on SQLite or PostgreSQL.
 
-    Every method raises StoreError where the database cannot be used, or holds no story of the given id.
+    Every method raises StoreError where the database cannot be used, and NoSuchStory for an unknown story.
     """
 
     def __init__(self, database: Database, clock: Clock = utc_now) -> None:
@@ -89,7 +89,7 @@ class SqlStore:
         return await self._database.read(lambda connection: stories.find(connection, room))
 
     async def story_by_id(self, story_id: str) -> Story:
-        """The story with this id. Raises StoreError where there is none."""
+        """The story with this id. Raises NoSuchStory."""
         return await self._database.read(lambda connection: stories.read(connection, story_id))
 
     async def stories(
@@ -122,7 +122,11 @@ class SqlStore:
         )
 
     async def reopen_story(self, story_id: str, room: Room) -> Story:
-        """Go on with a story of this platform in a room, whose open one is closed. Raises StoryBusy."""
+        """Go on with a story of this platform in a room, whose open one is closed.
+
+        Raises:
+            NoSuchStory, StoryBusy
+        """
         return await self._database.write(
             lambda connection: stories.reopen(connection, story_id, room, self._clock())
         )
@@ -226,15 +230,15 @@ class SqlStore:
         )
 
     async def asked_since(
-        self, platform: str, since: datetime, *, author: Author | None = None, within: str | None = None
+        self, platform: str, since: datetime, *, author: Author | None = None, scope: str | None = None
     ) -> int:
-        """How many jobs were made since then, of an author or within a place."""
+        """How many jobs were made since then, of an author, or where rules of a scope hold."""
         return await self._database.read(
-            lambda connection: jobs.count_since(connection, platform, since, author, within)
+            lambda connection: jobs.count_since(connection, platform, since, author, scope)
         )
 
-    async def forget(self, author: Author) -> int:
-        """Take an author's words and name out of every story; returns how many passages lost theirs."""
+    async def forget(self, author: Author) -> Forgotten:
+        """Take an author's words and name out of every story, and out of what the replies are to show."""
         return await self._database.write(lambda connection: people.forget(connection, author, self._clock()))
 
     # Jobs

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, RowMapping, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.errors import StoreError, StoryBusy
+from bot.errors import NoSuchStory, StoryBusy
 from bot.messages import Author, Room, Story
 from bot.store import jobs, moves, passages, tables
 from bot.store.rows import place_columns, room_columns, story_of
@@ -24,11 +24,11 @@ async def locked(connection: AsyncConnection, story_id: str) -> RowMapping:
     """The story's row, kept from other writers to the end of the transaction: they queue up behind it.
 
     Raises:
-        StoreError: there is no such story.
+        NoSuchStory
     """
     row = await _locked(connection, _columns.id == story_id)
     if row is None:
-        raise StoreError(f"no story has the id {story_id!r}")
+        raise NoSuchStory(story=story_id)
     return row
 
 
@@ -72,7 +72,7 @@ async def reopen(connection: AsyncConnection, story_id: str, room: Room, now: da
     await _lock_room(connection, room)
     row = await locked_at_rest(connection, story_id)
     if row["platform"] != room.platform:
-        raise StoreError(f"the story {story_id!r} is one of {row['platform']}, not of {room.platform}")
+        raise NoSuchStory(story=story_id)
     await _close_in(connection, room, now, but=story_id)
     here = room_columns(room) | place_columns(room)
     await change(connection, story_id, here | {"closed_at": None, "changed_at": now})
@@ -90,10 +90,10 @@ async def find(connection: AsyncConnection, room: Room) -> Story | None:
 
 
 async def read(connection: AsyncConnection, story_id: str) -> Story:
-    """A story with its passages. Raises StoreError where there is none."""
+    """A story with its passages. Raises NoSuchStory."""
     story = await _read(connection, _columns.id == story_id)
     if story is None:
-        raise StoreError(f"no story has the id {story_id!r}")
+        raise NoSuchStory(story=story_id)
     return story
 
 

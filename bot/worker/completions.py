@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from bot.messages import Piece, Request
-from bot.sampling import STANDARD, Sampling
+from bot.sampling import MAX_BANNED, STANDARD, Sampling
 from bot.worker.presets import BUILT_IN, Presets
 
 MAX_PROMPT_CHARACTERS = 1_000_000
@@ -18,7 +18,6 @@ MAX_NEW_TOKENS = 100_000
 DEFAULT_NEW_TOKENS = 200
 MAX_LOGPROBS = 20
 MAX_USER_CHARACTERS = 200
-MAX_BANNED = 256
 MAX_BIASED = 1_000
 LARGEST_BIAS = 100.0
 LARGEST_PENALTY = 2.0

@@ -16,7 +16,7 @@ from bot.store import SqlStore, open_store
 from config.phrases import Phrases
 from tests.discord.stage import BEGINNING, running
 from tests.loopback.discord import LoopbackDiscord, Message
-from tests.play.stage import ReadingEngine
+from tests.play.stage import Idle, ReadingEngine
 
 SENTENCES = ("窓の外では虫が鳴いていた。", "彼は灯をともした。", "遠くで汽笛が一つ鳴った。")
 
@@ -57,7 +57,7 @@ async def desk() -> AsyncIterator[Desk]:
         async with LoopbackDiscord() as discord:
             adapter = DiscordAdapter(discord.token, say, api_url=discord.api_url)
             outbox = Outbox(store, {adapter.name: adapter})
-            adapter.attach(StoryPlay(store, queue, ReadingEngine(), outbox, say))
+            adapter.attach(StoryPlay(store, queue, ReadingEngine(), outbox, Idle(), say))
             async with running(adapter, discord):
                 yield Desk(discord, store, queue, outbox)
                 await outbox.close(10)

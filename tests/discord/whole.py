@@ -90,8 +90,8 @@ async def whole_house(
         stack.push_async_callback(store.close)
         adapter = DiscordAdapter(discord.token, say, api_url=discord.api_url)
         outbox = Outbox(store, {adapter.name: adapter})
-        adapter.attach(StoryPlay(store, queue, engine, outbox, say))
         dispatcher = Dispatcher(store, queue, engine, outbox, say, slots=slots)
+        adapter.attach(StoryPlay(store, queue, engine, outbox, dispatcher, say))
         for part in (adapter.run(), outbox.run(), dispatcher.run()):
             await stack.enter_async_context(_working(part))
         await discord.until_connected()

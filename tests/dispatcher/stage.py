@@ -46,7 +46,7 @@ class Process:
         self.dispatcher = Dispatcher(
             stage.store, self.queue, stage.engine, self.outbox, say, slots=slots, clock=stage.clock
         )
-        self.play = StoryPlay(stage.store, self.queue, stage.engine, self.outbox, say)
+        self.play = StoryPlay(stage.store, self.queue, stage.engine, self.outbox, self.dispatcher, say)
 
 
 class Stage:

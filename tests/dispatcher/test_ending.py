@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -12,6 +13,7 @@ from bot.messages import Author, Draft, DraftState, JobState, Passage
 from tests.dispatcher.stage import Stage, done, stopped
 from tests.fakes.clock import settle
 from tests.fakes.engine import READY
+from tests.fakes.store import ASK
 
 BEN = Author("fake", "u2", "Ben", "en")
 
@@ -27,6 +29,20 @@ async def test_stopping_keeps_what_was_seen(stage: Stage) -> None:
     assert stage.shown == [stopped("j", "私は傘をさした。")]
     assert stage.store.text() == ["雨が降っていた。", "私は傘をさした。"]
     assert stage.state("j") is JobState.DONE
+
+
+async def test_stopping_several(stage: Stage) -> None:
+    """Those of which something was seen are kept, numbered by what is kept; the same twice is one."""
+    async with stage.running():
+        job = await stage.asks("j", ask=replace(ASK, candidates=4))
+        for index, text in enumerate(("私は", "猫が鳴いた。", "猫が鳴いた。それ", "犬が吠えた。そして")):
+            stage.engine.last.say(text, index=index)
+        await stage.told()
+        await stage.stops(job)
+
+    kept = done("j", "猫が鳴いた。", "犬が吠えた。")
+    assert stage.shown == [replace(kept, state=DraftState.CANCELLED, note="ja play.cancelled")]
+    assert stage.store.candidates["j"] == ("猫が鳴いた。", "犬が吠えた。")
 
 
 async def test_stopping_before_the_first_sentence(stage: Stage) -> None:
@@ -63,6 +79,23 @@ async def test_stopping_as_the_worker_dies(stage: Stage) -> None:
         await stage.stops(job)
 
     assert stage.shown == [stopped("j", "私は傘をさした。")]
+
+
+async def test_stopping_while_it_waits_for_another_worker(stage: Stage) -> None:
+    """What was seen of a job stays, whether or not there is anybody to write more of it."""
+    async with stage.running():
+        job = await stage.asks("j", ask=replace(ASK, candidates=2))
+        stage.engine.last.say("猫が鳴いた。それ", index=1)
+        await stage.told("私は傘をさした。")
+        stage.engine.state = EngineUnavailable()
+        await stage.fails(EngineUnavailable())
+        assert [draft.state for draft in stage.shown] == [DraftState.WAITING]
+        await stage.stops(job)
+
+    kept = done("j", "私は傘をさした。", "猫が鳴いた。")
+    assert stage.shown == [replace(kept, state=DraftState.CANCELLED, note="ja play.cancelled")]
+    assert stage.store.text()[-1] == "私は傘をさした。"
+    assert stage.state("j") is JobState.DONE
 
 
 async def test_stopping_while_it_is_put_back(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -129,6 +129,23 @@ class TestScores:
             await self._tell(stage)
         assert stage.store.scores == {"j.0": (self.score,)}
 
+    async def test_they_are_those_of_what_people_read(self, stage: Stage) -> None:
+        """A sentence of web debris in front is dropped, a mark is set wide: no token is shown as another."""
+        tokens = ("続きは", "https://example.com/a ", "を見よ。", "私は傘", "をさした", "!", "雨だ。")
+        async with stage.running():
+            await stage.asks("j", ask=replace(ASK, scores=True))
+            place = 0
+            for token in tokens:
+                score = Score(token, -0.1, ((token, -0.1),), place)
+                stage.engine.last.put(Delta(0, token, scores=(score,)))
+                place += len(token)
+            await stage.told("", reason="stop")
+
+        text = stage.store.text()[-1]
+        assert text == "私は傘をさした！雨だ。"
+        kept = [(score.token, score.offset) for score in stage.store.scores["j.0"]]
+        assert kept == [("私は傘", 0), ("をさした", 3), ("!", 7), ("雨だ。", 8)]
+
     async def test_nobody_asked_for_them(self, stage: Stage) -> None:
         """Then the worker is not asked either."""
         async with stage.running():

@@ -13,7 +13,8 @@ import pytest
 from bot.engine.client import HttpEngine
 from bot.errors import EngineFailed, EngineLoading, RequestRejected
 from bot.messages import EngineStatus, Request
-from bot.sampling import PRESETS
+from bot.rules import DEFAULTS, OwnSampling, checked, merged, sampling_of
+from bot.sampling import MAX_BANNED, PRESETS
 from bot.worker.assembly import assemble
 from bot.worker.metrics import Metrics
 from bot.worker.progress import Progress
@@ -51,6 +52,26 @@ async def test_candidates_stream_to_their_ends(url: str) -> None:
     assert all(texts)
     assert sorted(delta.index for delta in once if delta.finish_reason) == [0, 1]
     assert texts == ["".join(delta.text for delta in again if delta.index == index) for index in (0, 1)]
+
+
+@pytest.mark.parametrize("bound", ["ge", "le"])
+async def test_as_much_as_a_room_may_set(url: str, bound: str) -> None:
+    """The worker takes every phrase, and every preset, that the rules let people keep."""
+    ends = {
+        name: getattr(at, bound)
+        for name, field in OwnSampling.model_fields.items()
+        for at in field.metadata
+        if hasattr(at, bound)
+    }
+    changes = {"banned": [f"{number:050}" for number in range(MAX_BANNED)], "presets": {"端": ends}}
+    rules = merged([checked(changes, DEFAULTS)])
+    asked = replace(ASKED, sampling=sampling_of("端", rules), banned=rules.banned, n=1)
+
+    async with HttpEngine(url) as engine:
+        deltas = [delta async for delta in engine.generate(asked)]
+
+    assert len(rules.banned) == MAX_BANNED
+    assert deltas[-1].finish_reason
 
 
 async def test_health_and_reading(url: str) -> None:

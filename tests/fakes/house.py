@@ -126,7 +126,7 @@ async def opened(folder: Path, platform: Platform, say: Say) -> AsyncIterator[Ho
     dispatcher = Dispatcher(store, queue, engine, outbox, say, slots=2)
     running = [asyncio.create_task(part.run()) for part in (outbox, dispatcher)]
     try:
-        yield House(store, engine, StoryPlay(store, queue, engine, outbox, say))
+        yield House(store, engine, StoryPlay(store, queue, engine, outbox, dispatcher, say))
     finally:
         for task in reversed(running):
             task.cancel()

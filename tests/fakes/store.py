@@ -90,6 +90,11 @@ class MemoryStore:
         first = self._append(job.story_id, MODEL, texts[0], names[0])
         return [replace(first, id=name, text=text) for name, text in zip(names, texts, strict=True)]
 
+    async def passage(self, passage_id: str) -> Passage | None:
+        """A passage that a story is told with."""
+        everything = (passage for story in self.told.values() for passage in story.passages)
+        return next((passage for passage in everything if passage.id == passage_id), None)
+
     async def rules(self, platform: str, scopes: Sequence[str]) -> Sequence[Mapping[str, object]]:
         """What `ruled` says, at the innermost scope."""
         return [{} for _ in scopes[1:]] + [self.ruled]

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 
 import pytest
 
-from bot.errors import RetryLater, Undeliverable
+from bot.errors import RetryLater, StoreError, Undeliverable
 from bot.messages import Choice, Draft, DraftState, Job, JobState
 from bot.outbox import Outbox
-from bot.seams import Limits, Platform
+from bot.seams import Limits, OutboxRow, Platform
 from tests.fakes.clock import FakeClock, settle
 from tests.fakes.platform import FakePlatform
 from tests.fakes.store import MemoryStore
@@ -114,6 +114,28 @@ async def test_a_fault_of_an_adapter_does_not_stop_the_room(house: House) -> Non
     house.outbox.show(house.job, Draft(DONE, "一。"))
     house.outbox.show(other, Draft(DONE, "二。"))
     await house.clock.advance(60)
+    assert house.platform.texts == ["二。"]
+    assert [row.job_id for row in await house.store.undelivered()] == ["j"]
+
+
+async def test_giving_up_while_the_store_fails(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The room's other replies are sent; the next start finds the one that was given up."""
+    read, other = house.store.outbox, house.store.add("k")
+
+    async def once(job_id: str) -> Sequence[OutboxRow]:
+        monkeypatch.setattr(house.store, "outbox", fails)
+        return await read(job_id)
+
+    async def fails(job_id: str) -> Sequence[OutboxRow]:
+        monkeypatch.undo()
+        raise StoreError("locked")
+
+    monkeypatch.setattr(house.store, "outbox", once)
+    house.platform.errors = [Undeliverable("deleted")]
+    house.outbox.show(house.job, Draft(DONE, "一。"))
+    house.outbox.show(other, Draft(DONE, "二。"))
+    await house.clock.advance(2)
+
     assert house.platform.texts == ["二。"]
     assert [row.job_id for row in await house.store.undelivered()] == ["j"]
 

@@ -13,7 +13,7 @@ from bot.ground import Bounds
 from bot.play import StoryPlay
 from bot.queue import JobQueue
 from bot.store import SqlStore, open_store
-from tests.play.stage import ReadingEngine, Shown, Stage, Today, say
+from tests.play.stage import Idle, ReadingEngine, Shown, Stage, Today, say
 from tests.play.told import Told, telling
 
 
@@ -46,9 +46,11 @@ async def store(today: Today, empty: Path, tmp_path: Path) -> AsyncIterator[SqlS
 @pytest.fixture
 def stage(store: SqlStore, today: Today) -> Stage:
     """Everything around the play, and the play."""
-    queue, engine, replies = JobQueue(limit=4, per_author=3), ReadingEngine(), Shown()
-    play = StoryPlay(store, queue, engine, replies, say, bounds=Bounds(20, 0), clock=today, draw=lambda: 42)
-    return Stage(play, store, queue, engine, replies, today)
+    queue, engine, replies, writer = JobQueue(limit=4, per_author=3), ReadingEngine(), Shown(), Idle()
+    play = StoryPlay(
+        store, queue, engine, replies, writer, say, bounds=Bounds(20, 0), clock=today, draw=lambda: 42
+    )
+    return Stage(play, store, queue, engine, replies, writer, today)
 
 
 @pytest.fixture

@@ -65,6 +65,17 @@ class Shown:
         self.retired.append((room.id, but))
 
 
+class Idle:
+    """`bot.seams.Writer` that notes whose jobs were stopped."""
+
+    def __init__(self) -> None:
+        self.ended: list[str] = []
+
+    async def stopped(self, job: Job) -> None:
+        """Note it."""
+        self.ended.append(job.id)
+
+
 class Today:
     """A clock that stands at a moment until a test moves it."""
 
@@ -85,6 +96,7 @@ class Stage:
     queue: JobQueue
     engine: ReadingEngine
     replies: Shown
+    writer: Idle
     today: Today
 
     @property

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from bot.errors import NotYours, PassageGone, StoryMoved
-from bot.messages import Ask, Choice, DraftState, Room
+from bot.messages import Ask, Choice, DraftState, Room, Story
 from bot.store import SqlStore
 from tests.fakes.house import sentence
 from tests.play.told import AYA, BO, HALL, Told, telling
@@ -139,6 +139,25 @@ class TestButtons:
         assert [row.job_id for row in await told.store.live(HALL)] == [second.partition(".")[0]]
 
 
+class TestForgetting:
+    """A person's words are gone from what people see, too."""
+
+    async def test_what_they_made_of_a_reply(self, told: Told) -> None:
+        """Its message reads as the model wrote it, choices and buttons as before."""
+        first = await told.hears("雨。", Ask(candidates=2))
+        job = first.partition(".")[0]
+        await told.play.edit(HALL, AYA, first, "秘密の番地。")
+        await told.platform.until(lambda: told.shown(first).text == "秘密の番地。")
+
+        await told.play.forget(AYA)
+
+        await told.platform.until(lambda: told.shown(first).text == sentence(0))
+        await told.outbox.flush(job)
+        assert told.shown(first).choices == (Choice(f"{job}.1", sentence(1)),)
+        await told.buttons_under(first)
+        assert ["秘密" in row.draft.text for row in await told.store.outbox(job)] == [False]
+
+
 class TestAlternatives:
     """What else could stand there."""
 
@@ -168,9 +187,36 @@ class TestAlternatives:
         told.engine.free.set()
         second, third = [await told.whole(ticket) for ticket in tickets]
 
+        assert [request.prompt for request in told.engine.requests[1:]] == ["雨。", "雨。"]
+        assert await told.texts() == ["雨。", told.shown(third).text]
         assert (await told.story()).head == third
         assert [one.id for one in await told.play.alternatives(first)] == [first, second, third]
         await told.buttons_under(third)
+
+    async def test_a_reply_comes_while_another_is_asked_for(
+        self, told: Told, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Who named no passage means whatever the story ends with by then."""
+        first = await told.hears("雨。")
+        told.engine.free.clear()
+        early = await told.play.retry(told.message(), Ask())
+        read = told.store.story
+
+        async def slowly(room: Room) -> Story | None:
+            story = await read(room)
+            monkeypatch.undo()
+            told.engine.free.set()
+            await told.whole(early)
+            return story
+
+        monkeypatch.setattr(told.store, "story", slowly)
+        late = await told.play.retry(told.message(by=BO), Ask())
+
+        assert early is not None
+        third = await told.whole(late)
+        assert (await told.story()).head == third
+        beside = [one.id for one in await told.play.alternatives(first)]
+        assert beside == [first, f"{early.job_id}.0", third]
 
     async def test_a_person_writes_while_it_is_written_anew(self, told: Told) -> None:
         """The story goes on behind the former one; the new one is kept beside it, without buttons."""

@@ -30,7 +30,7 @@ from bot.play import StoryPlay
 from bot.queue import JobQueue
 from bot.store import open_store
 from tests.fakes.house import sentence
-from tests.play.stage import AKI, BEN, ROOM, ReadingEngine, Shown, Stage, say, says
+from tests.play.stage import AKI, BEN, ROOM, Idle, ReadingEngine, Shown, Stage, say, says
 from tests.play.told import AYA, BO, HALL, Told
 
 
@@ -164,7 +164,7 @@ async def _play(empty: Path) -> AsyncIterator[StoryPlay]:
     """A play on a store of its own."""
     with TemporaryDirectory() as folder:
         store = await open_store(f"sqlite:///{shutil.copy(empty, folder)}")
-        yield StoryPlay(store, JobQueue(), ReadingEngine(), Shown(), say)
+        yield StoryPlay(store, JobQueue(), ReadingEngine(), Shown(), Idle(), say)
         await store.close()
 
 

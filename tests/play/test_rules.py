@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import timedelta
 
 import pytest
@@ -23,9 +23,12 @@ from bot.errors import (
     UnknownRule,
 )
 from bot.messages import Ask, Author, Filter, Length, Message, Notes, Room, Rules, Ticket
+from bot.play import StoryPlay
+from bot.queue import JobQueue
 from bot.rules import checked, merged, preset_of, sampling_of
 from bot.sampling import Sampling
-from tests.play.stage import AKI, BEN, ROOM, Stage, says
+from bot.store import SqlStore
+from tests.play.stage import AKI, BEN, ROOM, Idle, ReadingEngine, Shown, Stage, Today, say, says
 
 GUILD, CHANNEL = "guild/1", "channel/2"
 INNER = Room("web", "thread", within=(GUILD, CHANNEL))
@@ -246,6 +249,15 @@ class TestFilter:
             await stage.play.edit(ROOM, AKI, story.passages[-1].id, "雷神。")
         assert await stage.texts() == ["雷神。", "雨。"]
 
+    async def test_not_where_the_filter_is_off(self, stage: Stage) -> None:
+        """Set so, or because the platform marks the room as age-restricted."""
+        await stage.play.set_rules(ROOM, "", {"words": ["雷神"], "filter_people": True, "filter": "off"})
+        await stage.play.hear(says("雷神。"), None)
+        await stage.play.set_rules(ROOM, "", {"filter": None})
+        await stage.play.hear(says("雷神！", "e2", room=replace(ROOM, adult=True)), None)
+
+        assert await stage.texts() == ["雷神。", "雷神！"]
+
 
 class TestAccess:
     """Who may use the bot, and where."""
@@ -306,6 +318,8 @@ class TestAccess:
             with pytest.raises(NotPermitted):
                 await act
         assert await play.read(ROOM) == story
+        with pytest.raises(NotPermitted):  # out of the room in which they may do nothing
+            await play.reopen(ABROAD, BEN, story.id)
         ticket = await play.hear(says("風。", "e5"), Ask())
         assert ticket is not None
         with pytest.raises(NotPermitted):
@@ -343,6 +357,30 @@ class TestQuotas:
             await self._asks(stage, "e3", room=NEXT_DOOR)
         assert caught.value.values == {"limit": 2, "who": "place"}
         await self._asks(stage, "e4", room=ABROAD)
+
+    async def test_it_counts_where_it_was_set(self, stage: Stage) -> None:
+        """What a person asks for elsewhere does not use up what one server, or one room, allows them."""
+        await stage.play.set_rules(INNER, INNER.within[0], {"daily_per_person": 2})
+        await stage.play.set_rules(NEXT_DOOR, "", {"daily_per_person": 1})
+        for event, room in (("e1", ABROAD), ("e2", INNER), ("e3", NEXT_DOOR)):
+            stage.queue.cancel((await self._asks(stage, event, room=room)).job_id)
+
+        for event, room, limit in (("e4", INNER, 2), ("e5", NEXT_DOOR, 1)):
+            with pytest.raises(QuotaReached) as caught:
+                await self._asks(stage, event, room=room)
+            assert caught.value.values == {"limit": limit, "who": "person"}
+        await self._asks(stage, "e6", room=ABROAD)
+
+    async def test_of_whoever_runs_it(self, stage: Stage, store: SqlStore, today: Today) -> None:
+        """A limit out of the settings holds for all of a platform together."""
+        defaults = Rules(daily_in_all=2)
+        play = StoryPlay(
+            store, JobQueue(), ReadingEngine(), Shown(), Idle(), say, defaults=defaults, clock=today
+        )
+        for event, room in (("e1", INNER), ("e2", ABROAD)):
+            await play.hear(says("雨。", event, AKI, room), Ask())
+        with pytest.raises(QuotaReached):
+            await play.hear(says("雨。", "e3", BEN, NEXT_DOOR), Ask())
 
     async def test_two_requests_at_once(self, stage: Stage) -> None:
         """The second counts the first."""

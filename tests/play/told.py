@@ -65,7 +65,7 @@ class Told:
         self.queue, self._events = JobQueue(), count()
         self.outbox = Outbox(store, {"fake": self.platform})
         self.dispatcher = Dispatcher(store, self.queue, self.engine, self.outbox, say, slots=2)
-        self.play = StoryPlay(store, self.queue, self.engine, self.outbox, say)
+        self.play = StoryPlay(store, self.queue, self.engine, self.outbox, self.dispatcher, say)
 
     def message(
         self, text: str = "", by: Author = AYA, room: Room = HALL, after: str | None = None

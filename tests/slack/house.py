@@ -32,6 +32,7 @@ class House:
     """What a test needs of the running bot."""
 
     store: SqlStore
+    play: StoryPlay
     adapter: SlackAdapter
     deliver: Deliver
 
@@ -49,12 +50,12 @@ async def house(
     adapter = adapter_for(slack, mode=mode, say=say)
     outbox = Outbox(store, {"slack": adapter}, clock or StillClock())
     dispatcher = Dispatcher(store, queue, engine, outbox, say)
-    play = StoryPlay(store, queue, engine, outbox, say)
+    play = StoryPlay(store, queue, engine, outbox, dispatcher, say)
     sending, writing = (asyncio.create_task(work) for work in (outbox.run(), dispatcher.run()))
     try:
         async with running(adapter, play):
             deliver = slack.deliver if mode == "socket" else slack.sender(adapter.port).deliver
-            yield House(store, adapter, deliver)
+            yield House(store, play, adapter, deliver)
             await _ended(writing)
             await outbox.close(1.0)
     finally:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bot.messages import Ask
+from bot.messages import Ask, Choice, Draft, DraftState
+from bot.parts import NOTHING
+from bot.seams import Forgotten, OutboxRow
 from bot.store import SqlStore, open_store
 from tests.store.told import (
     AKI,
     BEN,
     ELSEWHERE,
+    ROOM,
     asked,
     former_texts,
     says,
@@ -28,7 +31,7 @@ async def test_a_forgotten_persons_words_are_gone(store: SqlStore) -> None:
     await store.edit(one.id, "壱。")
     await store.delete(two.id)
 
-    assert await store.forget(AKI) == 3
+    assert (await store.forget(AKI)).passages == 3
 
     assert await texts(store) == ["三。"]
     assert await texts(store, ELSEWHERE) == []
@@ -103,13 +106,35 @@ async def test_what_they_made_of_the_models_words_is_taken_back(store: SqlStore)
         await store.edit(passage.id, "わたしの三。")
     await store.delete(second.id)
 
-    await store.forget(AKI)
+    forgotten = await store.forget(AKI)
 
     assert await texts(store) == ["二。"]
+    assert [(one.id, one.text) for one in forgotten.restored] == [(first.id, "二。"), (second.id, "")]
     assert await former_texts(store) == ["弐。"]
     passage = await store.passage(first.id)
     assert passage is not None
     assert not passage.edited
+
+
+async def test_what_replies_show_of_it_goes_too(store: SqlStore) -> None:
+    """Each shows its passage as it reads again, and is to be sent anew: whatever is shown by now."""
+    await wrote(store, "一。")
+    first, second = await went_on(store, "j1", "二。", "弐。")
+    await store.edit(second.id, "わたしの三。")
+    drafts = [
+        Draft(DraftState.DONE, "わたしの", passage=second.id, live=False),
+        Draft(DraftState.DONE, "三。", choices=(Choice(first.id, "二。"),), passage=second.id),
+    ]
+    for part, draft in enumerate(drafts):
+        await store.save_outbox(OutboxRow("j1", part, ROOM, f"m{part}", draft, delivered=True))
+
+    await store.forget(AKI)
+
+    rows = await store.outbox("j1")
+    assert [(row.draft.text, row.draft.choices, row.message_id, row.delivered) for row in rows] == [
+        ("弐。", (), "m0", False),
+        (NOTHING, (), "m1", False),
+    ]
 
 
 async def test_nobody_is_forgotten_twice(store: SqlStore) -> None:
@@ -117,8 +142,8 @@ async def test_nobody_is_forgotten_twice(store: SqlStore) -> None:
     await wrote(store, "一。")
     await store.forget(AKI)
 
-    assert await store.forget(AKI) == 0
-    assert await store.forget(BEN) == 0
+    assert await store.forget(AKI) == Forgotten(0)
+    assert await store.forget(BEN) == Forgotten(0)
 
 
 def contents(folder: Path) -> bytes:
@@ -131,6 +156,10 @@ async def test_a_forgotten_text_is_not_in_the_file(tmp_path: Path) -> None:
     store = await open_store(f"sqlite:///{tmp_path}/stories.db")
     (one,) = await wrote(store, "ひみつの雨が降る。")
     await store.edit(one.id, "ひみつの風が吹く。")
+    (reply,) = await went_on(store, "j1", "二。")
+    mine = await store.edit(reply.id, "ひみつの月。")
+    draft = Draft(DraftState.DONE, mine.text, passage=mine.id)
+    await store.save_outbox(OutboxRow("j1", 0, ROOM, "m", draft, delivered=True))
     await store.forget(AKI)
     await store.close()
 

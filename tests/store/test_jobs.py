@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from bot.errors import StoreError
+from bot.errors import NoSuchStory, StoreError
 from bot.messages import MODEL, JobState
 from bot.store import SqlStore
 from tests.store.told import ELSEWHERE, ROOM, asked, says, texts
@@ -186,6 +186,6 @@ async def test_jobs_of_other_stories_do_not_mix(store: SqlStore) -> None:
 
 async def test_an_unknown_story_is_an_error(store: SqlStore) -> None:
     """A story asked for by id is expected to be there; one asked for by room is not."""
-    with pytest.raises(StoreError, match="no story"):
+    with pytest.raises(NoSuchStory):
         await store.story_by_id("nowhere")
     assert await store.story(ROOM) is None

@@ -64,19 +64,19 @@ async def test_jobs_of_a_person_are_counted(store: SqlStore) -> None:
 
 
 async def test_jobs_within_a_place_are_counted(store: SqlStore) -> None:
-    """Of the outermost place or an inner one, also where one of a person is asked for."""
+    """Of the outermost place, an inner one or the room itself, also where one of a person is asked for."""
     here = ("guild/1", "channel/2")
     await asks(store, "j1", Room("discord", "a", here))
     await asks(store, "j2", Room("discord", "b", ("guild/1", "channel/3")), BEN)
     await asks(store, "j3", Room("discord", "c", ("guild/12",)))
 
     counts = [
-        await store.asked_since("discord", BEGINNING, within=place)
-        for place in ("guild/1", "channel/2", "guild/12", "guild/3")
+        await store.asked_since("discord", BEGINNING, scope=place)
+        for place in ("guild/1", "channel/2", "guild/12", "guild/3", "room/b", "room/guild/1")
     ]
 
-    assert counts == [2, 1, 1, 0]
-    assert await store.asked_since("discord", BEGINNING, within="guild/1", author=BEN) == 1
+    assert counts == [2, 1, 1, 0, 1, 0]
+    assert await store.asked_since("discord", BEGINNING, scope="guild/1", author=BEN) == 1
 
 
 async def test_earlier_jobs_are_not_counted(store: SqlStore) -> None:

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from bot.errors import StoreError, StoryBusy
+from bot.errors import NoSuchStory, StoryBusy
 from bot.messages import Lore, Notes, Room
 from bot.store import SqlStore
 from tests.store.told import AKI, BEN, ELSEWHERE, ROOM, asked, says, texts, told, wrote
@@ -79,7 +79,7 @@ async def test_a_story_stays_on_its_platform(store: SqlStore) -> None:
     """Its people are not somewhere else."""
     await wrote(store, "一。")
 
-    with pytest.raises(StoreError, match="one of web"):
+    with pytest.raises(NoSuchStory):
         await store.reopen_story((await told(store)).id, Room("slack", "x"))
 
 
@@ -141,7 +141,7 @@ async def test_notes_are_kept_beside_the_story(store: SqlStore) -> None:
 async def test_notes_and_titles_belong_to_a_story(store: SqlStore) -> None:
     """An unknown one is a mistake."""
     for step in (store.rename("nowhere", "題"), store.save_notes("nowhere", Notes())):
-        with pytest.raises(StoreError, match="no story"):
+        with pytest.raises(NoSuchStory):
             await step
 
 

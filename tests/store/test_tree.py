@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.errors import NothingToRedo, NothingToUndo, PassageGone, StoreError, StoryBusy, StoryMoved
+from bot.errors import NoSuchStory, NothingToRedo, NothingToUndo, PassageGone, StoryBusy, StoryMoved
 from bot.messages import MODEL, Passage, candidate_id
 from bot.store import SqlStore
 from tests.store.told import (
@@ -152,7 +152,7 @@ async def test_a_story_that_is_being_written_does_not_move(store: SqlStore) -> N
 async def test_an_unknown_story_cannot_move(store: SqlStore) -> None:
     """The mistake is told."""
     for move in (store.undo("nowhere"), store.redo("nowhere"), store.go_to("nowhere", "p")):
-        with pytest.raises(StoreError, match="no story"):
+        with pytest.raises(NoSuchStory):
             await move
 
 

@@ -29,8 +29,8 @@ MOON = Lore(("月", "moon"), "月は二つある。")
 
 
 def passage(number: int, text: str, author: Author = AKI) -> Passage:
-    """A passage of a story."""
-    return Passage(f"p{number}", "s", None, author, text)
+    """A passage of a story, behind the one before."""
+    return Passage(f"p{number}", "s", f"p{number - 1}" if number else None, author, text)
 
 
 def story(*texts: str, notes: Notes = Notes()) -> Story:  # noqa: B008 - frozen
@@ -124,11 +124,16 @@ def test_notes_stand_around_the_story() -> None:
 
 
 def test_another_passage_is_written_from_what_stood_before() -> None:
-    """To write one again the model sees neither it nor what came after."""
+    """The model sees neither it, nor what came after, nor what stands in its place by now."""
     told = story("雨。", "風。", "雪。")
 
-    assert context_before(told, "p1").prompt == "雨。"
-    assert context_before(told, "gone").prompt == "雨。\n風。\n雪。"
+    _, second, third = told.passages
+    beside = replace(second, id="beside")
+
+    assert context_before(told, second).prompt == "雨。"
+    assert context_before(told, beside).prompt == "雨。"
+    assert context_before(replace(told, passages=(told.passages[0], third)), second).prompt == "雨。"
+    assert context_before(told, replace(second, id="gone", parent_id="gone")).prompt == "雨。\n風。\n雪。"
 
 
 @pytest.mark.parametrize(

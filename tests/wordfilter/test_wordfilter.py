@@ -66,7 +66,7 @@ def test_a_word_may_have_begun_before() -> None:
 
 def test_words_of_spaces_are_no_words() -> None:
     """They would be everywhere."""
-    assert WordFilter.of(["", "  ", "*", "\u200b"], built_in=False).words == ()
+    assert WordFilter.of(["", "  ", "\n", "* \n", "*", "\u200b"], built_in=False).words == ()
     assert WordFilter.of([], built_in=False).found("何でも") == ()
 
 
