@@ -159,6 +159,10 @@ class Play(Protocol):
         """What holds in a room, after all that it lies in had its say."""
         ...
 
+    async def rules_at(self, room: Room, scope: str) -> Mapping[str, object]:
+        """What is set at a scope itself (named as in `set_rules`), by the rules' names, as JSON."""
+        ...
+
     async def set_rules(self, room: Room, scope: str, changes: Mapping[str, object]) -> Rules:
         """Set rules by their names at a scope (`guild/1`, `channel/2`, or the room itself: "").
 

@@ -123,13 +123,16 @@ async def rules_in(store: Store, room: Room, defaults: Rules = DEFAULTS) -> Rule
 
 
 def merged(layers: Iterable[Mapping[str, object]], defaults: Rules = DEFAULTS) -> Rules:
-    """The rules that the layers make, outermost first, over `defaults`.
+    """The rules that the layers make, outermost first, over `defaults`; presets add up, by their names.
 
     What another version kept and this one cannot read is left out: it must not stop a room.
     """
     rules = defaults
     for layer in layers:
-        rules = replace(rules, **_readable(layer))
+        held = _readable(layer)
+        if "presets" in held:
+            held["presets"] = tuple({**dict(rules.presets), **dict(held["presets"])}.items())
+        rules = replace(rules, **held)
     return rules
 
 
@@ -203,7 +206,13 @@ def _kept(name: str, value: object, rules: Rules) -> object:
     try:
         return kind.dump_python(kind.validate_python(value), mode="json")
     except ValidationError as error:
-        raise BadRule(name=name, value=value, known=_MEANT.get(name) or _bound(error)) from None
+        raise BadRule(name=name, value=_refused(error), known=_MEANT.get(name) or _bound(error)) from None
+
+
+def _refused(error: ValidationError) -> object:
+    """The first thing that is wrong, where it can be shown."""
+    found = error.errors(include_url=False)[0]["input"]
+    return found if isinstance(found, str | int | float | bool) else "…"
 
 
 def _bound(error: ValidationError) -> str:

@@ -15,14 +15,14 @@ import discord
 
 from adapters.discord.endpoint import redirected_webhooks
 from adapters.discord.failures import UNAUTHORIZED, delivery
-from adapters.discord.places import Pause
+from adapters.discord.spacing import Spacing
 from bot.clock import Clock
 from bot.errors import RetryLater, Undeliverable
 from bot.messages import Room
 
 TOKEN_LIFE_S = 14 * 60.0
 """A minute less than Discord's, for what is on its way."""
-EDIT_EVERY_S = 2.1
+CHANGE_EVERY_S = 2.1
 """Webhooks take 30 changes a minute in a channel."""
 REMEMBERED = 1000
 
@@ -33,23 +33,21 @@ class _Door:
 
     webhook: discord.Webhook
     until_s: float
-    next_change_s: float = 0.0
 
 
 class Abroad:
     """Rooms that are reached through interactions only. Their ids are no channel's: `CHANNEL/PERSON`."""
 
-    def __init__(self, clock: Clock, pause: Pause, api_url: str | None) -> None:
+    def __init__(self, clock: Clock, api_url: str | None) -> None:
         self._clock = clock
-        self._pause = pause
+        self._spacing = Spacing(clock, CHANGE_EVERY_S)
         self._api_url = api_url
         self._doors: OrderedDict[str, _Door] = OrderedDict()
 
     def lend(self, room: Room, webhook: discord.Webhook) -> None:
         """Speak in `room` through this webhook, as long as it takes us."""
-        earlier = self._doors.pop(room.id, None)
-        next_change_s = earlier.next_change_s if earlier else 0.0
-        self._doors[room.id] = _Door(webhook, self._clock.now() + TOKEN_LIFE_S, next_change_s)
+        self._doors[room.id] = _Door(webhook, self._clock.now() + TOKEN_LIFE_S)
+        self._doors.move_to_end(room.id)
         while len(self._doors) > REMEMBERED:
             self._doors.popitem(last=False)
 
@@ -59,7 +57,7 @@ class Abroad:
 
     async def post(self, room: Room, content: str, view: discord.ui.View | None) -> str:
         """A new message. Raises RetryLater or Undeliverable."""
-        webhook = await self._through(room)
+        webhook = self._through(room)
         with redirected_webhooks(self._api_url), _lasting(), delivery():
             message = await webhook.send(
                 content,
@@ -72,21 +70,20 @@ class Abroad:
 
     async def edit(self, room: Room, message_id: str, content: str, view: discord.ui.View | None) -> None:
         """Change a message. Raises RetryLater or Undeliverable."""
-        webhook = await self._through(room)
+        webhook = self._through(room)
         with redirected_webhooks(self._api_url), _lasting(), delivery():
             await webhook.edit_message(
                 int(message_id), content=content, view=view, allowed_mentions=discord.AllowedMentions.none()
             )
 
-    async def _through(self, room: Room) -> discord.Webhook:
+    def _through(self, room: Room) -> discord.Webhook:
         door = self._doors[room.id]
-        now_s = self._clock.now()
-        if now_s > door.until_s:
+        if self._clock.now() > door.until_s:
             raise Undeliverable("the interaction is over")
-        wait_s = door.next_change_s - now_s
-        door.next_change_s = max(now_s, door.next_change_s) + EDIT_EVERY_S
-        if wait_s > 0:
-            await self._pause(wait_s)
+        wait_s = self._spacing.wait_s(room)
+        if wait_s:
+            # Not waited for here: who asks again has a later text.
+            raise RetryLater("a webhook's turn", wait_s)
         return door.webhook
 
 

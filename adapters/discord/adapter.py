@@ -14,6 +14,7 @@ from adapters.discord.endpoint import redirected_webhooks
 from adapters.discord.failures import DROPPED
 from adapters.discord.posts import AskerOf, Posts
 from adapters.discord.render import MAX_CONTENT, RESERVED, measure
+from adapters.discord.spacing import OldMessages
 from adapters.discord.translate import PLATFORM
 from adapters.discord.waits import Waits
 from bot.clock import Clock, SystemClock
@@ -44,7 +45,8 @@ class DiscordAdapter:
         self._say = say
         self._api_url = api_url
         self._clock = clock or SystemClock()
-        self._posts = Posts(say, Waits(self._clock), Abroad(self._clock, self._clock.sleep, api_url))
+        abroad = Abroad(self._clock, api_url)
+        self._posts = Posts(say, Waits(self._clock), abroad, OldMessages(self._clock))
         self._play: Play | None = None
         self._intents = discord.Intents.default()
         self._intents.message_content = True

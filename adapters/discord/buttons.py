@@ -42,6 +42,8 @@ class Verb(StrEnum):
     LORE = "lore"
     RULE = "rule"
     """A form for a rule: where, and its name."""
+    PRESET = "preset"
+    """A form for a preset: where, and its name so far."""
 
 
 @dataclass(frozen=True, slots=True)

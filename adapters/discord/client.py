@@ -15,8 +15,10 @@ from adapters.base import Play
 from adapters.discord.answers import Answers, Interaction, locale_of
 from adapters.discord.commands import Translator, sync_if_changed
 from adapters.discord.conversation import Conversation
+from adapters.discord.edits import CLOCKS_DIFFER, Edits
 from adapters.discord.endpoint import redirect
 from adapters.discord.failures import DROPPED
+from adapters.discord.naming import self_in
 from adapters.discord.places import Pause
 from adapters.discord.posts import Posts
 from adapters.discord.repertoire import command_the
@@ -59,6 +61,7 @@ class TsuzukiClient(discord.AutoShardedClient):
         self._posts = posts
         self._say = say
         self._answers = Answers(say)
+        self._edits = Edits(discord.utils.utcnow() - CLOCKS_DIFFER)
         self._conversation = Conversation(play, say, posts, pause)
         self._translator = Translator(say)
         self._tree = app_commands.CommandTree(self)
@@ -109,7 +112,7 @@ class TsuzukiClient(discord.AutoShardedClient):
         if message.author.bot or message.webhook_id is not None or message.type not in WRITTEN:
             return
         _complete(message)
-        me = self._me(message.guild)
+        me = self_in(self, message.guild)
         if me is None:
             return
         meant = _meant_for(me, message)
@@ -123,15 +126,22 @@ class TsuzukiClient(discord.AutoShardedClient):
     async def on_raw_message_edit(self, payload: discord.RawMessageUpdateEvent) -> None:
         """A person changed what they wrote."""
         message = payload.message
-        me = self._me(message.guild)
+        me = self_in(self, message.guild)
         if message.author.bot or not message.content or me is None:
+            return
+        if not self._edits.is_new(message.id, message.edited_at):
             return
         _complete(message)
         await self._conversation.changed(message, me)
 
     async def on_raw_message_delete(self, payload: discord.RawMessageDeleteEvent) -> None:
         """A message is gone."""
-        await self._conversation.deleted(payload.message_id)
+        await self._conversation.deleted(payload.message_id, self._home(payload.guild_id))
+
+    async def on_raw_bulk_message_delete(self, payload: discord.RawBulkMessageDeleteEvent) -> None:
+        """Several messages are gone at once, as moderators take them away."""
+        for message_id in sorted(payload.message_ids):
+            await self._conversation.deleted(message_id, self._home(payload.guild_id))
 
     async def on_interaction(self, interaction: Interaction) -> None:
         """A button or a form; commands go their own way."""
@@ -148,11 +158,8 @@ class TsuzukiClient(discord.AutoShardedClient):
         if interaction.type is discord.InteractionType.application_command:
             await self._answers.whisper(interaction, self._say("discord.trouble", locale_of(interaction)))
 
-    def _me(self, guild: discord.Guild | None) -> Self | None:
-        if self.user is None:
-            return None
-        role = guild.self_role if guild is not None else None
-        return Self(self.user.id, role.id if role is not None else None)
+    def _home(self, guild_id: int | None) -> discord.Guild | None:
+        return None if guild_id is None else self.get_guild(guild_id)
 
     async def _known(self, channel: discord.PartialMessageable) -> Any:
         # A thread that was archived when we connected is not in the cache.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import logging
 from collections.abc import Awaitable
 
@@ -11,7 +12,8 @@ import discord
 from adapters.base import Play
 from adapters.discord.answers import sentence_of
 from adapters.discord.failures import delivery
-from adapters.discord.people import author_of
+from adapters.discord.naming import names_in
+from adapters.discord.people import author_of, names_roles, with_roles
 from adapters.discord.places import (
     Pause,
     Place,
@@ -21,7 +23,8 @@ from adapters.discord.places import (
     room_of_message,
 )
 from adapters.discord.posts import Posts, nonce_of
-from adapters.discord.translate import PLATFORM, Names, Self, locale_of, story_text, thread_name
+from adapters.discord.shown import unread
+from adapters.discord.translate import PLATFORM, Self, locale_of, story_text, thread_name
 from bot.aside import is_aside
 from bot.errors import DeliveryError, EmptyPrompt, NotAllowed, NotPermitted, SpokenError
 from bot.messages import Ask, Author, Message, Passage, Room, Story, Ticket
@@ -70,14 +73,17 @@ class Conversation:
     async def _edit(self, room: Room, author: Author, passage: Passage, text: str) -> None:
         await self._play.edit(room, author, passage.id, text)
 
-    async def deleted(self, message_id: int) -> None:
+    async def deleted(self, message_id: int, guild: discord.Guild | None) -> None:
         """A person's message is gone: its passage leaves the story, what came after stays."""
         passage = await self._play.passage_of_message(PLATFORM, str(message_id))
         if passage is None or passage.by_model or passage.deleted:
             return
         room = (await self._play.story(passage.story_id)).room
+        author = passage.author
+        if names_roles(await self._play.rules(room)):
+            author = await with_roles(author, guild)
         try:
-            await self._play.delete(room, passage.author, passage.id)
+            await self._play.delete(room, author, passage.id)
         except SpokenError as error:
             _log.info("A deleted message stays in its story: %s", error)
 
@@ -124,8 +130,7 @@ class Conversation:
             if ticket is None or ticket.repeated:
                 self._posts.unanswered(place.room, message.id)
         if ticket is not None and ticket.unknown and not ticket.repeated:
-            characters = " ".join(ticket.unknown)
-            await self._tell(message, self._say("discord.unknown", locale, characters=characters))
+            await self._tell(message, unread(ticket, self._say, locale))
 
     async def _hear(
         self, message: discord.Message, text: str, locale: str, room: Room, pointed: Passage | None
@@ -161,7 +166,8 @@ class Conversation:
             return Place(here)
         if pointed is not None:
             told = (await self._play.story(pointed.story_id)).room
-            return Place(Room(PLATFORM, told.id, here.within, here.adult))
+            # This channel's threads are for adults only where it is; another channel's are as they were.
+            return Place(dataclasses.replace(told, adult=here.adult) if told.within == here.within else told)
         if text.strip():
             name = thread_name(text, self._say("discord.thread_name", locale))
             guild_id = message.guild.id if message.guild else None
@@ -212,15 +218,6 @@ async def _show_typing(channel: discord.abc.Messageable) -> None:
 
 def _is_in(passage: Passage, story: Story) -> bool:
     return passage.story_id == story.id
-
-
-def names_in(message: discord.Message) -> Names:
-    """What the mentions in a message are called."""
-    return Names(
-        users={user.id: user.display_name for user in message.mentions},
-        roles={role.id: role.name for role in message.role_mentions},
-        channels={channel.id: getattr(channel, "name", "") for channel in message.channel_mentions},
-    )
 
 
 def message_locale(message: discord.Message, text: str) -> str:

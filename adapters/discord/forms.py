@@ -8,13 +8,18 @@ from typing import Any
 import discord
 
 from adapters.discord.buttons import Verb, id_of
-from bot.messages import Ask, Length, Lore, Notes, Passage, Rules
+from adapters.discord.own_presets import MAX_NAME
+from adapters.discord.rule_values import PRESETS
+from bot.errors import TextTooLong
+from bot.messages import Ask, Length, Lore, Notes, Passage
 from bot.seams import Say
 
 MAX_FIELD = 4000
 """Discord's limit for what a field holds."""
 MAX_LABEL = 45
+MAX_HINT = 100
 TEXT = "text"
+NAME = "name"
 NO_LINE_BREAKS = str.maketrans("\r\n", "  ")
 
 
@@ -42,34 +47,71 @@ def notes_form(verb: Verb, notes: Notes, say: Say, locale: str) -> discord.ui.Mo
     return _form(verb, "", say, locale, filled[verb], required=False)
 
 
-def rule_form(scope: str, rule: str, rules: Rules, say: Say, locale: str) -> discord.ui.Modal:
-    """For a rule that is a list, one a line."""
-    return _form(Verb.RULE, f"{scope},{rule}", say, locale, "\n".join(getattr(rules, rule)), required=False)
+def rule_form(scope: str, rule: str, lines: str, say: Say, locale: str) -> discord.ui.Modal:
+    """For a rule that is a list, one a line, as it is set at a scope. Raises TextTooLong."""
+    if len(lines) > MAX_FIELD:
+        raise TextTooLong(limit=MAX_FIELD, length=len(lines))
+    modal = _modal(Verb.RULE, f"{scope},{rule}", _heading(scope, rule, say, locale))
+    field = _long_field(lines, required=False)
+    modal.add_item(_labelled(field, "rule", say, locale))
+    return modal
+
+
+def preset_form(scope: str, name: str, lines: str, say: Say, locale: str) -> discord.ui.Modal:
+    """For a preset of a place's own; `name` is empty for a new one."""
+    modal = _modal(Verb.PRESET, f"{scope},{name}", _heading(scope, PRESETS, say, locale))
+    named: discord.ui.TextInput[discord.ui.Modal] = discord.ui.TextInput(
+        custom_id=NAME, default=name or None, max_length=MAX_NAME
+    )
+    modal.add_item(_labelled(named, "preset_name", say, locale))
+    modal.add_item(_labelled(_long_field(lines, required=False), "preset", say, locale))
+    return modal
 
 
 def _form(
     verb: Verb, about: str, say: Say, locale: str, text: str = "", *, required: bool = True
 ) -> discord.ui.Modal:
-    title = say(f"discord.form.{verb}.title", locale)
-    modal = discord.ui.Modal(title=title[:MAX_LABEL], custom_id=id_of(verb, about))
-    modal.stop()  # what is sent reaches us by its id
-    field: discord.ui.TextInput[discord.ui.Modal] = discord.ui.TextInput(
-        style=discord.TextStyle.paragraph,
-        custom_id=TEXT,
-        default=text[:MAX_FIELD] or None,
-        required=required,
-        max_length=MAX_FIELD,
-    )
+    modal = _modal(verb, about, say(f"discord.form.{verb}.title", locale))
+    field = _long_field(text[:MAX_FIELD], required=required)
     label = say(f"discord.form.{verb}.label", locale)
     modal.add_item(discord.ui.Label(text=label[:MAX_LABEL], component=field))
     return modal
 
 
-def text_of(data: Mapping[str, Any]) -> str:
-    """What a person wrote into a form: its field, in a label or in a row."""
+def _modal(verb: Verb, about: str, title: str) -> discord.ui.Modal:
+    modal = discord.ui.Modal(title=title[:MAX_LABEL], custom_id=id_of(verb, about))
+    modal.stop()  # what is sent reaches us by its id
+    return modal
+
+
+def _long_field(text: str, *, required: bool) -> discord.ui.TextInput[discord.ui.Modal]:
+    return discord.ui.TextInput(
+        style=discord.TextStyle.paragraph,
+        custom_id=TEXT,
+        default=text or None,
+        required=required,
+        max_length=MAX_FIELD,
+    )
+
+
+def _labelled(
+    field: discord.ui.TextInput[discord.ui.Modal], name: str, say: Say, locale: str
+) -> discord.ui.Label[discord.ui.Modal]:
+    label, hint = say(f"discord.form.{name}.label", locale), say(f"discord.form.{name}.hint", locale)
+    return discord.ui.Label(text=label[:MAX_LABEL], description=hint[:MAX_HINT], component=field)
+
+
+def _heading(scope: str, rule: str, say: Say, locale: str) -> str:
+    """What a form sets, and how far."""
+    name, where = say(f"discord.rule.{rule}", locale), say(f"discord.scope.{scope}", locale)
+    return say("discord.form.rule.title", locale, rule=name, scope=where)
+
+
+def field_of(data: Mapping[str, Any], name: str = TEXT) -> str:
+    """What a person wrote into a form's field, which stands in a label or in a row."""
     for row in data.get("components", ()):
         for part in (row.get("component"), *row.get("components", ())):
-            if part and part.get("custom_id") == TEXT:
+            if part and part.get("custom_id") == name:
                 return str(part.get("value") or "")
     return ""
 

@@ -11,12 +11,13 @@ from discord import app_commands
 from adapters.base import Play
 from adapters.discord.answers import Answers, Interaction
 from adapters.discord.commands import CONTEXTS, INSTALLS, Phrase
+from adapters.discord.naming import names_in
 from adapters.discord.people import author_of
 from adapters.discord.places import Pause, Place, open_thread, opens_threads, require_speech
 from adapters.discord.posts import Posts
 from adapters.discord.presses import Presses
-from adapters.discord.scene import Scene, scene_of
-from adapters.discord.translate import PLATFORM, Names, Self, story_text, thread_name
+from adapters.discord.scene import Scene, scene_of, where_told
+from adapters.discord.translate import PLATFORM, Self, story_text, thread_name
 from bot.errors import EmptyPrompt, PassageGone
 from bot.messages import Ask, Message, Passage
 from bot.seams import Say
@@ -72,7 +73,7 @@ class Menus:
             await self._play.hear(self._heard(scene, message, place), Ask())
             done = self._say("discord.menu.added", scene.locale, where=f"<#{place.room.id}>")
         else:
-            scene = await self._where_it_is_told(scene, passage)
+            scene = await where_told(self._play, scene, passage)
             story = await self._play.read(scene.room)
             if story is None or story.head != passage.id:
                 await self._play.branch(scene.room, scene.author, passage.id)
@@ -109,13 +110,6 @@ class Menus:
     async def _passage(self, message: discord.Message) -> Passage | None:
         return await self._play.passage_of_message(PLATFORM, str(message.id))
 
-    async def _where_it_is_told(self, scene: Scene, passage: Passage) -> Scene:
-        """The scene in the room of the passage's story: a thread, where the menu was its first message's."""
-        told = (await self._play.story(passage.story_id)).room
-        if told == scene.room or scene.abroad:
-            return scene
-        return Scene(scene.interaction, told, scene.author, scene.locale, abroad=False)
-
     async def _place(self, scene: Scene, message: discord.Message) -> Place:
         if scene.abroad or not opens_threads(scene.interaction.channel):
             return Place(scene.room)
@@ -131,7 +125,7 @@ class Menus:
         bot = scene.interaction.client.user
         if bot is not None and message.author.id == bot.id:
             raise PassageGone  # a word of ours that is no part of a story
-        text = story_text(message.content, Self(bot.id if bot else 0), _names(message))
+        text = story_text(message.content, Self(bot.id if bot else 0), names_in(message))
         if not text.strip():
             raise EmptyPrompt
         author = author_of(message.author, scene.locale)
@@ -141,7 +135,3 @@ class Menus:
         if not scene.abroad:
             interaction = scene.interaction
             require_speech(interaction.channel, interaction.app_permissions, self._say, scene.locale)
-
-
-def _names(message: discord.Message) -> Names:
-    return Names(users={user.id: user.display_name for user in message.mentions})

@@ -2,15 +2,43 @@
 
 from __future__ import annotations
 
+import dataclasses
+import logging
+
 import discord
 
+from adapters.discord.failures import delivery
 from adapters.discord.translate import PLATFORM
-from bot.messages import Author
+from bot.errors import DeliveryError
+from bot.messages import Author, Rules
+
+_log = logging.getLogger(__name__)
 
 
 def author_of(person: discord.abc.User, locale: str) -> Author:
     """A person of Discord, by the name that the others see."""
     return Author(PLATFORM, str(person.id), person.display_name, locale, _roles_of(person))
+
+
+async def with_roles(author: Author, guild: discord.Guild | None) -> Author:
+    """A person as they stand in a server now; Discord's word that a message is gone names no roles.
+
+    Who left the server has none.
+    """
+    if guild is None:
+        return author
+    try:
+        with delivery():
+            member = await guild.fetch_member(int(author.id))
+    except DeliveryError as error:
+        _log.info("Nobody tells the roles of a member: %s", error)
+        return author
+    return dataclasses.replace(author, roles=_roles_of(member))
+
+
+def names_roles(rules: Rules) -> bool:
+    """Whether it depends on roles who may act."""
+    return any(label.startswith("role/") for label in (*rules.allowed, *rules.denied))
 
 
 def _roles_of(person: discord.abc.User) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from bot.seams import Say
 
 OPENING_TRIES = 3
 OPENING_PAUSE_S = 0.5
+PRIVATE = "private/"
 
 Pause = Callable[[float], Awaitable[None]]
 
@@ -29,10 +30,20 @@ class Place:
 
 
 def room_of(channel: object, channel_id: int, guild_id: int | None) -> Room:
-    """The room at a channel, thread or DM, with the server and channel it lies in."""
+    """The room at a channel, thread or DM, with the server and channel it lies in.
+
+    A private thread lies in a place that only its members know: once archived, nobody tells that it is one.
+    """
     parent_id = channel.parent_id if isinstance(channel, discord.Thread) else channel_id
     within = () if guild_id is None else (f"guild/{guild_id}", f"channel/{parent_id}")
+    if isinstance(channel, discord.Thread) and channel.is_private():
+        within = (*within, f"{PRIVATE}{channel_id}")
     return Room(PLATFORM, str(channel_id), within, _is_adult(channel))
+
+
+def is_private(room: Room) -> bool:
+    """Whether only those who were invited know of a room."""
+    return any(where.startswith(PRIVATE) for where in room.within)
 
 
 def room_of_message(message: discord.Message) -> Room:

@@ -15,6 +15,7 @@ from adapters.discord.abroad import Abroad
 from adapters.discord.buttons import buttons_of
 from adapters.discord.failures import NO_HISTORY, delivery, is_archived, is_gone
 from adapters.discord.render import render
+from adapters.discord.spacing import OldMessages
 from adapters.discord.translate import locale_of
 from adapters.discord.waits import Waits
 from bot.errors import DeliveryError, RetryLater, TsuzukiError, Undeliverable
@@ -36,9 +37,10 @@ AskerOf = Callable[[str], Awaitable[Author | None]]
 class Posts:
     """What the outbox asks of Discord. `connect` gives it a client that is logged in."""
 
-    def __init__(self, say: Say, waits: Waits, abroad: Abroad) -> None:
+    def __init__(self, say: Say, waits: Waits, abroad: Abroad, old: OldMessages) -> None:
         self._say = say
         self._waits = waits
+        self._old = old
         self.abroad = abroad
         self.asker_of: AskerOf | None = None
         self._client: discord.Client | None = None
@@ -85,7 +87,7 @@ class Posts:
             await channel.send(sentence, allowed_mentions=discord.AllowedMentions.none())
 
     async def edit(self, room: Room, message_id: str, draft: Draft) -> None:
-        """Make a message of ours show `draft`."""
+        """Make a message of ours show `draft`. Raises RetryLater or Undeliverable."""
         if self.abroad.holds(room):
             await self.abroad.edit(room, message_id, render(draft), self._buttons(room, draft))
             return
@@ -110,6 +112,10 @@ class Posts:
 
     async def _edit(self, room: Room, message_id: str, draft: Draft) -> None:
         message = self._channel(room).get_partial_message(int(message_id))
+        wait_s = self._old.wait_s(room, message.id)
+        if wait_s:
+            # Not waited for here: who asks again has a later text.
+            raise RetryLater("a message of over an hour", wait_s)
         with delivery():
             # Every edit is parsed for mentions anew; the client's default does not reach partial messages.
             async with asyncio.timeout(ANSWER_WITHIN_S):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+from collections.abc import Mapping
 from typing import Any, cast
 
 import discord
@@ -12,16 +13,16 @@ from adapters.base import Play
 from adapters.discord.answers import Answers, Interaction, locale_of
 from adapters.discord.buttons import Press, Verb, pick_button, read_id
 from adapters.discord.failures import delivery
-from adapters.discord.forms import MAX_FIELD, ask_of, edit_form, lore_of, text_of
+from adapters.discord.forms import MAX_FIELD, NAME, ask_of, edit_form, field_of, lore_of
 from adapters.discord.moves import Moves
 from adapters.discord.posts import Posts
 from adapters.discord.render import MAX_CONTENT, candidate
-from adapters.discord.scene import Scene, scene_of
+from adapters.discord.scene import Scene, scene_of, where_told
 from adapters.discord.settings import Settings
 from adapters.discord.shown import split
 from adapters.discord.slash import Continuing
 from bot.errors import NotYours, TextTooLong
-from bot.messages import Ask, Author, Notes, Passage
+from bot.messages import Ask, Notes, Passage
 from bot.seams import Say
 
 _log = logging.getLogger(__name__)
@@ -60,8 +61,8 @@ class Presses:
             )
             return
         form = interaction.type is discord.InteractionType.modal_submit
-        text = text_of(data) if form else ""
-        deed = self._sent(interaction, press, text) if form else self._pressed(interaction, press)
+        text = field_of(data) if form else ""
+        deed = self._sent(interaction, press, data) if form else self._pressed(interaction, press)
         await self._answers.carry_out(interaction, deed, text)
 
     # Buttons
@@ -121,8 +122,8 @@ class Presses:
 
     async def open_edit(self, scene: Scene, passage: Passage) -> None:
         """Bring the form for a passage to whom it belongs. Raises NotYours, TextTooLong."""
-        owner: Author = passage.asker or passage.author
-        if owner != scene.author and passage.author != scene.author:
+        owner = passage.asker or passage.author
+        if scene.author.person != owner.person:
             raise NotYours
         if len(passage.text) > MAX_FIELD:
             raise TextTooLong(limit=MAX_FIELD, length=len(passage.text))
@@ -139,19 +140,25 @@ class Presses:
 
     # Forms
 
-    async def _sent(self, interaction: Interaction, press: Press, text: str) -> None:
+    async def _sent(self, interaction: Interaction, press: Press, data: Mapping[str, Any]) -> None:
+        text = field_of(data)
         if press.verb is Verb.BEGIN:
             await self._continuing.asked(interaction, text, ask_of(press.about))
             return
         scene = scene_of(interaction, self._posts)
         await self._answers.think(interaction)
         if press.verb is Verb.EDIT:
-            await self._play.edit(scene.room, scene.author, press.about, text)
+            told = await where_told(self._play, scene, await self._play.passage(press.about))
+            await self._play.edit(told.room, scene.author, press.about, text)
         elif press.verb in {Verb.MEMORY, Verb.NOTE, Verb.LORE}:
             await self._annotate(scene, press.verb, text)
         elif press.verb is Verb.RULE:
             scope, _, rule = press.about.partition(",")
-            await self._settings.change(scene, scope, rule, text)
+            await self._settings.change(scene, scope, rule, text, lines=True)
+            return
+        elif press.verb is Verb.PRESET:
+            scope, _, former = press.about.partition(",")
+            await self._settings.keep_preset(scene, scope, former, field_of(data, NAME), text)
             return
         else:
             await self._answers.whisper(interaction, self._say("discord.unknown_button", scene.locale))

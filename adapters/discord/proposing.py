@@ -5,7 +5,10 @@ from __future__ import annotations
 from adapters.base import Play
 from adapters.discord.answers import Interaction, locale_of
 from adapters.discord.posts import Posts
+from adapters.discord.rule_values import PRESETS as OWN
+from adapters.discord.rule_values import RESET
 from adapters.discord.scene import scene_of
+from adapters.discord.settings import address_of
 from bot.messages import Filter, Length
 from bot.sampling import PRESET_NAMES, PRESETS
 from bot.seams import Say
@@ -33,7 +36,7 @@ class Proposing:
         """What a rule may be set to; for one that takes anything, what was typed and the way back."""
         locale = locale_of(interaction)
         rule = getattr(interaction.namespace, "rule", "")
-        back = (self._say("discord.settings.reset", locale), "-")
+        back = (self._say("discord.settings.reset", locale), RESET)
         if rule == "preset":
             return [*(await self.presets(interaction, typed)), back]
         known: Proposals = []
@@ -43,8 +46,16 @@ class Proposing:
             known = [(self._say(f"discord.filter.{each}", locale), str(each)) for each in Filter]
         elif rule in {"filter_people", "listens"}:
             known = [(self._say(f"discord.{word}", locale), word) for word in ("yes", "no")]
+        elif rule == OWN:
+            known = [(name, name) for name in await self._own_presets(interaction)]
         as_typed = [(typed, typed)] if typed and not _matching(known, typed) else []
         return [*_matching(known, typed), *as_typed, back]
+
+    async def _own_presets(self, interaction: Interaction) -> list[str]:
+        """The names of those that are set at the scope in question."""
+        scene, scope = scene_of(interaction, self._posts), getattr(interaction.namespace, "scope", "")
+        held = (await self._play.rules_at(scene.room, address_of(scene, scope))).get(OWN)
+        return list(held) if isinstance(held, dict) else []
 
 
 def _matching(found: Proposals, typed: str) -> Proposals:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import discord
 
+from adapters.base import Play
 from adapters.discord.answers import Interaction, locale_of
 from adapters.discord.people import author_of
 from adapters.discord.places import room_of
 from adapters.discord.posts import Posts
 from adapters.discord.translate import PLATFORM
-from bot.messages import Author, Message, Room
+from bot.messages import Author, Message, Passage, Room
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,19 @@ def scene_of(interaction: Interaction, posts: Posts) -> Scene:
 
 
 def is_abroad(interaction: Interaction) -> bool:
-    """Whether the bot is no member of this place."""
+    """Whether the bot is no member of this place: of a server, or of a conversation between people."""
+    if interaction.context.private_channel:
+        return True
     at_home = interaction.is_guild_integration() or isinstance(interaction.channel, discord.DMChannel)
     return not at_home and interaction.is_user_integration()
+
+
+async def where_told(play: Play, scene: Scene, passage: Passage) -> Scene:
+    """The scene in the room of a passage's story: a thread, where the person acts on its first message.
+
+    Abroad a story can be reached from its own place only. Raises NoSuchStory.
+    """
+    if scene.abroad:
+        return scene
+    told = (await play.story(passage.story_id)).room
+    return scene if told == scene.room else replace(scene, room=told)

@@ -2,60 +2,42 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping
 from enum import StrEnum
+from typing import Any
 
 import discord
 
 from adapters.base import Play
 from adapters.discord.answers import Answers
-from adapters.discord.escape import escape
 from adapters.discord.failures import delivery
-from adapters.discord.forms import rule_form
+from adapters.discord.forms import preset_form, rule_form
+from adapters.discord.own_presets import MAX_NAME, preset_lines, settings_of
 from adapters.discord.render import cut
+from adapters.discord.rule_values import LISTS, PRESETS, RULES, lines_of, resets, told, value_of
 from adapters.discord.scene import Scene
 from bot.errors import BadRule, UnknownRule, UserError
-from bot.messages import Filter, Length, Rules
-from bot.sampling import PRESET_NAMES
+from bot.messages import Rules
 from bot.seams import Say
+
+LINE = 100
+"""Characters of a rule's value where all of them are shown: a long list must not hide the others."""
+WHOLE = 1500
+"""Where one alone is shown."""
 
 
 class Scope(StrEnum):
-    """How far a rule reaches."""
+    """How far a rule reaches, from the nearest on."""
 
     STORY = "story"
     CHANNEL = "channel"
     SERVER = "server"
 
 
-RULES = (
-    "preset",
-    "length",
-    "candidates",
-    "filter",
-    "filter_people",
-    "words",
-    "banned",
-    "listens",
-    "daily_per_person",
-    "daily_in_all",
-    "allowed",
-    "denied",
-)
-FOR_ALL = frozenset({"preset", "length", "candidates", "banned", "listens"})
+FOR_ALL = frozenset({"preset", "length", "candidates", "banned", PRESETS, "listens"})
 """What everybody may set for a story: how it is written. Who may ask, how often, and the filter: admins."""
-LISTS = frozenset({"words", "banned", "allowed", "denied"})
-RESET = frozenset({"-", "ー", "－"})
-"""Typed for a rule's value: as it is further out."""
-_YES = frozenset({"yes", "on", "true", "1", "はい", "オン", "する"})
-_NO = frozenset({"no", "off", "false", "0", "いいえ", "オフ", "しない"})
-_LENGTHS = {"短め": Length.SHORT, "ふつう": Length.MEDIUM, "長め": Length.LONG}
-_FILTERS = {"自動": Filter.AUTO, "オン": Filter.ON, "オフ": Filter.OFF}
-_WHO = re.compile(r"<(@!?|@&|#)(\d+)>|(user|role|channel)/(\d+)")
-_KINDS = {"@": "user", "@!": "user", "@&": "role", "#": "channel"}
-_MENTIONS = {"user": "<@{}>", "role": "<@&{}>", "channel": "<#{}>"}
+Layers = list[tuple[Scope, Mapping[str, object]]]
+"""What is set at each scope of a room, the nearest first."""
 
 
 class Settings:
@@ -67,66 +49,119 @@ class Settings:
         self._answers = answers
 
     async def asked(self, scene: Scene, scope: str, rule: str, value: str) -> None:
-        """Without a rule: all that holds here. With a value: set it. A list without one: a form for it."""
+        """Without a rule: all that holds here. Without a value: what one is, or the form for a list.
+
+        Raises:
+            NotYourSetting, UnknownRule, BadRule, TextTooLong
+        """
         if not rule:
             await self._answers.whisper(scene.interaction, await self._overview(scene))
-        elif value or rule not in LISTS:
+            return
+        if rule not in RULES:
+            raise UnknownRule(name=rule, known=", ".join(RULES))
+        if value:
             self._require(scene, scope, rule)
+        if rule == PRESETS and not resets(value) and self._may(scene, scope, rule):
+            await self._open(scene, await self._preset_form(scene, scope, value.strip()[:MAX_NAME]))
+        elif value:
             await self._answers.think(scene.interaction)
-            await self.change(scene, scope, rule, value or "-")
+            await self.change(scene, scope, rule, value)
+        elif rule in LISTS and self._may(scene, scope, rule):
+            held = await self._play.rules_at(scene.room, address_of(scene, scope))
+            lines = lines_of(rule, held.get(rule))
+            await self._open(scene, rule_form(scope, rule, lines, self._say, scene.locale))
         else:
-            self._require(scene, scope, rule)
-            rules = await self._play.rules(scene.room)
-            with delivery():
-                await scene.interaction.response.send_modal(
-                    rule_form(scope, rule, rules, self._say, scene.locale)
-                )
+            await self._answers.whisper(scene.interaction, await self._one(scene, rule))
 
-    async def change(self, scene: Scene, scope: str, rule: str, typed: str) -> None:
-        """Set a rule. Raises NotYourSetting, UnknownRule, BadRule."""
+    async def change(self, scene: Scene, scope: str, rule: str, typed: str, *, lines: bool = False) -> None:
+        """Set a rule; `lines`: it comes from a form. Raises NotYourSetting, UnknownRule, BadRule."""
         if rule not in RULES:
             raise UnknownRule(name=rule, known=", ".join(RULES))
         self._require(scene, scope, rule)
-        value = value_of(rule, typed)
-        rules = await self._play.set_rules(scene.room, _address(scene, scope), {rule: value})
-        line = self._line(rule, rules, scene.locale)
+        try:
+            await self._set(scene, scope, rule, value_of(rule, typed, lines=lines))
+        except BadRule as error:
+            raise self._in_words(error, rule, typed, scene.locale) from None
+
+    async def keep_preset(self, scene: Scene, scope: str, former: str, name: str, lines: str) -> None:
+        """Keep a preset under a name, instead of the one it had; without settings it is taken away.
+
+        Raises:
+            NotYourSetting, BadRule
+        """
+        self._require(scene, scope, PRESETS)
+        name = " ".join(name.split())
+        kept = await self._presets_at(scene, scope)
+        kept.pop(former, None)
+        kept.pop(name, None)
+        try:
+            if lines.strip():
+                kept[name] = settings_of(lines)
+            await self._set(scene, scope, PRESETS, kept or None)
+        except BadRule as error:
+            raise self._in_words(error, PRESETS, name, scene.locale) from None
+
+    async def _set(self, scene: Scene, scope: str, rule: str, value: object) -> None:
+        await self._play.set_rules(scene.room, address_of(scene, scope), {rule: value})
+        line = await self._one(scene, rule)
         await self._answers.whisper(
-            scene.interaction, self._say("discord.settings.done", scene.locale, line=line)
+            scene.interaction, cut(self._say("discord.settings.done", scene.locale, line=line))
         )
 
+    async def _preset_form(self, scene: Scene, scope: str, name: str) -> discord.ui.Modal:
+        """With the settings of the preset that is changed, or of 標準 for a new one."""
+        settings = (await self._presets_at(scene, scope)).get(name, {})
+        return preset_form(scope, name, preset_lines(settings), self._say, scene.locale)
+
+    async def _presets_at(self, scene: Scene, scope: str) -> dict[str, Any]:
+        held = (await self._play.rules_at(scene.room, address_of(scene, scope))).get(PRESETS)
+        return dict(held) if isinstance(held, dict) else {}
+
+    async def _open(self, scene: Scene, form: discord.ui.Modal) -> None:
+        with delivery():
+            await scene.interaction.response.send_modal(form)
+
+    def _in_words(self, error: BadRule, rule: str, typed: str, locale: str) -> BadRule:
+        """The error with the rule's name in the person's language, and what they typed."""
+        named = self._say(f"discord.rule.{rule}", locale)
+        refused = error.values["value"]
+        value = refused if isinstance(refused, str) else typed
+        return BadRule(name=named, value=value, known=error.values["known"])
+
+    # Who may
+
     def _require(self, scene: Scene, scope: str, rule: str) -> None:
-        """Server and channel belong to who manages them; a story's own thread to everybody in it."""
-        if scene.interaction.guild_id is None or scene.abroad:
-            return
-        may = scene.interaction.permissions
         needed = _needed(scene, scope, rule)
-        if needed is not None and not getattr(may, needed):
+        if needed is not None and not getattr(scene.interaction.permissions, needed):
             raise NotYourSetting(permission=self._say(f"discord.permission.{needed}", scene.locale))
 
+    def _may(self, scene: Scene, scope: str, rule: str) -> bool:
+        needed = _needed(scene, scope, rule)
+        return needed is None or bool(getattr(scene.interaction.permissions, needed))
+
+    # Showing
+
     async def _overview(self, scene: Scene) -> str:
-        rules = await self._play.rules(scene.room)
-        lines = [self._line(rule, rules, scene.locale) for rule in RULES]
+        rules, layers = await self._play.rules(scene.room), await self._layers(scene)
+        lines = [self._line(rule, rules, layers, scene.locale, LINE) for rule in RULES]
         hint = self._say("discord.settings.hint", scene.locale)
         return cut("\n".join([*lines, f"-# {hint}"]))
 
-    def _line(self, rule: str, rules: Rules, locale: str) -> str:
-        name = self._say(f"discord.rule.{rule}", locale)
-        return f"**{name}**：{self._told(rule, getattr(rules, rule), locale)}"
+    async def _one(self, scene: Scene, rule: str) -> str:
+        rules, layers = await self._play.rules(scene.room), await self._layers(scene)
+        return self._line(rule, rules, layers, scene.locale, WHOLE)
 
-    def _told(self, rule: str, value: object, locale: str) -> str:
-        if isinstance(value, bool):
-            return self._say("discord.yes" if value else "discord.no", locale)
-        if rule in {"daily_per_person", "daily_in_all"} and value == 0:
-            return self._say("discord.unlimited", locale)
-        if isinstance(value, tuple):
-            named = [_mention(entry) if rule in {"allowed", "denied"} else escape(entry) for entry in value]
-            return "、".join(named) or self._say("discord.none", locale)
-        known: Callable[[object], bool] = lambda said: said in {*Length, *Filter}  # noqa: E731
-        if rule == "preset":
-            return preset_name(str(value), locale)
-        if known(value):
-            return self._say(f"discord.{rule}.{value}", locale)
-        return escape(str(value))
+    async def _layers(self, scene: Scene) -> Layers:
+        scopes = [scope for scope in Scope if scope is Scope.STORY or address_of(scene, scope)]
+        return [(scope, await self._play.rules_at(scene.room, address_of(scene, scope))) for scope in scopes]
+
+    def _line(self, rule: str, rules: Rules, layers: Layers, locale: str, room: int) -> str:
+        """What a rule is, in at most `room` characters, and where that was set."""
+        value = cut(told(rule, getattr(rules, rule), self._say, locale), room)
+        where = next((scope for scope, held in layers if rule in held), None)
+        source = "discord.settings.default" if where is None else f"discord.scope.{where}"
+        name, where_set = self._say(f"discord.rule.{rule}", locale), self._say(source, locale)
+        return self._say("discord.settings.line", locale, rule=name, value=value, where=where_set)
 
 
 class NotYourSetting(UserError):
@@ -136,6 +171,12 @@ class NotYourSetting(UserError):
 
 
 def _needed(scene: Scene, scope: str, rule: str) -> str | None:
+    """The permission that a change takes: server and channel belong to who manages them.
+
+    A story's own thread belongs to everybody in it, a conversation to those who have it.
+    """
+    if scene.interaction.guild_id is None or scene.abroad:
+        return None
     if scope == Scope.SERVER:
         return "manage_guild"
     own_thread = isinstance(scene.interaction.channel, discord.Thread)
@@ -144,55 +185,8 @@ def _needed(scene: Scene, scope: str, rule: str) -> str | None:
     return "manage_channels"
 
 
-def _address(scene: Scene, scope: str) -> str:
-    """The scope as the rules name it; a room that lies in nothing has only itself."""
+def address_of(scene: Scene, scope: str) -> str:
+    """The scope as the rules name it; empty for the room itself, where it lies in nothing."""
     by_kind = {where.partition("/")[0]: where for where in scene.room.within}
-    return {Scope.SERVER: by_kind.get("guild", ""), Scope.CHANNEL: by_kind.get("channel", "")}.get(
-        Scope(scope) if scope in set(Scope) else Scope.STORY, ""
-    )
-
-
-def preset_name(preset: str, locale: str) -> str:
-    """What a preset is called."""
-    names = {value: name for name, value in PRESET_NAMES.items()} if locale == "ja" else {}
-    return names.get(preset, preset)
-
-
-def value_of(rule: str, typed: str) -> object:
-    """A rule's value as somebody typed it; None: as it is further out. Raises BadRule."""
-    typed = typed.strip()
-    plain = unicodedata.normalize("NFKC", typed).casefold()
-    if typed in RESET:
-        return None
-    if rule in {"allowed", "denied"}:
-        return _who(rule, typed)
-    if rule in LISTS:
-        return [word.strip() for word in re.split(r"[\n、]", typed) if word.strip()]
-    if rule in {"filter_people", "listens"}:
-        if plain not in _YES | _NO:
-            raise BadRule(name=rule, value=typed, known="はい / いいえ, yes / no")
-        return plain in _YES
-    if rule == "filter":
-        return _FILTERS.get(typed, plain)
-    if rule == "preset":
-        return PRESET_NAMES.get(typed, typed)
-    if rule == "length" and not plain.isdecimal():
-        return _LENGTHS.get(typed, plain)
-    if not plain.isdecimal():
-        raise BadRule(name=rule, value=typed, known="0, 1, 2, …")
-    return int(plain)
-
-
-def _who(rule: str, typed: str) -> Sequence[str]:
-    found = [
-        f"{_KINDS[mark]}/{number}" if mark else f"{kind}/{named}"
-        for mark, number, kind, named in _WHO.findall(typed)
-    ]
-    if not found and typed:
-        raise BadRule(name=rule, value=typed, known="@…, #…")
-    return found
-
-
-def _mention(entry: str) -> str:
-    kind, _, number = entry.partition("/")
-    return _MENTIONS[kind].format(number) if kind in _MENTIONS and number.isdecimal() else escape(entry)
+    kinds = {Scope.SERVER: "guild", Scope.CHANNEL: "channel"}
+    return by_kind.get(kinds.get(Scope(scope), ""), "") if scope in set(Scope) else ""

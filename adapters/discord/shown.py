@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from adapters.discord.escape import escape
 from adapters.discord.render import cut
-from bot.messages import Passage, Story
+from bot.messages import Passage, Story, Ticket
 from bot.seams import Say
 
 ENDING = 120
@@ -19,6 +19,13 @@ def ending_of(story: Story, say: Say, locale: str) -> str:
     if not words:
         return say("discord.at_beginning", locale)
     return escape("…" + words[-ENDING:] if len(words) > ENDING else words)
+
+
+def unread(ticket: Ticket, say: Say, locale: str) -> str:
+    """Which characters of a text the model cannot see, and what it reads instead."""
+    key = "discord.unknown_as" if ticket.read_as else "discord.unknown"
+    characters = escape(" ".join(ticket.unknown))
+    return say(key, locale, characters=characters, read_as=escape(ticket.read_as))
 
 
 def text_of(story: Story) -> str:

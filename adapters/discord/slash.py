@@ -8,11 +8,13 @@ from adapters.base import Play
 from adapters.discord.answers import Answers, Interaction
 from adapters.discord.failures import delivery
 from adapters.discord.forms import begin_form
+from adapters.discord.naming import names_told, self_in
 from adapters.discord.places import Pause, Place, open_thread, opens_threads, require_speech
 from adapters.discord.posts import Posts
 from adapters.discord.render import cut, indented
 from adapters.discord.scene import Scene, scene_of
-from adapters.discord.translate import thread_name
+from adapters.discord.shown import unread
+from adapters.discord.translate import story_text, thread_name
 from bot.errors import SpokenError
 from bot.messages import Ask, Message, Ticket
 from bot.seams import Say
@@ -51,6 +53,7 @@ class Continuing:
     async def _begin_or_add(self, scene: Scene, text: str, ask: Ask) -> None:
         interaction = scene.interaction
         shown = await self._show(interaction, text)
+        text = await self._named(scene, text)
         place = await self._place(scene, shown, text)
         self._posts.speak(place.room, scene.locale)
         in_thread = place.opened or isinstance(interaction.channel, discord.Thread)
@@ -70,14 +73,19 @@ class Continuing:
         for sentence in self._remarks(place, ticket, scene.locale):
             await self._answers.whisper(interaction, sentence)
 
+    async def _named(self, scene: Scene, text: str) -> str:
+        """The text with names for mentions: as an option of a command it comes without."""
+        guild = None if scene.abroad else scene.interaction.guild
+        me = self_in(scene.interaction.client, guild)
+        return text if me is None else story_text(text, me, await names_told(text, guild))
+
     def _remarks(self, place: Place, ticket: Ticket | None, locale: str) -> list[str]:
         remarks = []
         if place.missing is not None:
             permission = self._say(f"discord.permission.{place.missing}", locale)
             remarks.append(self._say("discord.no_thread", locale, permission=permission))
         if ticket is not None and ticket.unknown:
-            characters = " ".join(ticket.unknown)
-            remarks.append(self._say("discord.unknown", locale, characters=characters))
+            remarks.append(unread(ticket, self._say, locale))
         return remarks
 
     async def _go_on(self, scene: Scene, ask: Ask) -> None:

@@ -14,6 +14,7 @@ from adapters.discord.escape import escape
 from adapters.discord.failures import delivery
 from adapters.discord.forms import notes_form
 from adapters.discord.moves import Moves
+from adapters.discord.places import is_private
 from adapters.discord.posts import Posts
 from adapters.discord.render import MAX_CONTENT, cut, indented
 from adapters.discord.scene import Scene, scene_of
@@ -216,16 +217,23 @@ class Stories:
         guild_id = scene.interaction.guild_id
         mine = await self._play.stories(PLATFORM, author=scene.author)
         if guild_id is None or scene.abroad:
-            return list(mine)
+            # What was told in a server stays there, whoever else is in this conversation.
+            return [story for story in mine if not story.room.within]
         there = await self._play.stories(PLATFORM, within=f"guild/{guild_id}")
         own = {story.id for story in mine}
-        return [story for story in there if story.id in own or self._sees(scene, story)]
+        return [story for story in there if self._sees(scene, story, own=story.id in own)]
 
-    def _sees(self, scene: Scene, story: Story) -> bool:
-        """Whether a person may know of a story: titles of hidden channels are told to nobody."""
+    def _sees(self, scene: Scene, story: Story, *, own: bool) -> bool:
+        """Whether a person may know of a story: titles of hidden channels are told to nobody.
+
+        `own`: they wrote in it. Of private threads only those who did are told, as long as they see the
+        channel; of what they cannot see any more, they are not.
+        """
         guild, person = scene.interaction.guild, scene.interaction.user
         if story.room == scene.room:
             return True
+        if is_private(story.room) and not own:
+            return False
         if guild is None or not isinstance(person, discord.Member) or not story.room.id.isdecimal():
             return False
         channel = guild.get_channel_or_thread(int(story.room.id))
@@ -233,8 +241,8 @@ class Stories:
             # Archived, perhaps: the channel that it lies in decides.
             parents = [where.partition("/")[2] for where in story.room.within if where.startswith("channel/")]
             channel = guild.get_channel(int(parents[0])) if parents else None
-        if channel is None or (isinstance(channel, discord.Thread) and channel.is_private()):
-            return False
+        if channel is None:
+            return own  # it was deleted
         try:
             return channel.permissions_for(person).view_channel
         except discord.ClientException:

@@ -10,7 +10,8 @@ from discord.app_commands import Choice
 from adapters.discord.answers import Interaction
 from adapters.discord.buttons import Verb
 from adapters.discord.commands import CONTEXTS, INSTALLS, Phrase, Proposed, proposals
-from adapters.discord.settings import RULES, Scope
+from adapters.discord.rule_values import RULES
+from adapters.discord.settings import Scope
 from adapters.discord.stories import Stories
 from bot.seams import Say
 

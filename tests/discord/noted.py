@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from bot.errors import PassageGone
 from bot.messages import Ask, Author, Message, Notes, Passage, Room, Rules, Score, Story, Ticket, Window
+from bot.rules import merged
 from tests.fakes.play import FakePlay
 
 
@@ -16,7 +17,8 @@ from tests.fakes.play import FakePlay
 class NotedPlay(FakePlay):
     """What was asked is in `noted` as (method, argument, …); `fail(error)` makes the next of them raise.
 
-    `shows` says which passage a platform's message shows; `made_of` holds passages' alternatives.
+    `shows` says which passage a platform's message shows; `made_of` holds passages' alternatives; `layers`
+    what is set at each scope.
     """
 
     noted: list[tuple[object, ...]] = field(default_factory=list)
@@ -24,6 +26,7 @@ class NotedPlay(FakePlay):
     made_of: dict[str, list[Passage]] = field(default_factory=dict)
     settings: Rules = field(default_factory=Rules)
     kept: dict[Room, Notes] = field(default_factory=dict)
+    layers: dict[str, dict[str, object]] = field(default_factory=dict)
     rooms: list[Room] = field(default_factory=list)
     failures: list[Exception] = field(default_factory=list)
     moved: asyncio.Event = field(default_factory=asyncio.Event)
@@ -81,8 +84,15 @@ class NotedPlay(FakePlay):
         room: Room | None = None,
         author: Author | None = None,
     ) -> Sequence[Story]:
-        """All but an author's own, of whom none is known here."""
-        return () if author is not None else await FakePlay.stories(self, platform)
+        """All of them, or those that an author wrote in."""
+        told = await FakePlay.stories(self, platform)
+        if author is None:
+            return told
+        return [one for one in told if author.person in await self._writers(one.room)]
+
+    async def _writers(self, room: Room) -> set[tuple[str, str]]:
+        story = await FakePlay.read(self, room)
+        return {passage.author.person for passage in story.passages} if story else set()
 
     async def story(self, story_id: str) -> Story:
         """By id."""
@@ -180,14 +190,16 @@ class NotedPlay(FakePlay):
         self.rooms.append(room)
         return self.settings
 
+    async def rules_at(self, room: Room, scope: str) -> Mapping[str, object]:
+        """As the test laid it down, or it was set."""
+        return self.layers.get(scope, {})
+
     async def set_rules(self, room: Room, scope: str, changes: Mapping[str, object]) -> Rules:
-        """Note it."""
+        """Note it, and let it hold."""
         self._note("set_rules", room, scope, dict(changes))
-        given = {name: value for name, value in changes.items() if value is not None}
-        self.settings = dataclasses.replace(
-            self.settings,
-            **{k: tuple(v) if isinstance(v, list) else v for k, v in given.items()},  # type: ignore[arg-type]
-        )
+        held = {**self.layers.get(scope, {}), **changes}
+        self.layers[scope] = {name: value for name, value in held.items() if value is not None}
+        self.settings = merged(self.layers.values())
         return self.settings
 
     async def forget(self, by: Author) -> int:

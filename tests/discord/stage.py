@@ -22,13 +22,17 @@ BEGINNING = "それは九月初旬のある蒸し暑い晩のことであった�
 
 @dataclass(slots=True)
 class QuickClock:
-    """A clock whose sleeps last a hundredth of a second at most; it remembers what was asked for."""
+    """A clock whose sleeps last a hundredth of a second at most; it remembers what was asked for.
+
+    It is `later_s` seconds ahead.
+    """
 
     slept: list[float]
+    later_s: float = 0.0
 
     def now(self) -> float:
         """The loop's time."""
-        return asyncio.get_running_loop().time()
+        return asyncio.get_running_loop().time() + self.later_s
 
     async def sleep(self, seconds: float) -> None:
         """Let other tasks run."""

@@ -140,6 +140,27 @@ async def test_edit_brings_a_form_to_whom_the_passage_belongs(stage: Stage) -> N
     assert [stage.say(NotYours.key, "ja")] == [answer.content for answer in other.answers]
 
 
+async def test_a_passage_stays_ones_own_under_another_name_and_language(stage: Stage) -> None:
+    """Nicknames change, and a client can be in another language: the account counts."""
+    _, message = await told(stage)
+    stage.discord.hanako.display_name = "はなこ"
+    opened = await stage.discord.press(message, stage.discord.hanako, "tz:edit", locale="en-US")
+    await stage.discord.until(lambda: opened.modal)
+
+
+async def test_the_first_passage_is_changed_where_its_story_is_told(stage: Stage) -> None:
+    """Its message stands in the channel, the story in the thread that hangs on it."""
+    thread, _ = await told(stage)
+    hanako = stage.discord.hanako
+    first = stage.discord.world.add_message(stage.discord.channel, hanako, BEGINNING)
+    author = Author("discord", str(hanako.id), "花子")
+    stage.play.shows[str(first.id)] = Passage("p0", "story-1", None, author, BEGINNING)
+    opened = await stage.discord.menu(first, hanako, "Edit this passage")
+    await stage.discord.submit(opened, text="それは十月のことであった。")
+    noted = await stage.play.until_noted()
+    assert (noted[0], noted[1], noted[3]) == ("edit", stage.room(thread), "p0")
+
+
 async def test_a_form_that_is_refused_gives_the_text_back(stage: Stage) -> None:
     """Nobody types it twice."""
     _, message = await told(stage)

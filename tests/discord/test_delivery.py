@@ -120,3 +120,18 @@ async def test_no_token_and_no_text_reach_the_log(stage: Stage, caplog: pytest.L
         await stage.discord.until(lambda: stage.discord.by_bot(stage.discord.channel))
     assert stage.discord.token not in caplog.text
     assert "ひみつの文章" not in caplog.text
+
+
+async def test_an_old_message_is_edited_less_often(stage: Stage) -> None:
+    """Discord takes only half as many edits of it; who edits it too soon is told how long to wait."""
+    discord, room = stage.discord, stage.room(stage.discord.channel)
+    new = await stage.adapter.post(room, WRITING, "job-1:0")
+    discord.world.ago_s = 3700
+    old = await stage.adapter.post(room, WRITING, "job-2:0")
+    await stage.adapter.edit(room, old, DONE)
+    with pytest.raises(RetryLater) as early:
+        await stage.adapter.edit(room, old, DONE)
+    assert 1.0 < (early.value.after_s or 0) <= 2.1
+    await stage.adapter.edit(room, new, DONE)
+    stage.clock.later_s += 2.1
+    await stage.adapter.edit(room, old, DONE)

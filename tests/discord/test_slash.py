@@ -74,6 +74,16 @@ async def test_with_text_the_answer_shows_it_and_a_thread_opens_from_it(stage: S
     assert shown.allowed_mentions == [{"parse": []}]
 
 
+async def test_mentions_in_the_text_are_names_in_the_story(stage: Stage) -> None:
+    """An option brings ids only; who and what the server does not know stays as it was typed."""
+    discord = stage.discord
+    role = await discord.add_role("犬")
+    typed = f"<@{discord.taro.id}>と<@5>は<@&{role.id}>を連れて<#{discord.channel.id}>へ<@{discord.bot.id}>"
+    await discord.slash(discord.channel, discord.hanako, "continue", text=typed)
+    heard = await stage.play.until_heard()
+    assert heard.message.text == "太郎と<@5>は犬を連れて#物語へ"
+
+
 async def test_without_text_in_a_storys_thread_it_goes_on(stage: Stage) -> None:
     """Nothing is left behind but the continuation that the outbox posts."""
     thread = await stage.discord.open_thread(stage.discord.channel, "物語", stage.discord.taro)
@@ -164,6 +174,15 @@ async def test_unreadable_characters_are_named_to_the_person(stage: Stage) -> No
         answer.content for answer in slash.answers
     ]
     assert [None, stage.discord.hanako] == [answer.ephemeral_to for answer in slash.answers]
+
+
+async def test_what_is_read_instead_is_shown_as_it_is(stage: Stage) -> None:
+    """The place around the first character that cannot be read; Markdown in it means nothing."""
+    stage.play.unknown, stage.play.read_as = ("𠮷",), "**〓野家**"
+    slash = await stage.discord.slash(stage.discord.channel, stage.discord.hanako, "continue", text="𠮷野家")
+    await stage.discord.until(lambda: len(slash.answers) > 1)
+    sentence = stage.say("discord.unknown_as", "ja", characters="𠮷", read_as=r"\*\*〓野家\*\*")
+    assert sentence == slash.answers[1].content
 
 
 async def test_an_answer_that_discord_did_not_take_is_followed_by_a_sentence(stage: Stage) -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from bot.errors import NothingToUndo
-from bot.messages import Lore, Notes
+from bot.messages import Author, Lore, Notes, Room
 from tests.discord.stage import BEGINNING, Stage
-from tests.loopback.discord import Channel, Slash
+from tests.loopback.discord import Channel, ChannelType, Slash
 
 SUBCOMMANDS = {
     "new", "open", "title", "show", "list", "undo", "redo", "retry", "branch", "memory", "note", "lore",
@@ -118,6 +118,55 @@ async def test_the_list_names_only_what_a_person_can_see(stage: Stage) -> None:
     (listed,) = await answered(stage, slash)
     assert "見える物語。" in listed
     assert "見えない" not in listed
+
+
+async def test_a_private_threads_stories_are_for_those_who_write_there(stage: Stage) -> None:
+    """In the archive nobody tells that it is private: the room says so."""
+    taro, guild = stage.discord.taro, stage.discord.guild
+    thread = stage.discord.world.add_thread(stage.discord.channel, "内緒", taro)
+    thread.type = ChannelType.PRIVATE_THREAD
+    await stage.discord.gateway.dispatch("THREAD_CREATE", stage.channel_payload(thread))
+    await stage.discord.say_in(thread, taro, "内緒の物語。")
+    room = (await stage.play.until_heard()).message.room
+    assert room.within == (
+        f"guild/{guild.id}",
+        f"channel/{stage.discord.channel.id}",
+        f"private/{thread.id}",
+    )
+    await stage.discord.gateway.dispatch("THREAD_DELETE", stage.channel_payload(thread))
+    listed = [
+        await stage.discord.complete(stage.discord.channel, person, "story open", "story")
+        for person in (taro, stage.discord.hanako)
+    ]
+    assert listed == [["内緒の物語。"], []]
+
+
+async def test_a_hidden_channels_stories_stay_there_even_if_one_wrote_them(stage: Stage) -> None:
+    """Who was shut out does not take the story along."""
+    taro = stage.discord.taro
+    hidden = await stage.discord.open_channel("秘密")
+    room = Room("discord", str(hidden.id), (f"guild/{stage.discord.guild.id}", f"channel/{hidden.id}"))
+    stage.play.tell(room, "秘密の物語。", Author("discord", str(taro.id), "太郎"))
+    channel = stage.discord.channel
+    assert await stage.discord.complete(channel, taro, "story open", "story") == ["秘密の物語。"]
+    hidden.hidden = True
+    await stage.discord.gateway.dispatch("CHANNEL_UPDATE", stage.channel_payload(hidden))
+    assert await stage.discord.complete(channel, taro, "story open", "story") == []
+
+
+async def test_in_a_direct_message_no_story_of_a_server_is_listed_or_opened(stage: Stage) -> None:
+    """Not even one's own: it would be taken away from those who write it there."""
+    taro = stage.discord.taro
+    server = Room("discord", "5", (f"guild/{stage.discord.guild.id}", "channel/4"))
+    elsewhere = stage.play.tell(server, "サーバーの物語。", Author("discord", str(taro.id), "太郎"))
+    direct = stage.discord.world.direct(taro)
+    stage.play.tell(stage.room(direct), "二人の物語。", Author("discord", str(taro.id), "太郎"))
+    slash = await stage.discord.slash(direct, taro, "story list")
+    assert await answered(stage, slash) == ["- **二人の物語。** " + f"<#{direct.id}>"]
+    assert await stage.discord.complete(direct, taro, "story open", "story") == ["二人の物語。"]
+    refused = await stage.discord.slash(direct, taro, "story open", story=elsewhere.id)
+    assert await answered(stage, refused) == [stage.say("error.no_such_story", "ja", story=elsewhere.id)]
+    assert stage.play.noted == []
 
 
 async def test_branch_proposes_passages_and_goes_there(stage: Stage) -> None:

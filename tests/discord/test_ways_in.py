@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.errors import NotPermitted, QueueFull, Undeliverable
+from bot.errors import NotPermitted, QueueFull, RetryLater, Undeliverable
 from bot.messages import MODEL, Ask, Author, Draft, DraftState, Passage, Room, Rules
 from bot.sampling import Sampling
 from tests.discord.stage import BEGINNING, Stage, staged
@@ -208,14 +208,29 @@ async def test_where_only_a_person_has_the_bot_it_answers_by_interaction(stage: 
     assert (room.id, room.within) == (f"{channel.id}/{stage.discord.taro.id}", ())
     waiting = Draft(DraftState.WAITING, note="お待ちください", job="job-1")
     message_id = await stage.adapter.post(room, waiting, "job-1:0")
-    await stage.adapter.edit(room, message_id, Draft(DraftState.DONE, TEXT, job="job-1", passage="p1"))
+    done = Draft(DraftState.DONE, TEXT, job="job-1", passage="p1")
+    with pytest.raises(RetryLater) as early:
+        await stage.adapter.edit(room, message_id, done)
+    assert 1.0 < (early.value.after_s or 0) <= 2.1
+    stage.clock.later_s += 2.1
+    await stage.adapter.edit(room, message_id, done)
     shown, reply = slash.answers
     assert (shown.content, reply.content) == (BEGINNING, TEXT)
     assert next(iter(reply.buttons)) == "tz:more:p1"
-    assert stage.clock.slept[-1] > 1.0
     await stage.discord.press(reply, stage.discord.taro, "tz:more", abroad=True)
     assert (await stage.play.until_heard(2)).message.room == room
     assert stage.discord.refused_by_limits == 0
+
+
+async def test_a_conversation_between_people_is_not_the_bots_own(stage: Stage) -> None:
+    """It can only answer there, though the channel looks like a direct message."""
+    taro = stage.discord.taro
+    conversation = stage.discord.world.add_conversation(stage.discord.hanako)
+    slash = await stage.discord.slash(conversation, taro, "continue", text=BEGINNING)
+    room = (await stage.play.until_heard()).message.room
+    assert room.id == f"{conversation.id}/{taro.id}"
+    await stage.adapter.post(room, Draft(DraftState.DONE, TEXT), "job-1:0")
+    assert [answer.content for answer in slash.answers] == [BEGINNING, TEXT]
 
 
 async def test_abroad_a_token_that_is_over_is_given_up_kindly(stage: Stage) -> None:
@@ -230,6 +245,7 @@ async def test_abroad_a_token_that_is_over_is_given_up_kindly(stage: Stage) -> N
         await stage.adapter.post(room, Draft(DraftState.DONE, TEXT), "job-1:0")
     await stage.discord.slash(channel, stage.discord.taro, "continue", abroad=True)
     await stage.play.until_heard(2)
+    stage.clock.later_s += 2.1
     await stage.adapter.post(room, Draft(DraftState.DONE, TEXT), "job-1:0")
 
 

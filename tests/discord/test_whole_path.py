@@ -29,6 +29,12 @@ async def done(house: House, channel: Channel, count: int, text: str = CONTINUAT
     return message
 
 
+async def texts_in(house: House, room: Room) -> list[str]:
+    """What the story of a room reads."""
+    story = await house.store.story(room)
+    return [passage.text for passage in story.passages] if story else []
+
+
 async def test_a_mention_becomes_a_thread_with_a_continuation_that_streams_in() -> None:
     """Edits are a second apart at least, the last one shows the text, and no rate limit is met."""
     async with whole_house(LoopbackDiscord(), SENTENCES) as house:
@@ -175,3 +181,62 @@ async def test_a_stream_survives_faults_and_a_lost_gateway() -> None:
         await house.discord.gateway.drop()
         await done(house, thread, 1)
         assert len(house.discord.by_bot(thread)) == 1
+
+
+async def test_a_reply_that_is_over_an_hour_old_streams_slowly_and_arrives() -> None:
+    """It waited long in the queue: Discord takes fewer edits of it, and none is refused."""
+    sentences = (*SENTENCES, *LATER)
+    discord = LoopbackDiscord()
+    async with whole_house(discord, sentences) as house:
+        discord.world.ago_s = 3700
+        await discord.say_in(discord.channel, discord.hanako, BEGINNING)
+        (thread,) = await discord.until(discord.threads)
+        message = await done(house, thread, 1, "".join(sentences))
+    assert min(message.gaps_s[1:]) > 2.0
+    assert discord.refused_by_limits == 0
+
+
+async def test_a_preset_of_ones_own_is_made_by_form_and_written_with() -> None:
+    """The rules know it from then on; what is out of bounds they refuse with the bound."""
+    discord = LoopbackDiscord()
+    async with whole_house(discord, SENTENCES[:1]) as house:
+        asked = {"rule": "presets", "scope": "server"}
+        opened = await discord.slash(discord.channel, discord.hanako, "story settings", **asked)
+        refused = await discord.submit(opened, name="夜", text="temperature = 9")
+        await discord.until(lambda: refused.answers)
+        assert "夜.temperature: ≤ 2" in refused.answers[0].content
+        kept = await discord.submit(opened, name="夜", text="temperature = 1.2")
+        await discord.until(lambda: kept.answers)
+        assert "夜〔サーバー全体〕" in kept.answers[0].content
+        await discord.slash(discord.channel, discord.taro, "continue", text=BEGINNING, preset="夜")
+        (thread,) = await discord.until(discord.threads)
+        await done(house, thread, 1, SENTENCES[0])
+    assert [sampling.temperature for sampling in house.engine.samplings] == [1.2]
+
+
+async def test_the_first_passage_follows_its_writer_on_the_real_rules() -> None:
+    """Changed by form from the channel, in another language and under another name; deleted by a role."""
+    discord = LoopbackDiscord()
+    async with whole_house(discord, SENTENCES[:1]) as house:
+        role = await discord.add_role("作家", discord.hanako)
+        await discord.slash(
+            discord.channel, discord.hanako, "story settings", scope="server", rule="allowed",
+            value=f"<@&{role.id}>",
+        )  # fmt: skip
+        first = await discord.say_in(discord.channel, discord.hanako, BEGINNING)
+        (thread,) = await discord.until(discord.threads)
+        await done(house, thread, 1, SENTENCES[0])
+        discord.hanako.display_name = "はなこ"
+        opened = await discord.menu(first, discord.hanako, "Edit this passage", locale="en-US")
+        sent = await discord.submit(opened, text="それは十月のことであった。", locale="en-US")
+        await discord.until(lambda: sent.answers)
+        await discord.pin(first)
+        room = Room("discord", str(thread.id))
+        assert (await texts_in(house, room))[0] == "それは十月のことであった。"
+        before = len(discord.requests)
+        await discord.delete(first)
+        await discord.until(lambda: any("/members/" in sent.path for sent in discord.requests[before:]))
+        async with asyncio.timeout(30):
+            while len(await texts_in(house, room)) > 1:
+                continue
+        assert await texts_in(house, room) == [SENTENCES[0]]

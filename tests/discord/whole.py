@@ -14,6 +14,7 @@ from bot.messages import Seen as SeenPiece
 from bot.outbox import Outbox
 from bot.play import StoryPlay
 from bot.queue import JobQueue
+from bot.sampling import Sampling
 from bot.store import SqlStore, open_store
 from config.phrases import Phrases
 from tests.loopback.discord import Channel, LoopbackDiscord
@@ -32,11 +33,13 @@ class ReadAlongEngine:
     texts: tuple[tuple[str, ...], ...]
     seen: Seen
     prompts: list[str] = field(default_factory=list)
+    samplings: list[Sampling] = field(default_factory=list)
 
     async def generate(self, request: Request) -> AsyncIterator[Delta]:
         """The sentences, one by one."""
         sentences = self.texts[min(len(self.prompts), len(self.texts) - 1)]
         self.prompts.append(request.prompt)
+        self.samplings.append(request.sampling)
         for index in range(request.n):
             for sentence in sentences[:-1]:
                 yield Delta(index, sentence)

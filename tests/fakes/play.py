@@ -24,12 +24,13 @@ class HeardMessage:
 class FakePlay:
     """Keeps stories in memory and answers nothing by itself.
 
-    `refuse(error)` makes the next `hear` raise it; `place` and `unknown` are what tickets say; a repeated
-    event id changes nothing and its ticket says so, as in the real Play.
+    `refuse(error)` makes the next `hear` raise it; `place`, `unknown` and `read_as` are what tickets say; a
+    repeated event id changes nothing and its ticket says so, as in the real Play.
     """
 
     place: int = 0
     unknown: tuple[str, ...] = ()
+    read_as: str = ""
     heard: list[HeardMessage] = field(default_factory=list)
     cancelled: list[Room] = field(default_factory=list)
     _stories: dict[Room, Story] = field(default_factory=dict)
@@ -61,9 +62,8 @@ class FakePlay:
         if message.text.strip():
             self.tell(message.room, message.text, message.author)
         story = self._stories[message.room]
-        ticket = (
-            Ticket(f"job-{len(self.heard) + 1}", story.id, self.place, unknown=self.unknown) if ask else None
-        )
+        job_id = f"job-{len(self.heard) + 1}"
+        ticket = Ticket(job_id, story.id, self.place, False, self.unknown, self.read_as) if ask else None
         self._tickets[event] = ticket
         self.heard.append(HeardMessage(message, ask, ticket))
         self._changed.set()

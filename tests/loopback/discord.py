@@ -18,7 +18,7 @@ from tests.loopback.discord_acts import Acts
 from tests.loopback.discord_gateway import Gateway
 from tests.loopback.discord_interactions import Interactions, Slash
 from tests.loopback.discord_limits import Fault
-from tests.loopback.discord_payloads import channel_payload, message_payload
+from tests.loopback.discord_payloads import channel_payload, message_payload, role_payload
 from tests.loopback.discord_rest import Rest
 from tests.loopback.discord_state import DiscordState, SentRequest
 from tests.loopback.discord_world import (
@@ -147,6 +147,21 @@ class LoopbackDiscord:
             payload["guild_id"] = str(message.channel.guild.id)
         await self.gateway.dispatch("MESSAGE_DELETE", payload)
 
+    async def purge(self, *messages: Message) -> None:
+        """A moderator takes messages of one channel away at once."""
+        for message in messages:
+            message.deleted = True
+        channel = messages[0].channel
+        payload = {"ids": [str(message.id) for message in messages], "channel_id": str(channel.id)}
+        if channel.guild is not None:
+            payload["guild_id"] = str(channel.guild.id)
+        await self.gateway.dispatch("MESSAGE_DELETE_BULK", payload)
+
+    async def pin(self, message: Message) -> None:
+        """Somebody pins a message: an update of it that changes no word."""
+        payload = message_payload(message, self.world, event=True) | {"pinned": True}
+        await self.gateway.dispatch("MESSAGE_UPDATE", payload)
+
     async def repeat(self, message: Message) -> None:
         """Dispatch a message that was dispatched before, as a resumed session may."""
         await self.state.announce(message)
@@ -205,6 +220,14 @@ class LoopbackDiscord:
         channel = self.world.add_channel(name, self.guild, kind, denied)
         await self.gateway.dispatch("CHANNEL_CREATE", channel_payload(channel))
         return channel
+
+    async def add_role(self, name: str, *holders: User) -> Role:
+        """A new role of the server's, which some people have."""
+        role = Role(self.world.snowflake(), name, holders={user.id for user in holders})
+        self.guild.roles.append(role)
+        payload = {"guild_id": str(self.guild.id), "role": role_payload(role)}
+        await self.gateway.dispatch("GUILD_ROLE_CREATE", payload)
+        return role
 
     async def open_thread(self, parent: Channel, name: str, owner: User) -> Channel:
         """A person opens a thread that belongs to no message."""

@@ -138,7 +138,8 @@ class Acts:
 
     def _payload(self, slash: Slash, data: Payload, locale: str) -> Payload:
         channel, guild = slash.channel, slash.channel.guild
-        owners = {"1": str(slash.user.id)} if slash.abroad else {"0": str(guild.id if guild else 0)}
+        abroad = slash.abroad or channel.private
+        owners = {"1": str(slash.user.id)} if abroad else {"0": str(guild.id if guild else 0)}
         payload: Payload = {
             "id": str(slash.id),
             "application_id": str(self._state.bot.id),
@@ -153,7 +154,7 @@ class Acts:
             "entitlements": [],
             "authorizing_integration_owners": owners,
             "attachment_size_limit": 10_485_760,
-            "context": 0 if guild else 1,
+            "context": 0 if guild else 2 if channel.private else 1,
         }
         if slash.pressed is not None:
             payload["message"] = message_payload(slash.pressed, self._state.world)

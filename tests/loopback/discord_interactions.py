@@ -95,7 +95,13 @@ class Interactions:
         """A new interaction with a token of its own."""
         token = secrets.token_urlsafe(32)
         slash = Slash(
-            self._state.world.snowflake(), kind, token, channel, user, time.monotonic(), abroad=abroad
+            self._state.world.snowflake(),
+            kind,
+            token,
+            channel,
+            user,
+            time.monotonic(),
+            abroad=abroad or channel.private,
         )
         self._open[token] = slash
         self._state.tokens[token] = channel.id

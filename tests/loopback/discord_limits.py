@@ -14,6 +14,11 @@ from tests.loopback.discord_answers import answer
 
 MESSAGE_LIMIT, MESSAGE_PERIOD_S = 5, 5.0
 """Creates and edits of messages a channel; observed, not documented."""
+OLD_LIMIT, OLD_PERIOD_S = 3, 6.0
+"""Edits a channel of messages older than an hour; observed too. The headers tell nothing of it."""
+OLD_S = 3600.0
+TOO_OLD = 30046
+OLD_EDITS = "edits of old messages"
 WEBHOOK_LIMIT, WEBHOOK_PERIOD_S = 5, 2.0
 WEBHOOK_CHANNEL_LIMIT, WEBHOOK_CHANNEL_PERIOD_S = 30, 60.0
 GLOBAL_LIMIT, GLOBAL_PERIOD_S = 50, 1.0
@@ -66,12 +71,25 @@ class Limits:
         """The 429 answer, as Discord's own servers give it (`Via`: not Cloudflare)."""
         self.refused += 1
         headers = bucket.headers(now_s)
+        if bucket.name == OLD_EDITS:
+            return _refused_old(float(headers["X-RateLimit-Reset-After"]))
         after_s = float(headers["X-RateLimit-Reset-After"])
         of_all = bucket is self.everything
         body = {"message": "You are being rate limited.", "retry_after": after_s, "global": of_all}
         headers |= {"Retry-After": str(int(after_s) + 1), "Via": "1.1 google"}
         headers |= {"X-RateLimit-Global": "true"} if of_all else {"X-RateLimit-Scope": "user"}
         return answer(body, status=429, headers=headers)
+
+
+def _refused_old(after_s: float) -> web.Response:
+    body = {
+        "message": "Maximum number of edits to messages older than 1 hour reached. Try again later.",
+        "code": TOO_OLD,
+        "retry_after": after_s,
+        "global": False,
+    }
+    headers = {"Retry-After": str(int(after_s) + 1), "Via": "1.1 google", "X-RateLimit-Scope": "user"}
+    return answer(body, status=429, headers=headers)
 
 
 @dataclass(slots=True)

@@ -181,7 +181,7 @@ def message_payload(message: Message, world: World, *, event: bool = False) -> P
         "author": user_payload(message.author),
         "content": message.content,
         "timestamp": when(message.id),
-        "edited_timestamp": when(message.id) if len(message.versions) > 1 else None,
+        "edited_timestamp": message.edited_at,
         "tts": False,
         "mention_everyone": False,
         "mentions": [_mentioned(user, channel) for user in message.mentions],

@@ -12,6 +12,10 @@ from tests.loopback.discord_answers import answer, body_of
 from tests.loopback.discord_limits import (
     MESSAGE_LIMIT,
     MESSAGE_PERIOD_S,
+    OLD_EDITS,
+    OLD_LIMIT,
+    OLD_PERIOD_S,
+    OLD_S,
     WEBHOOK_CHANNEL_LIMIT,
     WEBHOOK_CHANNEL_PERIOD_S,
     WEBHOOK_LIMIT,
@@ -22,11 +26,20 @@ from tests.loopback.discord_payloads import (
     Payload,
     application_payload,
     channel_payload,
+    member_payload,
     message_payload,
     user_payload,
 )
 from tests.loopback.discord_state import DiscordState, Refused, SentRequest
-from tests.loopback.discord_world import EVERYTHING, Channel, ChannelType, Message, Permission, Version
+from tests.loopback.discord_world import (
+    EVERYTHING,
+    Channel,
+    ChannelType,
+    Message,
+    Permission,
+    Version,
+    age_s,
+)
 
 MAX_CONTENT = 2000
 MAX_THREAD_NAME = 100
@@ -53,6 +66,7 @@ class Rest:
             web.get(f"{base}/applications/{{app}}/commands", self.commands),
             web.put(f"{base}/applications/{{app}}/commands", self.put_commands),
             web.post(f"{base}/users/@me/channels", self.open_direct),
+            web.get(f"{base}/guilds/{{guild}}/members/{{user}}", self.member),
             web.get(f"{base}/channels/{{channel}}", self.channel),
             web.patch(f"{base}/channels/{{channel}}", self.edit_channel),
             web.post(f"{base}/channels/{{channel}}/typing", self.typing),
@@ -106,11 +120,17 @@ class Rest:
             yield bucket
         if "token" not in request.match_info:
             yield self._state.limits.everything
+            if request.method == "PATCH" and self._is_old(request.match_info.get("message", "")):
+                channel = request.match_info["channel"]
+                yield self._state.limits.bucket(OLD_EDITS, channel, OLD_LIMIT, OLD_PERIOD_S)
         elif "callback" not in request.path and request.method != "DELETE":
             channel = self._state.channel_of_token(request.match_info["token"])
             yield self._state.limits.bucket(
                 "webhook of channel", channel, WEBHOOK_CHANNEL_LIMIT, WEBHOOK_CHANNEL_PERIOD_S
             )
+
+    def _is_old(self, message_id: str) -> bool:
+        return message_id.isdecimal() and age_s(int(message_id)) > OLD_S
 
     def _bucket(self, request: web.Request) -> Bucket | None:
         channel = request.match_info.get("channel")
@@ -136,6 +156,16 @@ class Rest:
                 for guild in homes
             ]
         )
+
+    async def member(self, request: web.Request) -> web.Response:
+        """A member of a server that the bot is in."""
+        guild = self._state.world.guilds.get(int(request.match_info["guild"]))
+        if guild is None or guild.abroad:
+            raise Refused(404, 10004, "Unknown Guild")
+        user = next((user for user in guild.members if user.id == int(request.match_info["user"])), None)
+        if user is None:
+            raise Refused(404, 10007, "Unknown Member")
+        return answer(member_payload(user, guild))
 
     async def application(self, _: web.Request) -> web.Response:
         """The bot's application."""
@@ -272,7 +302,7 @@ class Rest:
         channel = self._state.world.channels.get(int(request.match_info["channel"]))
         if channel is None or channel.deleted:
             raise Refused(404, 10003, "Unknown Channel")
-        if channel.guild is not None and channel.guild.abroad:
+        if channel.private or (channel.guild is not None and channel.guild.abroad):
             raise Refused(403, 50001, "Missing Access")
         if not channel.allowed & Permission.VIEW_CHANNEL:
             raise Refused(403, 50001, "Missing Access")

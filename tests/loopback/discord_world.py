@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import time
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from enum import IntEnum, IntFlag
 from typing import Any
 
@@ -12,6 +13,11 @@ DISCORD_EPOCH_MS = 1_420_070_400_000
 HAS_THREAD = 1 << 5
 EPHEMERAL = 1 << 6
 LOADING = 1 << 7
+
+
+def age_s(snowflake: int) -> float:
+    """Seconds since an id was given."""
+    return time.time() - ((snowflake >> 22) + DISCORD_EPOCH_MS) / 1000
 
 
 class ChannelType(IntEnum):
@@ -87,7 +93,8 @@ class Guild:
 class Channel:
     """A channel, a DM or a thread.
 
-    `denied` is taken from everybody's permissions there; `hidden`: only the server's owner sees it.
+    `denied` is taken from everybody's permissions there; `hidden`: only the server's owner sees it;
+    `private`: a conversation between people, in which the bot is not.
     """
 
     id: int
@@ -103,6 +110,7 @@ class Channel:
     deleted: bool = False
     nsfw: bool = False
     hidden: bool = False
+    private: bool = False
 
     @property
     def is_thread(self) -> bool:
@@ -118,10 +126,11 @@ class Channel:
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """What a message showed from `at_s` (monotonic seconds) on."""
+    """What a message showed from `at_s` (monotonic seconds) on; `at` is the same moment by the calendar."""
 
     content: str
     at_s: float
+    at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 
 @dataclass(slots=True, eq=False)
@@ -150,6 +159,11 @@ class Message:
         return self.versions[-1].content
 
     @property
+    def edited_at(self) -> str | None:
+        """When it was edited last, in ISO 8601; None where it never was."""
+        return self.versions[-1].at.isoformat() if len(self.versions) > 1 else None
+
+    @property
     def history(self) -> list[str]:
         """Every text it showed."""
         return [version.content for version in self.versions]
@@ -168,17 +182,18 @@ class Message:
 
 @dataclass(slots=True)
 class World:
-    """Everything there is, by id."""
+    """Everything there is, by id. What comes to be is `ago_s` seconds old at once."""
 
     users: dict[int, User] = field(default_factory=dict)
     guilds: dict[int, Guild] = field(default_factory=dict)
     channels: dict[int, Channel] = field(default_factory=dict)
     messages: dict[int, Message] = field(default_factory=dict)
+    ago_s: float = 0.0
     _serial: itertools.count[int] = field(default_factory=itertools.count)
 
     def snowflake(self) -> int:
         """A new id that holds the time, as Discord's do."""
-        elapsed_ms = int(time.time() * 1000) - DISCORD_EPOCH_MS
+        elapsed_ms = int((time.time() - self.ago_s) * 1000) - DISCORD_EPOCH_MS
         return (elapsed_ms << 22) | (next(self._serial) & 0x3FFFFF)
 
     def add_user(self, name: str, *, display_name: str | None = None, bot: bool = False) -> User:
@@ -210,9 +225,15 @@ class World:
     def direct(self, user: User) -> Channel:
         """The DM channel with a user; made when it is not there."""
         for channel in self.channels.values():
-            if channel.recipient is user:
+            if channel.recipient is user and not channel.private:
                 return channel
         channel = Channel(self.snowflake(), ChannelType.DM, "", None, recipient=user)
+        self.channels[channel.id] = channel
+        return channel
+
+    def add_conversation(self, friend: User) -> Channel:
+        """The direct messages of somebody with `friend`: the bot is no part of it."""
+        channel = Channel(self.snowflake(), ChannelType.DM, "", None, recipient=friend, private=True)
         self.channels[channel.id] = channel
         return channel
 

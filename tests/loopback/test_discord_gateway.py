@@ -109,6 +109,26 @@ async def test_a_resumed_session_gets_what_it_missed(
     assert [missed["t"], resumed["t"]] == ["MESSAGE_CREATE", "RESUMED"]
 
 
+async def test_an_update_tells_when_a_message_was_edited_last(
+    discord: LoopbackDiscord, http: aiohttp.ClientSession
+) -> None:
+    """A pin is an update too, with the time of an edit long ago, or none; a purge names all at once."""
+    async with http.ws_connect(discord.gateway.url) as socket:
+        line = Line(socket)
+        await line.identify(discord.token, INTENTS | MESSAGE_CONTENT)
+        await line.next()
+        await line.next()
+        message = discord.world.add_message(discord.channel, discord.hanako, "あ")
+        await discord.pin(message)
+        await discord.rewrite(message, "い")
+        await discord.pin(message)
+        await discord.purge(message)
+        pinned, edited, again, gone = [(await line.next())["d"] for _ in range(4)]
+    assert (pinned["edited_timestamp"], pinned["content"]) == (None, "あ")
+    assert edited["edited_timestamp"] == again["edited_timestamp"] is not None
+    assert gone["ids"] == [str(message.id)]
+
+
 async def test_content_comes_only_with_the_intent_or_a_mention(
     discord: LoopbackDiscord, http: aiohttp.ClientSession
 ) -> None:

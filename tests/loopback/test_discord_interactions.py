@@ -115,6 +115,17 @@ async def test_abroad_there_are_five_followups_and_no_other_way(bot: Bot) -> Non
     assert (await bot.say("POST", f"/channels/{channel.id}/messages", {"content": "あ"}))[0] == 403
 
 
+async def test_a_conversation_between_people_is_closed_to_the_bot(bot: Bot) -> None:
+    """It may only answer what a person does there, as in a server that it is no member of."""
+    hanako, taro = bot.discord.hanako, bot.discord.taro
+    conversation = bot.discord.world.add_conversation(taro)
+    slash = await bot.discord.slash(conversation, hanako, "go")
+    assert slash.abroad
+    assert await bot.answer(slash, 4, content="はい") == 200
+    assert (await bot.say("POST", f"/channels/{conversation.id}/messages", {"content": "あ"}))[0] == 403
+    assert bot.discord.world.direct(taro) is not conversation
+
+
 async def test_a_token_that_is_over_opens_nothing(bot: Bot) -> None:
     """401, as Discord says after fifteen minutes."""
     slash = await bot.asked()

@@ -77,6 +77,23 @@ async def test_edits_are_kept_with_their_times(discord: LoopbackDiscord, http: a
     assert all(gap > 0 for gap in message.gaps_s)
 
 
+async def test_an_old_message_takes_three_edits_in_six_seconds(
+    discord: LoopbackDiscord, http: aiohttp.ClientSession
+) -> None:
+    """Those of the last hour take five; the refusal has a code of its own, and no headers told of it."""
+    discord.world.ago_s = 3700
+    old = discord.world.add_message(discord.channel, discord.bot, "あ")
+    other = discord.world.add_message(discord.channel, discord.bot, "い")
+    answers = [
+        await http.patch(f"{messages(discord)}/{message.id}", json={"content": "う"})
+        for message in (old, other, old, old)
+    ]
+    assert [answer.status for answer in answers] == [200, 200, 200, 429]
+    refusal = await answers[-1].json()
+    assert (refusal["code"], answers[2].headers["X-RateLimit-Remaining"]) == (30046, "2")
+    assert 0 < refusal["retry_after"] <= 6
+
+
 async def test_other_peoples_messages_cannot_be_edited(
     discord: LoopbackDiscord, http: aiohttp.ClientSession
 ) -> None:
@@ -105,6 +122,18 @@ async def test_a_threads_name_has_1_to_100_characters(
     """400 otherwise."""
     message = await discord.say_in(discord.channel, discord.hanako, "一")
     assert (await http.post(f"{messages(discord)}/{message.id}/threads", json={"name": name})).status == 400
+
+
+async def test_a_member_is_told_with_their_roles(
+    discord: LoopbackDiscord, http: aiohttp.ClientSession
+) -> None:
+    """Who left is unknown, and so is a server that the bot is not in."""
+    role = await discord.add_role("作家", discord.hanako)
+    path = f"/api/v10/guilds/{discord.guild.id}/members/{discord.hanako.id}"
+    assert (await (await http.get(path)).json())["roles"] == [str(role.id)]
+    discord.guild.members.remove(discord.hanako)
+    assert (await http.get(path)).status == 404
+    assert (await http.get(f"/api/v10/guilds/5/members/{discord.taro.id}")).status == 404
 
 
 async def test_permissions_are_enforced(discord: LoopbackDiscord, http: aiohttp.ClientSession) -> None:

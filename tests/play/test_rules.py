@@ -129,11 +129,7 @@ class TestSetting:
             ("filter", "maybe", "auto, on, off"),
             ("listens", "たぶん", "true, false"),
             ("words", "雷", "≤ 500 × ≤ 50"),
-            ("words", [""], "≤ 500 × ≤ 50"),
             ("daily_per_person", -1, "0–100000"),
-            ("allowed", ["太郎"], "user/1, role/5, channel/2"),
-            ("presets", {"弱火": {"temperature": 3}}, "弱火.temperature: ≤ 2"),
-            ("presets", {"弱火": {"top_p": 0}}, "弱火.top_p: > 0"),
         ],
     )
     async def test_what_cannot_be_is_refused(
@@ -144,6 +140,24 @@ class TestSetting:
             await stage.play.set_rules(ROOM, "", {"listens": False, rule: given})
         assert caught.value.values == {"name": rule, "value": given, "known": known}
         assert await stage.play.rules(ROOM) == Rules()
+
+    @pytest.mark.parametrize(
+        ("rule", "given", "value", "known"),
+        [
+            ("words", ["雷", ""], "", "≤ 500 × ≤ 50"),
+            ("words", ["雷", ["雨"]], "…", "≤ 500 × ≤ 50"),
+            ("allowed", ["user/1", "太郎"], "太郎", "user/1, role/5, channel/2"),
+            ("presets", {"弱火": {"temperature": 3}}, 3, "弱火.temperature: ≤ 2"),
+            ("presets", {"弱火": {"top_p": 0}}, 0, "弱火.top_p: > 0"),
+        ],
+    )
+    async def test_what_is_wrong_of_several_is_named(
+        self, stage: Stage, rule: str, given: object, value: object, known: str
+    ) -> None:
+        """And not all that was sent."""
+        with pytest.raises(BadRule) as caught:
+            await stage.play.set_rules(ROOM, "", {rule: given})
+        assert caught.value.values == {"name": rule, "value": value, "known": known}
 
     async def test_an_unknown_rule_is_refused(self, stage: Stage) -> None:
         """The error names those that there are."""
@@ -180,6 +194,15 @@ class TestOwnPresets:
             job = await stage.store.job(ticket.job_id)
             assert job is not None
             assert job.ask.preset == "Yowabi"
+
+    async def test_those_of_the_place_around_are_there_too(self, stage: Stage) -> None:
+        """One of the same name further in counts."""
+        await stage.play.set_rules(INNER, GUILD, {"presets": {"弱火": {"top_k": 1}, "強火": {"top_k": 2}}})
+        await stage.play.set_rules(INNER, "", {"presets": {"弱火": {"top_k": 3}, "種火": {"top_k": 4}}})
+
+        rules = await stage.play.rules(INNER)
+
+        assert {name: own.top_k for name, own in rules.presets} == {"弱火": 3, "強火": 2, "種火": 4}
 
     async def test_a_default_that_was_taken_away_stops_nobody(self, stage: Stage) -> None:
         """標準 takes its place; who asks for the lost one by name is told what there is."""

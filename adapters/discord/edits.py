@@ -1,0 +1,35 @@
+"""Which updates of a message tell that its writer changed it.
+
+Discord sends the same event when a message is pinned, gets the preview of a link or a thread; it carries the
+words as they stand in the chat and the time of their last edit. The passage may read otherwise since, where
+its writer changed it by form. So an edit is followed once, by its time.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from datetime import datetime, timedelta
+
+REMEMBERED = 5000
+CLOCKS_DIFFER = timedelta(minutes=1)
+"""How far this machine's clock may be ahead of Discord's."""
+
+
+class Edits:
+    """Tells edits that are news from those that were made before `since` or told before."""
+
+    def __init__(self, since: datetime, remembered: int = REMEMBERED) -> None:
+        self._since = since
+        self._remembered = remembered
+        self._told: OrderedDict[int, datetime] = OrderedDict()
+
+    def is_new(self, message_id: int, edited_at: datetime | None) -> bool:
+        """Whether this edit is told for the first time; `edited_at` None: the message never was edited."""
+        if edited_at is None or edited_at <= self._told.get(message_id, self._since):
+            return False
+        self._told[message_id] = edited_at
+        self._told.move_to_end(message_id)
+        if len(self._told) > self._remembered:
+            # Edits come in the order of their times: what is older than a forgotten one is no news either.
+            self._since = max(self._since, self._told.popitem(last=False)[1])
+        return True
