@@ -56,6 +56,7 @@ class Session:
         self._out = out
         self._err = err
         self._writing = ""
+        self._labelled = ("", 0)
         self._commands: dict[str, Callable[[str], Awaitable[None]]] = {
             name: getattr(self, f"_{name}") for name in ALIASES if name != "quit"
         }
@@ -129,6 +130,7 @@ class Session:
     async def _candidates(self, argument: str) -> None:
         count = self._number(argument) if argument else (await self._play.rules(ROOM)).candidates
         self._await(await self._play.hear(self._message(""), Ask(candidates=count)))
+        self._labelled = (self._writing, count)
         if count > 1:
             self._tell("console.candidate", number=1)
 
@@ -161,8 +163,15 @@ class Session:
 
     async def _choose(self, argument: str) -> None:
         story = await self._story()
-        others = await self._play.alternatives(story.head) if story.head else ()
-        chosen = self._nth(others, argument)
+        beside = await self._play.alternatives(story.head) if story.head else ()
+        choices = listing.choices(beside, *self._labelled)
+        if not argument:
+            for line in listing.numbered(choices, story.head):
+                self._say_line(line)
+            return
+        chosen = choices.get(self._number(argument))
+        if chosen is None:
+            raise NoSuchNumber(number=argument)
         await self._moved(await self._play.choose(ROOM, self._author, chosen.id))
 
     async def _branch(self, argument: str) -> None:

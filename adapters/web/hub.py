@@ -156,11 +156,15 @@ class LiveRoom:
     async def _settle(self, message_id: str, draft: Draft) -> None:
         """A reply is over: its passage takes its place; what is to be said about it stays for a while."""
         async with self._reading:
-            if draft.job in self._awaited and draft.choices:
-                self._compared = draft.job
+            awaited = draft.job in self._awaited
             self._awaited.discard(draft.job)
+            if awaited and draft.choices:
+                self._compared = draft.job
             change = await self._read()
-            if draft.live and draft.note:
+            if awaited and draft.state is DraftState.DONE:
+                change = replace(change, drop=(*change.drop, *self._ended()))
+            # Without buttons, another reply waits already: why this one ended is news all the same.
+            if draft.note and (draft.live or awaited):
                 self._drafts[message_id] = draft
                 change = replace(change, drafts=(self._shown_draft(message_id),))
             elif self._drafts.pop(message_id, None) is not None:

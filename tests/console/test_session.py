@@ -76,6 +76,38 @@ async def test_candidates_are_told_apart_beside_the_text(desk: Desk) -> None:
     assert "〔候補3〕" in desk.err.getvalue()
 
 
+async def test_a_label_is_the_number_to_choose_by(desk: Desk) -> None:
+    """Also where a continuation that was undone stands beside the candidates; it has a number as well."""
+    assert await desk.types(FIRST, "", "/undo", "/candidates 3", "/choose 3")
+    assert await desk.texts() == [FIRST, sentence(3)]
+    assert await desk.types("/choose 4")
+    assert await desk.texts() == [FIRST, sentence(0)]
+    desk.err.truncate(0)
+    assert await desk.types("/choose")
+    listed = [line.strip() for line in desk.err.getvalue().strip("\0").splitlines()]
+    assert listed == [
+        f"[1] {sentence(1)}",
+        f"[2] {sentence(2)}",
+        f"[3] {sentence(3)}",
+        f"* [4] {sentence(0)}",
+    ]
+    assert not await desk.types("/choose 5")
+
+
+async def test_labels_hold_in_their_place_only(desk: Desk) -> None:
+    """Further on, a continuation and another one are the first and the second."""
+    assert await desk.types(FIRST, "/candidates 3", "二。", "", "/retry", "/choose 1")
+    assert await desk.texts() == [FIRST, sentence(0), "二。", sentence(3)]
+
+
+async def test_a_deleted_candidate_leaves_the_others_their_numbers(desk: Desk) -> None:
+    """Nothing else is chosen by its number."""
+    assert await desk.types(FIRST, "/candidates 3", "/delete 3")
+    assert not await desk.types("/choose 2")
+    assert await desk.types("/choose 3")
+    assert await desk.texts() == [FIRST, sentence(2)]
+
+
 async def test_undo_redo_and_branches(desk: Desk) -> None:
     """A passage keeps its number, whatever branch the story is on."""
     assert await desk.types(FIRST, "二。", "三。", "/undo", "/undo", "/redo")

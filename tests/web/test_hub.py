@@ -247,6 +247,30 @@ async def test_a_story_with_old_continuations_keeps_the_running_draft(live: Live
     assert (page.texts, list(page.drafts)) == (["一。", "古い雨。"], ["job/0"])
 
 
+async def test_why_a_reply_failed_is_said_while_another_waits(live: LiveRoom) -> None:
+    """Until that one is there; a late change of its message takes it away, or adds nothing."""
+    page = await Page().join(live)
+    failed = Draft(DraftState.FAILED, note="読めるものが書けませんでした。", job="1", live=False)
+    await live.draft("1/0", writing("風。", "1"))
+    await live.draft("2/0", Draft(DraftState.WAITING, note="順番待ち", job="2"))
+    await live.draft("1/0", failed)
+    assert page.drafts["1/0"].note == failed.note
+
+    await live.draft("1/0", failed)
+    assert list(page.drafts) == ["2/0"]
+
+
+async def test_why_a_reply_failed_is_old_when_the_next_one_is_there(live: LiveRoom, shelf: Shelf) -> None:
+    """What waited behind it was written: the note would stand under a text that it is not about."""
+    page = await Page().join(live)
+    await live.draft("1/0", writing("風。", "1"))
+    await live.draft("2/0", Draft(DraftState.WAITING, job="2"))
+    await live.draft("1/0", Draft(DraftState.FAILED, note="だめでした。", job="1", live=False))
+    shelf.tell("雨。", job="2")
+    await live.draft("2/0", done("雨。", job="2"))
+    assert (page.texts, page.drafts) == (["一。", "雨。"], {})
+
+
 async def test_an_ended_reply_gives_way_to_the_next(live: LiveRoom) -> None:
     """Why it failed stays to be read until something newer is there."""
     page = await Page().join(live)
