@@ -1,55 +1,59 @@
 """How often each Web API method may be called.
 
-Slack counts per method and workspace: all threads share one budget. A minute's calls are spread over the
-minute, first come first served: a burst would be followed by a long silence in every thread. After a 429 the
-whole method rests for as long as Slack said, so that no other thread runs into the same wall.
+Slack counts per method and workspace: all threads share one budget. Messages that grow share it evenly, each
+at its own pace, for a burst would be followed by a long silence in every thread. After a 429 the whole method
+rests for as long as Slack said, so that no other thread runs into the same wall.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass
 
-from adapters.slack.bucket import Bucket
+from adapters.slack.window import Window
 from bot.clock import Clock
 from bot.errors import RetryLater
 from bot.throttle import RoomThrottle
 
 DEFAULT_REST_S = 5.0
 """After a 429 that does not say for how long."""
+MINUTE_S = 60.5
+"""Half a second longer, since Slack counts arrivals and we count departures."""
 _CHANNELS_REMEMBERED = 500
-
-
-@dataclass(frozen=True, slots=True)
-class Rate:
-    """`at_once` calls of a workspace without waiting, and another one every `each_s` seconds."""
-
-    at_once: int
-    each_s: float
-
-
-def _a_minute(calls: int, at_once: int) -> Rate:
-    # In no minute more than `calls`. A second longer, since Slack counts arrivals and we count departures.
-    return Rate(at_once, 61.0 / (calls - at_once))
-
 
 POSTS_PER_CHANNEL = (4, 4.5)
 """chat.postMessage, for each channel: one a second, short bursts are tolerated. Calls, seconds."""
 
-RATES = {
-    "chat.update": _a_minute(50, at_once=8),
-    "chat.startStream": _a_minute(20, at_once=5),
-    "chat.appendStream": _a_minute(100, at_once=4),
-    "chat.stopStream": _a_minute(20, at_once=5),
-    "chat.postEphemeral": _a_minute(100, at_once=10),
-    "conversations.replies": _a_minute(50, at_once=5),
-    "conversations.history": _a_minute(50, at_once=5),
-    "conversations.open": _a_minute(50, at_once=5),
-    "files.getUploadURLExternal": _a_minute(20, at_once=2),
-    "files.completeUploadExternal": _a_minute(20, at_once=2),
-    "users.info": _a_minute(100, at_once=10),
-    "views.publish": _a_minute(50, at_once=5),
+APPEND, UPDATE = "chat.appendStream", "chat.update"
+
+CALLS_A_MINUTE = {
+    UPDATE: 50,
+    APPEND: 100,
+    "chat.startStream": 20,
+    "chat.stopStream": 20,
+    "chat.postEphemeral": 100,
+    "conversations.replies": 50,
+    "conversations.history": 50,
+    "conversations.open": 50,
+    "files.getUploadURLExternal": 20,
+    "files.completeUploadExternal": 20,
+    "users.conversations": 50,
+    "users.info": 100,
+    "views.publish": 50,
 }
+"""What Slack publishes, per method and workspace."""
+
+_FOR_GROWTH = {APPEND: 0.96, UPDATE: 0.84}
+"""The part of a method's calls for texts that grow; edits are needed for last texts and buttons, too."""
+_GLADLY_S = 2.95
+"""How long people wait gladly for more of a text: three seconds, of which Slack's answer takes some."""
+_NEARLY, _BARELY = 0.85, 1.1
+"""A share that is so near counts as that: what is saved by little is there when it is missed by little."""
+_NEARLY_USED_UP = 0.97
+
+
+def even_s(method: str, messages: int) -> float:
+    """How long each of so many messages that grow by `method` rests where the minute is shared out evenly."""
+    return messages * MINUTE_S / (CALLS_A_MINUTE[method] * _FOR_GROWTH[method])
 
 
 class Budget:
@@ -57,12 +61,12 @@ class Budget:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._methods = {method: Bucket(rate.at_once, rate.each_s, clock) for method, rate in RATES.items()}
+        self._methods = {method: Window(calls, MINUTE_S, clock) for method, calls in CALLS_A_MINUTE.items()}
         self._posts: OrderedDict[str, RoomThrottle] = OrderedDict()
         self._rests_until: dict[str, float] = {}
 
     async def turn(self, method: str, channel: str = "", *, patient: bool = False) -> None:
-        """Wait until `method` may be called. A `patient` call lets others go first, in turns.
+        """Wait until `method` may be called. A `patient` call lets others go first, for a while.
 
         Raises:
             RetryLater: Slack wants no call of the method yet.
@@ -73,6 +77,17 @@ class Budget:
         elif method in self._methods:
             await self._methods[method].acquire(patient=patient)
         self._raise_if_resting(method)
+
+    def pace_s(self, method: str, messages: int) -> float:
+        """How long each of so many messages that grow by `method` rests between two changes.
+
+        It is an even share, or what people wait gladly where that is about the same: four streams leave a
+        fifth of their budget, and five, which need a little more than all of it, live on that for a minute.
+        """
+        share_s = even_s(method, messages)
+        about = _NEARLY * _GLADLY_S < share_s < _BARELY * _GLADLY_S
+        left = self._methods[method].made < CALLS_A_MINUTE[method] * _NEARLY_USED_UP
+        return _GLADLY_S if about and (left or share_s < _GLADLY_S) else share_s
 
     def free(self, method: str) -> bool:
         """Whether `method` (one that is counted for the whole workspace) could be called at once."""

@@ -13,10 +13,10 @@ from slack_bolt.async_app import AsyncAck
 from adapters.base import Play
 from adapters.slack.forms import INPUT_CHARACTERS, filled, form, kept, text_field
 from adapters.slack.render import ACTION
-from adapters.slack.translate import Click, Place
+from adapters.slack.translate import Click, Place, message_id
 from adapters.slack.workspace import Workspace
 from bot.clock import Clock
-from bot.errors import DeliveryError, UserError
+from bot.errors import DeliveryError, NotYours, UserError
 from bot.messages import Ask, Author, Message
 from bot.seams import Say
 
@@ -24,6 +24,7 @@ EDIT_FORM = f"{ACTION}edit_form"
 DOUBLE_CLICK_S = 3.0
 """A second click on the same button within this time means the same as the first."""
 _MOST_CLICKS = 1_000
+_ASKING = frozenset({"continue", "again", "retry", "several"})
 _PATIENCE_S = 2.0
 """Slack waits three seconds for what becomes of a form."""
 
@@ -44,7 +45,7 @@ class Buttons:
         if self._is_double(click):
             return
         author = await workspace.people.author(click.user_id)
-        if click.name in {"continue", "retry", "several"}:
+        if click.name in _ASKING:
             workspace.callers.remember(click.place.room, author)
         try:
             await self._do(workspace, click, author)
@@ -59,17 +60,21 @@ class Buttons:
 
     async def _do(self, workspace: Workspace, click: Click, author: Author) -> None:
         room, value = click.place.room, click.value
-        message = Message(click.event_id, room, author, "", after=value or None)
+        message = Message(click.event_id, room, author, "", after=value)
         match click.name:
             case "continue":
                 await self._play.hear(message, Ask())
+            case "again":
+                # What came to nothing left no passage: the story goes on where it ends, once for a reply.
+                once = f"{message_id(click.place.channel, click.ts)}:again"
+                await self._play.hear(Message(once, room, author, ""), Ask())
             case "retry":
                 await self._play.retry(message, Ask())
             case "several":
                 wanted = (await self._play.rules(room)).candidates
                 await self._play.retry(message, Ask(candidates=max(2, wanted)))
             case "undo":
-                await self._play.undo(room, author, after=value or None)
+                await self._play.undo(room, author, after=value)
             case "choose":
                 await self._play.choose(room, author, value)
             case "edit":
@@ -94,6 +99,8 @@ class Buttons:
 
     async def _open_form(self, workspace: Workspace, click: Click, author: Author) -> None:
         passage = await self._play.passage(click.value)
+        if author.person != (passage.asker or passage.author).person:
+            raise NotYours
         if len(passage.text) > INPUT_CHARACTERS:
             limit = INPUT_CHARACTERS
             await workspace.telling.privately(click.place, author, "slack.too_long_to_edit", limit=limit)

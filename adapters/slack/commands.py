@@ -15,6 +15,7 @@ from adapters.slack.render import beginning
 from adapters.slack.settings import SettingsForm
 from adapters.slack.surface import COMMAND
 from adapters.slack.telling import patiently
+from adapters.slack.threadwords import without_story
 from adapters.slack.translate import PLATFORM, Command, Place, command, message_id
 from adapters.slack.trouble import Refused
 from adapters.slack.words import Word, meaning
@@ -56,13 +57,14 @@ class Commands:
 
     async def _do(self, workspace: Workspace, given: Command, author: Author, respond: Respond) -> None:
         word = meaning(given.raw)
-        if word is Word.HELP:
-            await respond("slack.help", author, command=COMMAND)
-            return
         if word is Word.SETTINGS:
             await self._settings.open(workspace, given.place, author, given.trigger_id)
             return
-        text, ask = parse(given.text(await workspace.people.names(users_in(given.raw))))
+        if word is not None and word is not Word.GO_ON:
+            await respond(without_story(word), author, command=COMMAND)
+            return
+        typed = given.text(await workspace.people.names(users_in(given.raw)))
+        text, ask = parse(typed, await self._play.rules(given.place.room), author.locale)
         if text.strip() and meaning(text) is not Word.GO_ON:
             await self._begin(workspace, given, author, text, ask)
             return
@@ -87,11 +89,13 @@ class Commands:
             await workspace.telling.once(thread, event_id, error.key, author, **error.values)
         else:
             if ticket and ticket.unknown:
-                await workspace.telling.unknown(thread, author, ticket.unknown)
+                await workspace.telling.unknown(thread, author, ticket)
 
     async def _latest(self, place: Place) -> Story | None:
         stories = await self._play.stories(PLATFORM, within=f"channel/{place.channel}")
-        return next((story for story in stories if not story.closed), None)
+        # A channel that workspaces share may hold stories of another one's bot.
+        here = (story for story in stories if Place.of(story.room).team == place.team)
+        return next((story for story in here if not story.closed), None)
 
     async def _resume(
         self,

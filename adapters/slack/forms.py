@@ -37,10 +37,11 @@ def kept(view: Mapping[str, Any]) -> dict[str, str]:
     return found
 
 
-def text_field(name: str, label: str, value: str, *, optional: bool = False) -> View:
+def text_field(name: str, label: str, value: str, *, optional: bool = False, hint: str = "") -> View:
     """Several lines of text."""
     element: View = {"type": "plain_text_input", "multiline": True, "max_length": INPUT_CHARACTERS}
-    return _input(name, label, element | ({"initial_value": value} if value else {}), optional=optional)
+    field = _input(name, label, element | ({"initial_value": value} if value else {}), optional=optional)
+    return field | ({"hint": _text(hint)} if hint else {})
 
 
 def number_field(name: str, label: str, value: int) -> View:

@@ -8,8 +8,8 @@ from adapters.base import Play
 from adapters.slack.recent import Recent
 from adapters.slack.surface import COMMAND
 from adapters.slack.thread import NOT_READABLE, Threads
-from adapters.slack.threadwords import ThreadWords
-from adapters.slack.translate import Change, Incoming, message_id
+from adapters.slack.threadwords import ThreadWords, without_story
+from adapters.slack.translate import PLATFORM, Change, Incoming, message_id
 from adapters.slack.words import Word, meaning
 from adapters.slack.workspace import Workspace
 from bot.aside import is_aside
@@ -54,8 +54,10 @@ class Hearing:
         if not heard.called and not await self._listens(heard, story, word):
             return
         author = await workspace.people.author(heard.user_id)
-        if story is None or word is None or word is Word.GO_ON:
+        if word is None or word is Word.GO_ON:
             await self._take_part(workspace, heard, author, story, again=again)
+        elif story is None:
+            await self._tell(workspace, heard, without_story(word), command=COMMAND)
         elif self._obeyed.add(heard.event_id):
             await self._words.obey(workspace, heard.place, author, word)
 
@@ -72,7 +74,7 @@ class Hearing:
         passage = await self._play.passage_of_message(*_address(change))
         if passage is None:
             return
-        by = passage.asker if passage.by_model and passage.asker else passage.author
+        by = await _as_they_are(workspace, passage.asker or passage.author)
         room = change.place.room
         try:
             if change.raw is None:
@@ -84,7 +86,6 @@ class Hearing:
         except PassageGone:
             return
         except UserError as error:
-            by = await workspace.people.author(by.id)
             await workspace.telling.privately(change.place, by, error.key, **error.values)
 
     async def _listens(self, heard: Incoming, story: Story | None, word: Word | None) -> bool:
@@ -101,8 +102,6 @@ class Hearing:
         self, workspace: Workspace, heard: Incoming, author: Author, story: Story | None, *, again: bool
     ) -> None:
         room = heard.place.room
-        if meaning(heard.raw) is Word.HELP:
-            raise EmptyPrompt
         if not again and story is None:
             workspace.postings.born(heard.place)
         if not heard.begins and _still_to_be_read(story, again=again):
@@ -118,7 +117,7 @@ class Hearing:
         if ticket and ticket.repeated:
             workspace.postings.not_born(heard.place)
         elif ticket and ticket.unknown:
-            await workspace.telling.unknown(heard.place, author, ticket.unknown)
+            await workspace.telling.unknown(heard.place, author, ticket)
 
     async def _take_in(self, workspace: Workspace, heard: Incoming, author: Author) -> None:
         try:
@@ -130,6 +129,11 @@ class Hearing:
 def _still_to_be_read(story: Story | None, *, again: bool) -> bool:
     # What was heard once is not heard twice: reading a thread again after an interrupted first time is safe.
     return story is None or (again and not any(passage.by_model for passage in story.passages))
+
+
+async def _as_they_are(workspace: Workspace, kept: Author) -> Author:
+    """What is kept of a person says nothing of the roles that rules may name."""
+    return await workspace.people.author(kept.id) if kept.platform == PLATFORM else kept
 
 
 def _address(change: Change) -> tuple[str, str]:

@@ -22,6 +22,8 @@ from bot.seams import Say
 HOME = f"{ACTION}home_"
 STORIES = 10
 """Shown of one's own."""
+_DIRECT = "D"
+"""What ids of direct messages begin with. Whoever wrote in the bot's is the one whom they belong to."""
 
 _log = logging.getLogger(__name__)
 
@@ -63,14 +65,14 @@ class Home:
 
     async def _export(self, workspace: Workspace, author: Author, team: str, story_id: str) -> None:
         # Only one's own: the id comes back from the person's side.
-        mine = {story.id: story for story in await self._mine(author, team)}
+        mine = {story.id: story for story in await self._mine(workspace, author, team)}
         if story_id in mine:
             place = Place(team, await workspace.api.direct_channel(author.id))
             await self._exports.of_story(workspace, mine[story_id], place)
 
     async def _draw(self, workspace: Workspace, author: Author, team: str) -> None:
         links = {}
-        stories = (await self._mine(author, team))[:STORIES]
+        stories = (await self._mine(workspace, author, team))[:STORIES]
         for story in stories:
             place = Place.of(story.room)
             try:
@@ -82,9 +84,27 @@ class Home:
         except DeliveryError as error:
             _log.warning("The home tab cannot be shown: %s", error)
 
-    async def _mine(self, author: Author, team: str) -> Sequence[Story]:
+    async def _mine(self, workspace: Workspace, author: Author, team: str) -> Sequence[Story]:
+        """The stories that a person wrote in, where they may still read."""
         stories = await self._play.stories(PLATFORM, author=author)
-        return [story for story in stories if Place.of(story.room).team == team]
+        told = [(story, Place.of(story.room)) for story in stories]
+        # Asked each time: who left a private channel may not read there a moment later.
+        channels = await _channels_of(workspace, author) if told else frozenset()
+        return [story for story, place in told if place.team == team and _is_open(place.channel, channels)]
+
+
+async def _channels_of(workspace: Workspace, author: Author) -> frozenset[str]:
+    try:
+        return await workspace.api.channels_of(author.id)
+    except DeliveryError as error:
+        _log.warning(
+            "Nobody tells which channels a person is in, their stories there are not shown: %s", error
+        )
+        return frozenset()
+
+
+def _is_open(channel: str, channels: frozenset[str]) -> bool:
+    return channel in channels or channel.startswith(_DIRECT)
 
 
 def home(author: Author, stories: Sequence[Story], links: Mapping[str, str], say: Say) -> View:

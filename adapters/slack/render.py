@@ -100,14 +100,14 @@ def _buttons(draft: Draft, label: Label | None) -> list[dict[str, Any]]:
         return []
     if draft.state in OPEN:
         return [_row(_button("stop", draft.job, label))]
-    names = _AFTERWARDS if draft.passage else ("retry",)
-    return [_row(*(_button(name, draft.passage, label) for name in names))]
+    if not draft.passage:
+        return [_row(_button("again", draft.job, label))]
+    return [_row(*(_button(name, draft.passage, label) for name in _AFTERWARDS))]
 
 
 def _button(name: str, value: str, label: Label) -> dict[str, Any]:
     text = {"type": "plain_text", "text": label(name), "emoji": True}
-    # A value must not be empty.
-    return {"type": "button", "action_id": f"{ACTION}{name}", "text": text, "value": value or "-"}
+    return {"type": "button", "action_id": f"{ACTION}{name}", "text": text, "value": value}
 
 
 def _row(*buttons: dict[str, Any]) -> dict[str, Any]:

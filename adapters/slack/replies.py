@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from adapters.slack.budget import RATES
 from adapters.slack.callers import Callers
+from adapters.slack.pace import Pace
 from adapters.slack.postings import Postings
 from adapters.slack.render import OPEN, Label, Shown, shown
 from adapters.slack.streams import Streams
 from adapters.slack.translate import Place, message_id, ts_of
 from adapters.slack.webapi import WebApi
 from bot.clock import Clock
-from bot.messages import Draft
+from bot.messages import Draft, DraftState
 from bot.seams import Say
-
-_IN_USE_S = 30.0
-"""A message that was not edited for so long takes no part of the budget."""
 
 
 class Replies:
@@ -28,8 +25,7 @@ class Replies:
         self._streams = streams
         self._callers = callers
         self._say = say
-        self._clock = clock
-        self._edited: dict[str, float] = {}
+        self._pace = Pace(api, streams, clock)
 
     async def post(self, place: Place, draft: Draft, key: str) -> str:
         """Post a draft, once for a key; returns the message's id.
@@ -41,9 +37,9 @@ class Replies:
         try:
             ts = await self._postings.post(place, plain, key, lambda: self._begin(place, draft, key))
         finally:
-            self._edited.pop(key, None)
+            self._pace.forget(key)
         posted = message_id(place.channel, ts)
-        self._note_edit(posted, draft)
+        self._pace.note(posted, draft.state)
         return posted
 
     async def edit(self, place: Place, message_id: str, draft: Draft) -> None:
@@ -52,36 +48,26 @@ class Replies:
         Raises:
             RetryLater, Undeliverable
         """
-        patient = not draft.live
+        # Who waits knows it already, and what has lost its buttons has shown its text.
+        patient = not draft.live or draft.state is DraftState.WAITING
+        if draft.state is DraftState.WRITING:
+            await self._pace.rest(message_id)
+        self._pace.note(message_id, draft.state)
         if message_id in self._streams:
             if await self._streams.follow(place, message_id, draft):
                 return
             patient = await self._streams.end(place, message_id, draft)
-        self._note_edit(message_id, draft)
         await self._api.update(place.channel, ts_of(message_id), self._shown(place, draft), patient=patient)
 
     async def _begin(self, place: Place, draft: Draft, key: str) -> str | None:
         """Begin a stream where one shall be."""
         reader = self._callers.of(place.room)
         fits = draft.state in OPEN and draft.live and draft.job and not draft.choices and place.thread_ts
-        if reader is None or not fits or not self._streams.possible or not self._streams_are_lighter():
+        if reader is None or not fits or not self._streams.possible or not self._pace.streams_are_lighter():
             # Counted before it is there: others decide meanwhile.
-            self._edited[key] = self._clock.now()
+            self._pace.note(key, draft.state)
             return None
         return await self._streams.begin(place, draft, key, reader, self._label(place))
-
-    def _streams_are_lighter(self) -> bool:
-        """Whether one more stream would be shown more often than one more edited message."""
-        now = self._clock.now()
-        self._edited = {each: at for each, at in self._edited.items() if now - at < _IN_USE_S}
-        streamed_s = (len(self._streams) + 1) * RATES["chat.appendStream"].each_s
-        return streamed_s <= (len(self._edited) + 1) * RATES["chat.update"].each_s
-
-    def _note_edit(self, message_id: str, draft: Draft) -> None:
-        if draft.state in OPEN and message_id not in self._streams:
-            self._edited[message_id] = self._clock.now()
-        else:
-            self._edited.pop(message_id, None)
 
     def _shown(self, place: Place, draft: Draft) -> Shown:
         return shown(draft, self._label(place))

@@ -8,7 +8,9 @@ from typing import Any
 from slack_bolt.async_app import AsyncAck
 
 from adapters.base import Play
+from adapters.presetlines import RULE as PRESETS
 from adapters.slack.forms import (
+    INPUT_CHARACTERS,
     State,
     View,
     choice_field,
@@ -20,12 +22,15 @@ from adapters.slack.forms import (
     text_field,
 )
 from adapters.slack.people import ADMIN, GUEST
+from adapters.slack.presets import preset_lines, presets_of
 from adapters.slack.render import ACTION, Label
 from adapters.slack.translate import Place
 from adapters.slack.workspace import Workspace
-from bot.errors import UserError
-from bot.messages import Author, Filter, Length, Rules
-from bot.sampling import PRESET_NAMES, PRESETS
+from bot.access import permits
+from bot.errors import BadRule, NotPermitted, UserError
+from bot.messages import Author, Filter, Length, Room, Rules
+from bot.sampling import PRESET_NAMES
+from bot.sampling import PRESETS as BUILT_IN
 from bot.seams import Say
 
 SETTINGS_FORM = f"{ACTION}settings_form"
@@ -46,15 +51,26 @@ class SettingsForm:
     async def open(
         self, workspace: Workspace, place: Place, author: Author, trigger_id: str, scope: str = ""
     ) -> None:
-        """Show the form. `scope` empty: for the place's channel. Raises RetryLater, Undeliverable."""
+        """Show the form. `scope` empty: for the place's channel.
+
+        Raises:
+            NotPermitted, RetryLater, Undeliverable
+        """
         rules = await self._play.rules(place.room)
+        _require_permission(rules, place.room, author)
 
         def word(name: str) -> str:
             return self._say(f"slack.settings.{name}", author.locale)
 
         scope = scope or f"channel/{place.channel}"
         what = {"team": place.team, "channel": place.channel, "scope": scope}
-        fields = _for_all(rules, word) + (_for_admins(rules, word) if ADMIN in author.roles else [])
+        own = (await self._play.rules_at(place.room, scope)).get(PRESETS)
+        fields = _for_all(rules, word)
+        if len(lines := preset_lines(own)) <= INPUT_CHARACTERS:
+            hint = word("presets_hint")
+            fields.append(text_field(PRESETS, word("presets"), lines, optional=True, hint=hint))
+        if ADMIN in author.roles:
+            fields += _for_admins(rules, word)
         title = word("title_team" if scope.startswith("team/") else "title")
         await workspace.api.open_view(
             trigger_id, form(SETTINGS_FORM, title, word("submit"), word("close"), what, fields)
@@ -65,22 +81,42 @@ class SettingsForm:
         what, state = kept(view), view["state"]["values"]
         author = await workspace.people.author(user_id)
         room = Place(what["team"], what["channel"]).room
-        admin = ADMIN in author.roles
-        if what["scope"].startswith("team/") and not admin:
+        if what["scope"].startswith("team/") and ADMIN not in author.roles:
             await ack()
             return
-        changes = changed(await self._play.rules(room), state, admin=admin)
         try:
-            if changes:
-                await self._play.set_rules(room, what["scope"], changes)
+            await self._save(room, what["scope"], state, author)
         except UserError as error:
             name = str(error.values.get("name") or "")
             block = name if name in state else next(iter(state))
-            await ack(
-                response_action="errors", errors={block: self._say(error.key, author.locale, **error.values)}
-            )
+            await ack(response_action="errors", errors={block: self._wrong(error, author.locale)})
         else:
             await ack()
+
+    async def _save(self, room: Room, scope: str, state: State, author: Author) -> None:
+        rules = await self._play.rules(room)
+        _require_permission(rules, room, author)
+        changes = changed(rules, state, admin=ADMIN in author.roles)
+        if (lines := filled(state, PRESETS)) is not None:
+            # Others of the same name may be set further out: only what is set here is changed here.
+            own = (await self._play.rules_at(room, scope)).get(PRESETS)
+            if (given := presets_of(lines)) != presets_of(preset_lines(own)):
+                changes[PRESETS] = given or None
+        if changes:
+            await self._play.set_rules(room, scope, changes)
+
+    def _wrong(self, error: UserError, locale: str) -> str:
+        if not isinstance(error, BadRule):
+            return self._say(error.key, locale, **error.values)
+        value, known = error.values["value"], error.values["known"]
+        what = f"{value} ({known})" if isinstance(value, str) else known
+        return self._say("slack.settings.wrong", locale, what=what)
+
+
+def _require_permission(rules: Rules, room: Room, author: Author) -> None:
+    """Who may not use the bot sets nothing; admins could lock themselves out. Raises NotPermitted."""
+    if ADMIN not in author.roles and not permits(rules, room, author):
+        raise NotPermitted
 
 
 def _for_all(rules: Rules, word: Label) -> list[View]:
@@ -89,7 +125,7 @@ def _for_all(rules: Rules, word: Label) -> list[View]:
     if rules.length not in lengths:
         lengths = {str(rules.length): str(rules.length), **lengths}
     japanese = {name: called for called, name in PRESET_NAMES.items()}
-    presets = {name: japanese.get(name, name) for name in (*PRESETS, *(own for own, _ in rules.presets))}
+    presets = {name: japanese.get(name, name) for name in (*BUILT_IN, *(own for own, _ in rules.presets))}
     candidates = {str(count): str(count) for count in range(2, _MOST_CANDIDATES + 1)}
     return [
         choice_field("listens", word("listens"), yes_no, "yes" if rules.listens else "no"),

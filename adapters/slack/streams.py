@@ -62,10 +62,8 @@ class Streams:
         self._clock = clock
         self._open: dict[str, _Stream] = {}
         self._unknown_here = False
-        self._beginning = 0
-
-    def __len__(self) -> int:
-        return len(self._open) + self._beginning
+        self.beginning = 0
+        """How many are being begun just now."""
 
     def __contains__(self, message_id: object) -> bool:
         return message_id in self._open
@@ -86,7 +84,7 @@ class Streams:
             {"type": "markdown_text", "text": markdown(draft.text or note or "…")},
             {"type": "blocks", "blocks": [stream_button(draft.job, key, label)]},
         ]
-        self._beginning += 1
+        self.beginning += 1
         try:
             ts = await self._api.start_stream(place, chunks, reader.id)
         except Refused as error:
@@ -105,7 +103,7 @@ class Streams:
                 self._open[message_id(place.channel, ts)] = stream
                 return ts
         finally:
-            self._beginning -= 1
+            self.beginning -= 1
         if self._unknown_here:
             _log.info("This Slack workspace does not stream; messages are edited instead")
         return None

@@ -49,6 +49,7 @@ METHOD_SCOPES: dict[str, frozenset[str]] = {
     "conversations.replies": _HISTORY,
     "files.completeUploadExternal": _FILES,
     "files.getUploadURLExternal": _FILES,
+    "users.conversations": frozenset({"channels:read", "groups:read", "mpim:read"}),
     "users.info": frozenset({"users:read"}),
     "views.open": frozenset(),
     "views.publish": frozenset(),

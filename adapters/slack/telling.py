@@ -14,7 +14,7 @@ from adapters.slack.trouble import Misunderstood
 from adapters.slack.webapi import WebApi
 from bot.clock import Clock
 from bot.errors import DeliveryError, RetryLater
-from bot.messages import Author
+from bot.messages import Author, Ticket
 from bot.seams import Say
 
 TRIES = 4
@@ -73,9 +73,11 @@ class Telling:
         note = sentence(self._say(key, author.locale, **values))
         await self._quietly(lambda: self._api.whisper(place, author.id, note))
 
-    async def unknown(self, place: Place, author: Author, characters: tuple[str, ...]) -> None:
-        """Tell only the writer which of their characters the model cannot see."""
-        await self.privately(place, author, "slack.unknown", characters=" ".join(characters))
+    async def unknown(self, place: Place, author: Author, ticket: Ticket) -> None:
+        """Tell only the writer which of their characters the model cannot see, and what it reads instead."""
+        key = "slack.unknown_as" if ticket.read_as else "slack.unknown"
+        characters = " ".join(ticket.unknown)
+        await self.privately(place, author, key, characters=characters, read_as=ticket.read_as)
 
     async def _quietly(self, call: Callable[[], Awaitable[object]]) -> None:
         try:

@@ -8,8 +8,18 @@ from adapters.slack.surface import COMMAND
 from adapters.slack.translate import Place
 from adapters.slack.words import Word
 from adapters.slack.workspace import Workspace
-from bot.errors import DeliveryError
+from bot.access import permits
+from bot.errors import DeliveryError, NotPermitted
 from bot.messages import Author
+
+_DEEDS = frozenset({Word.STOP, Word.MUTE, Word.UNMUTE, Word.EXPORT})
+"""Words that change something for others, so that not everybody may say them."""
+
+
+def without_story(word: Word) -> str:
+    """The sentence for who says `word` where no story is told that it could be about."""
+    answers = {Word.HELP: "slack.help", Word.SETTINGS: "slack.settings_where"}
+    return answers.get(word, "slack.word_elsewhere")
 
 
 class ThreadWords:
@@ -22,6 +32,8 @@ class ThreadWords:
     async def obey(self, workspace: Workspace, place: Place, author: Author, word: Word) -> None:
         """Do what `word` asks for. Raises UserError, RetryLater."""
         tell = workspace.telling.privately
+        if word in _DEEDS:
+            await self._require_permission(place, author)
         if word is Word.STOP:
             if not await self._play.cancel(place.room):
                 await tell(place, author, "slack.nothing_to_stop")
@@ -37,6 +49,10 @@ class ThreadWords:
             await tell(place, author, "slack.settings_where", command=COMMAND)
         else:
             await tell(place, author, "slack.help_thread", command=COMMAND)
+
+    async def _require_permission(self, place: Place, author: Author) -> None:
+        if not permits(await self._play.rules(place.room), place.room, author):
+            raise NotPermitted
 
     async def _export(self, workspace: Workspace, place: Place, author: Author) -> None:
         try:

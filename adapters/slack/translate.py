@@ -226,10 +226,9 @@ def click(body: Mapping[str, Any], bot: Bot) -> Click:
     channel = str((body.get("channel") or {}).get("id") or container.get("channel_id") or "")
     ts = str(container.get("message_ts") or message.get("ts") or "")
     thread_ts = str(message.get("thread_ts") or container.get("thread_ts") or ts)
-    value = str(action.get("value") or "")
     return Click(
         str(action.get("action_id") or "").partition(":")[2],
-        "" if value == "-" else value,
+        str(action.get("value") or ""),
         Place(team_of(body, bot), channel, thread_ts),
         ts,
         str(body["user"]["id"]),

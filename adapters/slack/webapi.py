@@ -88,6 +88,10 @@ class WebApi:
         """Whether another stream could be started at once."""
         return self._budget.free("chat.startStream")
 
+    def pace_s(self, method: str, messages: int) -> float:
+        """How long each of so many messages that grow by `method` rests between two changes."""
+        return self._budget.pace_s(method, messages)
+
     async def start_stream(self, place: Place, chunks: Sequence[Mapping[str, Any]], user_id: str) -> str:
         """Begin a message that grows, for a person; returns its ts, empty where Slack names none."""
         response = await self._call(
@@ -157,6 +161,23 @@ class WebApi:
             "conversations.open", "", lambda: self._client.conversations_open(users=user_id)
         )
         return str(response["channel"]["id"])
+
+    async def channels_of(self, user_id: str) -> frozenset[str]:
+        """The channels and group conversations that a person is a member of, as far as the bot may know."""
+        found: set[str] = set()
+        cursor: str | None = None
+        for _ in range(_MAX_PAGES):
+            page = await self._call("users.conversations", "", partial(self._channels_page, user_id, cursor))
+            found.update(str(channel["id"]) for channel in page.get("channels") or ())
+            cursor = (page.get("response_metadata") or {}).get("next_cursor")
+            if not cursor:
+                break
+        return frozenset(found)
+
+    async def _channels_page(self, user_id: str, cursor: str | None) -> Any:
+        return await self._client.users_conversations(
+            user=user_id, types="public_channel,private_channel,mpim", limit=_PAGE, cursor=cursor
+        )
 
     async def permalink(self, channel: str, ts: str) -> str:
         """The address of a message."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+from collections.abc import Awaitable, Callable
 from itertools import count
 
 
@@ -14,9 +15,10 @@ async def settle(rounds: int = 200) -> None:
 
 
 class FakeClock:
-    """`bot.clock.Clock` that a test moves."""
+    """`bot.clock.Clock` that a test moves. `rest` waits until everything that could go on did."""
 
-    def __init__(self) -> None:
+    def __init__(self, rest: Callable[[], Awaitable[None]] = settle) -> None:
+        self.rest = rest
         self._now = 0.0
         self._order = count()
         self._sleepers: list[tuple[float, int, asyncio.Event]] = []
@@ -33,12 +35,12 @@ class FakeClock:
 
     async def advance(self, seconds: float) -> None:
         """Let `seconds` pass, waking whoever sleeps in their order, each at their own moment."""
-        await settle()
+        await self.rest()
         until = self._now + seconds
         while self._sleepers and self._sleepers[0][0] <= until:
             moment, _, event = heapq.heappop(self._sleepers)
             self._now = max(self._now, moment)
             event.set()
-            await settle()
+            await self.rest()
         self._now = until
-        await settle()
+        await self.rest()

@@ -87,6 +87,7 @@ TIERS = {
     "files.completeUploadExternal": Tier(20, 60.0),
     "views.open": Tier(100, 60.0),
     "views.publish": Tier(50, 60.0),
+    "users.conversations": Tier(50, 60.0),
     "users.info": Tier(100, 60.0),
     "reactions.add": Tier(50, 60.0),
     "apps.connections.open": Tier(10, 60.0),

@@ -15,6 +15,8 @@ UPDATE_BYTES = 4_000
 POST_CHARACTERS = 40_000
 PAGE = 100
 
+_TYPES = {"channel": "public_channel", "group": "private_channel", "im": "im", "mpim": "mpim"}
+
 Arguments = Mapping[str, Any]
 Answer = dict[str, Any]
 
@@ -45,6 +47,7 @@ class Methods:
             "conversations.replies": self._replies,
             "conversations.history": self._history,
             "conversations.info": self._info,
+            "users.conversations": self._conversations,
             "users.info": self._user,
             "reactions.add": self._react,
             "bots.info": self._bot,
@@ -138,6 +141,21 @@ class Methods:
         wants_locale = str(given.get("include_locale", "")).lower() in {"1", "true"}
         return {"user": user | {"profile": profile} | ({"locale": person.locale} if wants_locale else {})}
 
+    def _conversations(self, given: Arguments) -> Answer:
+        user, wanted = given["user"], str(given.get("types") or "public_channel").split(",")
+        if user not in self._workspace.people:
+            raise SlackRefusal("user_not_found")
+        # Private ones only where the bot is a member, too.
+        found = [
+            {"id": channel.id, "name": channel.name}
+            for channel in self._workspace.channels.values()
+            if _TYPES[channel.kind] in wanted
+            and user not in channel.left
+            and (channel.has_bot or channel.kind == "channel")
+        ]
+        page, more = _page_of(found, given, self.most_at_once)
+        return {"channels": page} | more
+
     def _react(self, given: Arguments) -> Answer:
         self._workspace.message(given["channel"], given["timestamp"])
         self._workspace.reactions.append((given["channel"], given["timestamp"], given["name"]))
@@ -188,15 +206,16 @@ class Methods:
 
 
 def _paged(messages: list[Posted], given: Arguments, most: int) -> Answer:
-    start, limit = int(given.get("cursor") or 0), min(most, int(given.get("limit") or PAGE))
     wants_metadata = str(given.get("include_all_metadata", "")).lower() in {"1", "true"}
-    page = [message.payload() for message in messages[start : start + limit]]
+    found, more = _page_of(messages, given, most)
+    page = [message.payload() for message in found]
     if not wants_metadata:
         page = [{key: value for key, value in message.items() if key != "metadata"} for message in page]
+    return {"messages": page, "has_more": bool(more["response_metadata"]["next_cursor"])} | more
+
+
+def _page_of(everything: list[Any], given: Arguments, most: int) -> tuple[list[Any], Answer]:
+    start, limit = int(given.get("cursor") or 0), min(most, int(given.get("limit") or PAGE))
     end = start + limit
-    more = end < len(messages)
-    return {
-        "messages": page,
-        "has_more": more,
-        "response_metadata": {"next_cursor": str(end) if more else ""},
-    }
+    cursor = str(end) if end < len(everything) else ""
+    return everything[start:end], {"response_metadata": {"next_cursor": cursor}}

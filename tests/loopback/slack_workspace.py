@@ -43,6 +43,8 @@ class Channel:
     kind: str = "channel"
     has_bot: bool = True
     archived: bool = False
+    left: set[str] = field(default_factory=set)
+    """People who are no members (any more)."""
 
 
 @dataclass(slots=True)

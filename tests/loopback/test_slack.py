@@ -267,6 +267,20 @@ def _form(**changed: Any) -> dict[str, Any]:
     return {"type": "modal", "callback_id": "edit", "title": title, "blocks": [block]} | changed
 
 
+async def test_the_channels_of_a_person(slack: SlackServer, client: AsyncWebClient) -> None:
+    """Of the kinds asked for, page by page; what they left and what the bot cannot see is missing."""
+    slack.workspace.channels["G9"] = Channel("G9", "private", "group", has_bot=False)
+    kinds = "public_channel,private_channel"
+    first = await client.users_conversations(user="U1", types=kinds, limit=2)
+    cursor = first["response_metadata"]["next_cursor"]
+    rest = await client.users_conversations(user="U1", types=kinds, limit=2, cursor=cursor)
+    assert [each["id"] for page in (first, rest) for each in page["channels"]] == ["C1", "C2", "G1"]
+    assert rest["response_metadata"]["next_cursor"] == ""
+    slack.workspace.channels["C1"].left.add("U1")
+    left = await client.users_conversations(user="U1")
+    assert [each["id"] for each in left["channels"]] == ["C2"]
+
+
 async def test_a_trigger_is_good_once_and_for_three_seconds(
     slack: SlackServer, client: AsyncWebClient
 ) -> None:

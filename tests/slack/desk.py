@@ -18,13 +18,15 @@ _AT_FIRST = Rules()
 class Desk(FakePlay):
     """`calls` are the changes that were asked for, as name and arguments; `wrong` is raised by the next one.
 
-    `shown` says which message shows which passage, `now` which rules hold.
+    `shown` says which message shows which passage, `now` which rules hold, `set_there` what is
+    set at a scope.
     """
 
     calls: list[tuple[str, tuple[Any, ...]]] = field(default_factory=list)
     wrong: list[Exception] = field(default_factory=list)
     shown: dict[str, Passage] = field(default_factory=dict)
     now: Rules = _AT_FIRST
+    set_there: dict[str, Mapping[str, object]] = field(default_factory=dict)
     running: bool = True
 
     def asked(self, name: str) -> list[tuple[Any, ...]]:
@@ -99,6 +101,10 @@ class Desk(FakePlay):
         if not scope:
             self.now = replace(self.now, **changes)  # type: ignore[arg-type]
         return self.now
+
+    async def rules_at(self, room: Room, scope: str) -> Mapping[str, object]:
+        """What the test says is set there."""
+        return self.set_there.get(scope, {})
 
     async def rules(self, room: Room) -> Rules:
         """What the test says."""

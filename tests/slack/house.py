@@ -14,12 +14,12 @@ from bot.dispatcher import Dispatcher
 from bot.outbox import Outbox
 from bot.play import StoryPlay
 from bot.queue import JobQueue
+from bot.seams import Engine
 from bot.store import SqlStore, open_store
 from config.phrases import Phrases
 from tests.loopback.slack import SlackServer
 from tests.loopback.slack_workspace import Posted
 from tests.slack.running import StillClock, adapter_for, running
-from tests.slack.storyteller import Storyteller
 
 BUTTONS = ["続き", "やり直し", "取り消し", "候補", "編集"]
 """What stands below the end of a story."""
@@ -40,16 +40,17 @@ class House:
 @asynccontextmanager
 async def house(
     slack: SlackServer,
-    engine: Storyteller,
+    engine: Engine,
     mode: str = "socket",
     url: str = "sqlite:///:memory:",
     clock: Clock | None = None,
 ) -> AsyncIterator[House]:
     """The bot at work; it stops in the order in which nothing is lost."""
     store, queue, say = await open_store(url), JobQueue(), Phrases.load()
-    adapter = adapter_for(slack, mode=mode, say=say)
-    outbox = Outbox(store, {"slack": adapter}, clock or StillClock())
-    dispatcher = Dispatcher(store, queue, engine, outbox, say)
+    paced = clock or StillClock()
+    adapter = adapter_for(slack, mode=mode, say=say, clock=paced)
+    outbox = Outbox(store, {"slack": adapter}, paced)
+    dispatcher = Dispatcher(store, queue, engine, outbox, say, clock=clock)
     play = StoryPlay(store, queue, engine, outbox, dispatcher, say)
     sending, writing = (asyncio.create_task(work) for work in (outbox.run(), dispatcher.run()))
     try:

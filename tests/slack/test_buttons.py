@@ -57,7 +57,7 @@ async def test_what_stands_below_a_text(slack: SlackServer, adapter: SlackAdapte
     await adapter.edit(room_of(root), message_id, old)
     assert message.labels == []
     failed = Draft(DraftState.FAILED, note="だめでした", job="job-2")
-    assert (await posted(slack, adapter, root, failed)).labels == ["slack.button.retry/ja"]
+    assert (await posted(slack, adapter, root, failed)).labels == ["slack.button.again/ja"]
 
 
 async def test_going_on_and_again(
@@ -77,6 +77,21 @@ async def test_going_on_and_again(
     assert (await play.until_asked("retry", 2))[1] == Ask(candidates=4)
     await slack.deliver(slack.people.click(message, "undo", "U1"))
     assert await play.until_asked("undo") == (room_of(root), HANAKO, answer.id)
+
+
+async def test_once_more_what_came_to_nothing(
+    slack: SlackServer, play: Desk, adapter: SlackAdapter, root: Posted, answer: Passage
+) -> None:
+    """The story goes on from where it ends, once for a reply, whoever presses how often."""
+    failed = Draft(DraftState.FAILED, note="だめでした", job="job-2")
+    message = await posted(slack, adapter, root, failed)
+    await slack.deliver(slack.people.click(message, "again", "U1"))
+    await slack.deliver(slack.people.click(message, "again", "U2"))
+    await slack.deliver(slack.mention("C1", "U1", "雨。", root.ts))
+    await play.until_heard(2)
+    once, later = (each.message for each in play.heard)
+    assert (once.text, once.after, once.room, later.text) == ("", None, room_of(root), "雨。")
+    assert play.asked("retry") == []
 
 
 async def test_choosing_a_candidate(
@@ -159,6 +174,20 @@ async def test_editing_in_a_form(
     envelope = await slack.deliver(slack.people.submit("U1", text="夜が明けた。"))
     assert await play.until_asked("edit") == (room_of(root), HANAKO, answer.id, "夜が明けた。")
     assert slack.socket.acknowledged[envelope] == {}
+
+
+async def test_the_form_comes_to_whom_the_passage_belongs(
+    slack: SlackServer, play: Desk, adapter: SlackAdapter, root: Posted, answer: Passage
+) -> None:
+    """Nobody else fills it in for nothing; a language or name that changed makes nobody else."""
+    draft = Draft(DraftState.DONE, answer.text, job="job-1", passage=answer.id)
+    message = await posted(slack, adapter, root, draft)
+    await slack.deliver(slack.people.click(message, "edit", "U2"))
+    await slack.until(lambda: slack.methods.ephemeral)
+    assert (slack.methods.ephemeral[0]["text"], slack.people.views) == ("error.not_yours/ja", [])
+    slack.workspace.people["U1"].locale = "en-US"
+    await slack.deliver(slack.people.click(message, "edit", "U1"))
+    await slack.until(lambda: slack.people.views)
 
 
 async def test_what_is_wrong_with_an_edit_is_said_in_the_form(

@@ -5,22 +5,46 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections import defaultdict
+from collections.abc import AsyncIterator
 
 import pytest
+from sqlalchemy import event
 
 from adapters.slack import SlackAdapter
 from bot.errors import RetryLater
-from bot.messages import Draft, DraftState, Message, Room
+from bot.messages import Delta, Draft, DraftState, Message, Request, Room
+from bot.store import SqlStore
 from bot.throttle import RoomThrottle
 from tests.fakes.clock import FakeClock, settle
-from tests.loopback.slack import Call, SlackServer
+from tests.fakes.play import FakeReply
+from tests.loopback.slack import SlackServer
+from tests.loopback.slack_workspace import TEAM
 from tests.slack.desk import Desk
-from tests.slack.running import adapter_for, running
+from tests.slack.house import BUTTONS, house
+from tests.slack.running import StillClock, adapter_for, running
+from tests.slack.storyteller import Storyteller
 
 THREADS = 5
 WRITES_S = 60.0
-CHARACTERS_PER_S = 12.0
+CHARACTERS_PER_S = 25 / 3
+PIECE_S = 0.6
 STORY = "夜が更けた。雨が降り出した。鳥が鳴いた。" * 60
+WHO = ("雨", "風", "月", "鳥", "犬", "猫", "船", "霧", "鐘", "花")
+DOES = (
+    "来た",
+    "去った",
+    "見えた",
+    "消えた",
+    "笑った",
+    "鳴った",
+    "動いた",
+    "戻った",
+    "光った",
+    "止んだ",
+    "揺れた",
+    "待った",
+)
+BEGUN_BY = {"chat.postMessage", "chat.startStream"}
 SHOWN_BY = {"chat.appendStream", "chat.update", "chat.stopStream"}
 
 
@@ -43,52 +67,79 @@ async def tell(adapter: SlackAdapter, room: Room, job: str, clock: FakeClock) ->
                 await clock.sleep(error.after_s or 1.0)
 
 
-def gaps(calls: list[Call]) -> dict[str, float]:
-    """The longest time between two changes of each message until its text is whole, in seconds."""
+def gaps(slack: SlackServer) -> dict[str, float]:
+    """The longest time between two changes of each thread, from first sign to whole text, in seconds."""
     times: dict[str, list[float]] = defaultdict(list)
     whole: set[str] = set()
-    for call in calls:
-        ts = call.arguments.get("ts", "")
-        if call.method in SHOWN_BY and ts not in whole:
-            times[ts].append(call.at)
+    for call in slack.calls:
+        channel, ts = call.arguments.get("channel", ""), call.arguments.get("ts", "")
+        if call.method in BEGUN_BY and call.arguments.get("thread_ts"):
+            times[call.arguments["thread_ts"]].append(call.at)
+        elif call.method in SHOWN_BY and ts not in whole:
+            times[slack.workspace.message(channel, ts).thread_ts].append(call.at)
             if call.method == "chat.stopStream":
                 whole.add(ts)
     return {ts: max((b - a for a, b in itertools.pairwise(at)), default=0.0) for ts, at in times.items()}
 
 
+class Writer(Storyteller):
+    """Everybody's continuation grows at once, by so many characters a second."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        super().__init__()
+        self._clock = clock
+
+    async def generate(self, request: Request) -> AsyncIterator[Delta]:
+        """Five hundred characters in a minute."""
+        self.requests.append(request)
+        text = "".join(f"{who}が{does}。" for does in DOES for who in WHO)
+        size = round(CHARACTERS_PER_S * PIECE_S)
+        for start in range(0, len(text), size):
+            await self._clock.sleep(PIECE_S)
+            yield Delta(0, text[start : start + size])
+
+
+class Rest:
+    """Waits until all that could go on did, also in the thread of the database."""
+
+    def __init__(self, store: SqlStore) -> None:
+        self._store = store
+        self._begun = 0
+        event.listen(store.engine.pool, "checkout", self._note)
+
+    def _note(self, *_: object) -> None:
+        self._begun += 1
+
+    async def __call__(self) -> None:
+        """Until nobody begins a transaction but ourselves."""
+        before = -1
+        while self._begun > before:
+            await settle()
+            before = self._begun + 1
+            await self._store.heard("slack", "nothing")
+            await settle()
+
+
 @pytest.mark.parametrize("channels", [("C1",) * THREADS, ("C1", "C1", "G1", "D1", "C1")])
-async def test_five_threads_and_two_commands(
-    slack: SlackServer, play: Desk, channels: tuple[str, ...]
-) -> None:
-    """Five replies are written for a minute, two commands come in between: no 429, a change every 3 s."""
+async def test_five_threads_and_two_commands(slack: SlackServer, channels: tuple[str, ...]) -> None:
+    """Five replies are written for a minute, two commands' replies with them: no 429, a change every 3 s."""
     clock = FakeClock()
     slack.set_clock(clock.now)
-    async with running(adapter_for(slack, clock=clock), play) as adapter:
+    async with house(slack, engine := Writer(clock), clock=clock) as bot:
+        clock.rest = Rest(bot.store)
+        await bot.play.set_rules(Room("slack", f"{TEAM}/C1/"), f"team/{TEAM}", {"length": "long"})
         for channel in channels:
-            mention = slack.mention(channel, "U1", "昔々。")
-            await slack.deliver(mention)
-        await play.until_heard(THREADS)
-        rooms = [heard.message.room for heard in play.heard]
-        tellers = [
-            asyncio.create_task(tell(adapter, room, f"job-{number}", clock))
-            for number, room in enumerate(rooms)
-        ]
+            await bot.deliver(slack.mention(channel, "U1", "昔々。"))
         await clock.advance(20)
-        for text in ("今は昔。", "むかし、男ありけり。"):
-            await slack.socket.send("slash_commands", slack.command("C1", "U2", text))
-        await settle()
-        await clock.advance(WRITES_S - 15)
-        while not all(teller.done() for teller in tellers):
-            await clock.advance(5)
-        await asyncio.gather(*tellers)
-        await play.until_heard(THREADS + 2)
+        commands = [slack.command("C1", user, "今は昔。") for user in ("U1", "U2")]
+        await asyncio.gather(*(slack.socket.send("slash_commands", command) for command in commands))
+        await clock.advance(100)
+    replies = [message for message in slack.workspace.by_bot() if message.thread_ts]
     assert {call.answer for call in slack.calls} == {"ok"}
-    longest = gaps(slack.calls)
-    assert len(longest) == THREADS
+    longest = gaps(slack)
+    assert (len(engine.requests), len(replies), len(longest)) == (7, 7, 7)
     assert max(longest.values()) <= 3.0
-    ended = [message for message in slack.workspace.by_bot() if message.buttons]
-    assert len(ended) == THREADS
-    assert all(message.story.startswith("夜が更けた。") and len(message.labels) == 5 for message in ended)
+    assert all(len(reply.story) >= 500 and reply.labels == BUTTONS for reply in replies)
 
 
 async def test_without_streams_edits_are_shared_fairly(slack: SlackServer, play: Desk) -> None:
@@ -108,7 +159,22 @@ async def test_without_streams_edits_are_shared_fairly(slack: SlackServer, play:
             await clock.advance(5)
         await asyncio.gather(*tellers)
     assert {call.answer for call in slack.calls} == {"ok", "unknown_method"}
-    assert max(gaps(slack.calls).values()) <= 7.5
+    assert max(gaps(slack).values()) <= 7.5
+
+
+async def test_only_growing_texts_are_paced(slack: SlackServer, play: Desk) -> None:
+    """What they wait for people read at once, and a last text is not kept back."""
+    clock = StillClock()
+    async with running(adapter_for(slack, clock=clock), play) as adapter:
+        root = slack.types("C1", "U1", "昔々。")
+        room = Room("slack", f"{TEAM}/C1/{root.ts}")
+        reply = FakeReply(adapter, room, "j:0")
+        for place in (3, 2, 1):
+            await reply.show(Draft(DraftState.WAITING, note=f"{place}番目", job="j"))
+        assert clock.slept == []
+        await reply.show(Draft(DraftState.WRITING, "夜が", job="j"))
+        await reply.show(Draft(DraftState.DONE, "夜が明けた。", job="j", passage="j.0"))
+    assert clock.slept == [pytest.approx(1.44, abs=0.01)]
 
 
 async def test_the_first_sign_costs_one_call(slack: SlackServer, play: Desk) -> None:

@@ -31,6 +31,33 @@ async def test_a_mention_begins_a_story_in_its_thread(
     assert heard.ask == Ask()
 
 
+@pytest.mark.parametrize(
+    ("word", "sentence"),
+    [
+        ("静かに", "slack.word_elsewhere"),
+        ("stop", "slack.word_elsewhere"),
+        ("聞いて。", "slack.word_elsewhere"),
+        ("書き出し", "slack.word_elsewhere"),
+        ("設定", "slack.settings_where"),
+        ("使い方", "slack.help"),
+        ("続き", "slack.help"),
+    ],
+)
+async def test_a_word_without_a_story_begins_none(
+    slack: SlackServer, play: Desk, adapter: SlackAdapter, word: str, sentence: str
+) -> None:
+    """In a channel, in a direct message and behind the command: its writer is told where it belongs."""
+    await slack.deliver(slack.mention("C1", "U1", word))
+    await slack.deliver(slack.event_of(slack.types("D1", "U1", word)))
+    await slack.until_posted(2)
+    assert [told.shown for told in slack.workspace.by_bot()] == [f"{sentence}/ja command=/continue"] * 2
+    if word != "設定":
+        await slack.deliver(slack.command("C1", "U1", word))
+        told = await slack.until(lambda: slack.responses and slack.responses[0])
+        assert told["text"] == f"{sentence}/ja command=/continue"
+    assert (play.heard, play.calls) == ([], [])
+
+
 async def test_the_reply_streams_into_the_thread(
     slack: SlackServer, play: Desk, adapter: SlackAdapter
 ) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from adapters.slack import SlackAdapter
 from adapters.slack.boltapp import web_client
-from adapters.slack.budget import POSTS_PER_CHANNEL, RATES, Budget
+from adapters.slack.budget import CALLS_A_MINUTE, MINUTE_S, POSTS_PER_CHANNEL, Budget
 from adapters.slack.inflight import Inflight
 from adapters.slack.people import KEPT_S, People
 from adapters.slack.postings import Postings
@@ -17,7 +17,7 @@ from adapters.slack.render import shown
 from adapters.slack.translate import Place
 from adapters.slack.webapi import WebApi
 from bot.errors import RetryLater
-from bot.messages import Ask, Author, Draft, DraftState, Message, Ticket
+from bot.messages import Author, Draft, DraftState
 from tests.loopback.slack import BOT_TOKEN, SlackServer
 from tests.loopback.slack_workspace import TEAM
 from tests.slack.desk import Desk
@@ -69,10 +69,10 @@ async def test_each_channel_has_its_own_budget_for_posts(clock: StillClock) -> N
     assert clock.slept == []
     await budget.turn("chat.postMessage", "C1")
     assert clock.slept == [period_s]
-    before, many = clock.now(), 3
-    for number in range(RATES["chat.update"].at_once + many):
+    before = clock.now()
+    for number in range(CALLS_A_MINUTE["chat.update"] + 1):
         await budget.turn("chat.update", f"C{number}")
-    assert clock.now() - before == pytest.approx(many * RATES["chat.update"].each_s)
+    assert clock.now() - before == pytest.approx(MINUTE_S)
 
 
 async def test_a_resting_method_leaves_the_others_alone(clock: StillClock) -> None:
@@ -130,18 +130,18 @@ async def test_a_thread_that_may_not_be_read(slack: SlackServer, api: WebApi) ->
     assert len(slack.workspace.by_bot()) == 5
 
 
-class HalfBlindPlay(Desk):
-    """A play whose model cannot see some characters."""
-
-    async def hear(self, message: Message, ask: Ask | None) -> Ticket | None:
-        """Hear, and name what the model cannot see."""
-        ticket = await super().hear(message, ask)
-        return ticket and Ticket(ticket.job_id, ticket.story_id, 0, ticket.repeated, unknown=("鱻", "麤"))
-
-
-async def test_what_the_model_cannot_see_is_told_to_the_writer(slack: SlackServer) -> None:
-    """Only the writer reads it, once, in the thread."""
-    async with running(adapter_for(slack), HalfBlindPlay()):
+@pytest.mark.parametrize(
+    ("read_as", "told"),
+    [
+        ("", "slack.unknown/ja characters=鱻 麤 read_as="),
+        ("〓〓。", "slack.unknown_as/ja characters=鱻 麤 read_as=〓〓。"),
+    ],
+)
+async def test_what_the_model_cannot_see_is_told_to_the_writer(
+    slack: SlackServer, read_as: str, told: str
+) -> None:
+    """Only the writer reads it, once, in the thread, with what is read instead."""
+    async with running(adapter_for(slack), Desk(unknown=("鱻", "麤"), read_as=read_as)):
         event = slack.mention("C1", "U1", "鱻麤。")
         await slack.deliver(event)
         await slack.until(lambda: slack.methods.ephemeral)
@@ -151,7 +151,7 @@ async def test_what_the_model_cannot_see_is_told_to_the_writer(slack: SlackServe
     first, second = slack.methods.ephemeral
     assert first["user"] == "U1"
     assert first["thread_ts"] == event["event"]["ts"]
-    assert first["text"] == "slack.unknown/ja characters=鱻 麤"
+    assert first["text"] == told
     assert second["thread_ts"] == slack.workspace.by_bot()[0].ts
 
 

@@ -52,6 +52,15 @@ async def test_without_a_text_it_goes_on_with_the_latest_story(
     assert f"/archives/C1/p{root.ts.replace('.', '')}" in told
 
 
+async def test_a_story_of_another_workspace_is_not_meant(
+    slack: SlackServer, play: Desk, root: Posted
+) -> None:
+    """In a channel that two workspaces share, the other one's bot may be telling, too."""
+    play.tell(Room("slack", f"T0OTHER/C1/{root.ts}", ("team/T0OTHER", "channel/C1")), "別の話。", HANAKO)
+    await slack.deliver(slack.command("C1", "U1", ""))
+    assert (await play.until_heard()).message.room.id == f"{TEAM}/C1/{root.ts}"
+
+
 async def test_another_channels_story_is_not_meant(slack: SlackServer, play: Desk, root: Posted) -> None:
     """Where the channel has no story, the person is told how to begin one."""
     await slack.deliver(slack.command("G1", "U1", ""))
@@ -104,7 +113,7 @@ async def test_others_set_only_how_it_writes(slack: SlackServer, play: Desk, ada
     await slack.deliver(slack.command("C1", "U2", "settings"))
     await slack.until(lambda: slack.people.views)
     blocks = slack.people.views[0]["blocks"]
-    assert [block["block_id"] for block in blocks] == ["listens", "length", "preset", "candidates"]
+    assert [block["block_id"] for block in blocks] == ["listens", "length", "preset", "candidates", "presets"]
     forged = slack.people.submit("U2", preset="bold")
     forged["view"]["state"]["values"]["denied"] = {"value": {"selected_users": ["U1"]}}
     await slack.deliver(forged)
@@ -122,6 +131,59 @@ async def test_what_a_rule_cannot_be_is_said_in_the_form(
     said = slack.socket.acknowledged[envelope]
     assert said["response_action"] == "errors"
     assert list(said["errors"]) == ["words"]
+
+
+async def test_presets_of_a_channel(slack: SlackServer, play: Desk, adapter: SlackAdapter) -> None:
+    """The field shows those that are set there; what is written in it is made, changed, taken away."""
+    play.set_there = {"channel/C1": {"presets": {"夜語り": {"temperature": 0.9, "top_p": 0.9}}}}
+    await slack.deliver(slack.command("C1", "U2", "設定"))
+    await slack.until(lambda: slack.people.views)
+    (field,) = [block for block in slack.people.views[0]["blocks"] if block["block_id"] == "presets"]
+    assert field["element"]["initial_value"] == "夜語り\ntemperature = 0.9"
+    await slack.deliver(slack.people.submit("U2"))
+    await slack.deliver(
+        slack.people.submit("U2", presets="夜語り\nｔｅｍｐｅｒａｔｕｒｅ＝１．１\n\n朝\nTop_K = 40")
+    )
+    presets = {"夜語り": {"temperature": 1.1}, "朝": {"top_k": 40.0}}
+    assert (await play.until_asked("set_rules"))[1:] == ("channel/C1", {"presets": presets})
+    await slack.deliver(slack.people.submit("U2", presets=""))
+    assert (await play.until_asked("set_rules", 2))[2] == {"presets": None}
+
+
+@pytest.mark.parametrize(
+    ("typed", "named"),
+    [
+        ("temperature = 1", "temperature = 1 (temperature = 0.9)"),
+        ("夜語り\ntemprature = 1", "temprature = 1 (repetition_penalty, "),
+        ("夜語り\ntemperature = 高い", "temperature = 高い (temperature = 0.9)"),
+    ],
+)
+async def test_a_line_that_is_no_setting(
+    slack: SlackServer, play: Desk, adapter: SlackAdapter, typed: str, named: str
+) -> None:
+    """It is named below the field, and nothing is set."""
+    await slack.deliver(slack.command("C1", "U2", "設定"))
+    await slack.until(lambda: slack.people.views)
+    envelope = await slack.deliver(slack.people.submit("U2", presets=typed))
+    errors = slack.socket.acknowledged[envelope]["errors"]
+    assert errors["presets"].startswith(f"slack.settings.wrong/ja what={named}")
+    assert play.asked("set_rules") == []
+
+
+async def test_who_may_not_use_the_bot_sets_nothing(
+    slack: SlackServer, play: Desk, adapter: SlackAdapter
+) -> None:
+    """Neither by the form that was open already, nor is there another one; an admin may always."""
+    await slack.deliver(slack.command("C1", "U2", "設定"))
+    await slack.until(lambda: slack.people.views)
+    play.now = Rules(denied=("user/U1", "user/U2"))
+    envelope = await slack.deliver(slack.people.submit("U2", length="long"))
+    assert slack.socket.acknowledged[envelope]["errors"] == {"listens": "error.not_permitted/ja"}
+    await slack.deliver(slack.command("C1", "U2", "設定"))
+    assert (await whispered(slack))["text"] == "error.not_permitted/ja"
+    await slack.deliver(slack.command("C1", "U1", "設定"))
+    await slack.until(lambda: len(slack.people.views) == 2)
+    assert play.asked("set_rules") == []
 
 
 async def test_nothing_changed_sets_nothing(slack: SlackServer, play: Desk, adapter: SlackAdapter) -> None:
@@ -153,7 +215,7 @@ async def test_every_word_of_forms_and_home_is_there(
     async with running(adapter_for(slack, say=phrases), play) as adapter:
         root = slack.types("C1", "U1", FIRST_LINE)
         room = Room("slack", f"{TEAM}/C1/{root.ts}", WITHIN)
-        answer = play.lay_out(room, "C1:x", "夜。", HANAKO)
+        answer = play.lay_out(room, "C1:x", "夜。", Author("slack", user, "誰か"))
         await slack.deliver(home_event(slack, user))
         await slack.deliver(slack.command("C1", user, "settings"))
         await slack.deliver(slack.mention("C1", user, "夜。", root.ts))
@@ -185,6 +247,33 @@ async def test_the_home_tab_shows_ones_own_stories(slack: SlackServer, play: Des
     assert "slack.home.settings_team/ja" in texts
     assert FIRST_LINE[:20] not in str(slack.people.homes["U2"])
     assert "slack.home.settings_team/ja" not in str(slack.people.homes["U2"])
+
+
+async def test_the_home_tab_shows_nothing_of_channels_that_one_left(
+    slack: SlackServer, play: Desk, root: Posted
+) -> None:
+    """Neither the title nor a file, though one wrote there; a direct message stays one's own."""
+    own = slack.types("D1", "U1", "私の話。")
+    play.lay_out(Room("slack", f"{TEAM}/D1/{own.ts}"), f"D1:{own.ts}", own.text, HANAKO)
+    secret = slack.types("G1", "U1", "秘密の話。")
+    play.lay_out(Room("slack", f"{TEAM}/G1/{secret.ts}"), f"G1:{secret.ts}", secret.text, HANAKO)
+    await slack.deliver(home_event(slack, "U1"))
+    await slack.until(lambda: "秘密の話。" in str(slack.people.homes))
+    forged = slack.people.click_home("U1", "tsuzuki:home_export", (await play.stories("slack"))[0].id)
+    slack.workspace.channels["G1"].left.add("U1")
+    slack.faults.refuse("users.conversations", "missing_scope")
+    await slack.deliver(home_event(slack, "U1"))
+    await slack.until(lambda: "秘密の話。" not in str(slack.people.homes))
+    assert FIRST_LINE[:20] not in str(slack.people.homes)
+    await slack.deliver(home_event(slack, "U1"))
+    await slack.until(lambda: FIRST_LINE[:20] in str(slack.people.homes))
+    shown = str(slack.people.homes)
+    assert ("秘密の話。" in shown, "私の話。" in shown) == (False, True)
+    await slack.deliver(forged)
+    for story in (await play.stories("slack"))[1:]:
+        await slack.deliver(slack.people.click_home("U1", "tsuzuki:home_export", story.id))
+    await slack.until(lambda: len(slack.workspace.files) == 2)
+    assert not any("秘密" in content.decode() for content in slack.workspace.files.values())
 
 
 async def test_a_story_from_the_home_tab_as_a_file(slack: SlackServer, play: Desk, root: Posted) -> None:

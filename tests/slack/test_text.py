@@ -11,7 +11,8 @@ from adapters.slack.options import parse
 from adapters.slack.render import STORY_BYTES, TEXT_BYTES, beginning, clip, measure, shown
 from adapters.slack.translate import Bot, Place, incoming
 from bot.errors import UnknownLength, UnknownPreset
-from bot.messages import Ask, Choice, Draft, DraftState, Length
+from bot.messages import Ask, Choice, Draft, DraftState, Length, Rules
+from bot.sampling import Sampling
 from tests.loopback.slack_workspace import Posted
 
 NAMES = {"U2": "太郎"}
@@ -85,6 +86,7 @@ def test_emoji_come_back_as_typed() -> None:
         ("昔々。 --candidates 99", "昔々。", Ask(candidates=5)),
         ("昔々。　--preset　bold", "昔々。", Ask(preset="bold")),
         ("昔々。 --preset ＢＯＬＤ --length Short", "昔々。", Ask(Length.SHORT, "bold")),
+        ("昔々。 --preset 夜語り --length 300", "昔々。", Ask(300, "夜語り")),
         ("--length long", "", Ask(Length.LONG)),
         ("--length の話をしよう。 彼は", "--length の話をしよう。 彼は", Ask()),
         ("彼は――length long", "彼は――length long", Ask()),
@@ -93,15 +95,15 @@ def test_emoji_come_back_as_typed() -> None:
 )
 def test_options_stand_at_the_end(given_: str, text: str, ask: Ask) -> None:
     """Known options at the end are taken, everything else stays in the text."""
-    assert parse(given_) == (text, ask)
+    assert parse(given_, Rules(presets=(("夜語り", Sampling()),)), "ja") == (text, ask)
 
 
 def test_unknown_values_are_refused() -> None:
     """A length or preset that is not there is a person's error."""
     with pytest.raises(UnknownLength):
-        parse("昔々。 --length huge")
+        parse("昔々。 --length huge", Rules(), "ja")
     with pytest.raises(UnknownPreset):
-        parse("昔々。 --preset 無謀")
+        parse("昔々。 --preset 無謀", Rules(), "ja")
 
 
 def _posted(draft: Draft) -> Posted:

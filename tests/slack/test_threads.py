@@ -209,6 +209,20 @@ async def test_a_word_that_is_not_permitted(slack: SlackServer, play: Desk, root
     assert [each["text"] for each in slack.methods.ephemeral] == ["error.not_permitted/ja"]
 
 
+@pytest.mark.parametrize("word", ["止めて", "静かに", "聞いて", "書き出し"])
+async def test_words_of_who_may_not_use_the_bot(
+    slack: SlackServer, play: Desk, root: Posted, word: str
+) -> None:
+    """They do nothing, as the buttons would; who is asked for by a role is permitted."""
+    play.now = Rules(allowed=("role/admin",))
+    await said(slack, root, word)
+    await slack.until_called("chat.postEphemeral")
+    assert [each["text"] for each in slack.methods.ephemeral] == ["error.not_permitted/ja"]
+    assert (play.calls, slack.workspace.files) == ([], {})
+    await said(slack, root, "stop", "U1")
+    assert await play.until_asked("cancel") == (room_of(root),)
+
+
 async def test_stopping_nothing_is_told(slack: SlackServer, play: Desk, root: Posted) -> None:
     """Only the person who asked reads that there is nothing to stop; a second delivery says nothing more."""
     play.running = False
@@ -254,6 +268,16 @@ async def test_a_deleted_message_takes_its_passage_with_it(
     """Also the first one of a thread, of which Slack keeps a tombstone."""
     await slack.deliver(slack.deleted(root, tombstone=tombstone))
     assert await play.until_asked("delete") == (room_of(root), HANAKO, play.shown[f"C1:{root.ts}"].id)
+
+
+async def test_changes_are_made_by_people_as_they_are_now(
+    slack: SlackServer, play: Desk, root: Posted
+) -> None:
+    """With the roles that rules may name: of those a story keeps nothing."""
+    await slack.deliver(slack.changed(root, "昔々。"))
+    await slack.deliver(slack.deleted(root))
+    edited_by, deleted_by = (await play.until_asked("edit"))[1], (await play.until_asked("delete"))[1]
+    assert (edited_by.roles, deleted_by.roles) == (("role/admin",), ("role/admin",))
 
 
 async def test_a_deleted_answer_goes_for_who_asked_for_it(

@@ -8,8 +8,8 @@ import pytest
 
 from bot.messages import Room
 from tests.loopback.slack import SlackServer
-from tests.loopback.slack_workspace import TEAM
-from tests.slack.house import BUTTONS, house, shows
+from tests.loopback.slack_workspace import TEAM, Posted
+from tests.slack.house import BUTTONS, House, house, shows
 from tests.slack.storyteller import Storyteller
 
 FIRST_LINE = "　それは九月初旬の、ある蒸し暑い<晩>の &c. ことであった――。"
@@ -102,21 +102,31 @@ async def test_a_command_and_a_direct_message(slack: SlackServer) -> None:
         assert (told.channel, told.thread_ts) == ("D1", whispered.ts)
 
 
+async def first_reply(slack: SlackServer, bot: House, engine: Storyteller) -> Posted:
+    """Begin a story, and let the model answer 「一。」 with the buttons below it."""
+    await bot.deliver(slack.mention("C1", "U1", "昔々。"))
+    engine.go_on()
+    reply = await shows(slack, "一。")
+    await slack.until(lambda: reply.labels == BUTTONS)
+    return reply
+
+
+async def goes_on(slack: SlackServer, bot: House, engine: Storyteller, first: Posted) -> Posted:
+    """Press 続き, and let the model answer 「二。」: the buttons are below that now."""
+    await bot.deliver(slack.people.click(first, "continue", "U2"))
+    engine.go_on()
+    reply = await shows(slack, "二。", 2)
+    await slack.until(lambda: reply.labels == BUTTONS and first.labels == [])
+    return reply
+
+
 async def test_a_story_by_buttons(slack: SlackServer) -> None:
     """Go on, again, candidates and choosing, undo: the buttons stand below the story's end only."""
     engine = Storyteller(("一。",), ("二。",), ("三。",), ("四。",))
     async with house(slack, engine) as bot:
-        event = slack.mention("C1", "U1", "昔々。")
-        room = Room("slack", f"{TEAM}/C1/{event['event']['ts']}")
-        await bot.deliver(event)
-        engine.go_on()
-        first = await shows(slack, "一。")
-        await slack.until(lambda: first.labels == BUTTONS)
-
-        await bot.deliver(slack.people.click(first, "continue", "U2"))
-        engine.go_on()
-        second = await shows(slack, "二。", 2)
-        await slack.until(lambda: second.labels == BUTTONS and first.labels == [])
+        first = await first_reply(slack, bot, engine)
+        room = Room("slack", f"{TEAM}/C1/{first.thread_ts}")
+        second = await goes_on(slack, bot, engine, first)
 
         await bot.deliver(slack.people.click(second, "retry", "U2"))
         engine.go_on()
@@ -141,6 +151,26 @@ async def test_a_story_by_buttons(slack: SlackServer) -> None:
         assert story is not None
         assert [passage.text for passage in story.passages] == ["昔々。", "一。"]
     assert {call.answer for call in slack.calls} == {"ok"}
+
+
+async def test_once_more_after_a_stop_before_the_first_word(slack: SlackServer) -> None:
+    """The good passage stays, and two who press at once get one continuation behind it."""
+    engine = Storyteller(("一。",), ("二。",), ("三。",))
+    async with house(slack, engine) as bot:
+        first = await first_reply(slack, bot, engine)
+        await bot.deliver(slack.people.click(first, "continue", "U1"))
+        stopped = await slack.until_posted(2)
+        await bot.deliver(slack.people.click(stopped, "stop", "U1"))
+        await slack.until(lambda: stopped.labels == ["もう一度"])
+        await bot.deliver(slack.people.click(stopped, "again", "U1"))
+        await bot.deliver(slack.people.click(stopped, "again", "U2"))
+        engine.go_on()
+        again = await shows(slack, "三。", 3)
+        await slack.until(lambda: again.labels == BUTTONS and stopped.labels == [])
+        story = await bot.store.story(Room("slack", f"{TEAM}/C1/{first.thread_ts}"))
+    assert story is not None
+    assert [passage.text for passage in story.passages] == ["昔々。", "一。", "三。"]
+    assert (len(engine.requests), len(slack.workspace.by_bot())) == (3, 3)
 
 
 async def test_changes_reach_the_model(slack: SlackServer) -> None:
@@ -233,20 +263,53 @@ async def test_quotas_and_who_may_ask(slack: SlackServer) -> None:
     assert len(engine.requests) == 2
 
 
+async def test_a_channels_own_preset(slack: SlackServer) -> None:
+    """Made in the form, chosen by name behind the command; what it cannot be is said below its field."""
+    engine = Storyteller(("夜。",))
+    async with house(slack, engine) as bot:
+        await bot.deliver(slack.command("C1", "U2", "設定"))
+        await slack.until(lambda: slack.people.views)
+        envelope = await bot.deliver(slack.people.submit("U2", presets="夜語り\ntemperature = 3"))
+        assert slack.socket.acknowledged[envelope]["errors"] == {
+            "presets": "使えません：夜語り.temperature: ≤ 2"
+        }
+        await bot.deliver(slack.people.submit("U2", presets="夜語り\ntemperature = 1.1\ntop_k = 40"))
+        await bot.deliver(slack.command("C1", "U1", "昔々。 --preset 夜語り"))
+        engine.go_on()
+        await shows(slack, "夜。", 2)
+    sampling = engine.requests[0].sampling
+    assert (sampling.temperature, sampling.top_k, sampling.top_p) == (1.1, 40, 0.9)
+
+
+async def test_only_those_with_a_role(slack: SlackServer) -> None:
+    """Where admins only may use it, their own changes are followed, and other people's words are not."""
+    engine = Storyteller(("夜。",), ("朝。",))
+    async with house(slack, engine) as bot:
+        root = slack.types("C1", "U1", "昔々。")
+        line = slack.types("C1", "U1", "消える行。", root.ts)
+        await bot.deliver(slack.mention("C1", "U1", "雨。", root.ts))
+        room = Room("slack", f"{TEAM}/C1/{root.ts}", (f"team/{TEAM}", "channel/C1"))
+        engine.go_on()
+        answer = await shows(slack, "夜。")
+        await slack.until(lambda: answer.labels == BUTTONS)
+        await bot.play.set_rules(room, "channel/C1", {"allowed": ["role/admin"]})
+        await bot.deliver(slack.deleted(line))
+        await bot.deliver(slack.event_of(slack.types("C1", "U2", "静かに", root.ts)))
+        await slack.until(lambda: slack.methods.ephemeral)
+        story, rules = await bot.play.read(room), await bot.play.rules(room)
+    assert story is not None
+    assert [passage.text for passage in story.passages] == ["昔々。", "雨。", "夜。"]
+    assert rules.listens
+    assert "受けない" in slack.methods.ephemeral[0]["text"]
+
+
 async def test_going_on_from_an_earlier_answer(slack: SlackServer) -> None:
     """The shortcut on an old answer branches there; deleting an answer takes its passage out."""
     engine = Storyteller(("一。",), ("二。",), ("三。",))
     async with house(slack, engine) as bot:
-        event = slack.mention("C1", "U1", "昔々。")
-        room = Room("slack", f"{TEAM}/C1/{event['event']['ts']}")
-        await bot.deliver(event)
-        engine.go_on()
-        first = await shows(slack, "一。")
-        await slack.until(lambda: first.labels == BUTTONS)
-        await bot.deliver(slack.people.click(first, "continue", "U1"))
-        engine.go_on()
-        second = await shows(slack, "二。", 2)
-        await slack.until(lambda: second.labels == BUTTONS)
+        first = await first_reply(slack, bot, engine)
+        room = Room("slack", f"{TEAM}/C1/{first.thread_ts}")
+        second = await goes_on(slack, bot, engine, first)
         await bot.deliver(slack.people.shortcut(first, "U2", "continue_here"))
         engine.go_on()
         third = await shows(slack, "三。", 3)
@@ -255,8 +318,8 @@ async def test_going_on_from_an_earlier_answer(slack: SlackServer) -> None:
         assert story is not None
         assert [passage.text for passage in story.passages] == ["昔々。", "一。", "三。"]
         await bot.deliver(slack.deleted(first))
-        await bot.deliver(slack.event_of(slack.types("C1", "U1", "（おしまい）", event["event"]["ts"])))
-        await bot.deliver(slack.event_of(slack.types("C1", "U1", "書き出し", event["event"]["ts"])))
+        await bot.deliver(slack.event_of(slack.types("C1", "U1", "（おしまい）", first.thread_ts)))
+        await bot.deliver(slack.event_of(slack.types("C1", "U1", "書き出し", first.thread_ts)))
         await slack.until(lambda: slack.workspace.files)
     (exported,) = slack.workspace.files.values()
     assert "三。" in exported.decode()
