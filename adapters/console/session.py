@@ -14,9 +14,10 @@ from adapters.console import listing
 from adapters.console.adapter import ROOM, ConsoleAdapter
 from adapters.console.commands import ALIASES, Command, command_of
 from bot.errors import NoStory, NoSuchStory, SeveralStories, SpokenError, UserError
-from bot.messages import Ask, Author, Message, Notes, Passage, Story, Ticket
+from bot.messages import Ask, Author, Message, Notes, Passage, Story, Ticket, TokenCount
 from bot.outline import first_words
 from bot.seams import Say
+from bot.story import last_told
 
 SHORT_ID = 8
 
@@ -104,7 +105,7 @@ class Session:
 
     async def stop(self) -> bool:
         """Stop what is being written; whether anything was."""
-        return await self._play.cancel(ROOM)
+        return await self._play.cancel(ROOM, self._author)
 
     async def _done(self, line: str, command: Command | None) -> bool:
         try:
@@ -122,7 +123,10 @@ class Session:
     # Writing
 
     async def _write(self, line: str) -> None:
-        await self._play.hear(self._message(line), None)
+        message = self._message(line)
+        read = await self._play.reading(message)
+        await self._play.hear(message, None)
+        self._warn_of_unseen(read)
 
     async def _continue(self, text: str) -> None:
         self._await(await self._play.hear(self._message(text), Ask()))
@@ -146,12 +150,14 @@ class Session:
         return Message(uuid4().hex, ROOM, self._author, text)
 
     def _await(self, ticket: Ticket | None) -> None:
-        if ticket is None:
-            return
-        if ticket.unknown:
-            key = "solo.unseen_as" if ticket.read_as else "solo.unseen"
-            self._tell(key, characters="".join(ticket.unknown), read_as=ticket.read_as)
-        self._writing = ticket.job_id
+        if ticket is not None:
+            self._warn_of_unseen(ticket)
+            self._writing = ticket.job_id
+
+    def _warn_of_unseen(self, read: Ticket | TokenCount) -> None:
+        if read.unknown:
+            key = "solo.unseen_as" if read.read_as else "solo.unseen"
+            self._tell(key, characters="".join(read.unknown), read_as=read.read_as)
 
     # The tree
 
@@ -163,10 +169,11 @@ class Session:
 
     async def _choose(self, argument: str) -> None:
         story = await self._story()
-        beside = await self._play.alternatives(story.head) if story.head else ()
+        last = last_told(story)
+        beside = await self._play.alternatives(last.id) if last is not None else ()
         choices = listing.choices(beside, *self._labelled)
         if not argument:
-            for line in listing.numbered(choices, story.head):
+            for line in listing.numbered(choices, last.id if last is not None else None):
                 self._say_line(line)
             return
         chosen = choices.get(self._number(argument))
@@ -227,7 +234,7 @@ class Session:
         if text:
             taken = "" if text == listing.NOTHING else text
             changed = replace(notes, memory=taken) if name == "memory" else replace(notes, note=taken)
-            notes = (await self._play.annotate(ROOM, self._author, changed)).notes
+            notes = (await self._play.annotate(ROOM, self._author, changed, notes)).notes
         self._say_line((notes.memory if name == "memory" else notes.note) or self._words("console.nothing"))
 
     async def _lore(self, argument: str) -> None:
@@ -236,7 +243,8 @@ class Session:
             lore = listing.changed_lore(notes.lore, argument)
             if lore is None:
                 raise NoSuchNumber(number=argument)
-            notes = (await self._play.annotate(ROOM, self._author, replace(notes, lore=lore))).notes
+            changed = replace(notes, lore=lore)
+            notes = (await self._play.annotate(ROOM, self._author, changed, notes)).notes
         for line in listing.lore(notes.lore) or [self._words("console.nothing")]:
             self._say_line(line)
 

@@ -11,6 +11,7 @@ from adapters.web.hub import LiveRoom
 from adapters.web.translate import BadRequest
 from adapters.web.visitor import Visitor
 from bot.errors import UserError
+from bot.messages import Notes
 
 Payload = Mapping[str, object]
 
@@ -28,6 +29,8 @@ class Deeds:
     play: Play
     visitor: Visitor
     live: LiveRoom
+    everywhere: Callable[[], Awaitable[None]]
+    """Lets everybody in every room see what is new."""
 
     async def do(self, payload: Payload) -> None:
         """Do what an event's `do` names.
@@ -84,10 +87,8 @@ class Deeds:
     async def _stop(self, payload: Payload) -> None:
         job = translate.text_of(payload, "job")
         # A reply that was posted before it was known whose it is can only be stopped with the room.
-        stopped = (
-            await self.play.stop(job, self.visitor.author) if job else await self.play.cancel(self.live.room)
-        )
-        if not stopped:
+        by = self.visitor.author
+        if not await (self.play.stop(job, by) if job else self.play.cancel(self.live.room, by)):
             raise NothingToStop
 
     async def _rename(self, payload: Payload) -> None:
@@ -103,10 +104,13 @@ class Deeds:
         await self.play.reopen(self.live.room, self.visitor.author, translate.text_of(payload, "story"))
 
     async def _annotate(self, payload: Payload) -> None:
-        await self.play.annotate(self.live.room, self.visitor.author, translate.notes_of(payload))
+        seen = payload.get("seen")
+        before = translate.notes_of(seen) if isinstance(seen, dict) else Notes()
+        await self.play.annotate(self.live.room, self.visitor.author, translate.notes_of(payload), before)
 
     async def _rules(self, payload: Payload) -> None:
         self.live.ruled(await self.play.set_rules(self.live.room, "", settings.changes_of(payload)))
 
     async def _forget(self, _: Payload) -> None:
         await self.play.forget(self.visitor.author)
+        await self.everywhere()

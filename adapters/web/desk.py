@@ -14,7 +14,7 @@ from adapters.web import translate
 from adapters.web.elements import ComposerPart
 from adapters.web.visitor import Visitor
 from bot.errors import EmptyPrompt, SpokenError
-from bot.messages import Room, Ticket
+from bot.messages import Room, Ticket, TokenCount
 from bot.seams import Say
 
 NOTICE_MS = 7000
@@ -41,55 +41,6 @@ async def done(work: Awaitable[None], say: Say, locale: str) -> bool:
     return False
 
 
-@dataclass(frozen=True, slots=True)
-class Desk:
-    """Takes the events of one composer. `then` runs once a message was taken, before the box is emptied."""
-
-    play: Play
-    say: Say
-    visitor: Visitor
-    room: Room
-    composer: ComposerPart
-    then: Callable[[], Awaitable[None]]
-
-    async def take(self, event: GenericEventArguments) -> None:
-        """Hear what the composer sent."""
-        payload = payload_of(event)
-        event_id = str(payload.get("event_id", ""))
-        if await done(self._take(payload), self.say, self.visitor.locale):
-            self.composer.accepted(event_id)
-        else:
-            self.composer.refused(event_id)
-
-    async def _take(self, payload: Mapping[str, object]) -> None:
-        self.visitor.rename(payload)
-        self.visitor.require_name()
-        ticket = await self._ask(payload) if payload.get("retry") else await self._hear(payload)
-        if ticket:
-            self._warn_of_unseen(ticket)
-        await self.then()
-
-    async def _hear(self, payload: Mapping[str, object]) -> Ticket | None:
-        message = translate.message_of(payload, self.room, self.visitor.author)
-        ask = translate.ask_of(payload)
-        if ask is None and not message.text.strip():
-            raise EmptyPrompt
-        return await self.play.hear(message, ask)
-
-    async def _ask(self, payload: Mapping[str, object]) -> Ticket:
-        message = translate.message_of({**payload, "text": ""}, self.room, self.visitor.author)
-        ask = translate.ask_of(payload)
-        if ask is None:
-            raise translate.BadRequest("ask")
-        return await self.play.retry(message, ask)
-
-    def _warn_of_unseen(self, ticket: Ticket) -> None:
-        if ticket.unknown:
-            key = "web.unseen_as" if ticket.read_as else "web.unseen"
-            characters = "".join(ticket.unknown)
-            notify(self.say(key, self.visitor.locale, characters=characters, read_as=ticket.read_as))
-
-
 def notify(sentence: str) -> None:
     """Show a sentence to the person of the current page, long enough to read it."""
     # At the top, away from the box and its buttons; as text, for it may hold what somebody typed.
@@ -103,3 +54,60 @@ def notify(sentence: str) -> None:
         multi_line=True,
         html=False,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Takes the events of one composer. `then` runs once a message was taken, before the box is emptied.
+
+    `tell`: how the person hears what there is to say of their text.
+    """
+
+    play: Play
+    say: Say
+    visitor: Visitor
+    room: Room
+    composer: ComposerPart
+    then: Callable[[], Awaitable[None]]
+    tell: Callable[[str], None] = notify
+
+    async def take(self, event: GenericEventArguments) -> None:
+        """Hear what the composer sent."""
+        payload = payload_of(event)
+        event_id = str(payload.get("event_id", ""))
+        if await done(self._take(payload), self.say, self.visitor.locale):
+            self.composer.accepted(event_id)
+        else:
+            self.composer.refused(event_id)
+
+    async def _take(self, payload: Mapping[str, object]) -> None:
+        self.visitor.rename(payload)
+        self.visitor.require_name()
+        read = await self._ask(payload) if payload.get("retry") else await self._hear(payload)
+        if read:
+            self._warn_of_unseen(read)
+        await self.then()
+
+    async def _hear(self, payload: Mapping[str, object]) -> Ticket | TokenCount | None:
+        message = translate.message_of(payload, self.room, self.visitor.author)
+        ask = translate.ask_of(payload)
+        if ask is not None:
+            return await self.play.hear(message, ask)
+        if not message.text.strip():
+            raise EmptyPrompt
+        read = await self.play.reading(message)
+        await self.play.hear(message, None)
+        return read
+
+    async def _ask(self, payload: Mapping[str, object]) -> Ticket:
+        message = translate.message_of({**payload, "text": ""}, self.room, self.visitor.author)
+        ask = translate.ask_of(payload)
+        if ask is None:
+            raise translate.BadRequest("ask")
+        return await self.play.retry(message, ask)
+
+    def _warn_of_unseen(self, read: Ticket | TokenCount) -> None:
+        if read.unknown:
+            key = "web.unseen_as" if read.read_as else "web.unseen"
+            characters = "".join(read.unknown)
+            self.tell(self.say(key, self.visitor.locale, characters=characters, read_as=read.read_as))

@@ -42,7 +42,7 @@ _NOTEBOOK_WORDS = (
     *("no_branches", "here", "deleted", "go_there"),
     *("memory", "memory_hint", "note", "note_hint", "lore", "lore_hint", "keywords", "lore_text", "priority"),
     *("add", "remove", "save", "saved", "leave"),
-    *("window_tokens", "window_left_out", "window_left_out_pieces", "window_unknown"),
+    *("empty", "window_tokens", "window_left_out", "window_left_out_pieces", "window_unknown"),
     *("piece_memory", "piece_lore", "piece_note", "piece_story", "tokens"),
     *("preset", "length", "length_short", "length_medium", "length_long", "length_characters", "characters"),
     *(

@@ -21,11 +21,12 @@ SHOWN_STORIES = 100
 
 @dataclass(frozen=True, slots=True)
 class FrontPage:
-    """One visitor's first page."""
+    """One visitor's first page. `later`: see `Pages`."""
 
     play: Play
     say: Say
     visitor: Visitor
+    later: dict[str, str]
 
     async def build(self) -> None:
         """Lay the page out."""
@@ -52,8 +53,11 @@ class FrontPage:
         async def enter() -> None:
             ui.navigate.to(f"/r/{room.id}")
 
-        desk = Desk(self.play, self.say, self.visitor, room, composer, enter)
+        desk = Desk(self.play, self.say, self.visitor, room, composer, enter, self._tell_later)
         composer.on("send", desk.take)
+
+    def _tell_later(self, sentence: str) -> None:
+        self.later[self.visitor.id] = sentence
 
     def _list(self, stories: Sequence[Story]) -> None:
         heading = self.say("web.stories", self.visitor.locale)

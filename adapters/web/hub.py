@@ -21,7 +21,8 @@ from adapters.web.shown import (
     shown_draft,
 )
 from bot.errors import NoStory
-from bot.messages import Draft, DraftState, Passage, Room, Rules, Story, candidate_id
+from bot.messages import Author, Draft, DraftState, Passage, Room, Rules, Story, candidate_id
+from bot.story import last_told
 
 HUES = 8
 """How many author colours the style sheet has; they are given in the order of first appearance."""
@@ -121,9 +122,9 @@ class LiveRoom:
         if self._people.pop(watcher, None) is not None:
             self._tell_people()
 
-    def number(self, platform: str, person_id: str) -> int:
+    def number(self, author: Author) -> int:
         """What stands for a person in this room, so that no page learns another visitor's id."""
-        return self._numbers.setdefault((platform, person_id), len(self._numbers) + 1)
+        return self._numbers.setdefault(author.person, len(self._numbers) + 1)
 
     # Changing
 
@@ -188,7 +189,8 @@ class LiveRoom:
         besides = _besides(story) != _besides(self.story)
         self.story = story
         self._stored = frozenset(passage.id for passage in tree)
-        if self._compared and not (story and (story.head or "").startswith(self._compared + ".")):
+        last = last_told(story) if story else None
+        if self._compared and not (last and last.id.startswith(self._compared + ".")):
             self._compared = None
         before, self._shown = self._shown, self._passages(story, tree)
         standing = _standing(story)
@@ -225,7 +227,7 @@ class LiveRoom:
             author.name,
             None if passage.by_model else self.hue(author.name),
             passage.text,
-            self.number(owner.platform, owner.id),
+            self.number(owner),
             passage.edited,
             versions if len(versions) > 1 else (),
             compare=self._compared is not None and passage.id.startswith(self._compared + "."),
@@ -303,6 +305,11 @@ class Hub:
         """The live room at `room`."""
         self._forget_idle()
         return self._rooms.setdefault(room, LiveRoom(room, self._play))
+
+    async def refresh(self) -> None:
+        """Read every story again that somebody looks at: what changed may stand in several."""
+        for live in tuple(self._rooms.values()):
+            await live.refresh()
 
     def _forget_idle(self) -> None:
         for room in [room for room, live in self._rooms.items() if live.idle]:

@@ -57,6 +57,8 @@ class Notebook:
         return {"memory": notes.memory, "note": notes.note, "lore": lore}
 
     async def _window(self) -> Leaf:
+        if await self.play.read(self.room) is None:
+            return {"window": None}
         return {"window": asdict(await self.play.window(self.room))}
 
     async def _rules(self) -> Leaf:

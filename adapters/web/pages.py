@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from fastapi import Request
@@ -25,12 +25,16 @@ _LANGUAGES: dict[str, Any] = {"ja": "ja", "en": "en-US"}
 
 @dataclass(frozen=True, slots=True)
 class Pages:
-    """Builds the pages. `style` is the style sheet, which travels inside each page."""
+    """Builds the pages. `style` is the style sheet, which travels inside each page.
+
+    `later`: what visitors, by their ids, are told on the next page, as the one before was left at once.
+    """
 
     play: Play
     hub: Hub
     say: Say
     style: str
+    later: dict[str, str] = field(default_factory=dict)
 
     def routes(self) -> APIRouter:
         """The pages as routes for an application of ours."""
@@ -50,7 +54,7 @@ class Pages:
         """Where stories begin."""
         visitor = visitor_of(request)
         self._dress(visitor.locale, self.say("web.app", visitor.locale))
-        await FrontPage(self.play, self.say, visitor).build()
+        await FrontPage(self.play, self.say, visitor, self.later).build()
 
     async def room(self, request: Request, slug: str) -> None:
         """One story."""
@@ -61,10 +65,10 @@ class Pages:
         room = translate.room_of(slug)
         rules = await self.play.rules(room)
         # No await between the two: a room that nobody looks at or joins may be forgotten.
-        page = RoomPage(self.play, self.say, visitor, self.hub.room(room), ui.context.client)
+        page = RoomPage(self.play, self.say, visitor, self.hub, room, ui.context.client)
         snapshot = await page.join()
         self._dress(visitor.locale, page.title)
-        page.build(snapshot, rules)
+        page.build(snapshot, rules, self.later.pop(visitor.id, ""))
 
     def _dress(self, locale: str, title: str) -> None:
         # Language and title belong to the visitor, not to the route: each client gets a page of its own.

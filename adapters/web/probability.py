@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import accumulate
 
 from bot.messages import Score
 
 
 def shaded(text: str, scores: Sequence[Score]) -> list[dict[str, object]]:
-    """`text` in pieces, one a token: its probability and the likeliest tokens with theirs, in percent.
+    """`text` in pieces, each from where a token stands up to the next: how likely it was, and what else was.
 
-    What no token claims (a beginning that was written before the first one) has no probability.
+    In percent. What no token claims (a beginning that was written before the first one) has no probability.
+    Blank lines at the edges are left out, as the page leaves them out.
     """
-    places = [min(max(score.offset, 0), len(text)) for score in scores]
+    blank = len(text) - len(text.lstrip("\n"))
+    text = text.strip("\n")
+    places = list(accumulate((min(max(score.offset - blank, 0), len(text)) for score in scores), max))
     pieces: list[dict[str, object]] = []
     if places and text[: places[0]]:
         pieces.append({"text": text[: places[0]], "percent": None, "top": []})

@@ -12,11 +12,11 @@ from adapters.web import probability, translate
 from adapters.web.deeds import Deeds, Payload
 from adapters.web.desk import Desk, done, notify, payload_of
 from adapters.web.elements import ComposerPart, HeadingPart, NotebookPart, PeoplePart, StoryPart, Text
-from adapters.web.hub import LiveRoom
+from adapters.web.hub import Hub
 from adapters.web.notebook import Notebook
 from adapters.web.shown import Change, Person
 from adapters.web.visitor import Visitor
-from bot.messages import Rules
+from bot.messages import Room, Rules
 from bot.seams import Say
 
 
@@ -29,14 +29,14 @@ class RoomPage:
     _composer: ComposerPart
     _leaves: NotebookPart
 
-    def __init__(self, play: Play, say: Say, visitor: Visitor, live: LiveRoom, client: Client) -> None:
+    def __init__(self, play: Play, say: Say, visitor: Visitor, hub: Hub, room: Room, client: Client) -> None:
         self._play = play
         self._say = say
         self._visitor = visitor
-        self._live = live
+        self._live = hub.room(room)
         self._client = client
-        self._deeds = Deeds(play, visitor, live)
-        self._notebook = Notebook(play, live.room)
+        self._deeds = Deeds(play, visitor, self._live, hub.refresh)
+        self._notebook = Notebook(play, room)
         self._shown_title = ("", False)
 
     @property
@@ -51,12 +51,12 @@ class RoomPage:
         self._client.on_delete(lambda: self._live.leave(self))
         return await self._live.join(self)
 
-    def build(self, snapshot: Change, rules: Rules) -> None:
-        """Lay the page out around what the room shows."""
+    def build(self, snapshot: Change, rules: Rules, told: str) -> None:
+        """Lay the page out around what the room shows; `told`: what is left to say of the page before."""
         locale, visitor = self._visitor.locale, self._visitor
         with ui.element("div").classes("tz-page"):
             self._head(locale)
-            me = self._live.number(visitor.author.platform, visitor.id)
+            me = self._live.number(visitor.author)
             self._story = StoryPart(snapshot, self._say, locale, me=me)
             self._composer = ComposerPart(
                 self._say, locale, name=visitor.name, place=self._live.room.id, rules=rules
@@ -65,6 +65,8 @@ class RoomPage:
             self._composer.stand(snapshot.standing)
         self._retitle()
         self._listen()
+        if told:
+            notify(told)
 
     def show(self, change: Change) -> None:
         """A change of the room."""

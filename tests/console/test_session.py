@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -28,11 +29,20 @@ async def lines(*typed: str) -> AsyncIterator[str]:
 class Desk:
     """A session with all that it writes."""
 
-    def __init__(self, house: House, out: io.StringIO, err: io.StringIO, session: Session) -> None:
+    def __init__(
+        self, house: House, console: ConsoleAdapter, out: io.StringIO, err: io.StringIO, session: Session
+    ) -> None:
         self.house = house
+        self.console = console
         self.out = out
         self.err = err
         self.session = session
+
+    def speaking(self, locale: str) -> Session:
+        """A session of somebody who reads another language."""
+        author = replace(AYA, locale=locale)
+        say = Phrases.load()
+        return Session(self.house.play, self.console, author, say, self.out, self.err)
 
     async def types(self, *typed: str) -> bool:
         """Let the session take these lines; whether all went well."""
@@ -50,7 +60,7 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
     out, err, say = io.StringIO(), io.StringIO(), Phrases.load()
     console = ConsoleAdapter(out, err, say, labels=err)
     async with opened(tmp_path, console, say) as house:
-        yield Desk(house, out, err, Session(house.play, console, AYA, say, out, err))
+        yield Desk(house, console, out, err, Session(house.play, console, AYA, say, out, err))
 
 
 async def test_lines_are_passages_and_an_empty_one_goes_on(desk: Desk) -> None:
@@ -58,6 +68,21 @@ async def test_lines_are_passages_and_an_empty_one_goes_on(desk: Desk) -> None:
     assert await desk.types(FIRST, "", "二。", "/続き")
     assert await desk.texts() == [FIRST, sentence(0), "二。", sentence(1)]
     assert desk.out.getvalue() == f"{sentence(0)}\n{sentence(1)}\n"
+
+
+@pytest.mark.parametrize(
+    ("locale", "sentence_of"),
+    [
+        ("ja", "モデルに読めない文字がありました：晩（「ある〓。」と"),
+        ("en", "read these characters: 晩 (it sees “ある〓。”"),
+    ],
+)
+async def test_what_the_model_cannot_read_is_told_once(desk: Desk, locale: str, sentence_of: str) -> None:
+    """As soon as it is written, whether or not anything is asked for."""
+    desk.session = desk.speaking(locale)
+    assert await desk.types("ある晩。", "", "次の晩。", "/continue またの晩。")
+    assert desk.err.getvalue().count(sentence_of) == 1
+    assert desk.err.getvalue().count("〓") == 1
 
 
 async def test_retry_and_choose(desk: Desk) -> None:

@@ -7,7 +7,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from bot.errors import EmptyPrompt
-from bot.messages import MODEL, Ask, Author, Draft, DraftState, Message, Passage, Room, Rules, Story, Ticket
+from bot.messages import (
+    MODEL,
+    Ask,
+    Author,
+    Draft,
+    DraftState,
+    Message,
+    Passage,
+    Room,
+    Rules,
+    Story,
+    Ticket,
+    TokenCount,
+)
 from bot.seams import Platform
 
 
@@ -50,6 +63,10 @@ class FakePlay:
         self._stories[room] = Story(story.id, room, story.title, (*story.passages, passage))
         return self._stories[room]
 
+    async def reading(self, message: Message) -> TokenCount:
+        """A token a character; what cannot be read is what tickets say, too."""
+        return TokenCount(len(message.text), self.unknown, self.read_as)
+
     async def hear(self, message: Message, ask: Ask | None) -> Ticket | None:
         """Record the message; see the class for refusals and repeated events."""
         event = (message.room.platform, message.event_id)
@@ -87,7 +104,7 @@ class FakePlay:
         told = [story for room, story in self._stories.items() if room.platform == platform]
         return [Story(story.id, story.room, story.title) for story in reversed(told)]
 
-    async def cancel(self, room: Room) -> bool:
+    async def cancel(self, room: Room, by: Author) -> bool:
         """Record it; True where the room has a story."""
         self.cancelled.append(room)
         return room in self._stories

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bot.errors import EmptyPrompt, QueueFull
-from bot.messages import Ask, Author, Message, Room
+from bot.messages import Ask, Author, Message, Room, TokenCount
 from tests.fakes.play import FakePlay
 
 ROOM = Room("test", "1")
@@ -22,6 +22,13 @@ async def test_the_same_event_twice_is_heard_once() -> None:
     assert second is not None
     assert (first.job_id, True) == (second.job_id, second.repeated)
     assert len(play.heard) == 1
+
+
+async def test_what_is_only_written_is_read_as_tickets_say() -> None:
+    """By itself everything can be read."""
+    message = Message("e1", ROOM, AUTHOR, "晩。")
+    assert await FakePlay().reading(message) == TokenCount(2)
+    assert await FakePlay(unknown=("晩",), read_as="〓。").reading(message) == TokenCount(2, ("晩",), "〓。")
 
 
 async def test_nothing_to_go_on_from_is_refused() -> None:

@@ -167,6 +167,30 @@ async def test_probabilities_are_shown_where_they_were_kept(house: House, mio: P
     await token.focus()
     await expect(token.locator(".tz-odds")).to_contain_text("90.5 %")
     await expect(token.locator(".tz-odds")).to_contain_text("空8.2 %")
+    await mio.passages.nth(2).locator(".tz-token").nth(1).hover()
+    await expect(mio.page.locator(".tz-odds:visible")).to_contain_text(["20.2 %"])
+
+
+async def test_shades_go_with_the_text_they_were_made_of(house: House, mio: Person) -> None:
+    """Another version has its own, and an edited passage has none any more."""
+    await mio.page.get_by_label("確率も残す").check()
+    await mio.more_button.click()
+    await mio.sees(FIRST, sentence(0))
+    await mio.choose_of(1, "確率を見る")
+    await expect(mio.passages.nth(1).locator(".tz-token")).to_have_count(2)
+    await mio.page.get_by_role("button", name="やり直し").click()
+    await mio.sees(FIRST, sentence(1))
+    await expect(mio.page.locator(".tz-token")).to_have_count(0)
+    await mio.choose_of(1, "確率を見る")
+    await expect(mio.page.locator(".tz-token").first).to_contain_text(sentence(1)[:3])
+    await mio.page.get_by_role("button", name="前の候補").click()
+    await expect(mio.page.locator(".tz-token").first).to_contain_text(sentence(0)[:3])
+    await mio.page.get_by_role("button", name="次の候補").click()
+    await mio.choose_of(1, "直す")
+    await mio.page.locator("textarea[name=edit]").fill("虹が出た。")
+    await mio.page.get_by_role("button", name="保存する").click()
+    await mio.sees(FIRST, "虹が出た。")
+    await expect(mio.page.locator(".tz-token")).to_have_count(0)
 
 
 async def test_memory_note_and_lore(enter: Enter, house: House, mio: Person, path: str) -> None:
@@ -203,6 +227,41 @@ async def test_what_the_model_sees_follows_the_story(house: House, mio: Person) 
     await mio.page.keyboard.press("Control+Shift+Enter")
     await expect(mio.notice).to_contain_text("「晩」は語り手には読めない文字です（「ある〓。」と見えます）")
     await expect(mio.page.locator(".tz-unread")).to_contain_text("晩")
+
+
+@pytest.mark.parametrize(
+    ("locale", "told"),
+    [
+        ("ja", "「晩」は語り手には読めない文字です（「ある〓。」と見えます）"),
+        ("en-GB", "cannot read “晩”: it sees “ある〓。”"),
+    ],
+)
+async def test_what_the_model_cannot_read_is_told_once(
+    enter: Enter, house: House, mio: Person, path: str, locale: str, told: str
+) -> None:
+    """When it is first written, whether or not anything is asked for, in the writer's language."""
+    ken = await enter(path, "健", locale=locale)
+    await ken.write("ある晩。")
+    await expect(ken.notice).to_contain_text(told)
+    await ken.page.evaluate("document.querySelectorAll('.q-notification').forEach((n) => n.remove())")
+    await ken.box.fill("次の晩。")
+    await ken.more_button.click()
+    await ken.sees(FIRST, "ある晩。", "次の晩。", sentence(0))
+    await expect(ken.notice).to_have_count(0)
+
+
+async def test_the_first_page_hands_on_what_it_has_to_say(enter: Enter, house: House) -> None:
+    """The story's own page tells it, once, for the first page is left at once."""
+    mio = await enter("/", "澪")
+    await mio.box.fill("ある晩。")
+    await mio.more_button.click()
+    await mio.page.wait_for_url("**/r/*")
+    await mio.alive()
+    await expect(mio.notice).to_contain_text("「ある〓。」と見えます")
+    await mio.sees("ある晩。", sentence(0))
+    await mio.reload()
+    await mio.sees("ある晩。", sentence(0))
+    await expect(mio.notice).to_have_count(0)
 
 
 async def test_settings_of_a_room(enter: Enter, house: House, mio: Person, path: str) -> None:
@@ -304,6 +363,41 @@ async def test_people_can_be_forgotten(enter: Enter, house: House, mio: Person, 
     await ken.sees("健の文。")
 
 
+async def test_a_forgotten_person_is_gone_from_what_lies_open(
+    enter: Enter, house: House, mio: Person, path: str
+) -> None:
+    """Their edits of what the model wrote, other rooms, closed leaves, what is read out: nothing has them."""
+    other = f"/r/{new_slug()}"
+    elsewhere = await enter(other, "健")
+    there = await enter(other, "澪")
+    await there.write("別の部屋の秘密。")
+    await elsewhere.sees("別の部屋の秘密。")
+    ken = await enter(path, "健")
+    await mio.more_button.click()
+    await ken.sees(FIRST, sentence(0))
+    await mio.choose_of(1, "直す")
+    await mio.page.locator("textarea[name=edit]").fill("秘密の住所。")
+    await mio.page.get_by_role("button", name="保存する").click()
+    await ken.sees(FIRST, "秘密の住所。")
+    await ken.leaf("見えるもの")
+    await expect(ken.page.locator(".tz-window")).to_contain_text("秘密の住所。")
+    await ken.page.keyboard.press("Escape")
+    second = Person(await mio.page.context.new_page(), mio.url)
+    await second.open(other)
+    await second.write("別の窓の秘密。")
+    await elsewhere.sees("別の部屋の秘密。", "別の窓の秘密。")
+    await mio.page.get_by_label("あなたについて").click()
+    await mio.page.get_by_role("button", name="自分の文章をすべて消す").click()
+    await mio.page.get_by_role("button", name="すべての物語から消えます").click()
+    await ken.sees(sentence(0))
+    await elsewhere.sees("別の部屋の秘密。")
+    for person in (mio, ken):
+        page = await person.page.locator(".tz-page").inner_html()
+        assert "秘密の住所" not in page
+        assert FIRST.strip() not in page
+    assert "別の窓の秘密" not in await elsewhere.page.locator(".tz-page").inner_html()
+
+
 async def test_changes_need_a_name(enter: Enter, house: House, mio: Person, path: str) -> None:
     """Who only reads changes nothing, and is told how to."""
     guest = await enter(path)
@@ -334,6 +428,21 @@ async def test_the_keyboard_reaches_everything(house: House, mio: Person) -> Non
     await expect(mio.page.get_by_role("button", name="ここから分岐")).to_be_focused()
     await mio.page.keyboard.press("Escape")
     await expect(mio.page.locator(".tz-menu")).to_have_count(0)
+    await expect(dots).to_be_focused()
+    name = mio.page.get_by_label("あなたについて")
+    await name.focus()
+    await mio.page.keyboard.press("Enter")
+    await mio.page.keyboard.press("Tab")
+    await expect(mio.page.get_by_role("button", name="名前を変える")).to_be_focused()
+    await mio.page.keyboard.press("Escape")
+    await expect(mio.page.locator(".tz-menu")).to_have_count(0)
+    await expect(name).to_be_focused()
+    await dots.focus()
+    await mio.page.keyboard.press("Enter")
+    await mio.page.get_by_role("button", name="直す").press("Enter")
+    await expect(mio.page.locator("textarea[name=edit]")).to_be_focused()
+    await mio.page.keyboard.press("Escape")
+    await expect(dots).to_be_focused()
     opener = mio.page.get_by_role("button", name="帳面")
     await opener.focus()
     await mio.page.keyboard.press("Enter")
@@ -356,6 +465,34 @@ async def test_a_phone_shows_notebook_and_candidates(enter: Enter, house: House,
         assert box is not None
         assert box["width"] <= 360
         assert await mio.page.evaluate("document.documentElement.scrollWidth") == 360
+
+
+async def test_on_a_phone_menus_and_the_title_have_room(enter: Enter, house: House, path: str) -> None:
+    """The visitor's menu lies on the screen, a click beside it shuts it, and a title can be read."""
+    mio = await enter(path, "とても長い名前の澪", width=360, height=640)
+    await mio.write(FIRST)
+    await mio.sees(FIRST)
+    await mio.page.get_by_label("あなたについて").click()
+    menu = await mio.page.locator(".tz-menu").bounding_box()
+    assert menu is not None
+    assert menu["x"] >= 0
+    assert menu["x"] + menu["width"] <= 360
+    await mio.texts.first.click()
+    await expect(mio.page.locator(".tz-menu")).to_have_count(0)
+    await mio.page.locator("h1 button").click()
+    line = await mio.page.locator("h1 input").bounding_box()
+    assert line is not None
+    assert line["width"] > 150
+
+
+async def test_the_notebook_lies_beside_the_story(enter: Enter, house: House, path: str) -> None:
+    """On a common screen one goes on writing while it is open."""
+    mio = await enter(path, "澪", width=1280)
+    await mio.leaf("見えるもの")
+    await expect(mio.page.locator(".tz-leaf:visible")).to_contain_text("まだ")
+    await mio.box.fill(FIRST)
+    await mio.more_button.click()
+    await expect(mio.page.locator(".tz-window")).to_contain_text(sentence(0))
 
 
 async def test_everything_has_an_english_name(enter: Enter, house: House, path: str) -> None:

@@ -196,15 +196,18 @@ async def test_candidates_lie_side_by_side_until_somebody_decides(live: LiveRoom
 
 
 async def test_candidates_that_the_story_left_behind_are_folded(live: LiveRoom, shelf: Shelf) -> None:
-    """Whoever writes on has decided, too."""
+    """Whoever writes on has decided, too; who only talks about them has not."""
     page = await Page().join(live)
     await live.draft("job/0", writing("雨"))
     shelf.tell("雨。", job="job")
     shelf.beside("月。", "job", 1)
     await live.draft("job/0", done("雨。", "月。"))
+    shelf.tell("（どちらにする？）", KEN)
+    await live.refresh()
+    assert [passage.compare for passage in page.passages] == [False, True, False]
     shelf.tell("二。", KEN)
     await live.refresh()
-    assert [passage.compare for passage in page.passages] == [False, False, False]
+    assert [passage.compare for passage in page.passages] == [False] * 4
 
 
 async def test_why_a_stopped_reply_ended_is_said_beside_its_passage(live: LiveRoom, shelf: Shelf) -> None:
@@ -318,8 +321,8 @@ async def test_whose_a_passage_is_is_told_without_anybodys_id(live: LiveRoom, sh
     asked = Passage("m", "s", last.id, MODEL, "三。", asker=MIO)
     shelf.story = replace(shelf.story, passages=(*shelf.story.passages, asked))
     page = await Page().join(live)
-    assert live.number("web", "1") == page.passages[0].owner == page.passages[2].owner
-    assert live.number("web", "2") == page.passages[1].owner
+    assert live.number(MIO) == page.passages[0].owner == page.passages[2].owner
+    assert live.number(KEN) == page.passages[1].owner
 
 
 async def test_new_rules_reach_every_page(live: LiveRoom) -> None:

@@ -226,7 +226,7 @@ class BrokenPlay(FakePlay):
         """Fail as no rule foresees."""
         raise OSError("disk full")
 
-    async def cancel(self, room: Room) -> bool:
+    async def cancel(self, room: Room, by: Author) -> bool:
         """Likewise."""
         raise OSError("disk full")
 

@@ -66,13 +66,13 @@ export default {
             </select></label>
           <span v-if="!naming" class="tz-visitor">
             <button type="button" class="tz-as" :aria-label="words.visitor" :title="words.visitor"
-                    aria-haspopup="true" :aria-expanded="menu" @click="menu = !menu"
+                    aria-haspopup="true" :aria-expanded="menu" ref="as" @click="menu = !menu"
                     @keydown.esc="shut">{{ name }}</button>
-            <span v-if="menu" class="tz-menu tz-up" @keydown.esc="shut">
+            <span v-if="menu" class="tz-menu tz-up" @keydown.esc="leave">
               <button type="button" @click="rename">{{ words.rename }}</button>
               <button v-if="!start" type="button" class="tz-grave" @click="forget">
                 {{ sure ? words.forget_sure : words.forget }}</button>
-              <button type="button" @click="shut">{{ words.leave }}</button>
+              <button type="button" @click="leave">{{ words.leave }}</button>
             </span></span>
         </div>
         <div class="tz-buttons">
@@ -114,9 +114,16 @@ export default {
   },
   created() {
     this.pending = null; // what was sent and not yet taken: { id, content }
+    this.onClick = (event) => {
+      if (this.menu && !event.target.closest(".tz-visitor")) this.shut();
+    };
   },
   mounted() {
+    document.addEventListener("click", this.onClick, true);
     this.grow();
+  },
+  unmounted() {
+    document.removeEventListener("click", this.onClick, true);
   },
   watch: {
     text() {
@@ -179,6 +186,10 @@ export default {
     },
     shut() {
       this.menu = this.sure = false;
+    },
+    leave() {
+      this.shut();
+      this.$refs.as.focus();
     },
     forget() {
       if (!this.sure) {

@@ -27,7 +27,8 @@ export default {
       if (this.typed.trim() !== this.title) this.$emit("act", { do: "rename", title: this.typed });
       this.leave();
     },
-    leave() {
+    leave(event) {
+      if (event?.isComposing) return; // the Escape belongs to a Japanese input method
       this.writing = false;
       this.$nextTick(() => this.$refs.title?.focus());
     },

@@ -58,7 +58,10 @@ export default {
             <span role="status">{{ kept === "annotate" ? words.saved : "" }}</span></p>
         </form>
 
-        <div v-if="content.window" v-show="leaf === 'window'" class="tz-leaf tz-window">
+        <div v-if="content.window && !content.window.window" v-show="leaf === 'window'" class="tz-leaf">
+          <p class="tz-hintline">{{ words.empty }}</p>
+        </div>
+        <div v-else-if="content.window" v-show="leaf === 'window'" class="tz-leaf tz-window">
           <p class="tz-sum">{{ filled(words.window_tokens, content.window.window) }}</p>
           <section v-for="(s, i) in content.window.window.seen" :key="i" class="tz-seen" :data-kind="s.piece.kind">
             <h3>{{ words["piece_" + s.piece.kind] ?? s.piece.kind }} <small>{{ s.tokens }} {{ words.tokens }}</small></h3>
@@ -186,10 +189,11 @@ export default {
       this.$emit("look", { leaf });
     },
     stale() {
+      for (const leaf of LEAVES) if (!this.open || leaf !== this.leaf) delete this.content[leaf];
       if (this.open) this.$emit("look", { leaf: this.leaf });
     },
-    shut() {
-      if (!this.open) return;
+    shut(event) {
+      if (!this.open || event?.isComposing) return; // an Escape while composing belongs to the input method
       this.open = false;
       this.$refs.opener.focus();
     },
@@ -220,7 +224,8 @@ export default {
     },
 
     annotate() {
-      this.act({ do: "annotate", ...this.notes });
+      // With what was there before: only what was changed is to be kept, somebody else may write the rest.
+      this.act({ do: "annotate", ...this.notes, seen: this.content.notes });
     },
     addLore() {
       this.notes.lore.push({ keywords: "", text: "", priority: 0 });

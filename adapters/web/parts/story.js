@@ -9,7 +9,7 @@ export default {
     <section class="tz-story" :aria-label="words.story">
       <p v-if="!passages.length && !drafts.length" class="tz-empty">{{ words.empty }}</p>
       <article v-for="(p, i) in passages" :key="p.id" :class="classes(p, i)" :aria-label="p.name" :data-id="p.id">
-        <span class="tz-who"><span class="tz-name" :class="{ 'tz-seal': p.hue === null }">{{ p.name }}</span></span>
+        <span class="tz-who" :title="p.name"><span class="tz-name" :class="{ 'tz-seal': p.hue === null }">{{ p.name }}</span></span>
 
         <form v-if="editing === p.id" class="tz-editor" @submit.prevent="save(p)">
           <textarea v-model="typed" :aria-label="words.text" name="edit" @keydown="editorKey($event, p)"></textarea>
@@ -25,8 +25,8 @@ export default {
                     @click="take(p, i, v.id)">{{ words.take_this }}</button>
           </div>
         </div>
-        <p v-else-if="shades[p.id]" class="tz-text tz-shaded"><span v-for="(t, n) in shades[p.id]" :key="n"
-          :class="{ 'tz-token': t.percent !== null }" :tabindex="t.percent === null ? null : 0"
+        <p v-else-if="shaded(p)" class="tz-text tz-shaded"><span v-for="(t, n) in shaded(p)" :key="n"
+          @pointerenter="turn" @focus="turn" :class="{ 'tz-token': t.percent !== null }" :tabindex="t.percent === null ? null : 0"
           :style="t.percent === null ? null : { '--doubt': 1 - t.percent / 100 }">{{ t.text }}<span
           v-if="t.percent !== null" class="tz-odds" role="note"><b>{{ t.percent }} %</b><span
           v-for="o in t.top"><i>{{ o.text }}</i>{{ o.percent }} %</span></span></span></p>
@@ -52,11 +52,11 @@ export default {
           <button type="button" class="tz-dots" :aria-label="words.menu" aria-haspopup="true"
                   :aria-expanded="menu === p.id" @click.stop="toggleMenu(p)"
                   @keydown.esc="menu = null">⋯</button>
-          <span v-if="menu === p.id" class="tz-menu" @keydown.esc="closeMenu" @click.stop>
+          <span v-if="menu === p.id" class="tz-menu" @keydown.esc="leaveMenu" @click.stop>
             <button type="button" @click="act({ do: 'branch', passage: p.id })">{{ words.branch }}</button>
             <button v-if="p.owner === me" type="button" @click="edit(p)">{{ words.edit }}</button>
             <button v-if="p.hue === null" type="button" @click="odds(p)">
-              {{ shades[p.id] ? words.hide_odds : words.odds }}</button>
+              {{ shaded(p) ? words.hide_odds : words.odds }}</button>
             <button v-if="p.owner === me" type="button" class="tz-grave" @click="remove(p)">
               {{ sure === p.id ? words.delete_sure : words.delete }}</button>
           </span>
@@ -97,7 +97,7 @@ export default {
       typed: "",
       viewed: {}, // passage id -> id of the version that this page looks at instead
       opened: {}, // passage id -> whether its versions lie side by side here, where that was changed by hand
-      shades: {}, // passage id -> its text in pieces with probabilities
+      shades: {}, // id of a passage or version -> its text in pieces with probabilities
     };
   },
   created() {
@@ -138,8 +138,8 @@ export default {
       for (const p of passages) {
         delete this.viewed[p.id];
         if (before.get(p.id)?.compare !== p.compare) delete this.opened[p.id];
-        if (before.get(p.id)?.text !== p.text) delete this.shades[p.id];
       }
+      this.forget();
       if (shorter) this.say(this.words.shorter);
       return passages.filter((p) => !before.has(p.id));
     },
@@ -170,6 +170,10 @@ export default {
     closeMenu() {
       this.menu = this.sure = null;
     },
+    leaveMenu(event) {
+      event.currentTarget.parentElement.querySelector(".tz-dots").focus();
+      this.closeMenu();
+    },
     edit(p) {
       this.typed = p.text;
       this.editing = p.id;
@@ -186,16 +190,30 @@ export default {
       this.$emit("act", { do: "edit", passage: p.id, text: this.typed });
     },
     leave() {
+      const edited = this.$el.querySelector(`[data-id="${this.editing}"]`);
       this.editing = null;
+      this.$nextTick(() => edited?.querySelector(".tz-dots")?.focus({ preventScroll: true }));
     },
     remove(p) {
       if (this.sure === p.id) this.act({ do: "delete", passage: p.id });
       else this.sure = p.id;
     },
     odds(p) {
-      if (this.shades[p.id]) delete this.shades[p.id];
-      else this.$emit("scores", { passage: p.id });
+      const id = this.seen(p).id;
+      if (this.shaded(p)) delete this.shades[id];
+      else this.$emit("scores", { passage: id });
       this.closeMenu();
+    },
+    // Shades belong to the text that they were made of: nothing is shaded that reads otherwise by now.
+    shaded(p) {
+      const { id, text } = this.seen(p);
+      const pieces = this.shades[id];
+      return pieces && pieces.map((t) => t.text).join("") === this.edges(text) ? pieces : null;
+    },
+    turn(event) {
+      const token = event.currentTarget.getBoundingClientRect();
+      const story = this.$el.getBoundingClientRect();
+      event.currentTarget.classList.toggle("tz-odds-left", token.left > story.left + story.width / 2);
     },
 
     // Versions of a passage: looking at one changes nothing for the others, taking it does.
@@ -236,15 +254,20 @@ export default {
     announcePassage(passage, drop) {
       if (passage.hue === null && drop.length) {
         const from = Math.max(0, ...drop.map((id) => this.spoken.get(id) ?? 0));
-        this.say(passage.text.slice(from));
+        this.say(passage.text.slice(from), passage);
         if (passage.compare) this.say(this.words.choose_one);
       } else {
-        this.say(`${passage.name}: ${passage.text}`);
+        this.say(`${passage.name}: ${passage.text}`, passage);
       }
     },
-    say(text) {
+    // What was taken back, changed or forgotten stands here no more either.
+    forget() {
+      const now = new Map(this.passages.map((p) => [p.id, p.text]));
+      this.said = this.said.filter(({ passage }) => !passage || now.get(passage.id) === passage.text);
+    },
+    say(text, passage = null) {
       if (!text.trim()) return;
-      this.said.push({ key: this.count++, text });
+      this.said.push({ key: this.count++, text, passage });
       this.said.splice(0, this.said.length - KEPT_ANNOUNCEMENTS);
     },
 
