@@ -5,7 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from bot.messages import Ask, Author, Message, Notes, Passage, Room, Rules, Score, Story, Ticket, Window
+from bot.messages import (
+    Ask,
+    Author,
+    Message,
+    Notes,
+    Passage,
+    Room,
+    Rules,
+    Score,
+    Story,
+    Ticket,
+    TokenCount,
+    Window,
+)
 from bot.seams import Limits, Platform
 
 __all__ = ["Adapter", "Limits", "Platform", "Play"]
@@ -32,6 +45,14 @@ class Play(Protocol):
         """
         ...
 
+    async def reading(self, message: Message) -> TokenCount:
+        """How the model reads a message that nothing will be asked with; ask before it is heard.
+
+        A ticket says the same of other messages. Characters that its writer used in the story before are
+        not named again, and none are where the engine does not tell in time.
+        """
+        ...
+
     async def retry(self, message: Message, ask: Ask) -> Ticket:
         """Queue another continuation instead of the story's last, which stays as an alternative.
 
@@ -40,7 +61,7 @@ class Play(Protocol):
         """
         ...
 
-    async def cancel(self, room: Room) -> bool:
+    async def cancel(self, room: Room, by: Author) -> bool:
         """Stop what runs or waits in a room; False if nothing did."""
         ...
 
@@ -145,11 +166,13 @@ class Play(Protocol):
         """Give the story another title. Raises EmptyPrompt where it is blank."""
         ...
 
-    async def annotate(self, room: Room, by: Author, notes: Notes) -> Story:
-        """Replace memory, author's note and lore; a room without a story begins one.
+    async def annotate(self, room: Room, by: Author, notes: Notes, before: Notes) -> Story:
+        """Change memory, author's note and lore; a room without a story begins one.
+
+        `before` is what the person saw: what they left as it was stays as somebody else made it meanwhile.
 
         Raises:
-            TextTooLong
+            TextTooLong, TooMuchLore, FilteredText
         """
         ...
 

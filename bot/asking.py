@@ -8,7 +8,7 @@ import uuid
 from dataclasses import replace
 from datetime import timedelta
 
-from bot.aside import without_asides
+from bot.aside import is_aside, without_asides
 from bot.errors import (
     EmptyPrompt,
     EngineError,
@@ -35,6 +35,7 @@ from bot.messages import (
 from bot.ruby import without_ruby
 from bot.rules import length_named, preset_named, preset_of, scopes_of, set_at
 from bot.seams import Heard
+from bot.story import last_told
 
 MAX_CANDIDATES = 5
 QUOTA_TIME = timedelta(hours=24)
@@ -56,14 +57,21 @@ class Asking(Ground):
     async def hear(self, message: Message, ask: Ask | None) -> Ticket | None:
         """Add a message to its room's story and, with `ask`, queue a continuation."""
         rules = await self._permitted(message.room, message.author)
+        self._require_clean(message.title, rules, message.room)
         message = replace(message, text=self._wanted(message.text, rules, message.room))
         if ask is not None:
             return await self._ask(message, ask, rules)
         if message.text:
             heard = await self._store.hear(message, None, "", 0)
-            if not heard.repeated:  # what came after it has the buttons by now
+            # A repeated one is further up by now; one beside the story leaves the buttons where they are.
+            if not heard.repeated and not is_aside(message.text):
                 await self._replies.retire(message.room)
         return None
+
+    async def reading(self, message: Message) -> TokenCount:
+        """How the model reads a message that is about to be only written, for what is new to its writer."""
+        said = without_ruby(without_asides(message.text))
+        return await self._told_once(message, await self._count(said)) if said else NOTHING_READ
 
     async def retry(self, message: Message, ask: Ask) -> Ticket:
         """Queue another continuation instead of the story's last, which stays as an alternative."""
@@ -78,12 +86,13 @@ class Asking(Ground):
 
     async def _retry(self, message: Message, ask: Ask, rules: Rules) -> Ticket:
         story = await self._open(message.room)
-        last = story.passages[-1] if story.passages else None
+        last = last_told(story)
         instead_of = last.id if last is not None and last.by_model else None
         return await self._ask(replace(message, text=""), replace(ask, instead_of=instead_of), rules)
 
-    async def cancel(self, room: Room) -> bool:
+    async def cancel(self, room: Room, by: Author) -> bool:
         """Stop what runs or waits in a room; False if nothing did."""
+        await self._permitted(room, by)
         story = await self._store.story(room)
         if story is None:
             return False
@@ -138,16 +147,22 @@ class Asking(Ground):
         return NOTHING_READ
 
     async def _reading(self, text: str) -> TokenCount:
+        """How the model reads `text`. Raises UnreadableText where it sees nothing of it."""
+        count = await self._count(text)
+        unseen = set("".join(count.unknown))
+        if count is not NOTHING_READ and all(
+            character in unseen or _is_invisible(character) for character in text
+        ):
+            raise UnreadableText(characters="".join(count.unknown)[:_SHOWN_UNREADABLE])
+        return count
+
+    async def _count(self, text: str) -> TokenCount:
         """How the model reads `text`, as far as it tells in time."""
         try:
             async with asyncio.timeout(self._bounds.patience_s):
-                count = await self._engine.count(text)
+                return await self._engine.count(text)
         except (EngineError, TimeoutError):
             return NOTHING_READ
-        unseen = set("".join(count.unknown))
-        if all(character in unseen or _is_invisible(character) for character in text):
-            raise UnreadableText(characters="".join(count.unknown)[:_SHOWN_UNREADABLE])
-        return count
 
     async def _told_once(self, message: Message, read: TokenCount) -> TokenCount:
         """Without the characters that this person wrote in this story before: they know."""

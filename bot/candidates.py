@@ -31,9 +31,10 @@ class Candidates:
         self._kept: list[Kept] = []
 
     @property
-    def shown(self) -> tuple[str, ...]:
-        """What of each will surely be kept."""
-        return tuple(text.shown for text in self._texts)
+    def seen(self) -> tuple[Kept, ...]:
+        """What of each will surely be kept; it may be nothing yet."""
+        pairs = enumerate(self._texts)
+        return tuple(Kept(text.shown, self._raw[n], tuple(self._scores[n])) for n, text in pairs)
 
     @property
     def complete(self) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from bot.context import require_short
 from bot.errors import EmptyPrompt, NoSuchStory, NotYours, PassageGone, StoryMoved
 from bot.ground import Ground
@@ -17,6 +19,7 @@ from bot.messages import (
     Story,
     candidate_id,
 )
+from bot.story import last_told
 
 TITLE_CHARACTERS = 80
 
@@ -69,7 +72,7 @@ class Changing(Ground):
 
     async def begin(self, room: Room, by: Author, title: str = "") -> Story:
         """Begin a new story; the room's former one is closed and stays readable."""
-        await self._permitted(room, by)
+        self._require_clean(title, await self._permitted(room, by), room)
         return await self._moved(room, await self._store.open_story(room, title[:TITLE_CHARACTERS]))
 
     async def close(self, room: Room, by: Author) -> Story:
@@ -88,19 +91,25 @@ class Changing(Ground):
 
     async def rename(self, room: Room, by: Author, title: str) -> Story:
         """Give the story another title."""
-        await self._permitted(room, by)
+        rules = await self._permitted(room, by)
         name = self._readable(" ".join(title.split()), TITLE_CHARACTERS)
+        self._require_clean(name, rules, room)
         if not name:
             raise EmptyPrompt
         return await self._store.rename((await self._open(room)).id, name)
 
-    async def annotate(self, room: Room, by: Author, notes: Notes) -> Story:
-        """Replace memory, author's note and lore; a room without a story begins one."""
-        await self._permitted(room, by)
+    async def annotate(self, room: Room, by: Author, notes: Notes, before: Notes) -> Story:
+        """Change memory, author's note and lore; a room without a story begins one.
+
+        `before` is what the person saw: what they left as it was stays as somebody else made it meanwhile.
+        """
+        rules = await self._permitted(room, by)
         require_short(notes)
+        for text in _texts(notes):
+            self._require_clean(text, rules, room)
         async with self._one_by_one:  # of two at once the second finds the story that the first began
             story = await self._store.story(room) or await self._store.open_story(room)
-            return await self._store.save_notes(story.id, notes)
+            return await self._store.save_notes(story.id, notes, before)
 
     # Inside
 
@@ -117,7 +126,8 @@ class Changing(Ground):
 
     async def _beside_last(self, story: Story) -> set[str]:
         """What could stand where the story ends, or where the deleted passage stood that it ended with."""
-        ends = {story.head, *(passage.id for passage in story.passages[-1:])} - {None}
+        last = last_told(story)
+        ends = {story.head, last.id if last is not None else None} - {None}
         return {one.id for end in ends for one in await self._store.alternatives(str(end))}
 
     async def _not_beside(self, story: Story, passage_id: str) -> StoryMoved | PassageGone:
@@ -129,7 +139,7 @@ class Changing(Ground):
         """Let the buttons stand under the last passage that is told in a room, and under no other."""
         async with self._one_by_one:  # of two moves at once the second shows where both led
             now = await self._store.story(room)
-            job_id = _job_of(now.passages[-1]) if now is not None and now.passages else None
+            job_id = _job_of(last_told(now)) if now is not None else None
             await self._replies.retire(room, but=job_id)
             if now is not None and job_id is not None:
                 await self._repaint(now, job_id)
@@ -161,8 +171,15 @@ class Changing(Ground):
         self._replies.show(job, draft)
 
     def _carries_buttons(self, story: Story, job: Job, shown: Passage) -> bool:
-        last = bool(story.passages) and story.passages[-1].id == shown.id
-        return last and not story.closed and story.room == job.room and not self._queue.jobs_of(story.id)
+        last = last_told(story)
+        is_last = last is not None and last.id == shown.id
+        return is_last and not story.closed and story.room == job.room and not self._queue.jobs_of(story.id)
+
+
+def _texts(notes: Notes) -> Iterator[str]:
+    yield from (notes.memory, notes.note)
+    for entry in notes.lore:
+        yield from (*entry.keywords, entry.text)
 
 
 def _job_of(passage: Passage | None) -> str | None:

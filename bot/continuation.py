@@ -20,8 +20,8 @@ TOKENS_TO_FINISH = 40
 _TWO_SENTENCES = 150
 """From this many characters on, one sentence is not enough, however long it is."""
 
-_PATIENCE = 1.5
-"""How many times the length may pass before an end inside an open quotation is good enough."""
+_PATIENCE = TOKENS_TO_FINISH * 3 // 2
+"""By so many characters the length may be passed before an end inside an open quotation is good enough."""
 
 _STUTTER_CHARACTERS = 120
 """How far back a sentence that does not end is searched for a stutter at each step."""
@@ -164,7 +164,7 @@ class Continuation:
         self._kept += self._styled(sentence)
         self._loops.add(sentence)
         self._sentences += bool(letters(sentence))
-        patient = len(self._kept) <= self._wanted * _PATIENCE
+        patient = len(self._kept) <= self._wanted + _PATIENCE
         if self._sentences and not (self._waiting() and patient):
             self._shown = self._kept
 

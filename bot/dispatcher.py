@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import structlog
 
@@ -19,6 +20,7 @@ from bot.errors import (
     EngineFailed,
     EngineLoading,
     EngineUnavailable,
+    NoOpenJob,
     StoreError,
 )
 from bot.gate import EngineGate
@@ -52,12 +54,20 @@ SHOWN_RUNNERS_UP = 5
 MAX_STARTS = 20
 """How often a job is begun in all, over every restart of the bot."""
 
+STORE_TRIES = 40
+STORE_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0
+"""How often, and how long apart, what became of a job is brought to a store that fails: a quarter of an hour
+in all. Until then the job holds its story; the next start would run it again."""
+
+
+Result = TypeVar("Result")
+
 
 @dataclass(slots=True)
 class _Past:
-    """What a job went through: the texts that people were shown, and how often the worker died under it."""
+    """What a job went through: what people were shown of it, and how often the worker died under it."""
 
-    texts: tuple[str, ...] = ("",)
+    seen: tuple[Kept, ...] = (Kept(""),)
     deaths: int = 0
 
 
@@ -83,7 +93,8 @@ class Dispatcher:
         self._say = say
         self._slots = slots
         self._defaults = defaults
-        self._gate = EngineGate(engine, clock or SystemClock(), self._tell_waiting, self._give_up)
+        self._clock = clock or SystemClock()
+        self._gate = EngineGate(engine, self._clock, self._tell_waiting, self._give_up)
         self._pasts: dict[str, _Past] = {}
         self._running: set[str] = set()
         self._leaving = False
@@ -138,7 +149,7 @@ class Dispatcher:
 
     async def _attempt(self, job: Job) -> None:
         stop = self._queue.stop_event(job.id)
-        claimed = await self._store.claim(job.id)
+        claimed = await self._patiently(lambda: self._store.claim(job.id))
         if claimed is None:
             # It is over, or another process writes it: its message is not ours to change any more.
             self._outbox.forget(job.id)
@@ -170,7 +181,8 @@ class Dispatcher:
         died = isinstance(error, EngineUnavailable) and past.deaths < MAX_DEATHS
         if died or isinstance(error, EngineLoading | EngineBusy):
             self._log.warning("a job waits for the worker", job=job.id, deaths=past.deaths, error=str(error))
-            await self._put_back(job)
+            await self._patiently(lambda: self._store.release(job.id, begun=died))
+            self._wait_again(job)
             if stop.is_set() and self._queue.cancel(job.id):  # since the worker died
                 await self._finish(job, self._seen(job), stopped=True)
         else:
@@ -179,22 +191,25 @@ class Dispatcher:
 
     async def _write(self, job: Job, stop: asyncio.Event) -> Candidates:
         """The candidates as they are in the end. A stopped job keeps what people have seen."""
-        # The story as it is now, not as it was when the job was asked for.
-        story = await self._store.story_by_id(job.story_id)
-        rules = await rules_in(self._store, story.room, self._defaults)
-        request = _request(job, await self._context(job, story), rules)
-        words = WordFilter.of(rules.words) if filters(rules, story.room) else None
+        request, words = await self._patiently(lambda: self._prepared(job))
         candidates = Candidates(job.ask.candidates, job.ask.length, request.prompt, words)
-        self._show_writing(job, self._past(job).texts)
+        self._show_writing(job, self._past(job).seen)
         async with aclosing(until(self._engine.generate(request), stop)) as deltas:
             async for delta in deltas:
                 candidates.push(delta)
-                self._show_writing(job, candidates.shown)
+                self._show_writing(job, candidates.seen)
                 if candidates.complete:
                     break
         if not stop.is_set():
             candidates.finish()
         return candidates
+
+    async def _prepared(self, job: Job) -> tuple[Request, WordFilter | None]:
+        """What the worker is asked, of the story as it is now, and which words it may not write."""
+        story = await self._store.story_by_id(job.story_id)
+        rules = await rules_in(self._store, story.room, self._defaults)
+        words = WordFilter.of(rules.words) if filters(rules, story.room) else None
+        return _request(job, await self._context(job, story), rules), words
 
     async def _context(self, job: Job, story: Story) -> Context:
         replaced = await self._store.passage(job.ask.instead_of) if job.ask.instead_of else None
@@ -202,8 +217,11 @@ class Dispatcher:
 
     def _seen(self, job: Job) -> list[Kept]:
         """What people have seen of a job that was stopped; candidates that had not begun are none."""
-        texts = dict.fromkeys(text.rstrip() for text in self._past(job).texts)
-        return [Kept(text) for text in texts if text]
+        found: dict[str, Kept] = {}
+        for one in self._past(job).seen:
+            if text := one.text.rstrip():
+                found.setdefault(text, replace(one, text=text))
+        return list(found.values())
 
     async def _finish(self, job: Job, kept: list[Kept], *, stopped: bool, filtered: bool = False) -> None:
         locale = job.author.locale
@@ -215,8 +233,8 @@ class Dispatcher:
         choices = tuple(Choice(candidate_id(job.id, n), text) for n, text in enumerate(texts) if n)
         draft = Draft(state, texts[0], note, choices, passage=candidate_id(job.id, 0))
         # Written down before the job is over: a process that ends in between shows it at its next start.
-        await self._outbox.prepare(job, draft)
-        passages = await self._store.append_model(job.id, texts)
+        await self._patiently(lambda: self._outbox.prepare(job, draft))
+        passages = await self._patiently(lambda: self._store.append_model(job.id, texts))
         await self._keep_scores(job, kept, passages)
         self._outbox.show(job, replace(draft, live=await self._ends_story(job)))
         self._forget(job)
@@ -258,23 +276,41 @@ class Dispatcher:
 
     async def _end(self, job: Job, state: JobState, draft: Draft, reason: str = "") -> None:
         try:
-            await self._store.finish(job.id, state, reason)
+            await self._patiently(lambda: self._store.finish(job.id, state, reason))
         except Exception:  # noqa: BLE001
             # The store is what failed: the person is told all the same, and the next start finds the job.
             self._log.exception("a job's end could not be stored", job=job.id)
         self._outbox.show(job, replace(draft, live=self._is_latest(job)))
         self._forget(job)
 
-    async def _put_back(self, job: Job) -> None:
+    def _wait_again(self, job: Job) -> None:
         """Let a job wait in front of the others, with what people have seen of it."""
-        await self._store.release(job.id)
         self._running.discard(job.id)
         self._queue.put_back(job)
+
+    async def _patiently(self, work: Callable[[], Awaitable[Result]]) -> Result:
+        """Do what needs the store, again and again while it fails: what people were shown must not be lost.
+
+        Raises:
+            StoreError: it fails for too long.
+        """
+        pause_s = STORE_PAUSE_S
+        for _ in range(STORE_TRIES - 1):
+            try:
+                return await work()
+            except NoOpenJob:
+                raise
+            except StoreError as error:
+                self._log.warning("the store is tried again", error=str(error))
+                await self._clock.sleep(pause_s)
+                pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+        return await work()
 
     async def _interrupted(self, job: Job) -> None:
         """The process ends: the next one goes on with this job, in the same message."""
         try:
-            await self._put_back(job)
+            await self._store.release(job.id)
+            self._wait_again(job)
         except Exception:  # noqa: BLE001  # the end of the process: the next one finds the job running
             self._log.exception("a job could not be put back", job=job.id)
 
@@ -287,21 +323,21 @@ class Dispatcher:
 
     # Showing
 
-    def _show_writing(self, job: Job, texts: tuple[str, ...]) -> None:
+    def _show_writing(self, job: Job, seen: tuple[Kept, ...]) -> None:
         # A job that is run again comes to the same words: what was seen stays until there is more.
         past = self._past(job)
-        pairs = zip(texts, past.texts, strict=False)
-        if len(texts) < len(past.texts) or any(len(text) < len(seen) for text, seen in pairs):
+        pairs = zip(seen, past.seen, strict=False)
+        if len(seen) < len(past.seen) or any(len(now.text) < len(before.text) for now, before in pairs):
             return
-        past.texts = texts
-        choices = tuple(Choice("", text) for text in texts[1:])
-        self._outbox.show(job, Draft(DraftState.WRITING, texts[0], choices=choices))
+        past.seen = seen
+        choices = tuple(Choice("", one.text) for one in seen[1:])
+        self._outbox.show(job, Draft(DraftState.WRITING, seen[0].text, choices=choices))
 
     def _tell_waiting(self) -> None:
         """Keep everybody's place, or the engine's waking up, true in their messages."""
         for job in self._queue.waiting():
             past = self._pasts.get(job.id)
-            text = past.texts[0] if past else ""
+            text = past.seen[0].text if past else ""
             self._outbox.show(job, Draft(DraftState.WAITING, text, self._note(job)))
 
     def _note(self, job: Job) -> str:

@@ -24,7 +24,8 @@ TsuzukiError
 ├── DeliveryError         a platform did not take a message
 │   ├── RetryLater        it may take it later (429, 5xx, a dropped connection)
 │   └── Undeliverable     it never will (deleted, forbidden)
-├── StoreError            the store cannot be used, or holds no such open job
+├── StoreError            the store cannot be used
+│   └── NoOpenJob         it holds no such job, or the job is over
 ├── ConfigurationError    settings or tokens are wrong; says which and what to do
 ├── CheckpointError       a model folder is incomplete or of another kind
 ├── CorpusError           a training corpus cannot be read
@@ -264,6 +265,10 @@ class Undeliverable(DeliveryError):
 
 class StoreError(TsuzukiError):
     """The store cannot be used, or what was asked does not fit what it holds (no such story, a job over)."""
+
+
+class NoOpenJob(StoreError):
+    """There is no such job, or it is over: trying again changes nothing."""
 
 
 class ConfigurationError(TsuzukiError):

@@ -87,10 +87,14 @@ class Ground:
     def _wanted(self, text: str, rules: Rules, room: Room) -> str:
         """A person's text as it can be kept. Raises TextTooLong, FilteredText."""
         kept = self._readable(text)
-        people_too = rules.filter_people and filters(rules, room)
-        if people_too and (words := WordFilter.of(rules.words).found(kept)):
-            raise FilteredText(words="、".join(words))
+        self._require_clean(kept, rules, room)
         return kept
+
+    def _require_clean(self, text: str, rules: Rules, room: Room) -> None:
+        """Raise FilteredText where people's words are filtered and one of these stands in a text."""
+        people_too = rules.filter_people and filters(rules, room)
+        if people_too and (words := WordFilter.of(rules.words).found(text)):
+            raise FilteredText(words="、".join(words))
 
     def _readable(self, text: str, limit: int | None = None) -> str:
         """The text as it can be kept; nothing but spaces is no text. Raises TextTooLong."""

@@ -101,7 +101,7 @@ def house_style(text: str, before: str = "") -> str:
     return _WIDE_SPACE.sub("\u3000", styled[len(before) - joint :])[joint:]
 
 
-_PIECES = re.compile(r"[.…]{2,}|…|・{3,}|[-—─―]{2,}|[\s\S]")
+_PIECES = re.compile(r"(?:[.…]|・{3,}){2,}|…|・{3,}|[-—─―]{2,}|[\s\S]")
 _WIDE_SPACE = re.compile(r"(?<=[！？]) (?=[^\s!-~])")
 _SINGLE = {"!": "！", "?": "？", "~": "〜", "(": "（", ")": "）"}
 _PARENTHESES = {")": "(", "）": "（"}

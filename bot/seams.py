@@ -172,8 +172,8 @@ class Store(Protocol):
         """Give a story another title."""
         ...
 
-    async def save_notes(self, story_id: str, notes: Notes) -> Story:
-        """Replace a story's notes."""
+    async def save_notes(self, story_id: str, notes: Notes, before: Notes) -> Story:
+        """Change a story's notes; what is in `notes` as it was `before` stays as it is by now."""
         ...
 
     # The tree
@@ -256,8 +256,11 @@ class Store(Protocol):
         """Mark a waiting job running and count the attempt; None if it is no longer waiting."""
         ...
 
-    async def release(self, job_id: str) -> None:
-        """Put a running job back to waiting (the worker died, the process ends)."""
+    async def release(self, job_id: str, *, begun: bool = True) -> None:
+        """Put a running job back to waiting (the worker died, the process ends).
+
+        `begun` False: the worker would not take it, and the attempt does not count.
+        """
         ...
 
     async def finish(self, job_id: str, state: JobState, reason: str = "") -> None:

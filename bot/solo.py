@@ -55,7 +55,8 @@ async def continue_story(
     stop = asyncio.Event()
     with stopping(stop):
         async with build(settings, say, (console,), MEMORY) as house:
-            ticket = await house.play.hear(Message("continue", ROOM, _author(locale), text), ask)
+            author = _author(locale)
+            ticket = await house.play.hear(Message("continue", ROOM, author, text), ask)
             if ticket is None:
                 raise RuntimeError("a continuation was asked for, and play made no job of it")
             console.begin(text)
@@ -64,7 +65,7 @@ async def continue_story(
                 crew.start("story", _tell(house, console, ticket, text, say, locale, err, stop), needed=False)
                 house.start(crew)
                 await crew.watch(stop)
-                if await _stopped(house, console, ticket, settings.grace_s):
+                if await _stopped(house, console, author, ticket, settings.grace_s):
                     return JobState.CANCELLED
                 job = await house.store.job(ticket.job_id)
             finally:
@@ -135,9 +136,11 @@ async def _tell(
     stop.set()
 
 
-async def _stopped(house: House, console: ConsoleAdapter, ticket: Ticket, grace_s: float) -> bool:
+async def _stopped(
+    house: House, console: ConsoleAdapter, author: Author, ticket: Ticket, grace_s: float
+) -> bool:
     """Whether somebody had enough before the end: then what there is stays, and they are told so."""
-    if not await house.play.cancel(ROOM):
+    if not await house.play.cancel(ROOM, author):
         return False
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(grace_s):

@@ -58,6 +58,12 @@ def separator(before: str, passage: Passage) -> str:
     return "\n"
 
 
+def last_told(story: Story) -> Passage | None:
+    """The last passage that belongs to the story: what people said beside it is stepped over."""
+    told = (one for one in reversed(story.passages) if one.by_model or without_asides(one.text))
+    return next(told, None)
+
+
 def text_of(passages: Iterable[Passage]) -> str:
     """The story as it is read: every passage exactly as written, in its line or in a new one."""
     return "".join(_joints(passages))

@@ -173,4 +173,4 @@ class Presses:
             Verb.NOTE: dataclasses.replace(notes, note=text),
             Verb.LORE: dataclasses.replace(notes, lore=lore_of(text) if verb is Verb.LORE else ()),
         }
-        await self._play.annotate(scene.room, scene.author, changed[verb])
+        await self._play.annotate(scene.room, scene.author, changed[verb], notes)

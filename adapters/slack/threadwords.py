@@ -35,7 +35,7 @@ class ThreadWords:
         if word in _DEEDS:
             await self._require_permission(place, author)
         if word is Word.STOP:
-            if not await self._play.cancel(place.room):
+            if not await self._play.cancel(place.room, author):
                 await tell(place, author, "slack.nothing_to_stop")
         elif word is Word.MUTE:
             await self._play.set_rules(place.room, "", {"listens": False})

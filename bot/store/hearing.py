@@ -8,7 +8,8 @@ from datetime import datetime
 from sqlalchemy import RowMapping, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.errors import PassageGone, StoreError, StoryMoved
+from bot.brackets import balanced
+from bot.errors import NoOpenJob, PassageGone, StoryMoved
 from bot.messages import Ask, Job, JobState, Message, Passage
 from bot.seams import Heard
 from bot.store import jobs, moves, passages, stories, tables
@@ -46,11 +47,11 @@ async def append_model(
     """Keep a job's candidates and end it."""
     job = await jobs.by_id(connection, job_id, lock=True)
     if job is None:
-        raise StoreError(f"no job has the id {job_id!r}")
+        raise NoOpenJob(f"no job has the id {job_id!r}")
     if job.state is JobState.DONE:
         return await passages.of_job(connection, job_id)
     if job.state.final:
-        raise StoreError(f"the job {job_id!r} is over: {job.state}")
+        raise NoOpenJob(f"the job {job_id!r} is over: {job.state}")
     story = await stories.locked(connection, job.story_id)
     replaced = await passages.locate(connection, job.ask.instead_of)
     if replaced is None:
@@ -72,7 +73,8 @@ async def _fitted(
     """What came meanwhile is not what the model went on from: it does not go on in that line."""
     if not await _has_grown(connection, story, job_id):
         return texts
-    return [text if text.startswith("\n") else "\n" + text for text in texts]
+    # In a line of their own they close no bracket that stands in another.
+    return [text if text.startswith("\n") else "\n" + balanced(text, "") for text in texts]
 
 
 async def _being_written(connection: AsyncConnection, story: RowMapping) -> Heard | None:
@@ -126,9 +128,10 @@ async def _remember(connection: AsyncConnection, message: Message, heard: Heard,
 
 
 async def _has_grown(connection: AsyncConnection, story: RowMapping, job_id: str) -> bool:
-    """Whether the story's head came after the job last changed, that is, after it was claimed."""
-    head, job = tables.passages.c, tables.jobs.c
-    query = select(head.id).where(
-        head.id == story["head_id"], job.id == job_id, head.created_at > job.changed_at
+    """Whether the story was told on after the job last changed, that is, after it was claimed."""
+    told = await moves.last_told(connection, story["head_id"])
+    last, job = tables.passages.c, tables.jobs.c
+    query = select(last.id).where(
+        last.id == (told and told["id"]), job.id == job_id, last.created_at > job.changed_at
     )
     return (await connection.execute(query)).scalar() is not None

@@ -92,6 +92,14 @@ async def claim(connection: AsyncConnection, job_id: str, now: datetime) -> Job 
     return await by_id(connection, job_id)
 
 
+async def release(connection: AsyncConnection, job_id: str, now: datetime, *, begun: bool) -> None:
+    """Make a running job waiting; `begun` False: it does not count as an attempt."""
+    attempts = _columns.attempts if begun else _columns.attempts - 1
+    changes = {"state": JobState.WAITING.value, "changed_at": now, "attempts": attempts}
+    running = (_columns.id == job_id) & (_columns.state == JobState.RUNNING)
+    await connection.execute(update(tables.jobs).where(running).values(changes))
+
+
 async def move(
     connection: AsyncConnection,
     job_id: str,

@@ -1,7 +1,8 @@
 """Where a story ends, and how that moves; inside a transaction that owns the story's row.
 
 Whatever becomes the head, its parents' `next_id` lead to it from then on; undoing leaves them as they are, so
-that redoing finds the way. Deleted passages are stepped over: neither move ends at one.
+that redoing finds the way. Deleted passages are stepped over: neither move ends at one. What people say
+beside the story does not end it: undoing takes it back with the passage before.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ from itertools import pairwise
 from sqlalchemy import RowMapping, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.aside import is_aside, without_asides
 from bot.errors import NothingToRedo, NothingToUndo, PassageGone, StoryMoved
-from bot.messages import Passage
+from bot.messages import MODEL, Passage
 from bot.store import passages, tables
 from bot.story import title_of
 
@@ -23,12 +25,13 @@ _stories, _passages = tables.stories.c, tables.passages.c
 async def put_last(connection: AsyncConnection, story: RowMapping, passage: Passage, now: datetime) -> None:
     """Make a new passage the head; its parent lies on the path already. An untitled story is named."""
     await _point(connection, story, passage.parent_id, passage.id)
-    await _set_head(connection, story, passage.id, now, story["title"] or title_of(passage.text))
+    named = story["title"] or title_of(passage.text if passage.by_model else without_asides(passage.text))
+    await _set_head(connection, story, passage.id, now, named)
 
 
 async def undo(connection: AsyncConnection, story: RowMapping, expected: str | None, now: datetime) -> None:
-    """Move the head before the last passage that is there."""
-    last = await _present(connection, story["head_id"])
+    """Move the head before the last passage that is told, and what was said beside it since."""
+    last = await last_told(connection, story["head_id"])
     if expected is not None and expected not in {story["head_id"], None if last is None else last["id"]}:
         raise StoryMoved
     if last is None:
@@ -42,7 +45,7 @@ async def redo(connection: AsyncConnection, story: RowMapping, now: datetime) ->
     target = await forward(connection, story)
     if target is None:
         raise NothingToRedo
-    await _set_head(connection, story, target, now)
+    await _set_head(connection, story, await _with_asides(connection, target), now)
 
 
 async def go_to(connection: AsyncConnection, story: RowMapping, passage_id: str, now: datetime) -> None:
@@ -62,28 +65,53 @@ async def go_to(connection: AsyncConnection, story: RowMapping, passage_id: str,
 async def forward(connection: AsyncConnection, story: RowMapping) -> str | None:
     """The passage that redoing leads to."""
     head = await passages.locate(connection, story["head_id"])
-    following: str | None = story["first_next_id"] if head is None else head["next_id"]
-    while following is not None:
-        place = await passages.locate(connection, following)
-        if place is None or place["deleted_at"] is None:
-            break
-        following = place["next_id"]
-    return following
+    found = await _onward(connection, story["first_next_id"] if head is None else head["next_id"])
+    return None if found is None else str(found["id"])
+
+
+async def _onward(connection: AsyncConnection, passage_id: str | None) -> RowMapping | None:
+    """The passage, or the nearest on the way behind it that is not deleted."""
+    place = await passages.locate(connection, passage_id)
+    while place is not None and place["deleted_at"] is not None:
+        place = await passages.locate(connection, place["next_id"])
+    return place
+
+
+async def _with_asides(connection: AsyncConnection, passage_id: str) -> str:
+    """The passage, or the last of what was said beside the story right behind it."""
+    place = await passages.locate(connection, passage_id)
+    following = place
+    while following is not None and (following is place or _is_beside(following)):
+        passage_id = following["id"]
+        following = await _onward(connection, following["next_id"])
+    return passage_id
 
 
 async def is_last(connection: AsyncConnection, story: RowMapping, passage_id: str) -> bool:
-    """Whether the story ends with a passage: it is the head, or only deleted ones follow it up to there."""
+    """Whether the story ends with a passage: it is the head, or nothing that is told follows it."""
     if passage_id == story["head_id"]:
         return True
-    last = await _present(connection, story["head_id"])
+    last = await last_told(connection, story["head_id"])
     return last is not None and last["id"] == passage_id
 
 
 async def ends_beside(connection: AsyncConnection, story: RowMapping, place: RowMapping) -> bool:
     """Whether the story ends with a passage or an alternative of it: nobody went on behind it."""
-    last = await _present(connection, story["head_id"])
+    last = await last_told(connection, story["head_id"])
     beside = last is not None and last["parent_id"] == place["parent_id"]
     return beside or await is_last(connection, story, place["id"])
+
+
+async def last_told(connection: AsyncConnection, passage_id: str | None) -> RowMapping | None:
+    """The passage, or the nearest before it that is there and not only said beside the story."""
+    place = await _present(connection, passage_id)
+    while place is not None and _is_beside(place):
+        place = await _present(connection, place["parent_id"])
+    return place
+
+
+def _is_beside(place: RowMapping) -> bool:
+    return place["author_platform"] != MODEL.platform and is_aside(place["text"])
 
 
 async def _present(connection: AsyncConnection, passage_id: str | None) -> RowMapping | None:

@@ -85,8 +85,8 @@ def is_beside(row: RowMapping) -> ColumnElement[bool]:
 
 
 async def locate(connection: AsyncConnection, passage_id: str | None) -> RowMapping | None:
-    """Where a passage stands: its row without the text."""
-    places = ("id", "story_id", "parent_id", "next_id", "deleted_at")
+    """Where a passage stands, and what decides whether it belongs to the story as it is told."""
+    places = ("id", "story_id", "parent_id", "next_id", "deleted_at", "author_platform", "text")
     wanted = select(*(_columns[name] for name in places)).where(_columns.id == passage_id)
     return (await connection.execute(wanted)).mappings().one_or_none()
 

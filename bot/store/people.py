@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, Table, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.aside import without_asides
 from bot.messages import Author, Passage, candidate_id
 from bot.parts import NOTHING
 from bot.seams import Forgotten
@@ -57,7 +58,7 @@ async def _texts_of(connection: AsyncConnection, author: Author) -> list[Any]:
 async def _untitle(connection: AsyncConnection, texts: Iterable[Any]) -> None:
     """Take away titles that were made of these texts; the story's next passage gives another."""
     stories = tables.stories
-    for story_id, title in {(row.story_id, title_of(row.text)) for row in texts}:
+    for story_id, title in {(row.story_id, title_of(without_asides(row.text))) for row in texts}:
         taken = (stories.c.id == story_id) & (stories.c.title == title)
         await connection.execute(update(stories).where(taken).values(title=""))
 

@@ -74,7 +74,7 @@ class SqlStore:
 
         Raises:
             ValueError: no texts.
-            StoreError: no such job, or it failed or was cancelled.
+            NoOpenJob: no such job, or it failed or was cancelled.
         """
         if not texts:
             raise ValueError("a job cannot be done without a text")
@@ -135,9 +135,11 @@ class SqlStore:
         """Give a story another title."""
         return await self._change_story(story_id, {"title": writable(title)})
 
-    async def save_notes(self, story_id: str, notes: Notes) -> Story:
-        """Replace a story's notes."""
-        return await self._change_story(story_id, notes_columns(notes))
+    async def save_notes(self, story_id: str, notes: Notes, before: Notes) -> Story:
+        """Change a story's notes; what is in `notes` as it was `before` stays as it is by now."""
+        old = notes_columns(before)
+        changed = {name: value for name, value in notes_columns(notes).items() if value != old[name]}
+        return await self._change_story(story_id, changed)
 
     async def _change_story(self, story_id: str, values: Mapping[str, object]) -> Story:
         async def work(connection: AsyncConnection) -> Story:
@@ -255,9 +257,14 @@ class SqlStore:
         """Mark a waiting job running and count the attempt; None if it is no longer waiting."""
         return await self._database.write(lambda connection: jobs.claim(connection, job_id, self._clock()))
 
-    async def release(self, job_id: str) -> None:
-        """Put a running job back to waiting (the worker died, the process ends)."""
-        await self._move(job_id, (JobState.RUNNING,), JobState.WAITING, None)
+    async def release(self, job_id: str, *, begun: bool = True) -> None:
+        """Put a running job back to waiting (the worker died, the process ends).
+
+        `begun` False: the worker would not take it, and the attempt does not count.
+        """
+        await self._database.write(
+            lambda connection: jobs.release(connection, job_id, self._clock(), begun=begun)
+        )
 
     async def finish(self, job_id: str, state: JobState, reason: str = "") -> None:
         """Set a final state other than done. A job that is over already stays as it is.

@@ -164,15 +164,15 @@ async def _read(connection: AsyncConnection, wanted: ColumnElement[bool]) -> Sto
         story_of(row),
         passages=path,
         undone=await moves.forward(connection, row) is not None,
-        others=await _others(connection, path[-1].id if path else None),
+        others=await _others(connection, row["head_id"]),
     )
 
 
-async def _others(connection: AsyncConnection, last_id: str | None) -> int:
-    last = await passages.locate(connection, last_id)
+async def _others(connection: AsyncConnection, head_id: str | None) -> int:
+    last = await moves.last_told(connection, head_id)
     if last is None:
         return 0
-    beside = passages.is_beside(last) & (tables.passages.c.id != last_id)
+    beside = passages.is_beside(last) & (tables.passages.c.id != last["id"])
     query = select(func.count()).select_from(tables.passages).where(beside)
     return (await connection.execute(query)).scalar_one()
 

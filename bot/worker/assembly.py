@@ -18,6 +18,7 @@ from bot.worker.backends.base import Backend
 from bot.worker.backends.pytorch import TorchBackend
 from bot.worker.cache import block_size, bytes_per_token
 from bot.worker.choice import OPENVINO, TORCH, Choice, choose
+from bot.worker.completions import MAX_CANDIDATES
 from bot.worker.engine import Engine
 from bot.worker.exempt import blank_tokens, breaking_tokens, exempt_tokens
 from bot.worker.int8 import Int8Model
@@ -110,6 +111,8 @@ class Parts:
                 blocks=self.backend.blocks,
                 rows=self.slots,
                 grain=self.backend.grain,
+                # A client with as many slots may ask for all at once, each with all candidates.
+                waiting_limit=MAX_CANDIDATES * max(self.slots, 8),
             ),
             metrics=metrics,
             before=lambda: torch.set_num_threads(self.threads),

@@ -179,7 +179,7 @@ class NotedPlay(FakePlay):
         self._note("rename", room, by, title)
         return dataclasses.replace(await self._told(room), title=title)
 
-    async def annotate(self, room: Room, by: Author, notes: Notes) -> Story:
+    async def annotate(self, room: Room, by: Author, notes: Notes, before: Notes) -> Story:
         """Note it and keep them."""
         self._note("annotate", room, by, notes)
         self.kept[room] = notes

@@ -92,7 +92,7 @@ class Stage:
 
     async def stops(self, job: Job) -> None:
         """Somebody has had enough."""
-        await self.process.play.cancel(job.room)
+        await self.process.play.cancel(job.room, job.author)
         await settle()
 
     async def told(self, *texts: str, reason: str | None = None) -> Telling:

@@ -102,9 +102,9 @@ async def test_stopping_while_it_is_put_back(stage: Stage, monkeypatch: pytest.M
     """Between a running job and a waiting one there is no gap in which a stop is lost."""
     released, going = stage.store.release, asyncio.Event()
 
-    async def slowly(job_id: str) -> None:
+    async def slowly(job_id: str, *, begun: bool = True) -> None:
         await going.wait()
-        await released(job_id)
+        await released(job_id, begun=begun)
 
     monkeypatch.setattr(stage.store, "release", slowly)
     async with stage.running():

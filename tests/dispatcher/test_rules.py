@@ -146,6 +146,18 @@ class TestScores:
         kept = [(score.token, score.offset) for score in stage.store.scores["j.0"]]
         assert kept == [("私は傘", 0), ("をさした", 3), ("!", 7), ("雨だ。", 8)]
 
+    async def test_those_of_a_stopped_job_are_kept(self, stage: Stage) -> None:
+        """Of what people saw."""
+        async with stage.running():
+            job = await stage.asks("j", ask=replace(ASK, scores=True))
+            stage.engine.last.put(Delta(0, "私は傘をさした。", scores=(self.score,)))
+            stage.engine.last.put(Delta(0, "それから", scores=(replace(self.late, offset=8),)))
+            await stage.told()
+            await stage.stops(job)
+
+        assert stage.store.text()[-1] == "私は傘をさした。"
+        assert stage.store.scores == {"j.0": (self.score,)}
+
     async def test_nobody_asked_for_them(self, stage: Stage) -> None:
         """Then the worker is not asked either."""
         async with stage.running():

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from itertools import count
+
 import pytest
 
 from bot.errors import (
@@ -17,6 +20,7 @@ from bot.errors import (
 from bot.gate import PATIENCE_S
 from bot.messages import Author, Draft, DraftState, EngineStatus, Health, JobState
 from tests.dispatcher.stage import Stage, done
+from tests.fakes.clock import settle
 from tests.fakes.engine import READY
 
 BEN = Author("fake", "u2", "Ben", "en")
@@ -93,13 +97,66 @@ async def test_a_worker_that_cannot_yet_is_no_death(stage: Stage, error: EngineE
 
 
 async def test_a_job_is_not_begun_for_ever(stage: Stage) -> None:
-    """Whatever the reason, there is an end to starting again."""
+    """Whatever ended it each time, over every restart; a worker that would not take it does not count."""
     async with stage.running():
-        await stage.asks("j")
-        for _ in range(20):
+        job = await stage.asks("j")
+        for _ in range(30):
             await stage.fails(EngineBusy())
+        assert stage.store.jobs["j"].attempts == 1
+        await stage.told("終わり。", reason="stop")
 
-    assert stage.shown == [Draft(DraftState.FAILED, note="ja dispatcher.unexpected")]
+        stage.store.jobs["k"] = replace(job, id="k", attempts=20)
+        stage.process.queue.put(stage.store.jobs["k"])
+        await settle()
+
+    assert [draft.note for draft in stage.shown] == ["", "ja dispatcher.unexpected"]
+    assert stage.store.text() == ["雨が降っていた。", "終わり。"]
+
+
+class TestStoreThatFails:
+    """For a moment: what a job came to waits for it."""
+
+    @pytest.mark.parametrize("step", ["claim", "story_by_id", "append_model"])
+    async def test_nothing_is_lost(self, stage: Stage, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+        """Whichever step of the job it is; the story goes on, and another job of it as well."""
+        works, tries = getattr(stage.store, step), count()
+
+        async def fails(*given: object) -> object:
+            if next(tries) < 3:
+                raise StoreError("locked")
+            return await works(*given)
+
+        monkeypatch.setattr(stage.store, step, fails)
+        async with stage.running():
+            await stage.asks("j")
+            await stage.clock.advance(4)
+            await stage.told("終わり。", reason="stop")
+            await stage.clock.advance(4)
+            await stage.asks("k", text="雪。")
+            await stage.told("春。", reason="stop")
+
+        assert stage.store.text() == ["雨が降っていた。", "終わり。", "雪。", "春。"]
+        assert [draft.text for draft in stage.shown] == ["終わり。", "春。"]
+
+    async def test_a_failure_is_told_once_it_is_kept(
+        self, stage: Stage, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A job that the store still has running would hold the story until the next start."""
+        finish, tries = stage.store.finish, count()
+
+        async def fails(job_id: str, state: JobState, reason: str = "") -> None:
+            if next(tries) < 2:
+                raise StoreError("locked")
+            await finish(job_id, state, reason)
+
+        monkeypatch.setattr(stage.store, "finish", fails)
+        async with stage.running():
+            await stage.asks("j")
+            await stage.fails(NotFinite())
+            await stage.clock.advance(4)
+
+        assert stage.state("j") is JobState.FAILED
+        assert stage.shown == [Draft(DraftState.FAILED, note="ja error.not_finite")]
 
 
 @pytest.mark.parametrize(
@@ -157,7 +214,7 @@ async def test_silence_is_waited_for_and_then_told(stage: Stage) -> None:
 async def test_a_store_that_fails_ends_one_job_only(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not even putting a job back may end the others."""
 
-    async def broken(job_id: str) -> None:
+    async def broken(job_id: str, *, begun: bool = True) -> None:
         raise StoreError(job_id)
 
     async with stage.running():
@@ -165,6 +222,7 @@ async def test_a_store_that_fails_ends_one_job_only(stage: Stage, monkeypatch: p
         await stage.asks("k", room="k")
         monkeypatch.setattr(stage.store, "release", broken)
         await stage.fails(EngineUnavailable())
+        await stage.clock.advance(3600)
         await stage.told("終わり。", reason="stop")
 
     assert [draft.note for draft in stage.shown] == ["ja dispatcher.unexpected", ""]

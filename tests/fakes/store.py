@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from bot.errors import StoreError
+from bot.errors import NoOpenJob
 from bot.messages import (
     MODEL,
     Ask,
@@ -83,7 +83,7 @@ class MemoryStore:
         """Keep the candidates; the job is done."""
         job = self.jobs[job_id]
         if job.state.final:
-            raise StoreError(f"the job is over: {job.state}")
+            raise NoOpenJob(f"the job is over: {job.state}")
         self.jobs[job_id] = replace(job, state=JobState.DONE)
         self.candidates[job_id] = tuple(texts)
         names = [candidate_id(job_id, number) for number in range(len(texts))]
@@ -124,10 +124,11 @@ class MemoryStore:
         self.jobs[job_id] = replace(job, state=JobState.RUNNING, attempts=job.attempts + 1)
         return self.jobs[job_id]
 
-    async def release(self, job_id: str) -> None:
+    async def release(self, job_id: str, *, begun: bool = True) -> None:
         """Make a running job waiting."""
-        if self.jobs[job_id].state is JobState.RUNNING:
-            self.jobs[job_id] = replace(self.jobs[job_id], state=JobState.WAITING)
+        job = self.jobs[job_id]
+        if job.state is JobState.RUNNING:
+            self.jobs[job_id] = replace(job, state=JobState.WAITING, attempts=job.attempts - (not begun))
 
     async def finish(self, job_id: str, state: JobState, reason: str = "") -> None:
         """Set a final state."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -179,6 +180,18 @@ class TestReading:
         assert ticket.unknown == ("晩",)
         assert await stage.texts() == ["蒸し暑い晩。"]
 
+    async def test_what_is_only_written_can_be_read_before(self, stage: Stage) -> None:
+        """Nothing is refused for it; what its writer used before is not named again, asides never are."""
+        stage.engine.unseen = ("晩", "惚")
+        first, second = says("晩、惚れた。\n（鱻）", "e1"), says("晩に惚れた。", "e2")
+
+        assert (await stage.play.reading(first)).unknown == ("晩", "惚")
+        await stage.play.hear(first, None)
+        assert (await stage.play.reading(second)).unknown == ()
+        assert (await stage.play.reading(replace(second, author=BEN))).unknown == ("晩", "惚")
+        assert (await stage.play.reading(says("晩", "e3", BEN))).unknown == ("晩",)
+        assert (await stage.play.reading(says("（晩）", "e4", BEN))).unknown == ()
+
     async def test_a_text_that_the_model_cannot_see_at_all_is_refused(self, stage: Stage) -> None:
         """Spaces between its characters do not save it; nothing is kept or queued."""
         stage.engine.unseen = ("𓀀", "𓁀")
@@ -354,7 +367,7 @@ class TestCancelling:
         assert first is not None
         assert second is not None
 
-        assert await stage.play.cancel(ROOM)
+        assert await stage.play.cancel(ROOM, AKI)
 
         assert len(stage.queue) == 0
         assert stage.writer.ended == [first.job_id, second.job_id]
@@ -367,7 +380,7 @@ class TestCancelling:
         await stage.store.claim(ticket.job_id)
         stage.shown.clear()
 
-        assert await stage.play.cancel(ROOM)
+        assert await stage.play.cancel(ROOM, AKI)
 
         assert stage.queue.stop_event(ticket.job_id).is_set()
         job = await stage.store.job(ticket.job_id)
@@ -381,12 +394,12 @@ class TestCancelling:
         await stage.play.hear(says("雨。"), Ask())
         await stage.play.hear(says("風。", "e2", room=Room("web", "sea")), Ask())
 
-        await stage.play.cancel(ROOM)
+        await stage.play.cancel(ROOM, AKI)
 
         assert [job.room.id for job in stage.queue.waiting()] == ["sea"]
 
     async def test_there_may_be_nothing_to_stop(self, stage: Stage) -> None:
         """In a room without a story as in one where nothing was asked for."""
-        assert not await stage.play.cancel(ROOM)
+        assert not await stage.play.cancel(ROOM, AKI)
         await stage.play.hear(says("雨。"), None)
-        assert not await stage.play.cancel(ROOM)
+        assert not await stage.play.cancel(ROOM, AKI)

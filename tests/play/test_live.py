@@ -139,6 +139,51 @@ class TestButtons:
         assert [row.job_id for row in await told.store.live(HALL)] == [second.partition(".")[0]]
 
 
+class TestAsides:
+    """What people say beside the story does not end it."""
+
+    async def test_candidates_can_be_talked_about(self, told: Told) -> None:
+        """The buttons stay where they are, and each of them does what it did."""
+        first = await told.hears("雨。", Ask(candidates=3))
+        job = first.partition(".")[0]
+        await told.play.hear(told.message("（どれがいい？　私は海がいい）", BO), None)
+        await told.buttons_under(first)
+        assert (await told.story()).others == 2
+
+        await told.play.choose(HALL, BO, f"{job}.1")
+        await told.play.hear(told.message("// それがいい"), None)
+        await told.buttons_under(f"{job}.1")
+        again = await told.whole(await told.play.retry(told.message(after=f"{job}.1"), Ask()))
+
+        assert await told.texts() == ["雨。", told.shown(again).text]
+        assert told.engine.requests[-1].prompt == "雨。"
+
+    async def test_undo_takes_them_with_the_passage_before(self, told: Told) -> None:
+        """And redo brings both back."""
+        first = await told.hears("雨。")
+        await told.play.hear(told.message("（うーん）", BO), None)
+        before = await told.story()
+
+        assert [one.text for one in (await told.play.undo(HALL, BO, after=first)).passages] == ["雨。"]
+        assert await told.play.redo(HALL, BO) == before
+
+    async def test_one_that_comes_while_the_model_writes(self, told: Told) -> None:
+        """The sentence goes on in its line."""
+        told.engine.free.clear()
+        ticket = await told.play.hear(told.message("昨日の夜、"), Ask())
+        await told.play.hear(told.message("（いいね）", BO), None)
+        told.engine.free.set()
+        await told.whole(ticket)
+        assert (await told.texts())[-1] == sentence(0)
+
+    async def test_they_name_no_story(self, told: Told) -> None:
+        """Its title comes from the first line that belongs to it."""
+        await told.play.hear(told.message("// みんな遅れてくる"), None)
+        assert (await told.story()).title == ""
+        await told.play.hear(told.message("（では）\n雨が降る。"), None)
+        assert (await told.story()).title == "雨が降る"
+
+
 class TestForgetting:
     """A person's words are gone from what people see, too."""
 
@@ -456,7 +501,7 @@ class TestPresses:
         assert second is not None
         await told.platform.until(lambda: bool(told.shown(first.job_id).text))
 
-        assert await told.play.cancel(HALL)
+        assert await told.play.cancel(HALL, BO)
 
         for ticket in (first, second):
             await self._cancelled(told, ticket.job_id)

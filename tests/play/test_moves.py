@@ -232,16 +232,16 @@ class TestStories:
     async def test_notes(self, stage: Stage) -> None:
         """They are kept beside the story, which begins with them where there is none; too long is refused."""
         notes = Notes("海辺の町。", "静かに。", (Lore(("猫",), "猫の名はタマ。"),))
-        assert (await stage.play.annotate(ROOM, AKI, notes)).notes == notes
+        assert (await stage.play.annotate(ROOM, AKI, notes, Notes())).notes == notes
         with pytest.raises(TextTooLong):
-            await stage.play.annotate(ROOM, AKI, Notes("あ" * (MEMORY_CHARACTERS + 1)))
+            await stage.play.annotate(ROOM, AKI, Notes("あ" * (MEMORY_CHARACTERS + 1)), Notes())
         story = await stage.play.read(ROOM)
         assert story is not None
         assert (story.notes, story.passages) == (notes, ())
 
     async def test_notes_of_two_at_once(self, stage: Stage) -> None:
         """They begin one story, not one each."""
-        await asyncio.gather(*(stage.play.annotate(ROOM, by, Notes(by.name)) for by in (AKI, BEN)))
+        await asyncio.gather(*(stage.play.annotate(ROOM, by, Notes(by.name), Notes()) for by in (AKI, BEN)))
         assert len(await stage.play.stories("web", room=ROOM)) == 1
 
     async def test_an_export(self, stage: Stage) -> None:
@@ -288,7 +288,7 @@ class TestLooking:
 
     async def test_the_window_is_what_the_model_is_sent(self, told: Told) -> None:
         """Memory in front, the note near the end, asides left out, as the next request has it."""
-        await told.play.annotate(HALL, AYA, Notes("海辺の町。", "静かに。"))
+        await told.play.annotate(HALL, AYA, Notes("海辺の町。", "静かに。"), Notes())
         await told.play.hear(told.message("雨。\n（いいね）"), None)
 
         window = await told.play.window(HALL)

@@ -22,7 +22,7 @@ from bot.errors import (
     UnknownPreset,
     UnknownRule,
 )
-from bot.messages import Ask, Author, Filter, Length, Message, Notes, Room, Rules, Ticket
+from bot.messages import Ask, Author, Filter, Length, Lore, Message, Notes, Room, Rules, Ticket
 from bot.play import StoryPlay
 from bot.queue import JobQueue
 from bot.rules import checked, merged, preset_of, sampling_of
@@ -272,6 +272,19 @@ class TestFilter:
             await stage.play.edit(ROOM, AKI, story.passages[-1].id, "雷神。")
         assert await stage.texts() == ["雷神。", "雨。"]
 
+    async def test_titles_and_notes_too(self, stage: Stage) -> None:
+        """Everybody in the room reads them."""
+        await stage.play.set_rules(ROOM, "", {"words": ["雷神"], "filter_people": True})
+        await stage.play.hear(says("雨。"), None)
+        for act in (
+            stage.play.begin(ROOM, AKI, "雷神の話"),
+            stage.play.rename(ROOM, AKI, "雷神の話"),
+            stage.play.annotate(ROOM, AKI, Notes(lore=(Lore(("雷神",), "神。"),)), Notes()),
+            stage.play.hear(replace(says("雪。", "e2"), title="雷神の話"), None),
+        ):
+            with pytest.raises(FilteredText):
+                await act
+
     async def test_not_where_the_filter_is_off(self, stage: Stage) -> None:
         """Set so, or because the platform marks the room as age-restricted."""
         await stage.play.set_rules(ROOM, "", {"words": ["雷神"], "filter_people": True, "filter": "off"})
@@ -335,7 +348,8 @@ class TestAccess:
             play.close(ROOM, BEN),
             play.reopen(ROOM, BEN, story.id),
             play.rename(ROOM, BEN, "風"),
-            play.annotate(ROOM, BEN, Notes()),
+            play.annotate(ROOM, BEN, Notes(), Notes()),
+            play.cancel(ROOM, BEN),
         ]
         for act in acts:
             with pytest.raises(NotPermitted):

@@ -60,7 +60,7 @@ class Desk(FakePlay):
         self._did("retry", message, ask)
         return Ticket("job-again", "story-1", 0)
 
-    async def cancel(self, room: Room) -> bool:
+    async def cancel(self, room: Room, by: Author) -> bool:
         """Recorded."""
         self._did("cancel", room)
         return self.running

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -126,21 +127,25 @@ async def test_a_story_gets_another_title(store: SqlStore) -> None:
 
 
 async def test_notes_are_kept_beside_the_story(store: SqlStore) -> None:
-    """They come back as they were written, and are replaced as a whole."""
+    """They come back as they were written; what a writer left as they saw it stays as others made it."""
     story = await store.open_story(ROOM)
     assert story.notes == Notes()
     lore = (Lore(("王", "王様"), "王は老いている。\n", 2), Lore((), "", -1))
 
-    noted = await store.save_notes(story.id, Notes("昔話\x00", "静かに", lore))
+    noted = await store.save_notes(story.id, Notes("昔話\x00", "静かに", lore), Notes())
 
     assert noted.notes == Notes("昔話\ufffd", "静かに", lore)
     assert await told(store) == noted
-    assert (await store.save_notes(story.id, Notes(note="速く"))).notes == Notes(note="速く")
+    changed = replace(noted.notes, note="速く")
+    meanwhile = await store.save_notes(story.id, replace(noted.notes, memory="今の話"), noted.notes)
+    assert meanwhile.notes.memory == "今の話"
+    after = await store.save_notes(story.id, changed, noted.notes)
+    assert after.notes == replace(changed, memory="今の話")
 
 
 async def test_notes_and_titles_belong_to_a_story(store: SqlStore) -> None:
     """An unknown one is a mistake."""
-    for step in (store.rename("nowhere", "題"), store.save_notes("nowhere", Notes())):
+    for step in (store.rename("nowhere", "題"), store.save_notes("nowhere", Notes(), Notes())):
         with pytest.raises(NoSuchStory):
             await step
 
