@@ -64,6 +64,12 @@ def last_told(story: Story) -> Passage | None:
     return next(told, None)
 
 
+def ends_with(story: Story, passage_id: str) -> bool:
+    """Whether a story ends with a passage, whatever was said beside it since."""
+    last = last_told(story)
+    return story.head == passage_id or (last is not None and last.id == passage_id)
+
+
 def text_of(passages: Iterable[Passage]) -> str:
     """The story as it is read: every passage exactly as written, in its line or in a new one."""
     return "".join(_joints(passages))

@@ -27,8 +27,9 @@ from adapters.discord.shown import unread
 from adapters.discord.translate import PLATFORM, Self, locale_of, story_text, thread_name
 from bot.aside import is_aside
 from bot.errors import DeliveryError, EmptyPrompt, NotAllowed, NotPermitted, SpokenError
-from bot.messages import Ask, Author, Message, Passage, Room, Story, Ticket
+from bot.messages import Ask, Author, Message, Passage, Room, Ticket
 from bot.seams import Say
+from bot.story import ends_with
 
 _log = logging.getLogger(__name__)
 
@@ -140,7 +141,7 @@ class Conversation:
         # What is only said between the writers is kept; the model has nothing to add to it.
         ask = None if is_aside(text) else Ask()
         story = await self._play.read(room) if pointed is not None else None
-        if pointed is None or story is None or story.head == pointed.id or not _is_in(pointed, story):
+        if pointed is None or story is None or pointed.story_id != story.id or ends_with(story, pointed.id):
             return await self._play.hear(heard, ask)
         await self._play.branch(room, author, pointed.id)
         try:
@@ -214,10 +215,6 @@ async def _show_typing(channel: discord.abc.Messageable) -> None:
             await channel.typing()
     except DeliveryError as error:
         _log.debug("No typing sign: %s", error)
-
-
-def _is_in(passage: Passage, story: Story) -> bool:
-    return passage.story_id == story.id
 
 
 def message_locale(message: discord.Message, text: str) -> str:

@@ -21,6 +21,7 @@ from adapters.discord.translate import PLATFORM, Self, story_text, thread_name
 from bot.errors import EmptyPrompt, PassageGone
 from bot.messages import Ask, Message, Passage
 from bot.seams import Say
+from bot.story import ends_with
 
 Deed = Callable[[Scene, discord.Message], Any]
 
@@ -75,7 +76,7 @@ class Menus:
         else:
             scene = await where_told(self._play, scene, passage)
             story = await self._play.read(scene.room)
-            if story is None or story.head != passage.id:
+            if story is None or not ends_with(story, passage.id):
                 await self._play.branch(scene.room, scene.author, passage.id)
             await self._play.hear(scene.message(after=passage.id), Ask())
             done = self._say("discord.menu.going_on", scene.locale, where=f"<#{scene.room.id}>")

@@ -22,7 +22,7 @@ from bot.errors import TextTooLong, TooMuchLore
 from bot.lore import is_named, told_lore
 from bot.messages import MODEL, Author, Lore, Notes, Passage, Piece, Room, Story, Window
 from bot.ruby import without_ruby
-from bot.story import export_of, prompt_of, text_of
+from bot.story import ends_with, export_of, last_told, prompt_of, text_of
 
 AKI = Author("web", "aki", "秋")
 MOON = Lore(("月", "moon"), "月は二つある。")
@@ -109,6 +109,16 @@ def test_the_model_sees_neither_asides_nor_ruby() -> None:
 
     assert context_of(told).prompt == "漢字。\n雨。"
     assert context_of(own).prompt == "漢字。\n雨。（風の音）"
+
+
+def test_asides_end_no_story() -> None:
+    """The last passage that is told stands before them; a model's parenthesis is none."""
+    told = replace(story("雨。", "（どうする？）", "// メモ"), head="p2")
+    own = replace(told, passages=(*told.passages, passage(3, "（風の音）", MODEL)), head="p3")
+
+    assert [last.id for each in (told, own) if (last := last_told(each))] == ["p0", "p3"]
+    assert last_told(story("（どうする？）")) is None
+    assert [ends_with(told, name) for name in ("p0", "p1", "p2")] == [True, False, True]
 
 
 def test_notes_stand_around_the_story() -> None:
