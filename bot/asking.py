@@ -45,6 +45,8 @@ _SHOWN_UNREADABLE = 20
 _RETRY_READS = 3
 """How often the story's end is read anew, because a reply came in between, for who named no passage."""
 NOTHING_READ = TokenCount(0)
+_Who = tuple[Room, tuple[str, str]]
+"""A person in a room."""
 
 
 class Asking(Ground):
@@ -144,7 +146,7 @@ class Asking(Ground):
         story = await self._store.story(message.room)
         if story is None or not _has_text(story, ask):
             raise EmptyPrompt
-        return NOTHING_READ
+        return await self._told_once(message, TokenCount(0))
 
     async def _reading(self, text: str) -> TokenCount:
         """How the model reads `text`. Raises UnreadableText where it sees nothing of it."""
@@ -165,13 +167,30 @@ class Asking(Ground):
             return NOTHING_READ
 
     async def _told_once(self, message: Message, read: TokenCount) -> TokenCount:
-        """Without the characters that this person wrote in this story before: they know."""
-        story = await self._store.story(message.room) if read.unknown else None
+        """Without the characters that this person wrote in this story before: they know.
+
+        What could not be read in time (a model takes a while to load) is read when they ask the next time.
+        """
+        who = (message.room, message.author.person)
+        if read is NOTHING_READ:
+            self._unread.add(who)
+            return read
+        late = who in self._unread
+        story = await self._store.story(message.room) if read.unknown or late else None
         if story is None:
             return read
-        own = "".join(one.text for one in story.passages if one.author.person == message.author.person)
+        theirs = (one.text for one in story.passages if one.author.person == message.author.person)
+        own = "\n".join(theirs)
+        if late:
+            return await self._read_late(who, f"{own}\n{message.text}")
         new = tuple(character for character in read.unknown if character not in own)
         return TokenCount(read.tokens, new, read.read_as if new else "")
+
+    async def _read_late(self, who: _Who, text: str) -> TokenCount:
+        read = await self._count(without_ruby(without_asides(text)))
+        if read is not NOTHING_READ:
+            self._unread.discard(who)
+        return read
 
     async def _require_quota(self, message: Message, rules: Rules) -> None:
         """A limit counts what was asked for wherever the rule that sets it holds."""

@@ -67,6 +67,8 @@ class Ground:
         self._clock = clock
         self._draw = draw
         self._one_by_one = asyncio.Lock()
+        # Whose texts, and where, the model could not be asked about when they came.
+        self._unread: set[tuple[Room, tuple[str, str]]] = set()
 
     async def rules(self, room: Room) -> Rules:
         """What holds in a room, after all that it lies in had its say."""

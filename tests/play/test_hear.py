@@ -215,6 +215,20 @@ class TestReading:
         assert ticket is not None
         assert ticket.unknown == ()
 
+    async def test_what_could_not_be_read_in_time_is_told_later(self, stage: Stage) -> None:
+        """Once the model is there, with whatever its writer asks for next; once."""
+        stage.engine.unseen, stage.engine.error = ("晩", "惚"), EngineLoading(percent=40)
+        asks = (says("蒸し暑い晩。"), says("", "e2", BEN), says("", "e3"), says("晩。", "e4"))
+        told = []
+        for message in asks:
+            ticket = await stage.play.hear(message, Ask())
+            assert ticket is not None
+            told.append(ticket.unknown)
+            stage.engine.error = None
+            stage.queue.cancel(ticket.job_id)
+
+        assert told == [(), (), ("晩",), ()]
+
     async def test_a_slow_engine_stops_nobody(self, stage: Stage) -> None:
         """It is given a moment only."""
         stage.engine.hangs = True
