@@ -45,6 +45,14 @@ class Play(Protocol):
         """
         ...
 
+    async def check(self, message: Message) -> None:
+        """Raise what `hear` would refuse of a person and their text: ask before others are shown it.
+
+        Raises:
+            NotPermitted, TextTooLong, FilteredText
+        """
+        ...
+
     async def reading(self, message: Message) -> TokenCount:
         """How the model reads a message that nothing will be asked with; ask before it is heard.
 

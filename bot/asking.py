@@ -70,6 +70,11 @@ class Asking(Ground):
                 await self._replies.retire(message.room)
         return None
 
+    async def check(self, message: Message) -> None:
+        """Raise what `hear` would refuse of a person and their text, before anybody else is shown it."""
+        rules = await self._permitted(message.room, message.author)
+        self._wanted(message.text, rules, message.room)
+
     async def reading(self, message: Message) -> TokenCount:
         """How the model reads a message that is about to be only written, for what is new to its writer."""
         said = without_ruby(without_asides(message.text))

@@ -52,6 +52,8 @@ class Continuing:
 
     async def _begin_or_add(self, scene: Scene, text: str, ask: Ask) -> None:
         interaction = scene.interaction
+        # The bot shows it under its own name: what may not be said must not get that far.
+        await self._play.check(scene.message(text))
         shown = await self._show(interaction, text)
         text = await self._named(scene, text)
         place = await self._place(scene, shown, text)

@@ -75,6 +75,8 @@ class Commands:
             await self._resume(workspace, given, author, story, ask, respond)
 
     async def _begin(self, workspace: Workspace, given: Command, author: Author, text: str, ask: Ask) -> None:
+        # The bot posts it under its own name: what may not be said must not get that far.
+        await self._play.check(Message("", given.place.room, author, text))
         root = beginning(text, self._say("slack.by", author.locale, name=author.name))
         key = f"command:{given.place.channel}:{given.trigger_id}"
         ts = await patiently(lambda: workspace.postings.post(given.place, root, key), self._clock)

@@ -42,4 +42,4 @@ def _settings(settings: Mapping[str, float]) -> list[str]:
 
 
 def _sets(line: str) -> bool:
-    return "=" in line or "＝" in line
+    return any(sign in line for sign in "=＝:：")

@@ -169,6 +169,18 @@ async def test_a_command_takes_the_same_way() -> None:
     assert slash.took_s < 3.0
 
 
+async def test_a_command_that_is_refused_shows_nothing() -> None:
+    """Its text would stand under the bot's name: only the person sees it again, with the reason."""
+    discord = LoopbackDiscord()
+    async with whole_house(discord) as house:
+        rules = {"filter_people": True, "words": ["禁句"]}
+        await house.store.save_rules("discord", f"guild/{discord.guild.id}", rules)
+        slash = await discord.slash(discord.channel, discord.hanako, "continue", text="これは禁句です。")
+        await discord.until(lambda: slash.answers)
+    assert [answer.ephemeral_to for answer in slash.answers] == [discord.hanako]
+    assert discord.by_bot(discord.channel) == []
+
+
 async def test_a_stream_survives_faults_and_a_lost_gateway() -> None:
     """503, a reset and a dropped gateway on the way: the text arrives all the same, once."""
     async with whole_house(LoopbackDiscord(), SENTENCES) as house:

@@ -63,6 +63,9 @@ class FakePlay:
         self._stories[room] = Story(story.id, room, story.title, (*story.passages, passage))
         return self._stories[room]
 
+    async def check(self, message: Message) -> None:
+        """Nobody is refused here; `refuse` is for what is heard."""
+
     async def reading(self, message: Message) -> TokenCount:
         """A token a character; what cannot be read is what tickets say, too."""
         return TokenCount(len(message.text), self.unknown, self.read_as)

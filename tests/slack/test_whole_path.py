@@ -263,6 +263,23 @@ async def test_quotas_and_who_may_ask(slack: SlackServer) -> None:
     assert len(engine.requests) == 2
 
 
+async def test_what_may_not_be_said_is_not_posted(slack: SlackServer) -> None:
+    """A command's text would stand under the bot's name: who is refused sees why, and nobody else sees it."""
+    engine = Storyteller()
+    async with house(slack, engine) as bot:
+        here = Room("slack", f"{TEAM}/C1/", (f"team/{TEAM}", "channel/C1"))
+        rules = {"denied": ["user/U2"], "filter_people": True, "words": ["禁句"]}
+        await bot.play.set_rules(here, f"team/{TEAM}", rules)
+
+        await bot.deliver(slack.command("C1", "U2", "誰でも見る広告です。"))
+        await slack.until(lambda: len(slack.responses) == 1)
+        await bot.deliver(slack.command("C1", "U1", "これは禁句です。"))
+        await slack.until(lambda: len(slack.responses) == 2)
+
+    assert [word in said["text"] for said, word in zip(slack.responses, ("受けない", "禁句"), strict=True)]
+    assert slack.workspace.by_bot() == []
+
+
 async def test_a_channels_own_preset(slack: SlackServer) -> None:
     """Made in the form, chosen by name behind the command; what it cannot be is said below its field."""
     engine = Storyteller(("夜。",))
