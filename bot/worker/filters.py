@@ -86,6 +86,10 @@ def choose_listed(left: Left, sampling: Sampling, total: float, *, excluding: bo
         total = float(left.weights.sum(dtype=np.float64))
     if sampling.top_p < 1:
         left = _head(left, sampling.top_p, total)
+    elif not sampling.top_k:
+        # With min_p alone a whole row is drawn from in the order of ids: here as there.
+        order = np.argsort(left.ids)
+        left = Left(left.weights[order], left.ids[order])
     return _last_filters(left, sampling, excluding=excluding)
 
 

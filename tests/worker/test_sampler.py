@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from transformers.generation.logits_process import (
@@ -218,6 +218,7 @@ def test_the_company_changes_no_bit(
 
 @settings(max_examples=60, deadline=None)
 @given(seed=st.integers(0, 10_000), sampling=SAMPLINGS, spread=st.sampled_from([1.0, 3.0, 30.0]))
+@example(seed=0, sampling=Sampling(temperature=1.0, top_p=1.0, min_p=0.3), spread=1.0)
 def test_lists_made_on_a_device_draw_the_same(seed: int, sampling: Sampling, spread: float) -> None:
     """Where the logits are elsewhere only the likeliest come over: the same tokens and scores."""
     kinds = [sampling, Sampling(temperature=0), sampling, Sampling(top_k=3)]
