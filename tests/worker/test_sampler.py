@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from hypothesis import example, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from transformers.generation.logits_process import (
@@ -126,6 +126,8 @@ def test_probabilities_equal_transformers(
     sampling: Sampling, seed: int, tokens: list[int], spread: float
 ) -> None:
     """All that it shares, together, for flat rows and peaked ones, whatever is sorted."""
+    # In a flat row the last bit of the mean surprisal decides which tokens are the typical ones.
+    assume(sampling.typical_p == 1 or spread >= 1)
     row = logits(seed, spread=spread)[0]
     exact = not open_wide(sampling)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from tests.worker.test_text_encoding import PASSAGES, story_text
@@ -84,6 +84,8 @@ def test_no_room_is_an_error(room: int) -> None:
 @given(passage=PASSAGES, room=st.integers(2, 60))
 def test_a_cut_context_is_what_is_left_encoded_alone(published: bool, passage: str, room: int) -> None:
     """It fits, and the kept text encodes to the very same ids: nothing is lost or glued at the cut."""
+    # A tab inside a paragraph is a space there, and nothing where a text begins with it.
+    assume("\t" not in passage)
     text = story_text(published=published, context=10_000)
     encoded = text.encode(passage, room)
     assert 1 <= len(encoded.ids) <= room
