@@ -11,12 +11,13 @@ from bot.worker.blocks import BlockPool, chain_keys
 from bot.worker.sequence import Sequence
 from bot.worker.turns import Turns
 
-READING_BESIDE = 64
-"""Prompt tokens a step reads while somebody else is being written for, whose next token waits for them."""
+TILE = 64
+"""Tokens that a product takes at once: with one more, a CPU reads all weights again. While somebody is being
+written for, whose next token waits for what is read, a step has so many tokens in all."""
 
 HURRY = 2
-"""So many times as much is read while more read than are written for: more wait for their first token then,
-and the others' next one comes still in a quarter of a second."""
+"""So many times as many while more read than are written for: more wait for their first token then, and the
+others' next one comes still in a quarter of a second."""
 
 FAR = 768
 """From this position on a token counts as two in what a step reads: it looks back at all before it."""
@@ -66,7 +67,7 @@ class Scheduler:
         blocks: int,
         rows: int,
         grain: int | None = None,
-        beside: int = READING_BESIDE,
+        tile: int = TILE,
         by_itself: int = READING_ALONE,
         waiting_limit: int = 64,
     ) -> None:
@@ -79,7 +80,7 @@ class Scheduler:
         self._block = block
         self._rows = rows
         self._grain = grain or block
-        self._beside = beside
+        self._tile = tile
         self._by_itself = by_itself
         self._waiting_limit = waiting_limit
         self._waiting = Turns()
@@ -200,8 +201,7 @@ class Scheduler:
             return 0, 0
         end = start + len(found.tokens)
         if end < sequence.body:
-            end -= end == sequence.body - 1 or end % self._block == self._block - 1
-            end -= end % self._grain
+            end = self._cut(end, sequence.body)
         return found.block, end - start
 
     def _taken_copies(self) -> tuple[Copy, ...]:
@@ -282,10 +282,11 @@ class Scheduler:
         return [one for one in self._running if not one.decoding and not one.source]
 
     def _budget(self, decoding: int) -> int:
-        """How many tokens of prompts are read beside so many decoding rows."""
+        """How many tokens of prompts are read beside so many decoding rows: what fills their tiles."""
         if not decoding:
             return self._by_itself
-        return self._beside * (HURRY if len(self._reading()) > decoding else 1)
+        tiles = -(-(decoding + self._block) // self._tile)
+        return tiles * self._tile * (HURRY if len(self._reading()) > decoding else 1) - decoding
 
     def _read(self, budget: int) -> dict[Sequence, Row]:
         """Parts of prompts: `budget` tokens, at least a block. Who read longest ago comes first."""
@@ -307,7 +308,7 @@ class Scheduler:
         start, body = sequence.computed, sequence.body
         end = min(start + most, len(sequence.tokens))
         if end < body:
-            end = end // self._block * self._block
+            end = self._cut(end, body)
         return Row(
             blocks=tuple(sequence.blocks[: self._blocks_for(end)]),
             start=start,
@@ -315,6 +316,10 @@ class Scheduler:
             alone=max(0, end - max(start, body)),
             logits=int(end == len(sequence.tokens)),
         )
+
+    def _cut(self, end: int, body: int) -> int:
+        """Where a part of a body may end, at `end` or before: no single token may be left behind it."""
+        return (end - (end == body - 1)) // self._grain * self._grain
 
     def _count(self, sequence: Sequence, *, cached: int = 0, read: int = 0) -> None:
         """Count tokens of a body once: not again when a sequence comes back."""

@@ -24,7 +24,7 @@ from bot.worker.completions import CompletionRequest, TokenizeRequest
 from bot.worker.metrics import Metrics
 from bot.worker.readiness import EngineLoader, Readiness
 from bot.worker.serving import Completion, Served
-from bot.worker.streaming import EventStream, ReaderGone, while_read, with_signs_of_life
+from bot.worker.streaming import EventStream, ReaderGone, while_read
 from bot.worker.text import read_as
 
 MAX_BODY_BYTES = 8 * 1024 * 1024
@@ -179,11 +179,8 @@ class Desk:
         yield wire.OPEN
         try:
             while not completion.finished:
-                async for deltas in with_signs_of_life(completion.read, self._alive_every_s):
-                    if deltas is None:
-                        yield wire.ALIVE
-                    else:
-                        yield b"".join(wire.event(page.piece(delta)) for delta in deltas)
+                deltas = await completion.read(self._alive_every_s)
+                yield b"".join(wire.event(page.piece(delta)) for delta in deltas) or wire.ALIVE
         except EngineError as error:
             fault = wire.fault(error)
             self._count(fault.code)

@@ -54,14 +54,18 @@ class Completion:
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody listens any more
             self._loop.call_soon_threadsafe(self._events.put_nowait, event)
 
-    async def read(self) -> list[Delta]:
-        """Wait for the next pieces, and take all there are.
+    async def read(self, within_s: float | None = None) -> list[Delta]:
+        """Wait for the next pieces, and take all there are; none where none came `within_s`.
 
         Raises:
             NotFinite, EngineUnavailable, EngineFailed: the request failed.
         """
         deltas: list[Delta] = []
-        event = await self._events.get()
+        try:
+            async with asyncio.timeout(within_s):
+                event = await self._events.get()
+        except TimeoutError:
+            return deltas
         while isinstance(event, Delta):
             deltas.append(event)
             if self._events.empty():

@@ -70,19 +70,3 @@ class EventStream(Response):
         async for chunk in self._chunks:
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
         await send({"type": "http.response.body", "body": b"", "more_body": False})
-
-
-async def with_signs_of_life(
-    read: Callable[[], Awaitable[Result]], every_s: float
-) -> AsyncIterator[Result | None]:
-    """One result of `read`, after a None for each `every_s` that it takes."""
-    waiting = asyncio.ensure_future(read())
-    try:
-        while True:
-            done, _ = await asyncio.wait({waiting}, timeout=every_s)
-            if done:
-                yield waiting.result()
-                return
-            yield None
-    finally:
-        waiting.cancel()

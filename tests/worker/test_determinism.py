@@ -104,7 +104,7 @@ def asked(longest: int, new: int) -> st.SearchStrategy[Asked]:
 
 
 def engine_over(
-    backend: Backend, rows: int, blocks: int, beside: int
+    backend: Backend, rows: int, blocks: int, tile: int
 ) -> tuple[Engine, Scheduler, CollectorRegistry]:
     """An engine that uses `blocks` of the backend's blocks."""
     counts = CollectorRegistry()
@@ -113,8 +113,8 @@ def engine_over(
         blocks=blocks,
         rows=rows,
         grain=backend.grain,
-        beside=beside,
-        by_itself=2 * beside,
+        tile=tile,
+        by_itself=2 * tile,
     )
     engine = Engine(backend, Sampler(end_token=EOS), scheduler, metrics=Metrics(counts))
     return engine, scheduler, counts
@@ -147,10 +147,10 @@ def in_company(backend: Backend, requests: list[Asked], engine: Engine) -> list[
     raise AssertionError("it never ends")
 
 
-def check(backend: Backend, requests: list[Asked], rows: int, blocks: int, beside: int) -> CollectorRegistry:
+def check(backend: Backend, requests: list[Asked], rows: int, blocks: int, tile: int) -> CollectorRegistry:
     """In company, twice so that the second time much is remembered, everybody gets what they get alone."""
     expected = [alone(backend, one) for one in requests]
-    engine, scheduler, counts = engine_over(backend, rows, blocks, beside)
+    engine, scheduler, counts = engine_over(backend, rows, blocks, tile)
     for _ in range(2):
         found = in_company(backend, requests, engine)
         for one, texts, written in zip(requests, expected, found, strict=True):
@@ -169,14 +169,14 @@ def check(backend: Backend, requests: list[Asked], rows: int, blocks: int, besid
     requests=st.lists(asked(30, 14), min_size=1, max_size=6),
     rows=st.integers(1, 5),
     blocks=st.integers(12, 30),
-    beside=st.integers(1, 12),
+    tile=st.integers(1, 12),
     grain=st.sampled_from([1, 2, 4]),
 )
 def test_company_cache_and_memory_change_no_token(
-    requests: list[Asked], rows: int, blocks: int, beside: int, grain: int
+    requests: list[Asked], rows: int, blocks: int, tile: int, grain: int
 ) -> None:
     """Over a backend that notices every wrong block, stale block, missed copy and wrong way of computing."""
-    check(FakeBackend(scattering, blocks=64, grain=grain), requests, rows, blocks, beside)
+    check(FakeBackend(scattering, blocks=64, grain=grain), requests, rows, blocks, tile)
 
 
 def test_the_check_sees_preemptions_and_cache_hits() -> None:
@@ -244,6 +244,6 @@ def test_real_backends_keep_the_promise_when_memory_ends(
         for number in range(4)
     ]
 
-    counts = check(backend, requests, rows=4, blocks=6, beside=2 * backend.block)
+    counts = check(backend, requests, rows=4, blocks=6, tile=2 * backend.block)
 
     assert (counts.get_sample_value("tsuzuki_preemptions_total") or 0) > 1

@@ -24,7 +24,7 @@ def scheduler(
     *,
     blocks: int = 64,
     grain: int | None = None,
-    beside: int = 8,
+    tile: int = 8,
     by_itself: int = 8,
     waiting_limit: int = 64,
 ) -> Scheduler:
@@ -34,7 +34,7 @@ def scheduler(
         blocks=blocks,
         rows=rows,
         grain=grain,
-        beside=beside,
+        tile=tile,
         by_itself=by_itself,
         waiting_limit=waiting_limit,
     )
@@ -134,7 +134,7 @@ def test_a_part_of_one_token_is_never_read() -> None:
 
 def test_decoding_goes_on_beside_a_long_prompt() -> None:
     """Whoever is being written for gets a token in every step, while a newcomer's prompt is read in parts."""
-    one = scheduler(2, beside=4, by_itself=40)
+    one = scheduler(2, tile=8, by_itself=40)
     writer = sequence("writer", max_tokens=50)
     one.add([writer])
     advance(one)
@@ -144,12 +144,12 @@ def test_decoding_goes_on_beside_a_long_prompt() -> None:
         batch = advance(one)
         assert names(batch)[0] == "writer"
         assert count == writer.generated
-        assert sum(len(row.tokens) for row in batch.rows) <= 1 + 4 + 1
+        assert sum(len(row.tokens) for row in batch.rows) <= 8
 
 
 def test_parts_shrink_where_each_token_looks_far_back() -> None:
     """Late in a long prompt a token costs twice as much, and the others' next one must not wait for that."""
-    one = scheduler(2, blocks=400, beside=16, by_itself=16)
+    one = scheduler(2, blocks=400, tile=16, by_itself=16)
     one.add([sequence(prompt=range(1_000))])
 
     ends = [advance(one).rows[0].end for _ in range(60)]
@@ -160,7 +160,7 @@ def test_parts_shrink_where_each_token_looks_far_back() -> None:
 
 def test_two_who_look_far_back_share_what_one_may() -> None:
     """Two long prompts at once hold the others up no longer than one does, and both are read to the end."""
-    one = scheduler(3, blocks=600, beside=16)
+    one = scheduler(3, blocks=600, tile=16, grain=1)
     readers = [sequence(name, [number, *range(900)], max_tokens=1) for number, name in enumerate("ab")]
     one.add([sequence("writer", max_tokens=400)])
     advance(one)
@@ -171,12 +171,12 @@ def test_two_who_look_far_back_share_what_one_may() -> None:
         batch = advance(one)
         far.append([row for row in batch.rows if row.start >= 768 and len(row.tokens) > 1])
 
-    assert max(sum(len(row.tokens) for row in rows) for rows in far) == 16
+    assert max(sum(len(row.tokens) for row in rows) for rows in far) == 15
 
 
 def test_more_is_read_while_more_read_than_are_written_for() -> None:
     """Twice as much, and no more: as soon as there are as many writers, their tokens come faster again."""
-    one = scheduler(3, blocks=200, beside=16)
+    one = scheduler(3, blocks=200, tile=16, grain=1)
     one.add([sequence("writer", max_tokens=100)])
     advance(one)
     one.add([sequence(name, [number, *range(100)], max_tokens=100) for number, name in enumerate("ab")])
@@ -187,13 +187,38 @@ def test_more_is_read_while_more_read_than_are_written_for() -> None:
         read.append((len(rows), sum(len(row.tokens) for row in rows)))
 
     both = [tokens for _, tokens in read[:4]]
-    assert both == [32] * 4
-    assert {tokens for _, tokens in read[8:]} <= {0, *range(1, 17)}
+    assert both == [31] * 4
+    assert {tokens for _, tokens in read[8:]} <= {0, *range(1, 16)}
+
+
+@pytest.mark.parametrize(("writers", "tokens"), [(1, 16), (3, 16), (12, 16), (13, 32), (20, 32)])
+def test_what_is_read_fills_a_tile(writers: int, tokens: int) -> None:
+    """With those who write it comes to whole tiles; the next one begins where less than a block is left."""
+    one = scheduler(30, blocks=200, tile=16, grain=1)
+    one.add([sequence(str(number), max_tokens=100) for number in range(writers)])
+    for _ in range(writers):
+        advance(one)
+    one.add([sequence("reader", range(100))])
+
+    assert sum(len(row.tokens) for row in advance(one).rows) == tokens
+
+
+@pytest.mark.parametrize("body", [17, 18, 31, 32])
+def test_parts_of_any_length_leave_no_single_token(body: int) -> None:
+    """Where parts may end anywhere, the last but one is shorter rather than the last a single token."""
+    one = scheduler(1, by_itself=15, grain=1)
+    one.add([sequence(prompt=range(body + 1), max_tokens=1)])
+
+    parts = []
+    while not one.idle:
+        parts += [row.end - row.start - row.alone for row in advance(one).rows]
+
+    assert min(parts) > 1
 
 
 def test_nobody_waits_so_more_is_read() -> None:
     """While nobody is written for, a step reads as much as is worth it."""
-    one = scheduler(1, beside=4, by_itself=40)
+    one = scheduler(1, tile=4, by_itself=40)
     one.add([sequence(prompt=range(60))])
 
     assert cuts(advance(one)) == [(0, 40, 0, 0)]
@@ -201,7 +226,7 @@ def test_nobody_waits_so_more_is_read() -> None:
 
 def test_short_prompts_do_not_wait_for_a_long_one() -> None:
     """Who reads takes turns: a newcomer's short prompt comes after one part of the long one."""
-    one = scheduler(3, beside=8, by_itself=8)
+    one = scheduler(3, tile=8, by_itself=8)
     one.add([sequence("long", prompt=range(200))])
     advance(one)
     one.add([sequence("short", prompt=range(7), max_tokens=1)])
@@ -211,7 +236,7 @@ def test_short_prompts_do_not_wait_for_a_long_one() -> None:
 
 def test_a_budget_smaller_than_a_block_stops_nobody() -> None:
     """A whole block is read at least."""
-    one = scheduler(1, beside=1, by_itself=1)
+    one = scheduler(1, tile=1, by_itself=1)
     one.add([sequence(prompt=range(9))])
 
     assert cuts(advance(one)) == [(0, 4, 0, 0)]
@@ -337,8 +362,7 @@ def test_what_a_block_begins_with_is_taken_over(grain: int, start: int) -> None:
     batch = advance(one)
 
     row = next(row for row in batch.rows if len(row.tokens) > 1)
-    # Row 31 would be the only one of its block: one token read by itself would round as a drawn one.
-    assert row.start == (start if start != 31 else 30)
+    assert row.start == start
     assert list(batch.copies) == ([] if grain == BLOCK else [Copy(first.blocks[7], changed.blocks[7])])
 
 
@@ -381,7 +405,7 @@ def test_drawn_tokens_are_not_taken_for_read_ones() -> None:
         advance(one)
     one.add([sequence("next", [*range(8), *[NEW] * 20], max_tokens=1)])
 
-    assert cuts(advance(one))[0][0] == 6
+    assert cuts(advance(one))[0][0] == 7
 
 
 def test_the_youngest_gives_way_and_comes_back() -> None:
@@ -477,7 +501,7 @@ def test_everybody_finishes(
     sizes: list[tuple[int, int, int]], rows: int, blocks: int, cancelled: set[int], grain: int
 ) -> None:
     """However much comes and however little memory there is: no block has two writers, and all get theirs."""
-    one = scheduler(rows, blocks=blocks, beside=6, by_itself=6, grain=grain)
+    one = scheduler(rows, blocks=blocks, tile=6, by_itself=6, grain=grain)
     everyone: list[Sequence] = [
         sequence(str(i), range(length), group=f"{group}-{length}", max_tokens=new)
         for i, (length, new, group) in enumerate(sizes)
