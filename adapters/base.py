@@ -77,6 +77,10 @@ class Play(Protocol):
         """Stop one job; False if it was over."""
         ...
 
+    async def withdraw(self, platform: str, message_id: str) -> bool:
+        """Stop the reply that somebody deleted while it is written, and keep nothing; False if it is none."""
+        ...
+
     # Reading
 
     async def read(self, room: Room) -> Story | None:

@@ -116,6 +116,14 @@ class Asking(Ground):
         await self._permitted(job.room, by)
         return await self._stop(job)
 
+    async def withdraw(self, platform: str, message_id: str) -> bool:
+        """Stop the reply that somebody deleted while it is written, and keep nothing; False if it is none."""
+        job = await self._store.job_of_message(platform, message_id)
+        if job is None or job.state.final:
+            return False
+        await self._writer.unwanted(job)
+        return True
+
     async def _stop(self, job: Job) -> bool:
         """A running job is only told to stop: whoever runs it keeps what was written, and shows the end."""
         waits = self._queue.place(job.id) is not None

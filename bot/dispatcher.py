@@ -20,8 +20,10 @@ from bot.errors import (
     EngineFailed,
     EngineLoading,
     EngineUnavailable,
+    MessageGone,
     NoOpenJob,
     StoreError,
+    Undeliverable,
 )
 from bot.gate import EngineGate
 from bot.interrupt import to_its_end, until
@@ -42,7 +44,7 @@ from bot.placing import placed
 from bot.queue import JobQueue
 from bot.rules import DEFAULTS, filters, rules_in, sampling_of
 from bot.sampling import PRESETS, STANDARD
-from bot.seams import Engine, Say, Store
+from bot.seams import Engine, OutboxRow, Say, Store
 from bot.wordfilter import WordFilter
 
 MAX_DEATHS = 3
@@ -65,10 +67,14 @@ Result = TypeVar("Result")
 
 @dataclass(slots=True)
 class _Past:
-    """What a job went through: what people were shown of it, and how often the worker died under it."""
+    """What a job went through: what people were shown of it, and how often the worker died under it.
+
+    `unwanted`: they deleted that.
+    """
 
     seen: tuple[Kept, ...] = (Kept(""),)
     deaths: int = 0
+    unwanted: bool = False
 
 
 class Dispatcher:
@@ -104,6 +110,7 @@ class Dispatcher:
         """Take up what an earlier process left, then run jobs until cancelled; running ones are put back."""
         await self._reload()
         self._queue.on_change(self._tell_waiting)
+        self._outbox.on_lost(self._stop_lost)
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._gate.run(), name="engine gate")
@@ -117,12 +124,26 @@ class Dispatcher:
         """End a job that was taken out of the queue while it waited; what people saw of it is kept."""
         await to_its_end(self._finish(job, self._seen(job), stopped=True))
 
+    async def unwanted(self, job: Job) -> None:
+        """Write a job no further, and keep nothing of it: people deleted its reply."""
+        await self._stop_lost(job, MessageGone())
+
+    async def _stop_lost(self, job: Job, error: Undeliverable) -> None:
+        """Write no further what nobody can be shown; of a message that people deleted nothing is kept."""
+        past = self._past(job)
+        past.unwanted = past.unwanted or isinstance(error, MessageGone)
+        waits = self._queue.place(job.id) is not None
+        if self._queue.cancel(job.id) and waits:
+            await self.stopped(job)
+
     async def _reload(self) -> None:
         # Those of other platforms may be running: another process serves them from the same store.
         jobs = [job for job in await self._store.unfinished_jobs() if self._outbox.serves(job.room.platform)]
         for job in jobs:
             if job.state is JobState.RUNNING:
                 await self._store.release(job.id)
+            if text := _broken_off(await self._store.outbox(job.id)):
+                self._past(job).seen = (Kept(text),)
         self._queue.restore(jobs)
 
     async def _serve(self) -> None:
@@ -225,7 +246,7 @@ class Dispatcher:
 
     async def _finish(self, job: Job, kept: list[Kept], *, stopped: bool, filtered: bool = False) -> None:
         locale = job.author.locale
-        if not kept:
+        if not kept or self._past(job).unwanted:
             await self._end_empty(job, stopped=stopped, filtered=filtered)
             return
         texts = [one.text for one in kept]
@@ -262,7 +283,7 @@ class Dispatcher:
 
     async def _end_empty(self, job: Job, *, stopped: bool, filtered: bool) -> None:
         locale = job.author.locale
-        if stopped:
+        if stopped or self._past(job).unwanted:
             draft = Draft(DraftState.CANCELLED, note=self._stopped(locale))
             await self._end(job, JobState.CANCELLED, draft)
         elif filtered:
@@ -366,6 +387,12 @@ class Dispatcher:
         here = self._running | {waiting.id for waiting in self._queue.waiting()}
         for gone in self._pasts.keys() - here:
             del self._pasts[gone]
+
+
+def _broken_off(rows: Sequence[OutboxRow]) -> str:
+    """What people can read of a reply that an earlier process could not bring to its end."""
+    end = next((n for n, row in enumerate(rows, 1) if row.draft.state is DraftState.WAITING), 0)
+    return "".join(row.draft.text for row in rows[:end])
 
 
 def _request(job: Job, context: Context, rules: Rules) -> Request:

@@ -263,6 +263,10 @@ class Undeliverable(DeliveryError):
     """The platform will never take it: the place is gone or closed to the bot."""
 
 
+class MessageGone(Undeliverable):
+    """Somebody deleted the message, in a place that is still there."""
+
+
 class StoreError(TsuzukiError):
     """The store cannot be used, or what was asked does not fit what it holds (no such story, a job over)."""
 

@@ -1,10 +1,11 @@
-"""What may be broken off: a stream at any moment, and work that must come to its end all the same."""
+"""What may be broken off, a stream or a sleep at any moment, and work that must come to its end."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
 
+from bot.clock import Clock
 from bot.messages import Delta
 
 
@@ -30,6 +31,16 @@ async def until(deltas: AsyncIterator[Delta], stop: asyncio.Event) -> AsyncGener
             await asyncio.gather(following, return_exceptions=True)
         if hasattr(deltas, "aclose"):
             await deltas.aclose()
+
+
+async def sleep_until(woken: asyncio.Event, seconds: float, clock: Clock) -> None:
+    """Sleep for `seconds`, or until `woken` is set."""
+    waits = {asyncio.ensure_future(clock.sleep(seconds)), asyncio.ensure_future(woken.wait())}
+    try:
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for wait in waits:
+            wait.cancel()
 
 
 async def to_its_end(work: Coroutine[None, None, None]) -> None:

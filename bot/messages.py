@@ -369,9 +369,10 @@ class Draft:
     Platforms escape `text`, set `note` apart, and add their own mark while the state is WRITING.
     `choices` holds the other candidates, when more than one was asked for.
 
-    `job` is whose reply it is, and `passage` what it became, once DONE or CANCELLED with a text. `live`: this
-    message carries the buttons: to stop while WAITING or WRITING; afterwards to go on, retry, undo, choose.
-    Every message of a reply but the last, and every reply that the story has left behind, is not live.
+    `job` is whose reply it is, `locale` the language of who asked for it, and `passage` what it became, once
+    DONE or CANCELLED with a text. `live`: this message carries the buttons: to stop while WAITING or WRITING;
+    afterwards to go on, retry, undo, choose. Every message of a reply but the last, and every reply that the
+    story has left behind, is not live.
     """
 
     state: DraftState
@@ -381,6 +382,7 @@ class Draft:
     job: str = field(default="", compare=False)
     passage: str = ""
     live: bool = True
+    locale: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)

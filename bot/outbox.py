@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from bot.clock import Clock, SystemClock
 from bot.errors import RetryLater, StoreError, Undeliverable
+from bot.interrupt import sleep_until
 from bot.messages import Draft, DraftState, Job, JobState, Room
 from bot.parts import NOTHING, parts_of
 from bot.seams import OutboxRow, Platform, Store
-from bot.throttle import RoomThrottle
+from bot.throttle import NO_TIME_S, RoomThrottle
 
 FIRST_RETRY_S = 1.0
 LONGEST_RETRY_S = 60.0
@@ -25,6 +26,9 @@ _LAST_STATE = {
     JobState.FAILED: DraftState.FAILED,
     JobState.CANCELLED: DraftState.CANCELLED,
 }
+Lost = Callable[[Job, Undeliverable], Awaitable[None]]
+"""Told of an unfinished job whose reply cannot be shown, and why."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -34,6 +38,7 @@ class _Reply:
 
     `latest` is wanted, `shown` is what people have by part, `promised` what the store says they will have.
     `fixed` are the parts as an earlier process cut them. A `quiet` one waits until no other is to be sent.
+    `due` is when a text that grows may be shown again; whatever else it shows is due at once.
     """
 
     job: Job
@@ -47,6 +52,7 @@ class _Reply:
     dirty: bool = True
     dead: bool = False
     quiet: bool = False
+    due: float = 0.0
     settled: asyncio.Event = field(default_factory=asyncio.Event)
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -62,15 +68,17 @@ class _Line:
 
     throttle: RoomThrottle
     sender: asyncio.Task[None] | None = None
+    wake: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class Outbox:
     """Shows drafts in rooms.
 
     One task a room takes the room's throttle first and reads the latest draft after, so that a slow platform
-    gets fewer, newer edits instead of a queue of stale ones. What a message must show in the end is written
-    down before it is sent: after a restart the same message is edited, and a last text that people may not
-    have seen is sent again.
+    gets fewer, newer edits instead of a queue of stale ones. Where a platform lets growing texts rest between
+    two changes, that ends as soon as something else is to be shown. What a message must show in the end is
+    written down before it is sent: after a restart the same message is edited, and a last text that people
+    may not have seen is sent again.
     """
 
     def __init__(self, store: Store, platforms: Mapping[str, Platform], clock: Clock | None = None) -> None:
@@ -79,10 +87,15 @@ class Outbox:
         self._clock = clock or SystemClock()
         self._replies: dict[str, _Reply] = {}
         self._lines: dict[Room, _Line] = {}
+        self._lost: Lost | None = None
 
     def serves(self, platform: str) -> bool:
         """Whether people of a platform can be shown anything here."""
         return platform in self._platforms
+
+    def on_lost(self, listener: Lost) -> None:
+        """Tell `listener` of jobs that are written for people who cannot be shown it any more."""
+        self._lost = listener
 
     def show(self, job: Job, draft: Draft) -> None:
         """Let people see `draft` soon. Never blocks; a draft not yet sent is replaced."""
@@ -93,11 +106,13 @@ class Outbox:
         if reply.over and draft.state in _OPEN:
             return  # a late word about the queue must not cover the end
         reply.latest, reply.fixed, reply.quiet, reply.dirty = draft, [], False, not reply.dead
+        if draft.state is not DraftState.WRITING:
+            reply.due = 0.0
         if reply.dead and reply.over:
             self._settle(reply)
         elif reply.dirty:
             reply.settled.clear()
-            self._send(job.room)
+            self._send(reply)
 
     def forget(self, job_id: str) -> None:
         """Show nothing more of a job: another process does."""
@@ -117,7 +132,7 @@ class Outbox:
                 reply.latest = replace(reply.latest, live=False)
                 reply.fixed = [replace(part, live=False) for part in reply.fixed]
                 reply.dirty = not reply.dead
-                self._send(room)
+                self._send(reply)
             else:
                 self.show(reply.job, replace(reply.latest, live=False))
         for job_id in dict.fromkeys(row.job_id for row in await self._store.live(room)):
@@ -164,7 +179,8 @@ class Outbox:
 
     # Sending
 
-    def _send(self, room: Room) -> None:
+    def _send(self, reply: _Reply) -> None:
+        room = reply.job.room
         line = self._lines.get(room)
         if line is None:
             self._forget_idle_lines()
@@ -173,6 +189,8 @@ class Outbox:
             line = self._lines[room] = _Line(throttle)
         if line.sender is None:
             line.sender = asyncio.create_task(self._drain(room, line), name=f"outbox {room}")
+        if reply.due <= self._clock.now():
+            line.wake.set()
 
     def _forget_idle_lines(self) -> None:
         for room in [r for r, line in self._lines.items() if line.sender is None and line.throttle.idle]:
@@ -183,6 +201,10 @@ class Outbox:
         failures = 0
         try:
             while reply := self._next(room):
+                if (rest_s := reply.due - self._clock.now()) > NO_TIME_S:
+                    line.wake.clear()
+                    await sleep_until(line.wake, rest_s, self._clock)
+                    continue
                 try:
                     await self._advance(reply, line.throttle)
                 except Exception as error:  # noqa: BLE001  # a task's boundary: one reply must not stop a room
@@ -194,13 +216,16 @@ class Outbox:
             line.sender = None
 
     def _next(self, room: Room) -> _Reply | None:
+        now = self._clock.now()
         dirty = [r for r in self._replies.values() if r.dirty and r.job.room == room]
-        return min(dirty, key=lambda reply: reply.quiet, default=None)
+        return min(dirty, key=lambda reply: (max(0.0, reply.due - now), reply.quiet), default=None)
 
     async def _advance(self, reply: _Reply, throttle: RoomThrottle) -> None:
         """Make one change that brings the room nearer to the reply's latest draft."""
         await self._load(reply)
         change = self._change(reply)
+        if change is not None and await self._rests(reply, *change):
+            return
         if change is not None and not _looks_alike(reply.shown.get(change[0]), change[1]):
             await throttle.acquire()
         # Read again: while the throttle was waited for, the text went on.
@@ -209,6 +234,17 @@ class Outbox:
             self._settle(reply)
         else:
             await self._apply(reply, *change)
+
+    async def _rests(self, reply: _Reply, part: int, piece: Draft) -> bool:
+        """Whether this change is the next piece of a growing text, and not due yet."""
+        message_id = reply.ids.get(part)
+        if message_id is None or piece.state is not DraftState.WRITING:
+            return False
+        rest_s = await self._platforms[reply.job.room.platform].rest_s(reply.job.room, message_id)
+        if reply.latest.state is not DraftState.WRITING:
+            return False  # something that cannot wait came while we asked
+        reply.due = self._clock.now() + rest_s
+        return rest_s > NO_TIME_S
 
     def _change(self, reply: _Reply) -> tuple[int, Draft] | None:
         """The first message that does not show what it should, and what that is."""
@@ -227,6 +263,7 @@ class Outbox:
         if last:
             # Written down first: should the process end now, the next one sends it.
             await self._promise(reply, part, draft)
+        draft = replace(draft, locale=job.author.locale)
         message_id = reply.ids.get(part)
         if message_id is None:
             reply.ids[part] = await platform.post(job.room, draft, f"{job.id}:{part}")
@@ -236,7 +273,8 @@ class Outbox:
             await platform.edit(job.room, message_id, draft)
         reply.shown[part] = draft
         reply.known_parts = max(reply.known_parts, part + 1)
-        if last or message_id is None:
+        # What waits with a text was broken off: the next process finds here what people can read.
+        if last or message_id is None or (draft.state is DraftState.WAITING and draft.text):
             await self._save(reply, part)
 
     async def _promise(self, reply: _Reply, part: int, draft: Draft) -> None:
@@ -274,7 +312,7 @@ class Outbox:
             await self._clock.sleep(pause_s if error.after_s is None else error.after_s)
         elif isinstance(error, Undeliverable):
             _log.warning("job %s cannot be shown: %s", reply.job.id, error)
-            await self._give_up(reply)
+            await self._give_up(reply, error)
         elif failures < MAX_SURPRISES:
             await self._clock.sleep(FIRST_RETRY_S * 2 ** (failures - 1))
         else:
@@ -282,9 +320,11 @@ class Outbox:
             reply.dead = True
             self._settle(reply)
 
-    async def _give_up(self, reply: _Reply) -> None:
+    async def _give_up(self, reply: _Reply, error: Undeliverable) -> None:
         """Nobody can be shown this reply any more, and no later start needs to try."""
         reply.dead = True
+        if self._lost is not None and not reply.over:
+            await self._lost(reply.job, error)
         self._settle(reply)
         try:
             for row in await self._store.outbox(reply.job.id):
@@ -323,8 +363,8 @@ class Outbox:
 
     def _send_parts(self, job: Job, parts: list[Draft], *, quiet: bool) -> None:
         latest = replace(parts[-1], state=_LAST_STATE[job.state]) if parts else Draft(_LAST_STATE[job.state])
-        self._replies[job.id] = _Reply(job, latest, fixed=parts, quiet=quiet)
-        self._send(job.room)
+        reply = self._replies[job.id] = _Reply(job, latest, fixed=parts, quiet=quiet)
+        self._send(reply)
 
 
 def _looks_alike(shown: Draft | None, draft: Draft) -> bool:

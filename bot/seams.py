@@ -248,6 +248,10 @@ class Store(Protocol):
         """A job by id."""
         ...
 
+    async def job_of_message(self, platform: str, message_id: str) -> Job | None:
+        """The job whose reply a message is."""
+        ...
+
     async def unfinished_jobs(self) -> Sequence[Job]:
         """Jobs that wait or ran when the process ended, oldest first."""
         ...
@@ -303,6 +307,10 @@ class Writer(Protocol):
         """End a job that was taken out of the queue while it waited; what people saw of it is kept."""
         ...
 
+    async def unwanted(self, job: Job) -> None:
+        """Write a job no further, and keep nothing of it: people deleted its reply."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -333,4 +341,11 @@ class Platform(Protocol):
 
     async def edit(self, room: Room, message_id: str, draft: Draft) -> None:
         """Make an earlier message show `draft`. Raises RetryLater or Undeliverable."""
+        ...
+
+    async def rest_s(self, room: Room, message_id: str) -> float:
+        """For how many seconds yet a text that grows in this message should leave the others their turn.
+
+        Asked before the text is read, and asked again after. 0: it may be shown now. Raises Undeliverable.
+        """
         ...

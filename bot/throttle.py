@@ -8,7 +8,7 @@ from asyncio_throttle.throttler import Throttler
 
 from bot.clock import Clock
 
-_NOTHING_S = 1e-6
+NO_TIME_S = 1e-6
 """A wait so short that adding it to the time may round to no wait at all, again and again."""
 
 
@@ -33,7 +33,7 @@ class RoomThrottle(Throttler):
 
     def flush(self) -> None:
         """Forget the changes that have left the window."""
-        while self._task_logs and self._leaves_in() < _NOTHING_S:
+        while self._task_logs and self._leaves_in() < NO_TIME_S:
             self._task_logs.popleft()
 
     async def acquire(self) -> None:

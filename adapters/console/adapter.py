@@ -71,6 +71,10 @@ class ConsoleAdapter:
         if message_id == self._reply or draft.state in _OPEN:
             self._take(draft, message_id)
 
+    async def rest_s(self, room: Room, message_id: str) -> float:  # noqa: ARG002
+        """0: a terminal takes every change."""
+        return 0.0
+
     def _take(self, draft: Draft, reply: str) -> None:
         if draft.job in self._over:
             return

@@ -68,6 +68,10 @@ class DiscordAdapter:
         """Make an earlier message show `draft`. Raises RetryLater or Undeliverable."""
         await self._posts.edit(room, message_id, draft)
 
+    async def rest_s(self, room: Room, message_id: str) -> float:  # noqa: ARG002
+        """0: each channel has a limit of its own."""
+        return 0.0
+
     async def run(self) -> None:
         """Stay connected until cancelled.
 

@@ -153,6 +153,14 @@ class SlackAdapter:
         place = Place.of(room)
         await (await self._workspaces.of(place.team)).replies.edit(place, message_id, draft)
 
+    async def rest_s(self, room: Room, message_id: str) -> float:
+        """For how many seconds yet a growing text leaves the workspace's budget to the others.
+
+        Raises:
+            Undeliverable
+        """
+        return (await self._workspaces.of(Place.of(room).team)).replies.rest_s(message_id)
+
     def _built(self, token: str, bot: Bot) -> Workspace:
         client = web_client(token, self._api_url)
         client.session = self._session

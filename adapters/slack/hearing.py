@@ -71,6 +71,8 @@ class Hearing:
 
     async def follow(self, workspace: Workspace, change: Change) -> None:
         """Somebody changed or deleted a message: if a passage came of it, that follows."""
+        if change.raw is None and await self._play.withdraw(*_address(change)):
+            return
         passage = await self._play.passage_of_message(*_address(change))
         if passage is None:
             return

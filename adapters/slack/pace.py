@@ -43,14 +43,14 @@ class Pace:
         """A message does not change any more."""
         self._changes.pop(message_id, None)
 
-    async def rest(self, message_id: str) -> None:
-        """Wait until the next piece of a message's text is due."""
+    def rest_s(self, message_id: str) -> float:
+        """How many seconds are left until the next piece of a message's text is due."""
         self._forget_stale()
         last = self._changes.get(message_id)
-        if last is not None:
-            due = last.at + self._pace_s(streamed=message_id in self._streams)
-            if (rest_s := due - self._clock.now()) > 0:
-                await self._clock.sleep(rest_s)
+        if last is None:
+            return 0.0
+        due = last.at + self._pace_s(streamed=message_id in self._streams)
+        return max(0.0, due - self._clock.now())
 
     def streams_are_lighter(self) -> bool:
         """Whether one more stream would be shown more often than one more edited message."""

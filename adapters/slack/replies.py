@@ -49,15 +49,17 @@ class Replies:
             RetryLater, Undeliverable
         """
         # Who waits knows it already, and what has lost its buttons has shown its text.
-        patient = not draft.live or draft.state is DraftState.WAITING
-        if draft.state is DraftState.WRITING:
-            await self._pace.rest(message_id)
+        patient = not draft.live or (draft.state is DraftState.WAITING and not draft.text)
         self._pace.note(message_id, draft.state)
         if message_id in self._streams:
             if await self._streams.follow(place, message_id, draft):
                 return
             patient = await self._streams.end(place, message_id, draft)
         await self._api.update(place.channel, ts_of(message_id), self._shown(place, draft), patient=patient)
+
+    def rest_s(self, message_id: str) -> float:
+        """For how many seconds yet a growing text leaves the budget to the others."""
+        return self._pace.rest_s(message_id)
 
     async def _begin(self, place: Place, draft: Draft, key: str) -> str | None:
         """Begin a stream where one shall be."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import aiohttp
 from slack_sdk.errors import SlackApiError, SlackClientError
 
-from bot.errors import DeliveryError, RetryLater, Undeliverable
+from bot.errors import DeliveryError, MessageGone, RetryLater, Undeliverable
 
 _PASSING = {
     "fatal_error",
@@ -39,6 +39,10 @@ class Refused(Undeliverable):
         self.code = code
 
 
+class Gone(Refused, MessageGone):
+    """It said no because somebody deleted the message."""
+
+
 def translated(method: str, error: Exception) -> DeliveryError:
     """What a failed call means for whoever wanted something delivered. Never carries a token or a text."""
     if isinstance(error, aiohttp.ClientConnectorError):
@@ -52,7 +56,7 @@ def translated(method: str, error: Exception) -> DeliveryError:
         return Misunderstood(f"{method}: HTTP {status}")
     if status >= SERVER_ERROR or code in _PASSING or not code:
         return AnswerLost(f"{method}: HTTP {status} {code}".rstrip())
-    return Refused(method, code)
+    return Gone(method, code) if code == "message_not_found" else Refused(method, code)
 
 
 TROUBLE = (SlackClientError, aiohttp.ClientError, TimeoutError, OSError, ValueError)

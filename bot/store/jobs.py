@@ -49,6 +49,14 @@ async def by_id(connection: AsyncConnection, job_id: str, *, lock: bool = False)
     return None if row is None else job_of(row)
 
 
+async def shown_by(connection: AsyncConnection, platform: str, message_id: str) -> Job | None:
+    """The job whose reply a platform's message is."""
+    outbox = tables.outbox.c
+    query = select(outbox.job_id).where(outbox.platform == platform, outbox.message_id == message_id)
+    job_id = (await connection.execute(query)).scalar()
+    return None if job_id is None else await by_id(connection, job_id)
+
+
 async def unfinished(connection: AsyncConnection) -> list[Job]:
     """Jobs that wait or run, oldest first."""
     query = _query().where(_columns.state.in_(UNFINISHED)).order_by(_columns.number)

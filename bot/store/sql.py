@@ -249,6 +249,10 @@ class SqlStore:
         """A job by id."""
         return await self._database.read(lambda connection: jobs.by_id(connection, job_id))
 
+    async def job_of_message(self, platform: str, message_id: str) -> Job | None:
+        """The job whose reply a message is."""
+        return await self._database.read(lambda connection: jobs.shown_by(connection, platform, message_id))
+
     async def unfinished_jobs(self) -> Sequence[Job]:
         """Jobs that wait or ran when the process ended, oldest first."""
         return await self._database.read(jobs.unfinished)

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from bot.errors import EngineUnavailable
+from bot.errors import EngineUnavailable, MessageGone, Undeliverable
 from bot.messages import Author, Draft, DraftState, JobState, Passage
 from tests.dispatcher.stage import Stage, done, stopped
 from tests.fakes.clock import settle
@@ -162,6 +162,53 @@ async def test_the_next_process_finishes_the_same_message(stage: Stage) -> None:
 
     assert stage.shown == [done("a", "終わり。"), done("b", "終わり。")]
     assert [kind for kind, _ in stage.platform.log].count("post") == 2
+
+
+async def test_nothing_is_kept_of_a_message_that_people_deleted(stage: Stage) -> None:
+    """They did not want it: it is written no further, and the story is as it was."""
+    async with stage.running():
+        await stage.asks("j")
+        telling = await stage.told("私は傘をさした。それから")
+        stage.platform.errors = [MessageGone("deleted")]
+        await stage.told("私は歩いた。それから")
+        assert telling.closed
+        assert stage.state("j") is JobState.CANCELLED
+        await stage.asks("k", text="雪。")
+        await stage.told("春。", reason="stop")
+
+    assert stage.store.text() == ["雨が降っていた。", "雪。", "春。"]
+
+
+async def test_what_nobody_can_be_shown_is_not_written(stage: Stage) -> None:
+    """What they saw before the place was closed is kept; who waits there does not wait any more."""
+    async with stage.running():
+        await stage.asks("j")
+        await stage.told("私は傘をさした。それから")
+        waiting = await stage.asks("k", room="closed")
+        stage.platform.errors = [Undeliverable("archived")]
+        await stage.told("私は歩いた。それから")
+        assert stage.store.text() == ["雨が降っていた。", "私は傘をさした。それから私は歩いた。"]
+        stage.platform.errors = [Undeliverable("archived")]
+        stage.process.outbox.show(waiting, Draft(DraftState.WAITING, note="2番目"))
+        await settle()
+        assert [stage.state(job) for job in "jk"] == [JobState.DONE, JobState.CANCELLED]
+
+
+async def test_what_was_readable_stays_while_the_next_process_wakes_up(stage: Stage) -> None:
+    """It does not vanish before there is more, and a stop keeps it."""
+    async with stage.running():
+        job = await stage.asks("j")
+        await stage.told("私は傘をさした。それから")
+    stage.engine.loading(0.3)
+
+    async with stage.running():
+        await stage.clock.advance(1)
+        assert [(draft.state, draft.text) for draft in stage.shown] == [
+            (DraftState.WAITING, "私は傘をさした。")
+        ]
+        await stage.stops(job)
+
+    assert stage.shown == [stopped("j", "私は傘をさした。")]
 
 
 async def test_a_process_that_was_killed_left_running_jobs(stage: Stage) -> None:

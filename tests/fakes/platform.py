@@ -12,6 +12,7 @@ from bot.seams import Limits
 class FakePlatform:
     """`bot.seams.Platform`: `messages` is what people see, `log` every accepted change in order.
 
+    `rests` says by message how long its growing text rests.
     `errors` are raised by the next calls, one each; None lets a call through. Like
     Discord's nonce and Slack's client id, a `key` posted twice gives the first message again.
     """
@@ -23,6 +24,7 @@ class FakePlatform:
     calls: int = 0
     errors: list[Exception | None] = field(default_factory=list)
     keys: dict[str, str] = field(default_factory=dict)
+    rests: dict[str, float] = field(default_factory=dict)
 
     @property
     def texts(self) -> list[str]:
@@ -48,6 +50,10 @@ class FakePlatform:
             raise KeyError(message_id)
         self.messages[message_id] = draft
         self.log.append(("edit", draft))
+
+    async def rest_s(self, room: Room, message_id: str) -> float:
+        """What the test set."""
+        return self.rests.get(message_id, 0.0)
 
     def _may_fail(self) -> None:
         self.calls += 1

@@ -136,12 +136,16 @@ class FakeReply:
         self._room = room
         self._key = key
         self.message_id: str | None = None
+        self.rested_s: list[float] = []
+        """For how long each growing text should have rested before it was shown."""
 
     async def show(self, draft: Draft) -> str:
         """Post or edit; returns the message's id."""
         if self.message_id is None:
             self.message_id = await self._platform.post(self._room, draft, self._key)
         else:
+            if draft.state is DraftState.WRITING:
+                self.rested_s.append(await self._platform.rest_s(self._room, self.message_id))
             await self._platform.edit(self._room, self.message_id, draft)
         return self.message_id
 

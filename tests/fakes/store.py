@@ -112,6 +112,12 @@ class MemoryStore:
         """A job by id."""
         return self.jobs.get(job_id)
 
+    async def job_of_message(self, platform: str, message_id: str) -> Job | None:
+        """The job whose reply a message is."""
+        rows = [row for row in self.rows.values() if row.message_id == message_id]
+        found = next((row.job_id for row in rows if row.room.platform == platform), "")
+        return self.jobs.get(found)
+
     async def unfinished_jobs(self) -> Sequence[Job]:
         """Jobs that are not over."""
         return [job for job in self.jobs.values() if not job.state.final]

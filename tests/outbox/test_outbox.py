@@ -71,6 +71,40 @@ async def test_the_text_is_read_after_the_throttle(house: House) -> None:
     assert [draft.text for _, draft in house.platform.log] == ["一", "三"]
 
 
+async def test_growing_text_rests_and_nothing_else_does(house: House) -> None:
+    """A text that grows is shown again when the platform says; its end, and what else comes, is at once."""
+    house.platform.limits = Limits(max_units=2000, changes_per_period=100, period_s=1.0)
+    house.outbox.show(house.job, Draft(WRITING, "一"))
+    await settle()
+    house.platform.rests["m0"] = 7.0
+    house.outbox.show(house.job, Draft(WRITING, "一二"))
+    await house.clock.advance(5)
+    assert house.platform.texts == ["一"]
+    other = house.store.add("k")
+    house.outbox.show(other, Draft(DraftState.WAITING, note="まもなく"))
+    await settle()
+    assert house.platform.texts == ["一", ""]
+    house.outbox.show(house.job, Draft(DONE, "一二三"))
+    await settle()
+    assert house.platform.texts == ["一二三", ""]
+    assert [draft.text for _, draft in house.platform.log] == ["一", "", "一二三"]
+
+
+async def test_growing_text_is_shown_once_it_has_rested(house: House) -> None:
+    """With the text as it is then, however often it grew meanwhile."""
+    house.outbox.show(house.job, Draft(WRITING, "一"))
+    await settle()
+    house.platform.rests["m0"] = 7.0
+    house.outbox.show(house.job, Draft(WRITING, "一二"))
+    await house.clock.advance(4)
+    house.outbox.show(house.job, Draft(WRITING, "一二三"))
+    await house.clock.advance(2.9)
+    assert house.platform.texts == ["一"]
+    house.platform.rests.clear()
+    await house.clock.advance(0.2)
+    assert [draft.text for _, draft in house.platform.log] == ["一", "一二三"]
+
+
 async def test_one_post_whatever_fails(house: House) -> None:
     """A post that is refused for now is tried again when the platform says, and made exactly once."""
     house.platform.errors = [RetryLater("429", after_s=5), RetryLater("500"), None]

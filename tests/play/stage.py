@@ -66,14 +66,19 @@ class Shown:
 
 
 class Idle:
-    """`bot.seams.Writer` that notes whose jobs were stopped."""
+    """`bot.seams.Writer` that notes whose jobs were stopped, and whose replies were deleted."""
 
     def __init__(self) -> None:
         self.ended: list[str] = []
+        self.deleted: list[str] = []
 
     async def stopped(self, job: Job) -> None:
         """Note it."""
         self.ended.append(job.id)
+
+    async def unwanted(self, job: Job) -> None:
+        """Note it."""
+        self.deleted.append(job.id)
 
 
 class Today:

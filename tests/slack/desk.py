@@ -70,6 +70,10 @@ class Desk(FakePlay):
         self._did("stop", job_id, by)
         return self.running
 
+    async def withdraw(self, platform: str, message_id: str) -> bool:
+        """Nothing is being written."""
+        return False
+
     async def undo(self, room: Room, by: Author, after: str | None = None) -> Story:
         """Recorded."""
         self._did("undo", room, by, after)

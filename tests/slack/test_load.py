@@ -11,10 +11,11 @@ import pytest
 from sqlalchemy import event
 
 from adapters.slack import SlackAdapter
+from adapters.slack.render import WRITING_MARK
 from bot.errors import RetryLater
 from bot.messages import Delta, Draft, DraftState, Message, Request, Room
 from bot.store import SqlStore
-from bot.throttle import RoomThrottle
+from bot.throttle import NO_TIME_S, RoomThrottle
 from tests.fakes.clock import FakeClock, settle
 from tests.fakes.play import FakeReply
 from tests.loopback.slack import SlackServer
@@ -49,11 +50,13 @@ SHOWN_BY = {"chat.appendStream", "chat.update", "chat.stopStream"}
 
 
 async def tell(adapter: SlackAdapter, room: Room, job: str, clock: FakeClock) -> None:
-    """Show a reply as the outbox does: the room's throttle first, the latest draft after."""
+    """Show a reply as the outbox does: the rest and the room's throttle first, the latest draft after."""
     limits, begun, over = adapter.limits, clock.now(), False
     throttle = RoomThrottle(limits.changes_per_period, limits.period_s, clock)
     message_id = await adapter.post(room, Draft(DraftState.WAITING, note="まもなく", job=job), f"{job}:0")
     while not over:
+        while (rest_s := await adapter.rest_s(room, message_id)) > NO_TIME_S:
+            await clock.sleep(rest_s)
         await throttle.acquire()
         text = STORY[: int((clock.now() - begun) * CHARACTERS_PER_S)]
         over = clock.now() - begun >= WRITES_S
@@ -171,10 +174,10 @@ async def test_only_growing_texts_are_paced(slack: SlackServer, play: Desk) -> N
         reply = FakeReply(adapter, room, "j:0")
         for place in (3, 2, 1):
             await reply.show(Draft(DraftState.WAITING, note=f"{place}番目", job="j"))
-        assert clock.slept == []
         await reply.show(Draft(DraftState.WRITING, "夜が", job="j"))
         await reply.show(Draft(DraftState.DONE, "夜が明けた。", job="j", passage="j.0"))
-    assert clock.slept == [pytest.approx(1.44, abs=0.01)]
+    assert clock.slept == []
+    assert reply.rested_s == [pytest.approx(1.44, abs=0.01)]
 
 
 async def test_the_first_sign_costs_one_call(slack: SlackServer, play: Desk) -> None:
@@ -187,3 +190,48 @@ async def test_the_first_sign_costs_one_call(slack: SlackServer, play: Desk) -> 
         await adapter.post(message.room, Draft(DraftState.WAITING, note="まもなく", job="j"), "j:0")
         assert len(slack.calls) == before + 1
     assert clock.now() == 0.0
+
+
+@pytest.mark.parametrize("streams", [True, False])
+async def test_a_stop_does_not_wait_its_turn(slack: SlackServer, streams: bool) -> None:
+    """However many write, whoever stops one sees it stopped at once, with the text as it was."""
+    clock = FakeClock()
+    slack.set_clock(clock.now)
+    if not streams:
+        slack.faults.refuse("chat.startStream", "unknown_method", times=50)
+    async with house(slack, Writer(clock), clock=clock) as bot:
+        clock.rest = Rest(bot.store)
+        await bot.play.set_rules(Room("slack", f"{TEAM}/C1/"), f"team/{TEAM}", {"length": "long"})
+        for number in range(8):
+            await bot.deliver(slack.mention("C1", f"U{number % 3 + 1}", "昔々。"))
+        await clock.advance(20)
+        for reply in [message for message in slack.workspace.by_bot() if message.thread_ts]:
+            before = reply.story.rpartition("\n\n")[2].removesuffix(WRITING_MARK)
+            await bot.deliver(slack.people.click(reply, "stop", "U1"))
+            await clock.advance(1.5)
+            assert len(reply.labels) == len(BUTTONS)
+            assert reply.story.startswith(before)
+
+
+async def test_a_stop_of_the_bot_leaves_no_message_growing(slack: SlackServer) -> None:
+    """Eight messages that are edited in turn all say that they were interrupted, with what there was."""
+    clock = FakeClock()
+    slack.set_clock(clock.now)
+    slack.faults.refuse("chat.startStream", "unknown_method", times=50)
+    async with house(slack, Writer(clock), clock=clock) as bot:
+        clock.rest = Rest(bot.store)
+        await bot.play.set_rules(Room("slack", f"{TEAM}/C1/"), f"team/{TEAM}", {"length": "long"})
+        for number in range(8):
+            await bot.deliver(slack.mention("C1", f"U{number % 3 + 1}", "昔々。"))
+        await clock.advance(20)
+        clock.rest = settle
+        passing = asyncio.create_task(clock.advance(10))
+    await asyncio.gather(passing)
+    replies = [message for message in slack.workspace.by_bot() if message.thread_ts]
+    assert len(replies) == 8
+    notes = [reply.shown.rpartition("\n")[2] for reply in replies]
+    assert set(notes) == {
+        "[少し席を外します。戻ったら、ここから続けます。]",
+        "[Back in a moment; the story goes on here.]",
+    }
+    assert not any(WRITING_MARK in reply.shown for reply in replies)

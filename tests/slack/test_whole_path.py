@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from adapters.slack.translate import message_id
 from bot.messages import Room
 from tests.loopback.slack import SlackServer
 from tests.loopback.slack_workspace import TEAM, Posted
@@ -199,6 +200,13 @@ async def test_changes_reach_the_model(slack: SlackServer) -> None:
     assert "昔々。" not in prompt
 
 
+async def over(bot: House, message: Posted) -> None:
+    """Wait until nobody writes what a message shows."""
+    job = None
+    while job is None or not job.state.final:
+        job = await bot.store.job_of_message("slack", message_id(message.channel, message.ts))
+
+
 async def test_a_word_stops_the_writing(slack: SlackServer) -> None:
     """What was written by then stays, with the buttons to go on."""
     engine = Storyteller(("夜が更けた。", "雨が降り出した。"))
@@ -239,6 +247,31 @@ async def test_a_stop_of_the_bot_leaves_readable_text_and_its_start_finishes_it(
         await bot.deliver(slack.people.click(message, "continue", "U1"))
         await shows(slack, "朝が来た。", 2)
         await slack.until(lambda: message.labels == [])
+
+
+@pytest.mark.parametrize("streams", [True, False])
+async def test_a_reply_that_is_deleted_while_it_is_written_is_not_in_the_story(
+    slack: SlackServer, streams: bool
+) -> None:
+    """Nobody wanted it: the next one goes on from before it."""
+    if not streams:
+        slack.faults.refuse("chat.startStream", "unknown_method", times=9)
+    engine = Storyteller(("夜が更けた。", "雨が降り出した。"), ("朝が来た。",))
+    async with house(slack, engine) as bot:
+        event = slack.mention("C1", "U1", "昔々。")
+        await bot.deliver(event)
+        engine.go_on()
+        message = await slack.until_posted()
+        await slack.until(lambda: "夜が更けた。" in message.story)
+        await bot.deliver(slack.deleted(message))
+        await over(bot, message)
+        engine.go_on()
+        await bot.deliver(slack.event_of(slack.types("C1", "U2", "そして。", event["event"]["ts"])))
+        engine.go_on()
+        await shows(slack, "朝が来た。")
+        story = await bot.play.read(Room("slack", f"{TEAM}/C1/{event['event']['ts']}"))
+    assert story is not None
+    assert [passage.text for passage in story.passages] == ["昔々。", "そして。", "朝が来た。"]
 
 
 async def test_quotas_and_who_may_ask(slack: SlackServer) -> None:

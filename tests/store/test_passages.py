@@ -28,6 +28,7 @@ async def test_a_message_leads_to_its_passage(store: SqlStore) -> None:
     assert await store.passage_of_message("web", "m1") == edited
     assert await store.passage_of_message("slack", "m1") is None
     assert await store.passage_of_message("web", "m2") is None
+    assert await store.job_of_message("web", "m1") is None
 
 
 async def test_a_reply_leads_to_its_passage(store: SqlStore) -> None:
@@ -41,6 +42,8 @@ async def test_a_reply_leads_to_its_passage(store: SqlStore) -> None:
     shown = [await store.passage_of_message("web", f"m{part}") for part in range(3)]
 
     assert shown == [first, first, second]
+    assert await store.job_of_message("web", "m2") == await store.job("j1")
+    assert await store.job_of_message("slack", "m2") is None
 
 
 async def test_a_reply_that_is_being_written_leads_nowhere(store: SqlStore) -> None:
