@@ -14,12 +14,13 @@ import itertools
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from openvino import Type
 from transformers import XGLMForCausalLM
 
 from bot.errors import CheckpointError
 from bot.worker.backends.base import Copy, Row
 from bot.worker.backends.openvino import OpenVinoBackend
-from bot.worker.backends.openvino_graph import BLOCK, Shape
+from bot.worker.backends.openvino_graph import BLOCK, Shape, attention_type
 from bot.worker.choice import KV_PRECISIONS
 from bot.worker.converted import Quantizer, UnkeptModel
 from bot.worker.int8 import Int8Linear
@@ -149,17 +150,18 @@ def test_a_prompt_of_any_length_is_read_right(computing: OpenVinoBackend, length
 
 @settings(max_examples=12, deadline=None)
 @given(
-    cuts=st.sets(st.integers(1, LENGTH // 2 - 1).map(lambda half: 2 * half)),
+    parts=st.lists(st.integers(2, 40)),
     where=st.permutations(range(20)),
     company=st.lists(st.integers(1, 40), max_size=4),
 )
 def test_neither_cuts_nor_company_nor_place_change_a_bit(
-    eight_bits: OpenVinoBackend, cuts: set[int], where: list[int], company: list[int]
+    eight_bits: OpenVinoBackend, parts: list[int], where: list[int], company: list[int]
 ) -> None:
     """However a prompt is cut, wherever its blocks lie, and whoever else is computed beside it."""
     expected = read(eight_bits, PROMPT, [], range(4))
     blocks, others = where[:4], where[4:]
-    edges = [0, *sorted(cuts), LENGTH - 1]
+    cuts = [end for end in itertools.accumulate(parts) if end < LENGTH - 2]  # none of a single token
+    edges = [0, *cuts, LENGTH - 1]
     assert eight_bits.grain == 1
     for start, end in itertools.pairwise(edges):
         crowd = [body(OTHER, 0, length + 1, others[2 * place :]) for place, length in enumerate(company)]
@@ -268,3 +270,9 @@ def test_an_unknown_activation_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(CheckpointError, match="silu"):
         Shape.of(config)
+
+
+def test_attention_is_never_coarser_than_what_is_kept() -> None:
+    """bfloat16 beside keys and values of eight bits, on a processor that has it; beside float16, float32."""
+    assert attention_type("f16") == Type.f32
+    assert attention_type("u8") in {Type.bf16, Type.f32}

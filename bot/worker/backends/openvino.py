@@ -26,6 +26,7 @@ from bot.worker.backends.openvino_graph import (
     LONGEST,
     PAST,
     Shape,
+    attention_type,
     compile_model,
     head_model,
     layers_model,
@@ -87,9 +88,10 @@ class OpenVinoBackend:
         self._positions = sinusoidal_positions(config)
         self._parts: list[Part] = []
         compiled = partial(compile_model, shape=shape, threads=threads, kv_precision=kv_precision)
+        attention = attention_type(kv_precision)
         for numbers in _parts(config.num_layers, (4 * shape.width + 2 * shape.inner) * shape.width):
             layers = [model.layer(number) for number in numbers]
-            part = Part(compiled(layers_model(layers, shape)), blocks + 1)
+            part = Part(compiled(layers_model(layers, shape, attention)), blocks + 1)
             part.run(np.zeros((FEWEST, shape.width), np.float32), _places(_padding(FEWEST, blocks)))
             let_go(product.weight for layer in layers for product in layer.products)
             self._parts.append(part)

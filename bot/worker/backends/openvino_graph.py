@@ -71,7 +71,17 @@ class Shape:
         return self.width // self.heads
 
 
-def layers_model(layers: Sequence[Int8Layer], shape: Shape) -> ov.Model:
+def attention_type(kv_precision: str) -> Type:
+    """What attention computes in: bfloat16 where the processor has units for it, which is faster over a
+    long story.
+
+    Eight bits of keys and values are coarser than that. Those of 16 would have to be bfloat16, too.
+    """
+    capabilities = ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return Type.bf16 if kv_precision == "u8" and "BF16" in capabilities else Type.f32
+
+
+def layers_model(layers: Sequence[Int8Layer], shape: Shape, attention: Type) -> ov.Model:
     """Some decoder layers: float32 (tokens, width) in and out, and where the tokens stand.
 
     Keys and values lie in inputs `key_cache.N` and `value_cache.N`, N counted from 0 in this part.
@@ -84,9 +94,9 @@ def layers_model(layers: Sequence[Int8Layer], shape: Shape) -> ov.Model:
     for number, layer in enumerate(layers):
         pair = [_cache(f"{kind}_cache.{number}") for kind in ("key", "value")]
         caches += pair
-        projected = op.split(linear(layer.project, normed(out)), op.constant(1), 3)
+        projected = op.split(_as(attention, linear(layer.project, normed(out))), op.constant(1), 3)
         mixed = _attention(projected, pair, places, longest, shape)
-        out = op.add(out, linear(layer.output, mixed))
+        out = op.add(out, linear(layer.output, _as(Type.f32, mixed)))
         widened = _ACTIVATIONS[shape.activation](linear(layer.widen, normed(out)))
         out = op.add(out, linear(layer.narrow, widened))
     return ov.Model([out], [hidden, *places, longest, *caches], "layers")
@@ -152,6 +162,10 @@ def _attention(
     described["num_k_heads"] = described["num_v_heads"] = shape.heads
     described["k_head_size"] = described["v_head_size"] = shape.head_size
     return attention.output(0)
+
+
+def _as(kind: Type, x: Any) -> Any:
+    return x if x.get_element_type() == kind else op.convert(x, kind)
 
 
 def _parameter(name: str, shape: Any, kind: Type) -> Any:
