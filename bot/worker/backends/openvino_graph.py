@@ -72,8 +72,7 @@ class Shape:
 
 
 def attention_type(kv_precision: str) -> Type:
-    """What attention computes in: bfloat16 where the processor has units for it, which is faster over a
-    long story.
+    """What attention computes in: bfloat16, which is faster, where the processor has units for it.
 
     Eight bits of keys and values are coarser than that. Those of 16 would have to be bfloat16, too.
     """
