@@ -69,6 +69,14 @@ class Play(Protocol):
         """
         ...
 
+    async def again(self, message: Message, job_id: str) -> Ticket:
+        """Queue anew what a job of the room came to nothing for.
+
+        As it was asked for then, and instead of the same passage where the story still ends with that. The
+        message has no text. Raises as `hear` does.
+        """
+        ...
+
     async def cancel(self, room: Room, by: Author) -> bool:
         """Stop what runs or waits in a room; False if nothing did."""
         ...

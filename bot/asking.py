@@ -12,6 +12,7 @@ from bot.aside import is_aside, without_asides
 from bot.errors import (
     EmptyPrompt,
     EngineError,
+    PassageGone,
     QueueFull,
     QuotaReached,
     StoryMoved,
@@ -33,7 +34,7 @@ from bot.messages import (
     TokenCount,
 )
 from bot.ruby import without_ruby
-from bot.rules import length_named, preset_named, preset_of, scopes_of, set_at
+from bot.rules import has_preset, length_named, preset_named, preset_of, scopes_of, set_at
 from bot.seams import Heard
 from bot.story import last_told
 
@@ -96,6 +97,18 @@ class Asking(Ground):
         last = last_told(story)
         instead_of = last.id if last is not None and last.by_model else None
         return await self._ask(replace(message, text=""), replace(ask, instead_of=instead_of), rules)
+
+    async def again(self, message: Message, job_id: str) -> Ticket:
+        """Ask anew for what a job of the room came to nothing for."""
+        rules = await self._permitted(message.room, message.author)
+        job = await self._store.job(job_id)
+        ask = replace(job.ask, seed=None) if job is not None and job.room == message.room else Ask()
+        if not has_preset(ask.preset, rules):
+            ask = replace(ask, preset="")
+        try:
+            return await self._ask(message, ask, rules)
+        except (StoryMoved, PassageGone):
+            return await self._ask(message, replace(ask, instead_of=None), rules)
 
     async def cancel(self, room: Room, by: Author) -> bool:
         """Stop what runs or waits in a room; False if nothing did."""

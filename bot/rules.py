@@ -160,7 +160,12 @@ def preset_named(name: str, rules: Rules, locale: str) -> str:
 
 def preset_of(rules: Rules) -> str:
     """The preset that a room writes with where nobody says which: 標準 where its own was taken away."""
-    return rules.preset if rules.preset in {**PRESETS, **dict(rules.presets)} else STANDARD
+    return rules.preset if has_preset(rules.preset, rules) else STANDARD
+
+
+def has_preset(name: str, rules: Rules) -> bool:
+    """Whether a room has a preset of this very name."""
+    return name in PRESETS or name in dict(rules.presets)
 
 
 def sampling_of(preset: str, rules: Rules) -> Sampling:

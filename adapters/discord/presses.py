@@ -95,7 +95,7 @@ class Presses:
 
     async def _go(self, scene: Scene, job: str) -> None:
         # One job that came to nothing is asked for again once, however often the button is pressed.
-        await self._play.hear(scene.message(event_id=f"again {job}"), Ask())
+        await self._play.again(scene.message(event_id=f"again {job}"), job)
 
     async def _again(self, scene: Scene, passage: str) -> None:
         await self._play.retry(scene.message(after=passage), Ask())

@@ -65,9 +65,9 @@ class Buttons:
             case "continue":
                 await self._play.hear(message, Ask())
             case "again":
-                # What came to nothing left no passage: the story goes on where it ends, once for a reply.
+                # What came to nothing is asked for anew once, however often it is pressed.
                 once = f"{message_id(click.place.channel, click.ts)}:again"
-                await self._play.hear(Message(once, room, author, ""), Ask())
+                await self._play.again(Message(once, room, author, ""), value)
             case "retry":
                 await self._play.retry(message, Ask())
             case "several":

@@ -71,6 +71,11 @@ class NotedPlay(FakePlay):
         self._note("retry", message, ask)
         return Ticket("job-r", "story-1", 0)
 
+    async def again(self, message: Message, job_id: str) -> Ticket:
+        """Note it."""
+        self._note("again", message, job_id)
+        return Ticket("job-anew", "story-1", 0)
+
     async def stop(self, job_id: str, by: Author) -> bool:
         """Note it; a job called `over` is over."""
         self._note("stop", job_id, by)

@@ -65,6 +65,11 @@ class Desk(FakePlay):
         self._did("cancel", room)
         return self.running
 
+    async def again(self, message: Message, job_id: str) -> Ticket:
+        """Recorded."""
+        self._did("again", message, job_id)
+        return Ticket("job-anew", "story-1", 0)
+
     async def stop(self, job_id: str, by: Author) -> bool:
         """Recorded."""
         self._did("stop", job_id, by)

@@ -82,16 +82,15 @@ async def test_going_on_and_again(
 async def test_once_more_what_came_to_nothing(
     slack: SlackServer, play: Desk, adapter: SlackAdapter, root: Posted, answer: Passage
 ) -> None:
-    """The story goes on from where it ends, once for a reply, whoever presses how often."""
+    """Whoever presses how often, it is one event: the play asks anew once."""
     failed = Draft(DraftState.FAILED, note="だめでした", job="job-2")
     message = await posted(slack, adapter, root, failed)
     await slack.deliver(slack.people.click(message, "again", "U1"))
     await slack.deliver(slack.people.click(message, "again", "U2"))
-    await slack.deliver(slack.mention("C1", "U1", "雨。", root.ts))
-    await play.until_heard(2)
-    once, later = (each.message for each in play.heard)
-    assert (once.text, once.after, once.room, later.text) == ("", None, room_of(root), "雨。")
-    assert play.asked("retry") == []
+    await play.until_asked("again", 2)
+    once, twice = play.asked("again")
+    assert once[0].event_id == twice[0].event_id
+    assert (once[0].text, once[0].after, once[0].room, once[1]) == ("", None, room_of(root), "job-2")
 
 
 async def test_choosing_a_candidate(
