@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -104,8 +104,8 @@ class Worker:
             if answer.status != 200:
                 raise StreamFailed(await answer.text())
             # Events are looked into afterwards: that would take the worker's processor time.
-            lines = [(time.perf_counter(), line) async for line in answer.content]
-        return _told(asked_s, time.perf_counter(), lines)
+            chunks = [(time.perf_counter(), chunk) async for chunk in answer.content.iter_any()]
+        return _told(asked_s, time.perf_counter(), list(_lines(chunks)))
 
     async def write(self, body: dict[str, Any]) -> tuple[str, str]:
         """Ask for one text; the text, and why it ends.
@@ -147,6 +147,15 @@ def total_rate(told: Sequence[Told]) -> float:
     return sum(one.tokens for one in told) / (
         max(one.ended_s for one in told) - min(one.asked_s for one in told)
     )
+
+
+def _lines(chunks: Sequence[tuple[float, bytes]]) -> Iterator[tuple[float, bytes]]:
+    """Lines, each with the time at which its end came."""
+    rest = b""
+    for stamp, chunk in chunks:
+        *whole, rest = (rest + chunk).split(b"\n")
+        for line in whole:
+            yield stamp, line
 
 
 def _told(asked_s: float, ended_s: float, lines: Sequence[tuple[float, bytes]]) -> Told:

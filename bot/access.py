@@ -2,11 +2,34 @@
 
 from __future__ import annotations
 
+from bot.errors import NotPermitted, RolesUnknown
 from bot.messages import Author, Room, Rules
 from bot.rules import own_scope
 
 _WHO = frozenset({"user", "role", "usergroup"})
 """The kinds of labels that name people; all others name places."""
+
+
+UNKNOWN_ROLES = "role/?"
+"""Stands among the roles of a person whose roles the platform could not tell."""
+
+
+def require(rules: Rules, room: Room, author: Author) -> None:
+    """Make sure that a person may use the bot in a room.
+
+    Raises:
+        NotPermitted
+        RolesUnknown: it depends on roles, and theirs could not be told just now.
+    """
+    if UNKNOWN_ROLES in author.roles and names_roles(rules):
+        raise RolesUnknown
+    if not permits(rules, room, author):
+        raise NotPermitted
+
+
+def names_roles(rules: Rules) -> bool:
+    """Whether it depends on roles who may use the bot."""
+    return any(label.startswith("role/") for label in (*rules.allowed, *rules.denied))
 
 
 def permits(rules: Rules, room: Room, author: Author) -> bool:

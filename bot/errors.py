@@ -135,6 +135,12 @@ class NotPermitted(UserError):
     key = "error.not_permitted"
 
 
+class RolesUnknown(UserError):
+    """It depends on roles whether this person may, and the platform does not tell theirs just now."""
+
+    key = "error.roles_unknown"
+
+
 class TooMuchLore(UserError):
     """More lore, or more keywords of one entry, than can be kept. Values: `entries`, `keywords`."""
 

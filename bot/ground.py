@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from bot.access import permits
-from bot.errors import FilteredText, NoStory, NotPermitted, TextTooLong
+from bot.access import require
+from bot.errors import FilteredText, NoStory, TextTooLong
 from bot.messages import Author, Room, Rules, Story
 from bot.queue import JobQueue
 from bot.rules import DEFAULTS, filters, rules_in
@@ -76,8 +76,7 @@ class Ground:
 
     async def _permitted(self, room: Room, by: Author) -> Rules:
         rules = await self.rules(room)
-        if not permits(rules, room, by):
-            raise NotPermitted
+        require(rules, room, by)
         return rules
 
     async def _open(self, room: Room) -> Story:

@@ -382,7 +382,7 @@ class Draft:
     job: str = field(default="", compare=False)
     passage: str = ""
     live: bool = True
-    locale: str = field(default="", compare=False)
+    locale: str = field(default="ja", compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from adapters.base import Play
 from adapters.discord.answers import sentence_of
 from adapters.discord.failures import delivery
 from adapters.discord.naming import names_in
-from adapters.discord.people import author_of, names_roles, with_roles
+from adapters.discord.people import author_of, with_roles
 from adapters.discord.places import (
     Pause,
     Place,
@@ -25,6 +25,7 @@ from adapters.discord.places import (
 from adapters.discord.posts import Posts, nonce_of
 from adapters.discord.shown import unread
 from adapters.discord.translate import PLATFORM, Self, locale_of, story_text, thread_name
+from bot.access import names_roles
 from bot.aside import is_aside
 from bot.errors import DeliveryError, EmptyPrompt, NotAllowed, NotPermitted, SpokenError
 from bot.messages import Ask, Author, Message, Passage, Room, Ticket

@@ -10,7 +10,7 @@ import discord
 from adapters.discord.failures import delivery
 from adapters.discord.translate import PLATFORM
 from bot.errors import DeliveryError
-from bot.messages import Author, Rules
+from bot.messages import Author
 
 _log = logging.getLogger(__name__)
 
@@ -34,11 +34,6 @@ async def with_roles(author: Author, guild: discord.Guild | None) -> Author:
         _log.info("Nobody tells the roles of a member: %s", error)
         return author
     return dataclasses.replace(author, roles=_roles_of(member))
-
-
-def names_roles(rules: Rules) -> bool:
-    """Whether it depends on roles who may act."""
-    return any(label.startswith("role/") for label in (*rules.allowed, *rules.denied))
 
 
 def _roles_of(person: discord.abc.User) -> tuple[str, ...]:

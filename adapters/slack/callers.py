@@ -1,4 +1,4 @@
-"""Who last asked for something in a thread: whose language its buttons speak, and for whom a stream is."""
+"""Who last asked for something in a thread: for whom a stream is."""
 
 from __future__ import annotations
 
@@ -25,8 +25,3 @@ class Callers:
     def of(self, room: Room) -> Author | None:
         """Who asked there last."""
         return self._callers.get(room.id)
-
-    def locale(self, room: Room) -> str:
-        """Their language; Japanese where nobody is known."""
-        caller = self.of(room)
-        return caller.locale if caller else "ja"

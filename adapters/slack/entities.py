@@ -9,6 +9,7 @@ _ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 _UNESCAPES = {"amp": "&", "lt": "<", "gt": ">"}
 _MARKUP = re.compile(r"<([^<>]*)>|&(amp|lt|gt);")
 _MARKS = re.compile(r"[\\*_~`#\[\]|]")
+_BEFORE_SLASH = re.compile("/(?=/)")
 _USER = re.compile(r"<@([A-Z0-9]+)(?:\|[^<>]*)?>")
 # Slack puts a no-break space or a plain one after a mention.
 # The ideographic space stays: it indents a paragraph.
@@ -21,8 +22,11 @@ def escape(text: str) -> str:
 
 
 def markdown(text: str) -> str:
-    """Text for a stream, which reads markdown: nothing in it formats, links, unfurls or pings."""
-    return _MARKS.sub(r"\\\g<0>", escape(text)).replace("//", "/\u2060/")
+    """Text for a stream, which reads markdown: nothing in it formats, links, unfurls or pings.
+
+    More text only makes it longer: a stream can show it piece by piece.
+    """
+    return _BEFORE_SLASH.sub("/\u2060", _MARKS.sub(r"\\\g<0>", escape(text)))
 
 
 def users_in(text: str) -> tuple[str, ...]:

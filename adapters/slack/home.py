@@ -60,8 +60,23 @@ class Home:
                 await self._settings.open(workspace, Place(team, "-"), author, trigger, scope)
             elif name == "export":
                 await self._export(workspace, author, team, str(action["value"]))
-        except (UserError, DeliveryError) as error:
+        except UserError as error:
+            await self._tell(workspace, author, body, error.key, **error.values)
+        except DeliveryError as error:
             _log.warning("A button of the home tab could not be followed: %s", error)
+            await self._tell(workspace, author, body, "slack.later")
+
+    async def _tell(
+        self, workspace: Workspace, author: Author, body: Mapping[str, Any], key: str, **values: object
+    ) -> None:
+        """Say it in their own channel: a home tab has no place for a sentence."""
+        try:
+            channel = await workspace.api.direct_channel(author.id)
+        except DeliveryError as error:
+            _log.warning("Somebody on the home tab cannot be told: %s", error)
+            return
+        place = Place(team_of(body, workspace.bot), channel)
+        await workspace.telling.once(place, f"home:{body['trigger_id']}", key, author, **values)
 
     async def _export(self, workspace: Workspace, author: Author, team: str, story_id: str) -> None:
         # Only one's own: the id comes back from the person's side.

@@ -9,6 +9,7 @@ from typing import Any
 
 from adapters.slack.translate import PLATFORM
 from adapters.slack.webapi import WebApi
+from bot.access import UNKNOWN_ROLES
 from bot.clock import Clock
 from bot.errors import DeliveryError
 from bot.messages import Author
@@ -26,7 +27,11 @@ _log = logging.getLogger(__name__)
 
 
 class People:
-    """Looks people up with `users.info`. Nobody's story waits for a name that cannot be had."""
+    """Looks people up with `users.info`.
+
+    Nobody's story waits for a name that cannot be had. What somebody may, where it depends on roles, nobody
+    knows then.
+    """
 
     def __init__(self, api: WebApi, clock: Clock) -> None:
         self._api = api
@@ -42,7 +47,7 @@ class People:
             user = await self._api.user(user_id)
         except DeliveryError as error:
             _log.warning("No name for a person: %s", error)
-            return kept[1] if kept else Author(PLATFORM, user_id, name or user_id)
+            return kept[1] if kept else Author(PLATFORM, user_id, name or user_id, roles=(UNKNOWN_ROLES,))
         author = Author(PLATFORM, user_id, _name(user) or name or user_id, _locale(user), _roles(user))
         self._kept[user_id] = (self._clock.now(), author)
         if len(self._kept) > _MAX_PEOPLE:

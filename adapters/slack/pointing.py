@@ -54,7 +54,7 @@ class Pointing:
         if passage is not None:
             story = await self._play.branch(room, author, passage.id)
             after = story.head
-        elif not given.by_a_person or not said.raw.strip():
+        elif not given.by_a_person or said.orders or not said.raw.strip():
             raise EmptyPrompt
         elif await self._play.read(room) is None:
             # Read from Slack also where it stands alone: that shows whether the bot may be there at all.

@@ -33,7 +33,7 @@ class Replies:
         Raises:
             RetryLater, Undeliverable
         """
-        plain = self._shown(place, draft)
+        plain = self._shown(draft)
         try:
             ts = await self._postings.post(place, plain, key, lambda: self._begin(place, draft, key))
         finally:
@@ -55,7 +55,7 @@ class Replies:
             if await self._streams.follow(place, message_id, draft):
                 return
             patient = await self._streams.end(place, message_id, draft)
-        await self._api.update(place.channel, ts_of(message_id), self._shown(place, draft), patient=patient)
+        await self._api.update(place.channel, ts_of(message_id), self._shown(draft), patient=patient)
 
     def rest_s(self, message_id: str) -> float:
         """For how many seconds yet a growing text leaves the budget to the others."""
@@ -69,11 +69,10 @@ class Replies:
             # Counted before it is there: others decide meanwhile.
             self._pace.note(key, draft.state)
             return None
-        return await self._streams.begin(place, draft, key, reader, self._label(place))
+        return await self._streams.begin(place, draft, key, reader, self._label(draft))
 
-    def _shown(self, place: Place, draft: Draft) -> Shown:
-        return shown(draft, self._label(place))
+    def _shown(self, draft: Draft) -> Shown:
+        return shown(draft, self._label(draft))
 
-    def _label(self, place: Place) -> Label:
-        locale = self._callers.locale(place.room)
-        return lambda name: self._say(f"slack.button.{name}", locale)
+    def _label(self, draft: Draft) -> Label:
+        return lambda name: self._say(f"slack.button.{name}", draft.locale)

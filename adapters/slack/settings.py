@@ -26,8 +26,8 @@ from adapters.slack.presets import preset_lines, presets_of
 from adapters.slack.render import ACTION, Label
 from adapters.slack.translate import Place
 from adapters.slack.workspace import Workspace
-from bot.access import permits
-from bot.errors import BadRule, NotPermitted, UserError
+from bot.access import require
+from bot.errors import BadRule, UserError
 from bot.messages import Author, Filter, Length, Room, Rules
 from bot.sampling import PRESET_NAMES
 from bot.sampling import PRESETS as BUILT_IN
@@ -54,7 +54,7 @@ class SettingsForm:
         """Show the form. `scope` empty: for the place's channel.
 
         Raises:
-            NotPermitted, RetryLater, Undeliverable
+            NotPermitted, RolesUnknown, RetryLater, Undeliverable
         """
         rules = await self._play.rules(place.room)
         _require_permission(rules, place.room, author)
@@ -114,9 +114,9 @@ class SettingsForm:
 
 
 def _require_permission(rules: Rules, room: Room, author: Author) -> None:
-    """Who may not use the bot sets nothing; admins could lock themselves out. Raises NotPermitted."""
-    if ADMIN not in author.roles and not permits(rules, room, author):
-        raise NotPermitted
+    """Who may not use the bot sets nothing; admins could lock themselves out. Raises as `require` does."""
+    if ADMIN not in author.roles:
+        require(rules, room, author)
 
 
 def _for_all(rules: Rules, word: Label) -> list[View]:

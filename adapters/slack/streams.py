@@ -51,7 +51,9 @@ class _Stream:
     def chunks(self, growth: str) -> list[dict[str, Any]]:
         """`growth` as Slack takes it."""
         before = "" if self.text or not self.note else "\n\n"
-        return [{"type": "markdown_text", "text": before + markdown(growth)}] if growth else []
+        # Of the whole text: what makes a link may come in two pieces.
+        grown = markdown(self.text + growth)[len(markdown(self.text)) :]
+        return [{"type": "markdown_text", "text": before + grown}] if growth else []
 
 
 class Streams:

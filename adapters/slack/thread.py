@@ -52,11 +52,12 @@ class Threads:
                 await self._add(workspace, said)
 
     async def _said(self, workspace: Workspace, place: Place, patience: Patience) -> list[Incoming]:
-        return [
+        said = [
             spoken(message, place.team, place.channel, workspace.bot)
             async for message in workspace.api.messages(place, patience)
             if by_a_person(message, workspace.bot)
         ]
+        return [each for each in said if not each.orders]
 
     async def _add(self, workspace: Workspace, said: Incoming) -> None:
         author = await workspace.people.author(said.user_id)

@@ -8,8 +8,8 @@ from adapters.slack.surface import COMMAND
 from adapters.slack.translate import Place
 from adapters.slack.words import Word
 from adapters.slack.workspace import Workspace
-from bot.access import permits
-from bot.errors import DeliveryError, NotPermitted
+from bot.access import require
+from bot.errors import DeliveryError
 from bot.messages import Author
 
 _DEEDS = frozenset({Word.STOP, Word.MUTE, Word.UNMUTE, Word.EXPORT})
@@ -51,8 +51,7 @@ class ThreadWords:
             await tell(place, author, "slack.help_thread", command=COMMAND)
 
     async def _require_permission(self, place: Place, author: Author) -> None:
-        if not permits(await self._play.rules(place.room), place.room, author):
-            raise NotPermitted
+        require(await self._play.rules(place.room), place.room, author)
 
     async def _export(self, workspace: Workspace, place: Place, author: Author) -> None:
         try:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from adapters.slack.entities import plain, users_in, with_emoji, without_mention
+from adapters.slack.words import meaning
 from bot.messages import Author, Message, Room
 
 PLATFORM = "slack"
@@ -81,6 +82,11 @@ class Incoming:
         return message_id(self.place.channel, self.ts)
 
     @property
+    def orders(self) -> bool:
+        """Whether it is nothing but a word for the bot: no line of a story."""
+        return self.called and meaning(self.raw) is not None
+
+    @property
     def mentioned(self) -> tuple[str, ...]:
         """The people whose names the text needs."""
         return users_in(self.raw)
@@ -108,9 +114,11 @@ def incoming(body: Mapping[str, Any], bot: Bot) -> Incoming | None:
 def spoken(message: Mapping[str, Any], team: str, channel: str, bot: Bot) -> Incoming:
     """A message as it stands in an event or in a thread's history."""
     ts, thread_ts = str(message["ts"]), str(message.get("thread_ts") or "")
-    raw = with_emoji(without_mention(str(message.get("text") or ""), bot.user_id), message.get("blocks"))
+    text = str(message.get("text") or "")
+    raw = with_emoji(without_mention(text, bot.user_id), message.get("blocks"))
     place = Place(team, channel, thread_ts or ts)
-    return Incoming(place, ts, str(message.get("user") or ""), raw, begins=thread_ts in {"", ts})
+    user, called = str(message.get("user") or ""), bot.user_id in users_in(text)
+    return Incoming(place, ts, user, raw, begins=thread_ts in {"", ts}, called=called)
 
 
 def team_of(body: Mapping[str, Any], bot: Bot | None = None) -> str:

@@ -138,6 +138,16 @@ def _over(weights: Floats, floor: float) -> Left:
     return Left(weights[ids], ids)
 
 
+def _over_by_heads(weights: Floats, heads: Floats, floor: float) -> Left:
+    """`_over`, which looks only into the groups whose best reaches the floor, where these are few."""
+    groups = np.flatnonzero(heads >= np.float32(floor))
+    if len(heads) == len(weights) or len(groups) > FEW:
+        return _over(weights, floor)
+    inside = np.add.outer(np.arange(LANES) * len(heads), groups).ravel()  # in the order of ids
+    ids = np.concatenate([inside, np.arange(LANES * len(heads), len(weights))])
+    return Left(weights[ids], ids).where(weights[ids] >= np.float32(floor))
+
+
 def _top_p(left: Left, top_p: float, total: float | None = None) -> Left:
     """The likeliest of a list in any order, as many as reach `top_p` of `total` (None: of the list)."""
     total = total_of(left.weights) if total is None else total
@@ -164,9 +174,10 @@ def _reaching(weights: Floats, top_p: float, total: float) -> Left:
     """The likeliest tokens, in the order of ids: so many that they have `top_p` of the total together."""
     # All tokens below this have less than 1 - top_p together.
     lowest = max(0.9 * (1 - top_p) * total / len(weights), SMALLEST)
-    floor = max(_reached(_heads(weights), top_p * total), lowest)
+    heads = _heads(weights)
+    floor = max(_reached(heads, top_p * total), lowest)
     while True:
-        left = _over(weights, floor)
+        left = _over_by_heads(weights, heads, floor)
         if not floor > lowest or left.weights.sum(dtype=np.float64) >= top_p * total:
             return left
         floor = max(floor / STEP, lowest)

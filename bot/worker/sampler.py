@@ -73,21 +73,17 @@ class Sampler:
         `logits`: float32, (sequences, vocabulary), on any device. On the CPU each row is drawn by itself, so
         that it rounds alike in any company and with any number of threads.
         """
-        finite = self._finite(logits)
         with np.errstate(over="ignore", under="ignore"):
             if logits.device.type != "cpu":
-                return self._draw_on_device(logits, sequences, finite)
+                return self._draw_on_device(logits, sequences)
             return [
-                self._draw(row, sequence) if good else None
-                for row, sequence, good in zip(logits.numpy(), sequences, finite, strict=True)
+                self._draw(row, sequence) for row, sequence in zip(logits.numpy(), sequences, strict=True)
             ]
 
-    def _finite(self, logits: torch.Tensor) -> list[bool]:
-        sums: list[bool] = logits.sum(-1).isfinite().tolist()
-        # A sum can overflow where no number did: look closely before giving a story up.
-        return [good or bool(row.isfinite().all()) for good, row in zip(sums, logits, strict=True)]
-
-    def _draw(self, row: Floats, sequence: Sequence) -> Drawn:
+    def _draw(self, row: Floats, sequence: Sequence) -> Drawn | None:
+        # Both ends are not a number where anything is none.
+        if not (np.isfinite(row.max()) and np.isfinite(row.min())):
+            return None
         raw = row.copy() if sequence.request.logprobs is not None else None
         change(row, self._changes(sequence, len(row)))
         if len(sequence.barred) and row.max() == -np.inf:
@@ -113,14 +109,13 @@ class Sampler:
         ending = [self._end_token] if sequence.end_barred(self._blank) else []
         return np.concatenate([self._banned, sequence.barred, np.array(ending, np.intp)])
 
-    def _draw_on_device(
-        self, logits: torch.Tensor, sequences: Rows[Sequence], finite: list[bool]
-    ) -> list[Drawn | None]:
+    def _draw_on_device(self, logits: torch.Tensor, sequences: Rows[Sequence]) -> list[Drawn | None]:
         """The same, with short lists made where the logits are; a row that needs a longer one is fetched.
 
         What is fetched of every row: the weights and ids of its short list and the weight of all. A row whose
         logprobs are wanted is fetched whole before it is changed.
         """
+        finite = torch.stack(logits.aminmax(dim=-1)).isfinite().all(0).tolist()
         asked = [sequence.request.logprobs for sequence in sequences]
         raws = [None if n is None else _fetched(row) for n, row in zip(asked, logits, strict=True)]
         for row, sequence in zip(logits, sequences, strict=True):

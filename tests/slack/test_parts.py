@@ -16,6 +16,7 @@ from adapters.slack.recent import Recent
 from adapters.slack.render import shown
 from adapters.slack.translate import Place
 from adapters.slack.webapi import WebApi
+from bot.access import UNKNOWN_ROLES
 from bot.errors import RetryLater
 from bot.messages import Author, Draft, DraftState
 from tests.loopback.slack import BOT_TOKEN, SlackServer
@@ -56,6 +57,7 @@ async def test_a_person_without_a_display_name(slack: SlackServer, api: WebApi, 
     people = People(api, clock)
     assert (await people.author("U1")).name == "hanako"
     assert await people.author("U404", "ghost") == Author("slack", "U404", "ghost")
+    assert (await people.author("U404")).roles == (UNKNOWN_ROLES,)
     assert (await people.author("U404")).name == "U404"
 
 

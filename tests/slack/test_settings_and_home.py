@@ -220,7 +220,8 @@ async def test_every_word_of_forms_and_home_is_there(
         await slack.deliver(slack.command("C1", user, "settings"))
         await slack.deliver(slack.mention("C1", user, "夜。", root.ts))
         await play.until_heard()
-        draft = Draft(DraftState.DONE, "夜。", job="j", passage=answer.id, choices=(Choice("c", "朝。"),))
+        choices = (Choice("c", "朝。"),)
+        draft = Draft(DraftState.DONE, "夜。", job="j", passage=answer.id, choices=choices, locale=locale)
         await adapter.post(room, draft, "j:0")
         message = slack.workspace.by_bot()[-1]
         await slack.deliver(slack.people.click(message, "edit", user))
@@ -284,6 +285,22 @@ async def test_a_story_from_the_home_tab_as_a_file(slack: SlackServer, play: Des
     await slack.deliver(slack.people.click_home("U1", "tsuzuki:home_export", story.id))
     await slack.until(lambda: any(message.files for message in slack.workspace.messages))
     assert [message.channel for message in slack.workspace.messages if message.files] == ["D1"]
+
+
+async def test_what_the_home_tab_cannot_do_is_said(slack: SlackServer, play: Desk, root: Posted) -> None:
+    """In the person's own channel: who may not use the bot, and whose file does not come, read why."""
+    play.now = Rules(denied=("user/U2",))
+    await slack.deliver(home_event(slack, "U2"))
+    await slack.until(lambda: slack.people.homes)
+    await slack.deliver(slack.people.click_home("U2", "tsuzuki:home_settings"))
+    assert (await slack.until_posted(1)).shown == "error.not_permitted/ja"
+    await slack.deliver(home_event(slack, "U1"))
+    await slack.until(lambda: "U1" in slack.people.homes)
+    (story,) = await play.stories("slack")
+    slack.faults.refuse("files.getUploadURLExternal", "not_allowed", times=9)
+    await slack.deliver(slack.people.click_home("U1", "tsuzuki:home_export", story.id))
+    assert (await slack.until_posted(2)).shown == "slack.later/ja"
+    assert {message.channel for message in slack.workspace.by_bot()} == {"D1"}
 
 
 async def test_settings_of_the_whole_workspace(slack: SlackServer, play: Desk, root: Posted) -> None:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from itertools import pairwise
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from adapters.slack import SlackAdapter
+from adapters.slack.entities import markdown
 from bot.errors import RetryLater
 from bot.messages import Choice, Draft, DraftState, Room
 from tests.loopback.slack import SlackServer
@@ -213,6 +217,23 @@ async def test_leaving_ends_streams(slack: SlackServer, play: Desk) -> None:
         assert slack.methods.streams.is_open(reply(slack))
     assert not slack.methods.streams.is_open(reply(slack))
     assert reply(slack).text.endswith("夜が更けた。")
+
+
+@given(text=st.text("/:<>@#!*_`[]|a ", max_size=12), cuts=st.sets(st.integers(1, 11)))
+def test_pieces_come_to_what_the_whole_does(text: str, cuts: set[int]) -> None:
+    """However a text is cut, no link and no markup comes together in the stream."""
+    edges = [0, *sorted(cut for cut in cuts if cut < len(text)), len(text)]
+    pieces = [markdown(text[:end])[len(markdown(text[:start])) :] for start, end in pairwise(edges)]
+    assert "".join(pieces) == markdown(text)
+    assert "//" not in markdown(text)
+
+
+async def test_a_link_in_two_pieces_is_none(slack: SlackServer, still: SlackAdapter, room: Room) -> None:
+    """The second one begins where the first broke off."""
+    message_id = await still.post(room, writing("昔https:/"), "job-1:0")
+    await still.edit(room, message_id, writing("昔https://evil.example"))
+    assert "evil.example" in reply(slack).text
+    assert "://" not in reply(slack).text
 
 
 async def test_no_ping_and_no_link_in_a_stream(slack: SlackServer, still: SlackAdapter, room: Room) -> None:

@@ -65,6 +65,17 @@ async def test_the_thread_so_far_becomes_the_story(
     assert len(slack.called("conversations.replies")) == 1
 
 
+async def test_words_for_the_bot_are_no_lines(slack: SlackServer, play: Desk, adapter: SlackAdapter) -> None:
+    """What somebody asked of the bot before it was called in is left out; a line that reads alike stays."""
+    root = slack.types("C1", "U1", FIRST_LINE)
+    slack.types("C1", "U1", f"<@{BOT_USER}> ヘルプ", root.ts)
+    slack.types("C1", "U2", "やめて。", root.ts)
+    slack.types("C1", "U2", f"<@{BOT_USER}> 続けて", root.ts)
+    await slack.deliver(slack.mention("C1", "U2", "夜。", root.ts))
+    await play.until_heard(3)
+    assert [each.message.text for each in play.heard] == [FIRST_LINE, "やめて。", "夜。"]
+
+
 async def test_a_thread_is_read_once(slack: SlackServer, play: Desk, adapter: SlackAdapter) -> None:
     """The next mention finds a story there, and nothing is read or heard again."""
     root = slack.types("C1", "U1", FIRST_LINE)

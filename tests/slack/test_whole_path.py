@@ -274,6 +274,35 @@ async def test_a_reply_that_is_deleted_while_it_is_written_is_not_in_the_story(
     assert [passage.text for passage in story.passages] == ["昔々。", "そして。", "朝が来た。"]
 
 
+async def test_a_guest_whom_slack_does_not_name_is_asked_to_wait(slack: SlackServer) -> None:
+    """Where guests may not, nobody gets in because it is not known who they are."""
+    slack.workspace.people["U2"].is_restricted = True
+    engine = Storyteller(("夜。",))
+    async with house(slack, engine) as bot:
+        await bot.play.set_rules(Room("slack", f"{TEAM}/C1/"), f"team/{TEAM}", {"denied": ["role/guest"]})
+        slack.faults.status("users.info", 500, times=2)
+        await bot.deliver(slack.mention("C1", "U2", "昔々。"))
+        assert "確かめられませんでした" in (await slack.until_posted()).shown
+        await bot.deliver(slack.mention("C1", "U2", "昔々。"))
+        assert "受けない" in (await slack.until_posted(2)).shown
+        assert engine.requests == []
+
+
+async def test_buttons_speak_the_language_of_who_asked_also_after_a_restart(
+    slack: SlackServer, tmp_path: Path
+) -> None:
+    """Nobody spoke in the new process yet."""
+    url = f"sqlite:///{tmp_path}/stories.db"
+    async with house(slack, Storyteller(("夜。",)), url=url) as bot:
+        await bot.deliver(slack.mention("C1", "U3", "Once upon a time."))
+        message = await slack.until_posted()
+        assert message.labels == ["Stop"]
+    again = Storyteller(("夜。",))
+    again.go_on(9)
+    async with house(slack, again, url=url):
+        await slack.until(lambda: "Continue" in message.labels)
+
+
 async def test_quotas_and_who_may_ask(slack: SlackServer) -> None:
     """What an admin sets in the form holds at once; who is refused is told why."""
     engine = Storyteller(("夜。",), ("朝。",))
