@@ -322,11 +322,11 @@ class Outbox:
 
     async def _give_up(self, reply: _Reply, error: Undeliverable) -> None:
         """Nobody can be shown this reply any more, and no later start needs to try."""
-        reply.dead = True
-        if self._lost is not None and not reply.over:
-            await self._lost(reply.job, error)
+        reply.dead, unfinished = True, not reply.over
         self._settle(reply)
         try:
+            if self._lost is not None and unfinished:
+                await self._lost(reply.job, error)
             for row in await self._store.outbox(reply.job.id):
                 await self._store.save_outbox(replace(row, delivered=True))
         except StoreError:
