@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from bot.clock import Clock, SystemClock
@@ -123,9 +123,12 @@ class Outbox:
 
     async def retire(self, room: Room, but: str | None = None) -> None:
         """Take the buttons from every reply of a room that is over, but that of one job."""
+        await self._retire_all(room, [one for one in self._replies.values() if one.job.room == room], but)
+
+    async def _retire_all(self, room: Room, replies: Sequence[_Reply], but: str | None) -> None:
         if room.platform not in self._platforms:
             return
-        for reply in [one for one in self._replies.values() if one.job.room == room]:
+        for reply in replies:
             if reply.job.id == but or not reply.over or not reply.latest.live:
                 continue
             if reply.fixed:
@@ -268,7 +271,9 @@ class Outbox:
         if message_id is None:
             reply.ids[part] = await platform.post(job.room, draft, f"{job.id}:{part}")
             if part == 0:
-                await self.retire(job.room, but=job.id)
+                # Not from those that come after it and are over before people see them: one is the end.
+                here = [one for one in self._replies.values() if one.job.room == job.room]
+                await self._retire_all(job.room, [one for one in here if one.ids or one.fixed], job.id)
         elif not _looks_alike(reply.shown.get(part), draft):
             await platform.edit(job.room, message_id, draft)
         reply.shown[part] = draft

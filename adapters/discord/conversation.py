@@ -27,7 +27,14 @@ from adapters.discord.shown import unread
 from adapters.discord.translate import PLATFORM, Self, locale_of, story_text, thread_name
 from bot.access import names_roles
 from bot.aside import is_aside
-from bot.errors import DeliveryError, EmptyPrompt, NotAllowed, NotPermitted, SpokenError
+from bot.errors import (
+    DeliveryError,
+    EmptyPrompt,
+    NotAllowed,
+    NotPermitted,
+    PassageGone,
+    SpokenError,
+)
 from bot.messages import Ask, Author, Message, Passage, Room, Ticket
 from bot.seams import Say
 from bot.story import ends_with
@@ -142,8 +149,12 @@ class Conversation:
         # What is only said between the writers is kept; the model has nothing to add to it.
         ask = None if is_aside(text) else Ask()
         story = await self._play.read(room) if pointed is not None else None
-        if pointed is None or story is None or pointed.story_id != story.id or ends_with(story, pointed.id):
+        if pointed is None or story is None or ends_with(story, pointed.id):
             return await self._play.hear(heard, ask)
+        if await self._play.passage_of_message(PLATFORM, heard.event_id) is not None:
+            return await self._play.hear(heard, ask)  # told again: the story branched the first time
+        if pointed.story_id != story.id:
+            raise PassageGone
         await self._play.branch(room, author, pointed.id)
         try:
             return await self._play.hear(heard, ask)

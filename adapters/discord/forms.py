@@ -25,13 +25,13 @@ NO_LINE_BREAKS = str.maketrans("\r\n", "  ")
 
 def begin_form(ask: Ask, say: Say, locale: str) -> discord.ui.Modal:
     """For the beginning of a story."""
-    about = f"{ask.length},{ask.preset},{ask.candidates}"[:60]
+    about = f"{ask.length},{ask.candidates},{ask.preset}"
     return _form(Verb.BEGIN, about, say, locale)
 
 
 def ask_of(about: str) -> Ask:
     """The ask that a form for a beginning carries. Raises ValueError."""
-    length, preset, candidates = about.split(",")
+    length, candidates, preset = about.split(",", 2)  # a preset's name may have commas
     known = set(Length)
     return Ask(Length(length) if length in known else int(length), preset, int(candidates))
 
@@ -42,15 +42,15 @@ def edit_form(passage: Passage, say: Say, locale: str) -> discord.ui.Modal:
 
 
 def notes_form(verb: Verb, notes: Notes, say: Say, locale: str) -> discord.ui.Modal:
-    """For memory, author's note or lore."""
+    """For memory, author's note or lore. Raises TextTooLong: what did not fit would be lost."""
     filled = {Verb.MEMORY: notes.memory, Verb.NOTE: notes.note, Verb.LORE: lore_lines(notes.lore)}
+    _require_room(filled[verb])
     return _form(verb, "", say, locale, filled[verb], required=False)
 
 
 def rule_form(scope: str, rule: str, lines: str, say: Say, locale: str) -> discord.ui.Modal:
     """For a rule that is a list, one a line, as it is set at a scope. Raises TextTooLong."""
-    if len(lines) > MAX_FIELD:
-        raise TextTooLong(limit=MAX_FIELD, length=len(lines))
+    _require_room(lines)
     modal = _modal(Verb.RULE, f"{scope},{rule}", _heading(scope, rule, say, locale))
     field = _long_field(lines, required=False)
     modal.add_item(_labelled(field, "rule", say, locale))
@@ -66,6 +66,11 @@ def preset_form(scope: str, name: str, lines: str, say: Say, locale: str) -> dis
     modal.add_item(_labelled(named, "preset_name", say, locale))
     modal.add_item(_labelled(_long_field(lines, required=False), "preset", say, locale))
     return modal
+
+
+def _require_room(text: str) -> None:
+    if len(text) > MAX_FIELD:
+        raise TextTooLong(limit=MAX_FIELD, length=len(text))
 
 
 def _form(

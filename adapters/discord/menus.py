@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import discord
@@ -12,14 +13,15 @@ from adapters.base import Play
 from adapters.discord.answers import Answers, Interaction
 from adapters.discord.commands import CONTEXTS, INSTALLS, Phrase
 from adapters.discord.naming import names_in
-from adapters.discord.people import author_of
+from adapters.discord.people import author_of, with_roles
 from adapters.discord.places import Pause, Place, open_thread, opens_threads, require_speech
 from adapters.discord.posts import Posts
 from adapters.discord.presses import Presses
 from adapters.discord.scene import Scene, scene_of, where_told
 from adapters.discord.translate import PLATFORM, Self, story_text, thread_name
+from bot.access import names_roles
 from bot.errors import EmptyPrompt, PassageGone
-from bot.messages import Ask, Message, Passage
+from bot.messages import Ask, Author, Message, Passage
 from bot.seams import Say
 from bot.story import ends_with
 
@@ -70,8 +72,8 @@ class Menus:
         await self._answers.think(scene.interaction)
         passage = await self._passage(message)
         if passage is None:
-            place = await self._place(scene, message)
-            await self._play.hear(self._heard(scene, message, place), Ask())
+            place = await self._take_in(scene, message)
+            await self._play.hear(replace(scene, room=place.room).message(), Ask())
             done = self._say("discord.menu.added", scene.locale, where=f"<#{place.room.id}>")
         else:
             scene = await where_told(self._play, scene, passage)
@@ -92,14 +94,19 @@ class Menus:
                 scene.interaction, self._say("discord.menu.there_already", scene.locale)
             )
             return
-        place = Place(scene.room)
-        if await self._play.read(scene.room) is None:
-            place = await self._place(scene, message)
-        await self._play.hear(self._heard(scene, message, place), None)
+        place = await self._take_in(scene, message)
         where = f"<#{place.room.id}>" if place.room.id.isdecimal() else ""
         await self._answers.whisper(
             scene.interaction, self._say("discord.menu.added", scene.locale, where=where)
         )
+
+    async def _take_in(self, scene: Scene, message: discord.Message) -> Place:
+        """Let a message be its writer's passage, where whoever chose it may write, too."""
+        heard = await self._heard(scene, message)
+        await self._play.check(scene.message(heard.text))
+        place = await self._place(scene, message)
+        await self._play.hear(replace(heard, room=place.room), None)
+        return place
 
     async def _edit(self, scene: Scene, message: discord.Message) -> None:
         """Bring the form for a passage's text."""
@@ -122,15 +129,23 @@ class Menus:
         self._posts.speak(place.room, scene.locale)
         return place
 
-    def _heard(self, scene: Scene, message: discord.Message, place: Place) -> Message:
+    async def _heard(self, scene: Scene, message: discord.Message) -> Message:
         bot = scene.interaction.client.user
         if bot is not None and message.author.id == bot.id:
             raise PassageGone  # a word of ours that is no part of a story
         text = story_text(message.content, Self(bot.id if bot else 0), names_in(message))
         if not text.strip():
             raise EmptyPrompt
+        return Message(str(message.id), scene.room, await self._writer(scene, message), text)
+
+    async def _writer(self, scene: Scene, message: discord.Message) -> Author:
+        """Who wrote a message; of others than who chose it, the choice tells no roles."""
+        if message.author.id == scene.interaction.user.id:
+            return scene.author
         author = author_of(message.author, scene.locale)
-        return Message(str(message.id), place.room, author, text)
+        if names_roles(await self._play.rules(scene.room)):
+            author = await with_roles(author, scene.interaction.guild)
+        return author
 
     def _require_speech(self, scene: Scene) -> None:
         if not scene.abroad:

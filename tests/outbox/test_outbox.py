@@ -71,6 +71,19 @@ async def test_the_text_is_read_after_the_throttle(house: House) -> None:
     assert [draft.text for _, draft in house.platform.log] == ["一", "三"]
 
 
+async def test_of_two_replies_that_were_over_at_once_the_later_has_the_buttons(house: House) -> None:
+    """Whichever is posted first: there is one end, and it can be gone on from."""
+    other = house.store.add("k")
+    for job in (house.job, other):
+        house.finish(job.id)
+        house.outbox.show(job, Draft(DONE, f"{job.id}。", passage=f"{job.id}.0"))
+    await house.clock.advance(9)
+    assert [(draft.text, draft.live) for draft in house.platform.messages.values()] == [
+        ("j。", False),
+        ("k。", True),
+    ]
+
+
 async def test_growing_text_rests_and_nothing_else_does(house: House) -> None:
     """A text that grows is shown again when the platform says; its end, and what else comes, is at once."""
     house.platform.limits = Limits(max_units=2000, changes_per_period=100, period_s=1.0)
