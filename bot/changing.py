@@ -65,10 +65,10 @@ class Changing(Ground):
     async def delete(self, room: Room, by: Author, passage_id: str) -> Story:
         """Take out what one wrote or asked for; what came after stays."""
         await self._permitted(room, by)
-        story = await self._own(room, by, passage_id)
+        await self._own(room, by, passage_id)
         passage = await self._store.delete(passage_id)
         await self._changed(passage)
-        return await self._moved(room, await self._store.story_by_id(story.id))
+        return await self._moved(room, await self._store.story_by_id(passage.story_id))
 
     async def begin(self, room: Room, by: Author, title: str = "") -> Story:
         """Begin a new story; the room's former one is closed and stays readable."""
@@ -113,16 +113,15 @@ class Changing(Ground):
 
     # Inside
 
-    async def _own(self, room: Room, by: Author, passage_id: str) -> Story:
-        """The room's story, where the passage belongs to it and to the person."""
-        story = await self._open(room)
+    async def _own(self, room: Room, by: Author, passage_id: str) -> None:
+        """Make sure that a passage belongs to a story of the room, also a former one, and to the person."""
         passage = await self._store.passage(passage_id)
-        if passage is None or passage.deleted or passage.story_id != story.id:
+        if passage is None or passage.deleted:
             raise PassageGone
-        owner = passage.asker or passage.author
-        if by.person != owner.person:
+        if (await self._store.story_by_id(passage.story_id)).room != room:
+            raise PassageGone
+        if by.person != (passage.asker or passage.author).person:
             raise NotYours
-        return story
 
     async def _beside_last(self, story: Story) -> set[str]:
         """What could stand where the story ends, or where the deleted passage stood that it ended with."""

@@ -16,7 +16,6 @@ from adapters.discord.buttons import buttons_of
 from adapters.discord.failures import NO_HISTORY, delivery, is_archived, is_gone
 from adapters.discord.render import render
 from adapters.discord.spacing import OldMessages
-from adapters.discord.translate import locale_of
 from adapters.discord.waits import Waits
 from bot.errors import DeliveryError, RetryLater, TsuzukiError, Undeliverable
 from bot.messages import Author, Draft, DraftState, Room
@@ -152,7 +151,7 @@ class Posts:
             reference = discord.MessageReference(
                 message_id=int(message_id), channel_id=channel.id, fail_if_not_exists=False
             )
-            sentence = self._say("discord.finished", self._locale(room), person=f"<@{asker.id}>")
+            sentence = self._say("discord.finished", self._locale(room, draft), person=f"<@{asker.id}>")
             only_them = discord.AllowedMentions(
                 everyone=False, roles=False, replied_user=False, users=[discord.Object(int(asker.id))]
             )
@@ -176,16 +175,11 @@ class Posts:
         return self._client.get_partial_messageable(int(room.id))
 
     def _buttons(self, room: Room, draft: Draft) -> discord.ui.View | None:
-        return buttons_of(draft, self._say, self._locale(room))
+        return buttons_of(draft, self._say, self._locale(room, draft))
 
-    def _locale(self, room: Room) -> str:
-        """Of who spoke there last; before that the server's."""
-        known = self._locales.get(room.id)
-        if known is not None or self._client is None:
-            return known or "ja"
-        homes = [where.removeprefix("guild/") for where in room.within if where.startswith("guild/")]
-        guild = self._client.get_guild(int(homes[0])) if homes else None
-        return "ja" if guild is None else locale_of(guild.preferred_locale.value, list(guild.features), "")
+    def _locale(self, room: Room, draft: Draft) -> str:
+        """Of who spoke there last; as long as nobody did, of who asked."""
+        return self._locales.get(room.id) or draft.locale
 
     def _reply_of(self, room: Room, key: str) -> int | None:
         """The message that a post replies to: the same when it is tried again, none for a second part."""

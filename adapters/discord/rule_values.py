@@ -41,7 +41,8 @@ _NO = frozenset({"no", "off", "false", "0", "いいえ", "オフ", "しない"})
 _LENGTHS = {"短め": Length.SHORT, "ふつう": Length.MEDIUM, "普通": Length.MEDIUM, "長め": Length.LONG}
 _FILTERS = {"自動": Filter.AUTO, "オン": Filter.ON, "オフ": Filter.OFF}
 _CHOICES: frozenset[object] = frozenset({*Length, *Filter})
-_WHO = re.compile(r"<(@!?|@&|#)(\d+)>|(user|role|channel|guild|room)/(\S+)")
+_WHO = re.compile(r"<(@!?|@&|#)(\d+)>|(user|role|channel|guild|room)/([^\s、,，;；・]+)")
+_BETWEEN_NAMES = re.compile(r"[\s、,，;；・とや]+|\b(?:and|or)\b")
 _KINDS = {"@": "user", "@!": "user", "@&": "role", "#": "channel"}
 _MENTIONS = {"user": "<@{}>", "role": "<@&{}>", "channel": "<#{}>"}
 
@@ -125,8 +126,9 @@ def _who(rule: str, typed: str) -> list[str]:
         f"{_KINDS[mark]}/{number}" if mark else f"{kind}/{named}"
         for mark, number, kind, named in _WHO.findall(typed)
     ]
-    if not found:
-        raise BadRule(name=rule, value=typed, known="@…, #…")
+    rest = _BETWEEN_NAMES.sub("", _WHO.sub("", typed))
+    if rest or not found:  # a name that was typed out, say: it must not be left out without a word
+        raise BadRule(name=rule, value=rest or typed, known="@…, #…")
     return found
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from bot.errors import NotYours, StoryMoved
@@ -55,6 +57,15 @@ async def test_a_reply_that_came_to_nothing_can_be_asked_for_again_once(stage: S
         what, message, job = await stage.play.until_noted(count)
         assert isinstance(message, Message)
         assert (what, message.event_id, message.text, job) == ("again", "again job-1", "", "job-1")
+
+
+async def test_buttons_where_nobody_spoke_yet(stage: Stage) -> None:
+    """As after a restart: they are in the language of who asked."""
+    room = Room("discord", str(stage.discord.channel.id))
+    for locale in ("en", "ja"):
+        await stage.adapter.post(room, replace(DONE, locale=locale), f"job-{locale}:0")
+    english, japanese = (labels(message) for message in stage.discord.by_bot(stage.discord.channel))
+    assert ("続き" in english[0], "続き" in japanese[0]) == (False, True)
 
 
 async def test_go_on_names_the_passage_that_it_stands_under(stage: Stage) -> None:

@@ -263,6 +263,7 @@ async def test_values_are_proposed_for_the_chosen_rule(stage: Stage) -> None:
         ("filter_people", "ON", True),
         ("candidates", "３", 3),
         ("denied", "user/5 role/6", ["user/5", "role/6"]),
+        ("denied", "<@1>、user/5,\nrole/6", ["user/1", "user/5", "role/6"]),
         ("words", "", None),
         ("words", "なし", []),
         ("banned", "しかし, 彼は、", ["しかし", "彼は"]),
@@ -276,7 +277,8 @@ def test_values_as_people_type_them(rule: str, typed: str, value: object) -> Non
 
 
 @pytest.mark.parametrize(
-    ("rule", "typed"), [("listens", "たぶん"), ("candidates", "many"), ("allowed", "太郎")]
+    ("rule", "typed"),
+    [("listens", "たぶん"), ("candidates", "many"), ("allowed", "太郎"), ("denied", "<@1> @太郎 <@2>")],
 )
 def test_other_values_are_refused(rule: str, typed: str) -> None:
     """With what it could be."""

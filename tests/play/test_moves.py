@@ -271,6 +271,24 @@ class TestStories:
         with pytest.raises(TextTooLong):
             await stage.play.edit(ROOM, AKI, own, "あ" * 21)
 
+    async def test_changes_of_a_former_story_are_made_there(self, stage: Stage) -> None:
+        """A message that is edited or deleted long after is still one's own; of another room it is not."""
+        await stage.play.hear(says("雨。"), None)
+        await stage.play.hear(says("風。", "e2"), None)
+        former = await stage.play.read(ROOM)
+        assert former is not None
+        first, second = (passage.id for passage in former.passages)
+        await stage.play.begin(ROOM, AKI)
+        await stage.play.hear(says("海。", "e3"), None)
+
+        await stage.play.edit(ROOM, AKI, first, "雪。")
+        await stage.play.delete(ROOM, AKI, second)
+
+        assert [passage.text for passage in (await stage.play.story(former.id)).passages] == ["雪。"]
+        assert await stage.texts() == ["海。"]
+        with pytest.raises(PassageGone):
+            await stage.play.edit(Room("web", "sea"), AKI, first, "霧。")
+
     async def test_forgetting_somebody(self, stage: Stage) -> None:
         """Their words are gone from every story, the others' stay."""
         await stage.play.hear(says("雨。"), None)
