@@ -141,9 +141,9 @@ class Continuation:
 
     def _in_order(self, text: str) -> str:
         """`text`, which comes next, without brackets that close nothing, each paragraph's closed."""
-        if not self._kept and self._before.endswith((*BRACKETS, QUOTE)):
-            text = text.lstrip()
-        return balanced(text, self._waiting())
+        text = balanced(text, self._waiting())
+        begins = not self._kept and self._before.endswith((*BRACKETS, QUOTE))
+        return text.lstrip() if begins else text
 
     def _first_end(self, *, final: bool) -> int | None:
         end = next((end.index for end in sentence_ends(self._rest, self._waiting(), final=final)), None)

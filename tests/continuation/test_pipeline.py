@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bot.continuation import Continuation
@@ -148,6 +148,7 @@ def test_a_long_sentence_stands_once(text: str, length: int, prompt: str, reason
 
 @settings(max_examples=400, deadline=None)
 @given(TEXTS, LENGTHS, PROMPTS, REASONS, st.lists(st.integers(1, 5), max_size=80))
+@example(text=") ？7", length=20, prompt="彼は「", reason="stop", cuts=[])
 def test_a_finished_text_comes_through_as_it_is(
     text: str, length: int, prompt: str, reason: str | None, cuts: list[int]
 ) -> None:
