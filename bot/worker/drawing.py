@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from bot.sampling import Sampling
 from bot.worker.filters import Left, choose, open_wide
-from bot.worker.weighing import LANES, Floats, Ids
+from bot.worker.weighing import LANES, Floats, Ids, Weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +42,16 @@ class Choice:
         return int(self.ids[self.cumulative.searchsorted(point, side="right")])
 
 
-def draw(weights: Floats, sampling: Sampling, lot: Lot) -> int:
+def draw(weights: Weights, sampling: Sampling, lot: Lot) -> int:
     """The token at the lot's point of the probability that the filters leave."""
     if open_wide(sampling):
-        return _walk(weights, lot.point)
+        return _walk(weights.row, lot.point)
     return Choice.of(choose(weights, sampling, excluding=lot.excluding)).pick(lot.point)
 
 
-def _walk(weights: Floats, point: float) -> int:
+def _walk(row: Floats, point: float) -> int:
     """The token at `point` of all the probability, in the order of ids: its part of the row first."""
-    parts = np.array_split(weights, LANES)
+    parts = np.array_split(row, LANES)
     sums = np.cumsum([part.sum() for part in parts], dtype=np.float64)
     target = point * sums[-1]
     place = min(int(sums.searchsorted(target, side="right")), int(sums.searchsorted(sums[-1])))

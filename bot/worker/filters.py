@@ -12,13 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bot.sampling import Sampling
-from bot.worker.weighing import LANES, Floats, Ids, total_of
+from bot.worker.weighing import LANES, Floats, Ids, Weights, heads_of, total_of
 
 BIN_BITS = 16
 """Low bits of a number that do not count for its bin: a bin's numbers differ by less than a hundredth."""
 
 FEW = 256
 """So many of the likeliest reach top_p, mostly."""
+
+LIKELY = np.float32(1e-3)
+"""Tokens of this weight reach it mostly, and mostly they are few."""
 
 SORTED = 4096
 """Lists up to here are sorted. Longer ones are not, but for their end."""
@@ -52,18 +55,18 @@ def open_wide(sampling: Sampling) -> bool:
     )
 
 
-def choose(weights: Floats, sampling: Sampling, *, excluding: bool = False) -> Left:
-    """What the filters leave of a row of weights, the best of which is 1. `excluding`: XTC is at work."""
+def choose(weights: Weights, sampling: Sampling, *, excluding: bool = False) -> Left:
+    """What the filters leave of a row of weights. `excluding`: XTC is at work."""
     if sampling.top_k:
-        values, ids = best(weights, sampling.top_k, above=0.0)
+        values, ids = best(weights.row, sampling.top_k, above=0.0)
         return choose_listed(Left(values, ids), sampling, 0.0, excluding=excluding)
     if sampling.typical_p < 1:
-        left = typical(_over(weights, SMALLEST), sampling.typical_p)
+        left = typical(_over(weights.row, SMALLEST), sampling.typical_p)
         left = _top_p(left, sampling.top_p) if sampling.top_p < 1 else left
     elif sampling.top_p < 1:
         left = _nucleus_of_row(weights, sampling.top_p)
     else:
-        left = _over(weights, max(sampling.min_p, SMALLEST))
+        left = _over(weights.row, max(sampling.min_p, SMALLEST))
     return _last_filters(left, sampling, excluding=excluding)
 
 
@@ -133,19 +136,21 @@ def _last_filters(left: Left, sampling: Sampling, *, excluding: bool) -> Left:
     return without_top_choices(left, sampling.xtc_threshold) if excluding else left
 
 
-def _over(weights: Floats, floor: float) -> Left:
-    ids = np.flatnonzero(weights >= np.float32(floor))
-    return Left(weights[ids], ids)
+def _over(row: Floats, floor: float) -> Left:
+    ids = np.flatnonzero(row >= np.float32(floor))
+    return Left(row[ids], ids)
 
 
-def _over_by_heads(weights: Floats, heads: Floats, floor: float) -> Left:
+def _over_by_heads(weights: Weights, floor: float) -> Left:
     """`_over`, which looks only into the groups whose best reaches the floor, where these are few."""
-    groups = np.flatnonzero(heads >= np.float32(floor))
-    if len(heads) == len(weights) or len(groups) > FEW:
-        return _over(weights, floor)
-    inside = np.add.outer(np.arange(LANES) * len(heads), groups).ravel()  # in the order of ids
-    ids = np.concatenate([inside, np.arange(LANES * len(heads), len(weights))])
-    return Left(weights[ids], ids).where(weights[ids] >= np.float32(floor))
+    columns = len(weights.row) // LANES
+    groups = np.flatnonzero(weights.heads[:columns] >= np.float32(floor))
+    if not columns or len(groups) > FEW:
+        return _over(weights.row, floor)
+    inside = np.add.outer(np.arange(LANES) * columns, groups).ravel()  # in the order of ids
+    ids = np.concatenate([inside, np.arange(LANES * columns, len(weights.row))])
+    left = Left(weights.row[ids], ids)
+    return left.where(left.weights >= np.float32(floor))
 
 
 def _top_p(left: Left, top_p: float, total: float | None = None) -> Left:
@@ -165,19 +170,18 @@ def _head(left: Left, top_p: float, total: float) -> Left:
     return Left(left.weights[:kept], left.ids[:kept])
 
 
-def _nucleus_of_row(weights: Floats, top_p: float) -> Left:
-    total = total_of(weights)
+def _nucleus_of_row(weights: Weights, top_p: float) -> Left:
+    total = total_of(weights.row)
     return _top_p(_reaching(weights, top_p, total), top_p, total)
 
 
-def _reaching(weights: Floats, top_p: float, total: float) -> Left:
+def _reaching(weights: Weights, top_p: float, total: float) -> Left:
     """The likeliest tokens, in the order of ids: so many that they have `top_p` of the total together."""
     # All tokens below this have less than 1 - top_p together.
-    lowest = max(0.9 * (1 - top_p) * total / len(weights), SMALLEST)
-    heads = _heads(weights)
-    floor = max(_reached(heads, top_p * total), lowest)
+    lowest = max(0.9 * (1 - top_p) * total / len(weights.row), SMALLEST)
+    floor = max(_reached(weights.heads, top_p * total), lowest)
     while True:
-        left = _over_by_heads(weights, heads, floor)
+        left = _over_by_heads(weights, floor)
         if not floor > lowest or left.weights.sum(dtype=np.float64) >= top_p * total:
             return left
         floor = max(floor / STEP, lowest)
@@ -186,23 +190,18 @@ def _reaching(weights: Floats, top_p: float, total: float) -> Left:
 def _reached(weights: Floats, target: float) -> float:
     """The weight with which the highest first reach the target together; the lowest, where they do not."""
     if len(weights) > FEW:
-        few = np.partition(weights, -FEW)[-FEW:]
+        few = weights[weights >= LIKELY]
+        few = few if len(few) <= FEW else np.partition(weights, -FEW)[-FEW:]
         weights = few if few.sum(dtype=np.float64) >= target else weights
     falling = np.sort(weights)[::-1]
     place = int(falling.cumsum(dtype=np.float64).searchsorted(target))
     return float(falling[min(place, len(falling) - 1)])
 
 
-def _heads(row: Floats) -> Floats:
-    """The best of each group, as many as there are columns; of what is too short for groups, all."""
-    columns = len(row) // LANES
-    return row[: columns * LANES].reshape(LANES, columns).max(0) if columns else row
-
-
 def _floor(row: Floats, count: int) -> float:
     """A number that at least `count` of the row reach, and not many more."""
     if count <= len(row) // LANES // 2:
-        row = _heads(row)
+        row = heads_of(row)
     elif count >= len(row):
         return -np.inf
     return float(np.partition(row, -count)[-count])

@@ -43,7 +43,10 @@ class Marks:
 
 @dataclass(frozen=True, slots=True)
 class Scaling:
-    """Logits of `ids` are divided by `factors` where they are positive, and multiplied where negative."""
+    """Logits of `ids` are divided by `factors` where they are positive, and multiplied where negative.
+
+    An id may be there twice, with the same factor: it counts once.
+    """
 
     ids: Ids
     factors: Floats
@@ -57,6 +60,9 @@ class Lowering:
     amounts: Floats
 
 
+NOTHING_LOWERED = Lowering(NOBODY, np.empty(0, np.float32))
+
+
 def scaling(history: Ids, sampling: Sampling, exempt: Marks) -> Scaling | None:
     """The repetition penalty (Keskar et al. 2019), over the window, with KoboldAI's slope."""
     if sampling.repetition_penalty == 1:
@@ -64,7 +70,7 @@ def scaling(history: Ids, sampling: Sampling, exempt: Marks) -> Scaling | None:
     recent = _recent(history, sampling.repetition_window)
     sloped = sampling.repetition_slope > 0 and sampling.repetition_window > 0
     # Backwards, so that of a token that stands there twice the last one counts.
-    ids, ages = np.unique(recent[::-1], return_index=True) if sloped else (np.unique(recent), None)
+    ids, ages = np.unique(recent[::-1], return_index=True) if sloped else (recent, None)
     penalised = ~exempt(ids)
     strength = _slope(ages[penalised], sampling) if ages is not None else np.ones(int(penalised.sum()))
     factors = 1 + strength * (sampling.repetition_penalty - 1)
@@ -119,6 +125,8 @@ def dry(history: Ids, sampling: Sampling, exempt: Marks, breaking: Marks) -> Low
     """DRY (p-e-w's, in text-generation-webui): what would go on a repetition, the more the longer it is."""
     following, lengths = _repeats(_recent(history, sampling.dry_window), exempt, breaking)
     long = lengths >= sampling.dry_allowed_length
+    if not long.any():
+        return NOTHING_LOWERED
     ids, places = np.unique(following[long], return_inverse=True)
     longest = np.zeros(len(ids))
     np.maximum.at(longest, places, lengths[long])

@@ -17,7 +17,7 @@ from bot.worker.filters import Left, best, choose_listed
 from bot.worker.penalties import LARGEST, Lowering, Marks, Scaling, lowerings, scaling
 from bot.worker.scores import NOTHING, Drawn
 from bot.worker.sequence import Sequence
-from bot.worker.weighing import COLDEST, Floats, Ids, total_of, weigh
+from bot.worker.weighing import COLDEST, Floats, Ids, heads_of, total_of, weigh
 
 SHORTLIST = 256
 """How many of a row's likeliest tokens are fetched from a device. Where these do not do, all are."""
@@ -68,7 +68,9 @@ class Sampler:
 
     @torch.inference_mode()
     def draw(self, logits: torch.Tensor, sequences: Rows[Sequence]) -> list[Drawn | None]:
-        """The next token of each sequence; None where its logits are not finite. Changes `logits`.
+        """The next token of each sequence; None where a logit is none, or infinite. Changes `logits`.
+
+        -inf is no trouble as long as anything is left: that token is impossible.
 
         `logits`: float32, (sequences, vocabulary), on any device. On the CPU each row is drawn by itself, so
         that it rounds alike in any company and with any number of threads.
@@ -81,20 +83,20 @@ class Sampler:
             ]
 
     def _draw(self, row: Floats, sequence: Sequence) -> Drawn | None:
-        # Both ends are not a number where anything is none.
-        if not (np.isfinite(row.max()) and np.isfinite(row.min())):
-            return None
         raw = row.copy() if sequence.request.logprobs is not None else None
-        change(row, self._changes(sequence, len(row)))
-        if len(sequence.barred) and row.max() == -np.inf:
-            return Drawn(NOTHING)
-        return scored(self._token(row, sequence), raw, sequence.request.logprobs)
+        if not change(row, self._changes(sequence, len(row))):
+            return None
+        heads = heads_of(row)
+        highest = heads.max()  # no number, where anything is none
+        if not np.isfinite(highest):
+            return Drawn(NOTHING) if highest < 0 and len(sequence.barred) else None
+        return scored(self._token(row, heads, sequence), raw, sequence.request.logprobs)
 
-    def _token(self, row: Floats, sequence: Sequence) -> int:
+    def _token(self, row: Floats, heads: Floats, sequence: Sequence) -> int:
         sampling = sequence.request.sampling
         if sampling.temperature == 0:
             return int(row.argmax())
-        return draw(weigh(row, sampling.temperature), sampling, _lot(sequence))
+        return draw(weigh(row, sampling.temperature, heads), sampling, _lot(sequence))
 
     def _changes(self, sequence: Sequence, vocabulary: int) -> Changes:
         sampling, history = sequence.request.sampling, sequence.history
@@ -115,7 +117,7 @@ class Sampler:
         What is fetched of every row: the weights and ids of its short list and the weight of all. A row whose
         logprobs are wanted is fetched whole before it is changed.
         """
-        finite = torch.stack(logits.aminmax(dim=-1)).isfinite().all(0).tolist()
+        finite = logits.amax(dim=-1).isfinite().tolist()
         asked = [sequence.request.logprobs for sequence in sequences]
         raws = [None if n is None else _fetched(row) for n, row in zip(asked, logits, strict=True)]
         for row, sequence in zip(logits, sequences, strict=True):
@@ -146,17 +148,33 @@ class Sampler:
         return Choice.of(chosen).pick(lot.point)
 
 
-def change(row: Floats, changes: Changes) -> None:
-    """Change a row of logits in its place. What was finite stays so, unless it is barred."""
+def change(row: Floats, changes: Changes) -> bool:
+    """Change a row of logits in its place. What was finite stays so, unless it is barred.
+
+    Returns:
+        whether all that it changes were numbers below infinity: of the others the highest tells.
+    """
     if changes.bias is not None:
         row[changes.bias.ids] += changes.bias.amounts
     if changes.scaling is not None:
         ids, factors = changes.scaling.ids, changes.scaling.factors
         scores = row[ids]
+        if not _below_infinity(scores):
+            return False
         row[ids] = np.where(scores < 0, scores * factors, scores / factors).clip(-LARGEST, LARGEST)
     for lowering in changes.lowerings:
-        row[lowering.ids] = (row[lowering.ids] - lowering.amounts).clip(-LARGEST, LARGEST)
+        scores = row[lowering.ids]
+        if not _below_infinity(scores):
+            return False
+        row[lowering.ids] = (scores - lowering.amounts).clip(-LARGEST, LARGEST)
+    if not _below_infinity(row[changes.barred]):
+        return False
     row[changes.barred] = -np.inf
+    return True
+
+
+def _below_infinity(scores: Floats) -> bool:
+    return bool((scores < np.inf).all())
 
 
 def change_on_device(row: torch.Tensor, changes: Changes) -> None:
@@ -218,7 +236,7 @@ def scored(token: int, raw: Floats | None, count: int | None) -> Drawn:
     highest = float(raw.max())
     values, ids = best(raw, max(count, 1))
     own = float(raw[token])
-    norm = highest + float(np.log(total_of(weigh(raw, 1.0))))
+    norm = highest + float(np.log(total_of(weigh(raw, 1.0).row)))
     top = tuple((int(i), _logprob(float(v), norm)) for v, i in zip(values[:count], ids[:count], strict=True))
     return Drawn(token, _logprob(own, norm), top)
 

@@ -152,15 +152,15 @@ def test_a_nucleus_too_large_to_sort_is_the_sorted_one(
     """Of flat rows only the end of the nucleus is sorted: the same tokens, as likely as if all were."""
     row = np.random.default_rng(seed).standard_normal(40_000, dtype=np.float32) * spread
     weights = weigh(np.round(row, 1) if ties else row, 1.0)
-    order = np.argsort(-weights, kind="stable")
-    before = weights[order].cumsum(dtype=np.float64) - weights[order]
-    count = int((before < top_p * weights.sum(dtype=np.float64)).sum())
+    order = np.argsort(-weights.row, kind="stable")
+    before = weights.row[order].cumsum(dtype=np.float64) - weights.row[order]
+    count = int((before < top_p * weights.row.sum(dtype=np.float64)).sum())
 
     choice = Choice.of(choose(weights, Sampling(top_p=top_p)))
 
     assert abs(len(choice.ids) - count) <= 1
     assert set(order[: count - 1].tolist()) <= set(choice.ids.tolist()) <= set(order[: count + 1].tolist())
-    shares = weights[choice.ids] / weights[choice.ids].sum(dtype=np.float64)
+    shares = weights.row[choice.ids] / weights.row[choice.ids].sum(dtype=np.float64)
     np.testing.assert_allclose(np.diff(choice.cumulative, prepend=0), shares, rtol=1e-3, atol=1e-12)
 
 
@@ -186,7 +186,7 @@ def test_only_what_may_be_drawn_is_drawn(seed: int, point: float, spread: float)
     kinds = [PLAIN, Sampling(), Sampling(top_k=9), Sampling(typical_p=0.5), replace(PLAIN, min_p=0.1)]
     tokens = [draw(weights, kind, Lot(point, excluding)) for kind in kinds for excluding in (False, True)]
 
-    assert all(weights[token] > 0 for token in tokens)
+    assert all(weights.row[token] > 0 for token in tokens)
 
 
 @settings(max_examples=30, deadline=None)
@@ -352,15 +352,25 @@ def test_seeds_repeat_and_differ() -> None:
     assert drawn(1) != drawn(1, index=1)
 
 
-@pytest.mark.parametrize("bad", [torch.nan, torch.inf, -torch.inf])
-def test_not_finite_concerns_one_row(bad: float) -> None:
-    """A row with a number that is none gets no token; the others get theirs."""
+@pytest.mark.parametrize("bad", [torch.nan, torch.inf])
+@pytest.mark.parametrize("place", [7, 9, 11], ids=["free", "barred", "penalised"])
+def test_not_finite_concerns_one_row(bad: float, place: int) -> None:
+    """A row with a number that is none gets no token, wherever that stands; the others get theirs."""
     rows = logits(1, rows=3)
-    rows[1, 7] = bad
+    rows[1, place] = bad
+    sampler = Sampler(banned=[9], end_token=EOS)
 
-    drawn = sample(Sampler(end_token=EOS), rows, [sequence(str(i)) for i in range(3)])
+    drawn = sample(sampler, rows, [sequence(str(i), prompt=[5, 11]) for i in range(3)])
 
     assert [token is None for token in drawn] == [False, True, False]
+
+
+def test_what_the_model_holds_impossible_is_not_drawn() -> None:
+    """One logit without bounds downwards spoils no row; nothing but such is no row."""
+    rows = torch.full((2, VOCABULARY), -torch.inf)
+    rows[0, 7] = 1.0
+
+    assert sample(Sampler(end_token=EOS), rows, [sequence(str(i)) for i in range(2)]) == [7, None]
 
 
 def test_large_but_finite_is_fine() -> None:
