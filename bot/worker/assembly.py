@@ -37,6 +37,7 @@ from bot.worker.memory import KV_VARIABLE, Room, Size, available_memory, int8_me
 from bot.worker.memory_release import trim
 from bot.worker.metrics import Metrics
 from bot.worker.options import EngineOptions
+from bot.worker.pacing import TOLD_EVERY_S
 from bot.worker.presets import read_presets
 from bot.worker.progress import Progress
 from bot.worker.sampler import Sampler
@@ -117,6 +118,7 @@ class Parts:
             metrics=metrics,
             before=lambda: torch.set_num_threads(self.threads),
             broken=_end_process,
+            told_every_s=TOLD_EVERY_S,
         )
         return Served(self.name, text, engine, EOS, metrics, self.choice.backend, self.choice.quantization)
 

@@ -7,7 +7,8 @@ import time
 from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from functools import partial
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -17,6 +18,7 @@ from bot.worker.backends.base import Backend
 from bot.worker.banned import PhraseWatch, Piece
 from bot.worker.decoding import StreamDecoder
 from bot.worker.metrics import Metrics
+from bot.worker.pacing import Listener, Paced
 from bot.worker.scheduler import Batch, Scheduler
 from bot.worker.scores import NOTHING, Drawn, ScoreKeeper
 from bot.worker.sequence import Sequence
@@ -35,21 +37,13 @@ MAX_REWINDS = 256
 """As often a text may be taken back to where a banned phrase began; then it ends there."""
 
 
-class Listener(Protocol):
-    """Told what becomes of a sequence, from the engine's thread: it must not block."""
-
-    def __call__(self, event: Delta | EngineError) -> None:
-        """A piece of text (the last one with its reason), or what ended the sequence."""
-        ...
-
-
 @dataclass(slots=True)
 class Telling:
     """How a sequence's tokens become text, and who is told."""
 
     decoder: StreamDecoder
     stops: StopWatch
-    listener: Listener
+    listener: Paced
     since_s: float
     watch: PhraseWatch = field(default_factory=PhraseWatch)
     waits: bool = True
@@ -118,10 +112,12 @@ class Engine:
         clock: Callable[[], float] = time.monotonic,
         before: Callable[[], None] = lambda: None,
         broken: Callable[[], None] = lambda: None,
+        told_every_s: float = 0.0,
     ) -> None:
         """`before` runs first in the engine's thread: threads of computation are counted per thread.
 
-        `broken` is called when the loop itself failed: nothing will be written any more.
+        `broken` is called when the loop itself failed: nothing will be written any more. `told_every_s` is
+        how long a listener rests between two pieces.
         """
         self._backend = backend
         self._sampler = sampler
@@ -130,6 +126,7 @@ class Engine:
         self._clock = clock
         self._before = before
         self._broken = broken
+        self._told_every_s = told_every_s
         self._tellings: dict[str, Telling] = {}
         self._changed = threading.Condition()
         self._stopping = False
@@ -183,7 +180,7 @@ class Engine:
                 self._tellings[start.sequence.id] = Telling(
                     start.decoder,
                     StopWatch(start.stops),
-                    start.listener,
+                    Paced(start.listener, self._told_every_s, self._clock),
                     self._clock(),
                     PhraseWatch(start.banned),
                 )
@@ -243,11 +240,15 @@ class Engine:
     def _begin(self, batch: Batch, now_s: float) -> None:
         self._measure()
         self._metrics.rows.set(len(batch.rows))
+        # A step that reads takes long: nobody's text rests that much longer.
+        reads = any(len(row.tokens) > 1 for row in batch.rows)
         for sequence in batch.sequences:
             telling = self._tellings[sequence.id]
             if telling.waits:
                 telling.waits = False
                 self._metrics.queue_s.observe(now_s - telling.since_s)
+            if reads:
+                self._tell(sequence, telling.listener.flush)
 
     def _compute(self, batch: Batch) -> list[Drawn | None]:
         """Copy, compute, draw: the next token of each sampling row, None where it is not finite."""
@@ -265,11 +266,7 @@ class Engine:
                 self._scheduler.distrust(sequence)
                 self._end([sequence], NotFinite())
                 continue
-            try:
-                telling.take(sequence, token)
-            except Exception:  # noqa: BLE001 - the border of a sequence: its neighbours are told theirs
-                self._log.exception("a token could not be told", sequence=sequence.id)
-                self._end([sequence], EngineFailed(reason="a token could not be told"))
+            if not self._tell(sequence, partial(telling.take, sequence, token)):
                 continue
             self._metrics.generated_tokens.inc()
             if telling.unread and sequence.generated:
@@ -277,6 +274,16 @@ class Engine:
                 self._metrics.first_token_s.observe(self._clock() - telling.since_s)
             if sequence.finished:
                 self._forget(sequence)
+
+    def _tell(self, sequence: Sequence, tell: Callable[[], None]) -> bool:
+        """Tell something of a sequence, and whether that could be done; where not, it ends."""
+        try:
+            tell()
+        except Exception:  # noqa: BLE001 - the border of a sequence: its neighbours are told theirs
+            self._log.exception("a token could not be told", sequence=sequence.id)
+            self._end([sequence], EngineFailed(reason="a token could not be told"))
+            return False
+        return True
 
     def _end(self, sequences: Iterable[Sequence], error: EngineError) -> None:
         for sequence in sequences:

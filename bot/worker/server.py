@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import asdict
 
@@ -22,6 +22,7 @@ from bot.messages import Delta, EngineStatus, Request
 from bot.worker import wire
 from bot.worker.completions import CompletionRequest, TokenizeRequest
 from bot.worker.metrics import Metrics
+from bot.worker.pacing import joined
 from bot.worker.readiness import EngineLoader, Readiness
 from bot.worker.serving import Completion, Served
 from bot.worker.streaming import EventStream, ReaderGone, while_read
@@ -195,13 +196,6 @@ class Desk:
 
     def _count(self, outcome: str) -> None:
         self._metrics.requests.labels(outcome).inc()
-
-
-def joined(pieces: Sequence[Delta]) -> Delta:
-    """A candidate's pieces as one."""
-    last = pieces[-1]
-    scores = tuple(score for piece in pieces for score in piece.scores)
-    return Delta(last.index, "".join(piece.text for piece in pieces), last.finish_reason, scores)
 
 
 class BodyLimit:

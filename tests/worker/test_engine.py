@@ -19,8 +19,10 @@ from tests.worker.driving import EOS, Ear, sequence, start
 WAIT_S = 20
 
 
-def engine_over(backend: FakeBackend, *, rows: int = 2, waiting_limit: int = 64) -> Engine:
-    """An engine that the test steps itself."""
+def engine_over(
+    backend: FakeBackend, *, rows: int = 2, waiting_limit: int = 64, told_every_s: float = 0.0
+) -> Engine:
+    """An engine that the test steps itself; its clock stands still."""
     scheduler = Scheduler(
         block=backend.block,
         blocks=backend.blocks,
@@ -28,7 +30,7 @@ def engine_over(backend: FakeBackend, *, rows: int = 2, waiting_limit: int = 64)
         grain=backend.grain,
         waiting_limit=waiting_limit,
     )
-    return Engine(backend, Sampler(end_token=EOS), scheduler)
+    return Engine(backend, Sampler(end_token=EOS), scheduler, clock=lambda: 1.0, told_every_s=told_every_s)
 
 
 def finish(engine: Engine) -> None:
@@ -224,6 +226,44 @@ def test_scores_come_with_the_text_that_they_belong_to() -> None:
 
     told = [[score.token for score in event.scores] for event in ear.events if isinstance(event, Delta)]
     assert told == [[11], [12]]
+
+
+def test_what_is_held_is_told_before_somebody_else_is_read() -> None:
+    """A step that reads takes long; otherwise pieces of one moment come together."""
+    engine, ear, other = engine_over(FakeBackend(), told_every_s=1.0), Ear(), Ear()
+    engine.submit([start(sequence("first", max_tokens=6), ear)])
+    for _ in range(3):
+        engine.step()
+    assert [Delta(0, "[11]")] == ear.events
+
+    engine.submit([start(sequence("second", max_tokens=2), other)])
+    engine.step()
+    assert [Delta(0, "[11]"), Delta(0, "[12][13]")] == ear.events
+
+    finish(engine)
+    assert [Delta(0, "[14][15][16]", "length")] == ear.events[2:]
+
+
+def test_a_listener_that_fails_at_what_was_held_concerns_nobody_else() -> None:
+    """Its request is given up there."""
+    heard: list[object] = []
+
+    def deaf(event: object) -> None:
+        heard.append(event)
+        if len(heard) > 1:
+            raise RuntimeError("gone")
+
+    engine, ear = engine_over(FakeBackend(), told_every_s=1.0), Ear()
+    engine.submit([start(sequence("deaf", max_tokens=9), deaf)])  # type: ignore[arg-type]
+    for _ in range(3):
+        engine.step()
+    engine.submit([start(sequence("well", max_tokens=2), ear)])
+
+    finish(engine)
+
+    assert ear.text == "[11][12]"
+    assert engine.running == 0
+    assert isinstance(heard[-1], EngineFailed)
 
 
 def test_a_listener_that_fails_concerns_nobody_else() -> None:
