@@ -144,8 +144,11 @@ class Play(Protocol):
         """Take the last passage back; it stays reachable. Raises NothingToUndo, StoryMoved, StoryBusy."""
         ...
 
-    async def redo(self, room: Room, by: Author) -> Story:
-        """Take an undo back. Raises NothingToRedo, StoryBusy."""
+    async def redo(self, room: Room, by: Author, after: str | None = None) -> Story:
+        """Take an undo back. Raises NothingToRedo, StoryMoved, StoryBusy.
+
+        `after`: the passage that the story ends with, or the story's id where nothing is left of it.
+        """
         ...
 
     async def choose(self, room: Room, by: Author, passage_id: str) -> Story:

@@ -32,10 +32,10 @@ class Changing(Ground):
         await self._permitted(room, by)
         return await self._moved(room, await self._store.undo((await self._open(room)).id, after))
 
-    async def redo(self, room: Room, by: Author) -> Story:
+    async def redo(self, room: Room, by: Author, after: str | None = None) -> Story:
         """Take an undo back."""
         await self._permitted(room, by)
-        return await self._moved(room, await self._store.redo((await self._open(room)).id))
+        return await self._moved(room, await self._store.redo((await self._open(room)).id, after))
 
     async def choose(self, room: Room, by: Author, passage_id: str) -> Story:
         """Make an alternative of the last passage the last one."""

@@ -187,6 +187,12 @@ def candidate_id(job_id: str, number: int) -> str:
     return f"{job_id}.{number}"
 
 
+def candidate_number(passage_id: str) -> int | None:
+    """By which number people know a candidate, counted from 1; None of a passage that is none."""
+    job, _, number = passage_id.rpartition(".")
+    return int(number) + 1 if job and number.isdecimal() else None
+
+
 @dataclass(frozen=True, slots=True)
 class Lore:
     """Something to know whenever one of `keywords` stands in the last passages. Higher `priority` first."""

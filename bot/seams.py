@@ -182,8 +182,11 @@ class Store(Protocol):
         """Move the head to its parent, over deleted ones. Raises NothingToUndo, StoryMoved, StoryBusy."""
         ...
 
-    async def redo(self, story_id: str) -> Story:
-        """Move the head to the child it came from. Raises NothingToRedo, StoryBusy."""
+    async def redo(self, story_id: str, expected: str | None = None) -> Story:
+        """Move the head to the child it came from. Raises NothingToRedo, StoryMoved, StoryBusy.
+
+        `expected`: the head, or the story's id where it ends before its first passage.
+        """
         ...
 
     async def go_to(self, story_id: str, passage_id: str) -> Story:

@@ -22,26 +22,12 @@ def numbers(tree: Sequence[Passage]) -> dict[str, int]:
     return {passage.id: number for number, passage in enumerate(tree, start=1)}
 
 
-def choices(alternatives: Sequence[Passage], job: str, labels: int) -> dict[int, Passage]:
-    """Alternatives by the numbers to choose them by: those of a job as they were labelled, 1 to `labels`.
-
-    The others follow in the order in which they were made; where nothing was labelled they begin with 1.
-    """
-    own = {_label(one): one for one in alternatives if one.id.rpartition(".")[0] == job}
-    others = [one for one in alternatives if one not in own.values()]
-    return own | dict(enumerate(others, start=labels + 1 if own else 1))
-
-
 def numbered(choices: Mapping[int, Passage], head: str | None) -> list[str]:
     """How each choice begins. `*`: the one that the story ends with."""
     return [
         f"{'*' if choices[number].id == head else ' '} [{number}] {first_words(choices[number])}"
         for number in sorted(choices)
     ]
-
-
-def _label(candidate: Passage) -> int:
-    return int(candidate.id.rpartition(".")[2]) + 1
 
 
 def branches(story: Story, tree: Sequence[Passage]) -> list[str]:

@@ -10,6 +10,7 @@ from typing import TextIO
 from uuid import uuid4
 
 from adapters.base import Play
+from adapters.choices import by_number
 from adapters.console import listing
 from adapters.console.adapter import ROOM, ConsoleAdapter
 from adapters.console.commands import ALIASES, Command, command_of
@@ -171,7 +172,7 @@ class Session:
         story = await self._story()
         last = last_told(story)
         beside = await self._play.alternatives(last.id) if last is not None else ()
-        choices = listing.choices(beside, *self._labelled)
+        choices = by_number(beside, *self._labelled)
         if not argument:
             for line in listing.numbered(choices, last.id if last is not None else None):
                 self._say_line(line)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from typing import Any
 
 import discord
 
 from adapters.discord.failures import delivery
-from adapters.discord.render import MAX_CONTENT, cut
+from adapters.discord.render import MAX_CONTENT
+from adapters.discord.shown import split
 from adapters.discord.translate import known_locale
 from bot.errors import DeliveryError, NotAllowed, SpokenError
 from bot.seams import Say
@@ -17,6 +18,8 @@ from bot.seams import Say
 _log = logging.getLogger(__name__)
 
 Interaction = discord.Interaction[discord.Client]
+_QUOTE = ">>> "
+"""Quotes all that follows in a message."""
 
 
 def locale_of(interaction: Interaction) -> str:
@@ -41,17 +44,25 @@ class Answers:
     async def carry_out(self, interaction: Interaction, deed: Awaitable[None], text: str = "") -> None:
         """Do it; where it fails, say so to the person alone, with the text that they would lose."""
         locale = locale_of(interaction)
-        quoted = f"\n>>> {text}" if text.strip() else ""
         try:
             await deed
         except SpokenError as error:
-            await self.whisper(interaction, cut(sentence_of(error, self._say, locale) + quoted))
+            await self._refuse(interaction, sentence_of(error, self._say, locale), text)
         except DeliveryError as error:
             _log.warning("An interaction could not be answered: %s", error)
-            await self.whisper(interaction, self._say("discord.trouble", locale))
+            await self._refuse(interaction, self._say("discord.trouble", locale), text)
         except Exception:  # noqa: BLE001 - a task's end: people see a sentence, the log the rest
             _log.exception("An interaction could not be answered")
-            await self.whisper(interaction, self._say("discord.trouble", locale))
+            await self._refuse(interaction, self._say("discord.trouble", locale), text)
+
+    async def _refuse(self, interaction: Interaction, sentence: str, text: str) -> None:
+        if not text.strip():
+            await self.whisper(interaction, sentence)
+            return
+        first, *rest = split(text, MAX_CONTENT - len(sentence) - len(_QUOTE) - 1)
+        await self.whisper(interaction, f"{sentence}\n{_QUOTE}{first}")
+        for piece in rest:
+            await self.whisper(interaction, f"{_QUOTE}{piece}")
 
     async def whisper(self, interaction: Interaction, sentence: str, **more: Any) -> None:
         """Say something to the person alone, with what discord.py sends besides (`view`, `file`)."""
@@ -74,11 +85,13 @@ class Answers:
         with delivery():
             await interaction.response.defer(ephemeral=True, thinking=True)
 
-    async def take_back(self, interaction: Interaction) -> None:
-        """Take the first answer away again."""
+    async def take_back(self, interaction: Interaction, rest: Sequence[discord.WebhookMessage] = ()) -> None:
+        """Take the first answer away again, and the `rest` of it."""
         try:
             with delivery():
                 await interaction.delete_original_response()
+                for message in rest:
+                    await message.delete()
         except DeliveryError as error:
             _log.debug("An answer could not be taken back: %s", error)
 

@@ -9,7 +9,8 @@ from enum import StrEnum
 
 import discord
 
-from bot.messages import Draft, DraftState
+from adapters.choices import others_of
+from bot.messages import Draft, DraftState, candidate_number
 from bot.seams import Say
 
 ROW = 5
@@ -25,6 +26,7 @@ class Verb(StrEnum):
     AGAIN = "again"
     UNDO = "undo"
     REDO = "redo"
+    """The passage that an undo left as the last, or the story of which it left nothing."""
     SEVERAL = "several"
     EDIT = "edit"
     PICK = "pick"
@@ -77,10 +79,11 @@ def buttons_of(draft: Draft, say: Say, locale: str) -> discord.ui.View | None:
         return row_of([(Verb.GO, draft.job)], say, locale) if draft.job else None
     verbs = (Verb.MORE, Verb.AGAIN, Verb.UNDO, Verb.SEVERAL, Verb.EDIT)
     view = row_of([(verb, draft.passage) for verb in verbs], say, locale)
-    kept = [draft.passage, *(choice.passage for choice in draft.choices if choice.passage)]
+    others = [(number, one.passage) for number, one in others_of(draft) if one.passage]
+    kept = sorted([(candidate_number(draft.passage) or 1, draft.passage), *others])
     if len(kept) > 1:
         view.add_item(_button(Verb.READ, draft.passage, say("discord.button.read", locale), row=1))
-        for number, passage in enumerate(kept[: ROW - 1], start=1):
+        for number, passage in kept if len(kept) < ROW else others:
             label = say("discord.button.pick", locale, number=number)
             view.add_item(_button(Verb.PICK, passage, label, row=1))
     return view

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractAsyncContextManager, contextmanager
 from typing import Any
 
 import discord
@@ -23,6 +23,7 @@ from adapters.discord.places import Pause
 from adapters.discord.posts import Posts
 from adapters.discord.repertoire import command_the
 from adapters.discord.translate import Self
+from adapters.in_order import InOrder
 from bot.seams import Say
 
 _log = logging.getLogger(__name__)
@@ -62,7 +63,8 @@ class TsuzukiClient(discord.AutoShardedClient):
         self._say = say
         self._answers = Answers(say)
         self._edits = Edits(discord.utils.utcnow() - CLOCKS_DIFFER)
-        self._conversation = Conversation(play, say, posts, pause)
+        self._in_order = InOrder()
+        self._conversation = Conversation(play, say, posts, pause, self._in_order)
         self._translator = Translator(say)
         self._tree = app_commands.CommandTree(self)
         self._presses = command_the(self._tree, play, say, posts, pause)
@@ -116,12 +118,14 @@ class TsuzukiClient(discord.AutoShardedClient):
         if me is None:
             return
         meant = _meant_for(me, message)
-        if isinstance(message.channel, discord.PartialMessageable) and (meant or message.content):
-            message.channel = await self._known(message.channel)
-        if meant:
-            await self._conversation.heard(message, me)
-        elif isinstance(message.channel, discord.Thread) and message.content:
-            await self._conversation.overheard(message, me)
+        # The thread that may be opened has the message's id.
+        async with self._at(message.channel.id), self._at(message.id):
+            if isinstance(message.channel, discord.PartialMessageable) and (meant or message.content):
+                message.channel = await self._known(message.channel)
+            if meant:
+                await self._conversation.heard(message, me)
+            elif isinstance(message.channel, discord.Thread) and message.content:
+                await self._conversation.overheard(message, me)
 
     async def on_raw_message_edit(self, payload: discord.RawMessageUpdateEvent) -> None:
         """A person changed what they wrote."""
@@ -132,16 +136,19 @@ class TsuzukiClient(discord.AutoShardedClient):
         if not self._edits.is_new(message.id, message.edited_at):
             return
         _complete(message)
-        await self._conversation.changed(message, me)
+        async with self._at(payload.channel_id):
+            await self._conversation.changed(message, me)
 
     async def on_raw_message_delete(self, payload: discord.RawMessageDeleteEvent) -> None:
         """A message is gone."""
-        await self._conversation.deleted(payload.message_id, self._home(payload.guild_id))
+        async with self._at(payload.channel_id):
+            await self._conversation.deleted(payload.message_id, self._home(payload.guild_id))
 
     async def on_raw_bulk_message_delete(self, payload: discord.RawBulkMessageDeleteEvent) -> None:
         """Several messages are gone at once, as moderators take them away."""
-        for message_id in sorted(payload.message_ids):
-            await self._conversation.deleted(message_id, self._home(payload.guild_id))
+        async with self._at(payload.channel_id):
+            for message_id in sorted(payload.message_ids):
+                await self._conversation.deleted(message_id, self._home(payload.guild_id))
 
     async def on_interaction(self, interaction: Interaction) -> None:
         """A button or a form; commands go their own way."""
@@ -157,6 +164,9 @@ class TsuzukiClient(discord.AutoShardedClient):
         _log.error("A command could not be carried out", exc_info=error)
         if interaction.type is discord.InteractionType.application_command:
             await self._answers.whisper(interaction, self._say("discord.trouble", locale_of(interaction)))
+
+    def _at(self, channel_id: int) -> AbstractAsyncContextManager[None]:
+        return self._in_order.at(str(channel_id))
 
     def _home(self, guild_id: int | None) -> discord.Guild | None:
         return None if guild_id is None else self.get_guild(guild_id)

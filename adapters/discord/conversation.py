@@ -6,6 +6,7 @@ import asyncio
 import dataclasses
 import logging
 from collections.abc import Awaitable
+from contextlib import AbstractAsyncContextManager, nullcontext
 
 import discord
 
@@ -25,6 +26,7 @@ from adapters.discord.places import (
 from adapters.discord.posts import Posts, nonce_of
 from adapters.discord.shown import unread
 from adapters.discord.translate import PLATFORM, Self, locale_of, story_text, thread_name
+from adapters.in_order import InOrder
 from bot.access import names_roles
 from bot.aside import is_aside
 from bot.errors import (
@@ -45,11 +47,13 @@ _log = logging.getLogger(__name__)
 class Conversation:
     """Messages that mention the bot, direct messages, and what is written in a story's thread."""
 
-    def __init__(self, play: Play, say: Say, posts: Posts, pause: Pause) -> None:
+    def __init__(self, play: Play, say: Say, posts: Posts, pause: Pause, in_order: InOrder) -> None:
         self._play = play
         self._say = say
         self._posts = posts
         self._pause = pause
+        self._in_order = in_order
+        self._typing: set[asyncio.Task[None]] = set()
 
     async def heard(self, message: discord.Message, me: Self) -> None:
         """Let the story hear a message that is meant for the bot."""
@@ -83,7 +87,9 @@ class Conversation:
         await self._play.edit(room, author, passage.id, text)
 
     async def deleted(self, message_id: int, guild: discord.Guild | None) -> None:
-        """A person's message is gone: its passage leaves the story, what came after stays."""
+        """A message is gone: a person's passage leaves the story, a reply is written no further."""
+        if await self._play.withdraw(PLATFORM, str(message_id)):
+            return
         passage = await self._play.passage_of_message(PLATFORM, str(message_id))
         if passage is None or passage.by_model or passage.deleted:
             return
@@ -99,7 +105,7 @@ class Conversation:
     async def _carry_out(
         self, message: discord.Message, locale: str, deed: Awaitable[None], *, by_name: bool = True
     ) -> None:
-        typing = asyncio.create_task(_show_typing(message.channel))
+        self._show_typing(message.channel)
         try:
             await deed
         except NotAllowed as error:
@@ -112,13 +118,28 @@ class Conversation:
         except Exception:  # noqa: BLE001 - a task's end: people see a sentence, the log the rest
             _log.exception("A message in channel %s could not be answered", message.channel.id)
             await self._tell(message, self._say("discord.trouble", locale))
-        finally:
-            await typing
+
+    def _show_typing(self, channel: discord.abc.Messageable) -> None:
+        # Beside the rest: whoever writes next in the channel does not wait for it.
+        typing = asyncio.create_task(_show_typing(channel))
+        self._typing.add(typing)
+        typing.add_done_callback(self._typing.discard)
 
     async def _answer(self, message: discord.Message, text: str, locale: str) -> None:
         require_speech(message.channel, allowed_in(message), self._say, locale)
         pointed = await self._pointed_at(message)
         place = await self._place(message, text, locale, pointed)
+        async with self._turn_in(place.room, message):
+            await self._tell_on(message, text, locale, place, pointed)
+
+    def _turn_in(self, room: Room, message: discord.Message) -> AbstractAsyncContextManager[None]:
+        """The turn at a story told elsewhere; where the message is, and in a thread of its own, it has it."""
+        held = {str(message.channel.id), str(message.id)}
+        return nullcontext() if room.id in held else self._in_order.at(room.id)
+
+    async def _tell_on(
+        self, message: discord.Message, text: str, locale: str, place: Place, pointed: Passage | None
+    ) -> None:
         self._posts.speak(place.room, locale)
         in_thread = place.opened or place.room.id != str(message.channel.id)
         in_thread = in_thread or isinstance(message.channel, discord.Thread)
@@ -165,9 +186,9 @@ class Conversation:
             raise
 
     async def _pointed_at(self, message: discord.Message) -> Passage | None:
-        """The passage that a message replies to."""
+        """The passage that a message replies to. What is forwarded from elsewhere is no reply."""
         reference = message.reference
-        if reference is None or reference.message_id is None:
+        if reference is None or reference.message_id is None or reference.channel_id != message.channel.id:
             return None
         return await self._play.passage_of_message(PLATFORM, str(reference.message_id))
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import aiohttp
 import discord
 
-from bot.errors import RetryLater, Undeliverable
+from bot.errors import MessageGone, RetryLater, Undeliverable
 
 UNAUTHORIZED = 401
 TOO_MANY_REQUESTS = 429
@@ -41,6 +41,8 @@ def _translated(error: discord.HTTPException) -> RetryLater | Undeliverable:
     if error.status >= SERVER_ERROR or error.status == UNAUTHORIZED:
         # A token that was replaced while we run: the next start has the new one, and no text is given up.
         return RetryLater(told)
+    if error.code == UNKNOWN_MESSAGE:
+        return MessageGone(told)
     return Undeliverable(told)
 
 
@@ -49,11 +51,6 @@ def _wait_s(error: discord.HTTPException) -> float | None:
         return float(error.response.headers["Retry-After"])
     except (KeyError, ValueError):
         return None
-
-
-def is_gone(error: Undeliverable) -> bool:
-    """Whether the message was deleted, in a channel that is still there."""
-    return _code(error) == UNKNOWN_MESSAGE
 
 
 def is_archived(error: Undeliverable) -> bool:

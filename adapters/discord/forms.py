@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from typing import Any
 
 import discord
 
-from adapters.discord.buttons import Verb, id_of
+from adapters.discord.buttons import Press, Verb, id_of
 from adapters.discord.own_presets import MAX_NAME
 from adapters.discord.rule_values import PRESETS
-from bot.errors import TextTooLong
+from bot.errors import TextTooLong, UserError
 from bot.messages import Ask, Length, Lore, Notes, Passage
 from bot.seams import Say
 
@@ -21,6 +22,12 @@ MAX_HINT = 100
 TEXT = "text"
 NAME = "name"
 NO_LINE_BREAKS = str.maketrans("\r\n", "  ")
+
+
+class ChangedMeanwhile(UserError):
+    """Somebody else changed what a form showed."""
+
+    key = "discord.form.changed"
 
 
 def begin_form(ask: Ask, say: Say, locale: str) -> discord.ui.Modal:
@@ -43,9 +50,23 @@ def edit_form(passage: Passage, say: Say, locale: str) -> discord.ui.Modal:
 
 def notes_form(verb: Verb, notes: Notes, say: Say, locale: str) -> discord.ui.Modal:
     """For memory, author's note or lore. Raises TextTooLong: what did not fit would be lost."""
-    filled = {Verb.MEMORY: notes.memory, Verb.NOTE: notes.note, Verb.LORE: lore_lines(notes.lore)}
-    _require_room(filled[verb])
-    return _form(verb, "", say, locale, filled[verb], required=False)
+    filled = _field_for(verb, notes)
+    _require_room(filled)
+    return _form(verb, _digest(filled), say, locale, filled, required=False)
+
+
+def require_unchanged(press: Press, notes: Notes) -> None:
+    """Raise ChangedMeanwhile where a form for notes did not show what it would take the place of."""
+    if press.about and press.about != _digest(_field_for(press.verb, notes)):
+        raise ChangedMeanwhile
+
+
+def _field_for(verb: Verb, notes: Notes) -> str:
+    return {Verb.MEMORY: notes.memory, Verb.NOTE: notes.note, Verb.LORE: lore_lines(notes.lore)}[verb]
+
+
+def _digest(text: str) -> str:
+    return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
 
 
 def rule_form(scope: str, rule: str, lines: str, say: Say, locale: str) -> discord.ui.Modal:

@@ -126,7 +126,7 @@ class Menus:
         name = thread_name(message.content, self._say("discord.thread_name", scene.locale))
         allowed, guild_id = scene.interaction.app_permissions, scene.interaction.guild_id
         place = await open_thread(message, name, allowed, self._pause, guild_id)
-        self._posts.speak(place.room, scene.locale)
+        self._posts.speak(place.room, scene.aloud)
         return place
 
     async def _heard(self, scene: Scene, message: discord.Message) -> Message:

@@ -25,9 +25,10 @@ class Moves:
         story = await self._play.undo(scene.room, scene.author, after=passage or None)
         await self._tell(scene, "discord.undone", story, (Verb.MORE, Verb.REDO))
 
-    async def redo(self, scene: Scene, _: str = "") -> None:
-        """Take an undo back."""
-        await self._tell(scene, "discord.redone", await self._play.redo(scene.room, scene.author))
+    async def redo(self, scene: Scene, end: str = "") -> None:
+        """Take an undo back; `end`: where the story ended by that undo."""
+        story = await self._play.redo(scene.room, scene.author, after=end or None)
+        await self._tell(scene, "discord.redone", story)
 
     async def pick(self, scene: Scene, passage: str) -> None:
         """Go on with another candidate."""
@@ -39,9 +40,9 @@ class Moves:
         await self._tell(scene, "discord.branched", story, (Verb.MORE,))
 
     async def _tell(self, scene: Scene, key: str, story: Story, verbs: tuple[Verb, ...] = ()) -> None:
-        ending = ending_of(story, self._say, scene.locale)
-        sentence = self._say(key, scene.locale, person=escape(scene.author.name), ending=ending)
-        about = {Verb.MORE: story.head, Verb.REDO: story.id}
+        ending = ending_of(story, self._say, scene.aloud)
+        sentence = self._say(key, scene.aloud, person=escape(scene.author.name), ending=ending)
+        about = {Verb.MORE: story.head, Verb.REDO: story.head or story.id}
         presses = [(verb, wanted) for verb in verbs if (wanted := about[verb]) is not None]
-        more = {"view": row_of(presses, self._say, scene.locale)} if presses else {}
+        more = {"view": row_of(presses, self._say, scene.aloud)} if presses else {}
         await self._answers.aloud(scene.interaction, sentence, **more)

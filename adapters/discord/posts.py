@@ -13,12 +13,12 @@ import discord
 
 from adapters.discord.abroad import Abroad
 from adapters.discord.buttons import buttons_of
-from adapters.discord.failures import NO_HISTORY, delivery, is_archived, is_gone
+from adapters.discord.failures import NO_HISTORY, delivery, is_archived
 from adapters.discord.render import render
 from adapters.discord.spacing import OldMessages
 from adapters.discord.waits import Waits
 from bot.errors import DeliveryError, RetryLater, TsuzukiError, Undeliverable
-from bot.messages import Author, Draft, DraftState, Room
+from bot.messages import Author, Draft, Room
 from bot.seams import Say
 
 _log = logging.getLogger(__name__)
@@ -46,7 +46,6 @@ class Posts:
         self._asked: OrderedDict[str, deque[int]] = OrderedDict()
         self._answers: OrderedDict[str, int] = OrderedDict()
         self._locales: OrderedDict[str, str] = OrderedDict()
-        self._moved: OrderedDict[str, str] = OrderedDict()
 
     def connect(self, client: discord.Client | None) -> None:
         """Use this client from now on; None: there is none just now."""
@@ -86,17 +85,11 @@ class Posts:
             await channel.send(sentence, allowed_mentions=discord.AllowedMentions.none())
 
     async def edit(self, room: Room, message_id: str, draft: Draft) -> None:
-        """Make a message of ours show `draft`. Raises RetryLater or Undeliverable."""
+        """Make a message of ours show `draft`. Raises RetryLater, Undeliverable (MessageGone: deleted)."""
         if self.abroad.holds(room):
             await self.abroad.edit(room, message_id, render(draft), self._buttons(room, draft))
             return
-        message_id = self._moved.get(message_id, message_id)
-        try:
-            await self._change(room, message_id, draft)
-        except Undeliverable as error:
-            if not is_gone(error) or _is_over(draft):
-                raise
-            message_id = await self._anew(room, message_id, draft)
+        await self._change(room, message_id, draft)
         if self._waits.edited(draft):
             await self._tell_asker(room, message_id, draft)
 
@@ -129,17 +122,6 @@ class Posts:
             raise RetryLater("not connected to Discord")
         with delivery():
             await self._client.http.edit_channel(int(room.id), archived=False)
-
-    async def _anew(self, room: Room, message_id: str, draft: Draft) -> str:
-        """Someone deleted the message: its end comes in a new one, and what is on the way is let go."""
-        if draft.state in {DraftState.WAITING, DraftState.WRITING}:
-            return message_id
-        channel = self._channel(room)
-        with delivery():
-            async with asyncio.timeout(ANSWER_WITHIN_S):
-                message = await self._send(room, channel, draft, nonce_of(f"anew {message_id}"), None)
-        _remember(self._moved, message_id, str(message.id))
-        return str(message.id)
 
     async def _tell_asker(self, room: Room, message_id: str, draft: Draft) -> None:
         """Edits make no sound: who asked long ago is told in a short reply, which mentions only them."""
@@ -223,11 +205,6 @@ class Posts:
         return await channel.send(
             content, nonce=nonce, allowed_mentions=quiet, suppress_embeds=True, view=view
         )
-
-
-def _is_over(draft: Draft) -> bool:
-    """Whether a draft only takes the buttons from what was finished before."""
-    return draft.state not in {DraftState.WAITING, DraftState.WRITING} and not draft.live
 
 
 def nonce_of(key: str) -> str:

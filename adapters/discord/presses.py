@@ -10,10 +10,11 @@ from typing import Any, cast
 import discord
 
 from adapters.base import Play
+from adapters.choices import by_number
 from adapters.discord.answers import Answers, Interaction, locale_of
 from adapters.discord.buttons import Press, Verb, pick_button, read_id
 from adapters.discord.failures import delivery
-from adapters.discord.forms import MAX_FIELD, NAME, ask_of, edit_form, field_of, lore_of
+from adapters.discord.forms import MAX_FIELD, NAME, ask_of, edit_form, field_of, lore_of, require_unchanged
 from adapters.discord.moves import Moves
 from adapters.discord.posts import Posts
 from adapters.discord.render import MAX_CONTENT, candidate
@@ -106,7 +107,9 @@ class Presses:
 
     async def _read(self, scene: Scene, passage: str) -> None:
         """Every candidate in full, each with its button under its last piece."""
-        for number, other in enumerate(await self._play.alternatives(passage), start=1):
+        job = passage.rpartition(".")[0]
+        choices = by_number(await self._play.alternatives(passage), job)
+        for number, other in sorted(choices.items()):
             pieces = split(candidate(number, other.text), MAX_CONTENT)
             for piece in pieces[:-1]:
                 await self._answers.whisper(scene.interaction, piece)
@@ -151,7 +154,7 @@ class Presses:
             told = await where_told(self._play, scene, await self._play.passage(press.about))
             await self._play.edit(told.room, scene.author, press.about, text)
         elif press.verb in {Verb.MEMORY, Verb.NOTE, Verb.LORE}:
-            await self._annotate(scene, press.verb, text)
+            await self._annotate(scene, press, text)
         elif press.verb is Verb.RULE:
             scope, _, rule = press.about.partition(",")
             await self._settings.change(scene, scope, rule, text, lines=True)
@@ -165,9 +168,10 @@ class Presses:
             return
         await self._answers.whisper(interaction, self._say(f"discord.form.{press.verb}.done", scene.locale))
 
-    async def _annotate(self, scene: Scene, verb: Verb, text: str) -> None:
+    async def _annotate(self, scene: Scene, press: Press, text: str) -> None:
         story = await self._play.read(scene.room)
-        notes = story.notes if story is not None else Notes()
+        notes, verb = story.notes if story is not None else Notes(), press.verb
+        require_unchanged(press, notes)
         changed = {
             Verb.MEMORY: dataclasses.replace(notes, memory=text),
             Verb.NOTE: dataclasses.replace(notes, note=text),

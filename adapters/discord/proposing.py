@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from adapters.base import Play
 from adapters.discord.answers import Interaction, locale_of
-from adapters.discord.posts import Posts
 from adapters.discord.rule_values import PRESETS as OWN
 from adapters.discord.rule_values import RESET
-from adapters.discord.scene import scene_of
+from adapters.discord.scene import around
 from adapters.discord.settings import address_of
 from bot.messages import Filter, Length
 from bot.sampling import PRESET_NAMES, PRESETS
@@ -19,15 +18,14 @@ Proposals = list[tuple[str, str]]
 class Proposing:
     """Names to show, and the values that they stand for."""
 
-    def __init__(self, play: Play, say: Say, posts: Posts) -> None:
+    def __init__(self, play: Play, say: Say) -> None:
         self._play = play
         self._say = say
-        self._posts = posts
 
     async def presets(self, interaction: Interaction, typed: str) -> Proposals:
         """The built-in presets and the room's own."""
         locale = locale_of(interaction)
-        rules = await self._play.rules(scene_of(interaction, self._posts).room)
+        rules = await self._play.rules(around(interaction).room)
         own = [(name, name) for name, _ in rules.presets]
         built_in = [(self._say(f"discord.preset.{name}", locale), name) for name in PRESETS]
         return _matching([*own, *built_in], typed)
@@ -53,7 +51,7 @@ class Proposing:
 
     async def _own_presets(self, interaction: Interaction) -> list[str]:
         """The names of those that are set at the scope in question."""
-        scene, scope = scene_of(interaction, self._posts), getattr(interaction.namespace, "scope", "")
+        scene, scope = around(interaction), getattr(interaction.namespace, "scope", "")
         held = (await self._play.rules_at(scene.room, address_of(scene, scope))).get(OWN)
         return list(held) if isinstance(held, dict) else []
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from adapters.choices import others_of
 from adapters.discord.escape import escape
 from bot.messages import Choice, Draft, DraftState
 
@@ -78,5 +79,4 @@ def _body(draft: Draft) -> str:
 
 def _told(draft: Draft) -> list[tuple[int, Choice]]:
     # One that stands in a message of its own, or of which nothing is written yet, has no text here.
-    numbered = enumerate(draft.choices, start=2)
-    return [(number, choice) for number, choice in numbered if choice.text.strip()]
+    return [(number, choice) for number, choice in others_of(draft) if choice.text.strip()]

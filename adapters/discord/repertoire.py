@@ -28,7 +28,7 @@ def command_the(
     """Put every command on `tree`; returns who takes the presses of buttons."""
     answers = Answers(say)
     moves, settings = Moves(play, say, answers), Settings(play, say, answers)
-    proposing = Proposing(play, say, posts)
+    proposing = Proposing(play, say)
     continuing = Continuing(play, say, posts, answers, pause)
     presses = Presses(play, say, posts, answers, moves, continuing, settings)
     commands = StoryCommands(say, Stories(play, say, posts, answers, moves, settings), proposing.values)

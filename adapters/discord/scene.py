@@ -11,18 +11,22 @@ from adapters.discord.answers import Interaction, locale_of
 from adapters.discord.people import author_of
 from adapters.discord.places import room_of
 from adapters.discord.posts import Posts
-from adapters.discord.translate import PLATFORM
+from adapters.discord.translate import PLATFORM, chosen_locale
 from bot.messages import Author, Message, Passage, Room
 
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """An interaction in our words. `abroad`: only the person installed the bot, so it may only answer."""
+    """An interaction in our words. `abroad`: only the person installed the bot, so it may only answer.
+
+    `locale` is the person's; what everybody there reads is in the language `aloud`.
+    """
 
     interaction: Interaction
     room: Room
     author: Author
     locale: str
+    aloud: str
     abroad: bool
 
     def message(self, text: str = "", *, after: str | None = None, event_id: str = "") -> Message:
@@ -31,16 +35,30 @@ class Scene:
 
 
 def scene_of(interaction: Interaction, posts: Posts) -> Scene:
-    """Look around; what is said to a room abroad goes through this interaction from now on."""
+    """Look around; what is said to the room goes in this language, and abroad through this interaction."""
+    scene = around(interaction)
+    if scene.abroad:
+        posts.abroad.lend(scene.room, interaction.followup)
+    posts.speak(scene.room, scene.aloud)
+    return scene
+
+
+def around(interaction: Interaction) -> Scene:
+    """Look around, and change nothing: somebody who is still typing has said nothing."""
     locale, channel_id = locale_of(interaction), interaction.channel_id or 0
     author = author_of(interaction.user, locale)
     room = room_of(interaction.channel, channel_id, interaction.guild_id)
     abroad = is_abroad(interaction)
     if abroad:
         room = Room(PLATFORM, f"{channel_id}/{author.id}", adult=room.adult)
-        posts.abroad.lend(room, interaction.followup)
-    posts.speak(room, locale)
-    return Scene(interaction, room, author, locale, abroad)
+    return Scene(interaction, room, author, locale, _public_locale(interaction) or locale, abroad)
+
+
+def _public_locale(interaction: Interaction) -> str | None:
+    guild = interaction.guild
+    if guild is None or interaction.guild_locale is None:
+        return None
+    return chosen_locale(interaction.guild_locale.value, list(guild.features))
 
 
 def is_abroad(interaction: Interaction) -> bool:

@@ -11,13 +11,15 @@ from adapters.discord.forms import begin_form
 from adapters.discord.naming import names_told, self_in
 from adapters.discord.places import Pause, Place, open_thread, opens_threads, require_speech
 from adapters.discord.posts import Posts
-from adapters.discord.render import cut, indented
+from adapters.discord.render import MAX_CONTENT, indented
 from adapters.discord.scene import Scene, scene_of
-from adapters.discord.shown import unread
+from adapters.discord.shown import split, unread
 from adapters.discord.translate import story_text, thread_name
 from bot.errors import SpokenError
 from bot.messages import Ask, Message, Ticket
 from bot.seams import Say
+
+Shown = discord.InteractionMessage | None
 
 
 class Continuing:
@@ -54,10 +56,10 @@ class Continuing:
         interaction = scene.interaction
         # The bot shows it under its own name: what may not be said must not get that far.
         await self._play.check(scene.message(text))
-        shown = await self._show(interaction, text)
+        shown, rest = await self._show(interaction, text)
         text = await self._named(scene, text)
         place = await self._place(scene, shown, text)
-        self._posts.speak(place.room, scene.locale)
+        self._posts.speak(place.room, scene.aloud)
         in_thread = place.opened or isinstance(interaction.channel, discord.Thread)
         if shown is not None and not in_thread and not scene.abroad:
             self._posts.answer_to(place.room, shown.id)
@@ -70,7 +72,7 @@ class Continuing:
             if not place.opened:
                 if shown is not None:
                     self._posts.unanswered(place.room, shown.id)
-                await self._answers.take_back(interaction)
+                await self._answers.take_back(interaction, rest)
             raise
         for sentence in self._remarks(place, ticket, scene.locale):
             await self._answers.whisper(interaction, sentence)
@@ -97,14 +99,22 @@ class Continuing:
             # The reply is a message of its own; abroad it takes the place of this answer.
             await self._answers.take_back(scene.interaction)
 
-    async def _show(self, interaction: Interaction, text: str) -> discord.InteractionMessage | None:
+    async def _show(self, interaction: Interaction, text: str) -> tuple[Shown, list[discord.WebhookMessage]]:
+        """The answer with the text, and the messages with what of it went into no message."""
         quiet = discord.AllowedMentions.none()
+        first, *pieces = split(indented(text), MAX_CONTENT - 1)
         with delivery():
             answer = await interaction.response.send_message(
-                cut(indented(text)), allowed_mentions=quiet, suppress_embeds=True
+                first, allowed_mentions=quiet, suppress_embeds=True
             )
+            rest = [
+                await interaction.followup.send(
+                    indented(piece), allowed_mentions=quiet, suppress_embeds=True, wait=True
+                )
+                for piece in pieces
+            ]
         resource = answer.resource
-        return resource if isinstance(resource, discord.InteractionMessage) else None
+        return resource if isinstance(resource, discord.InteractionMessage) else None, rest
 
     async def _place(self, scene: Scene, shown: discord.Message | None, text: str) -> Place:
         interaction = scene.interaction

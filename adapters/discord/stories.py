@@ -17,7 +17,7 @@ from adapters.discord.moves import Moves
 from adapters.discord.places import is_private
 from adapters.discord.posts import Posts
 from adapters.discord.render import MAX_CONTENT, cut, indented
-from adapters.discord.scene import Scene, scene_of
+from adapters.discord.scene import Scene, around, scene_of
 from adapters.discord.settings import Settings
 from adapters.discord.shown import ending_of, label_of, text_of
 from adapters.discord.translate import PLATFORM
@@ -56,7 +56,7 @@ class Stories:
 
         async def deed(scene: Scene) -> None:
             story = await self._play.begin(scene.room, scene.author, title)
-            await self._aloud(scene, "discord.story.begun", title=self._titled(story, scene.locale))
+            await self._aloud(scene, "discord.story.begun", title=self._titled(story, scene.aloud))
 
         await self._carry_out(interaction, deed)
 
@@ -65,7 +65,7 @@ class Stories:
 
         async def deed(scene: Scene) -> None:
             story = await self._play.rename(scene.room, scene.author, text)
-            await self._aloud(scene, "discord.story.renamed", title=self._titled(story, scene.locale))
+            await self._aloud(scene, "discord.story.renamed", title=self._titled(story, scene.aloud))
 
         await self._carry_out(interaction, deed)
 
@@ -157,7 +157,7 @@ class Stories:
 
         async def deed(scene: Scene) -> None:
             story = await self._play.close(scene.room, scene.author)
-            await self._aloud(scene, "discord.story.closed", title=self._titled(story, scene.locale))
+            await self._aloud(scene, "discord.story.closed", title=self._titled(story, scene.aloud))
 
         await self._carry_out(interaction, deed)
 
@@ -186,22 +186,22 @@ class Stories:
             if story_id not in {story.id for story in await self._visible(scene)}:
                 raise NoSuchStory(story=story_id)
             story = await self._play.reopen(scene.room, scene.author, story_id)
-            ending = ending_of(story, self._say, scene.locale)
+            ending = ending_of(story, self._say, scene.aloud)
             await self._aloud(
-                scene, "discord.story.reopened", title=self._titled(story, scene.locale), ending=ending
+                scene, "discord.story.reopened", title=self._titled(story, scene.aloud), ending=ending
             )
 
         await self._carry_out(interaction, deed)
 
     async def titles(self, interaction: Interaction, typed: str) -> list[tuple[str, str]]:
         """Stories that the person can see, by a part of their title: title and id."""
-        scene = scene_of(interaction, self._posts)
+        scene = around(interaction)
         told = [story for story in await self._visible(scene) if typed in story.title]
         return [(story.title or story.id, story.id) for story in told]
 
     async def passages(self, interaction: Interaction, typed: str) -> list[tuple[str, str]]:
         """Passages of the room's story that have the typed words in them, latest first: label and id."""
-        scene = scene_of(interaction, self._posts)
+        scene = around(interaction)
         if await self._play.read(scene.room) is None:
             return []
         told = [p for p in reversed(await self._play.tree(scene.room)) if not p.deleted and typed in p.text]
@@ -270,7 +270,7 @@ class Stories:
 
     async def _aloud(self, scene: Scene, key: str, **values: object) -> None:
         values = {"person": escape(scene.author.name), **values}
-        await self._answers.aloud(scene.interaction, self._say(key, scene.locale, **values))
+        await self._answers.aloud(scene.interaction, self._say(key, scene.aloud, **values))
 
 
 def _unique(names: Iterable[str]) -> list[str]:

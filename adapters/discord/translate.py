@@ -15,6 +15,7 @@ THREAD_NAME = 40
 _TOKEN = re.compile(r"<(?P<kind>@!|@&|@|#|a?:(?P<emoji>\w+):)(?P<id>\d+)>")
 _MARKDOWN = re.compile(r"[*_~`|]{1,3}|^[>#\-\s]+", re.MULTILINE)
 _JAPANESE = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uff66-\uff9f]")
+_LATIN = re.compile(r"[A-Za-z]")
 _SENTENCE = re.compile(r".*?[。！？!?]")
 
 
@@ -81,13 +82,17 @@ def thread_name(text: str, otherwise: str) -> str:
 
 
 def locale_of(preferred: str | None, features: list[str], text: str) -> str:
-    """The language to speak in a server: its own choice, else that of the text, else Japanese.
+    """The language to speak in a server: its own choice, else that of the text, else Japanese."""
+    chosen = chosen_locale(preferred, features) if preferred is not None else None
+    return chosen or ("en" if _LATIN.search(text) and not _JAPANESE.search(text) else "ja")
 
-    A server that is not a community cannot choose; Discord then says `en-US`, which means nothing.
+
+def chosen_locale(preferred: str, features: list[str]) -> str | None:
+    """The language that a server chose.
+
+    One that is not a community cannot choose; Discord then says `en-US`, which means nothing.
     """
-    if preferred is not None and (COMMUNITY in features or preferred != "en-US"):
-        return known_locale(preferred)
-    return "ja" if _JAPANESE.search(text) or not text.strip() else "en"
+    return known_locale(preferred) if COMMUNITY in features or preferred != "en-US" else None
 
 
 def known_locale(locale: str) -> str:

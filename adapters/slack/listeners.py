@@ -6,17 +6,16 @@ first and done after. The event id makes a second delivery harmless.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import re
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from typing import Any
-from weakref import WeakValueDictionary
 
 from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncRespond
 from slack_bolt.request.async_request import AsyncBoltRequest
 
+from adapters.in_order import InOrder
 from adapters.slack.buttons import EDIT_FORM, Buttons
 from adapters.slack.commands import Commands
 from adapters.slack.hearing import Hearing
@@ -63,7 +62,7 @@ class Listeners:
         self._say = say
         self.inflight = Inflight()
         self._done = Recent()
-        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._in_order = InOrder()
 
     def register(self, app: AsyncApp) -> None:
         """Tie the listeners to the app."""
@@ -87,12 +86,12 @@ class Listeners:
             if workspace is None:
                 return
             if (changed := change(body, workspace.bot)) is not None:
-                async with self._turn(changed.place.room.id):
+                async with self._in_order.at(changed.place.room.id):
                     await _guarded(self._hearing.follow(workspace, changed))
             elif (heard := incoming(body, workspace.bot)) is not None:
                 # Socket Mode counts its first delivery as retry 0.
                 again = request.headers.get("x-slack-retry-num", ["0"])[0] != "0"
-                async with self._turn(heard.place.room.id):
+                async with self._in_order.at(heard.place.room.id):
                     await _guarded(self._hearing.hear(workspace, heard, again=again))
 
     async def on_command(self, ack: AsyncAck, body: Body, respond: AsyncRespond) -> None:
@@ -109,7 +108,7 @@ class Listeners:
             if workspace is None:
                 return
             given = pointed(body, workspace.bot)
-            async with self._turn(given.said.place.room.id):
+            async with self._in_order.at(given.said.place.room.id):
                 await self._pointing.go_on(workspace, given, responding(respond, self._say))
 
     async def on_button(self, ack: AsyncAck, body: Body) -> None:
@@ -167,13 +166,6 @@ class Listeners:
                 _log.warning("Slack sent something from a workspace without us: %s", error)
                 workspace = None
             yield workspace
-
-    @asynccontextmanager
-    async def _turn(self, room_id: str) -> AsyncIterator[None]:
-        # Two quick messages of one thread: looking up a name must not let the second overtake the first.
-        lock = self._turns.setdefault(room_id, asyncio.Lock())
-        async with lock:
-            yield
 
 
 async def _guarded(work: Awaitable[None]) -> None:

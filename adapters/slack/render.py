@@ -11,8 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from adapters.choices import others_of
 from adapters.slack.entities import escape
-from bot.messages import Choice, Draft, DraftState
+from bot.messages import Draft, DraftState
 
 TEXT_BYTES = 4_000
 """chat.update answers `msg_too_long` above it: bytes of UTF-8, not characters."""
@@ -69,7 +70,7 @@ def shown(draft: Draft, label: Label | None = None) -> Shown:
     if note and not text + mark:
         return _note_alone(note, draft, live)
     story = (text + mark if text else mark.strip()) or "…"
-    choices = _choices(draft.choices, live)
+    choices = _choices(draft, live)
     below = [*([_small(note)] if note else []), *_buttons(draft, live)]
     return Shown(_fallback(story, note), [_literal(story), *choices, *below])
 
@@ -134,10 +135,10 @@ def _small(text: str) -> dict[str, Any]:
     return {"type": "context", "elements": [{"type": "plain_text", "text": text, "emoji": False}]}
 
 
-def _choices(choices: tuple[Choice, ...], label: Label | None) -> list[dict[str, Any]]:
-    room = CHOICES_CHARACTERS // max(1, len(choices))
+def _choices(draft: Draft, label: Label | None) -> list[dict[str, Any]]:
+    room = CHOICES_CHARACTERS // max(1, len(draft.choices))
     blocks = []
-    for number, choice in enumerate(choices, start=2):
+    for number, choice in others_of(draft):
         blocks += [_small(f"〔{number}〕"), _literal(choice.text[:room] or "…")]
         if label is not None and choice.passage:
             blocks.append(_row(_button("choose", choice.passage, label)))

@@ -66,8 +66,8 @@ class Deeds:
     async def _undo(self, payload: Payload) -> None:
         await self.play.undo(self.live.room, self.visitor.author, translate.text_of(payload, "after") or None)
 
-    async def _redo(self, _: Payload) -> None:
-        await self.play.redo(self.live.room, self.visitor.author)
+    async def _redo(self, payload: Payload) -> None:
+        await self.play.redo(self.live.room, self.visitor.author, translate.text_of(payload, "after") or None)
 
     async def _choose(self, payload: Payload) -> None:
         await self.play.choose(self.live.room, self.visitor.author, translate.passage_of(payload))

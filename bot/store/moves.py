@@ -40,8 +40,10 @@ async def undo(connection: AsyncConnection, story: RowMapping, expected: str | N
     await _set_head(connection, story, None if before is None else before["id"], now)
 
 
-async def redo(connection: AsyncConnection, story: RowMapping, now: datetime) -> None:
+async def redo(connection: AsyncConnection, story: RowMapping, expected: str | None, now: datetime) -> None:
     """Move the head to the passage with which the story went on last."""
+    if expected is not None and not await _stands_at(connection, story, expected):
+        raise StoryMoved
     target = await forward(connection, story)
     if target is None:
         raise NothingToRedo
@@ -93,6 +95,12 @@ async def is_last(connection: AsyncConnection, story: RowMapping, passage_id: st
         return True
     last = await last_told(connection, story["head_id"])
     return last is not None and last["id"] == passage_id
+
+
+async def _stands_at(connection: AsyncConnection, story: RowMapping, expected: str) -> bool:
+    if story["head_id"] is None:
+        return bool(expected == story["id"])
+    return await is_last(connection, story, expected)
 
 
 async def ends_beside(connection: AsyncConnection, story: RowMapping, place: RowMapping) -> bool:

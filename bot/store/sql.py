@@ -161,12 +161,15 @@ class SqlStore:
 
         return await self._database.write(work)
 
-    async def redo(self, story_id: str) -> Story:
-        """Move the head to the child it came from. Raises NothingToRedo, StoryBusy."""
+    async def redo(self, story_id: str, expected: str | None = None) -> Story:
+        """Move the head to the child it came from. Raises NothingToRedo, StoryMoved, StoryBusy.
+
+        `expected`: the head, or the story's id where it ends before its first passage.
+        """
 
         async def work(connection: AsyncConnection) -> Story:
             story = await stories.locked_at_rest(connection, story_id)
-            await moves.redo(connection, story, self._clock())
+            await moves.redo(connection, story, expected, self._clock())
             return await stories.read(connection, story_id)
 
         return await self._database.write(work)

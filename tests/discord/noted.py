@@ -139,9 +139,13 @@ class NotedPlay(FakePlay):
         self._note("undo", room, by, after)
         return await self._told(room)
 
-    async def redo(self, room: Room, by: Author) -> Story:
+    async def withdraw(self, platform: str, message_id: str) -> bool:
+        """Nothing is being written."""
+        return False
+
+    async def redo(self, room: Room, by: Author, after: str | None = None) -> Story:
         """Note it."""
-        self._note("redo", room, by)
+        self._note("redo", room, by, after)
         return await self._told(room)
 
     async def choose(self, room: Room, by: Author, passage_id: str) -> Story:

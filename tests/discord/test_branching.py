@@ -55,6 +55,41 @@ async def test_a_reply_to_a_former_story_is_not_appended_to_the_new_one() -> Non
         assert await texts_in(house, room) == ["別の話。", "".join(LATER)]
 
 
+async def test_one_redo_pressed_by_two_redoes_once() -> None:
+    """The second reads that the story went on already."""
+    async with whole_house(LoopbackDiscord(), SENTENCES[:1], LATER) as house:
+        thread, _, room = await told(house)
+        discord = house.discord
+        await discord.say_in(thread, discord.taro, "しかし。", mentions_bot=False)
+        await done(house, thread, 2, "".join(LATER))
+        await discord.until(lambda: house.idle(thread))
+        for _ in range(2):
+            undo = await discord.slash(thread, discord.hanako, "story undo")
+            await discord.until(lambda undo=undo: undo.answers)
+        notice = undo.answers[0]
+        presses = [await discord.press(notice, who, "tz:redo") for who in (discord.hanako, discord.taro)]
+        await discord.until(lambda: all(press.answers for press in presses))
+        assert await texts_in(house, room) == [BEGINNING, SENTENCES[0], "しかし。"]
+        assert [press.answers[0].ephemeral_to for press in presses] == [None, discord.taro]
+
+
+async def test_a_reply_that_is_deleted_while_it_is_written_is_no_part_of_the_story() -> None:
+    """It is written no further, and nobody has to read it anew."""
+    async with whole_house(LoopbackDiscord(), SENTENCES, LATER) as house:
+        discord = house.discord
+        await discord.say_in(discord.channel, discord.hanako, BEGINNING)
+        (thread,) = await discord.until(discord.threads)
+        shown = await discord.until(lambda: [m for m in discord.by_bot(thread) if SENTENCES[0] in m.content])
+        await discord.delete(shown[0])
+        await discord.say_in(thread, discord.taro, "しかし。", mentions_bot=False)
+        await done(house, thread, 1, "".join(LATER))
+        assert await texts_in(house, Room("discord", str(thread.id))) == [
+            BEGINNING,
+            "しかし。",
+            "".join(LATER),
+        ]
+
+
 async def test_who_may_not_use_the_bot_makes_others_messages_no_story() -> None:
     """Nothing opens, and the writer's own asks of the day are still there."""
     async with whole_house(LoopbackDiscord(), SENTENCES[:1]) as house:

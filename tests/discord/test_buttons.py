@@ -100,7 +100,8 @@ async def test_undo_is_told_to_everybody_with_the_way_back(stage: Stage) -> None
     assert [stage.say("discord.undone", "ja", person="太郎", ending=BEGINNING)] == [m.content for m in notice]
     assert labels(notice[0]) == ["▶ 続き", "元に戻す"]
     await stage.discord.press(notice[0], stage.discord.hanako, "tz:redo")
-    assert (await stage.play.until_noted(2))[0] == "redo"
+    redone = await stage.play.until_noted(2)
+    assert (redone[0], redone[3]) == ("redo", await stage.play.until_head(stage.room(thread)))
 
 
 async def test_stop_works_while_it_waits_and_says_when_it_is_over(stage: Stage) -> None:
@@ -113,6 +114,29 @@ async def test_stop_works_while_it_waits_and_says_when_it_is_over(stage: Stage) 
     assert [(stage.say("discord.over", "ja"), stage.discord.taro)] == [
         (answer.content, answer.ephemeral_to) for answer in late.answers
     ]
+
+
+async def test_a_candidate_keeps_its_number_when_another_is_chosen(stage: Stage) -> None:
+    """Under the reply, in its text, and where all of them are read."""
+    choices = (Choice("job-1.0", "一つ目。"), Choice("job-1.1", "二つ目。"))
+    _, message = await told(stage, Draft(DraftState.DONE, "三つ目。", "", choices, "job-1", "job-1.2"))
+    assert labels(message)[5:] == ["候補を読む", "〔1〕にする", "〔2〕にする", "〔3〕にする"]
+    assert [name for name in message.buttons if "pick" in name] == [f"tz:pick:job-1.{n}" for n in range(3)]
+    assert message.content == "三つ目。\n\n**〔1〕**\n一つ目。\n\n**〔2〕**\n二つ目。"
+    texts = {"job-0.0": "前の。", "job-1.0": "一つ目。", "job-1.1": "二つ目。", "job-1.2": "三つ目。"}
+    stage.play.made_of["job-1.2"] = [Passage(n, "story-1", None, MODEL, t) for n, t in texts.items()]
+    reading = await stage.discord.press(message, stage.discord.taro, "tz:read")
+    await stage.discord.until(lambda: len(reading.answers) == 4)
+    assert [a.content for a in reading.answers] == [
+        f"**〔{n}〕**\n{texts[name]}" for n, name in enumerate([*list(texts)[1:], "job-0.0"], start=1)
+    ]
+
+
+async def test_more_candidates_than_buttons_leave_out_the_chosen_one(stage: Stage) -> None:
+    """Discord takes five in a row: every other can still be chosen."""
+    choices = tuple(Choice(f"job-1.{n}", f"{n}。") for n in range(1, 5))
+    _, message = await told(stage, Draft(DraftState.DONE, "零。", "", choices, "job-1", "job-1.0"))
+    assert labels(message)[6:] == [f"〔{n}〕にする" for n in range(2, 6)]
 
 
 async def test_candidates_have_a_button_each_and_can_be_read_in_full(stage: Stage) -> None:

@@ -7,7 +7,7 @@ import logging
 
 import pytest
 
-from bot.errors import RetryLater, Undeliverable
+from bot.errors import MessageGone, RetryLater, Undeliverable
 from bot.messages import Draft, DraftState, Room
 from tests.discord.stage import QuickClock, Stage, adapter_for
 from tests.fakes.play import FakePlay
@@ -74,26 +74,14 @@ async def test_an_archived_thread_is_opened_again_for_an_edit(stage: Stage) -> N
     assert not thread.archived
 
 
-async def test_a_deleted_message_is_written_anew_when_it_is_finished(stage: Stage) -> None:
-    """What is on the way is let go; the end comes once, and its edits find it."""
+@pytest.mark.parametrize("draft", [WRITING, DONE, dataclasses.replace(DONE, live=False)])
+async def test_a_deleted_message_is_told_apart_and_nothing_is_posted(stage: Stage, draft: Draft) -> None:
+    """Somebody wanted it gone: while it is written, at its end, and when its buttons are to go."""
     room = stage.room(stage.discord.channel)
     message_id = await stage.adapter.post(room, WRITING, "job-1:0")
     stage.discord.by_bot(stage.discord.channel)[0].deleted = True
-    await stage.adapter.edit(room, message_id, WRITING)
-    assert stage.discord.by_bot(stage.discord.channel) == []
-    await stage.adapter.edit(room, message_id, DONE)
-    await stage.adapter.edit(room, message_id, dataclasses.replace(DONE, live=False))
-    (message,) = stage.discord.by_bot(stage.discord.channel)
-    assert (message.content, message.buttons) == (DONE.text, {})
-
-
-async def test_taking_buttons_from_a_deleted_message_posts_nothing(stage: Stage) -> None:
-    """Somebody wanted it gone."""
-    room = stage.room(stage.discord.channel)
-    message_id = await stage.adapter.post(room, DONE, "job-1:0")
-    stage.discord.by_bot(stage.discord.channel)[0].deleted = True
-    with pytest.raises(Undeliverable):
-        await stage.adapter.edit(room, message_id, dataclasses.replace(DONE, live=False))
+    with pytest.raises(MessageGone):
+        await stage.adapter.edit(room, message_id, draft)
     assert stage.discord.by_bot(stage.discord.channel) == []
 
 

@@ -122,6 +122,33 @@ async def test_without_text_and_story_a_form_takes_the_beginning(stage: Stage) -
     assert slash.modal["title"] == stage.say("discord.form.begin.title", "ja")
 
 
+LONG = "".join(f"{number}日目の夜、雨はまだ降っていた。" for number in range(200))
+
+
+async def test_a_beginning_that_is_too_long_for_a_message_is_shown_whole(stage: Stage) -> None:
+    """In as many messages as it takes; the thread opens from the first."""
+    slash = await stage.discord.slash(stage.discord.channel, stage.discord.hanako, "continue")
+    sent = await stage.discord.submit(slash, text=LONG)
+    heard = await stage.play.until_heard()
+    (thread,) = stage.discord.threads()
+    assert heard.message.text == LONG == "".join(answer.content for answer in sent.answers)
+    assert sent.answers[0].id == thread.id
+    assert {answer.ephemeral_to for answer in sent.answers} == {None}
+
+
+async def test_a_long_text_that_is_refused_comes_back_whole(stage: Stage) -> None:
+    """Nothing of it stays in the channel; the person has all of it with the reason."""
+    thread = await stage.discord.open_thread(stage.discord.channel, "物語", stage.discord.taro)
+    slash = await stage.discord.slash(thread, stage.discord.hanako, "continue")
+    stage.play.refuse(QueueFull(limit=3))
+    sent = await stage.discord.submit(slash, text=LONG)
+    reason = stage.say(QueueFull.key, "ja", limit=3)
+    await stage.discord.until(lambda: [m for m in sent.answers if m.ephemeral_to][1:])
+    said = "".join(m.content.replace(">>> ", "") for m in sent.answers if m.ephemeral_to)
+    assert said == f"{reason}\n{LONG}"
+    assert stage.discord.by_bot(thread) == []
+
+
 async def test_a_refusal_is_ephemeral(stage: Stage) -> None:
     """Where no new thread was opened, the text is taken back: the person gets it with the reason."""
     thread = await stage.discord.open_thread(stage.discord.channel, "物語", stage.discord.taro)
@@ -134,11 +161,11 @@ async def test_a_refusal_is_ephemeral(stage: Stage) -> None:
 
 
 async def test_an_unforeseen_error_is_answered_without_a_traceback(stage: Stage) -> None:
-    """People see a sentence; the log has the rest."""
+    """People see a sentence, and their text; the log has the rest."""
     stage.play.refuse(ZeroDivisionError("secret detail"))
     slash = await stage.discord.slash(stage.discord.channel, stage.discord.hanako, "continue", text="あ")
     await stage.discord.until(lambda: [m for m in slash.answers if m.ephemeral_to])
-    assert stage.say("discord.trouble", "ja") == slash.answers[-1].content
+    assert f"{stage.say('discord.trouble', 'ja')}\n>>> あ" == slash.answers[-1].content
 
 
 async def test_where_the_bot_may_not_talk_the_permission_is_named(stage: Stage) -> None:
@@ -186,9 +213,10 @@ async def test_what_is_read_instead_is_shown_as_it_is(stage: Stage) -> None:
 
 
 async def test_an_answer_that_discord_did_not_take_is_followed_by_a_sentence(stage: Stage) -> None:
-    """The connection broke at the first answer: the person is told, within the three seconds."""
+    """The connection broke at the first answer: the person is told at once, and has the text again."""
     stage.discord.fail("POST", "/callback", None)
     slash = await stage.discord.slash(stage.discord.channel, stage.discord.hanako, "continue", text=BEGINNING)
     await stage.discord.until(lambda: slash.answers)
-    assert [stage.say("discord.trouble", "ja")] == [answer.content for answer in slash.answers]
+    said = f"{stage.say('discord.trouble', 'ja')}\n>>> {BEGINNING}"
+    assert [said] == [answer.content for answer in slash.answers]
     assert stage.play.heard == []

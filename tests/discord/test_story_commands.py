@@ -66,6 +66,28 @@ async def test_title_close_undo_redo_retry(stage: Stage) -> None:
     assert {noted[0] for noted in stage.play.noted} == {"rename", "undo", "redo", "retry", "close"}
 
 
+async def test_of_two_who_write_one_memory_the_second_is_asked_to_compare(stage: Stage) -> None:
+    """Nothing of the first is overwritten unseen, and nothing of the second is lost."""
+    thread = await thread_with_story(stage)
+    first = await stage.discord.slash(thread, stage.discord.hanako, "story memory")
+    second = await stage.discord.slash(thread, stage.discord.taro, "story memory")
+    await stage.discord.until(lambda: first.modal and second.modal)
+    await answered(stage, await stage.discord.submit(first, text="花子の設定。"))
+    refused = await stage.discord.submit(second, text="太郎の設定。")
+    said = stage.say("discord.form.changed", "ja")
+    assert await answered(stage, refused) == [f"{said}\n>>> 太郎の設定。"]
+    assert stage.play.kept[stage.room(thread)].memory == "花子の設定。"
+
+
+async def test_what_is_public_is_in_the_servers_language(stage: Stage) -> None:
+    """Also what somebody with an English client asked for; what only they read is in theirs."""
+    thread = await thread_with_story(stage)
+    slash = await stage.discord.slash(thread, stage.discord.taro, "story undo", locale="en-US")
+    assert await answered(stage, slash) == [
+        stage.say("discord.undone", "ja", person="太郎", ending=BEGINNING)
+    ]
+
+
 async def test_what_cannot_be_undone_is_said_to_the_asker_alone(stage: Stage) -> None:
     """An ephemeral sentence."""
     thread = await thread_with_story(stage)

@@ -148,6 +148,8 @@ def test_any_text_gives_a_name_that_discord_takes(text: str) -> None:
         ("en-US", [], "むかし", "ja"),
         ("en-US", [], "Once", "en"),
         (None, [], "", "ja"),
+        (None, [], "……", "ja"),
+        (None, [], "…yes", "en"),
     ],
 )
 def test_the_language_is_the_servers_choice_else_the_texts(

@@ -182,7 +182,7 @@ export default {
       const step = deed + this.standing.head;
       if (!this.standing[deed] || (event.detail > 1 && step === this.stepped)) return;
       this.stepped = step; // a double click is one step, two clicks are two as soon as the first was done
-      this.$emit("act", { do: deed, after: deed === "undo" ? this.standing.head : "" });
+      this.$emit("act", { do: deed, after: this.standing.head || "" });
     },
     shut() {
       this.menu = this.sure = false;

@@ -1,0 +1,25 @@
+"""What came first is done first, where the order counts."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from weakref import WeakValueDictionary
+
+
+class InOrder:
+    """Lets what happens at one place happen one after another, in the order of asking.
+
+    Looking up a name or opening a thread must not let the second of two quick messages overtake the first.
+    """
+
+    def __init__(self) -> None:
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    @asynccontextmanager
+    async def at(self, place: str) -> AsyncIterator[None]:
+        """Wait for all that came here before. Not to be asked for again by who has it."""
+        lock = self._locks.setdefault(place, asyncio.Lock())
+        async with lock:
+            yield
