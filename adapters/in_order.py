@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from weakref import WeakValueDictionary
 
 
@@ -18,8 +18,9 @@ class InOrder:
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     @asynccontextmanager
-    async def at(self, place: str) -> AsyncIterator[None]:
-        """Wait for all that came here before. Not to be asked for again by who has it."""
-        lock = self._locks.setdefault(place, asyncio.Lock())
-        async with lock:
+    async def at(self, *places: str) -> AsyncIterator[None]:
+        """Wait for all that came to these places before. Not to be asked for again by who has them."""
+        async with AsyncExitStack() as held:
+            for place in dict.fromkeys(places):
+                await held.enter_async_context(self._locks.setdefault(place, asyncio.Lock()))
             yield

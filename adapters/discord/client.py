@@ -118,8 +118,8 @@ class TsuzukiClient(discord.AutoShardedClient):
         if me is None:
             return
         meant = _meant_for(me, message)
-        # The thread that may be opened has the message's id.
-        async with self._at(message.channel.id), self._at(message.id):
+        # The thread that may be opened has the message's id; a forum's post has that of its first message.
+        async with self._at(message.channel.id, message.id):
             if isinstance(message.channel, discord.PartialMessageable) and (meant or message.content):
                 message.channel = await self._known(message.channel)
             if meant:
@@ -165,8 +165,8 @@ class TsuzukiClient(discord.AutoShardedClient):
         if interaction.type is discord.InteractionType.application_command:
             await self._answers.whisper(interaction, self._say("discord.trouble", locale_of(interaction)))
 
-    def _at(self, channel_id: int) -> AbstractAsyncContextManager[None]:
-        return self._in_order.at(str(channel_id))
+    def _at(self, *ids: int) -> AbstractAsyncContextManager[None]:
+        return self._in_order.at(*map(str, ids))
 
     def _home(self, guild_id: int | None) -> discord.Guild | None:
         return None if guild_id is None else self.get_guild(guild_id)

@@ -26,6 +26,15 @@ async def test_what_came_first_at_a_place_is_done_first() -> None:
     assert done == ["elsewhere", "slow", "quick"]
 
 
+async def test_one_place_named_twice_is_one() -> None:
+    """The first message of a forum's post has the id of the post."""
+    in_order = InOrder()
+    async with asyncio.timeout(5), in_order.at("here", "here"):
+        pass
+    async with asyncio.timeout(5), in_order.at("there", "here"):
+        pass
+
+
 async def test_a_deed_that_fails_lets_the_next_go_on() -> None:
     """Its error is its own."""
     in_order = InOrder()

@@ -44,6 +44,18 @@ async def test_a_mention_does_not_overtake_the_line_before_it() -> None:
         assert [heard.message.text for heard in play.heard] == ["別の話。", "先の文。", "後の文。"]
 
 
+async def test_the_first_message_of_a_forums_post_is_heard() -> None:
+    """It has the post's own id: it does not wait for itself."""
+    play = NotedPlay()
+    async with LoopbackDiscord() as discord, running(adapter_for(discord, play, QuickClock([])), discord):
+        post = await discord.open_thread(discord.channel, "物語", discord.hanako)
+        text = f"{discord.bot.mention} {BEGINNING}"
+        first = discord.world.add_message(post, discord.hanako, text, mentions=[discord.bot])
+        first.id = post.id
+        await discord.state.announce(first)
+        assert (await play.until_heard()).message.text == BEGINNING
+
+
 async def test_an_edit_while_the_thread_is_opened_is_followed() -> None:
     """Discord does not open it at first; the writer mends a word meanwhile."""
     discord = LoopbackDiscord()

@@ -51,6 +51,22 @@ async def test_redoing_goes_the_way_back(store: SqlStore) -> None:
     assert await told(store) == story
 
 
+async def test_redoing_from_elsewhere_moves_nothing(store: SqlStore) -> None:
+    """Who means another end is told so; before its first passage a story ends with its own id."""
+    await wrote(store, "一", "二")
+    story = await told(store)
+    (first, _) = story.passages
+    for _ in range(2):
+        await store.undo(story.id)
+
+    with pytest.raises(StoryMoved):
+        await store.redo(story.id, first.id)
+    assert len((await store.redo(story.id, story.id)).passages) == 1
+    with pytest.raises(StoryMoved):
+        await store.redo(story.id, story.id)
+    assert await store.redo(story.id, first.id) == story
+
+
 async def test_at_both_ends_there_is_nowhere_to_go(store: SqlStore) -> None:
     """Before the first passage nothing is undone, behind the last nothing is redone."""
     await wrote(store, "一")
