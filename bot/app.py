@@ -20,7 +20,7 @@ from bot.engine.supervisor import LocalWorker
 from bot.errors import ConfigurationError
 from bot.ground import Bounds
 from bot.outbox import Outbox
-from bot.platforms import Connectable, Keeping, Opening, connect
+from bot.platforms import CatchingUp, Connectable, Keeping, Opening, connect
 from bot.play import StoryPlay
 from bot.queue import JobQueue
 from bot.rules import merged
@@ -84,6 +84,8 @@ async def run(settings: Settings, say: Say, locale: str, announce: Announce) -> 
                 platform.attach(house.play)
                 if isinstance(platform, Keeping):
                     platform.keep_in(house.store.engine)
+                if isinstance(platform, CatchingUp):
+                    platform.remember_in(house.store)
             house.start(crew)
             for platform in platforms:
                 crew.start(platform.name, platform.run(), needed=False)
@@ -109,7 +111,8 @@ async def build(
         queue = JobQueue(settings.queue.limit, settings.queue.per_author)
         outbox = Outbox(store, {platform.name: platform for platform in platforms})
         defaults = merged([settings.rules.model_dump()])
-        bounds, slots = Bounds(settings.story.max_characters), settings.engine.slots
+        bounds = Bounds(settings.story.max_characters, max_file_characters=settings.story.max_file_characters)
+        slots = settings.engine.slots
         dispatcher = Dispatcher(store, queue, engine, outbox, say, slots=slots, defaults=defaults)
         yield House(
             store=store,

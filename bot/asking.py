@@ -61,7 +61,7 @@ class Asking(Ground):
         """Add a message to its room's story and, with `ask`, queue a continuation."""
         rules = await self._permitted(message.room, message.author)
         self._require_clean(message.title, rules, message.room)
-        message = replace(message, text=self._wanted(message.text, rules, message.room))
+        message = self._kept(message, rules)
         if ask is not None:
             return await self._ask(message, ask, rules)
         if message.text:
@@ -74,11 +74,11 @@ class Asking(Ground):
     async def check(self, message: Message) -> None:
         """Raise what `hear` would refuse of a person and their text, before anybody else is shown it."""
         rules = await self._permitted(message.room, message.author)
-        self._wanted(message.text, rules, message.room)
+        self._kept(message, rules)
 
     async def reading(self, message: Message) -> TokenCount:
         """How the model reads a message that is about to be only written, for what is new to its writer."""
-        said = without_ruby(without_asides(message.text))
+        said = without_ruby(without_asides(message.whole))
         return await self._told_once(message, await self._count(said)) if said else NOTHING_READ
 
     async def retry(self, message: Message, ask: Ask) -> Ticket:

@@ -10,6 +10,9 @@ TsuzukiError
 │   ├── QueueFull         too many jobs wait
 │   ├── TooManyWaiting    this person has too many jobs waiting
 │   ├── NotText           the input is no text
+│   ├── FileTooLarge      a file has more bytes than the longest text
+│   ├── FileTooLong       the text of a file is over the limit
+│   ├── UnknownEncoding   no encoding of that name
 │   ├── NoSuchStory       no story has this id
 │   ├── SeveralStories    several stories' ids begin like this
 │   ├── UnknownFormat     no such format of export
@@ -100,9 +103,27 @@ class TooManyWaiting(UserError):
 
 
 class NotText(UserError):
-    """The input cannot be read as UTF-8."""
+    """The input is no text, or in an encoding that cannot be told."""
 
     key = "error.not_text"
+
+
+class FileTooLarge(UserError):
+    """A file has more bytes than the longest text takes. Values: `kilobytes`, `limit` (characters)."""
+
+    key = "error.file_too_large"
+
+
+class FileTooLong(UserError):
+    """The text of a file is over the limit. Values: `limit`, `length` (characters)."""
+
+    key = "error.file_too_long"
+
+
+class UnknownEncoding(UserError):
+    """No encoding of text has this name. Values: `name`, `known`."""
+
+    key = "error.unknown_encoding"
 
 
 class NoSuchStory(UserError):

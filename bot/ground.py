@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from bot.access import require
-from bot.errors import FilteredText, NoStory, TextTooLong
-from bot.messages import Author, Room, Rules, Story
+from bot.errors import FileTooLong, FilteredText, NoStory, TextTooLong
+from bot.messages import Author, Message, Room, Rules, Story
 from bot.queue import JobQueue
 from bot.rules import DEFAULTS, filters, rules_in
 from bot.seams import Engine, Replies, Say, Store, Writer
 from bot.story import is_blank, writable
+from bot.textfile import MAX_CHARACTERS
 from bot.wordfilter import WordFilter
 
 SEEDS = 2**32
@@ -33,10 +34,11 @@ def utc_now() -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """How long a text may be (characters), and how long a person waits for what the model says of it."""
+    """How long a text and a file may be (characters), and how long a person waits for what the model says."""
 
     max_characters: int = 4000
     patience_s: float = 0.5
+    max_file_characters: int = MAX_CHARACTERS
 
 
 class Ground:
@@ -84,6 +86,15 @@ class Ground:
         if story is None:
             raise NoStory
         return story
+
+    def _kept(self, message: Message, rules: Rules) -> Message:
+        """A message with all that it brings as its text. Raises TextTooLong, FileTooLong, FilteredText."""
+        if len(message.attached) > self._bounds.max_file_characters:
+            raise FileTooLong(limit=self._bounds.max_file_characters, length=len(message.attached))
+        typed = self._wanted(message.text, rules, message.room)
+        attached = self._readable(message.attached, self._bounds.max_file_characters)
+        self._require_clean(attached, rules, message.room)
+        return replace(message, text=replace(message, text=typed, attached=attached).whole, attached="")
 
     def _wanted(self, text: str, rules: Rules, room: Room) -> str:
         """A person's text as it can be kept. Raises TextTooLong, FilteredText."""

@@ -50,6 +50,7 @@ MODEL = Author("tsuzuki", "model", "続き")
 class Message:
     """What an adapter heard. `text` is exactly what the person wrote, without the mention or command.
 
+    `attached` is the text of files that came with it, which belongs behind `text` and has a limit of its own.
     `event_id` is unique on its platform: hearing it again changes nothing. `title` names the story that this
     message begins, where the platform asked for one; empty: the story takes its title from its first line.
     `after` is the passage under which a button was pressed: where the story ends elsewhere by now, or is
@@ -62,6 +63,12 @@ class Message:
     text: str
     title: str = ""
     after: str | None = None
+    attached: str = ""
+
+    @property
+    def whole(self) -> str:
+        """All that was written: what the files say begins a line of its own."""
+        return "\n".join(part for part in (self.text, self.attached) if part)
 
 
 class Length(StrEnum):

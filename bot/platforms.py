@@ -9,7 +9,7 @@ from pydantic import SecretStr
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from adapters.base import Adapter, Play
-from bot.seams import Say
+from bot.seams import Heartbeats, Say
 from config.settings import DiscordSettings, Settings, SlackSettings, WebSettings
 
 if TYPE_CHECKING:
@@ -39,6 +39,15 @@ class Keeping(Protocol):
 
     def keep_in(self, engine: AsyncEngine) -> None:
         """Keep it there; before it runs."""
+        ...
+
+
+@runtime_checkable
+class CatchingUp(Protocol):
+    """A platform that catches up with what was written while the bot was away."""
+
+    def remember_in(self, heartbeats: Heartbeats) -> None:
+        """Keep there until when it listened; before it runs."""
         ...
 
 

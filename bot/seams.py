@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -288,6 +288,21 @@ class Store(Protocol):
 
     async def live(self, room: Room) -> Sequence[OutboxRow]:
         """Rows of a room's jobs that are over whose messages still carry buttons."""
+        ...
+
+
+class Heartbeats(Protocol):
+    """Until when the bot is known to have listened, so that it can catch up with what it missed.
+
+    A `place` is what an adapter listens to as a whole: Slack's workspace, all of Discord.
+    """
+
+    async def heard_until(self, platform: str) -> Mapping[str, datetime]:
+        """The moment for each place (UTC, by this machine's clock); nothing of one that is new."""
+        ...
+
+    async def beat(self, platform: str, places: Collection[str]) -> None:
+        """Keep that these places are being listened to at this moment."""
         ...
 
 

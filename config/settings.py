@@ -86,6 +86,7 @@ class StorySettings(Section):
     """What a message may hold."""
 
     max_characters: Count
+    max_file_characters: Count
 
 
 class RulesSettings(Section):

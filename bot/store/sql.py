@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from bot.messages import Ask, Author, Job, JobState, Message, Notes, Passage, Room, Score, Story
 from bot.seams import Forgotten, Heard, OutboxRow
-from bot.store import changes, hearing, jobs, moves, outbox, passages, people, rules, stories
+from bot.store import changes, hearing, heartbeats, jobs, moves, outbox, passages, people, rules, stories
 from bot.store.database import Database
 from bot.store.rows import notes_columns
 from bot.story import writable
@@ -240,6 +240,16 @@ class SqlStore:
         """How many jobs were made since then, of an author, or where rules of a scope hold."""
         return await self._database.read(
             lambda connection: jobs.count_since(connection, platform, since, author, scope)
+        )
+
+    async def heard_until(self, platform: str) -> Mapping[str, datetime]:
+        """Until when each place of a platform was listened to; nothing of one that never was."""
+        return await self._database.read(lambda connection: heartbeats.read(connection, platform))
+
+    async def beat(self, platform: str, places: Collection[str]) -> None:
+        """Keep that these places are being listened to at this moment."""
+        await self._database.write(
+            lambda connection: heartbeats.beat(connection, platform, places, self._clock())
         )
 
     async def forget(self, author: Author) -> Forgotten:

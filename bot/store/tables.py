@@ -188,6 +188,14 @@ rules = Table(
     Column("changed_at", Moment, nullable=False),
 )
 
+heartbeats = Table(
+    "heartbeats",
+    metadata,
+    Column("platform", String, primary_key=True),
+    Column("place", String, primary_key=True),
+    Column("heard_until", Moment, nullable=False),
+)
+
 
 def lies_in(within: ColumnElement[Any], place: str) -> ColumnElement[bool]:
     """Whether `place` is one of the strings of a JSON column."""

@@ -11,6 +11,7 @@ from bot.errors import (
     EmptyPrompt,
     EngineLoading,
     EngineUnavailable,
+    FileTooLong,
     QueueFull,
     TextTooLong,
     TooManyWaiting,
@@ -417,3 +418,24 @@ class TestCancelling:
         assert not await stage.play.cancel(ROOM, AKI)
         await stage.play.hear(says("雨。"), None)
         assert not await stage.play.cancel(ROOM, AKI)
+
+
+async def test_what_files_say_stands_behind_what_was_typed(stage: Stage) -> None:
+    """One passage; a file alone is a passage, too."""
+    await stage.play.hear(replace(says("雨。"), attached="風。\n雪。"), None)
+    await stage.play.hear(replace(says("", "e2"), attached="霧。"), Ask())
+
+    assert await stage.texts() == ["雨。\n風。\n雪。", "霧。"]
+
+
+async def test_a_file_has_a_limit_of_its_own(stage: Stage) -> None:
+    """It may be longer than what is typed, and what is typed may not."""
+    long = "雨" * 21
+    await stage.play.hear(replace(says("雨。"), attached=long), None)
+    with pytest.raises(TextTooLong):
+        await stage.play.hear(replace(says(long, "e2"), attached="風。"), None)
+    with pytest.raises(FileTooLong) as raised:
+        await stage.play.check(replace(says("雨。", "e3"), attached="雨" * 40_001))
+
+    assert raised.value.values == {"limit": 40_000, "length": 40_001}
+    assert await stage.texts() == [f"雨。\n{long}"]
