@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
@@ -74,6 +75,7 @@ class SlackAdapter:
         port: int = 3000,
         api_url: str | None = None,
         clock: Clock | None = None,
+        wall: Callable[[], float] = time.time,
         ping_interval_s: float = _PING_INTERVAL_S,
     ) -> None:
         given = (bot_token, app_token, signing_secret, client_id, client_secret)
@@ -85,6 +87,7 @@ class SlackAdapter:
         self._ping_interval_s = ping_interval_s
         self._say = say
         self._clock = clock or SystemClock()
+        self._wall = wall
         self._connected = asyncio.Event()
         self._door: HttpDoor | None = None
         self._play: Play | None = None
@@ -192,7 +195,7 @@ class SlackAdapter:
 
     def _listeners(self, play: Play) -> Listeners:
         say, clock = self._say, self._clock
-        exports, settings = Exports(play), SettingsForm(play, say)
+        exports, settings = Exports(play, clock, self._wall), SettingsForm(play, say)
         return Listeners(
             self._workspaces,
             Hearing(play, ThreadWords(play, exports), clock),

@@ -30,6 +30,7 @@ CALLS_A_MINUTE = {
     APPEND: 100,
     "chat.startStream": 20,
     "chat.stopStream": 20,
+    "chat.delete": 50,
     "chat.postEphemeral": 100,
     "conversations.replies": 50,
     "conversations.history": 50,

@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from adapters.base import Play
 from adapters.slack.translate import Place
+from adapters.slack.trouble import AnswerLost
 from adapters.slack.workspace import Workspace
-from bot.errors import NoStory
+from bot.clock import Clock
+from bot.errors import DeliveryError, NoStory
 from bot.messages import Story
 
 _NAME_CHARACTERS = 40
+_LOOKS_AFTER_S = (0.0, 1.0, 3.0)
+"""When a file whose upload was not answered is looked for: Slack shows files a moment later."""
+_CLOCKS_DIFFER_S = 60.0
 _NOT_IN_NAMES = re.compile(r'[\s/\\:*?"<>|\x00-\x1f]+')
 
 
 class Exports:
     """Uploads stories."""
 
-    def __init__(self, play: Play) -> None:
+    def __init__(self, play: Play, clock: Clock, wall: Callable[[], float]) -> None:
         self._play = play
+        self._clock = clock
+        self._wall = wall
 
     async def of_room(self, workspace: Workspace, place: Place) -> None:
         """Put the story that is open in a thread into it as a file.
@@ -39,4 +47,28 @@ class Exports:
         """
         text = await self._play.export(story.id)
         name = _NOT_IN_NAMES.sub("_", story.title).strip("_.")[:_NAME_CHARACTERS]
-        await workspace.api.upload(place, f"{name or 'story'}.txt", story.title or "story", text)
+        file, since = f"{name or 'story'}.txt", self._wall() - _CLOCKS_DIFFER_S
+        try:
+            await workspace.api.upload(place, file, story.title or "story", text)
+        except AnswerLost:
+            if not await self._appeared(workspace, place, file, since):
+                raise
+
+    async def _appeared(self, workspace: Workspace, place: Place, file: str, since: float) -> bool:
+        """Whether a file stands there although nothing said so."""
+        for pause_s in _LOOKS_AFTER_S:
+            await self._clock.sleep(pause_s)
+            try:
+                if await _stands(workspace, place, file, since):
+                    return True
+            except DeliveryError:
+                return False
+        return False
+
+
+async def _stands(workspace: Workspace, place: Place, file: str, since: float) -> bool:
+    async for message in workspace.api.messages(place, since=since):
+        names = {each.get("name") for each in message.get("files") or ()}
+        if message.get("user") == workspace.bot.user_id and file in names and float(message["ts"]) > since:
+            return True
+    return False

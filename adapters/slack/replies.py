@@ -56,6 +56,8 @@ class Replies:
                 return
             patient = await self._streams.end(place, message_id, draft)
         await self._api.update(place.channel, ts_of(message_id), self._shown(draft), patient=patient)
+        if draft.state not in OPEN:
+            await self._postings.tidy(place, message_id)
 
     def rest_s(self, message_id: str) -> float:
         """For how many seconds yet a growing text leaves the budget to the others."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from adapters.slack.entities import markdown
+from adapters.slack.marks import mark
 from adapters.slack.render import OPEN, Label, stream_button
 from adapters.slack.translate import Place, message_id, ts_of
 from adapters.slack.trouble import AnswerLost, Misunderstood, Refused
@@ -83,7 +84,7 @@ class Streams:
         """
         note = draft.note if draft.state is DraftState.WAITING else ""
         chunks: list[dict[str, Any]] = [
-            {"type": "markdown_text", "text": markdown(draft.text or note or "…")},
+            {"type": "markdown_text", "text": markdown(draft.text or note or "…") + mark(key)},
             {"type": "blocks", "blocks": [stream_button(draft.job, key, label)]},
         ]
         self.beginning += 1
@@ -99,11 +100,12 @@ class Streams:
             # No stream just now: a post does as well, at once.
             _log.info("A stream could not be begun: %s", error)
         else:
-            self._unknown_here = not ts
             if ts:
                 stream = _Stream(key, note, draft.text, self._clock.now())
                 self._open[message_id(place.channel, ts)] = stream
                 return ts
+            self._unknown_here = True
+            raise AnswerLost("chat.startStream: Slack names no message")
         finally:
             self.beginning -= 1
         if self._unknown_here:

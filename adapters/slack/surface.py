@@ -38,6 +38,7 @@ METHOD_SCOPES: dict[str, frozenset[str]] = {
     "auth.test": frozenset(),
     "bots.info": frozenset({"users:read"}),
     "chat.appendStream": _WRITE,
+    "chat.delete": _WRITE,
     "chat.getPermalink": frozenset(),
     "chat.postEphemeral": _WRITE,
     "chat.postMessage": _WRITE,

@@ -19,6 +19,8 @@ _PASSING = {
 }
 _LIMITED = {"ratelimited", "rate_limited", "message_limit_exceeded"}
 TOO_MANY_REQUESTS = 429
+_LATE = {408, 499}
+"""Something in between did not wait for the answer."""
 CLIENT_ERROR = 400
 SERVER_ERROR = 500
 
@@ -52,7 +54,7 @@ def translated(method: str, error: Exception) -> DeliveryError:
     status, code = _status(error), _code(error)
     if status == TOO_MANY_REQUESTS or code in _LIMITED:
         return RetryLater(f"{method}: too many requests", _retry_after(error))
-    if CLIENT_ERROR <= status < SERVER_ERROR and not code:
+    if CLIENT_ERROR <= status < SERVER_ERROR and status not in _LATE and not code:
         return Misunderstood(f"{method}: HTTP {status}")
     if status >= SERVER_ERROR or code in _PASSING or not code:
         return AnswerLost(f"{method}: HTTP {status} {code}".rstrip())

@@ -11,7 +11,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from adapters.slack.budget import Budget
 from adapters.slack.render import Shown
 from adapters.slack.translate import Place
-from adapters.slack.trouble import TROUBLE, AnswerLost, Refused, translated
+from adapters.slack.trouble import TROUBLE, AnswerLost, Gone, Refused, translated
 from bot.errors import RetryLater
 
 METADATA_TYPE = "tsuzuki"
@@ -71,7 +71,7 @@ class WebApi:
         except Refused as error:
             if error.code != "streaming_state_conflict":
                 raise
-            await self.stop_stream(channel, ts, key or "ended")
+            await self._end_stream(channel, ts, key or "ended")
             await self._update(channel, ts, shown, patient=False)
 
     async def _update(self, channel: str, ts: str, shown: Shown, *, patient: bool) -> None:
@@ -126,6 +126,29 @@ class WebApi:
                 channel=channel, ts=ts, metadata=_metadata(key), chunks=_dicts(chunks) or None
             ),
         )
+
+    async def _end_stream(self, channel: str, ts: str, key: str) -> None:
+        try:
+            await self.stop_stream(channel, ts, key)
+        except Refused as error:
+            # It ended meanwhile: by itself, or by a stop whose answer was lost.
+            if error.code != "message_not_in_streaming_state":
+                raise
+
+    async def remove(self, channel: str, ts: str) -> None:
+        """Take a message of ours away; a stream that is open there ends."""
+        try:
+            await self._delete(channel, ts)
+        except Gone:
+            return
+        except Refused as error:
+            if error.code != "streaming_state_conflict":
+                raise
+            await self._end_stream(channel, ts, "removed")
+            await self._delete(channel, ts)
+
+    async def _delete(self, channel: str, ts: str) -> None:
+        await self._call("chat.delete", channel, lambda: self._client.chat_delete(channel=channel, ts=ts))
 
     async def upload(self, place: Place, name: str, title: str, content: str) -> None:
         """Put a text file into a thread."""
@@ -212,15 +235,16 @@ class WebApi:
         return user
 
     async def messages(
-        self, place: Place, patience: Patience | None = None
+        self, place: Place, patience: Patience | None = None, since: float = 0.0
     ) -> AsyncIterator[Mapping[str, Any]]:
         """The messages of a thread, or the latest of a channel, with metadata.
 
         `patience` tries a page again. Some apps get 15 messages a minute: beginning anew would never end.
+        `since`: only later ones, in seconds since 1970, and a thread's first.
         """
         cursor: str | None = None
         for _ in range(_MAX_PAGES):
-            page = partial(self._page, place, cursor)
+            page = partial(self._page, place, cursor, since)
             response = await (page() if patience is None else patience(page))
             for message in response.get("messages") or ():
                 yield message
@@ -229,13 +253,14 @@ class WebApi:
             if not cursor or not place.thread_ts:
                 return
 
-    async def _page(self, place: Place, cursor: str | None) -> Any:
+    async def _page(self, place: Place, cursor: str | None, since: float) -> Any:
+        oldest = f"{since:.6f}" if since else None
         if not place.thread_ts:
             return await self._call(
                 "conversations.history",
                 place.channel,
                 lambda: self._client.conversations_history(
-                    channel=place.channel, include_all_metadata=True, limit=_PAGE
+                    channel=place.channel, include_all_metadata=True, limit=_PAGE, oldest=oldest
                 ),
             )
         return await self._call(
@@ -247,6 +272,7 @@ class WebApi:
                 include_all_metadata=True,
                 limit=_PAGE,
                 cursor=cursor,
+                oldest=oldest,
             ),
         )
 

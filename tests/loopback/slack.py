@@ -78,6 +78,7 @@ class SlackServer:
         self._base = ""
         self._commands = 0
         self._held = ""
+        self._late: list[tuple[str, str, dict[str, Any]]] = []
         self._free = asyncio.Event()
         self._free.set()
         self.add_team(workspace, BOT_TOKEN)
@@ -160,6 +161,12 @@ class SlackServer:
     def let_go(self) -> None:
         """Answer what was held."""
         self._free.set()
+
+    def do_what_is_late(self) -> None:
+        """Do the calls that were cut off to come late."""
+        for token, method, arguments in self._late:
+            self._done(token, method, arguments)
+        self._late.clear()
 
     @property
     def api_url(self) -> str:
@@ -303,6 +310,8 @@ class SlackServer:
         if method == self._held:
             await self._free.wait()
         fault = self.faults.next(method)
+        if fault and fault.kind is Kind.LATE:
+            self._late.append((_token(request, arguments), method, arguments))
         response, answer = self._faulty(method, arguments, fault) if fault else (None, "")
         if response is None and not answer:
             response, answer = self._answered(request, method, arguments)
@@ -324,8 +333,8 @@ class SlackServer:
             headers = {"Retry-After": fault.retry_after} if fault.retry_after else {}
             body = {"ok": False, "error": "ratelimited"} if fault.status == 429 else {}
             return web.json_response(body, status=fault.status, headers=headers), str(fault.status)
-        if fault.kind is Kind.RESET:
-            return None, "reset"
+        if fault.kind in {Kind.RESET, Kind.LATE}:
+            return None, fault.kind
         if fault.kind is Kind.REFUSED:
             return web.json_response({"ok": False, "error": fault.code}), fault.code
         return None, ""

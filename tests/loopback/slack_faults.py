@@ -14,6 +14,7 @@ class Kind(StrEnum):
     STATUS = "status"  # an HTTP error, nothing done
     RESET = "reset"  # the connection drops, nothing done
     LOST = "lost"  # done, and then the connection drops
+    LATE = "late"  # the connection drops, and it is done when the test says so
     DONE_500 = "done-500"  # done, and answered by an error
     REFUSED = "refused"  # `ok: false` with a code
 
@@ -54,6 +55,10 @@ class Faults:
         """The next calls are done and then cut off."""
         self.add(method, Fault(Kind.LOST), times)
 
+    def come_late(self, method: str, times: int = 1) -> None:
+        """The next calls are cut off, and done by `SlackServer.do_what_is_late`."""
+        self.add(method, Fault(Kind.LATE), times)
+
     def done_but_500(self, method: str, times: int = 1) -> None:
         """The next calls are done and answered with a server error."""
         self.add(method, Fault(Kind.DONE_500, 500), times)
@@ -78,6 +83,7 @@ TIERS = {
     "chat.appendStream": Tier(100, 60.0),
     "chat.stopStream": Tier(20, 60.0),
     "chat.postMessage": Tier(5, 5.0),
+    "chat.delete": Tier(50, 60.0),
     "chat.postEphemeral": Tier(100, 60.0),
     "conversations.replies": Tier(50, 60.0),
     "conversations.history": Tier(50, 60.0),

@@ -43,6 +43,7 @@ class Methods:
             "auth.test": self._auth_test,
             "chat.postMessage": self._post_message,
             "chat.update": self._update,
+            "chat.delete": self._delete,
             "chat.postEphemeral": self._post_ephemeral,
             "conversations.replies": self._replies,
             "conversations.history": self._history,
@@ -106,6 +107,15 @@ class Methods:
         message.metadata = dict(given.get("metadata") or message.metadata)
         return {"channel": channel.id, "ts": message.ts, "text": text, "message": message.payload()}
 
+    def _delete(self, given: Arguments) -> Answer:
+        message = self._workspace.message(given["channel"], given["ts"])
+        if message.user != BOT_USER:
+            raise SlackRefusal("cant_delete_message")
+        if self.streams.is_open(message):
+            raise SlackRefusal("streaming_state_conflict")
+        self._workspace.delete(message)
+        return {"channel": message.channel, "ts": message.ts}
+
     def _post_ephemeral(self, given: Arguments) -> Answer:
         self._workspace.writable(given["channel"])
         check_message(given)
@@ -119,12 +129,13 @@ class Methods:
         thread = self._workspace.thread(channel.id, given["ts"])
         if not thread:
             raise SlackRefusal("thread_not_found")
-        return _paged(thread, given, self.most_at_once)
+        first = [message for message in thread[:1] if message.ts == given["ts"]]
+        return _paged(first + _later(thread[len(first) :], given), given, self.most_at_once)
 
     def _history(self, given: Arguments) -> Answer:
         channel = self._workspace.readable(given["channel"])
         top = [m for m in self._workspace.messages if m.channel == channel.id and not m.thread_ts]
-        return _paged(top[::-1], given, self.most_at_once)
+        return _paged(_later(top, given)[::-1], given, self.most_at_once)
 
     def _info(self, given: Arguments) -> Answer:
         channel = self._workspace.channel(given["channel"])
@@ -203,6 +214,11 @@ class Methods:
         check_view(given["view"])
         self._interactions.homes[given["user_id"]] = dict(given["view"])
         return {"view": dict(given["view"])}
+
+
+def _later(messages: list[Posted], given: Arguments) -> list[Posted]:
+    oldest, latest = float(given.get("oldest") or 0), float(given.get("latest") or "inf")
+    return [message for message in messages if oldest < float(message.ts) < latest]
 
 
 def _paged(messages: list[Posted], given: Arguments, most: int) -> Answer:

@@ -21,6 +21,8 @@ class Streams:
     def __init__(self, workspace: Workspace, clock: Callable[[], float]) -> None:
         self._workspace = workspace
         self._clock = clock
+        self.nameless = False
+        """The answer to a stream's start leaves its ts out."""
 
     def start(self, given: Arguments) -> Answer:
         """chat.startStream."""
@@ -43,7 +45,7 @@ class Streams:
                 streamed=True,
             )
         )
-        return {"channel": channel.id, "ts": message.ts}
+        return {"channel": channel.id} | ({} if self.nameless else {"ts": message.ts})
 
     def append(self, given: Arguments) -> Answer:
         """chat.appendStream."""

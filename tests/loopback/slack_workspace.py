@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 TEAM = "T0TSUZUKI"
 BOT_USER = "U0BOT"
 BOT_ID = "B0BOT"
-_FIRST_TS = 1_700_000_000
+_SECOND_US = 1_000_000
 
+_UNSEEN = re.compile("[\u200b\u200c\u2060\u2063]")
+"""Characters without a width."""
 _PING = re.compile(r"<(@|!)[^>]*>")
 
 
@@ -91,7 +95,12 @@ class Posted:
     def story(self) -> str:
         """The literal text of the first `rich_text` block; what has been streamed, where there is none."""
         first = next((block for block in self.blocks if block["type"] == "rich_text"), None)
-        return _block_text(first) if first else self.text if self.streamed else ""
+        return _block_text(first) if first else self.streamed_text
+
+    @property
+    def streamed_text(self) -> str:
+        """What people see of a stream's text."""
+        return _UNSEEN.sub("", self.text) if self.streamed else ""
 
     @property
     def pings(self) -> list[str]:
@@ -106,7 +115,8 @@ class Posted:
             message["thread_ts"] = self.thread_ts
         if self.user == BOT_USER:
             message["bot_id"] = BOT_ID
-        if self.blocks:
+        # Those of a stream are shown below the finished message.
+        if self.blocks and self.streaming_since is None:
             message["blocks"] = self.blocks
         if self.metadata:
             message["metadata"] = self.metadata
@@ -127,12 +137,14 @@ class Workspace:
     reactions: list[tuple[str, str, str]] = field(default_factory=list)
     files: dict[str, bytes] = field(default_factory=dict)
     team: str = TEAM
-    _count: int = 0
+    wall: Callable[[], float] = time.time
+    """Seconds since 1970: what people's clocks show."""
+    _last_us: int = 0
 
     def next_ts(self) -> str:
-        """A time stamp later than all before."""
-        self._count += 1
-        return f"{_FIRST_TS + self._count}.{self._count:06d}"
+        """A time stamp of now, later than all before."""
+        self._last_us = max(self._last_us + 1, int(self.wall() * _SECOND_US))
+        return f"{self._last_us // _SECOND_US}.{self._last_us % _SECOND_US:06d}"
 
     def channel(self, channel_id: str) -> Channel:
         """A channel the bot may see."""

@@ -220,6 +220,46 @@ async def test_a_stream_grows_until_it_is_stopped(slack: SlackServer, client: As
     await client.chat_update(**where, text="終わり。")
 
 
+async def test_what_is_open_shows_no_blocks_and_is_not_deleted(
+    slack: SlackServer, client: AsyncWebClient
+) -> None:
+    """A thread tells the text of an open stream; once it has ended it may go."""
+    root = slack.types("D1", "U1", "昔々。")
+    button = {"type": "button", "action_id": "x", "text": {"type": "plain_text", "text": "x"}}
+    chunks = [*_chunk("夜"), {"type": "blocks", "blocks": [{"type": "actions", "elements": [button]}]}]
+    started = await client.chat_startStream(channel="D1", thread_ts=root.ts, chunks=chunks)
+    shown = (await client.conversations_replies(channel="D1", ts=root.ts))["messages"][1]
+    assert (shown["text"], "blocks" in shown) == ("夜", False)
+    where = {"channel": "D1", "ts": started["ts"]}
+    assert await refused(client.chat_delete(**where)) == "streaming_state_conflict"
+    await client.chat_stopStream(**where)
+    assert "blocks" in (await client.conversations_replies(channel="D1", ts=root.ts))["messages"][1]
+    await client.chat_delete(**where)
+    assert slack.workspace.by_bot() == []
+    assert await refused(client.chat_delete(channel="D1", ts=root.ts)) == "cant_delete_message"
+
+
+async def test_what_comes_late(slack: SlackServer, client: AsyncWebClient) -> None:
+    """A call may be done when nobody waits for its answer any more."""
+    slack.faults.come_late("chat.postMessage")
+    with pytest.raises(aiohttp.ClientError):
+        await client.chat_postMessage(channel="C1", text="夜。")
+    assert slack.workspace.by_bot() == []
+    slack.do_what_is_late()
+    assert [message.text for message in slack.workspace.by_bot()] == ["夜。"]
+
+
+async def test_only_what_is_later(slack: SlackServer, client: AsyncWebClient) -> None:
+    """A thread and a channel may be read from a moment on; a thread's first message comes always."""
+    root, line = slack.types("C1", "U1", "昔々。"), slack.types("C1", "U1", "一人目。")
+    answer = slack.types("C1", "U1", "二人目。", root.ts)
+    last = slack.types("C1", "U1", "三人目。", root.ts)
+    replies = await client.conversations_replies(channel="C1", ts=root.ts, oldest=answer.ts)
+    assert [message["ts"] for message in replies["messages"]] == [root.ts, last.ts]
+    history = await client.conversations_history(channel="C1", oldest=root.ts)
+    assert [message["ts"] for message in history["messages"]] == [line.ts]
+
+
 async def test_a_stream_expires(slack: SlackServer, client: AsyncWebClient) -> None:
     """After five minutes it takes nothing more, and an edit works."""
     now = [0.0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -14,6 +15,7 @@ from adapters.slack.entities import markdown
 from bot.errors import RetryLater
 from bot.messages import Choice, Draft, DraftState, Room
 from tests.loopback.slack import SlackServer
+from tests.loopback.slack_faults import Fault, Kind
 from tests.loopback.slack_workspace import Posted
 from tests.slack.desk import Desk
 from tests.slack.running import StillClock, adapter_for, running
@@ -66,7 +68,7 @@ async def test_a_reply_grows_and_ends_as_an_ordinary_message(
     assert message.labels == ["slack.button.stop/ja"]
     await still.edit(room, message_id, writing("夜が"))
     await still.edit(room, message_id, writing("夜が更けた。"))
-    assert message.text == "まもなく\n\n夜が更けた。"
+    assert message.streamed_text == "まもなく\n\n夜が更けた。"
     assert slack.called("chat.update") == []
     await still.edit(room, message_id, DONE)
     assert message.story == DONE.text
@@ -172,6 +174,93 @@ async def test_a_stream_whose_first_answer_was_lost(
     await still.edit(room, message_id, DONE)
     assert reply(slack).story == DONE.text
     assert message_id == f"C1:{reply(slack).ts}"
+
+
+async def test_a_stream_that_comes_late(slack: SlackServer, still: SlackAdapter, room: Room) -> None:
+    """It is not there when it is looked for, and appears beside the second try: it is taken away."""
+    slack.faults.come_late("chat.startStream")
+    with pytest.raises(RetryLater):
+        await still.post(room, STARTING, "job-1:0")
+    message_id = await still.post(room, writing("夜が"), "job-1:0")
+    slack.do_what_is_late()
+    assert len(slack.workspace.by_bot()) == 2
+    await still.edit(room, message_id, DONE)
+    assert reply(slack).story == DONE.text
+    assert message_id == f"C1:{reply(slack).ts}"
+
+
+async def test_a_stream_of_which_slack_names_nothing(
+    slack: SlackServer, still: SlackAdapter, room: Room
+) -> None:
+    """It is looked for like one whose answer was lost."""
+    slack.methods.streams.nameless = True
+    with pytest.raises(RetryLater):
+        await still.post(room, STARTING, "job-1:0")
+    message_id = await still.post(room, writing("夜が"), "job-1:0")
+    await still.edit(room, message_id, DONE)
+    assert reply(slack).story == DONE.text
+
+
+@pytest.mark.parametrize("status", [408, 499])
+async def test_a_stream_that_something_in_between_did_not_wait_for(
+    slack: SlackServer, still: SlackAdapter, room: Room, status: int
+) -> None:
+    """Such an answer does not say that nothing was done."""
+    slack.faults.add("chat.startStream", Fault(Kind.DONE_500, status))
+    with pytest.raises(RetryLater):
+        await still.post(room, STARTING, "job-1:0")
+    await still.post(room, writing("夜が"), "job-1:0")
+    assert len(slack.workspace.by_bot()) == 1
+
+
+async def test_a_stream_of_a_process_that_died_before_it_knew(
+    slack: SlackServer, still: SlackAdapter, room: Room
+) -> None:
+    """The next process finds what the last one began, ends the stream and goes on in the same message."""
+    await still.post(room, STARTING, "job-1:0")
+    message = reply(slack)
+    after = adapter_for(slack)
+    assert await after.post(room, writing("夜が"), "job-1:0") == f"C1:{message.ts}"
+    assert not slack.methods.streams.is_open(message)
+    assert reply(slack).story.startswith("夜が")
+
+
+async def test_a_dead_processs_stream_in_a_thread_that_cannot_be_read_now(
+    slack: SlackServer, still: SlackAdapter, room: Room
+) -> None:
+    """People do not wait for a limit; when the reply is over, the stream that was left open is taken away."""
+    await still.post(room, STARTING, "job-1:0")
+    left_open = reply(slack)
+    clock = StillClock()
+    after = adapter_for(slack, clock=clock)
+    slack.faults.status("conversations.replies", 429, retry_after="60")
+    message_id = await after.post(room, writing("夜が"), "job-1:0")
+    await after.edit(room, message_id, DONE)
+    assert left_open in slack.workspace.by_bot()
+    clock.time += 61
+    await after.edit(room, message_id, replace(DONE, live=False))
+    assert [message.story for message in slack.workspace.by_bot()] == [DONE.text]
+
+
+async def test_a_stop_whose_answer_was_lost(slack: SlackServer, still: SlackAdapter, room: Room) -> None:
+    """The stream has ended, and the message shows the last text."""
+    message_id = await still.post(room, STARTING, "job-1:0")
+    slack.faults.lose_answer("chat.stopStream")
+    await still.edit(room, message_id, DONE)
+    assert reply(slack).story == DONE.text
+    assert not slack.methods.streams.is_open(reply(slack))
+
+
+async def test_a_stream_that_ends_between_two_calls(
+    slack: SlackServer, still: SlackAdapter, room: Room
+) -> None:
+    """An edit is refused since it is open, and the stop since it is not: the edit is made once more."""
+    message_id = await still.post(room, STARTING, "job-1:0")
+    await still.edit(room, message_id, writing("雨が", note="待つ"))
+    slack.faults.refuse("chat.update", "streaming_state_conflict")
+    await still.edit(room, message_id, DONE)
+    assert slack.called("chat.stopStream")[-1].answer == "message_not_in_streaming_state"
+    assert reply(slack).story == DONE.text
 
 
 async def test_an_append_whose_answer_was_lost(slack: SlackServer, still: SlackAdapter, room: Room) -> None:

@@ -259,6 +259,29 @@ async def test_the_story_as_a_file(slack: SlackServer, play: Desk, root: Posted)
     assert [content.decode() for content in slack.workspace.files.values()] == [FIRST_LINE]
 
 
+@pytest.mark.parametrize("fault", ["lose_answer", "done_but_500"])
+async def test_a_file_whose_answer_was_lost(slack: SlackServer, play: Desk, root: Posted, fault: str) -> None:
+    """It stands there: nobody is told that it could not be had, and asks for a second one."""
+    getattr(slack.faults, fault)("files.completeUploadExternal")
+    await said(slack, root, "書き出し")
+    await slack.until_called("conversations.replies")
+    await said(slack, root, "朝。")
+    await play.until_heard()
+    assert slack.methods.ephemeral == []
+    assert len([message for message in slack.workspace.messages if message.files]) == 1
+
+
+async def test_a_file_that_did_not_go_up(slack: SlackServer, play: Desk) -> None:
+    """Its writer is told, after it was looked for a while."""
+    async with running(adapter_for(slack, clock=StillClock()), play):
+        typed = slack.types("C1", "U1", FIRST_LINE)
+        play.lay_out(room_of(typed), f"C1:{typed.ts}", FIRST_LINE, HANAKO)
+        slack.faults.reset("files.completeUploadExternal")
+        await said(slack, typed, "書き出し")
+        await slack.until_called("chat.postEphemeral")
+    assert [each["text"] for each in slack.methods.ephemeral] == ["slack.no_export/ja"]
+
+
 # Changes
 
 
