@@ -37,12 +37,16 @@ class Play(Protocol):
         """Add a message to its room's story and, with `ask`, queue a continuation.
 
         Returns None where nothing was asked for. The reply appears through the platform's `post` and `edit`.
-        Lines in parentheses, or behind `//`, stay in the story and are never shown to the model.
+        Lines that `bot.aside` takes as said beside the story stay in it and are never shown to the model.
 
         Raises:
             EmptyPrompt, TextTooLong, UnreadableText, FilteredText, QueueFull, TooManyWaiting, UnknownPreset,
             NotPermitted, QuotaReached, StoryMoved
         """
+        ...
+
+    async def is_aside(self, message: Message) -> bool:
+        """Whether a message says something beside the story of its room, and nothing else."""
         ...
 
     async def check(self, message: Message) -> None:

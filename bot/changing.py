@@ -72,8 +72,11 @@ class Changing(Ground):
 
     async def begin(self, room: Room, by: Author, title: str = "") -> Story:
         """Begin a new story; the room's former one is closed and stays readable."""
-        self._require_clean(title, await self._permitted(room, by), room)
-        return await self._moved(room, await self._store.open_story(room, title[:TITLE_CHARACTERS]))
+        rules = await self._permitted(room, by)
+        self._require_clean(title, rules, room)
+        aside = rules.parentheses_aside
+        story = await self._store.open_story(room, title[:TITLE_CHARACTERS], parentheses_aside=aside)
+        return await self._moved(room, story)
 
     async def close(self, room: Room, by: Author) -> Story:
         """Close the room's story."""
@@ -108,7 +111,10 @@ class Changing(Ground):
         for text in _texts(notes):
             self._require_clean(text, rules, room)
         async with self._one_by_one:  # of two at once the second finds the story that the first began
-            story = await self._store.story(room) or await self._store.open_story(room)
+            story = await self._store.story(room)
+            if story is None:
+                aside = rules.parentheses_aside
+                story = await self._store.open_story(room, parentheses_aside=aside)
             return await self._store.save_notes(story.id, notes, before)
 
     # Inside

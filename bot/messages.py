@@ -117,6 +117,7 @@ class Rules:
     `filter`: of the model's text, `filter_people`: of people's too; `words` are filtered besides the built-in
     ones. `banned`: phrases that the model never writes. `presets`: the room's own, by name. `listens`: in a
     story's own thread every message is a passage; otherwise only what mentions the bot.
+    `parentheses_aside`: a story that begins here takes a line in single parentheses as said beside it.
     `daily_per_person`, `daily_in_all`: asks in 24 hours (0: no limit). `allowed`, `denied`: who and where, as
     `user/1`, `role/5`, `channel/2`; of the people that are among the allowed ones, if any are, one has to
     apply (the person or a role of theirs), and so of the places.
@@ -131,6 +132,7 @@ class Rules:
     banned: tuple[str, ...] = ()
     presets: tuple[tuple[str, Sampling], ...] = ()
     listens: bool = True
+    parentheses_aside: bool = False
     daily_per_person: int = 0
     daily_in_all: int = 0
     allowed: tuple[str, ...] = ()
@@ -223,7 +225,8 @@ class Story:
     """A story with the passages from its first to its current last, deleted ones left out.
 
     `head`: the last passage's id, also where that one was deleted. `undone`: `redo` has somewhere to go.
-    `others`: how many alternatives the last passage has.
+    `others`: how many alternatives the last passage has. `parentheses_aside`: a line in single parentheses is
+    said beside it, as the room's rules had it when the story began.
     """
 
     id: str
@@ -235,6 +238,7 @@ class Story:
     closed: bool = False
     undone: bool = False
     others: int = 0
+    parentheses_aside: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,11 +103,13 @@ class Store(Protocol):
 
     # Hearing and writing
 
-    async def hear(self, message: Message, ask: Ask | None, job_id: str, seed: int) -> Heard:
+    async def hear(
+        self, message: Message, ask: Ask | None, job_id: str, seed: int, *, parentheses_aside: bool = False
+    ) -> Heard:
         """Append the message's passage to its room's open story and make a job, once per event id.
 
-        A room without an open story begins one. With `message.after`: where the story has a job that waits or
-        runs, that one is returned as repeated.
+        A room without an open story begins one, which keeps `parentheses_aside` as its rule. With
+        `message.after`: where the story has a job that waits or runs, that one is returned as repeated.
 
         Raises:
             StoryMoved: `message.after` or `ask.instead_of` is no longer the story's last passage.
@@ -152,7 +154,7 @@ class Store(Protocol):
         """
         ...
 
-    async def open_story(self, room: Room, title: str = "") -> Story:
+    async def open_story(self, room: Room, title: str = "", *, parentheses_aside: bool = False) -> Story:
         """Begin a new story in a room; the one that was open there is closed. Raises StoryBusy."""
         ...
 

@@ -10,7 +10,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from bot.aside import without_asides
+from bot.aside import is_aside, without_asides
 from bot.messages import Passage, Story
 
 WINDOW_CHARACTERS = 16_000
@@ -58,10 +58,27 @@ def separator(before: str, passage: Passage) -> str:
     return "\n"
 
 
+def told_passages(story: Story) -> list[Passage]:
+    """Its passages without what people said beside the story; those with nothing left are left out."""
+    told = (replace(one, text=told_text(story, one)) for one in story.passages)
+    return [one for one in told if one.text]
+
+
+def told_text(story: Story, passage: Passage) -> str:
+    """What of a passage belongs to its story; empty where it only says something beside it."""
+    if passage.by_model:
+        return passage.text
+    return without_asides(passage.text, parentheses=story.parentheses_aside)
+
+
+def is_beside(story: Story, passage: Passage) -> bool:
+    """Whether a passage only says something beside its story."""
+    return not passage.by_model and is_aside(passage.text, parentheses=story.parentheses_aside)
+
+
 def last_told(story: Story) -> Passage | None:
     """The last passage that belongs to the story: what people said beside it is stepped over."""
-    told = (one for one in reversed(story.passages) if one.by_model or without_asides(one.text))
-    return next(told, None)
+    return next((one for one in reversed(story.passages) if told_text(story, one)), None)
 
 
 def ends_with(story: Story, passage_id: str) -> bool:
@@ -181,7 +198,7 @@ def export_of(story: Story) -> str:
 
     What people said beside the story is left out.
     """
-    told = [one if one.by_model else replace(one, text=without_asides(one.text)) for one in story.passages]
-    names = dict.fromkeys(one.author.name for one in sorted(told, key=lambda one: one.by_model) if one.text)
-    parts = [story.title, text_of(one for one in told if one.text), "、".join(filter(None, names))]
+    told = told_passages(story)
+    names = dict.fromkeys(one.author.name for one in sorted(told, key=lambda one: one.by_model))
+    parts = [story.title, text_of(told), "、".join(filter(None, names))]
     return "\n\n".join(part.strip("\n") for part in parts if part.strip()) + "\n"

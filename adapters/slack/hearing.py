@@ -12,7 +12,6 @@ from adapters.slack.threadwords import ThreadWords, without_story
 from adapters.slack.translate import PLATFORM, Change, Incoming, message_id
 from adapters.slack.words import Word, meaning
 from adapters.slack.workspace import Workspace
-from bot.aside import is_aside
 from bot.clock import Clock
 from bot.errors import EmptyPrompt, PassageGone, RetryLater, UserError
 from bot.messages import Ask, Author, Message, Story
@@ -114,7 +113,7 @@ class Hearing:
         if meaning(heard.raw) is Word.GO_ON:
             message = Message(message.event_id, room, author, "")
         # What is only said beside the story is kept, and asks for nothing.
-        beside = not heard.called and is_aside(message.text)
+        beside = not heard.called and await self._play.is_aside(message)
         ticket = await self._play.hear(message, None if beside else Ask())
         if ticket and ticket.repeated:
             workspace.postings.not_born(heard.place)

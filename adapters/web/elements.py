@@ -52,6 +52,7 @@ _NOTEBOOK_WORDS = (
         "filter_on",
         "filter_off",
         "filter_people",
+        "parentheses_aside",
         "words",
         "banned",
     ),

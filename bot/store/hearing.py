@@ -29,10 +29,16 @@ async def known(connection: AsyncConnection, platform: str, event_id: str) -> He
 
 
 async def hear(
-    connection: AsyncConnection, message: Message, ask: Ask | None, job_id: str, seed: int, now: datetime
+    connection: AsyncConnection,
+    message: Message,
+    ask: Ask | None,
+    job_id: str,
+    seed: int,
+    begun: stories.Beginning,
+    now: datetime,
 ) -> Heard:
     """Keep a message that was not heard before, and what it asks for."""
-    story = await stories.locked_in(connection, message.room, now, message.title)
+    story = await stories.locked_in(connection, begun, now)
     heard = await _being_written(connection, story) if message.after is not None else None
     if heard is None:
         await _require_last(connection, story, message, ask)
@@ -129,7 +135,7 @@ async def _remember(connection: AsyncConnection, message: Message, heard: Heard,
 
 async def _has_grown(connection: AsyncConnection, story: RowMapping, job_id: str) -> bool:
     """Whether the story was told on after the job last changed, that is, after it was claimed."""
-    told = await moves.last_told(connection, story["head_id"])
+    told = await moves.last_told(connection, story)
     last, job = tables.passages.c, tables.jobs.c
     query = select(last.id).where(
         last.id == (told and told["id"]), job.id == job_id, last.created_at > job.changed_at

@@ -25,13 +25,12 @@ _stories, _passages = tables.stories.c, tables.passages.c
 async def put_last(connection: AsyncConnection, story: RowMapping, passage: Passage, now: datetime) -> None:
     """Make a new passage the head; its parent lies on the path already. An untitled story is named."""
     await _point(connection, story, passage.parent_id, passage.id)
-    named = story["title"] or title_of(passage.text if passage.by_model else without_asides(passage.text))
-    await _set_head(connection, story, passage.id, now, named)
+    await _set_head(connection, story, passage.id, now, story["title"] or title_of(_told(story, passage)))
 
 
 async def undo(connection: AsyncConnection, story: RowMapping, expected: str | None, now: datetime) -> None:
     """Move the head before the last passage that is told, and what was said beside it since."""
-    last = await last_told(connection, story["head_id"])
+    last = await last_told(connection, story)
     if expected is not None and expected not in {story["head_id"], None if last is None else last["id"]}:
         raise StoryMoved
     if last is None:
@@ -47,7 +46,7 @@ async def redo(connection: AsyncConnection, story: RowMapping, expected: str | N
     target = await forward(connection, story)
     if target is None:
         raise NothingToRedo
-    await _set_head(connection, story, await _with_asides(connection, target), now)
+    await _set_head(connection, story, await _with_asides(connection, story, target), now)
 
 
 async def go_to(connection: AsyncConnection, story: RowMapping, passage_id: str, now: datetime) -> None:
@@ -79,11 +78,11 @@ async def _onward(connection: AsyncConnection, passage_id: str | None) -> RowMap
     return place
 
 
-async def _with_asides(connection: AsyncConnection, passage_id: str) -> str:
+async def _with_asides(connection: AsyncConnection, story: RowMapping, passage_id: str) -> str:
     """The passage, or the last of what was said beside the story right behind it."""
     place = await passages.locate(connection, passage_id)
     following = place
-    while following is not None and (following is place or _is_beside(following)):
+    while following is not None and (following is place or _is_beside(story, following)):
         passage_id = following["id"]
         following = await _onward(connection, following["next_id"])
     return passage_id
@@ -93,7 +92,7 @@ async def is_last(connection: AsyncConnection, story: RowMapping, passage_id: st
     """Whether the story ends with a passage: it is the head, or nothing that is told follows it."""
     if passage_id == story["head_id"]:
         return True
-    last = await last_told(connection, story["head_id"])
+    last = await last_told(connection, story)
     return last is not None and last["id"] == passage_id
 
 
@@ -105,21 +104,28 @@ async def _stands_at(connection: AsyncConnection, story: RowMapping, expected: s
 
 async def ends_beside(connection: AsyncConnection, story: RowMapping, place: RowMapping) -> bool:
     """Whether the story ends with a passage or an alternative of it: nobody went on behind it."""
-    last = await last_told(connection, story["head_id"])
+    last = await last_told(connection, story)
     beside = last is not None and last["parent_id"] == place["parent_id"]
     return beside or await is_last(connection, story, place["id"])
 
 
-async def last_told(connection: AsyncConnection, passage_id: str | None) -> RowMapping | None:
-    """The passage, or the nearest before it that is there and not only said beside the story."""
-    place = await _present(connection, passage_id)
-    while place is not None and _is_beside(place):
+async def last_told(connection: AsyncConnection, story: RowMapping) -> RowMapping | None:
+    """The story's head, or the nearest before it that is there and not only said beside the story."""
+    place = await _present(connection, story["head_id"])
+    while place is not None and _is_beside(story, place):
         place = await _present(connection, place["parent_id"])
     return place
 
 
-def _is_beside(place: RowMapping) -> bool:
-    return place["author_platform"] != MODEL.platform and is_aside(place["text"])
+def _is_beside(story: RowMapping, place: RowMapping) -> bool:
+    by_model = place["author_platform"] == MODEL.platform
+    return not by_model and is_aside(place["text"], parentheses=story["parentheses_aside"])
+
+
+def _told(story: RowMapping, passage: Passage) -> str:
+    if passage.by_model:
+        return passage.text
+    return without_asides(passage.text, parentheses=story["parentheses_aside"])
 
 
 async def _present(connection: AsyncConnection, passage_id: str | None) -> RowMapping | None:

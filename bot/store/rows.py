@@ -89,6 +89,7 @@ def story_of(row: Row) -> Story:
         head=row["head_id"],
         notes=Notes(row["memory"], row["note"], tuple(_lore_of(lore) for lore in row["lore"])),
         closed=row["closed_at"] is not None,
+        parentheses_aside=row["parentheses_aside"],
     )
 
 

@@ -46,7 +46,9 @@ class SqlStore:
 
     # Hearing and writing
 
-    async def hear(self, message: Message, ask: Ask | None, job_id: str, seed: int) -> Heard:
+    async def hear(
+        self, message: Message, ask: Ask | None, job_id: str, seed: int, *, parentheses_aside: bool = False
+    ) -> Heard:
         """Append the message's passage to its room's open story and make a job, once per event id.
 
         Where only deleted passages follow it, the last one that is left counts as the story's last, too.
@@ -58,7 +60,10 @@ class SqlStore:
 
         async def work(connection: AsyncConnection) -> Heard:
             known = await hearing.known(connection, message.room.platform, message.event_id)
-            return known or await hearing.hear(connection, message, ask, job_id, seed, self._clock())
+            if known is not None:
+                return known
+            begun = stories.Beginning(message.room, message.title, parentheses_aside)
+            return await hearing.hear(connection, message, ask, job_id, seed, begun, self._clock())
 
         return await self._database.write(work)
 
@@ -109,10 +114,12 @@ class SqlStore:
             lambda connection: stories.listed(connection, platform, within, room, author, limit)
         )
 
-    async def open_story(self, room: Room, title: str = "") -> Story:
+    async def open_story(self, room: Room, title: str = "", *, parentheses_aside: bool = False) -> Story:
         """Begin a new story in a room; the one that was open there is closed. Raises StoryBusy."""
         return await self._database.write(
-            lambda connection: stories.open_new(connection, room, title, self._clock())
+            lambda connection: stories.open_new(
+                connection, stories.Beginning(room, title, parentheses_aside), self._clock()
+            )
         )
 
     async def close_story(self, story_id: str) -> Story:

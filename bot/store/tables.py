@@ -63,6 +63,7 @@ stories = Table(
     Column("closed_at", Moment, nullable=True),
     Column("within", JSON, nullable=False),
     Column("adult", Boolean, nullable=False, server_default=false()),
+    Column("parentheses_aside", Boolean, nullable=False, server_default=false()),
     Column("memory", Text, nullable=False, server_default=text("''")),
     Column("note", Text, nullable=False, server_default=text("''")),
     Column("lore", JSON, nullable=False),

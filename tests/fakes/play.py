@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from bot.aside import is_aside
 from bot.errors import EmptyPrompt
 from bot.messages import (
     MODEL,
@@ -65,6 +66,10 @@ class FakePlay:
 
     async def check(self, message: Message) -> None:
         """Nobody is refused here; `refuse` is for what is heard."""
+
+    async def is_aside(self, message: Message) -> bool:
+        """As in a story with the usual rule."""
+        return is_aside(message.text, parentheses=False)
 
     async def reading(self, message: Message) -> TokenCount:
         """A token a character; what cannot be read is what tickets say, too."""

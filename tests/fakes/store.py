@@ -59,7 +59,9 @@ class MemoryStore:
         """The passages of a room's story."""
         return [passage.text for passage in self.told[f"story {room}"].passages]
 
-    async def hear(self, message: Message, ask: Ask | None, job_id: str, seed: int) -> Heard:
+    async def hear(
+        self, message: Message, ask: Ask | None, job_id: str, seed: int, *, parentheses_aside: bool = False
+    ) -> Heard:
         """Not needed here."""
         raise NotImplementedError
 

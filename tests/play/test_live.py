@@ -146,7 +146,7 @@ class TestAsides:
         """The buttons stay where they are, and each of them does what it did."""
         first = await told.hears("雨。", Ask(candidates=3))
         job = first.partition(".")[0]
-        await told.play.hear(told.message("（どれがいい？　私は海がいい）", BO), None)
+        await told.play.hear(told.message("（（どれがいい？　私は海がいい））", BO), None)
         await told.buttons_under(first)
         assert (await told.story()).others == 2
 
@@ -161,7 +161,7 @@ class TestAsides:
     async def test_undo_takes_them_with_the_passage_before(self, told: Told) -> None:
         """And redo brings both back."""
         first = await told.hears("雨。")
-        await told.play.hear(told.message("（うーん）", BO), None)
+        await told.play.hear(told.message("（（うーん））", BO), None)
         before = await told.story()
 
         assert [one.text for one in (await told.play.undo(HALL, BO, after=first)).passages] == ["雨。"]
@@ -171,7 +171,7 @@ class TestAsides:
         """The sentence goes on in its line."""
         told.engine.free.clear()
         ticket = await told.play.hear(told.message("昨日の夜、"), Ask())
-        await told.play.hear(told.message("（いいね）", BO), None)
+        await told.play.hear(told.message("（（いいね））", BO), None)
         told.engine.free.set()
         await told.whole(ticket)
         assert (await told.texts())[-1] == sentence(0)
@@ -180,7 +180,7 @@ class TestAsides:
         """Its title comes from the first line that belongs to it."""
         await told.play.hear(told.message("// みんな遅れてくる"), None)
         assert (await told.story()).title == ""
-        await told.play.hear(told.message("（では）\n雨が降る。"), None)
+        await told.play.hear(told.message("（（では））\n雨が降る。"), None)
         assert (await told.story()).title == "雨が降る"
 
 

@@ -247,7 +247,7 @@ class TestStories:
     async def test_an_export(self, stage: Stage) -> None:
         """Title, text, and who wrote; what was said beside the story is not in it."""
         await stage.play.hear(says("雨が降る。\n"), None)
-        await stage.play.hear(says("（いいね）", "e2", BEN), None)
+        await stage.play.hear(says("（（いいね））", "e2", BEN), None)
         story = await stage.play.read(ROOM)
         assert story is not None
         text = await stage.play.export(story.id)
@@ -307,7 +307,7 @@ class TestLooking:
     async def test_the_window_is_what_the_model_is_sent(self, told: Told) -> None:
         """Memory in front, the note near the end, asides left out, as the next request has it."""
         await told.play.annotate(HALL, AYA, Notes("海辺の町。", "静かに。"), Notes())
-        await told.play.hear(told.message("雨。\n（いいね）"), None)
+        await told.play.hear(told.message("雨。\n（（いいね））"), None)
 
         window = await told.play.window(HALL)
         await told.hears()

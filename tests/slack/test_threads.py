@@ -146,7 +146,7 @@ async def test_what_is_said_beside_the_story_asks_for_nothing(
     slack: SlackServer, play: Desk, root: Posted
 ) -> None:
     """A message in parentheses is kept, and nobody goes on from it."""
-    await said(slack, root, "（ちょっと席を外します）")
+    await said(slack, root, "（（ちょっと席を外します））")
     await said(slack, root, "雨が降った。")
     await play.until_heard(2)
     assert [each.ask for each in play.heard] == [None, Ask()]

@@ -18,7 +18,7 @@ from bot.store import migrate, open_store
 from bot.store.address import address, make_folder
 from bot.store.database import Database
 from bot.store.tables import metadata
-from tests.store.told import AKI, ROOM, asked, says, texts, told
+from tests.store.told import AKI, ROOM, asked, says, texts, told, wrote
 
 FIRST = "0001"
 GROWING = "0002"
@@ -82,6 +82,7 @@ async def test_an_older_store_is_upgraded_with_its_stories(url: str) -> None:
     store = await open_store(url)
 
     assert await texts(store) == ["一。"]
+    assert (await told(store)).parentheses_aside
     assert (await store.hear(says("一。", "e1"), None, "", 0)).repeated
     await asked(store, "j1", text="二。")
     await store.append_model("j1", ["三。"])
@@ -140,6 +141,21 @@ async def fill_growing(url: str) -> None:
         for statement in GROWN.read_text("utf-8").rstrip().rstrip(";").split(";\n"):
             await connection.exec_driver_sql(statement)
     await database.close()
+
+
+async def test_a_story_keeps_what_it_took_as_an_aside(url: str) -> None:
+    """One that was there before the rule goes on with the old one; a new one has what it is given."""
+    await fill_growing(url)
+
+    store = await open_store(url)
+
+    await wrote(store, "（え）")
+    assert [passage.text for passage in (await store.undo("s1")).passages] == ["一。", "二。"]
+    begun = await store.open_story(ROOM)
+    await wrote(store, "四。", "（え）")
+    assert not begun.parentheses_aside
+    assert [passage.text for passage in (await store.undo(begun.id)).passages] == ["四。"]
+    await store.close()
 
 
 async def test_a_newer_store_is_refused(url: str) -> None:

@@ -97,6 +97,8 @@ export default {
             </select></label>
           <label class="tz-check"><input v-model="rules.filter_people" name="rule-filter-people" type="checkbox">
             <span>{{ words.filter_people }}</span></label>
+          <label class="tz-check"><input v-model="rules.parentheses_aside" name="rule-parentheses-aside" type="checkbox">
+            <span>{{ words.parentheses_aside }}</span></label>
           <label class="tz-entry"><span>{{ words.words }}</span><small>{{ words.per_line }}</small>
             <textarea v-model="rules.words" name="rule-words" rows="2"></textarea></label>
           <label class="tz-entry"><span>{{ words.banned }}</span><small>{{ words.per_line }}</small>
@@ -238,7 +240,7 @@ export default {
     },
 
     setRules() {
-      const names = ["preset", "candidates", "filter", "filter_people", "words", "banned"];
+      const names = ["preset", "candidates", "filter", "filter_people", "parentheses_aside", "words", "banned"];
       const rules = Object.fromEntries(names.map((name) => [name, this.rules[name]]));
       rules.length = this.lengthKind === "characters" ? this.characters : this.lengthKind;
       rules.daily_per_person = this.rules.daily_per_person;
