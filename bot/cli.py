@@ -48,6 +48,9 @@ app = typer.Typer(
 Config = Annotated[
     Path | None, typer.Option(help="The settings file. Default: tsuzuki.toml in this folder, if it is there.")
 ]
+Encoding = Annotated[
+    str, typer.Option(help="Of standard input: utf-8, utf-16, shift_jis, euc-jp ... Default: found out.")
+]
 Model = Annotated[str | None, typer.Option(help="A hub name or a folder. Default: the embedded model.")]
 
 
@@ -117,19 +120,22 @@ def continue_(
         int | None, typer.Option(help="The same seed gives the same continuation.", min=0)
     ] = None,
     candidates: Annotated[int, typer.Option(help="How many continuations to write.", min=1, max=5)] = 1,
+    encoding: Encoding = "",
     model: Model = None,
     config: Config = None,
 ) -> None:
     """Let a story go on, here in the terminal: the text and its continuation, nothing else, on stdout."""
     settings, say, locale = _prepare(config, quiet=True)
     from bot.messages import JobState
-    from bot.solo import ask_for, continue_story, with_model
+    from bot.solo import ask_for, continue_story, from_file, typed, with_model
 
     ask = ask_for(length, preset, candidates, seed)
+    if text == "-":
+        story = from_file(_read_input(settings.story.max_file_characters, encoding), locale)
+    else:
+        story = typed(_as_given(text), locale)
     state = asyncio.run(
-        continue_story(
-            with_model(settings, model), say, locale, _read_text(text), ask, sys.stdout, sys.stderr
-        )
+        continue_story(with_model(settings, model), say, locale, story, ask, sys.stdout, sys.stderr)
     )
     if state is not JobState.DONE:
         raise typer.Exit(FAILED if state is JobState.FAILED else INTERRUPTED)
@@ -140,17 +146,20 @@ def play(
     story: Annotated[
         str | None, typer.Argument(help="A story's id or its beginning. Default: the one that is open.")
     ] = None,
+    encoding: Encoding = "",
     model: Model = None,
     config: Config = None,
 ) -> None:
     """Tell a story here in the terminal: passages as you type them, commands behind a slash (/help)."""
     settings, say, locale = _prepare(config, quiet=True)
     from bot.solo import play_stories, with_model
+    from bot.textfile import codec_of
+    from bot.typed import typed_lines
 
+    codec_of(encoding or "utf-8")  # a wrong name is said before anything is started
+    lines = typed_lines(sys.stdin.fileno(), encoding)
     well = asyncio.run(
-        play_stories(
-            with_model(settings, model), say, locale, story, sys.stdin.fileno(), sys.stdout, sys.stderr
-        )
+        play_stories(with_model(settings, model), say, locale, story, lines, sys.stdout, sys.stderr)
     )
     # At a keyboard what went wrong was seen and answered; a script must be able to tell.
     if not well and not sys.stdin.isatty():
@@ -244,6 +253,8 @@ def _exit_code(arguments: Sequence[str] | None) -> int:
         return _complain(_usage_sentence(error), error.exit_code)
     except SettingsError as error:
         return _complain(_settings_sentence(error), BAD_INPUT)
+    except NotText:
+        return _complain(_speak("cli.not_text"), BAD_INPUT)
     except SpokenError as error:
         return _complain(
             _speak(error.key, **error.values), BAD_INPUT if isinstance(error, UserError) else FAILED
@@ -283,11 +294,16 @@ def _engine_options(settings: Settings, **given: object) -> EngineOptions:
     return EngineOptions(**{**settings.engine.model_dump(exclude={"url"}), **said})
 
 
-def _read_text(argument: str) -> str:
+def _read_input(max_characters: int, encoding: str) -> str:
+    """What standard input says, up to its end; no more of it is read than can be a text."""
+    from bot.textfile import most_bytes, text_of
+
+    return text_of(sys.stdin.buffer.read(most_bytes(max_characters) + 1), max_characters, encoding)
+
+
+def _as_given(argument: str) -> str:
     """The story so far, exactly as it was given."""
     try:
-        if argument == "-":
-            return sys.stdin.buffer.read().decode("utf-8")
         # An argument that is not UTF-8 arrives with lone surrogates in it.
         return argument.encode("utf-8").decode("utf-8")
     except UnicodeError:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import getpass
+from collections.abc import AsyncIterator
 from typing import TextIO
 
 from adapters.console import ROOM, ConsoleAdapter, Session
@@ -17,7 +18,6 @@ from bot.errors import EngineError, UnknownLength
 from bot.messages import Ask, Author, JobState, Length, Message, Ticket
 from bot.seams import Say
 from bot.signals import stopping
-from bot.typed import typed_lines
 from config.settings import Settings
 
 MEMORY = "sqlite:///:memory:"
@@ -35,6 +35,16 @@ def ask_for(length: str, preset: str, candidates: int, seed: int | None) -> Ask:
         raise UnknownLength(name=length, known=", ".join(Length)) from None
 
 
+def typed(text: str, locale: str) -> Message:
+    """What somebody wrote at the terminal."""
+    return Message("continue", ROOM, _author(locale), text)
+
+
+def from_file(text: str, locale: str) -> Message:
+    """What a file or a pipe says, which may be longer than what is typed."""
+    return Message("continue", ROOM, _author(locale), "", attached=text)
+
+
 def with_model(settings: Settings, model: str | None) -> Settings:
     """The settings with a local worker for `model`, if one is named."""
     if model is None:
@@ -44,19 +54,19 @@ def with_model(settings: Settings, model: str | None) -> Settings:
 
 
 async def continue_story(
-    settings: Settings, say: Say, locale: str, text: str, ask: Ask, out: TextIO, err: TextIO
+    settings: Settings, say: Say, locale: str, story: Message, ask: Ask, out: TextIO, err: TextIO
 ) -> JobState:
-    """Write `text` and what comes next to `out`, everything else to `err`; returns how it ended.
+    """Write a text and what comes next to `out`, everything else to `err`; returns how it ended.
 
     Raises:
-        EmptyPrompt, TextTooLong, UnknownPreset: before anything is started or written.
+        EmptyPrompt, TextTooLong, FileTooLong, UnknownPreset: before anything is started or written.
     """
     console = ConsoleAdapter(out, err, say, locale)
     stop = asyncio.Event()
     with stopping(stop):
         async with build(settings, say, (console,), MEMORY) as house:
-            author = _author(locale)
-            ticket = await house.play.hear(Message("continue", ROOM, author, text), ask)
+            author, text = story.author, story.whole
+            ticket = await house.play.hear(story, ask)
             if ticket is None:
                 raise RuntimeError("a continuation was asked for, and play made no job of it")
             console.begin(text)
@@ -75,9 +85,15 @@ async def continue_story(
 
 
 async def play_stories(
-    settings: Settings, say: Say, locale: str, wanted: str | None, typed: int, out: TextIO, err: TextIO
+    settings: Settings,
+    say: Say,
+    locale: str,
+    wanted: str | None,
+    lines: AsyncIterator[str],
+    out: TextIO,
+    err: TextIO,
 ) -> bool:
-    """Tell stories line by line, as they are typed at the descriptor `typed`; whether all went well.
+    """Tell stories line by line, as they are typed; whether all went well.
 
     `wanted`: the beginning of a story's id; None: the one that stands open. The story's text goes to `out`,
     everything else to `err`. SIGINT stops what is being written, else the program.
@@ -98,7 +114,7 @@ async def play_stories(
             return session.writing
 
         crew = Crew()
-        story = asyncio.create_task(session.run(typed_lines(typed)), name="story")
+        story = asyncio.create_task(session.run(lines), name="story")
         story.add_done_callback(lambda _: stop.set())
         with stopping(stop, stop_writing):
             try:
