@@ -6,11 +6,13 @@ Each command imports what it needs when it runs, so that none pays for the other
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import errno
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 from typer.exceptions import TyperException
@@ -27,6 +29,9 @@ if TYPE_CHECKING:
 BAD_INPUT = 2
 FAILED = 1
 INTERRUPTED = 130
+READER_GONE = 141
+"""What a shell tells of a command that a closed pipe has ended: 128 and the number of SIGPIPE."""
+DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 WORKER_PORT = 8100
 """Beside the web room's, out of the way of what else likes 8000 and 8080."""
 
@@ -210,6 +215,7 @@ def export(
 ) -> None:
     """Write a story to a file, or list the stories there are."""
     from bot.export import export_story, list_stories
+    from bot.keep_file import keep_file
 
     settings, say, locale = _prepare(config, quiet=True)
     if story is None:
@@ -219,7 +225,7 @@ def export(
     if out is None:
         typer.echo(text, nl=False)
     else:
-        out.write_text(text, encoding="utf-8")
+        keep_file(out, text)
         typer.echo(say("export.written", locale, path=out), err=True)
 
 
@@ -240,6 +246,8 @@ def doctor(
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The console script: what is wrong is told in one line, never as a traceback."""
+    # Closed by who started us: Python has no stream then, and each line that is written would be an error.
+    sys.stdout, sys.stderr = (stream or _nowhere() for stream in (sys.stdout, sys.stderr))
     # A character that the terminal's encoding lacks must not end the story.
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]
@@ -248,7 +256,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _exit_code(arguments: Sequence[str] | None) -> int:
     try:
-        return int(app(arguments or sys.argv[1:] or ["--help"], standalone_mode=False) or 0)
+        code = int(app(arguments or sys.argv[1:] or ["--help"], standalone_mode=False) or 0)
+        sys.stdout.flush()  # what is held back counts as well
     except TyperException as error:
         return _complain(_usage_sentence(error), error.exit_code)
     except SettingsError as error:
@@ -261,12 +270,39 @@ def _exit_code(arguments: Sequence[str] | None) -> int:
         )
     except TsuzukiError as error:
         return _complain(str(error), FAILED)
-    except BrokenPipeError:
-        # Whoever read along has gone (`| head`); Python would complain once more when it flushes at the end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return FAILED
+    except OSError as error:
+        return _failed_to_write(error)
+    except SystemExit as error:
+        if isinstance(error.__context__, BrokenPipeError):  # typer's own way to take it
+            return READER_GONE
+        raise
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
+    return code
+
+
+def _failed_to_write(error: OSError) -> int:
+    """Whoever read along has gone (`| head`), which is no error; or the disk is full, or the like."""
+    gone = isinstance(error, BrokenPipeError)
+    code = READER_GONE if gone else _complain(_os_sentence(error), FAILED)
+    # What could not be written is tried once more when Python ends, which would complain of it then.
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    return code
+
+
+def _os_sentence(error: OSError) -> str:
+    if error.errno in DISK_FULL:
+        return _speak("cli.disk_full")
+    place = f" ({error.filename})" if error.filename else ""
+    return _speak("cli.system", reason=f"{error.strerror or error}{place}")
+
+
+def _nowhere() -> TextIO:
+    return Path(os.devnull).open("w", encoding="utf-8")
 
 
 def _prepare(
@@ -316,7 +352,8 @@ def _announce(line: str) -> None:
 
 
 def _complain(line: str, code: int) -> int:
-    typer.echo(line, err=True)
+    with contextlib.suppress(OSError):  # nobody hears it; the exit code says it as well
+        typer.echo(line, err=True)
     return code
 
 

@@ -60,6 +60,7 @@ async def continue_story(
 
     Raises:
         EmptyPrompt, TextTooLong, FileTooLong, UnknownPreset: before anything is started or written.
+        OSError: nothing can be written to `out` any more.
     """
     console = ConsoleAdapter(out, err, say, locale)
     stop = asyncio.Event()
@@ -75,7 +76,10 @@ async def continue_story(
                 crew.start("story", _tell(house, console, ticket, text, say, locale, err, stop), needed=False)
                 house.start(crew)
                 await crew.watch(stop)
-                if await _stopped(house, console, author, ticket, settings.grace_s):
+                stopped = await _stopped(house, console, author, ticket, settings.grace_s)
+                if console.lost is not None:
+                    raise console.lost
+                if stopped:
                     return JobState.CANCELLED
                 job = await house.store.job(ticket.job_id)
             finally:
@@ -100,6 +104,7 @@ async def play_stories(
 
     Raises:
         NoSuchStory, SeveralStories, NotText
+        OSError: nothing can be written to `out` any more.
     """
     console = ConsoleAdapter(out, err, say, locale, labels=err)
     stop = asyncio.Event()
@@ -118,18 +123,29 @@ async def play_stories(
         story.add_done_callback(lambda _: stop.set())
         with stopping(stop, stop_writing):
             try:
-                crew.start("story", _until(story), needed=False)
+                crew.start("story", _until(story, console, stop), needed=False)
                 house.start(crew)
                 await crew.watch(stop)
+                if console.lost is not None:
+                    await session.stop()
             finally:
                 story.cancel()
+                await asyncio.gather(story, return_exceptions=True)
                 await crew.dismiss("story", settings.grace_s)
                 await house.stop(crew, (), settings.grace_s)
+    if console.lost is not None:
+        raise console.lost
     return story.result() if not story.cancelled() else False
 
 
-async def _until(story: asyncio.Task[bool]) -> None:
-    await asyncio.wait({story})
+async def _until(story: asyncio.Task[bool], console: ConsoleAdapter, stop: asyncio.Event) -> None:
+    """Wait until the story is over, or nobody can read it any more, then end everything."""
+    gone = asyncio.create_task(console.gone())
+    try:
+        await asyncio.wait({story, gone}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        gone.cancel()
+    stop.set()
 
 
 async def _tell(
@@ -142,9 +158,10 @@ async def _tell(
     err: TextIO,
     stop: asyncio.Event,
 ) -> None:
-    """Wait until the continuation has been written out, then end everything."""
+    """Wait until the continuation has been written out, or cannot be, then end everything."""
     await console.ended(ticket.job_id)
-    with contextlib.suppress(EngineError):
+    # Beside the story: where nobody hears it, or the worker is gone, the story was written all the same.
+    with contextlib.suppress(EngineError, OSError):
         read = await house.engine.count(text)
         if read.unknown:
             key = "solo.unseen_as" if read.read_as else "solo.unseen"

@@ -15,6 +15,7 @@ from adapters.console import listing
 from adapters.console.adapter import ROOM, ConsoleAdapter
 from adapters.console.commands import ALIASES, Command, command_of
 from bot.errors import NoStory, NoSuchStory, SeveralStories, SpokenError, UserError
+from bot.keep_file import keep_file
 from bot.messages import Ask, Author, Message, Notes, Passage, Story, Ticket, TokenCount
 from bot.outline import first_words
 from bot.seams import Say
@@ -312,7 +313,7 @@ class Session:
             self._tell_story(text)
             return
         try:
-            await asyncio.to_thread(_keep, path, text)
+            await asyncio.to_thread(keep_file, Path(path), text)
         except OSError as error:
             raise NotWritten(path=path, reason=error.strerror or str(error)) from error
         self._tell("export.written", path=path)
@@ -355,7 +356,3 @@ class Session:
 
     def _words(self, key: str, **values: object) -> str:
         return self._say(key, self._author.locale, **values)
-
-
-def _keep(path: str, text: str) -> None:
-    Path(path).expanduser().write_text(text, encoding="utf-8")
