@@ -54,10 +54,13 @@ class Changing(Ground):
     async def edit(self, room: Room, by: Author, passage_id: str, text: str) -> Passage:
         """Change what one wrote or asked for, in its place."""
         rules = await self._permitted(room, by)
-        text = self._wanted(text, rules, room)
+        former = await self._own(room, by, passage_id)
+        # What came with a file was longer than people may type, and its typing errors are mended here, too.
+        typed = len(former.text) <= self._bounds.max_characters
+        limit = self._bounds.max_characters if typed else self._bounds.max_file_characters
+        text = self._wanted(text, rules, room, limit)
         if not text:
             raise EmptyPrompt
-        await self._own(room, by, passage_id)
         passage = await self._store.edit(passage_id, text)
         await self._changed(passage)
         return passage
@@ -119,8 +122,8 @@ class Changing(Ground):
 
     # Inside
 
-    async def _own(self, room: Room, by: Author, passage_id: str) -> None:
-        """Make sure that a passage belongs to a story of the room, also a former one, and to the person."""
+    async def _own(self, room: Room, by: Author, passage_id: str) -> Passage:
+        """The passage, where it belongs to a story of the room, also a former one, and to the person."""
         passage = await self._store.passage(passage_id)
         if passage is None or passage.deleted:
             raise PassageGone
@@ -128,6 +131,7 @@ class Changing(Ground):
             raise PassageGone
         if by.person != (passage.asker or passage.author).person:
             raise NotYours
+        return passage
 
     async def _beside_last(self, story: Story) -> set[str]:
         """What could stand where the story ends, or where the deleted passage stood that it ended with."""

@@ -96,9 +96,9 @@ class Ground:
         self._require_clean(attached, rules, message.room)
         return replace(message, text=replace(message, text=typed, attached=attached).whole, attached="")
 
-    def _wanted(self, text: str, rules: Rules, room: Room) -> str:
+    def _wanted(self, text: str, rules: Rules, room: Room, limit: int | None = None) -> str:
         """A person's text as it can be kept. Raises TextTooLong, FilteredText."""
-        kept = self._readable(text)
+        kept = self._readable(text, limit)
         self._require_clean(kept, rules, room)
         return kept
 

@@ -205,6 +205,7 @@ class SlackAdapter:
             settings,
             Home(play, exports, settings, say),
             say,
+            clock,
         )
 
     async def _link(self, app: AsyncApp) -> None:

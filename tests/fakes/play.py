@@ -82,10 +82,10 @@ class FakePlay:
             return _again(self._tickets[event])
         if self._refusals:
             raise self._refusals.pop(0)
-        if not message.text.strip() and message.room not in self._stories:
+        if not message.whole.strip() and message.room not in self._stories:
             raise EmptyPrompt
-        if message.text.strip():
-            self.tell(message.room, message.text, message.author)
+        if message.whole.strip():
+            self.tell(message.room, message.whole, message.author)
         story = self._stories[message.room]
         job_id = f"job-{len(self.heard) + 1}"
         ticket = Ticket(job_id, story.id, self.place, False, self.unknown, self.read_as) if ask else None

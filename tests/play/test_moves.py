@@ -6,6 +6,7 @@ import asyncio
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -270,6 +271,21 @@ class TestStories:
             await stage.play.edit(ROOM, AKI, own, " ")
         with pytest.raises(TextTooLong):
             await stage.play.edit(ROOM, AKI, own, "あ" * 21)
+
+    async def test_an_edit_of_what_came_with_a_file(self, stage: Stage) -> None:
+        """It may stay as long as a file, and no longer; who makes it short types from then on."""
+        paste = "あ" * 50
+        await stage.play.hear(replace(says(""), attached=paste), None)
+        story = await stage.play.read(ROOM)
+        assert story is not None
+        own = story.passages[0].id
+
+        assert (await stage.play.edit(ROOM, AKI, own, f"い{paste}")).text == f"い{paste}"
+        with pytest.raises(TextTooLong):
+            await stage.play.edit(ROOM, AKI, own, "い" * 40_001)
+        await stage.play.edit(ROOM, AKI, own, "短い。")
+        with pytest.raises(TextTooLong):
+            await stage.play.edit(ROOM, AKI, own, paste)
 
     async def test_changes_of_a_former_story_are_made_there(self, stage: Stage) -> None:
         """A message that is edited or deleted long after is still one's own; of another room it is not."""

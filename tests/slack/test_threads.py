@@ -155,7 +155,8 @@ async def test_what_is_said_beside_the_story_asks_for_nothing(
 async def test_a_picture_asks_for_nothing(slack: SlackServer, play: Desk, root: Posted) -> None:
     """A file without words in the thread is no wish to go on."""
     typed = slack.types("C1", "U1", "", root.ts)
-    await slack.deliver(slack.event_of(typed, subtype="file_share", files=[{"id": "F1"}]))
+    picture = {"id": "F1", "mimetype": "image/png"}
+    await slack.deliver(slack.event_of(typed, subtype="file_share", files=[picture]))
     await said(slack, root, "朝。")
     await play.until_heard()
     assert [each.message.text for each in play.heard] == ["朝。"]
