@@ -138,8 +138,12 @@ class Play(Protocol):
         """The tokens' probabilities and the runners-up, where they were asked for."""
         ...
 
-    async def export(self, story_id: str) -> str:
-        """The story as a text to keep: title, passages exactly as written, who wrote. Raises NoSuchStory."""
+    async def export(self, story_id: str, form: str = "txt") -> str:
+        """The story as a text to keep, in a form of `bot.formats`: title, what was told, who wrote.
+
+        Raises:
+            NoSuchStory, UnknownFormat
+        """
         ...
 
     # The tree

@@ -60,8 +60,8 @@ class Asking(Ground):
     async def hear(self, message: Message, ask: Ask | None) -> Ticket | None:
         """Add a message to its room's story and, with `ask`, queue a continuation."""
         rules = await self._permitted(message.room, message.author)
-        self._require_clean(message.title, rules, message.room)
-        message = self._kept(message, rules)
+        title = self._titled(message.title, rules, message.room)
+        message = self._kept(replace(message, title=title), rules)
         if ask is not None:
             return await self._ask(message, ask, rules)
         if message.text:

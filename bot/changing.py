@@ -21,8 +21,6 @@ from bot.messages import (
 )
 from bot.story import last_told
 
-TITLE_CHARACTERS = 80
-
 
 class Changing(Ground):
     """Each change is in the database when it is acknowledged, and the room's messages follow it."""
@@ -76,9 +74,8 @@ class Changing(Ground):
     async def begin(self, room: Room, by: Author, title: str = "") -> Story:
         """Begin a new story; the room's former one is closed and stays readable."""
         rules = await self._permitted(room, by)
-        self._require_clean(title, rules, room)
-        aside = rules.parentheses_aside
-        story = await self._store.open_story(room, title[:TITLE_CHARACTERS], parentheses_aside=aside)
+        name, aside = self._titled(title, rules, room), rules.parentheses_aside
+        story = await self._store.open_story(room, name, parentheses_aside=aside)
         return await self._moved(room, story)
 
     async def close(self, room: Room, by: Author) -> Story:
@@ -98,8 +95,7 @@ class Changing(Ground):
     async def rename(self, room: Room, by: Author, title: str) -> Story:
         """Give the story another title."""
         rules = await self._permitted(room, by)
-        name = self._readable(" ".join(title.split()), TITLE_CHARACTERS)
-        self._require_clean(name, rules, room)
+        name = self._titled(title, rules, room)
         if not name:
             raise EmptyPrompt
         return await self._store.rename((await self._open(room)).id, name)

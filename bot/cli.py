@@ -221,7 +221,7 @@ def export(
     if story is None:
         typer.echo(asyncio.run(list_stories(settings.store.url, say, locale)))
         return
-    text = asyncio.run(export_story(settings.store.url, story, form, say, locale))
+    text = asyncio.run(export_story(settings.store.url, story, form))
     if out is None:
         typer.echo(text, nl=False)
     else:

@@ -135,12 +135,16 @@ def window(text: str, max_characters: int) -> str:
 
 def title_of(text: str) -> str:
     """A short title: the first sentence of the first line that shows anything, or its beginning and ……."""
-    line = next((line for line in text.splitlines() if not is_blank(line)), "")
-    line = re.sub(r"[\s\x00-\x1f\x7f-\x9f]+", " ", line).strip()
+    line = one_line(next((line for line in text.splitlines() if not is_blank(line)), ""))
     end = _SENTENCE_END.search(line)
     sentence = line[: end.end()] if end else line
     title = sentence.rstrip("。.") or sentence
     return title if len(title) <= TITLE_CHARACTERS else _shortened(title)
+
+
+def one_line(text: str) -> str:
+    """A text in one line, as a title that somebody typed stands in one: nothing else of it is changed."""
+    return re.sub(r"[\s\x00-\x1f\x7f-\x9f]+", " ", text).strip()
 
 
 def _joints(passages: Iterable[Passage]) -> Iterator[str]:
@@ -191,14 +195,3 @@ def _space_between(last: str, first: str) -> str:
 def _is_attached(character: str) -> bool:
     """Whether `character` belongs to the one before it (combining marks, variation selectors, joiners)."""
     return character in _JOINERS or unicodedata.category(character).startswith("M")
-
-
-def export_of(story: Story) -> str:
-    """The story as a text to keep: title, the passages exactly as written, and who wrote, the model last.
-
-    What people said beside the story is left out.
-    """
-    told = told_passages(story)
-    names = dict.fromkeys(one.author.name for one in sorted(told, key=lambda one: one.by_model))
-    parts = [story.title, text_of(told), "、".join(filter(None, names))]
-    return "\n\n".join(part.strip("\n") for part in parts if part.strip()) + "\n"

@@ -308,7 +308,8 @@ class Session:
         self._tell("console.closed", title=self._titled(story))
 
     async def _export(self, path: str) -> None:
-        text = await self._play.export((await self._story()).id)
+        form = "md" if path.casefold().endswith(".md") else "txt"
+        text = await self._play.export((await self._story()).id, form)
         if not path:
             self._tell_story(text)
             return

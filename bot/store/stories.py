@@ -15,14 +15,14 @@ from bot.errors import NoSuchStory, StoryBusy
 from bot.messages import Author, Room, Story
 from bot.store import jobs, moves, passages, tables
 from bot.store.rows import place_columns, room_columns, story_of
-from bot.story import title_of, writable
+from bot.story import writable
 
 _columns = tables.stories.c
 
 
 @dataclass(frozen=True, slots=True)
 class Beginning:
-    """With what a story begins in a room, where one does; `title` empty: its first line names it."""
+    """With what a story begins in a room. `title`: as somebody typed it; empty: the first line names it."""
 
     room: Room
     title: str = ""
@@ -143,7 +143,7 @@ async def _begin(connection: AsyncConnection, begun: Beginning, now: datetime) -
     story_id = uuid.uuid4().hex
     made = {
         "id": story_id,
-        "title": title_of(writable(begun.title)) if begun.title else "",
+        "title": writable(begun.title),
         "lore": [],
         "parentheses_aside": begun.parentheses_aside,
         "created_at": now,

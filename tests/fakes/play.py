@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from bot.aside import is_aside
 from bot.errors import EmptyPrompt
+from bot.formats import exported
 from bot.messages import (
     MODEL,
     Ask,
@@ -111,6 +112,10 @@ class FakePlay:
         """The stories of a platform, latest first, without passages."""
         told = [story for room, story in self._stories.items() if room.platform == platform]
         return [Story(story.id, story.room, story.title) for story in reversed(told)]
+
+    async def export(self, story_id: str, form: str = "txt") -> str:
+        """As the real one."""
+        return exported(next(story for story in self._stories.values() if story.id == story_id), form)
 
     async def cancel(self, room: Room, by: Author) -> bool:
         """Record it; True where the room has a story."""

@@ -245,6 +245,32 @@ class TestStories:
         await asyncio.gather(*(stage.play.annotate(ROOM, by, Notes(by.name), Notes()) for by in (AKI, BEN)))
         assert len(await stage.play.stories("web", room=ROOM)) == 1
 
+    @pytest.mark.parametrize("title", ["ねえ、聞いて！私の猫が世界を救う話", "あ" * 80])
+    async def test_a_typed_title_stays_whole(self, stage: Stage, title: str) -> None:
+        """Wherever it is typed; only one that is taken from a first line is cut."""
+        assert (await stage.play.begin(ROOM, AKI, f" {title}\n")).title == title
+        assert (await stage.play.rename(ROOM, AKI, title)).title == title
+        for number, ask in enumerate((None, Ask())):
+            room = Room("web", f"titled-{number}")
+            await stage.play.hear(replace(says("雨。", f"t{number}", room=room), title=title), ask)
+            assert [story.title for story in await stage.play.stories("web", room=room)] == [title]
+        await stage.play.hear(says("ねえ、聞いて！私の話", "t2", room=Room("web", "untitled")), None)
+        (story,) = await stage.play.stories("web", room=Room("web", "untitled"))
+        assert story.title == "ねえ、聞いて！"
+
+    async def test_a_title_that_is_too_long_is_refused(self, stage: Stage) -> None:
+        """With the limit and its length, wherever it is typed; nothing is cut, and nothing kept."""
+        title = "あ" * 81
+        for refused in (
+            stage.play.begin(ROOM, AKI, title),
+            stage.play.hear(replace(says("雨。", "t1"), title=title), Ask()),
+            stage.play.hear(replace(says("雨。", "t2"), title=title), None),
+        ):
+            with pytest.raises(TextTooLong) as caught:
+                await refused
+            assert caught.value.values == {"limit": 80, "length": 81}
+        assert await stage.play.read(ROOM) is None
+
     async def test_an_export(self, stage: Stage) -> None:
         """Title, text, and who wrote; what was said beside the story is not in it."""
         await stage.play.hear(says("雨が降る。\n"), None)

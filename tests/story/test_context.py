@@ -19,10 +19,11 @@ from bot.context import (
     with_unsent,
 )
 from bot.errors import TextTooLong, TooMuchLore
+from bot.formats import exported
 from bot.lore import is_named, told_lore
 from bot.messages import MODEL, Author, Lore, Notes, Passage, Piece, Room, Story, Window
 from bot.ruby import without_ruby
-from bot.story import ends_with, export_of, last_told, prompt_of, text_of
+from bot.story import ends_with, last_told, prompt_of, text_of
 
 AKI = Author("web", "aki", "秋")
 MOON = Lore(("月", "moon"), "月は二つある。")
@@ -149,10 +150,10 @@ def test_a_thought_is_read_where_the_story_has_it_so() -> None:
     other = replace(thought, parentheses_aside=True)
 
     assert context_of(thought).prompt == "雨。\n（まさか、あれは……）"
-    assert export_of(thought) == "題\n\n雨。\n（まさか、あれは……）\n\n秋\n"
+    assert exported(thought) == "題\n\n雨。\n（まさか、あれは……）\n\n秋\n"
     assert [one.id for each in (thought, other) if (one := last_told(each))] == ["p1", "p0"]
     assert context_of(other).prompt == "雨。"
-    assert export_of(other) == "題\n\n雨。\n\n秋\n"
+    assert exported(other) == "題\n\n雨。\n\n秋\n"
 
 
 def test_asides_end_no_story() -> None:
@@ -299,4 +300,4 @@ def test_a_story_to_keep() -> None:
         passages=(*told.passages, passage(8, "雨。", MODEL), passage(9, "風。", Author("web", "b", "Ben"))),
     )
 
-    assert export_of(told) == "題\n\n漢字《かんじ》。雨。\n風。\n\n秋、Ben、続き\n"
+    assert exported(told) == "題\n\n漢字《かんじ》。雨。\n風。\n\n秋、Ben、続き\n"

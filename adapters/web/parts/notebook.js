@@ -141,6 +141,7 @@ export default {
                 <span v-if="s.open" class="tz-tag">{{ words.open_now }}</span></span>
               <span class="tz-row">
                 <button type="button" class="tz-small" @click="$emit('export', { story: s.id })">{{ words.export }}</button>
+                <button type="button" class="tz-small" @click="$emit('export', { story: s.id, form: 'md' })">{{ words.export_md }}</button>
                 <button v-if="s.open" type="button" class="tz-small" @click="close">
                   {{ sure ? words.close_sure : words.close }}</button>
                 <button v-else type="button" class="tz-small" @click="act({ do: 'reopen', story: s.id })">{{ words.reopen }}</button>
