@@ -24,7 +24,6 @@ RULES = (
     "banned",
     PRESETS,
     "listens",
-    "parentheses_aside",
     "daily_per_person",
     "daily_in_all",
     "allowed",
@@ -32,7 +31,7 @@ RULES = (
 )
 PEOPLE = frozenset({"allowed", "denied"})
 LISTS = frozenset({"words", "banned", *PEOPLE})
-SWITCHES = frozenset({"filter_people", "listens", "parentheses_aside"})
+SWITCHES = frozenset({"filter_people", "listens"})
 RESET = "reset"
 """The value that takes a rule back to what holds further out."""
 _RESET = frozenset({RESET, "既定", "もとに戻す", "-", "ー"})
