@@ -37,12 +37,16 @@ class Play(Protocol):
         """Add a message to its room's story and, with `ask`, queue a continuation.
 
         Returns None where nothing was asked for. The reply appears through the platform's `post` and `edit`.
-        Lines in parentheses, or behind `//`, stay in the story and are never shown to the model.
+        Lines that `bot.aside` takes as said beside the story stay in it and are never shown to the model.
 
         Raises:
             EmptyPrompt, TextTooLong, UnreadableText, FilteredText, QueueFull, TooManyWaiting, UnknownPreset,
             NotPermitted, QuotaReached, StoryMoved
         """
+        ...
+
+    async def is_aside(self, message: Message) -> bool:
+        """Whether a message says something beside the story of its room, and nothing else."""
         ...
 
     async def check(self, message: Message) -> None:
@@ -134,8 +138,12 @@ class Play(Protocol):
         """The tokens' probabilities and the runners-up, where they were asked for."""
         ...
 
-    async def export(self, story_id: str) -> str:
-        """The story as a text to keep: title, passages exactly as written, who wrote. Raises NoSuchStory."""
+    async def export(self, story_id: str, form: str = "txt") -> str:
+        """The story as a text to keep, in a form of `bot.formats`: title, what was told, who wrote.
+
+        Raises:
+            NoSuchStory, UnknownFormat
+        """
         ...
 
     # The tree

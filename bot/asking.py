@@ -36,7 +36,7 @@ from bot.messages import (
 from bot.ruby import without_ruby
 from bot.rules import has_preset, length_named, preset_named, preset_of, scopes_of, set_at
 from bot.seams import Heard
-from bot.story import ending
+from bot.story import last_told, told_text
 
 MAX_CANDIDATES = 5
 QUOTA_TIME = timedelta(hours=24)
@@ -60,16 +60,21 @@ class Asking(Ground):
     async def hear(self, message: Message, ask: Ask | None) -> Ticket | None:
         """Add a message to its room's story and, with `ask`, queue a continuation."""
         rules = await self._permitted(message.room, message.author)
-        self._require_clean(message.title, rules, message.room)
-        message = self._kept(message, rules)
+        title = self._titled(message.title, rules, message.room)
+        message = self._kept(replace(message, title=title), rules)
         if ask is not None:
             return await self._ask(message, ask, rules)
         if message.text:
-            heard = await self._store.hear(message, None, "", 0)
+            aside = rules.parentheses_aside
+            heard = await self._store.hear(message, None, "", 0, parentheses_aside=aside)
             # A repeated one is further up by now; one beside the story leaves the buttons where they are.
-            if not heard.repeated and not is_aside(message.text):
+            if not heard.repeated and not await self.is_aside(message):
                 await self._replies.retire(message.room)
         return None
+
+    async def is_aside(self, message: Message) -> bool:
+        """Whether a message says something beside the story of its room, and nothing else."""
+        return is_aside(message.whole, parentheses=await self._parentheses_aside(message.room))
 
     async def check(self, message: Message) -> None:
         """Raise what `hear` would refuse of a person and their text, before anybody else is shown it."""
@@ -78,7 +83,7 @@ class Asking(Ground):
 
     async def reading(self, message: Message) -> TokenCount:
         """How the model reads a message that is about to be only written, for what is new to its writer."""
-        said = without_ruby(without_asides(message.whole))
+        said = without_ruby(await self._said(message.room, message.whole))
         return await self._told_once(message, await self._count(said)) if said else NOTHING_READ
 
     async def retry(self, message: Message, ask: Ask) -> Ticket:
@@ -94,7 +99,7 @@ class Asking(Ground):
 
     async def _retry(self, message: Message, ask: Ask, rules: Rules) -> Ticket:
         story = await self._open(message.room)
-        last = ending(story)
+        last = last_told(story)
         instead_of = last.id if last is not None and last.by_model else None
         return await self._ask(replace(message, text=""), replace(ask, instead_of=instead_of), rules)
 
@@ -167,12 +172,21 @@ class Asking(Ground):
 
     async def _require_prompt(self, message: Message, ask: Ask) -> TokenCount:
         """Make sure that there is something to go on from; returns how the model reads the message."""
-        if said := without_asides(message.text):
+        if said := await self._said(message.room, message.text):
             return await self._told_once(message, await self._reading(without_ruby(said)))
         story = await self._store.story(message.room)
         if story is None or not _has_text(story, ask):
             raise EmptyPrompt
         return await self._told_once(message, TokenCount(0))
+
+    async def _said(self, room: Room, text: str) -> str:
+        """What of a person's text belongs to the story of a room."""
+        return without_asides(text, parentheses=await self._parentheses_aside(room))
+
+    async def _parentheses_aside(self, room: Room) -> bool:
+        """As the room's story keeps it; where none is open, as one that begins now would."""
+        story = await self._store.story(room)
+        return (await self.rules(room) if story is None else story).parentheses_aside
 
     async def _reading(self, text: str) -> TokenCount:
         """How the model reads `text`. Raises UnreadableText where it sees nothing of it."""
@@ -208,12 +222,12 @@ class Asking(Ground):
         theirs = (one.text for one in story.passages if one.author.person == message.author.person)
         own = "\n".join(theirs)
         if late:
-            return await self._read_late(who, f"{own}\n{message.text}")
+            return await self._read_late(who, await self._said(message.room, f"{own}\n{message.text}"))
         new = tuple(character for character in read.unknown if character not in own)
         return TokenCount(read.tokens, new, read.read_as if new else "")
 
     async def _read_late(self, who: _Who, text: str) -> TokenCount:
-        read = await self._count(without_ruby(without_asides(text)))
+        read = await self._count(without_ruby(text))
         if read is not NOTHING_READ:
             self._unread.discard(who)
         return read
@@ -237,7 +251,9 @@ class Asking(Ground):
         with self._queue.seat(message.author) as put:
             async with self._one_by_one:  # of two requests at once the second counts the first
                 await self._require_quota(message, rules)
-                heard = await self._store.hear(message, ask, uuid.uuid4().hex, seed)
+                aside = rules.parentheses_aside
+                job_id = uuid.uuid4().hex
+                heard = await self._store.hear(message, ask, job_id, seed, parentheses_aside=aside)
             if heard.job is None:
                 # The event was heard before as a message that asked for nothing.
                 return Ticket(
@@ -274,7 +290,7 @@ def _understood(ask: Ask, rules: Rules, author: Author) -> Ask:
 
 def _has_text(story: Story, ask: Ask) -> bool:
     passages = [passage for passage in story.passages if passage.id != ask.instead_of]
-    return any(passage.by_model or without_asides(passage.text) for passage in passages)
+    return any(told_text(story, passage) for passage in passages)
 
 
 def _is_invisible(character: str) -> bool:

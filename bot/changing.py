@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from bot.context import require_short
-from bot.errors import EmptyPrompt, NoSuchStory, NotYours, PassageGone
+from bot.errors import EmptyPrompt, NoSuchStory, NotYours, PassageGone, StoryMoved
 from bot.ground import Ground
 from bot.messages import (
     Author,
@@ -19,9 +19,7 @@ from bot.messages import (
     Story,
     candidate_id,
 )
-from bot.story import ending, ends_with
-
-TITLE_CHARACTERS = 80
+from bot.story import last_told
 
 
 class Changing(Ground):
@@ -41,7 +39,9 @@ class Changing(Ground):
         """Make an alternative of the last passage the last one."""
         await self._permitted(room, by)
         story = await self._open(room)
-        return await self._moved(room, await self._store.choose(story.id, passage_id))
+        if passage_id not in await self._beside_last(story):
+            raise await self._not_beside(story, passage_id)
+        return await self._moved(room, await self._store.go_to(story.id, passage_id))
 
     async def branch(self, room: Room, by: Author, passage_id: str) -> Story:
         """Go on from any passage; what followed it stays reachable."""
@@ -52,10 +52,13 @@ class Changing(Ground):
     async def edit(self, room: Room, by: Author, passage_id: str, text: str) -> Passage:
         """Change what one wrote or asked for, in its place."""
         rules = await self._permitted(room, by)
-        text = self._wanted(text, rules, room)
+        former = await self._own(room, by, passage_id)
+        # What came with a file was longer than people may type, and its typing errors are mended here, too.
+        typed = len(former.text) <= self._bounds.max_characters
+        limit = self._bounds.max_characters if typed else self._bounds.max_file_characters
+        text = self._wanted(text, rules, room, limit)
         if not text:
             raise EmptyPrompt
-        await self._own(room, by, passage_id)
         passage = await self._store.edit(passage_id, text)
         await self._changed(passage)
         return passage
@@ -70,8 +73,10 @@ class Changing(Ground):
 
     async def begin(self, room: Room, by: Author, title: str = "") -> Story:
         """Begin a new story; the room's former one is closed and stays readable."""
-        self._require_clean(title, await self._permitted(room, by), room)
-        return await self._moved(room, await self._store.open_story(room, title[:TITLE_CHARACTERS]))
+        rules = await self._permitted(room, by)
+        name, aside = self._titled(title, rules, room), rules.parentheses_aside
+        story = await self._store.open_story(room, name, parentheses_aside=aside)
+        return await self._moved(room, story)
 
     async def close(self, room: Room, by: Author) -> Story:
         """Close the room's story."""
@@ -90,8 +95,7 @@ class Changing(Ground):
     async def rename(self, room: Room, by: Author, title: str) -> Story:
         """Give the story another title."""
         rules = await self._permitted(room, by)
-        name = self._readable(" ".join(title.split()), TITLE_CHARACTERS)
-        self._require_clean(name, rules, room)
+        name = self._titled(title, rules, room)
         if not name:
             raise EmptyPrompt
         return await self._store.rename((await self._open(room)).id, name)
@@ -106,13 +110,16 @@ class Changing(Ground):
         for text in _texts(notes):
             self._require_clean(text, rules, room)
         async with self._one_by_one:  # of two at once the second finds the story that the first began
-            story = await self._store.story(room) or await self._store.open_story(room)
+            story = await self._store.story(room)
+            if story is None:
+                aside = rules.parentheses_aside
+                story = await self._store.open_story(room, parentheses_aside=aside)
             return await self._store.save_notes(story.id, notes, before)
 
     # Inside
 
-    async def _own(self, room: Room, by: Author, passage_id: str) -> None:
-        """Make sure that a passage belongs to a story of the room, also a former one, and to the person."""
+    async def _own(self, room: Room, by: Author, passage_id: str) -> Passage:
+        """The passage, where it belongs to a story of the room, also a former one, and to the person."""
         passage = await self._store.passage(passage_id)
         if passage is None or passage.deleted:
             raise PassageGone
@@ -120,12 +127,24 @@ class Changing(Ground):
             raise PassageGone
         if by.person != (passage.asker or passage.author).person:
             raise NotYours
+        return passage
+
+    async def _beside_last(self, story: Story) -> set[str]:
+        """What could stand where the story ends, or where the deleted passage stood that it ended with."""
+        last = last_told(story)
+        ends = {story.head, last.id if last is not None else None} - {None}
+        return {one.id for end in ends for one in await self._store.alternatives(str(end))}
+
+    async def _not_beside(self, story: Story, passage_id: str) -> StoryMoved | PassageGone:
+        passage = await self._store.passage(passage_id)
+        gone = passage is None or passage.deleted or passage.story_id != story.id
+        return PassageGone() if gone else StoryMoved()
 
     async def _moved(self, room: Room, story: Story) -> Story:
         """Let the buttons stand under the last passage that is told in a room, and under no other."""
         async with self._one_by_one:  # of two moves at once the second shows where both led
             now = await self._store.story(room)
-            job_id = _job_of(ending(now)) if now is not None else None
+            job_id = _job_of(last_told(now)) if now is not None else None
             await self._replies.retire(room, but=job_id)
             if now is not None and job_id is not None:
                 await self._repaint(now, job_id)
@@ -157,8 +176,9 @@ class Changing(Ground):
         self._replies.show(job, draft)
 
     def _carries_buttons(self, story: Story, job: Job, shown: Passage) -> bool:
-        here = not story.closed and story.room == job.room
-        return here and ends_with(story, shown.id) and not self._queue.jobs_of(story.id)
+        last = last_told(story)
+        is_last = last is not None and last.id == shown.id
+        return is_last and not story.closed and story.room == job.room and not self._queue.jobs_of(story.id)
 
 
 def _texts(notes: Notes) -> Iterator[str]:

@@ -6,11 +6,13 @@ Each command imports what it needs when it runs, so that none pays for the other
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import errno
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 from typer.exceptions import TyperException
@@ -27,6 +29,9 @@ if TYPE_CHECKING:
 BAD_INPUT = 2
 FAILED = 1
 INTERRUPTED = 130
+READER_GONE = 141
+"""What a shell tells of a command that a closed pipe has ended: 128 and the number of SIGPIPE."""
+DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 WORKER_PORT = 8100
 """Beside the web room's, out of the way of what else likes 8000 and 8080."""
 
@@ -47,6 +52,9 @@ app = typer.Typer(
 
 Config = Annotated[
     Path | None, typer.Option(help="The settings file. Default: tsuzuki.toml in this folder, if it is there.")
+]
+Encoding = Annotated[
+    str, typer.Option(help="Of standard input: utf-8, utf-16, shift_jis, euc-jp ... Default: found out.")
 ]
 Model = Annotated[str | None, typer.Option(help="A hub name or a folder. Default: the embedded model.")]
 
@@ -117,19 +125,22 @@ def continue_(
         int | None, typer.Option(help="The same seed gives the same continuation.", min=0)
     ] = None,
     candidates: Annotated[int, typer.Option(help="How many continuations to write.", min=1, max=5)] = 1,
+    encoding: Encoding = "",
     model: Model = None,
     config: Config = None,
 ) -> None:
     """Let a story go on, here in the terminal: the text and its continuation, nothing else, on stdout."""
     settings, say, locale = _prepare(config, quiet=True)
     from bot.messages import JobState
-    from bot.solo import ask_for, continue_story, with_model
+    from bot.solo import ask_for, continue_story, from_file, typed, with_model
 
     ask = ask_for(length, preset, candidates, seed)
+    if text == "-":
+        story = from_file(_read_input(settings.story.max_file_characters, encoding), locale)
+    else:
+        story = typed(_as_given(text), locale)
     state = asyncio.run(
-        continue_story(
-            with_model(settings, model), say, locale, _read_text(text), ask, sys.stdout, sys.stderr
-        )
+        continue_story(with_model(settings, model), say, locale, story, ask, sys.stdout, sys.stderr)
     )
     if state is not JobState.DONE:
         raise typer.Exit(FAILED if state is JobState.FAILED else INTERRUPTED)
@@ -140,17 +151,20 @@ def play(
     story: Annotated[
         str | None, typer.Argument(help="A story's id or its beginning. Default: the one that is open.")
     ] = None,
+    encoding: Encoding = "",
     model: Model = None,
     config: Config = None,
 ) -> None:
     """Tell a story here in the terminal: passages as you type them, commands behind a slash (/help)."""
     settings, say, locale = _prepare(config, quiet=True)
     from bot.solo import play_stories, with_model
+    from bot.textfile import codec_of
+    from bot.typed import typed_lines
 
+    codec_of(encoding or "utf-8")  # a wrong name is said before anything is started
+    lines = typed_lines(sys.stdin.fileno(), encoding)
     well = asyncio.run(
-        play_stories(
-            with_model(settings, model), say, locale, story, sys.stdin.fileno(), sys.stdout, sys.stderr
-        )
+        play_stories(with_model(settings, model), say, locale, story, lines, sys.stdout, sys.stderr)
     )
     # At a keyboard what went wrong was seen and answered; a script must be able to tell.
     if not well and not sys.stdin.isatty():
@@ -201,16 +215,17 @@ def export(
 ) -> None:
     """Write a story to a file, or list the stories there are."""
     from bot.export import export_story, list_stories
+    from bot.keep_file import keep_file
 
     settings, say, locale = _prepare(config, quiet=True)
     if story is None:
         typer.echo(asyncio.run(list_stories(settings.store.url, say, locale)))
         return
-    text = asyncio.run(export_story(settings.store.url, story, form, say, locale))
+    text = asyncio.run(export_story(settings.store.url, story, form))
     if out is None:
         typer.echo(text, nl=False)
     else:
-        out.write_text(text, encoding="utf-8")
+        keep_file(out, text)
         typer.echo(say("export.written", locale, path=out), err=True)
 
 
@@ -231,6 +246,8 @@ def doctor(
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The console script: what is wrong is told in one line, never as a traceback."""
+    # Closed by who started us: Python has no stream then, and each line that is written would be an error.
+    sys.stdout, sys.stderr = (stream or _nowhere() for stream in (sys.stdout, sys.stderr))
     # A character that the terminal's encoding lacks must not end the story.
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]
@@ -239,23 +256,53 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _exit_code(arguments: Sequence[str] | None) -> int:
     try:
-        return int(app(arguments or sys.argv[1:] or ["--help"], standalone_mode=False) or 0)
+        code = int(app(arguments or sys.argv[1:] or ["--help"], standalone_mode=False) or 0)
+        sys.stdout.flush()  # what is held back counts as well
     except TyperException as error:
         return _complain(_usage_sentence(error), error.exit_code)
     except SettingsError as error:
         return _complain(_settings_sentence(error), BAD_INPUT)
+    except NotText:
+        return _complain(_speak("cli.not_text"), BAD_INPUT)
     except SpokenError as error:
         return _complain(
             _speak(error.key, **error.values), BAD_INPUT if isinstance(error, UserError) else FAILED
         )
     except TsuzukiError as error:
         return _complain(str(error), FAILED)
-    except BrokenPipeError:
-        # Whoever read along has gone (`| head`); Python would complain once more when it flushes at the end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return FAILED
+    except OSError as error:
+        return _failed_to_write(error)
+    except SystemExit as error:
+        if isinstance(error.__context__, BrokenPipeError):  # typer's own way to take it
+            return READER_GONE
+        raise
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
+    return code
+
+
+def _failed_to_write(error: OSError) -> int:
+    """Whoever read along has gone (`| head`), which is no error; or the disk is full, or the like."""
+    gone = isinstance(error, BrokenPipeError)
+    code = READER_GONE if gone else _complain(_os_sentence(error), FAILED)
+    # What could not be written is tried once more when Python ends, which would complain of it then.
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    return code
+
+
+def _os_sentence(error: OSError) -> str:
+    if error.errno in DISK_FULL:
+        return _speak("cli.disk_full")
+    place = f" ({error.filename})" if error.filename else ""
+    return _speak("cli.system", reason=f"{error.strerror or error}{place}")
+
+
+def _nowhere() -> TextIO:
+    return Path(os.devnull).open("w", encoding="utf-8")
 
 
 def _prepare(
@@ -283,11 +330,16 @@ def _engine_options(settings: Settings, **given: object) -> EngineOptions:
     return EngineOptions(**{**settings.engine.model_dump(exclude={"url"}), **said})
 
 
-def _read_text(argument: str) -> str:
+def _read_input(max_characters: int, encoding: str) -> str:
+    """What standard input says, up to its end; no more of it is read than can be a text."""
+    from bot.textfile import most_bytes, text_of
+
+    return text_of(sys.stdin.buffer.read(most_bytes(max_characters) + 1), max_characters, encoding)
+
+
+def _as_given(argument: str) -> str:
     """The story so far, exactly as it was given."""
     try:
-        if argument == "-":
-            return sys.stdin.buffer.read().decode("utf-8")
         # An argument that is not UTF-8 arrives with lone surrogates in it.
         return argument.encode("utf-8").decode("utf-8")
     except UnicodeError:
@@ -300,7 +352,8 @@ def _announce(line: str) -> None:
 
 
 def _complain(line: str, code: int) -> int:
-    typer.echo(line, err=True)
+    with contextlib.suppress(OSError):  # nobody hears it; the exit code says it as well
+        typer.echo(line, err=True)
     return code
 
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from bot.aside import without_asides
 from bot.errors import TextTooLong, TooMuchLore
 from bot.lore import named_lore, told_lore
 from bot.messages import Lore, Notes, Passage, Piece, Story, Window
 from bot.ruby import without_ruby
-from bot.story import prompt_of, text_of
+from bot.story import prompt_of, text_of, told_passages
 
 MEMORY_CHARACTERS = 1_000
 NOTE_CHARACTERS = 300
@@ -36,7 +35,7 @@ def context_of(story: Story) -> Context:
 
     Lore stands near the end, not in front: what comes and goes there makes the model read little again.
     """
-    prompt = prompt_of(_for_the_model(story.passages))
+    prompt = prompt_of(_for_the_model(story))
     notes = story.notes
     lore = _pieces("lore", (entry.text for entry in told_lore(notes.lore, prompt)))
     return Context(
@@ -46,7 +45,7 @@ def context_of(story: Story) -> Context:
 
 def with_unsent(window: Window, story: Story) -> Window:
     """The worker's window of `context_of(story)`, with what was left out before the worker saw it, too."""
-    passages = _for_the_model(story.passages)
+    passages = _for_the_model(story)
     prompt = prompt_of(passages)
     told = told_lore(story.notes.lore, prompt)
     unsent = (entry.text for entry in named_lore(story.notes.lore, prompt) if entry not in told)
@@ -55,6 +54,17 @@ def with_unsent(window: Window, story: Story) -> Window:
         left_out_characters=window.left_out_characters + len(text_of(passages)) - len(prompt),
         left_out=window.left_out + _pieces("lore", unsent),
     )
+
+
+def context_before(story: Story, passage: Passage) -> Context:
+    """What the model is sent to write another passage in the place of one, which may be deleted by now.
+
+    An alternative that stands there meanwhile is not read either.
+    """
+    place = {passage.id, passage.parent_id}
+    ends = (n for n, one in enumerate(story.passages) if one.id == passage.id or one.parent_id in place)
+    end = next(ends, len(story.passages))
+    return context_of(replace(story, passages=story.passages[:end]))
 
 
 def require_short(notes: Notes) -> None:
@@ -83,11 +93,7 @@ def _pieces(kind: str, texts: Iterable[str]) -> tuple[Piece, ...]:
     return tuple(Piece(kind, without_ruby(text)) for text in texts if text.strip())
 
 
-def _for_the_model(passages: tuple[Passage, ...]) -> list[Passage]:
+def _for_the_model(story: Story) -> list[Passage]:
     """The passages without asides of people and without ruby; those with nothing left are left out."""
-    told = [replace(one, text=without_ruby(_said(one))) for one in passages]
+    told = [replace(one, text=without_ruby(one.text)) for one in told_passages(story)]
     return [one for one in told if one.text]
-
-
-def _said(passage: Passage) -> str:
-    return passage.text if passage.by_model else without_asides(passage.text)

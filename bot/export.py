@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from bot.errors import NoSuchStory, SeveralStories, UnknownFormat
+from bot.formats import FORMATS, exported
 from bot.messages import Story
 from bot.seams import Say
 from bot.store import SqlStore, open_store
-from bot.story import text_of
 
 PLATFORMS = ("web", "discord", "slack", "console")
 SHORT_ID = 8
-FORMATS = ("txt", "md")
-
-_MARKDOWN = re.compile(r"([\\`*_<>\[\]#|~])|^(\s*)([-+]|\d+[.)])(?=\s)", re.MULTILINE)
-"""What Markdown would read as its own."""
 
 
 async def list_stories(url: str, say: Say, locale: str) -> str:
@@ -32,8 +27,8 @@ async def list_stories(url: str, say: Say, locale: str) -> str:
     )
 
 
-async def export_story(url: str, story_id: str, form: str, say: Say, locale: str) -> str:
-    """The whole story as `txt` (its text exactly as written) or `md` (with title and authors).
+async def export_story(url: str, story_id: str, form: str) -> str:
+    """The whole story in a form of `bot.formats`, as every other door gives it out.
 
     Raises:
         NoSuchStory, SeveralStories, UnknownFormat
@@ -42,22 +37,7 @@ async def export_story(url: str, story_id: str, form: str, say: Say, locale: str
         raise UnknownFormat(name=form, known=", ".join(FORMATS))
     async with _opened(url) as store:
         story = await store.story_by_id(_chosen(await _all(store), story_id))
-    return as_text(story) if form == "txt" else as_markdown(story, say("export.untitled", locale))
-
-
-def as_text(story: Story) -> str:
-    """The story exactly as written, ending in a newline."""
-    text = text_of(story.passages)
-    return text if text.endswith("\n") else text + "\n"
-
-
-def as_markdown(story: Story, untitled: str) -> str:
-    """The story under its title, a paragraph for each line, and who wrote it."""
-    lines = [f"# {_escaped(story.title or untitled)}"]
-    lines += [_escaped(line) for line in text_of(story.passages).splitlines() if line.strip()]
-    names = dict.fromkeys(passage.author.name for passage in story.passages)
-    lines += ["---", _escaped("、".join(names))]
-    return "\n\n".join(lines) + "\n"
+    return exported(story, form)
 
 
 @asynccontextmanager
@@ -82,14 +62,3 @@ def _chosen(stories: Sequence[Story], wanted: str) -> str:
     if len(found) > 1:
         raise SeveralStories(story=wanted, ids=", ".join(story_id[:SHORT_ID] for story_id in found))
     return found[0]
-
-
-def _escaped(text: str) -> str:
-    return _MARKDOWN.sub(lambda found: _escape(found.group(1), found.group(2), found.group(3)), text)
-
-
-def _escape(special: str | None, indent: str | None, marker: str | None) -> str:
-    if special is not None:
-        return "\\" + special
-    marker = marker or ""
-    return (indent or "") + (marker[:-1] + "\\" + marker[-1])

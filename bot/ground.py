@@ -14,10 +14,11 @@ from bot.messages import Author, Message, Room, Rules, Story
 from bot.queue import JobQueue
 from bot.rules import DEFAULTS, filters, rules_in
 from bot.seams import Engine, Replies, Say, Store, Writer
-from bot.story import is_blank, writable
+from bot.story import is_blank, one_line, writable
 from bot.textfile import MAX_CHARACTERS
 from bot.wordfilter import WordFilter
 
+TITLE_CHARACTERS = 80
 SEEDS = 2**32
 """Drawn seeds are short enough to be typed again."""
 
@@ -96,11 +97,17 @@ class Ground:
         self._require_clean(attached, rules, message.room)
         return replace(message, text=replace(message, text=typed, attached=attached).whole, attached="")
 
-    def _wanted(self, text: str, rules: Rules, room: Room) -> str:
+    def _wanted(self, text: str, rules: Rules, room: Room, limit: int | None = None) -> str:
         """A person's text as it can be kept. Raises TextTooLong, FilteredText."""
-        kept = self._readable(text)
+        kept = self._readable(text, limit)
         self._require_clean(kept, rules, room)
         return kept
+
+    def _titled(self, title: str, rules: Rules, room: Room) -> str:
+        """A title that somebody typed, whole and in one line. Raises TextTooLong, FilteredText."""
+        name = self._readable(one_line(title), TITLE_CHARACTERS)
+        self._require_clean(name, rules, room)
+        return name
 
     def _require_clean(self, text: str, rules: Rules, room: Room) -> None:
         """Raise FilteredText where people's words are filtered and one of these stands in a text."""

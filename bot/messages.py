@@ -117,6 +117,7 @@ class Rules:
     `filter`: of the model's text, `filter_people`: of people's too; `words` are filtered besides the built-in
     ones. `banned`: phrases that the model never writes. `presets`: the room's own, by name. `listens`: in a
     story's own thread every message is a passage; otherwise only what mentions the bot.
+    `parentheses_aside`: a story that begins here takes a line in single parentheses as said beside it.
     `daily_per_person`, `daily_in_all`: asks in 24 hours (0: no limit). `allowed`, `denied`: who and where, as
     `user/1`, `role/5`, `channel/2`; of the people that are among the allowed ones, if any are, one has to
     apply (the person or a role of theirs), and so of the places.
@@ -131,6 +132,7 @@ class Rules:
     banned: tuple[str, ...] = ()
     presets: tuple[tuple[str, Sampling], ...] = ()
     listens: bool = True
+    parentheses_aside: bool = False
     daily_per_person: int = 0
     daily_in_all: int = 0
     allowed: tuple[str, ...] = ()
@@ -154,10 +156,7 @@ class JobState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One asked-for continuation of one story, for one person. `attempts` counts the starts so far.
-
-    `moved`: how often its message had to be posted anew, because somebody wrote below it before it began.
-    """
+    """One asked-for continuation of one story, for one person. `attempts` counts the starts so far."""
 
     id: str
     story_id: str
@@ -167,7 +166,6 @@ class Job:
     seed: int
     state: JobState = JobState.WAITING
     attempts: int = 0
-    moved: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,8 +225,8 @@ class Story:
     """A story with the passages from its first to its current last, deleted ones left out.
 
     `head`: the last passage's id, also where that one was deleted. `undone`: `redo` has somewhere to go.
-    `hangs_on`: the passage whose place they keep, where the story ends with passages that were written while
-    that one was. `others`: how many alternatives the last passage has, or the one that it hangs on.
+    `others`: how many alternatives the last passage has. `parentheses_aside`: a line in single parentheses is
+    said beside it, as the room's rules had it when the story began.
     """
 
     id: str
@@ -239,8 +237,8 @@ class Story:
     notes: Notes = Notes()
     closed: bool = False
     undone: bool = False
-    hangs_on: str | None = None
     others: int = 0
+    parentheses_aside: bool = False
 
 
 @dataclass(frozen=True, slots=True)

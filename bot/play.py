@@ -9,9 +9,9 @@ from bot.changing import Changing
 from bot.context import context_of, with_unsent
 from bot.continuation import max_tokens
 from bot.errors import PassageGone
+from bot.formats import exported
 from bot.messages import Author, Passage, Request, Room, Rules, Score, Story, Window
 from bot.rules import checked, own_scope, preset_of, sampling_of
-from bot.story import export_of
 
 
 class StoryPlay(Asking, Changing):
@@ -78,9 +78,9 @@ class StoryPlay(Asking, Changing):
         """The tokens' probabilities and the runners-up, where they were asked for."""
         return await self._store.scores(passage_id)
 
-    async def export(self, story_id: str) -> str:
-        """The story as a text to keep. Raises NoSuchStory."""
-        return export_of(await self.story(story_id))
+    async def export(self, story_id: str, form: str = "txt") -> str:
+        """The story as a text to keep. Raises NoSuchStory, UnknownFormat."""
+        return exported(await self.story(story_id), form)
 
     async def rules_at(self, room: Room, scope: str) -> Mapping[str, object]:
         """What is set at a scope itself, by the rules' names, as JSON."""

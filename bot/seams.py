@@ -73,8 +73,7 @@ class Heard:
 class OutboxRow:
     """One platform message of a job's reply: part `part` of it, at `message_id` once it was posted.
 
-    `draft` is what it must show in the end; `delivered` whether it does. `moved`: the job's `moved` when the
-    message was posted. `former_id`: the message in its stead above, which is still to be removed.
+    `draft` is what it must show in the end; `delivered` whether it does.
     """
 
     job_id: str
@@ -83,8 +82,6 @@ class OutboxRow:
     message_id: str | None
     draft: Draft
     delivered: bool
-    moved: int = 0
-    former_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,11 +103,13 @@ class Store(Protocol):
 
     # Hearing and writing
 
-    async def hear(self, message: Message, ask: Ask | None, job_id: str, seed: int) -> Heard:
+    async def hear(
+        self, message: Message, ask: Ask | None, job_id: str, seed: int, *, parentheses_aside: bool = False
+    ) -> Heard:
         """Append the message's passage to its room's open story and make a job, once per event id.
 
-        A room without an open story begins one. With `message.after`: where the story has a job that waits or
-        runs, that one is returned as repeated.
+        A room without an open story begins one, which keeps `parentheses_aside` as its rule. With
+        `message.after`: where the story has a job that waits or runs, that one is returned as repeated.
 
         Raises:
             StoryMoved: `message.after` or `ask.instead_of` is no longer the story's last passage.
@@ -125,9 +124,9 @@ class Store(Protocol):
     async def append_model(self, job_id: str, texts: Sequence[str]) -> Sequence[Passage]:
         """Keep a job's candidates, in their order, and mark the job done, at once.
 
-        Their ids are `candidate_id(job_id, number)`. They stand where the job began, or, where its ask has
-        `instead_of`, beside that passage. The story goes on with the first, and behind it with what people
-        wrote meanwhile; unless another reply stands behind `instead_of` by now: then all are alternatives.
+        Their ids are `candidate_id(job_id, number)`. They stand behind the story's head, or, where the job's
+        ask has `instead_of`, beside that passage. The first becomes the head, unless the story went on behind
+        `instead_of` meanwhile.
         """
         ...
 
@@ -155,7 +154,7 @@ class Store(Protocol):
         """
         ...
 
-    async def open_story(self, room: Room, title: str = "") -> Story:
+    async def open_story(self, room: Room, title: str = "", *, parentheses_aside: bool = False) -> Story:
         """Begin a new story in a room; the one that was open there is closed. Raises StoryBusy."""
         ...
 
@@ -196,14 +195,6 @@ class Store(Protocol):
         """Make a passage of the story its last one. Raises PassageGone, StoryBusy."""
         ...
 
-    async def choose(self, story_id: str, passage_id: str) -> Story:
-        """End the story with an alternative of its last passage, and with what hangs on that.
-
-        Raises:
-            PassageGone, StoryMoved, StoryBusy
-        """
-        ...
-
     async def edit(self, passage_id: str, text: str) -> Passage:
         """Give a passage another text, in its place; the former one is kept. Raises PassageGone."""
         ...
@@ -225,7 +216,7 @@ class Store(Protocol):
         ...
 
     async def tree(self, story_id: str) -> Sequence[Passage]:
-        """All passages of a story in the order they were made; one written meanwhile is before its parent."""
+        """All passages of a story in the order they were made; a parent comes before its children."""
         ...
 
     async def save_scores(self, passage_id: str, scores: Sequence[Score]) -> None:
@@ -267,26 +258,17 @@ class Store(Protocol):
         ...
 
     async def unfinished_jobs(self) -> Sequence[Job]:
-        """Jobs that wait or ran when the process ended: those that were begun first, then the oldest."""
+        """Jobs that wait or ran when the process ended, oldest first."""
         ...
 
     async def claim(self, job_id: str) -> Job | None:
-        """Mark a waiting job running and count the attempt; None if it is no longer waiting.
-
-        The first time its reply gets its place: behind the story's end as it is now. Raises StoryBusy where
-        another reply of the story was begun and is not over.
-        """
-        ...
-
-    async def story_before(self, job_id: str) -> Story:
-        """The story as far as the place of a job's reply, which is what it goes on from. Raises NoOpenJob."""
+        """Mark a waiting job running and count the attempt; None if it is no longer waiting."""
         ...
 
     async def release(self, job_id: str, *, begun: bool = True) -> None:
         """Put a running job back to waiting (the worker died, the process ends).
 
-        `begun` False: the worker would not take it, and the attempt does not count. A reply that never began
-        gives its place back.
+        `begun` False: the worker would not take it, and the attempt does not count.
         """
         ...
 
@@ -303,7 +285,7 @@ class Store(Protocol):
         ...
 
     async def undelivered(self) -> Sequence[OutboxRow]:
-        """Rows whose last draft people may not have seen, or whose former message may still be there."""
+        """Rows whose last draft people may not have seen."""
         ...
 
     async def live(self, room: Room) -> Sequence[OutboxRow]:
@@ -379,10 +361,6 @@ class Platform(Protocol):
 
     async def edit(self, room: Room, message_id: str, draft: Draft) -> None:
         """Make an earlier message show `draft`. Raises RetryLater or Undeliverable."""
-        ...
-
-    async def remove(self, room: Room, message_id: str) -> None:
-        """Take away a message of ours; one that is gone is no error. Raises RetryLater or Undeliverable."""
         ...
 
     async def rest_s(self, room: Room, message_id: str) -> float:

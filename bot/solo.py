@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import getpass
+from collections.abc import AsyncIterator
 from typing import TextIO
 
 from adapters.console import ROOM, ConsoleAdapter, Session
@@ -17,7 +18,6 @@ from bot.errors import EngineError, UnknownLength
 from bot.messages import Ask, Author, JobState, Length, Message, Ticket
 from bot.seams import Say
 from bot.signals import stopping
-from bot.typed import typed_lines
 from config.settings import Settings
 
 MEMORY = "sqlite:///:memory:"
@@ -35,6 +35,16 @@ def ask_for(length: str, preset: str, candidates: int, seed: int | None) -> Ask:
         raise UnknownLength(name=length, known=", ".join(Length)) from None
 
 
+def typed(text: str, locale: str) -> Message:
+    """What somebody wrote at the terminal."""
+    return Message("continue", ROOM, _author(locale), text)
+
+
+def from_file(text: str, locale: str) -> Message:
+    """What a file or a pipe says, which may be longer than what is typed."""
+    return Message("continue", ROOM, _author(locale), "", attached=text)
+
+
 def with_model(settings: Settings, model: str | None) -> Settings:
     """The settings with a local worker for `model`, if one is named."""
     if model is None:
@@ -44,19 +54,20 @@ def with_model(settings: Settings, model: str | None) -> Settings:
 
 
 async def continue_story(
-    settings: Settings, say: Say, locale: str, text: str, ask: Ask, out: TextIO, err: TextIO
+    settings: Settings, say: Say, locale: str, story: Message, ask: Ask, out: TextIO, err: TextIO
 ) -> JobState:
-    """Write `text` and what comes next to `out`, everything else to `err`; returns how it ended.
+    """Write a text and what comes next to `out`, everything else to `err`; returns how it ended.
 
     Raises:
-        EmptyPrompt, TextTooLong, UnknownPreset: before anything is started or written.
+        EmptyPrompt, TextTooLong, FileTooLong, UnknownPreset: before anything is started or written.
+        OSError: nothing can be written to `out` any more.
     """
     console = ConsoleAdapter(out, err, say, locale)
     stop = asyncio.Event()
     with stopping(stop):
         async with build(settings, say, (console,), MEMORY) as house:
-            author = _author(locale)
-            ticket = await house.play.hear(Message("continue", ROOM, author, text), ask)
+            author, text = story.author, story.whole
+            ticket = await house.play.hear(story, ask)
             if ticket is None:
                 raise RuntimeError("a continuation was asked for, and play made no job of it")
             console.begin(text)
@@ -65,7 +76,10 @@ async def continue_story(
                 crew.start("story", _tell(house, console, ticket, text, say, locale, err, stop), needed=False)
                 house.start(crew)
                 await crew.watch(stop)
-                if await _stopped(house, console, author, ticket, settings.grace_s):
+                stopped = await _stopped(house, console, author, ticket, settings.grace_s)
+                if console.lost is not None:
+                    raise console.lost
+                if stopped:
                     return JobState.CANCELLED
                 job = await house.store.job(ticket.job_id)
             finally:
@@ -75,15 +89,22 @@ async def continue_story(
 
 
 async def play_stories(
-    settings: Settings, say: Say, locale: str, wanted: str | None, typed: int, out: TextIO, err: TextIO
+    settings: Settings,
+    say: Say,
+    locale: str,
+    wanted: str | None,
+    lines: AsyncIterator[str],
+    out: TextIO,
+    err: TextIO,
 ) -> bool:
-    """Tell stories line by line, as they are typed at the descriptor `typed`; whether all went well.
+    """Tell stories line by line, as they are typed; whether all went well.
 
     `wanted`: the beginning of a story's id; None: the one that stands open. The story's text goes to `out`,
     everything else to `err`. SIGINT stops what is being written, else the program.
 
     Raises:
         NoSuchStory, SeveralStories, NotText
+        OSError: nothing can be written to `out` any more.
     """
     console = ConsoleAdapter(out, err, say, locale, labels=err)
     stop = asyncio.Event()
@@ -98,22 +119,33 @@ async def play_stories(
             return session.writing
 
         crew = Crew()
-        story = asyncio.create_task(session.run(typed_lines(typed)), name="story")
+        story = asyncio.create_task(session.run(lines), name="story")
         story.add_done_callback(lambda _: stop.set())
         with stopping(stop, stop_writing):
             try:
-                crew.start("story", _until(story), needed=False)
+                crew.start("story", _until(story, console, stop), needed=False)
                 house.start(crew)
                 await crew.watch(stop)
+                if console.lost is not None:
+                    await session.stop()
             finally:
                 story.cancel()
+                await asyncio.gather(story, return_exceptions=True)
                 await crew.dismiss("story", settings.grace_s)
                 await house.stop(crew, (), settings.grace_s)
+    if console.lost is not None:
+        raise console.lost
     return story.result() if not story.cancelled() else False
 
 
-async def _until(story: asyncio.Task[bool]) -> None:
-    await asyncio.wait({story})
+async def _until(story: asyncio.Task[bool], console: ConsoleAdapter, stop: asyncio.Event) -> None:
+    """Wait until the story is over, or nobody can read it any more, then end everything."""
+    gone = asyncio.create_task(console.gone())
+    try:
+        await asyncio.wait({story, gone}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        gone.cancel()
+    stop.set()
 
 
 async def _tell(
@@ -126,9 +158,10 @@ async def _tell(
     err: TextIO,
     stop: asyncio.Event,
 ) -> None:
-    """Wait until the continuation has been written out, then end everything."""
+    """Wait until the continuation has been written out, or cannot be, then end everything."""
     await console.ended(ticket.job_id)
-    with contextlib.suppress(EngineError):
+    # Beside the story: where nobody hears it, or the worker is gone, the story was written all the same.
+    with contextlib.suppress(EngineError, OSError):
         read = await house.engine.count(text)
         if read.unknown:
             key = "solo.unseen_as" if read.read_as else "solo.unseen"

@@ -10,7 +10,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from bot.aside import without_asides
+from bot.aside import is_aside, without_asides
 from bot.messages import Passage, Story
 
 WINDOW_CHARACTERS = 16_000
@@ -58,22 +58,33 @@ def separator(before: str, passage: Passage) -> str:
     return "\n"
 
 
+def told_passages(story: Story) -> list[Passage]:
+    """Its passages without what people said beside the story; those with nothing left are left out."""
+    told = (replace(one, text=told_text(story, one)) for one in story.passages)
+    return [one for one in told if one.text]
+
+
+def told_text(story: Story, passage: Passage) -> str:
+    """What of a passage belongs to its story; empty where it only says something beside it."""
+    if passage.by_model:
+        return passage.text
+    return without_asides(passage.text, parentheses=story.parentheses_aside)
+
+
+def is_beside(story: Story, passage: Passage) -> bool:
+    """Whether a passage only says something beside its story."""
+    return not passage.by_model and is_aside(passage.text, parentheses=story.parentheses_aside)
+
+
 def last_told(story: Story) -> Passage | None:
     """The last passage that belongs to the story: what people said beside it is stepped over."""
-    told = (one for one in reversed(story.passages) if one.by_model or without_asides(one.text))
-    return next(told, None)
-
-
-def ending(story: Story) -> Passage | None:
-    """The passage that a story ends with: the last that is told, or the one that this only hangs on."""
-    found = (one for one in story.passages if one.id == story.hangs_on)
-    return next(found, None) or last_told(story)
+    return next((one for one in reversed(story.passages) if told_text(story, one)), None)
 
 
 def ends_with(story: Story, passage_id: str) -> bool:
-    """Whether a story ends with a passage, whatever was said beside it or written while it was."""
-    ends = (last_told(story), ending(story))
-    return story.head == passage_id or any(end is not None and end.id == passage_id for end in ends)
+    """Whether a story ends with a passage, whatever was said beside it since."""
+    last = last_told(story)
+    return story.head == passage_id or (last is not None and last.id == passage_id)
 
 
 def text_of(passages: Iterable[Passage]) -> str:
@@ -124,12 +135,16 @@ def window(text: str, max_characters: int) -> str:
 
 def title_of(text: str) -> str:
     """A short title: the first sentence of the first line that shows anything, or its beginning and ……."""
-    line = next((line for line in text.splitlines() if not is_blank(line)), "")
-    line = re.sub(r"[\s\x00-\x1f\x7f-\x9f]+", " ", line).strip()
+    line = one_line(next((line for line in text.splitlines() if not is_blank(line)), ""))
     end = _SENTENCE_END.search(line)
     sentence = line[: end.end()] if end else line
     title = sentence.rstrip("。.") or sentence
     return title if len(title) <= TITLE_CHARACTERS else _shortened(title)
+
+
+def one_line(text: str) -> str:
+    """A text in one line, as a title that somebody typed stands in one: nothing else of it is changed."""
+    return re.sub(r"[\s\x00-\x1f\x7f-\x9f]+", " ", text).strip()
 
 
 def _joints(passages: Iterable[Passage]) -> Iterator[str]:
@@ -180,14 +195,3 @@ def _space_between(last: str, first: str) -> str:
 def _is_attached(character: str) -> bool:
     """Whether `character` belongs to the one before it (combining marks, variation selectors, joiners)."""
     return character in _JOINERS or unicodedata.category(character).startswith("M")
-
-
-def export_of(story: Story) -> str:
-    """The story as a text to keep: title, the passages exactly as written, and who wrote, the model last.
-
-    What people said beside the story is left out.
-    """
-    told = [one if one.by_model else replace(one, text=without_asides(one.text)) for one in story.passages]
-    names = dict.fromkeys(one.author.name for one in sorted(told, key=lambda one: one.by_model) if one.text)
-    parts = [story.title, text_of(one for one in told if one.text), "、".join(filter(None, names))]
-    return "\n\n".join(part.strip("\n") for part in parts if part.strip()) + "\n"

@@ -92,6 +92,11 @@ def _named(data: bytes, encoding: str) -> str:
     return text.removeprefix("\ufeff")
 
 
+def codec_of(encoding: str) -> str:
+    """Python's codec for an encoding by any of its names. Raises UnknownEncoding."""
+    return _codecs(encoding)[0]
+
+
 def _codecs(encoding: str) -> tuple[str, ...]:
     try:
         name = codecs.lookup(_OTHER_NAMES.get(encoding.lower(), encoding)).name

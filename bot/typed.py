@@ -3,21 +3,44 @@
 from __future__ import annotations
 
 import asyncio
+import codecs
 import os
+import stat
 import threading
 from collections.abc import AsyncIterator
 
 from bot.errors import NotText
+from bot.textfile import codec_of, text_of
 
 _CHUNK_BYTES = 65536
 
 
-async def typed_lines(descriptor: int) -> AsyncIterator[str]:
+async def typed_lines(descriptor: int, encoding: str = "") -> AsyncIterator[str]:
     """The lines of a terminal, a pipe or a file, without their ends, until it ends.
 
+    A file's encoding is found out from what is in it; a pipe's is UTF-8 where nothing else is said.
+
     Raises:
-        NotText: a line is not UTF-8.
+        NotText: it is no text, or not in this encoding.
+        UnknownEncoding: there is no `encoding` of that name.
     """
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        data = b"".join([chunk async for chunk in _chunks(descriptor)])
+        text = text_of(data, len(data), encoding).removesuffix("\n")
+        for line in text.split("\n") if text else ():
+            yield line
+        return
+    decoder = codecs.getincrementaldecoder(codec_of(encoding or "utf-8-sig"))()
+    rest = ""
+    async for chunk in _chunks(descriptor):
+        *lines, rest = (rest + _decoded(decoder, chunk)).split("\n")
+        for line in lines:
+            yield line.removesuffix("\r")
+    if rest := rest + _decoded(decoder, b"", final=True):
+        yield rest.removesuffix("\r")
+
+
+async def _chunks(descriptor: int) -> AsyncIterator[bytes]:
     loop = asyncio.get_running_loop()
     chunks: asyncio.Queue[bytes] = asyncio.Queue()
 
@@ -37,17 +60,12 @@ async def typed_lines(descriptor: int) -> AsyncIterator[str]:
                 return
 
     threading.Thread(target=read, name="typed", daemon=True).start()
-    rest = b""
     while chunk := await chunks.get():
-        *lines, rest = (rest + chunk).split(b"\n")
-        for line in lines:
-            yield _text(line)
-    if rest:
-        yield _text(rest)
+        yield chunk
 
 
-def _text(line: bytes) -> str:
+def _decoded(decoder: codecs.IncrementalDecoder, chunk: bytes, *, final: bool = False) -> str:
     try:
-        return line.decode("utf-8").removesuffix("\r")
-    except UnicodeDecodeError:
+        return decoder.decode(chunk, final)
+    except UnicodeError:
         raise NotText from None

@@ -98,6 +98,7 @@ class RulesSettings(Section):
     filter: Literal["auto", "on", "off"]
     filter_people: bool
     listens: bool
+    parentheses_aside: bool
     daily_per_person: Annotated[int, Field(ge=0)]
     daily_in_all: Annotated[int, Field(ge=0)]
 

@@ -6,6 +6,7 @@ What is written cannot be edited any more, so only text that will be kept is wri
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import TextIO
 
 from bot.messages import Draft, DraftState, Room
@@ -37,6 +38,8 @@ class ConsoleAdapter:
         self._reply = ""
         self._over: set[str] = set()
         self._ended = asyncio.Event()
+        self._lost: OSError | None = None
+        self._gone = asyncio.Event()
         self._begun = ""
         self._unwritten = ""
         self._written = ""
@@ -50,9 +53,18 @@ class ConsoleAdapter:
         """
         self._begun = self._unwritten = text
 
+    @property
+    def lost(self) -> OSError | None:
+        """Why nothing can be written any more: the reader has gone, or the disk is full."""
+        return self._lost
+
+    async def gone(self) -> None:
+        """Wait until nothing can be written any more."""
+        await self._gone.wait()
+
     async def ended(self, job_id: str) -> None:
-        """Wait until a job's reply has been written out to its end."""
-        while job_id not in self._over:
+        """Wait until a job's reply has been written out to its end, or cannot be."""
+        while job_id not in self._over and self._lost is None:
             self._ended.clear()
             await self._ended.wait()
 
@@ -71,19 +83,22 @@ class ConsoleAdapter:
         if message_id == self._reply or draft.state in _OPEN:
             self._take(draft, message_id)
 
-    async def remove(self, room: Room, message_id: str) -> None:
-        """Nothing: what is written stays, and a sign that one waits is no part of it."""
-
     async def rest_s(self, room: Room, message_id: str) -> float:  # noqa: ARG002
         """0: a terminal takes every change."""
         return 0.0
 
     def _take(self, draft: Draft, reply: str) -> None:
-        if draft.job in self._over:
+        if draft.job in self._over or self._lost is not None:
             return
         if reply != self._reply:
             self._reply, self._written = reply, ""
-        self._show(draft)
+        try:
+            self._show(draft)
+        except OSError as error:
+            # Not for the outbox, which would try again: whoever reads ends the job.
+            self._lost = error
+            self._gone.set()
+            self._ended.set()
         if draft.state not in _OPEN and draft.job:
             self._begun = ""
             self._over.add(draft.job)
@@ -100,7 +115,13 @@ class ConsoleAdapter:
         if not self._written.endswith("\n"):
             self._write("\n")
         if draft.note:
-            print(draft.note, file=self._err, flush=True)
+            self._aside(draft.note + "\n")
+
+    def _aside(self, text: str) -> None:
+        """Say something beside the story. Where nobody hears it, the story goes on all the same."""
+        with contextlib.suppress(OSError):
+            self._err.write(text)
+            self._err.flush()
 
     def _label(self, number: int) -> None:
         label = self._say("console.candidate", self._locale, number=number)
@@ -108,14 +129,15 @@ class ConsoleAdapter:
             self._write(f"\n\n{label}\n")
         else:
             self._write("\n")
-            print(label, file=self._labels, flush=True)
+            with contextlib.suppress(OSError):
+                print(label, file=self._labels, flush=True)
 
     def _go_on(self, text: str) -> None:
         """Write the rest of a text that goes on; a story that a dead worker left is told anew."""
         if self._written.startswith(text):
             return
         if not text.startswith(self._written):
-            print(self._say("console.again", self._locale), file=self._err, flush=True)
+            self._aside(self._say("console.again", self._locale) + "\n")
             self._write("\n\n" + self._begun)
             self._written = ""
         self._write(text[len(self._written) :])
@@ -135,8 +157,7 @@ class ConsoleAdapter:
         self._status = status
         if self._err.isatty():
             # Both may be the same screen: a line that holds a piece of the story is left, not cleared.
-            self._err.write(("\n" if self._story_in_line else _CLEAR_LINE) + status)
+            self._aside(("\n" if self._story_in_line else _CLEAR_LINE) + status)
             self._story_in_line = False
         elif status:
-            self._err.write(status + "\n")
-        self._err.flush()
+            self._aside(status + "\n")

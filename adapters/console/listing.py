@@ -14,7 +14,7 @@ NOTHING = "-"
 
 _LISTS = frozenset({"words", "banned"})
 _SWITCHES = {"on": True, "off": False, "true": True, "false": False}
-_SWITCHED = frozenset({"filter_people", "listens"})
+_SWITCHED = frozenset({"filter_people", "listens", "parentheses_aside"})
 
 
 def numbers(tree: Sequence[Passage]) -> dict[str, int]:

@@ -15,10 +15,11 @@ from adapters.console import listing
 from adapters.console.adapter import ROOM, ConsoleAdapter
 from adapters.console.commands import ALIASES, Command, command_of
 from bot.errors import NoStory, NoSuchStory, SeveralStories, SpokenError, UserError
+from bot.keep_file import keep_file
 from bot.messages import Ask, Author, Message, Notes, Passage, Story, Ticket, TokenCount
 from bot.outline import first_words
 from bot.seams import Say
-from bot.story import ending
+from bot.story import last_told
 
 SHORT_ID = 8
 
@@ -170,7 +171,7 @@ class Session:
 
     async def _choose(self, argument: str) -> None:
         story = await self._story()
-        last = ending(story)
+        last = last_told(story)
         beside = await self._play.alternatives(last.id) if last is not None else ()
         choices = by_number(beside, *self._labelled)
         if not argument:
@@ -307,12 +308,13 @@ class Session:
         self._tell("console.closed", title=self._titled(story))
 
     async def _export(self, path: str) -> None:
-        text = await self._play.export((await self._story()).id)
+        form = "md" if path.casefold().endswith(".md") else "txt"
+        text = await self._play.export((await self._story()).id, form)
         if not path:
             self._tell_story(text)
             return
         try:
-            await asyncio.to_thread(_keep, path, text)
+            await asyncio.to_thread(keep_file, Path(path), text)
         except OSError as error:
             raise NotWritten(path=path, reason=error.strerror or str(error)) from error
         self._tell("export.written", path=path)
@@ -355,7 +357,3 @@ class Session:
 
     def _words(self, key: str, **values: object) -> str:
         return self._say(key, self._author.locale, **values)
-
-
-def _keep(path: str, text: str) -> None:
-    Path(path).expanduser().write_text(text, encoding="utf-8")

@@ -68,10 +68,6 @@ class DiscordAdapter:
         """Make an earlier message show `draft`. Raises RetryLater or Undeliverable."""
         await self._posts.edit(room, message_id, draft)
 
-    async def remove(self, room: Room, message_id: str) -> None:
-        """Take away a message of ours. Raises RetryLater or Undeliverable."""
-        await self._posts.remove(room, message_id)
-
     async def rest_s(self, room: Room, message_id: str) -> float:  # noqa: ARG002
         """0: each channel has a limit of its own."""
         return 0.0

@@ -28,7 +28,6 @@ from adapters.discord.shown import unread
 from adapters.discord.translate import PLATFORM, Self, locale_of, story_text, thread_name
 from adapters.in_order import InOrder
 from bot.access import names_roles
-from bot.aside import is_aside
 from bot.errors import (
     DeliveryError,
     EmptyPrompt,
@@ -168,7 +167,7 @@ class Conversation:
         author = author_of(message.author, locale)
         heard = Message(str(message.id), room, author, text)
         # What is only said between the writers is kept; the model has nothing to add to it.
-        ask = None if is_aside(text) else Ask()
+        ask = None if await self._play.is_aside(heard) else Ask()
         story = await self._play.read(room) if pointed is not None else None
         if pointed is None or story is None or ends_with(story, pointed.id):
             return await self._play.hear(heard, ask)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from adapters.base import Play
 from adapters.discord.answers import Interaction, locale_of
 from adapters.discord.rule_values import PRESETS as OWN
-from adapters.discord.rule_values import RESET
+from adapters.discord.rule_values import RESET, SWITCHES
 from adapters.discord.scene import around
 from adapters.discord.settings import address_of
 from bot.messages import Filter, Length
@@ -42,7 +42,7 @@ class Proposing:
             known = [(self._say(f"discord.length.{length}", locale), str(length)) for length in Length]
         elif rule == "filter":
             known = [(self._say(f"discord.filter.{each}", locale), str(each)) for each in Filter]
-        elif rule in {"filter_people", "listens"}:
+        elif rule in SWITCHES:
             known = [(self._say(f"discord.{word}", locale), word) for word in ("yes", "no")]
         elif rule == OWN:
             known = [(name, name) for name in await self._own_presets(interaction)]

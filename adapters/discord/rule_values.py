@@ -24,6 +24,7 @@ RULES = (
     "banned",
     PRESETS,
     "listens",
+    "parentheses_aside",
     "daily_per_person",
     "daily_in_all",
     "allowed",
@@ -31,7 +32,7 @@ RULES = (
 )
 PEOPLE = frozenset({"allowed", "denied"})
 LISTS = frozenset({"words", "banned", *PEOPLE})
-SWITCHES = frozenset({"filter_people", "listens"})
+SWITCHES = frozenset({"filter_people", "listens", "parentheses_aside"})
 RESET = "reset"
 """The value that takes a rule back to what holds further out."""
 _RESET = frozenset({RESET, "既定", "もとに戻す", "-", "ー"})

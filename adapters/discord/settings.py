@@ -34,7 +34,7 @@ class Scope(StrEnum):
     SERVER = "server"
 
 
-FOR_ALL = frozenset({"preset", "length", "candidates", "banned", PRESETS, "listens"})
+FOR_ALL = frozenset({"preset", "length", "candidates", "banned", PRESETS, "listens", "parentheses_aside"})
 """What everybody may set for a story: how it is written. Who may ask, how often, and the filter: admins."""
 Layers = list[tuple[Scope, Mapping[str, object]]]
 """What is set at each scope of a room, the nearest first."""

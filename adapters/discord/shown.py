@@ -28,11 +28,6 @@ def unread(ticket: Ticket, say: Say, locale: str) -> str:
     return say(key, locale, characters=characters, read_as=escape(ticket.read_as))
 
 
-def text_of(story: Story) -> str:
-    """The whole story, exactly as written, each passage as a paragraph."""
-    return "\n".join(passage.text for passage in story.passages)
-
-
 def label_of(passage: Passage) -> str:
     """A passage in one line: who wrote it, and its beginning."""
     words = " ".join(passage.text.split()) or "…"

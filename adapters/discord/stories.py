@@ -19,17 +19,18 @@ from adapters.discord.posts import Posts
 from adapters.discord.render import MAX_CONTENT, cut, indented
 from adapters.discord.scene import Scene, around, scene_of
 from adapters.discord.settings import Settings
-from adapters.discord.shown import ending_of, label_of, text_of
+from adapters.discord.shown import ending_of, label_of
 from adapters.discord.translate import PLATFORM
 from bot.errors import NoStory, NoSuchStory
+from bot.formats import file_name
 from bot.messages import Ask, Notes, Story
 from bot.seams import Say
+from bot.story import text_of, told_passages
 
 Deed = Callable[[Scene], Awaitable[None]]
 LISTED = 20
 HEAD = 300
 """Characters beside a story's text where it is shown."""
-_FORBIDDEN = str.maketrans(dict.fromkeys('\\/:*?"<>|\n\r\t', "_"))
 
 
 class Stories:
@@ -76,7 +77,7 @@ class Stories:
             await self._answers.think(scene.interaction)
             story = await self._story(scene)
             head = self._head(story, scene.locale)
-            body = indented(escape(text_of(story)))
+            body = indented(escape(text_of(told_passages(story))))
             if len(head) + len(body) < MAX_CONTENT:
                 await self._answers.whisper(scene.interaction, f"{head}\n\n{body}".strip())
             else:
@@ -84,13 +85,13 @@ class Stories:
 
         await self._carry_out(interaction, deed)
 
-    async def export(self, interaction: Interaction) -> None:
-        """The story as a file."""
+    async def export(self, interaction: Interaction, form: str) -> None:
+        """The story as a file of that form."""
 
         async def deed(scene: Scene) -> None:
             await self._answers.think(scene.interaction)
             story = await self._story(scene)
-            await self._hand_out(scene, story, self._head(story, scene.locale))
+            await self._hand_out(scene, story, self._head(story, scene.locale), form)
 
         await self._carry_out(interaction, deed)
 
@@ -257,15 +258,15 @@ class Stories:
         return escape(story.title) or self._say("discord.thread_name", locale)
 
     def _head(self, story: Story, locale: str) -> str:
-        figures = {"passages": len(story.passages), "characters": sum(len(p.text) for p in story.passages)}
-        names = "、".join(_unique(p.author.name for p in story.passages if not p.by_model))
+        passages = told_passages(story)
+        figures = {"passages": len(passages), "characters": sum(len(p.text) for p in passages)}
+        names = "、".join(_unique(p.author.name for p in passages if not p.by_model))
         told = self._say("discord.story.head", locale, people=escape(names), **figures)
         return cut(f"**{self._titled(story, locale)}**\n-# {told}", HEAD)
 
-    async def _hand_out(self, scene: Scene, story: Story, head: str) -> None:
-        text = await self._play.export(story.id)
-        name = f"{story.title.translate(_FORBIDDEN).strip('. ')[:60] or 'story'}.txt"
-        file = discord.File(io.BytesIO(text.encode()), filename=name)
+    async def _hand_out(self, scene: Scene, story: Story, head: str, form: str = "txt") -> None:
+        text = await self._play.export(story.id, form)
+        file = discord.File(io.BytesIO(text.encode()), filename=file_name(story, form))
         await self._answers.whisper(scene.interaction, head, file=file)
 
     async def _aloud(self, scene: Scene, key: str, **values: object) -> None:

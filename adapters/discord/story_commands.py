@@ -13,9 +13,11 @@ from adapters.discord.commands import CONTEXTS, INSTALLS, Phrase, Proposed, prop
 from adapters.discord.rule_values import RULES
 from adapters.discord.settings import Scope
 from adapters.discord.stories import Stories
+from bot.formats import FORMATS
 from bot.seams import Say
 
-MAX_TITLE = 100
+MAX_TITLE = 80
+"""As the rules of play take it."""
 Callback = Any
 """discord.py reads a command's options from the function's signature."""
 
@@ -44,7 +46,6 @@ class StoryCommands:
             "redo": stories.redo,
             "retry": stories.retry,
             "close": stories.close,
-            "export": stories.export,
             "forget-me": stories.forget_me,
         }
         for name, callback in plain.items():
@@ -55,6 +56,7 @@ class StoryCommands:
         group.add_command(self._command("story.title", self._title()))
         group.add_command(self._command("story.branch", self._branch()))
         group.add_command(self._command("story.open", self._open()))
+        group.add_command(self._command("story.export", self._export()))
         group.add_command(self._command("story.settings", self._settings()))
         return group
 
@@ -112,6 +114,15 @@ class StoryCommands:
             await self._stories.reopen(interaction, story)
 
         return reopen
+
+    def _export(self) -> Callback:
+        @app_commands.rename(form=self._phrase("option.format.name"))
+        @app_commands.describe(form=self._phrase("option.format.description"))
+        @app_commands.choices(form=[Choice(name=form, value=form) for form in FORMATS])
+        async def export(interaction: Interaction, form: str = FORMATS[0]) -> None:
+            await self._stories.export(interaction, form)
+
+        return export
 
     def _notes(self, verb: Verb) -> Callback:
         async def notes(interaction: Interaction) -> None:

@@ -36,6 +36,7 @@ CALLS_A_MINUTE = {
     "conversations.history": 50,
     "conversations.open": 50,
     "files.getUploadURLExternal": 20,
+    "files.info": 100,
     "files.completeUploadExternal": 20,
     "users.conversations": 50,
     "users.info": 100,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 
 from adapters.base import Play
@@ -11,13 +10,12 @@ from adapters.slack.trouble import AnswerLost
 from adapters.slack.workspace import Workspace
 from bot.clock import Clock
 from bot.errors import DeliveryError, NoStory
+from bot.formats import file_name
 from bot.messages import Story
 
-_NAME_CHARACTERS = 40
 _LOOKS_AFTER_S = (0.0, 1.0, 3.0)
 """When a file whose upload was not answered is looked for: Slack shows files a moment later."""
 _CLOCKS_DIFFER_S = 60.0
-_NOT_IN_NAMES = re.compile(r'[\s/\\:*?"<>|\x00-\x1f]+')
 
 
 class Exports:
@@ -28,7 +26,7 @@ class Exports:
         self._clock = clock
         self._wall = wall
 
-    async def of_room(self, workspace: Workspace, place: Place) -> None:
+    async def of_room(self, workspace: Workspace, place: Place, form: str = "txt") -> None:
         """Put the story that is open in a thread into it as a file.
 
         Raises:
@@ -37,17 +35,16 @@ class Exports:
         story = await self._play.read(place.room)
         if story is None:
             raise NoStory
-        await self.of_story(workspace, story, place)
+        await self.of_story(workspace, story, place, form)
 
-    async def of_story(self, workspace: Workspace, story: Story, place: Place) -> None:
+    async def of_story(self, workspace: Workspace, story: Story, place: Place, form: str = "txt") -> None:
         """Put a story as a file where `place` says.
 
         Raises:
             NoSuchStory, RetryLater, Undeliverable
         """
-        text = await self._play.export(story.id)
-        name = _NOT_IN_NAMES.sub("_", story.title).strip("_.")[:_NAME_CHARACTERS]
-        file, since = f"{name or 'story'}.txt", self._wall() - _CLOCKS_DIFFER_S
+        text = await self._play.export(story.id, form)
+        file, since = file_name(story, form), self._wall() - _CLOCKS_DIFFER_S
         try:
             await workspace.api.upload(place, file, story.title or "story", text)
         except AnswerLost:

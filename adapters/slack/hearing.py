@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 
 from adapters.base import Play
+from adapters.slack.files import Brought
 from adapters.slack.recent import Recent
 from adapters.slack.surface import COMMAND
 from adapters.slack.thread import NOT_READABLE, Threads
@@ -12,10 +14,9 @@ from adapters.slack.threadwords import ThreadWords, without_story
 from adapters.slack.translate import PLATFORM, Change, Incoming, message_id
 from adapters.slack.words import Word, meaning
 from adapters.slack.workspace import Workspace
-from bot.aside import is_aside
 from bot.clock import Clock
-from bot.errors import EmptyPrompt, PassageGone, RetryLater, UserError
-from bot.messages import Ask, Author, Message, Story
+from bot.errors import EmptyPrompt, FileTooLong, PassageGone, RetryLater, UserError
+from bot.messages import Ask, Author, Message, Passage, Story, Ticket
 
 _ALWAYS_HEARD = {Word.STOP, Word.UNMUTE}
 """Words that are heard in a story's thread also where it does not listen."""
@@ -32,6 +33,7 @@ class Hearing:
         self._threads = Threads(play, clock)
         self._obeyed = Recent()
         self._told = Recent()
+        self._unpacked = Recent()
 
     async def hear(self, workspace: Workspace, heard: Incoming, *, again: bool) -> None:
         """A message. `again`: Slack had sent it before and got no acknowledgement."""
@@ -82,13 +84,21 @@ class Hearing:
             if change.raw is None:
                 await self._play.delete(room, by, passage.id)
                 return
-            text = change.text(await workspace.people.names(change.mentioned))
-            if not passage.by_model and text != passage.text:
-                await self._play.edit(room, by, passage.id, text)
+            if not passage.by_model:
+                await self._edit(workspace, change, by, passage)
         except PassageGone:
             return
         except UserError as error:
             await workspace.telling.privately(change.place, by, error.key, **error.values)
+
+    async def _edit(self, workspace: Workspace, change: Change, by: Author, passage: Passage) -> None:
+        """What the files of a message say stays part of its passage."""
+        brought = await workspace.files.read(change.files)
+        for unread in brought.unread:
+            await workspace.telling.privately(change.place, by, unread.key, **unread.values)
+        text = change.text(await workspace.people.names(change.mentioned), brought.text)
+        if text != passage.text and not brought.lacks_text:
+            await self._play.edit(change.place.room, by, passage.id, text)
 
     async def _listens(self, heard: Incoming, story: Story | None, word: Word | None) -> bool:
         """Whether what is not said to the bot by name is for it."""
@@ -96,7 +106,7 @@ class Hearing:
             return heard.direct
         if word in _ALWAYS_HEARD:
             return True
-        if not heard.raw.strip():
+        if heard.is_bare:
             return False  # a picture, say: nobody asked for anything
         return (await self._play.rules(heard.place.room)).listens
 
@@ -109,17 +119,46 @@ class Hearing:
         if not heard.begins and _still_to_be_read(story, again=again):
             await self._take_in(workspace, heard, author)
         workspace.callers.remember(room, author)
+        if heard.files and heard.event_id in self._unpacked:
+            return  # heard already, with what its files say
+        brought = await workspace.files.read(heard.files)
+        if not (heard.is_bare and brought.unread):
+            await self._keep(workspace, heard, author, brought)
+        self._unpacked.add(heard.event_id)
+        await self._tell_unread(workspace, heard, author, brought)
+
+    async def _keep(self, workspace: Workspace, heard: Incoming, author: Author, brought: Brought) -> None:
         names = await workspace.people.names(heard.mentioned)
-        message = heard.message(author, names)
+        message = heard.message(author, names, brought.text)
         if meaning(heard.raw) is Word.GO_ON:
-            message = Message(message.event_id, room, author, "")
-        # What is only said beside the story is kept, and asks for nothing.
-        beside = not heard.called and is_aside(message.text)
-        ticket = await self._play.hear(message, None if beside else Ask())
+            message = replace(message, text="")
+        if brought.lacks_text and not message.whole:
+            return
+        # What is only said beside the story is kept, and asks for nothing; so is what a text is missing of.
+        beside = not heard.called and await self._play.is_aside(message)
+        ticket = await self._heard_by_play(message, None if beside or brought.lacks_text else Ask())
         if ticket and ticket.repeated:
             workspace.postings.not_born(heard.place)
         elif ticket and ticket.unknown:
             await workspace.telling.unknown(heard.place, author, ticket)
+
+    async def _heard_by_play(self, message: Message, ask: Ask | None) -> Ticket | None:
+        try:
+            return await self._play.hear(message, ask)
+        except FileTooLong:
+            if message.text:
+                await self._play.hear(replace(message, attached=""), None)
+            raise
+
+    async def _tell_unread(
+        self, workspace: Workspace, heard: Incoming, author: Author, brought: Brought
+    ) -> None:
+        for unread in brought.unread:
+            if (unread.text or heard.is_bare) and (heard.called or heard.direct):
+                event_id = f"{heard.event_id}:{unread.key}"
+                await workspace.telling.once(heard.place, event_id, unread.key, author, **unread.values)
+            else:
+                await workspace.telling.privately(heard.place, author, unread.key, **unread.values)
 
     async def _take_in(self, workspace: Workspace, heard: Incoming, author: Author) -> None:
         try:

@@ -26,10 +26,12 @@ from adapters.slack.privately import responding
 from adapters.slack.recent import Recent
 from adapters.slack.render import ACTION
 from adapters.slack.settings import SETTINGS_FORM, SettingsForm
+from adapters.slack.siblings import Siblings
 from adapters.slack.surface import COMMAND_PATTERN, SHORTCUT
 from adapters.slack.translate import change, click, incoming, pointed, team_of
 from adapters.slack.workspace import Workspace
 from adapters.slack.workspaces import Workspaces
+from bot.clock import Clock
 from bot.errors import Undeliverable
 from bot.seams import Say
 
@@ -51,6 +53,7 @@ class Listeners:
         settings: SettingsForm,
         home: Home,
         say: Say,
+        clock: Clock,
     ) -> None:
         self._workspaces = workspaces
         self._hearing = hearing
@@ -63,6 +66,7 @@ class Listeners:
         self.inflight = Inflight()
         self._done = Recent()
         self._in_order = InOrder()
+        self._siblings = Siblings(clock)
 
     def register(self, app: AsyncApp) -> None:
         """Tie the listeners to the app."""
@@ -89,6 +93,8 @@ class Listeners:
                 async with self._in_order.at(changed.place.room.id):
                     await _guarded(self._hearing.follow(workspace, changed))
             elif (heard := incoming(body, workspace.bot)) is not None:
+                if not await self._siblings.is_the_fuller(body["event"], heard):
+                    return
                 # Socket Mode counts its first delivery as retry 0.
                 again = request.headers.get("x-slack-retry-num", ["0"])[0] != "0"
                 async with self._in_order.at(heard.place.room.id):

@@ -54,15 +54,13 @@ class Pointing:
         if passage is not None:
             story = await self._play.branch(room, author, passage.id)
             after = story.head
-        elif not given.by_a_person or said.orders or not said.raw.strip():
+        elif not given.by_a_person or said.orders or said.is_bare:
             raise EmptyPrompt
         elif await self._play.read(room) is None:
             # Read from Slack also where it stands alone: that shows whether the bot may be there at all.
             await self._threads.take_in(workspace, said.place, said.ts, author, inclusive=True)
-        else:
-            names = await workspace.people.names(said.mentioned)
-            writer = await workspace.people.author(said.user_id)
-            await self._play.hear(said.message(writer, names), None)
+        elif await self._threads.hear(workspace, said):
+            await workspace.telling.privately(said.place, author, "slack.file.in_thread", count=1)
         workspace.callers.remember(room, author)
         event_id = f"{said.event_id}:from-here:{given.action_ts}"
         await self._play.hear(Message(event_id, room, author, "", after=after), Ask())

@@ -37,7 +37,7 @@ SETTINGS_FORM = f"{ACTION}settings_form"
 _MOST_CANDIDATES = 5
 _USER = "user/"
 _YES_NO = ("yes", "no")
-FOR_ALL = ("listens", "length", "preset", "candidates")
+FOR_ALL = ("listens", "length", "preset", "candidates", "parentheses_aside")
 """Rules that everybody in a channel may set."""
 
 
@@ -128,10 +128,13 @@ def _for_all(rules: Rules, word: Label) -> list[View]:
     presets = {name: japanese.get(name, name) for name in (*BUILT_IN, *(own for own, _ in rules.presets))}
     candidates = {str(count): str(count) for count in range(2, _MOST_CANDIDATES + 1)}
     return [
-        choice_field("listens", word("listens"), yes_no, "yes" if rules.listens else "no"),
+        choice_field("listens", word("listens"), yes_no, _yes_or_no(rules.listens)),
         choice_field("length", word("length"), lengths, str(rules.length)),
         choice_field("preset", word("preset"), presets, rules.preset),
         choice_field("candidates", word("candidates"), candidates, str(rules.candidates)),
+        choice_field(
+            "parentheses_aside", word("parentheses_aside"), yes_no, _yes_or_no(rules.parentheses_aside)
+        ),
     ]
 
 
@@ -140,7 +143,7 @@ def _for_admins(rules: Rules, word: Label) -> list[View]:
     filters = {kind.value: word(f"filter_{kind.value}") for kind in Filter}
     return [
         choice_field("filter", word("filter"), filters, rules.filter.value),
-        choice_field("filter_people", word("filter_people"), yes_no, "yes" if rules.filter_people else "no"),
+        choice_field("filter_people", word("filter_people"), yes_no, _yes_or_no(rules.filter_people)),
         text_field("words", word("words"), "\n".join(rules.words), optional=True),
         text_field("banned", word("banned"), "\n".join(rules.banned), optional=True),
         number_field("daily_per_person", word("daily_per_person"), rules.daily_per_person),
@@ -149,6 +152,10 @@ def _for_admins(rules: Rules, word: Label) -> list[View]:
         people_field("denied", word("denied"), _people(rules.denied)),
         choice_field("guests", word("guests"), yes_no, "no" if GUEST in rules.denied else "yes"),
     ]
+
+
+def _yes_or_no(value: bool) -> str:  # noqa: FBT001  what it is about
+    return "yes" if value else "no"
 
 
 def changed(rules: Rules, state: State, *, admin: bool) -> dict[str, object]:
@@ -183,6 +190,7 @@ def _lines(text: str) -> list[str]:
 
 _READ: dict[str, Callable[[str], object]] = {
     "listens": lambda chosen: chosen == "yes",
+    "parentheses_aside": lambda chosen: chosen == "yes",
     "length": lambda chosen: int(chosen) if chosen.isdecimal() else chosen,
     "preset": str,
     "candidates": _number,

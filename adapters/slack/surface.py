@@ -50,11 +50,12 @@ METHOD_SCOPES: dict[str, frozenset[str]] = {
     "conversations.replies": _HISTORY,
     "files.completeUploadExternal": _FILES,
     "files.getUploadURLExternal": _FILES,
+    "files.info": frozenset({"files:read"}),
     "users.conversations": frozenset({"channels:read", "groups:read", "mpim:read"}),
     "users.info": frozenset({"users:read"}),
     "views.open": frozenset(),
     "views.publish": frozenset(),
 }
-"""Every method the adapter calls with the bot token, and what it needs."""
+"""Every method the adapter calls with the bot token, and what it needs; `files:read` to fetch files, too."""
 
 BOT_SCOPES = frozenset({"commands", *filter(None, EVENT_SCOPES.values())}).union(*METHOD_SCOPES.values())

@@ -47,9 +47,12 @@ class Threads:
         async def patience(page: Callable[[], Awaitable[Any]]) -> Any:
             return await patiently(page, self._clock, slowly)
 
+        unread = 0
         for said in await self._said(workspace, place, patience):
             if _earlier(said.ts, until_ts) or (inclusive and said.ts == until_ts):
-                await self._add(workspace, said)
+                unread += await self._add(workspace, said)
+        if unread:
+            await workspace.telling.privately(place, by, "slack.file.in_thread", count=unread)
 
     async def _said(self, workspace: Workspace, place: Place, patience: Patience) -> list[Incoming]:
         said = [
@@ -59,14 +62,25 @@ class Threads:
         ]
         return [each for each in said if not each.orders]
 
-    async def _add(self, workspace: Workspace, said: Incoming) -> None:
+    async def hear(self, workspace: Workspace, said: Incoming) -> int:
+        """Let the play hear a line, with what its files say; how many texts among them cannot be read.
+
+        Raises:
+            UserError: the story cannot have it.
+        """
         author = await workspace.people.author(said.user_id)
         names = await workspace.people.names(said.mentioned)
+        brought = await workspace.files.read(said.files)
+        await self._play.hear(said.message(author, names, brought.text), None)
+        return sum(each.text for each in brought.unread)
+
+    async def _add(self, workspace: Workspace, said: Incoming) -> int:
         try:
-            await self._play.hear(said.message(author, names), None)
+            return await self.hear(workspace, said)
         except UserError as error:
             # One line that the story cannot have must not keep out the others.
             _log.info("A line of a thread was left out of its story: %s", error.key)
+            return len(said.files)
 
 
 def _earlier(ts: str, other: str) -> bool:

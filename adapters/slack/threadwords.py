@@ -12,7 +12,8 @@ from bot.access import require
 from bot.errors import DeliveryError
 from bot.messages import Author
 
-_DEEDS = frozenset({Word.STOP, Word.MUTE, Word.UNMUTE, Word.EXPORT})
+_FORMS = {Word.EXPORT: "txt", Word.EXPORT_MARKDOWN: "md"}
+_DEEDS = frozenset({Word.STOP, Word.MUTE, Word.UNMUTE, *_FORMS})
 """Words that change something for others, so that not everybody may say them."""
 
 
@@ -43,8 +44,8 @@ class ThreadWords:
         elif word is Word.UNMUTE:
             await self._play.set_rules(place.room, "", {"listens": True})
             await tell(place, author, "slack.unmuted")
-        elif word is Word.EXPORT:
-            await self._export(workspace, place, author)
+        elif word in _FORMS:
+            await self._export(workspace, place, author, _FORMS[word])
         elif word is Word.SETTINGS:
             await tell(place, author, "slack.settings_where", command=COMMAND)
         else:
@@ -53,8 +54,8 @@ class ThreadWords:
     async def _require_permission(self, place: Place, author: Author) -> None:
         require(await self._play.rules(place.room), place.room, author)
 
-    async def _export(self, workspace: Workspace, place: Place, author: Author) -> None:
+    async def _export(self, workspace: Workspace, place: Place, author: Author, form: str) -> None:
         try:
-            await self._exports.of_room(workspace, place)
+            await self._exports.of_room(workspace, place, form)
         except DeliveryError:
             await workspace.telling.privately(place, author, "slack.no_export")

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from adapters.slack.attachments import File, files_of
 from adapters.slack.entities import plain, users_in, with_emoji, without_mention
 from adapters.slack.words import meaning
 from bot.messages import Author, Message, Room
@@ -75,6 +76,7 @@ class Incoming:
     begins: bool
     called: bool = True
     direct: bool = False
+    files: tuple[File, ...] = ()
 
     @property
     def event_id(self) -> str:
@@ -84,16 +86,21 @@ class Incoming:
     @property
     def orders(self) -> bool:
         """Whether it is nothing but a word for the bot: no line of a story."""
-        return self.called and meaning(self.raw) is not None
+        return self.called and meaning(self.raw) is not None and not self.files
 
     @property
     def mentioned(self) -> tuple[str, ...]:
         """The people whose names the text needs."""
         return users_in(self.raw)
 
-    def message(self, author: Author, names: Mapping[str, str]) -> Message:
-        """What the play hears."""
-        return Message(self.event_id, self.place.room, author, plain(self.raw, names))
+    @property
+    def is_bare(self) -> bool:
+        """Whether nothing was written, nor sent that could be a text."""
+        return not self.raw.strip() and all(file.is_media for file in self.files)
+
+    def message(self, author: Author, names: Mapping[str, str], attached: str = "") -> Message:
+        """What the play hears; `attached` is what its files say."""
+        return Message(self.event_id, self.place.room, author, plain(self.raw, names), attached=attached)
 
 
 def incoming(body: Mapping[str, Any], bot: Bot) -> Incoming | None:
@@ -118,7 +125,8 @@ def spoken(message: Mapping[str, Any], team: str, channel: str, bot: Bot) -> Inc
     raw = with_emoji(without_mention(text, bot.user_id), message.get("blocks"))
     place = Place(team, channel, thread_ts or ts)
     user, called = str(message.get("user") or ""), bot.user_id in users_in(text)
-    return Incoming(place, ts, user, raw, begins=thread_ts in {"", ts}, called=called)
+    files = files_of(message)
+    return Incoming(place, ts, user, raw, begins=thread_ts in {"", ts}, called=called, files=files)
 
 
 def team_of(body: Mapping[str, Any], bot: Bot | None = None) -> str:
@@ -150,15 +158,16 @@ class Change:
     place: Place
     ts: str
     raw: str | None
+    files: tuple[File, ...] = ()
 
     @property
     def mentioned(self) -> tuple[str, ...]:
         """The people whose names the text needs."""
         return users_in(self.raw or "")
 
-    def text(self, names: Mapping[str, str]) -> str:
-        """The new text as its writer sees it."""
-        return plain(self.raw or "", names)
+    def text(self, names: Mapping[str, str], attached: str = "") -> str:
+        """The new text as its writer sees it, and what its files say."""
+        return "\n".join(part for part in (plain(self.raw or "", names), attached) if part)
 
 
 def change(body: Mapping[str, Any], bot: Bot) -> Change | None:
@@ -179,7 +188,7 @@ def change(body: Mapping[str, Any], bot: Bot) -> Change | None:
     else:
         return None
     said = spoken({**now, "ts": ts}, team_of(body, bot), str(event["channel"]), bot)
-    return Change(said.place, ts, None if gone else said.raw)
+    return Change(said.place, ts, None if gone else said.raw, () if gone else said.files)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,9 @@ from typing import Any
 
 from slack_sdk.web.async_client import AsyncWebClient
 
+from adapters.slack.attachments import File, file_of
 from adapters.slack.budget import Budget
+from adapters.slack.download import download
 from adapters.slack.render import Shown
 from adapters.slack.translate import Place
 from adapters.slack.trouble import TROUBLE, AnswerLost, Gone, Refused, translated
@@ -165,6 +167,15 @@ class WebApi:
                 thread_ts=place.thread_ts or None,
             ),
         )
+
+    async def file(self, file_id: str) -> File:
+        """A file that a message only names."""
+        response = await self._call("files.info", "", lambda: self._client.files_info(file=file_id))
+        return file_of(response.get("file") or {})
+
+    async def content(self, file: File) -> bytes:
+        """What is in a file. Raises NoAccess, FileTooLarge."""
+        return await download(self._client, file)
 
     async def open_view(self, trigger_id: str, view: Mapping[str, Any]) -> None:
         """Open a form before the person who just clicked or typed."""

@@ -14,6 +14,7 @@ class Word(StrEnum):
     UNMUTE = "unmute"
     GO_ON = "go_on"
     EXPORT = "export"
+    EXPORT_MARKDOWN = "export_markdown"
     SETTINGS = "settings"
     HELP = "help"
 
@@ -24,6 +25,13 @@ _WORDS = {
     Word.UNMUTE: ("unmute", "聞いて", "きいて", "ミュート解除"),
     Word.GO_ON: ("continue", "続き", "続けて", "つづき", "つづけて"),
     Word.EXPORT: ("export", "書き出し", "書き出して", "エクスポート"),
+    Word.EXPORT_MARKDOWN: (
+        "export md",
+        "export markdown",
+        "書き出し md",
+        "書き出し markdown",
+        "マークダウン",
+    ),
     Word.SETTINGS: ("settings", "設定"),
     Word.HELP: ("help", "ヘルプ", "使い方"),
 }

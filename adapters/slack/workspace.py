@@ -6,6 +6,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from adapters.slack.budget import Budget
 from adapters.slack.callers import Callers
+from adapters.slack.files import Files
 from adapters.slack.people import People
 from adapters.slack.postings import Postings
 from adapters.slack.replies import Replies
@@ -25,6 +26,7 @@ class Workspace:
         self.bot = bot or Bot("", "", "")
         self.api = WebApi(client, Budget(clock))
         self.people = People(self.api, clock)
+        self.files = Files(self.api, clock)
         self.callers = Callers()
         self.postings = Postings(self.api)
         self.streams = Streams(self.api, clock)

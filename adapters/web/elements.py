@@ -52,12 +52,13 @@ _NOTEBOOK_WORDS = (
         "filter_on",
         "filter_off",
         "filter_people",
+        "parentheses_aside",
         "words",
         "banned",
     ),
     *("per_line", "daily_per_person", "daily_in_all", "details", "own_preset", "preset_name"),
     *("save_preset", "remove_preset"),
-    *("new_title", "begin", "close", "close_sure", "reopen", "open_now", "export", "no_stories"),
+    *("new_title", "begin", "close", "close_sure", "reopen", "open_now", "export", "export_md", "no_stories"),
     "untitled",
 )
 
@@ -148,7 +149,7 @@ class StoryPart(ui.element, component="parts/story.js"):
 
 
 class NotebookPart(ui.element, component="parts/notebook.js"):
-    """The notebook beside the story. Emits `look` with a `leaf`, `act`, and `export` with a `story`."""
+    """The notebook beside the story. Emits `look` (`leaf`), `act`, `export` (`story`, `form`)."""
 
     def __init__(self, say: Say, locale: str) -> None:
         super().__init__()

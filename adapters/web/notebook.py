@@ -9,7 +9,8 @@ from adapters.base import Play
 from adapters.web import settings, translate
 from adapters.web.shown import shown_branch
 from adapters.web.translate import BadRequest
-from bot.messages import Notes, Room, Story
+from bot.formats import file_name
+from bot.messages import Notes, Room
 from bot.outline import outline
 
 Leaf = dict[str, object]
@@ -35,10 +36,10 @@ class Notebook:
             raise BadRequest("leaf")
         return await leaves[name]()
 
-    async def text_of_story(self, story_id: str) -> tuple[str, str]:
-        """A story to keep: the name of its file, and its text."""
-        story = await self.play.story(story_id)
-        return file_name(story), await self.play.export(story_id)
+    async def text_of_story(self, story_id: str, form: str) -> tuple[str, str]:
+        """A story to keep: the name of its file, and its text. Raises NoSuchStory, UnknownFormat."""
+        text = await self.play.export(story_id, form)
+        return file_name(await self.play.story(story_id), form), text
 
     async def _tree(self) -> Leaf:
         story = await self.play.read(self.room)
@@ -73,9 +74,3 @@ class Notebook:
                 for story in told
             ]
         }
-
-
-def file_name(story: Story) -> str:
-    """What a story's file is called: its title, without what file systems read as their own."""
-    title = "".join("_" if character in '\\/:*?"<>|' else character for character in story.title)
-    return (translate.clean_line(title, translate.MAX_TITLE_CHARACTERS).strip(". ") or "story") + ".txt"

@@ -156,5 +156,6 @@ class RoomPage:
         await done(self._download(payload_of(event)), self._say, self._visitor.locale)
 
     async def _download(self, payload: Payload) -> None:
-        name, text = await self._notebook.text_of_story(translate.text_of(payload, "story"))
+        form = translate.text_of(payload, "form") or "txt"
+        name, text = await self._notebook.text_of_story(translate.text_of(payload, "story"), form)
         ui.download.content(text.encode(), name, "text/plain; charset=utf-8")

@@ -23,6 +23,7 @@ def shown(rules: Rules) -> dict[str, object]:
         "length": rules.length,
         "filter": rules.filter.value,
         "filter_people": rules.filter_people,
+        "parentheses_aside": rules.parentheses_aside,
         **{name: "\n".join(getattr(rules, name)) for name in _LISTS},
         **{name: getattr(rules, name) for name in _NUMBERS},
         "presets": {name: asdict(sampling) for name, sampling in own.items()},

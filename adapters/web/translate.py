@@ -12,7 +12,6 @@ from bot.messages import Ask, Author, Length, Lore, Message, Notes, Room
 PLATFORM = "web"
 NAME_COOKIE = "tsuzuki_name"
 MAX_NAME_CHARACTERS = 30
-MAX_TITLE_CHARACTERS = 80
 MAX_CANDIDATES = 5
 
 _SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
@@ -129,8 +128,8 @@ def text_of(payload: Mapping[str, object], name: str = "text") -> str:
 
 
 def title_of(payload: Mapping[str, object]) -> str:
-    """A story's title in an event. Raises BadRequest."""
-    return clean_line(_string(payload, "title"), MAX_TITLE_CHARACTERS)
+    """A story's title in an event, as long as it is: how long it may be, the rules say. Raises BadRequest."""
+    return _CONTROL.sub(" ", _string(payload, "title")).strip()
 
 
 def notes_of(payload: Mapping[str, object]) -> Notes:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ctypes
+import json
+import logging
 import os
 import signal
 import sys
@@ -12,7 +14,9 @@ from asyncio.subprocess import Process
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import structlog
 
@@ -30,6 +34,32 @@ LAST_LINES = 12
 _LONGEST_LINE = 64 * 1024
 _DOUBLINGS = 10
 _PR_SET_PDEATHSIG = 1
+_OWN_FIELDS = frozenset({"event", "level", "logger", "timestamp"})
+_LEVELS = {
+    name: logging.getLevelNamesMapping()[name.upper()]
+    for name in ("debug", "info", "warning", "error", "critical")
+}
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """A line of a child's log, as `config.logging` writes it in JSON."""
+
+    level: int
+    event: str
+    logger: str
+    fields: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, line: str) -> LogLine | None:
+        """What a line says; None where it is none of a log."""
+        try:
+            said = json.loads(line)
+            level = _LEVELS[said["level"]]
+            fields = {name: value for name, value in said.items() if name not in _OWN_FIELDS}
+            return cls(level, str(said["event"]), str(said.get("logger") or __name__), fields)
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            return None
 
 
 class LocalWorker:
@@ -63,7 +93,7 @@ class LocalWorker:
 
     @property
     def last_lines(self) -> tuple[str, ...]:
-        """The end of what the child wrote to standard error: why it ended, most likely."""
+        """The end of what the child wrote beside its log: why it ended, most likely."""
         return tuple(self._lines)
 
     async def run(self) -> None:
@@ -131,7 +161,8 @@ class LocalWorker:
             start_new_session=True,
             preexec_fn=_die_with(os.getpid()),
             # Waiting OpenMP threads must sleep: spinning ones made a step forty times longer.
-            env=self._environment | {"OMP_WAIT_POLICY": "PASSIVE"},
+            # Its log lines come to us and go on from here, in whatever form ours have.
+            env=self._environment | {"OMP_WAIT_POLICY": "PASSIVE", "TSUZUKI_LOG__FORMAT": "json"},
         )
 
     @asynccontextmanager
@@ -164,8 +195,16 @@ class LocalWorker:
             if not line:
                 return
             text = line.decode("utf-8", "replace").rstrip()
+            self._pass_on(text)
+
+    def _pass_on(self, text: str) -> None:
+        """The child's log is part of ours; whatever else it says is told as a line of its own."""
+        line = LogLine.of(text)
+        if line is None:
             self._lines.append(text)
             self._log.info("worker", line=text)
+        else:
+            structlog.get_logger(line.logger).log(line.level, line.event, **line.fields)
 
 
 def _signal(process: Process, number: signal.Signals) -> None:

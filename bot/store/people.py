@@ -48,19 +48,26 @@ async def _lock_stories(connection: AsyncConnection, author: Author) -> None:
 
 
 async def _texts_of(connection: AsyncConnection, author: Author) -> list[Any]:
-    """Every text that the author wrote, with its story, and every former one."""
-    theirs = _is_by(tables.passages, author)
-    texts = select(_passages.story_id, _passages.text).where(theirs)
-    former = select(_passages.story_id, _revisions.text).where(theirs, _revisions.passage_id == _passages.id)
+    """Every text that the author wrote, with its story and that one's rule, and every former one."""
+    stories = tables.stories.c
+    theirs = _is_by(tables.passages, author) & (stories.id == _passages.story_id)
+    texts = select(stories.id, stories.parentheses_aside, _passages.text).where(theirs)
+    former = select(stories.id, stories.parentheses_aside, _revisions.text).where(
+        theirs, _revisions.passage_id == _passages.id
+    )
     return [row for query in (texts, former) for row in await connection.execute(query)]
 
 
 async def _untitle(connection: AsyncConnection, texts: Iterable[Any]) -> None:
     """Take away titles that were made of these texts; the story's next passage gives another."""
     stories = tables.stories
-    for story_id, title in {(row.story_id, title_of(without_asides(row.text))) for row in texts}:
+    for story_id, title in {(row.id, _title_from(row)) for row in texts}:
         taken = (stories.c.id == story_id) & (stories.c.title == title)
         await connection.execute(update(stories).where(taken).values(title=""))
+
+
+def _title_from(row: Any) -> str:
+    return title_of(without_asides(row.text, parentheses=row.parentheses_aside))
 
 
 async def _take_edits_back(connection: AsyncConnection, author: Author) -> list[Passage]:

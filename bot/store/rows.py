@@ -89,6 +89,7 @@ def story_of(row: Row) -> Story:
         head=row["head_id"],
         notes=Notes(row["memory"], row["note"], tuple(_lore_of(lore) for lore in row["lore"])),
         closed=row["closed_at"] is not None,
+        parentheses_aside=row["parentheses_aside"],
     )
 
 
@@ -141,7 +142,6 @@ def job_of(row: Row) -> Job:
         seed=row["seed"],
         state=JobState(row["state"]),
         attempts=row["attempts"],
-        moved=row["moved"],
     )
 
 
@@ -158,8 +158,6 @@ def outbox_columns(row: OutboxRow) -> dict[str, Any]:
         "passage": draft.passage,
         "live": draft.live,
         "delivered": row.delivered,
-        "moved": row.moved,
-        "former_id": row.former_id,
     }
 
 
@@ -174,16 +172,7 @@ def outbox_row_of(row: Row) -> OutboxRow:
         passage=row["passage"],
         live=row["live"],
     )
-    return OutboxRow(
-        row["job_id"],
-        row["part"],
-        room_of(row),
-        row["message_id"],
-        draft,
-        row["delivered"],
-        row["moved"],
-        row["former_id"],
-    )
+    return OutboxRow(row["job_id"], row["part"], room_of(row), row["message_id"], draft, row["delivered"])
 
 
 def score_columns(scores: Iterable[Score]) -> list[list[Any]]:

@@ -9,19 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from bot.messages import Ask, Author, Job, JobState, Message, Notes, Passage, Room, Score, Story
 from bot.seams import Forgotten, Heard, OutboxRow
-from bot.store import (
-    changes,
-    hearing,
-    heartbeats,
-    jobs,
-    moves,
-    outbox,
-    passages,
-    people,
-    places,
-    rules,
-    stories,
-)
+from bot.store import changes, hearing, heartbeats, jobs, moves, outbox, passages, people, rules, stories
 from bot.store.database import Database
 from bot.store.rows import notes_columns
 from bot.story import writable
@@ -58,7 +46,9 @@ class SqlStore:
 
     # Hearing and writing
 
-    async def hear(self, message: Message, ask: Ask | None, job_id: str, seed: int) -> Heard:
+    async def hear(
+        self, message: Message, ask: Ask | None, job_id: str, seed: int, *, parentheses_aside: bool = False
+    ) -> Heard:
         """Append the message's passage to its room's open story and make a job, once per event id.
 
         Where only deleted passages follow it, the last one that is left counts as the story's last, too.
@@ -70,7 +60,10 @@ class SqlStore:
 
         async def work(connection: AsyncConnection) -> Heard:
             known = await hearing.known(connection, message.room.platform, message.event_id)
-            return known or await hearing.hear(connection, message, ask, job_id, seed, self._clock())
+            if known is not None:
+                return known
+            begun = stories.Beginning(message.room, message.title, parentheses_aside)
+            return await hearing.hear(connection, message, ask, job_id, seed, begun, self._clock())
 
         return await self._database.write(work)
 
@@ -81,8 +74,8 @@ class SqlStore:
     async def append_model(self, job_id: str, texts: Sequence[str]) -> Sequence[Passage]:
         """Keep a job's candidates, in their order, and mark the job done, at once.
 
-        They stand where the job began, before what people wrote meanwhile. Doing it again changes nothing
-        and returns the same passages.
+        Behind passages that came while the model wrote, they begin a paragraph. Doing it again changes
+        nothing and returns the same passages.
 
         Raises:
             ValueError: no texts.
@@ -121,10 +114,12 @@ class SqlStore:
             lambda connection: stories.listed(connection, platform, within, room, author, limit)
         )
 
-    async def open_story(self, room: Room, title: str = "") -> Story:
+    async def open_story(self, room: Room, title: str = "", *, parentheses_aside: bool = False) -> Story:
         """Begin a new story in a room; the one that was open there is closed. Raises StoryBusy."""
         return await self._database.write(
-            lambda connection: stories.open_new(connection, room, title, self._clock())
+            lambda connection: stories.open_new(
+                connection, stories.Beginning(room, title, parentheses_aside), self._clock()
+            )
         )
 
     async def close_story(self, story_id: str) -> Story:
@@ -192,20 +187,6 @@ class SqlStore:
         async def work(connection: AsyncConnection) -> Story:
             story = await stories.locked_at_rest(connection, story_id)
             await moves.go_to(connection, story, passage_id, self._clock())
-            return await stories.read(connection, story_id)
-
-        return await self._database.write(work)
-
-    async def choose(self, story_id: str, passage_id: str) -> Story:
-        """End the story with an alternative of its last passage, and with what hangs on that.
-
-        Raises:
-            PassageGone, StoryMoved, StoryBusy
-        """
-
-        async def work(connection: AsyncConnection) -> Story:
-            story = await stories.locked_at_rest(connection, story_id)
-            await moves.choose(connection, story, passage_id, self._clock())
             return await stories.read(connection, story_id)
 
         return await self._database.write(work)
@@ -293,26 +274,17 @@ class SqlStore:
         return await self._database.read(lambda connection: jobs.shown_by(connection, platform, message_id))
 
     async def unfinished_jobs(self) -> Sequence[Job]:
-        """Jobs that wait or ran when the process ended: those that were begun first, then the oldest."""
+        """Jobs that wait or ran when the process ended, oldest first."""
         return await self._database.read(jobs.unfinished)
 
     async def claim(self, job_id: str) -> Job | None:
-        """Mark a waiting job running and count the attempt; None if it is no longer waiting.
-
-        The first time its reply gets its place: behind the story's end as it is now. Raises StoryBusy where
-        another reply of the story was begun and is not over.
-        """
-        return await self._database.write(lambda connection: places.claim(connection, job_id, self._clock()))
-
-    async def story_before(self, job_id: str) -> Story:
-        """The story as far as the place of a job's reply, which is what it goes on from. Raises NoOpenJob."""
-        return await self._database.read(lambda connection: places.story_before(connection, job_id))
+        """Mark a waiting job running and count the attempt; None if it is no longer waiting."""
+        return await self._database.write(lambda connection: jobs.claim(connection, job_id, self._clock()))
 
     async def release(self, job_id: str, *, begun: bool = True) -> None:
         """Put a running job back to waiting (the worker died, the process ends).
 
-        `begun` False: the worker would not take it, and the attempt does not count. A reply that never began
-        gives its place back.
+        `begun` False: the worker would not take it, and the attempt does not count.
         """
         await self._database.write(
             lambda connection: jobs.release(connection, job_id, self._clock(), begun=begun)
@@ -346,10 +318,7 @@ class SqlStore:
         await self._database.write(lambda connection: outbox.save(connection, row, self._clock()))
 
     async def undelivered(self) -> Sequence[OutboxRow]:
-        """Rows whose last draft people may not have seen, or whose former message may still be there.
-
-        The longest waiting first.
-        """
+        """Rows whose last draft people may not have seen, the longest waiting first."""
         return await self._database.read(outbox.undelivered)
 
     async def live(self, room: Room) -> Sequence[OutboxRow]:

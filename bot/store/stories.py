@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -15,9 +15,18 @@ from bot.errors import NoSuchStory, StoryBusy
 from bot.messages import Author, Room, Story
 from bot.store import jobs, moves, passages, tables
 from bot.store.rows import place_columns, room_columns, story_of
-from bot.story import title_of, writable
+from bot.story import writable
 
 _columns = tables.stories.c
+
+
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """With what a story begins in a room. `title`: as somebody typed it; empty: the first line names it."""
+
+    room: Room
+    title: str = ""
+    parentheses_aside: bool = False
 
 
 async def locked(connection: AsyncConnection, story_id: str) -> RowMapping:
@@ -39,24 +48,25 @@ async def locked_at_rest(connection: AsyncConnection, story_id: str) -> RowMappi
     return row
 
 
-async def locked_in(connection: AsyncConnection, room: Room, now: datetime, title: str = "") -> RowMapping:
-    """The row of the room's open story, which is begun where there is none; then `title` names it."""
+async def locked_in(connection: AsyncConnection, begun: Beginning, now: datetime) -> RowMapping:
+    """The row of the room's open story, which is begun where there is none."""
+    room = begun.room
     row = await _locked(connection, _is_open_in(room))
     if row is None:
         await _lock_room(connection, room)
         row = await _locked(connection, _is_open_in(room))
     if row is None:
-        return await _begin(connection, room, now, title)
+        return await _begin(connection, begun, now)
     if (row["within"], row["adult"]) != (list(room.within), room.adult):
         await change(connection, row["id"], place_columns(room))
     return row
 
 
-async def open_new(connection: AsyncConnection, room: Room, title: str, now: datetime) -> Story:
+async def open_new(connection: AsyncConnection, begun: Beginning, now: datetime) -> Story:
     """Begin a story in a room, whose open one is closed."""
-    await _lock_room(connection, room)
-    await _close_in(connection, room, now)
-    return await read(connection, (await _begin(connection, room, now, title))["id"])
+    await _lock_room(connection, begun.room)
+    await _close_in(connection, begun.room, now)
+    return await read(connection, (await _begin(connection, begun, now))["id"])
 
 
 async def close(connection: AsyncConnection, story_id: str, now: datetime) -> Story:
@@ -97,19 +107,6 @@ async def read(connection: AsyncConnection, story_id: str) -> Story:
     return story
 
 
-async def read_to(connection: AsyncConnection, story_id: str, passage_id: str | None) -> Story:
-    """A story with its passages as far as one of them (None: none of them). Raises NoSuchStory."""
-    row = (
-        (await connection.execute(select(tables.stories).where(_columns.id == story_id)))
-        .mappings()
-        .one_or_none()
-    )
-    if row is None:
-        raise NoSuchStory(story=story_id)
-    path = await passages.path_to(connection, passage_id)
-    return replace(story_of(row), passages=path, head=passage_id)
-
-
 async def listed(
     connection: AsyncConnection,
     platform: str,
@@ -142,11 +139,17 @@ async def _lock_room(connection: AsyncConnection, room: Room) -> None:
         await connection.execute(select(func.pg_advisory_xact_lock(key)))
 
 
-async def _begin(connection: AsyncConnection, room: Room, now: datetime, title: str) -> RowMapping:
-    name = title_of(writable(title)) if title else ""
+async def _begin(connection: AsyncConnection, begun: Beginning, now: datetime) -> RowMapping:
     story_id = uuid.uuid4().hex
-    made = {"id": story_id, "title": name, "lore": [], "created_at": now, "changed_at": now}
-    values = room_columns(room) | place_columns(room) | made
+    made = {
+        "id": story_id,
+        "title": writable(begun.title),
+        "lore": [],
+        "parentheses_aside": begun.parentheses_aside,
+        "created_at": now,
+        "changed_at": now,
+    }
+    values = room_columns(begun.room) | place_columns(begun.room) | made
     await connection.execute(insert(tables.stories).values(values))
     return await locked(connection, story_id)
 
@@ -173,18 +176,16 @@ async def _read(connection: AsyncConnection, wanted: ColumnElement[bool]) -> Sto
     if row is None:
         return None
     path = await passages.path_to(connection, row["head_id"])
-    last = await moves.last_told(connection, row["head_id"])
-    place = await moves.hung_on(connection, last)
     return replace(
         story_of(row),
         passages=path,
         undone=await moves.forward(connection, row) is not None,
-        hangs_on=None if place is None or place["deleted_at"] is not None else place["id"],
-        others=await _others(connection, place or last),
+        others=await _others(connection, row),
     )
 
 
-async def _others(connection: AsyncConnection, last: RowMapping | None) -> int:
+async def _others(connection: AsyncConnection, story: RowMapping) -> int:
+    last = await moves.last_told(connection, story)
     if last is None:
         return 0
     beside = passages.is_beside(last) & (tables.passages.c.id != last["id"])

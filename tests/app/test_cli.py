@@ -48,11 +48,34 @@ def test_bad_input_is_one_line_and_exit_code_two(
     assert len(result.stderr.splitlines()) == 1
 
 
-def test_input_that_is_no_utf8_is_refused(tsuzuki: Command) -> None:
-    """Bytes of another encoding are not guessed at."""
-    result = tsuzuki("continue", "-", stdin="夜の駅に、".encode("euc-jp"))
+@pytest.mark.parametrize(
+    ("stdin", "encoding", "variables", "words"),
+    [
+        ("夜の駅に、".encode("utf-16-le"), "", {}, "--encoding"),
+        ("夜の駅に、".encode("utf-16-le"), "", JAPANESE, "文章として読めませんでした"),
+        (b"\x89PNG\r\n\x1a\n\x00\x00", "", {}, "could not be read as text"),
+        ("夜の駅に、".encode("euc-jp"), "utf-8", {}, "could not be read as text"),
+        ("夜の駅に、".encode(), "klingon", {}, "no encoding called “klingon”"),
+        ("夜の駅に、".encode(), "klingon", JAPANESE, "「klingon」という文字コードはありません"),
+        ("あ".encode() * 40_001, "", {}, "40001 characters"),
+        (b"a" * 500_000, "", JAPANESE, "ファイルが大きすぎます"),
+    ],
+)
+def test_input_that_cannot_be_read_is_refused(
+    tsuzuki: Command, stdin: bytes, encoding: str, variables: dict[str, str], words: str
+) -> None:
+    """One line says why; nothing is guessed at that may be something else."""
+    result = tsuzuki("continue", "-", "--encoding", encoding, stdin=stdin, variables=variables)
     assert (result.returncode, result.stdout) == (2, "")
-    assert "UTF-8" in result.stderr
+    assert words in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_a_script_in_an_encoding_that_is_not_there_is_refused(tsuzuki: Command) -> None:
+    """Before anything is started."""
+    result = tsuzuki("play", "--encoding", "klingon", stdin=b"/quit\n")
+    assert (result.returncode, result.stdout) == (2, "")
+    assert "no encoding called “klingon”" in result.stderr
 
 
 def test_nothing_to_connect_is_said(tsuzuki: Command) -> None:

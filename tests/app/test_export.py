@@ -8,22 +8,14 @@ from pathlib import Path
 import pytest
 
 from bot.errors import NoSuchStory, SeveralStories, UnknownFormat
-from bot.export import as_markdown, as_text, export_story, list_stories
-from bot.messages import MODEL, Author, Message, Passage, Room, Story
+from bot.export import export_story, list_stories
+from bot.formats import FORMATS, exported
+from bot.messages import Author, Message, Room
 from bot.store import open_store
 from config.phrases import Phrases
 
 MEI = Author("web", "1", "芽衣")
 say = Phrases.load()
-
-
-def story(*texts: tuple[Author, str], title: str = "夜") -> Story:
-    """A story of these passages."""
-    passages = tuple(
-        Passage(str(i), "s1", str(i - 1) if i else None, author, text)
-        for i, (author, text) in enumerate(texts)
-    )
-    return Story("s1", Room("web", "a"), title, passages)
 
 
 @pytest.fixture
@@ -38,26 +30,14 @@ async def url(tmp_path: Path) -> AsyncIterator[str]:
     return url
 
 
-def test_text_is_exactly_what_was_written() -> None:
-    """Full-width letters, spaces and dots stay; the model goes on in the same line."""
-    told = story((MEI, "　ＡＢＣ……"), (MODEL, "晩だった。"))
-    assert as_text(told) == "　ＡＢＣ……晩だった。\n"
-
-
-def test_markdown_has_title_paragraphs_and_authors_and_reads_nothing_as_markup() -> None:
-    """What a writer typed is not turned into headings, lists or emphasis."""
-    told = story((MEI, "# 題*一*\n- 二\n1. 三"), (MODEL, "終わり。"), title="夜<の>道")
-    assert as_markdown(told, "（題なし）") == (
-        "# 夜\\<の\\>道\n\n\\# 題\\*一\\*\n\n\\- 二\n\n1\\. 三終わり。\n\n---\n\n芽衣、続き\n"
-    )
-
-
 async def test_the_list_names_every_story_with_its_platform(url: str) -> None:
     """Each line begins with what `export` takes."""
     lines = (await list_stories(url, say, "en")).splitlines()
     assert sorted(line.split()[1] for line in lines) == ["slack", "web", "web"]
-    exported = [await export_story(url, line.split()[0], "txt", say, "en") for line in lines]
-    assert sorted(exported) == [f"第{number}の夜。ＡＢＣ……　星\n" for number in range(3)]
+    exported = [await export_story(url, line.split()[0], "txt") for line in lines]
+    assert sorted(exported) == [
+        f"第{number}の夜\n\n第{number}の夜。ＡＢＣ……　星\n\n芽衣\n" for number in range(3)
+    ]
 
 
 async def test_an_empty_store_says_so(tmp_path: Path) -> None:
@@ -69,12 +49,22 @@ async def test_an_empty_store_says_so(tmp_path: Path) -> None:
 async def test_an_id_that_fits_none_or_several_is_refused(url: str) -> None:
     """A wrong or too short id names what is the matter."""
     with pytest.raises(NoSuchStory):
-        await export_story(url, "nothing-like-this", "txt", say, "en")
+        await export_story(url, "nothing-like-this", "txt")
     with pytest.raises(SeveralStories):
-        await export_story(url, "", "txt", say, "en")
+        await export_story(url, "", "txt")
 
 
 async def test_an_unknown_format_is_refused(url: str) -> None:
     """Before anything is looked for."""
     with pytest.raises(UnknownFormat):
-        await export_story(url, "x", "docx", say, "en")
+        await export_story(url, "x", "docx")
+
+
+async def test_what_the_command_gives_out_is_what_every_door_does(url: str) -> None:
+    """To the character, in each form."""
+    store = await open_store(url)
+    (story,) = await store.stories("slack")
+    story = await store.story_by_id(story.id)
+    await store.close()
+    for form in FORMATS:
+        assert await export_story(url, story.id, form) == exported(story, form)

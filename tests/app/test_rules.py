@@ -34,6 +34,7 @@ def test_every_setting_is_a_rule_that_holds(tmp_path: Path) -> None:
         'filter = "off"',
         "filter_people = true",
         "listens = false",
+        "parentheses_aside = true",
         "daily_per_person = 7",
         "daily_in_all = 70",
     )
@@ -44,6 +45,7 @@ def test_every_setting_is_a_rule_that_holds(tmp_path: Path) -> None:
         filter=Filter.OFF,
         filter_people=True,
         listens=False,
+        parentheses_aside=True,
         daily_per_person=7,
         daily_in_all=70,
     )

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -56,14 +57,16 @@ async def worker() -> AsyncIterator[GatedWorker]:
 
 
 @asynccontextmanager
-async def at(folder: Path, worker: GatedWorker, *arguments: str) -> AsyncIterator[Terminal]:
+async def at(
+    folder: Path, worker: GatedWorker, *arguments: str, typed: IO[bytes] | int = asyncio.subprocess.PIPE
+) -> AsyncIterator[Terminal]:
     """A command in a folder with a store of its own; killed at the end if it still runs."""
     settings = {"TSUZUKI_ENGINE__URL": worker.url, "TSUZUKI_STORE__URL": f"sqlite:///{folder}/stories.db"}
     process = await asyncio.create_subprocess_exec(
         *(*COMMAND, *arguments),
         cwd=folder,
         env=clean_environ(**settings),
-        stdin=asyncio.subprocess.PIPE,
+        stdin=typed,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
@@ -129,3 +132,41 @@ async def test_ctrl_c_stops_what_is_written_and_not_the_program(tmp_path: Path, 
         _, _, err = await terminal.ends()
     assert "Stopped." in err
     assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    ("encoding", "options"),
+    [
+        ("utf-8-sig", ()),
+        ("utf-16", ()),
+        ("shift_jis", ()),
+        ("euc_jp", ()),
+        ("utf-16-le", ("--encoding", "utf-16le")),
+    ],
+)
+async def test_standard_input_is_read_in_usual_encodings(
+    tmp_path: Path, worker: GatedWorker, encoding: str, options: tuple[str, ...]
+) -> None:
+    """What comes out is the text and what comes next, in UTF-8."""
+    worker.go_on()
+    async with at(tmp_path, worker, "continue", "-", *options) as terminal:
+        assert terminal.process.stdin is not None
+        terminal.process.stdin.write(BEGUN.encode(encoding))
+        code, out, err = await terminal.ends()
+    assert (code, out) == (0, f"{BEGUN}{FIRST}{SECOND}\n"), err
+
+
+async def test_a_script_is_read_in_the_encoding_of_its_file(tmp_path: Path, worker: GatedWorker) -> None:
+    """An old editor's file; a pipe says which encoding it is in."""
+    worker.go_on()
+    script = f"{BEGUN}\r\n/show\r\n"
+    (tmp_path / "script.txt").write_bytes(script.encode("shift_jis"))
+    with (tmp_path / "script.txt").open("rb") as file:
+        async with at(tmp_path, worker, "play", typed=file) as terminal:
+            out, err = await asyncio.wait_for(terminal.process.communicate(), PATIENCE_S)
+    assert (terminal.process.returncode, out.decode()) == (0, f"{BEGUN}\n"), err.decode()
+    async with at(tmp_path, worker, "play", "--encoding", "utf-16") as terminal:
+        assert terminal.process.stdin is not None
+        terminal.process.stdin.write("/show\n".encode("utf-16"))
+        code, told, _ = await terminal.ends()
+    assert (code, told) == (0, f"{BEGUN}\n")

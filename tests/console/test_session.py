@@ -166,6 +166,17 @@ async def test_show_and_export_write_the_story(desk: Desk, tmp_path: Path) -> No
     assert FIRST in (await asyncio.to_thread((tmp_path / "story.txt").read_text, "utf-8"))
 
 
+@pytest.mark.parametrize("form", ["txt", "md"])
+async def test_a_file_is_what_every_door_gives_out(desk: Desk, tmp_path: Path, form: str) -> None:
+    """To the byte, in the form that its name ends in."""
+    assert await desk.types(FIRST, "* 二。", "// メモ", f"/export {tmp_path}/story.{form}")
+    story = await desk.house.play.read(ROOM)
+    assert story is not None
+    content = await asyncio.to_thread((tmp_path / f"story.{form}").read_bytes)
+    assert content == (await desk.house.play.export(story.id, form)).encode()
+    assert "メモ" not in content.decode()
+
+
 async def test_notes_are_kept_and_seen_in_the_window(desk: Desk) -> None:
     """Memory, note and lore can be set, read and taken away, and the window shows them."""
     assert await desk.types(

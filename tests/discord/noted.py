@@ -129,11 +129,6 @@ class NotedPlay(FakePlay):
         """None were kept."""
         return ()
 
-    async def export(self, story_id: str) -> str:
-        """Its texts."""
-        story = await self.story(story_id)
-        return "\n".join(passage.text for passage in story.passages)
-
     async def undo(self, room: Room, by: Author, after: str | None = None) -> Story:
         """Note it."""
         self._note("undo", room, by, after)

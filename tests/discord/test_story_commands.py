@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from bot.errors import NothingToUndo
+from bot.formats import exported
 from bot.messages import Author, Lore, Notes, Room
 from tests.discord.stage import BEGINNING, Stage
 from tests.loopback.discord import Channel, ChannelType, Slash
@@ -11,6 +14,9 @@ SUBCOMMANDS = {
     "new", "open", "title", "show", "list", "undo", "redo", "retry", "branch", "memory", "note", "lore",
     "settings", "close", "export", "forget-me",
 }  # fmt: skip
+
+
+HANAKO = Author("discord", "2", "花子")
 
 
 async def thread_with_story(stage: Stage, text: str = BEGINNING) -> Channel:
@@ -113,14 +119,31 @@ async def test_show_gives_the_story_to_the_asker_and_a_file_where_it_is_long(sta
     assert long in content.decode()
 
 
-async def test_export_is_a_private_file(stage: Stage) -> None:
-    """With the story's text."""
+@pytest.mark.parametrize("form", ["txt", "md"])
+async def test_export_is_a_private_file(stage: Stage, form: str) -> None:
+    """With the story's text, to the byte as every door gives it out."""
     thread = await thread_with_story(stage)
-    slash = await stage.discord.slash(thread, stage.discord.taro, "story export")
+    stage.play.tell(stage.room(thread), "# （（どうする？））\n*次*", HANAKO)
+    slash = await stage.discord.slash(thread, stage.discord.taro, "story export", format=form)
     await answered(stage, slash)
-    ((_, content),) = slash.answers[0].files
-    assert content.decode() == BEGINNING
+    ((name, content),) = slash.answers[0].files
+    story = await stage.play.read(stage.room(thread))
+    assert story is not None
+    assert content == exported(story, form).encode()
+    assert name.endswith(f".{form}")
     assert slash.answers[0].ephemeral_to is stage.discord.taro
+
+
+async def test_a_story_is_shown_as_it_is_read(stage: Stage) -> None:
+    """The model goes on in the same line; what was said beside the story is not in it."""
+    thread = await thread_with_story(stage, "雨が")
+    room = stage.room(thread)
+    stage.play.tell(room, "降る。")
+    stage.play.tell(room, "// どうする？", HANAKO)
+    slash = await stage.discord.slash(thread, stage.discord.taro, "story show")
+    (shown,) = await answered(stage, slash)
+    assert "雨が降る。" in shown
+    assert "どうする" not in shown
 
 
 async def test_without_a_story_that_is_said(stage: Stage) -> None:

@@ -47,7 +47,9 @@ async def test_in_a_storys_thread_no_mention_is_needed(stage: Stage) -> None:
 async def test_what_is_said_beside_the_story_is_kept_and_not_continued(stage: Stage) -> None:
     """In parentheses or behind //: the writers talk to each other."""
     thread = await story_in_thread(stage)
-    await stage.discord.say_in(thread, stage.discord.taro, "（次はどうする？）\n// 相談", mentions_bot=False)
+    await stage.discord.say_in(
+        thread, stage.discord.taro, "（（次はどうする？））\n// 相談", mentions_bot=False
+    )
     heard = await stage.play.until_heard()
     assert heard.ask is None
 

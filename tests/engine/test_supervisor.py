@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import io
+import json
+import logging
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+import structlog
 
-from bot.engine.supervisor import LocalWorker
+from bot.engine.supervisor import LocalWorker, LogLine
+from config.logging import configure_logging
 from tests.fakes.clock import FakeClock
 
 TELL = "import os, sys; sys.stderr.write(f'child {os.getpid()}\\n'); sys.stderr.flush();"
@@ -247,3 +252,48 @@ asyncio.run(main())
         await parent.wait()
         while alive(pid):
             await asyncio.sleep(0)
+
+
+LOGS = """
+import structlog, sys
+from config.logging import configure_logging
+configure_logging("info", __import__("os").environ["TSUZUKI_LOG__FORMAT"])
+structlog.get_logger("bot.worker.readiness").warning("OpenVINO is not used", reason="{反}")
+sys.stderr.write("not of the log\\n"); sys.stderr.flush();
+"""
+
+
+@pytest.fixture
+def log() -> Iterator[io.StringIO]:
+    """What a bot that logs in JSON writes; the test run's own log is as before afterwards."""
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    written = io.StringIO()
+    configure_logging("info", "json", stream=written)
+    yield written
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()
+
+
+async def test_the_childs_log_goes_on_as_the_bots_own(tmp_path: Path, log: io.StringIO) -> None:
+    """One line of JSON for each of its own, with its level, words, logger and fields; never JSON in JSON."""
+    worker = LocalWorker(child(LOGS + WAIT), tmp_path / "s")
+
+    async with running(worker):
+        await told(worker)
+
+    lines = [json.loads(line) for line in log.getvalue().splitlines()]
+    said = next(line for line in lines if line["event"] == "OpenVINO is not used")
+    assert (said["level"], said["logger"], said["reason"]) == ("warning", "bot.worker.readiness", "{反}")
+    assert [line["line"] for line in lines if "line" in line] == ["not of the log"]
+    assert worker.last_lines == ("not of the log",)
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["", "Traceback", "[]", "5", "{}", '{"level": "info"}', '{"level": 5, "event": "x"}', "[" * 100_000],
+)
+def test_what_is_no_line_of_a_log(line: str) -> None:
+    """It is told as it is."""
+    assert LogLine.of(line) is None

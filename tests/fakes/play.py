@@ -6,7 +6,9 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from bot.aside import is_aside
 from bot.errors import EmptyPrompt
+from bot.formats import exported
 from bot.messages import (
     MODEL,
     Ask,
@@ -66,6 +68,10 @@ class FakePlay:
     async def check(self, message: Message) -> None:
         """Nobody is refused here; `refuse` is for what is heard."""
 
+    async def is_aside(self, message: Message) -> bool:
+        """As in a story with the usual rule."""
+        return is_aside(message.text, parentheses=False)
+
     async def reading(self, message: Message) -> TokenCount:
         """A token a character; what cannot be read is what tickets say, too."""
         return TokenCount(len(message.text), self.unknown, self.read_as)
@@ -77,10 +83,10 @@ class FakePlay:
             return _again(self._tickets[event])
         if self._refusals:
             raise self._refusals.pop(0)
-        if not message.text.strip() and message.room not in self._stories:
+        if not message.whole.strip() and message.room not in self._stories:
             raise EmptyPrompt
-        if message.text.strip():
-            self.tell(message.room, message.text, message.author)
+        if message.whole.strip():
+            self.tell(message.room, message.whole, message.author)
         story = self._stories[message.room]
         job_id = f"job-{len(self.heard) + 1}"
         ticket = Ticket(job_id, story.id, self.place, False, self.unknown, self.read_as) if ask else None
@@ -106,6 +112,10 @@ class FakePlay:
         """The stories of a platform, latest first, without passages."""
         told = [story for room, story in self._stories.items() if room.platform == platform]
         return [Story(story.id, story.room, story.title) for story in reversed(told)]
+
+    async def export(self, story_id: str, form: str = "txt") -> str:
+        """As the real one."""
+        return exported(next(story for story in self._stories.values() if story.id == story_id), form)
 
     async def cancel(self, room: Room, by: Author) -> bool:
         """Record it; True where the room has a story."""

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,9 +13,11 @@ from aiohttp import web
 
 from adapters.slack.surface import BOT_SCOPES, METHOD_SCOPES
 from tests.loopback.slack_faults import Fault, Faults, Kind, Rates
+from tests.loopback.slack_files import Files
 from tests.loopback.slack_interactions import Interactions
 from tests.loopback.slack_methods import Methods
 from tests.loopback.slack_oauth import OAuth
+from tests.loopback.slack_payloads import arguments_of, event_callback, token_of
 from tests.loopback.slack_sender import SignedSender
 from tests.loopback.slack_socket import SocketMode
 from tests.loopback.slack_workspace import BOT_USER, TEAM, Channel, Person, Posted, SlackRefusal, Workspace
@@ -68,6 +68,7 @@ class SlackServer:
         )
         self.socket = SocketMode(self._notify)
         self.faults = Faults()
+        self.files = Files(lambda: self._base, self._may_read_files)
         self.tenants: dict[str, Tenant] = {}
         self.oauth = OAuth(self.has_team)
         self.scopes = set(BOT_SCOPES)
@@ -136,6 +137,8 @@ class SlackServer:
         app.router.add_get("/link", self.socket.connect)
         app.router.add_post("/respond/{id}", self._respond)
         app.router.add_post("/upload/{id}", self._upload)
+        app.router.add_get("/files-pri/{id}/{name}", self.files.get)
+        app.router.add_get("/login", self.files.login)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", 0).start()
@@ -206,6 +209,14 @@ class SlackServer:
         ts = self.workspace.next_ts()
         return self.workspace.add(Posted(channel, ts, user, text, thread_ts))
 
+    def sends(
+        self, channel: str, user: str, text: str, *files: dict[str, Any], thread_ts: str = ""
+    ) -> Posted:
+        """A person's message with files (of `files.add`) appears; no event is sent yet."""
+        message = self.types(channel, user, text, thread_ts)
+        message.files, message.subtype = list(files), "file_share"
+        return message
+
     def mention(self, channel: str, user: str, text: str, thread_ts: str = "") -> dict[str, Any]:
         """A person mentions the bot; the `app_mention` event of it."""
         return self.event_of(
@@ -225,6 +236,10 @@ class SlackServer:
         }
         if message.thread_ts:
             event["thread_ts"] = message.thread_ts
+        if message.files:
+            event["files"] = message.files
+        if kind == "message" and message.subtype:
+            event["subtype"] = message.subtype
         if kind == "message":
             event["channel_type"] = self.workspace.channels[message.channel].kind
         return event_callback(event | more)
@@ -306,12 +321,12 @@ class SlackServer:
 
     async def _api(self, request: web.Request) -> web.StreamResponse:
         method = request.match_info["method"]
-        arguments = await _arguments(request)
+        arguments = await arguments_of(request)
         if method == self._held:
             await self._free.wait()
         fault = self.faults.next(method)
         if fault and fault.kind is Kind.LATE:
-            self._late.append((_token(request, arguments), method, arguments))
+            self._late.append((token_of(request, arguments), method, arguments))
         response, answer = self._faulty(method, arguments, fault) if fault else (None, "")
         if response is None and not answer:
             response, answer = self._answered(request, method, arguments)
@@ -347,14 +362,14 @@ class SlackServer:
         ), "done-500"
 
     def _answered(self, request: web.Request, method: str, given: dict[str, Any]) -> tuple[web.Response, str]:
-        tenant = self.tenants.get(_token(request, given), self.tenant)
+        tenant = self.tenants.get(token_of(request, given), self.tenant)
         if (wait := tenant.rates.retry_after(method, str(given.get("channel", "")))) is not None:
             headers = {"Retry-After": str(wait)}
             return web.json_response(
                 {"ok": False, "error": "ratelimited"}, status=429, headers=headers
             ), "429"
         try:
-            answer = self._done(_token(request, given), method, given)
+            answer = self._done(token_of(request, given), method, given)
         except SlackRefusal as refusal:
             return web.json_response({"ok": False, "error": refusal.code}), refusal.code
         headers = {"x-oauth-scopes": ",".join(sorted(self.scopes))}
@@ -369,6 +384,8 @@ class SlackServer:
             return self.oauth.access(given)
         if method == "apps.manifest.export":
             return self.oauth.manifest_of(token)
+        if method == "files.info":
+            return self._file(token, given)
         tenant = self.tenants.get(token)
         if tenant is None:
             raise SlackRefusal("invalid_auth" if token else "not_authed")
@@ -378,49 +395,16 @@ class SlackServer:
             raise SlackRefusal("missing_scope")
         return tenant.methods.by_name[method](given)
 
+    def _file(self, token: str, given: dict[str, Any]) -> dict[str, Any]:
+        if not self._may_read_files(token):
+            raise SlackRefusal("missing_scope")
+        if (described := self.files.info(str(given["file"]))) is None:
+            raise SlackRefusal("file_not_found")
+        return {"file": described}
+
+    def _may_read_files(self, token: str) -> bool:
+        return token in self.tenants and "files:read" in self.scopes
+
     def _team(self, request: web.Request, given: dict[str, Any]) -> str:
-        tenant = self.tenants.get(_token(request, given))
+        tenant = self.tenants.get(token_of(request, given))
         return tenant.workspace.team if tenant else ""
-
-
-def event_callback(event: dict[str, Any], team: str = TEAM) -> dict[str, Any]:
-    """The outer event around an inner one."""
-    return {
-        "token": "unused",
-        "team_id": team,
-        "api_app_id": "A1",
-        "event": event,
-        "type": "event_callback",
-        "event_id": f"Ev{event['type']}{event['event_ts']}",
-        "event_time": int(float(event["event_ts"])),
-        "authorizations": [
-            {
-                "enterprise_id": None,
-                "team_id": team,
-                "user_id": BOT_USER,
-                "is_bot": True,
-                "is_enterprise_install": False,
-            }
-        ],
-        "is_ext_shared_channel": False,
-    }
-
-
-async def _arguments(request: web.Request) -> dict[str, Any]:
-    given: dict[str, Any] = dict(request.query)
-    if request.content_type == "application/json":
-        given |= json.loads(await request.text() or "{}")
-    elif request.method == "POST":
-        given |= dict(await request.post())
-    if (basic := request.headers.get("Authorization", "")).startswith("Basic "):
-        client_id, _, secret = base64.b64decode(basic.removeprefix("Basic ")).decode().partition(":")
-        given |= {"client_id": client_id, "client_secret": secret}
-    for name in ("blocks", "metadata", "chunks", "view", "files"):
-        if isinstance(given.get(name), str):
-            given[name] = json.loads(given[name])
-    return given
-
-
-def _token(request: web.Request, given: dict[str, Any]) -> str:
-    header = request.headers.get("Authorization", "")
-    return header.removeprefix("Bearer ") or str(given.get("token", ""))

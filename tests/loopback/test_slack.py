@@ -386,6 +386,27 @@ async def test_a_file_goes_up_in_three_steps(slack: SlackServer, client: AsyncWe
     assert list(slack.workspace.files.values()) == ["夜。".encode()]
 
 
+async def test_files_are_for_who_may_read_them(slack: SlackServer, client: AsyncWebClient) -> None:
+    """With the token and the scope the content, else the login page, with status 200."""
+    file = slack.files.add("a.txt", "夜。".encode())
+    held = {"Authorization": f"Bearer {BOT_TOKEN}"}
+    async with aiohttp.ClientSession() as browser:
+
+        async def get(**headers: str) -> tuple[int, str, str]:
+            async with browser.get(file["url_private"], headers=headers) as page:
+                return page.status, page.content_type, await page.text()
+
+        assert await get(**held) == (200, "text/plain", "夜。")
+        assert (await get())[:2] == (200, "text/html")
+        assert (await client.files_info(file=file["id"]))["file"]["name"] == "a.txt"
+        assert await refused(client.files_info(file="F404")) == "file_not_found"
+        slack.scopes.discard("files:read")
+        assert (await get(**held))[:2] == (200, "text/html")
+        assert await refused(client.files_info(file=file["id"])) == "missing_scope"
+        slack.files.broken = 1
+        assert (await get(**held))[0] == 503
+
+
 async def test_teams_are_apart(slack: SlackServer, client: AsyncWebClient) -> None:
     """Each token sees its own workspace and has its own tiers."""
     other = slack.add_team(Workspace(channels={"C7": Channel("C7", "betsu")}, team="T7"), "xoxb-other")

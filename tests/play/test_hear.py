@@ -184,14 +184,14 @@ class TestReading:
     async def test_what_is_only_written_can_be_read_before(self, stage: Stage) -> None:
         """Nothing is refused for it; what its writer used before is not named again, asides never are."""
         stage.engine.unseen = ("晩", "惚")
-        first, second = says("晩、惚れた。\n（鱻）", "e1"), says("晩に惚れた。", "e2")
+        first, second = says("晩、惚れた。\n（（鱻））", "e1"), says("晩に惚れた。", "e2")
 
         assert (await stage.play.reading(first)).unknown == ("晩", "惚")
         await stage.play.hear(first, None)
         assert (await stage.play.reading(second)).unknown == ()
         assert (await stage.play.reading(replace(second, author=BEN))).unknown == ("晩", "惚")
         assert (await stage.play.reading(says("晩", "e3", BEN))).unknown == ("晩",)
-        assert (await stage.play.reading(says("（晩）", "e4", BEN))).unknown == ()
+        assert (await stage.play.reading(says("((晩))", "e4", BEN))).unknown == ()
 
     async def test_a_text_that_the_model_cannot_see_at_all_is_refused(self, stage: Stage) -> None:
         """Spaces between its characters do not save it; nothing is kept or queued."""

@@ -146,7 +146,7 @@ class TestAsides:
         """The buttons stay where they are, and each of them does what it did."""
         first = await told.hears("雨。", Ask(candidates=3))
         job = first.partition(".")[0]
-        await told.play.hear(told.message("（どれがいい？　私は海がいい）", BO), None)
+        await told.play.hear(told.message("（（どれがいい？　私は海がいい））", BO), None)
         await told.buttons_under(first)
         assert (await told.story()).others == 2
 
@@ -161,32 +161,26 @@ class TestAsides:
     async def test_undo_takes_them_with_the_passage_before(self, told: Told) -> None:
         """And redo brings both back."""
         first = await told.hears("雨。")
-        await told.play.hear(told.message("（うーん）", BO), None)
+        await told.play.hear(told.message("（（うーん））", BO), None)
         before = await told.story()
 
         assert [one.text for one in (await told.play.undo(HALL, BO, after=first)).passages] == ["雨。"]
         assert await told.play.redo(HALL, BO) == before
 
     async def test_one_that_comes_while_the_model_writes(self, told: Told) -> None:
-        """It stands behind the reply, as in the thread, and hangs on it; the buttons are there."""
+        """The sentence goes on in its line."""
         told.engine.free.clear()
-        ticket = await told.play.hear(told.message("昨日の夜、"), Ask(candidates=2))
-        await told.platform.until(lambda: told.writing(ticket))
-        await told.play.hear(told.message("（いいね）", BO), None)
+        ticket = await told.play.hear(told.message("昨日の夜、"), Ask())
+        await told.play.hear(told.message("（（いいね））", BO), None)
         told.engine.free.set()
-        first = await told.whole(ticket)
-        assert await told.texts() == ["昨日の夜、", sentence(0), "（いいね）"]
-        await told.buttons_under(first)
-
-        await told.play.choose(HALL, BO, first.replace(".0", ".1"))
-
-        assert await told.texts() == ["昨日の夜、", sentence(1), "（いいね）"]
+        await told.whole(ticket)
+        assert (await told.texts())[-1] == sentence(0)
 
     async def test_they_name_no_story(self, told: Told) -> None:
         """Its title comes from the first line that belongs to it."""
         await told.play.hear(told.message("// みんな遅れてくる"), None)
         assert (await told.story()).title == ""
-        await told.play.hear(told.message("（では）\n雨が降る。"), None)
+        await told.play.hear(told.message("（（では））\n雨が降る。"), None)
         assert (await told.story()).title == "雨が降る"
 
 
@@ -270,7 +264,7 @@ class TestAlternatives:
         assert beside == [first, f"{early.job_id}.0", third]
 
     async def test_a_person_writes_while_it_is_written_anew(self, told: Told) -> None:
-        """The new one takes the place of the former, with the buttons; what they wrote stands behind it."""
+        """The story goes on behind the former one; the new one is kept beside it, without buttons."""
         first = await told.hears("雨。")
         told.engine.free.clear()
         ticket = await told.play.retry(told.message(), Ask())
@@ -279,9 +273,9 @@ class TestAlternatives:
 
         second = await told.whole(ticket)
 
-        assert await told.texts() == ["雨。", sentence(1), "風。"]
+        assert await told.texts() == ["雨。", sentence(0), "風。"]
         assert [one.id for one in await told.play.alternatives(first)] == [first, second]
-        await told.buttons_under(second)
+        await told.buttons_under()
 
     async def test_choosing_an_earlier_reply(self, told: Told) -> None:
         """Its message has the buttons again."""
@@ -356,7 +350,7 @@ class TestAlternatives:
         assert len([job for job in busy if job]) == 2
         assert told.engine.requests[-1].prompt == "雨。"
         assert [one.id for one in await told.play.alternatives(first)] == [second]
-        assert await told.texts() == ["雨。", told.shown(second).text, "風。"]
+        assert await told.texts() == ["雨。", "風。"]
 
 
 class TestChanges:

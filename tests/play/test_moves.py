@@ -6,6 +6,7 @@ import asyncio
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -244,10 +245,36 @@ class TestStories:
         await asyncio.gather(*(stage.play.annotate(ROOM, by, Notes(by.name), Notes()) for by in (AKI, BEN)))
         assert len(await stage.play.stories("web", room=ROOM)) == 1
 
+    @pytest.mark.parametrize("title", ["ねえ、聞いて！私の猫が世界を救う話", "あ" * 80])
+    async def test_a_typed_title_stays_whole(self, stage: Stage, title: str) -> None:
+        """Wherever it is typed; only one that is taken from a first line is cut."""
+        assert (await stage.play.begin(ROOM, AKI, f" {title}\n")).title == title
+        assert (await stage.play.rename(ROOM, AKI, title)).title == title
+        for number, ask in enumerate((None, Ask())):
+            room = Room("web", f"titled-{number}")
+            await stage.play.hear(replace(says("雨。", f"t{number}", room=room), title=title), ask)
+            assert [story.title for story in await stage.play.stories("web", room=room)] == [title]
+        await stage.play.hear(says("ねえ、聞いて！私の話", "t2", room=Room("web", "untitled")), None)
+        (story,) = await stage.play.stories("web", room=Room("web", "untitled"))
+        assert story.title == "ねえ、聞いて！"
+
+    async def test_a_title_that_is_too_long_is_refused(self, stage: Stage) -> None:
+        """With the limit and its length, wherever it is typed; nothing is cut, and nothing kept."""
+        title = "あ" * 81
+        for refused in (
+            stage.play.begin(ROOM, AKI, title),
+            stage.play.hear(replace(says("雨。", "t1"), title=title), Ask()),
+            stage.play.hear(replace(says("雨。", "t2"), title=title), None),
+        ):
+            with pytest.raises(TextTooLong) as caught:
+                await refused
+            assert caught.value.values == {"limit": 80, "length": 81}
+        assert await stage.play.read(ROOM) is None
+
     async def test_an_export(self, stage: Stage) -> None:
         """Title, text, and who wrote; what was said beside the story is not in it."""
         await stage.play.hear(says("雨が降る。\n"), None)
-        await stage.play.hear(says("（いいね）", "e2", BEN), None)
+        await stage.play.hear(says("（（いいね））", "e2", BEN), None)
         story = await stage.play.read(ROOM)
         assert story is not None
         text = await stage.play.export(story.id)
@@ -270,6 +297,21 @@ class TestStories:
             await stage.play.edit(ROOM, AKI, own, " ")
         with pytest.raises(TextTooLong):
             await stage.play.edit(ROOM, AKI, own, "あ" * 21)
+
+    async def test_an_edit_of_what_came_with_a_file(self, stage: Stage) -> None:
+        """It may stay as long as a file, and no longer; who makes it short types from then on."""
+        paste = "あ" * 50
+        await stage.play.hear(replace(says(""), attached=paste), None)
+        story = await stage.play.read(ROOM)
+        assert story is not None
+        own = story.passages[0].id
+
+        assert (await stage.play.edit(ROOM, AKI, own, f"い{paste}")).text == f"い{paste}"
+        with pytest.raises(TextTooLong):
+            await stage.play.edit(ROOM, AKI, own, "い" * 40_001)
+        await stage.play.edit(ROOM, AKI, own, "短い。")
+        with pytest.raises(TextTooLong):
+            await stage.play.edit(ROOM, AKI, own, paste)
 
     async def test_changes_of_a_former_story_are_made_there(self, stage: Stage) -> None:
         """A message that is edited or deleted long after is still one's own; of another room it is not."""
@@ -307,7 +349,7 @@ class TestLooking:
     async def test_the_window_is_what_the_model_is_sent(self, told: Told) -> None:
         """Memory in front, the note near the end, asides left out, as the next request has it."""
         await told.play.annotate(HALL, AYA, Notes("海辺の町。", "静かに。"), Notes())
-        await told.play.hear(told.message("雨。\n（いいね）"), None)
+        await told.play.hear(told.message("雨。\n（（いいね））"), None)
 
         window = await told.play.window(HALL)
         await told.hears()

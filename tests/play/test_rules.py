@@ -22,7 +22,7 @@ from bot.errors import (
     UnknownPreset,
     UnknownRule,
 )
-from bot.messages import Ask, Author, Filter, Length, Lore, Message, Notes, Room, Rules, Ticket
+from bot.messages import Ask, Author, Filter, Length, Lore, Message, Notes, Room, Rules, Ticket, TokenCount
 from bot.play import StoryPlay
 from bot.queue import JobQueue
 from bot.rules import checked, merged, preset_of, sampling_of
@@ -244,13 +244,54 @@ class TestAsks:
     async def test_an_aside_asks_without_text(self, stage: Stage) -> None:
         """It is kept; alone it is nothing to go on from, and the model is not asked to read it."""
         with pytest.raises(EmptyPrompt):
-            await stage.play.hear(says("（どうする？）"), Ask())
+            await stage.play.hear(says("（（どうする？））"), Ask())
         await stage.play.hear(says("雨。", "e2"), None)
 
         assert await stage.play.hear(says("// 続けて", "e3"), Ask()) is not None
 
         assert await stage.texts() == ["雨。", "// 続けて"]
         assert stage.engine.read == []
+
+
+class TestParentheses:
+    """A whole line in single parentheses."""
+
+    THOUGHT = "（まさか、あれは……）"
+
+    async def test_it_is_a_thought_in_the_story(self, stage: Stage) -> None:
+        """The model reads it, and goes on from it."""
+        assert await stage.play.hear(says(self.THOUGHT), Ask()) is not None
+        assert not await stage.play.is_aside(says(self.THOUGHT))
+        assert stage.engine.read == [self.THOUGHT]
+
+    async def test_a_room_may_take_it_as_an_aside(self, stage: Stage) -> None:
+        """Then there is nothing to go on from in it, and nothing that the model would be asked to read."""
+        await stage.play.set_rules(ROOM, "", {"parentheses_aside": True})
+
+        with pytest.raises(EmptyPrompt):
+            await stage.play.hear(says(self.THOUGHT), Ask())
+        assert await stage.play.is_aside(says(self.THOUGHT))
+        assert await stage.play.reading(says(self.THOUGHT)) == TokenCount(0)
+        assert stage.engine.read == []
+
+    async def test_a_story_keeps_the_rule_that_it_began_with(self, stage: Stage) -> None:
+        """However it began: with a passage, an ask, a note or a command; the next one has the new rule."""
+        begun = {
+            "passage": stage.play.hear(says("雨。", "e1", room=Room("web", "passage")), None),
+            "ask": stage.play.hear(says("雨。", "e2", room=Room("web", "ask")), Ask()),
+            "note": stage.play.annotate(Room("web", "note"), AKI, Notes("海"), Notes()),
+            "command": stage.play.begin(Room("web", "command"), AKI),
+        }
+        for name, beginning in begun.items():
+            room = Room("web", name)
+            await stage.play.set_rules(room, "", {"parentheses_aside": True})
+            await beginning
+            await stage.play.set_rules(room, "", {"parentheses_aside": None})
+            assert await stage.play.is_aside(says(self.THOUGHT, room=room))
+
+        room = Room("web", "command")
+        await stage.play.begin(room, AKI)
+        assert not await stage.play.is_aside(says(self.THOUGHT, room=room))
 
 
 class TestFilter:

@@ -147,10 +147,5 @@ class Desk(FakePlay):
         ]
         return [replace(story, passages=()) for story in reversed(found)]
 
-    async def export(self, story_id: str) -> str:
-        """Its passages, one after the other."""
-        story = next(story for story in self._stories.values() if story.id == story_id)
-        return "\n".join(passage.text for passage in story.passages)
-
     async def _story(self, room: Room) -> Story:
         return self._stories[room]

@@ -17,8 +17,9 @@ from adapters.slack import SlackAdapter
 from bot.errors import ConfigurationError, Undeliverable
 from bot.messages import Draft, DraftState, Room
 from bot.store import SqlStore, open_store
-from tests.loopback.slack import BOT_TOKEN, SlackServer, Tenant, event_callback
+from tests.loopback.slack import BOT_TOKEN, SlackServer, Tenant
 from tests.loopback.slack_oauth import CLIENT_ID, CLIENT_SECRET
+from tests.loopback.slack_payloads import event_callback
 from tests.loopback.slack_workspace import BOT_USER, TEAM, Channel, Person, Workspace
 from tests.slack.desk import Desk
 from tests.slack.running import adapter_for, running

@@ -113,7 +113,8 @@ async def test_others_set_only_how_it_writes(slack: SlackServer, play: Desk, ada
     await slack.deliver(slack.command("C1", "U2", "settings"))
     await slack.until(lambda: slack.people.views)
     blocks = slack.people.views[0]["blocks"]
-    assert [block["block_id"] for block in blocks] == ["listens", "length", "preset", "candidates", "presets"]
+    for_all = ["listens", "length", "preset", "candidates", "parentheses_aside", "presets"]
+    assert [block["block_id"] for block in blocks] == for_all
     forged = slack.people.submit("U2", preset="bold")
     forged["view"]["state"]["values"]["denied"] = {"value": {"selected_users": ["U1"]}}
     await slack.deliver(forged)

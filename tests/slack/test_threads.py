@@ -8,6 +8,7 @@ import pytest
 
 from adapters.slack import SlackAdapter
 from bot.errors import FilteredText, NotPermitted, NotYours, TextTooLong
+from bot.formats import exported
 from bot.messages import MODEL, Ask, Author, Room, Rules
 from tests.loopback.slack import SlackServer
 from tests.loopback.slack_faults import Tier
@@ -146,7 +147,7 @@ async def test_what_is_said_beside_the_story_asks_for_nothing(
     slack: SlackServer, play: Desk, root: Posted
 ) -> None:
     """A message in parentheses is kept, and nobody goes on from it."""
-    await said(slack, root, "（ちょっと席を外します）")
+    await said(slack, root, "（（ちょっと席を外します））")
     await said(slack, root, "雨が降った。")
     await play.until_heard(2)
     assert [each.ask for each in play.heard] == [None, Ask()]
@@ -155,7 +156,8 @@ async def test_what_is_said_beside_the_story_asks_for_nothing(
 async def test_a_picture_asks_for_nothing(slack: SlackServer, play: Desk, root: Posted) -> None:
     """A file without words in the thread is no wish to go on."""
     typed = slack.types("C1", "U1", "", root.ts)
-    await slack.deliver(slack.event_of(typed, subtype="file_share", files=[{"id": "F1"}]))
+    picture = {"id": "F1", "mimetype": "image/png"}
+    await slack.deliver(slack.event_of(typed, subtype="file_share", files=[picture]))
     await said(slack, root, "朝。")
     await play.until_heard()
     assert [each.message.text for each in play.heard] == ["朝。"]
@@ -249,14 +251,19 @@ async def test_a_word_goes_on(slack: SlackServer, play: Desk, root: Posted) -> N
     assert (await play.until_heard()).message.text == ""
 
 
-async def test_the_story_as_a_file(slack: SlackServer, play: Desk, root: Posted) -> None:
-    """「書き出し」 puts the story into its thread as a file."""
-    await said(slack, root, "書き出し")
+@pytest.mark.parametrize(("word", "form"), [("書き出し", "txt"), ("Export MD", "md")])
+async def test_a_story_as_a_file(slack: SlackServer, play: Desk, root: Posted, word: str, form: str) -> None:
+    """In its thread, to the byte as every door gives it out."""
+    await said(slack, root, "((どうする？))\n*次*")
+    await play.until_heard()
+    await said(slack, root, word)
     await slack.until(lambda: any(message.files for message in slack.workspace.messages))
     (message,) = [message for message in slack.workspace.messages if message.files]
     assert (message.channel, message.thread_ts) == ("C1", root.ts)
-    assert message.files[0]["name"].endswith(".txt")
-    assert [content.decode() for content in slack.workspace.files.values()] == [FIRST_LINE]
+    assert message.files[0]["name"].endswith(f".{form}")
+    story = await play.read(room_of(root))
+    assert story is not None
+    assert list(slack.workspace.files.values()) == [exported(story, form).encode()]
 
 
 @pytest.mark.parametrize("fault", ["lose_answer", "done_but_500"])

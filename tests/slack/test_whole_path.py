@@ -397,7 +397,7 @@ async def test_going_on_from_an_earlier_answer(slack: SlackServer) -> None:
         assert story is not None
         assert [passage.text for passage in story.passages] == ["昔々。", "一。", "三。"]
         await bot.deliver(slack.deleted(first))
-        await bot.deliver(slack.event_of(slack.types("C1", "U1", "（おしまい）", first.thread_ts)))
+        await bot.deliver(slack.event_of(slack.types("C1", "U1", "（（おしまい））", first.thread_ts)))
         await bot.deliver(slack.event_of(slack.types("C1", "U1", "書き出し", first.thread_ts)))
         await slack.until(lambda: slack.workspace.files)
     (exported,) = slack.workspace.files.values()

@@ -8,20 +8,22 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from bot.aside import is_aside, without_asides
+from bot.aside import aside_lines, is_aside, without_asides
 from bot.context import (
     LORE_CHARACTERS,
     MAX_LORE,
     MEMORY_CHARACTERS,
+    context_before,
     context_of,
     require_short,
     with_unsent,
 )
 from bot.errors import TextTooLong, TooMuchLore
+from bot.formats import exported
 from bot.lore import is_named, told_lore
 from bot.messages import MODEL, Author, Lore, Notes, Passage, Piece, Room, Story, Window
 from bot.ruby import without_ruby
-from bot.story import ending, ends_with, export_of, last_told, prompt_of, text_of
+from bot.story import ends_with, last_told, prompt_of, text_of
 
 AKI = Author("web", "aki", "秋")
 MOON = Lore(("月", "moon"), "月は二つある。")
@@ -63,60 +65,104 @@ def test_ruby_leaves_the_rest(text: str) -> None:
     assert read.count("\n") == text.count("\n")
 
 
+IN_PARENTHESES = [
+    "（次どうする？）",
+    "(brb)",
+    "\u3000（え）",
+    "（次は？（笑））",
+    "（混ぜた)",
+    "((a) and (b))",
+]
+
+
+@pytest.mark.parametrize("parentheses", [True, False])
 @pytest.mark.parametrize(
     "line",
-    ["（次どうする？）", "(brb)", "// ここまで", "／／メモ", "\u3000（え）", "（次は？（笑））", "（混ぜた)"],
+    ["// ここまで", "／／メモ", "((brb))", "（（次どうする？））", "\u3000（（え（笑）））", "（(混ぜた)）"],
 )
-def test_a_line_beside_the_story(line: str) -> None:
-    """In parentheses, or behind two slashes."""
-    assert is_aside(line)
-    assert without_asides(line) == ""
-    assert without_asides(f"雨。\n{line}\n風。") == "雨。\n風。"
+def test_a_line_beside_the_story(line: str, parentheses: bool) -> None:
+    """Behind two slashes, or in doubled parentheses, whatever the story's rule is."""
+    assert is_aside(line, parentheses=parentheses)
+    assert without_asides(line, parentheses=parentheses) == ""
+    assert without_asides(f"雨。\n{line}\n風。", parentheses=parentheses) == "雨。\n風。"
+    assert aside_lines(f"雨。\n{line}\n風。", parentheses=parentheses) == (1,)
 
 
+@pytest.mark.parametrize("line", IN_PARENTHESES)
+def test_a_line_in_single_parentheses(line: str) -> None:
+    """It is a thought of somebody in the story, unless the story's rule says that it is none."""
+    assert not is_aside(line, parentheses=False)
+    assert without_asides(line, parentheses=False) == line
+    assert is_aside(line, parentheses=True)
+    assert without_asides(f"雨。\n{line}", parentheses=True) == "雨。"
+
+
+@pytest.mark.parametrize("parentheses", [True, False])
 @pytest.mark.parametrize(
-    "line", ["（笑）と彼は言った。", "雨（あめ）", "https://x", "", "(a) and (b)", "（あ", "）"]
+    "line",
+    [
+        "（笑）と彼は言った。",
+        "雨（あめ）",
+        "https://x",
+        "",
+        "(a) and (b)",
+        "（（あ））と（い）",
+        "（あ",
+        "）",
+    ],
 )
-def test_a_line_of_the_story(line: str) -> None:
+def test_a_line_of_the_story(line: str, parentheses: bool) -> None:
     """Parentheses inside a sentence are the story's."""
-    assert not is_aside(line)
-    assert without_asides(line) == line
+    assert not is_aside(line, parentheses=parentheses)
+    assert without_asides(line, parentheses=parentheses) == line
 
 
 def test_a_text_beside_the_story() -> None:
     """Each of its lines is; a blank text says nothing, not even beside."""
-    assert is_aside("（え）\n\n// メモ\n")
-    assert not is_aside("（え）\n雨。")
-    assert not is_aside(" \n")
+    assert is_aside("((え))\n\n// メモ\n", parentheses=False)
+    assert not is_aside("// え\n雨。", parentheses=False)
+    assert not is_aside(" \n", parentheses=True)
 
 
-@given(st.text(alphabet="(（）)/／雨 \n"))
-def test_asides_are_lines(text: str) -> None:
+@given(st.text(alphabet="(（）)/／雨 \n"), st.booleans())
+def test_asides_are_lines(text: str, parentheses: bool) -> None:
     """What is left is made of the text's own lines, none of them an aside; and then nothing more goes."""
-    left = without_asides(text)
+    left = without_asides(text, parentheses=parentheses)
     lines = iter(text.split("\n"))
     assert left == "" or all(line in lines for line in left.split("\n"))
-    assert not any(is_aside(line) for line in left.split("\n"))
-    assert without_asides(left) == left
-    assert not is_aside(text) or left == ""
+    assert not any(is_aside(line, parentheses=parentheses) for line in left.split("\n"))
+    assert without_asides(left, parentheses=parentheses) == left
+    assert not is_aside(text, parentheses=parentheses) or left == ""
 
 
 def test_the_model_sees_neither_asides_nor_ruby() -> None:
     """What people say beside the story is left out, and so is a passage that is nothing else."""
-    told = story("漢字《かんじ》。", "（どうする？）", "// メモ\n雨。")
+    told = story("漢字《かんじ》。", "（（どうする？））", "// メモ\n雨。")
     own = replace(told, passages=(*told.passages, passage(9, "（風の音）", MODEL)))
 
     assert context_of(told).prompt == "漢字。\n雨。"
     assert context_of(own).prompt == "漢字。\n雨。（風の音）"
 
 
+def test_a_thought_is_read_where_the_story_has_it_so() -> None:
+    """A whole line in single parentheses is lost in stories of the other rule only, everywhere alike."""
+    thought = story("雨。", "（まさか、あれは……）")
+    other = replace(thought, parentheses_aside=True)
+
+    assert context_of(thought).prompt == "雨。\n（まさか、あれは……）"
+    assert exported(thought) == "題\n\n雨。\n（まさか、あれは……）\n\n秋\n"
+    assert [one.id for each in (thought, other) if (one := last_told(each))] == ["p1", "p0"]
+    assert context_of(other).prompt == "雨。"
+    assert exported(other) == "題\n\n雨。\n\n秋\n"
+
+
 def test_asides_end_no_story() -> None:
     """The last passage that is told stands before them; a model's parenthesis is none."""
-    told = replace(story("雨。", "（どうする？）", "// メモ"), head="p2")
+    told = replace(story("雨。", "((どうする？))", "// メモ"), head="p2")
     own = replace(told, passages=(*told.passages, passage(3, "（風の音）", MODEL)), head="p3")
 
     assert [last.id for each in (told, own) if (last := last_told(each))] == ["p0", "p3"]
-    assert last_told(story("（どうする？）")) is None
+    assert last_told(story("((どうする？))")) is None
     assert [ends_with(told, name) for name in ("p0", "p1", "p2")] == [True, False, True]
 
 
@@ -132,14 +178,17 @@ def test_notes_stand_around_the_story() -> None:
     assert context_of(story(notes=Notes("秋《あき》"))).front == (Piece("memory", "秋"),)
 
 
-def test_what_was_written_meanwhile_is_not_the_end() -> None:
-    """For the passage that it hangs on: that one is retried, chosen for another, and has the buttons."""
-    told = replace(story("雨。", "風。", "雪。"), head="p2", hangs_on="p0")
+def test_another_passage_is_written_from_what_stood_before() -> None:
+    """The model sees neither it, nor what came after, nor what stands in its place by now."""
+    told = story("雨。", "風。", "雪。")
 
-    assert [one.id for one in (ending(told), last_told(told)) if one is not None] == ["p0", "p2"]
-    assert [ends_with(told, name) for name in ("p0", "p1", "p2")] == [True, False, True]
-    assert ending(replace(told, hangs_on=None)) == last_told(told)
-    assert ending(story("（どうする？）")) is None
+    _, second, third = told.passages
+    beside = replace(second, id="beside")
+
+    assert context_before(told, second).prompt == "雨。"
+    assert context_before(told, beside).prompt == "雨。"
+    assert context_before(replace(told, passages=(told.passages[0], third)), second).prompt == "雨。"
+    assert context_before(told, replace(second, id="gone", parent_id="gone")).prompt == "雨。\n風。\n雪。"
 
 
 @pytest.mark.parametrize(
@@ -245,10 +294,10 @@ def test_what_was_never_sent_is_told_too() -> None:
 
 def test_a_story_to_keep() -> None:
     """Title, the text as written without asides, and who wrote, the model last."""
-    told = story("漢字《かんじ》。", "（どうする？）")
+    told = story("漢字《かんじ》。", "（（どうする？））")
     told = replace(
         told,
         passages=(*told.passages, passage(8, "雨。", MODEL), passage(9, "風。", Author("web", "b", "Ben"))),
     )
 
-    assert export_of(told) == "題\n\n漢字《かんじ》。雨。\n風。\n\n秋、Ben、続き\n"
+    assert exported(told) == "題\n\n漢字《かんじ》。雨。\n風。\n\n秋、Ben、続き\n"

@@ -12,6 +12,7 @@ from playwright.async_api import expect
 
 from adapters.web import WebAdapter
 from adapters.web.translate import new_slug
+from bot.formats import file_name
 from bot.messages import Lore, Notes
 from bot.sampling import Sampling
 from tests.fakes.house import House, beginning, opened, sentence
@@ -342,13 +343,16 @@ async def test_new_closed_and_reopened_stories(enter: Enter, house: House, mio: 
 
 
 async def test_a_story_is_downloaded_as_text(house: House, mio: Person) -> None:
-    """The file has the story's title for a name and every character that was written."""
+    """The file has the story's title for a name, and to the byte what every other door gives out."""
     await mio.leaf("物語")
-    async with mio.page.expect_download() as download:
-        await mio.page.get_by_role("button", name="書き出す").click()
-    file = await download.value
-    assert file.suggested_filename.endswith(".txt")
-    assert FIRST in (await asyncio.to_thread(Path(await file.path()).read_text, "utf-8"))
+    (story,) = await house.play.stories("web")
+    for button, form in (("書き出す", "txt"), ("Markdown", "md")):
+        async with mio.page.expect_download() as download:
+            await mio.page.get_by_role("button", name=button).click()
+        file = await download.value
+        content = await asyncio.to_thread(Path(await file.path()).read_bytes)
+        assert content == (await house.play.export(story.id, form)).encode()
+        assert file.suggested_filename == file_name(story, form)
 
 
 async def test_people_can_be_forgotten(enter: Enter, house: House, mio: Person, path: str) -> None:

@@ -202,7 +202,7 @@ async def test_candidates_that_the_story_left_behind_are_folded(live: LiveRoom, 
     shelf.tell("雨。", job="job")
     shelf.beside("月。", "job", 1)
     await live.draft("job/0", done("雨。", "月。"))
-    shelf.tell("（どちらにする？）", KEN)
+    shelf.tell("（（どちらにする？））", KEN)
     await live.refresh()
     assert [passage.compare for passage in page.passages] == [False, True, False]
     shelf.tell("二。", KEN)

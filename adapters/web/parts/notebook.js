@@ -97,6 +97,8 @@ export default {
             </select></label>
           <label class="tz-check"><input v-model="rules.filter_people" name="rule-filter-people" type="checkbox">
             <span>{{ words.filter_people }}</span></label>
+          <label class="tz-check"><input v-model="rules.parentheses_aside" name="rule-parentheses-aside" type="checkbox">
+            <span>{{ words.parentheses_aside }}</span></label>
           <label class="tz-entry"><span>{{ words.words }}</span><small>{{ words.per_line }}</small>
             <textarea v-model="rules.words" name="rule-words" rows="2"></textarea></label>
           <label class="tz-entry"><span>{{ words.banned }}</span><small>{{ words.per_line }}</small>
@@ -139,6 +141,7 @@ export default {
                 <span v-if="s.open" class="tz-tag">{{ words.open_now }}</span></span>
               <span class="tz-row">
                 <button type="button" class="tz-small" @click="$emit('export', { story: s.id })">{{ words.export }}</button>
+                <button type="button" class="tz-small" @click="$emit('export', { story: s.id, form: 'md' })">{{ words.export_md }}</button>
                 <button v-if="s.open" type="button" class="tz-small" @click="close">
                   {{ sure ? words.close_sure : words.close }}</button>
                 <button v-else type="button" class="tz-small" @click="act({ do: 'reopen', story: s.id })">{{ words.reopen }}</button>
@@ -238,7 +241,7 @@ export default {
     },
 
     setRules() {
-      const names = ["preset", "candidates", "filter", "filter_people", "words", "banned"];
+      const names = ["preset", "candidates", "filter", "filter_people", "parentheses_aside", "words", "banned"];
       const rules = Object.fromEntries(names.map((name) => [name, this.rules[name]]));
       rules.length = this.lengthKind === "characters" ? this.characters : this.lengthKind;
       rules.daily_per_person = this.rules.daily_per_person;
