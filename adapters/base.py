@@ -181,6 +181,30 @@ class Play(Protocol):
 
     # The story
 
+    async def move(self, room: Room, to: Room) -> bool:
+        """Tell a room's open story in another, where the platform cannot show it here; False: there is none.
+
+        Its jobs and replies go along; the other room's story is closed. Raises StoryBusy where that is being
+        written.
+        """
+        ...
+
+    async def show_by(
+        self,
+        platform: str,
+        event_id: str,
+        message_id: str,
+        *,
+        name: str | None = None,
+        text: str | None = None,
+    ) -> Passage | None:
+        """Let a message show what was heard by another event: a command's answer, or what a proxy posted.
+
+        Its writer stays who they are, and is shown as `name`. None where the event shows nothing that is
+        there (any more).
+        """
+        ...
+
     async def begin(self, room: Room, by: Author, title: str = "") -> Story:
         """Begin a new story; the room's former one is closed and stays readable. Raises StoryBusy."""
         ...

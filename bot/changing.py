@@ -71,6 +71,22 @@ class Changing(Ground):
         await self._changed(passage)
         return await self._moved(room, await self._store.story_by_id(passage.story_id))
 
+    async def move(self, room: Room, to: Room) -> bool:
+        """Tell a room's open story elsewhere, where the platform cannot show it here; False: it has none."""
+        return await self._store.move_story(room, to)
+
+    async def show_by(
+        self,
+        platform: str,
+        event_id: str,
+        message_id: str,
+        *,
+        name: str | None = None,
+        text: str | None = None,
+    ) -> Passage | None:
+        """Let a message show what was heard by another event; its writer may be shown by another name."""
+        return await self._store.show_by(platform, event_id, message_id, name=name, text=text)
+
     async def begin(self, room: Room, by: Author, title: str = "") -> Story:
         """Begin a new story; the room's former one is closed and stays readable."""
         rules = await self._permitted(room, by)

@@ -26,7 +26,8 @@ TsuzukiError
 │   └── NotFinite         the model's output was not finite: this request fails, the worker lives
 ├── DeliveryError         a platform did not take a message
 │   ├── RetryLater        it may take it later (429, 5xx, a dropped connection)
-│   └── Undeliverable     it never will (deleted, forbidden)
+│   ├── Undeliverable     it never will (deleted, forbidden)
+│   └── ToldElsewhere     not there: the story is told in another room from now on
 ├── StoreError            the store cannot be used
 │   └── NoOpenJob         it holds no such job, or the job is over
 ├── ConfigurationError    settings or tokens are wrong; says which and what to do
@@ -39,7 +40,10 @@ A `UserError` or `EngineError` carries `key` and `values`: its sentence is looke
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from bot.messages import Room
 
 
 class TsuzukiError(Exception):
@@ -292,6 +296,14 @@ class Undeliverable(DeliveryError):
 
 class MessageGone(Undeliverable):
     """Somebody deleted the message, in a place that is still there."""
+
+
+class ToldElsewhere(DeliveryError):
+    """The platform cannot show a room's story there: it was moved to `room`, with all that is to be shown."""
+
+    def __init__(self, room: Room) -> None:
+        super().__init__(f"told in {room.id} from now on")
+        self.room = room
 
 
 class StoreError(TsuzukiError):

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from bot.clock import Clock, SystemClock
-from bot.errors import RetryLater, StoreError, Undeliverable
+from bot.errors import RetryLater, StoreError, ToldElsewhere, Undeliverable
 from bot.interrupt import sleep_until
 from bot.messages import Draft, DraftState, Job, JobState, Room
 from bot.parts import NOTHING, parts_of
@@ -210,6 +210,8 @@ class Outbox:
                     continue
                 try:
                     await self._advance(reply, line.throttle)
+                except ToldElsewhere as moved:
+                    self._move(room, moved.room)
                 except Exception as error:  # noqa: BLE001  # a task's boundary: one reply must not stop a room
                     failures += 1
                     await self._failed(reply, error, failures)
@@ -217,6 +219,13 @@ class Outbox:
                     failures = 0
         finally:
             line.sender = None
+
+    def _move(self, room: Room, to: Room) -> None:
+        """All that is to be shown in a room is shown in another one."""
+        for reply in [one for one in self._replies.values() if one.job.room == room]:
+            reply.job = replace(reply.job, room=to)
+            if reply.dirty:
+                self._send(reply)
 
     def _next(self, room: Room) -> _Reply | None:
         now = self._clock.now()

@@ -104,12 +104,20 @@ class Store(Protocol):
     # Hearing and writing
 
     async def hear(
-        self, message: Message, ask: Ask | None, job_id: str, seed: int, *, parentheses_aside: bool = False
+        self,
+        message: Message,
+        ask: Ask | None,
+        job_id: str,
+        seed: int,
+        *,
+        parentheses_aside: bool = False,
+        earlier: Sequence[Message] = (),
     ) -> Heard:
         """Append the message's passage to its room's open story and make a job, once per event id.
 
-        A room without an open story begins one, which keeps `parentheses_aside` as its rule. With
-        `message.after`: where the story has a job that waits or runs, that one is returned as repeated.
+        Before it come the passages of `earlier` messages that were not heard yet. A room without an open
+        story begins one, which keeps `parentheses_aside` as its rule. With `message.after`: where the story
+        has a job that waits or runs, that one is returned as repeated.
 
         Raises:
             StoryMoved: `message.after` or `ask.instead_of` is no longer the story's last passage.
@@ -119,6 +127,18 @@ class Store(Protocol):
 
     async def heard(self, platform: str, event_id: str) -> Heard | None:
         """What became of an event, None where it was never heard."""
+        ...
+
+    async def show_by(
+        self,
+        platform: str,
+        event_id: str,
+        message_id: str,
+        *,
+        name: str | None = None,
+        text: str | None = None,
+    ) -> Passage | None:
+        """Let a message, not the event, show a passage; None where the event shows none that is there."""
         ...
 
     async def append_model(self, job_id: str, texts: Sequence[str]) -> Sequence[Passage]:
@@ -167,6 +187,13 @@ class Store(Protocol):
 
         Raises:
             NoSuchStory, StoryBusy
+        """
+        ...
+
+    async def move_story(self, room: Room, to: Room) -> bool:
+        """Tell a room's open story in another room, with its jobs and what they show; False: there is none.
+
+        The other room's story is closed. Raises StoryBusy where that is being written.
         """
         ...
 
@@ -356,6 +383,7 @@ class Platform(Protocol):
 
         Raises:
             RetryLater, Undeliverable
+            ToldElsewhere: the room's story was moved to another room; it is to be posted there.
         """
         ...
 

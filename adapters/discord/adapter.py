@@ -15,6 +15,7 @@ from adapters.discord.failures import DROPPED
 from adapters.discord.posts import AskerOf, Posts
 from adapters.discord.render import MAX_CONTENT, RESERVED, measure
 from adapters.discord.spacing import OldMessages
+from adapters.discord.threads import Threads
 from adapters.discord.translate import PLATFORM
 from adapters.discord.waits import Waits
 from bot.clock import Clock, SystemClock
@@ -48,6 +49,7 @@ class DiscordAdapter:
         abroad = Abroad(self._clock, api_url)
         self._posts = Posts(say, Waits(self._clock), abroad, OldMessages(self._clock))
         self._play: Play | None = None
+        self._threads: Threads | None = None
         self._intents = discord.Intents.default()
         self._intents.message_content = True
 
@@ -55,18 +57,24 @@ class DiscordAdapter:
         """Who hears what people say."""
         self._play = play
         self._posts.asker_of = asker_by(play)
+        self._threads = Threads(play, self._say, self._posts)
 
     def measure(self, text: str) -> int:
         """Code points that `text` takes once escaped."""
         return measure(text)
 
     async def post(self, room: Room, draft: Draft, key: str) -> str:
-        """Post a message, once for a key. Raises RetryLater or Undeliverable."""
-        return await self._posts.post(room, draft, key)
+        """Post a message, once for a key. Raises RetryLater, Undeliverable, ToldElsewhere."""
+        return await self._opened().post(room, draft, key)
 
     async def edit(self, room: Room, message_id: str, draft: Draft) -> None:
         """Make an earlier message show `draft`. Raises RetryLater or Undeliverable."""
         await self._posts.edit(room, message_id, draft)
+
+    def _opened(self) -> Threads:
+        if self._threads is None:
+            raise RuntimeError("attach a play before anything is posted")
+        return self._threads
 
     async def rest_s(self, room: Room, message_id: str) -> float:  # noqa: ARG002
         """0: each channel has a limit of its own."""
@@ -111,7 +119,12 @@ class DiscordAdapter:
 
     def _client(self, play: Play) -> TsuzukiClient:
         return TsuzukiClient(
-            play, self._say, self._posts, self._clock.sleep, intents=self._intents, api_url=self._api_url
+            play,
+            self._say,
+            self._posts,
+            self._opened(),
+            intents=self._intents,
+            api_url=self._api_url,
         )
 
     async def _connection(self, client: TsuzukiClient) -> None:

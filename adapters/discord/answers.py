@@ -12,7 +12,7 @@ from adapters.discord.failures import delivery
 from adapters.discord.render import MAX_CONTENT
 from adapters.discord.shown import split
 from adapters.discord.translate import known_locale
-from bot.errors import DeliveryError, NotAllowed, SpokenError
+from bot.errors import DeliveryError, NotAllowed, SpokenError, Undeliverable
 from bot.seams import Say
 
 _log = logging.getLogger(__name__)
@@ -70,20 +70,40 @@ class Answers:
             await self._say_in(interaction, sentence, ephemeral=True, **more)
         except DeliveryError as error:
             _log.warning("A sentence could not be said in Discord: %s", error)
+            if isinstance(error, Undeliverable):
+                await _write_to(interaction.user, sentence)
 
     async def aloud(self, interaction: Interaction, sentence: str, **more: Any) -> None:
         """Say something that everybody there needs to know. Raises DeliveryError."""
-        await self._say_in(interaction, sentence, ephemeral=False, **more)
+        try:
+            await self._say_in(interaction, sentence, ephemeral=False, **more)
+        except Undeliverable:
+            if not isinstance(interaction.channel, discord.abc.Messageable):
+                raise
+            # The interaction is over; where the bot is at home it can speak by itself.
+            quiet = discord.AllowedMentions.none()
+            with delivery():
+                await interaction.channel.send(sentence[:MAX_CONTENT], allowed_mentions=quiet, **more)
 
     async def note(self, interaction: Interaction) -> None:
-        """Take note of a press without a word, within the three seconds. Raises DeliveryError."""
-        with delivery():
-            await interaction.response.defer()
+        """Take note of a press without a word, within the three seconds."""
+        await self._acknowledge(interaction)
 
     async def think(self, interaction: Interaction) -> None:
-        """Take note of a command whose answer only the person needs. Raises DeliveryError."""
-        with delivery():
-            await interaction.response.defer(ephemeral=True, thinking=True)
+        """Take note of a command whose answer only the person needs."""
+        await self._acknowledge(interaction, ephemeral=True, thinking=True)
+
+    async def think_aloud(self, interaction: Interaction) -> None:
+        """Take note of a command whose answer everybody sees."""
+        await self._acknowledge(interaction, thinking=True)
+
+    async def _acknowledge(self, interaction: Interaction, **how: bool) -> None:
+        try:
+            with delivery():
+                await interaction.response.defer(**how)
+        except DeliveryError as error:
+            # It costs the acknowledgement, not what the person asked for.
+            _log.warning("An interaction could not be acknowledged: %s", error)
 
     async def take_back(self, interaction: Interaction, rest: Sequence[discord.WebhookMessage] = ()) -> None:
         """Take the first answer away again, and the `rest` of it."""
@@ -107,3 +127,12 @@ class Answers:
                 await interaction.response.send_message(
                     content, ephemeral=ephemeral, allowed_mentions=quiet, suppress_embeds=True, **more
                 )
+
+
+async def _write_to(person: discord.abc.Messageable, sentence: str) -> None:
+    """An interaction that is over takes no word any more: a direct message is the only way left."""
+    try:
+        with delivery():
+            await person.send(sentence[:MAX_CONTENT], allowed_mentions=discord.AllowedMentions.none())
+    except DeliveryError as error:
+        _log.warning("A sentence could not be said in Discord: %s", error)

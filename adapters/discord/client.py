@@ -19,9 +19,9 @@ from adapters.discord.edits import CLOCKS_DIFFER, Edits
 from adapters.discord.endpoint import redirect
 from adapters.discord.failures import DROPPED
 from adapters.discord.naming import self_in
-from adapters.discord.places import Pause
 from adapters.discord.posts import Posts
 from adapters.discord.repertoire import command_the
+from adapters.discord.threads import Threads
 from adapters.discord.translate import Self
 from adapters.in_order import InOrder
 from bot.seams import Say
@@ -45,7 +45,7 @@ class TsuzukiClient(discord.AutoShardedClient):
         play: Play,
         say: Say,
         posts: Posts,
-        pause: Pause,
+        threads: Threads,
         *,
         intents: discord.Intents,
         api_url: str | None,
@@ -64,10 +64,10 @@ class TsuzukiClient(discord.AutoShardedClient):
         self._answers = Answers(say)
         self._edits = Edits(discord.utils.utcnow() - CLOCKS_DIFFER)
         self._in_order = InOrder()
-        self._conversation = Conversation(play, say, posts, pause, self._in_order)
+        self._conversation = Conversation(play, say, posts, threads, self._in_order)
         self._translator = Translator(say)
         self._tree = app_commands.CommandTree(self)
-        self._presses = command_the(self._tree, play, say, posts, pause)
+        self._presses = command_the(self._tree, play, say, posts, threads)
         self._tree.error(self._command_failed)
         self.was_connected = False
         self._registered = False

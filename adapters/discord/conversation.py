@@ -16,21 +16,21 @@ from adapters.discord.failures import delivery
 from adapters.discord.naming import names_in
 from adapters.discord.people import author_of, with_roles
 from adapters.discord.places import (
-    Pause,
     Place,
-    open_thread,
     opens_threads,
+    place_from,
     require_speech,
     room_of_message,
+    thread_of,
 )
 from adapters.discord.posts import Posts, nonce_of
 from adapters.discord.shown import unread
-from adapters.discord.translate import PLATFORM, Self, locale_of, story_text, thread_name
+from adapters.discord.threads import Threads
+from adapters.discord.translate import PLATFORM, Self, locale_of, story_text
 from adapters.in_order import InOrder
 from bot.access import names_roles
 from bot.errors import (
     DeliveryError,
-    EmptyPrompt,
     NotAllowed,
     NotPermitted,
     PassageGone,
@@ -46,11 +46,11 @@ _log = logging.getLogger(__name__)
 class Conversation:
     """Messages that mention the bot, direct messages, and what is written in a story's thread."""
 
-    def __init__(self, play: Play, say: Say, posts: Posts, pause: Pause, in_order: InOrder) -> None:
+    def __init__(self, play: Play, say: Say, posts: Posts, threads: Threads, in_order: InOrder) -> None:
         self._play = play
         self._say = say
         self._posts = posts
-        self._pause = pause
+        self._threads = threads
         self._in_order = in_order
         self._typing: set[asyncio.Task[None]] = set()
 
@@ -127,7 +127,7 @@ class Conversation:
     async def _answer(self, message: discord.Message, text: str, locale: str) -> None:
         require_speech(message.channel, allowed_in(message), self._say, locale)
         pointed = await self._pointed_at(message)
-        place = await self._place(message, text, locale, pointed)
+        place = await self._place(message, text, pointed)
         async with self._turn_in(place.room, message):
             await self._tell_on(message, text, locale, place, pointed)
 
@@ -140,25 +140,22 @@ class Conversation:
         self, message: discord.Message, text: str, locale: str, place: Place, pointed: Passage | None
     ) -> None:
         self._posts.speak(place.room, locale)
-        in_thread = place.opened or place.room.id != str(message.channel.id)
-        in_thread = in_thread or isinstance(message.channel, discord.Thread)
         if place.missing is not None and await self._play.read(place.room) is None:
             permission = self._say(f"discord.permission.{place.missing}", locale)
             await self._tell(message, self._say("discord.no_thread", locale, permission=permission))
-        if not in_thread:
+        if place.room.id == str(message.id):
+            self._threads.expect(place.room)
+        elif place.room.id == str(message.channel.id) and not isinstance(message.channel, discord.Thread):
             self._posts.answer_to(place.room, message.id)
         ticket: Ticket | None = None
         try:
             ticket = await self._hear(message, text, locale, place.room, pointed)
-        except SpokenError as error:
-            if not place.opened:
-                raise
-            # Said in the new thread: a mention there tries again and uses it.
-            await self._tell_in(place, self._say(error.key, locale, **error.values))
         finally:
             if ticket is None or ticket.repeated:
                 self._posts.unanswered(place.room, message.id)
-        if ticket is not None and ticket.unknown and not ticket.repeated:
+        if ticket is None and place.room.id == str(message.id):
+            await self._threads.open(place.room)  # what is only said beside a story has no reply to open it
+        elif ticket is not None and ticket.unknown and not ticket.repeated:
             await self._tell(message, unread(ticket, self._say, locale))
 
     async def _hear(
@@ -191,9 +188,7 @@ class Conversation:
             return None
         return await self._play.passage_of_message(PLATFORM, str(reference.message_id))
 
-    async def _place(
-        self, message: discord.Message, text: str, locale: str, pointed: Passage | None
-    ) -> Place:
+    async def _place(self, message: discord.Message, text: str, pointed: Passage | None) -> Place:
         here = room_of_message(message)
         if not opens_threads(message.channel):
             return Place(here)
@@ -202,12 +197,7 @@ class Conversation:
             # This channel's threads are for adults only where it is; another channel's are as they were.
             return Place(dataclasses.replace(told, adult=here.adult) if told.within == here.within else told)
         if text.strip():
-            name = thread_name(text, self._say("discord.thread_name", locale))
-            guild_id = message.guild.id if message.guild else None
-            return await open_thread(message, name, allowed_in(message), self._pause, guild_id)
-        if await self._play.read(here) is None:
-            # Told before a thread is opened: an empty thread would stay behind.
-            raise EmptyPrompt
+            return place_from(message.channel, allowed_in(message), thread_of(message.id, here), here)
         return Place(here)
 
     async def _tell(self, message: discord.Message, sentence: str) -> None:
@@ -220,12 +210,6 @@ class Conversation:
                 await message.channel.send(sentence, reference=reference, allowed_mentions=quiet, nonce=nonce)
         except DeliveryError:
             await _say_plainly(message.channel, sentence, nonce)
-
-    async def _tell_in(self, place: Place, sentence: str) -> None:
-        try:
-            await self._posts.say(place.room, sentence)
-        except DeliveryError as error:
-            _log.warning("A sentence could not be said in Discord: %s", error)
 
     async def _tell_privately(self, message: discord.Message, locale: str, error: NotAllowed) -> None:
         # Where the bot may not talk, a direct message is the only way left to say why.

@@ -8,12 +8,16 @@ from contextlib import contextmanager
 import aiohttp
 import discord
 
-from bot.errors import MessageGone, RetryLater, Undeliverable
+from bot.errors import DeliveryError, MessageGone, RetryLater, Undeliverable
 
 UNAUTHORIZED = 401
 TOO_MANY_REQUESTS = 429
 SERVER_ERROR = 500
 THREAD_EXISTS = 160004
+TITLE_BLOCKED = 200001
+UNKNOWN_CHANNEL = 10003
+AUTHOR_FIRST = 40058
+"""The author of a forum's post has not written its first message yet."""
 NO_HISTORY = 160002
 UNKNOWN_MESSAGE = 10008
 ARCHIVED = 50083
@@ -55,9 +59,15 @@ def _wait_s(error: discord.HTTPException) -> float | None:
 
 def is_archived(error: Undeliverable) -> bool:
     """Whether the thread is archived."""
-    return _code(error) == ARCHIVED
+    return code_of(error) == ARCHIVED
 
 
-def _code(error: Undeliverable) -> int | None:
+def is_forbidden(error: DeliveryError) -> bool:
+    """Whether a permission is missing."""
+    return isinstance(error.__cause__, discord.Forbidden)
+
+
+def code_of(error: DeliveryError) -> int | None:
+    """Discord's own number for what is wrong."""
     cause = error.__cause__
     return cause.code if isinstance(cause, discord.HTTPException) else None

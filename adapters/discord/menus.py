@@ -14,11 +14,12 @@ from adapters.discord.answers import Answers, Interaction
 from adapters.discord.commands import CONTEXTS, INSTALLS, Phrase
 from adapters.discord.naming import names_in
 from adapters.discord.people import author_of, with_roles
-from adapters.discord.places import Pause, Place, open_thread, opens_threads, require_speech
+from adapters.discord.places import Place, opens_threads, place_from, require_speech, thread_of
 from adapters.discord.posts import Posts
 from adapters.discord.presses import Presses
 from adapters.discord.scene import Scene, scene_of, where_told
-from adapters.discord.translate import PLATFORM, Self, story_text, thread_name
+from adapters.discord.threads import Threads
+from adapters.discord.translate import PLATFORM, Self, story_text
 from bot.access import names_roles
 from bot.errors import EmptyPrompt, PassageGone
 from bot.messages import Ask, Author, Message, Passage
@@ -38,14 +39,14 @@ class Menus:
         posts: Posts,
         answers: Answers,
         presses: Presses,
-        pause: Pause,
+        threads: Threads,
     ) -> None:
         self._play = play
         self._say = say
         self._posts = posts
         self._answers = answers
         self._presses = presses
-        self._pause = pause
+        self._threads = threads
 
     def commands(self) -> list[app_commands.ContextMenu]:
         """The commands."""
@@ -95,6 +96,8 @@ class Menus:
             )
             return
         place = await self._take_in(scene, message)
+        if place.room.id == str(message.id):
+            place = Place(await self._threads.open(place.room))  # no reply will
         where = f"<#{place.room.id}>" if place.room.id.isdecimal() else ""
         await self._answers.whisper(
             scene.interaction, self._say("discord.menu.added", scene.locale, where=where)
@@ -105,6 +108,9 @@ class Menus:
         heard = await self._heard(scene, message)
         await self._play.check(scene.message(heard.text))
         place = await self._place(scene, message)
+        if place.room.id == str(message.id):
+            self._threads.expect(place.room)
+        self._posts.speak(place.room, scene.aloud)
         await self._play.hear(replace(heard, room=place.room), None)
         return place
 
@@ -123,11 +129,9 @@ class Menus:
             return Place(scene.room)
         if await self._play.read(scene.room) is not None:
             return Place(scene.room)
-        name = thread_name(message.content, self._say("discord.thread_name", scene.locale))
-        allowed, guild_id = scene.interaction.app_permissions, scene.interaction.guild_id
-        place = await open_thread(message, name, allowed, self._pause, guild_id)
-        self._posts.speak(place.room, scene.aloud)
-        return place
+        interaction = scene.interaction
+        thread = thread_of(message.id, scene.room)
+        return place_from(interaction.channel, interaction.app_permissions, thread, scene.room)
 
     async def _heard(self, scene: Scene, message: discord.Message) -> Message:
         bot = scene.interaction.client.user

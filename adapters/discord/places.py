@@ -2,31 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import discord
 
-from adapters.discord.failures import THREAD_EXISTS, delivery
 from adapters.discord.translate import PLATFORM
-from bot.errors import DeliveryError, NotAllowed, RetryLater, Undeliverable
+from bot.errors import NotAllowed
 from bot.messages import Room
 from bot.seams import Say
 
-OPENING_TRIES = 3
-OPENING_PAUSE_S = 0.5
 PRIVATE = "private/"
-
-Pause = Callable[[float], Awaitable[None]]
+COMMAND = "command/"
+CHANNEL = "channel/"
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A room, whether it was opened just now, and the permission that its own thread lacked."""
+    """A room, and the permission that its own thread lacked."""
 
     room: Room
-    opened: bool = False
     missing: str | None = None
+
+
+def thread_of(message_id: int, here: Room) -> Room:
+    """The room in the thread of a message that stands in the channel `here`: they have one id."""
+    return Room(PLATFORM, str(message_id), here.within, here.adult)
+
+
+def awaiting_answer(command_id: int, here: Room) -> Room:
+    """The room of a command in the channel `here` until its answer is there, from which a thread opens."""
+    return Room(PLATFORM, str(command_id), (*here.within, f"{COMMAND}{command_id}"), here.adult)
+
+
+def awaits_answer(room: Room) -> bool:
+    """Whether a room has the id of a command, and its story is to be told elsewhere."""
+    return any(where.startswith(COMMAND) for where in room.within)
+
+
+def channel_of(room: Room) -> Room | None:
+    """The room of the channel that a thread lies in; None of a room that is no thread of a server."""
+    found = next((where for where in room.within if where.startswith(CHANNEL)), None)
+    if found is None or found == f"{CHANNEL}{room.id}":
+        return None
+    return Room(
+        PLATFORM, found.removeprefix(CHANNEL), room.within[: room.within.index(found) + 1], room.adult
+    )
 
 
 def room_of(channel: object, channel_id: int, guild_id: int | None) -> Room:
@@ -35,7 +55,7 @@ def room_of(channel: object, channel_id: int, guild_id: int | None) -> Room:
     A private thread lies in a place that only its members know: once archived, nobody tells that it is one.
     """
     parent_id = channel.parent_id if isinstance(channel, discord.Thread) else channel_id
-    within = () if guild_id is None else (f"guild/{guild_id}", f"channel/{parent_id}")
+    within = () if guild_id is None else (f"guild/{guild_id}", f"{CHANNEL}{parent_id}")
     if isinstance(channel, discord.Thread) and channel.is_private():
         within = (*within, f"{PRIVATE}{channel_id}")
     return Room(PLATFORM, str(channel_id), within, _is_adult(channel))
@@ -73,54 +93,17 @@ def require_speech(channel: object, allowed: discord.Permissions, say: Say, loca
         raise NotAllowed(permission=say(f"discord.permission.{talk}", locale))
 
 
+def place_from(channel: object, allowed: discord.Permissions, thread: Room, here: Room) -> Place:
+    """A thread for what begins in a channel, where one may be opened; else the channel."""
+    if not opens_threads(channel) or not here.within:  # of a server that nobody knows
+        return Place(here)
+    missing = missing_for_thread(allowed)
+    return Place(thread) if missing is None else Place(here, missing)
+
+
 def missing_for_thread(allowed: discord.Permissions) -> str | None:
     """The permission that keeps the bot from telling a story in a thread of its own."""
     for permission in ("create_public_threads", "send_messages_in_threads"):
         if not getattr(allowed, permission):
             return permission
     return None
-
-
-async def open_thread(
-    message: discord.Message, name: str, allowed: discord.Permissions, pause: Pause, guild_id: int | None
-) -> Place:
-    """Open a thread from a message; where Discord refuses, the place is the channel."""
-    missing = missing_for_thread(allowed)
-    here = room_of(message.channel, message.channel.id, guild_id)
-    if missing is not None:
-        return Place(here, missing=missing)
-    try:
-        thread_id = await _thread_id(message, name, pause)
-    except Undeliverable as error:
-        forbidden = isinstance(error.__cause__, discord.Forbidden)
-        return Place(here, missing="create_public_threads" if forbidden else None)
-    except DeliveryError:
-        return Place(here)
-    return Place(Room(PLATFORM, str(thread_id), here.within, here.adult), opened=True)
-
-
-async def _thread_id(message: discord.Message, name: str, pause: Pause) -> int:
-    for attempt in range(1, OPENING_TRIES + 1):
-        try:
-            with delivery():
-                return (await message.create_thread(name=name)).id
-        except ValueError as error:
-            raise Undeliverable("nobody knows whose channel this is") from error
-        except (KeyError, TypeError):
-            # It is open, and only the answer says too little.
-            return message.id
-        except Undeliverable as error:
-            if _exists(error):
-                # A redelivered message, or an answer that got lost: a thread has the id of its message.
-                return message.id
-            raise
-        except RetryLater as error:
-            if attempt == OPENING_TRIES:
-                raise
-            await pause(error.after_s or OPENING_PAUSE_S * attempt)
-    raise RetryLater("the thread could not be opened")
-
-
-def _exists(error: Undeliverable) -> bool:
-    cause = error.__cause__
-    return isinstance(cause, discord.HTTPException) and cause.code == THREAD_EXISTS

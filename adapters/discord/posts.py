@@ -14,6 +14,7 @@ import discord
 from adapters.discord.abroad import Abroad
 from adapters.discord.buttons import buttons_of
 from adapters.discord.failures import NO_HISTORY, delivery, is_archived
+from adapters.discord.places import channel_of
 from adapters.discord.render import render
 from adapters.discord.spacing import OldMessages
 from adapters.discord.waits import Waits
@@ -51,6 +52,20 @@ class Posts:
         """Use this client from now on; None: there is none just now."""
         self._client = client
 
+    @property
+    def client(self) -> discord.Client:
+        """Who is logged in. Raises RetryLater where nobody is just now."""
+        if self._client is None:
+            raise RetryLater("not connected to Discord")
+        return self._client
+
+    def follow(self, room: Room, to: Room) -> None:
+        """The story of a room is told in another one; in a channel its replies answer what it began with."""
+        if room.id in self._locales:
+            self.speak(to, self._locales[room.id])
+        if channel_of(to) is None and room.id.isdecimal():
+            self.answer_to(to, int(room.id))
+
     def speak(self, room: Room, locale: str) -> None:
         """Write the buttons of a room in this language."""
         _remember(self._locales, room.id, locale)
@@ -78,11 +93,20 @@ class Posts:
                 message = await self._send(room, channel, draft, nonce_of(key), self._reply_of(room, key))
         return str(message.id)
 
-    async def say(self, room: Room, sentence: str) -> None:
-        """A sentence of ours, once and without a nonce. Raises RetryLater or Undeliverable."""
-        channel = self._channel(room)
+    async def say(self, room: Room, sentence: str, key: str, reply_to: int | None = None) -> int:
+        """A sentence of ours, and its id; once for a `key` within some minutes. Raises DeliveryError."""
+        channel, quiet, nonce = self._channel(room), discord.AllowedMentions.none(), nonce_of(key)
         with delivery():
-            await channel.send(sentence, allowed_mentions=discord.AllowedMentions.none())
+            if reply_to is not None:
+                earlier = _reference(channel, reply_to)
+                try:
+                    return (
+                        await channel.send(sentence, nonce=nonce, reference=earlier, allowed_mentions=quiet)
+                    ).id
+                except discord.HTTPException as error:
+                    if error.code != NO_HISTORY:
+                        raise
+            return (await channel.send(sentence, nonce=nonce, allowed_mentions=quiet)).id
 
     async def edit(self, room: Room, message_id: str, draft: Draft) -> None:
         """Make a message of ours show `draft`. Raises RetryLater, Undeliverable (MessageGone: deleted)."""
@@ -118,10 +142,9 @@ class Posts:
                 )
 
     async def _unarchive(self, room: Room) -> None:
-        if self._client is None:
-            raise RetryLater("not connected to Discord")
+        client = self.client
         with delivery():
-            await self._client.http.edit_channel(int(room.id), archived=False)
+            await client.http.edit_channel(int(room.id), archived=False)
 
     async def _tell_asker(self, room: Room, message_id: str, draft: Draft) -> None:
         """Edits make no sound: who asked long ago is told in a short reply, which mentions only them."""
@@ -130,9 +153,7 @@ class Posts:
             if asker is None or not asker.id.isdecimal():
                 return
             channel = self._channel(room)
-            reference = discord.MessageReference(
-                message_id=int(message_id), channel_id=channel.id, fail_if_not_exists=False
-            )
+            reference = _reference(channel, int(message_id))
             sentence = self._say("discord.finished", self._locale(room, draft), person=f"<@{asker.id}>")
             only_them = discord.AllowedMentions(
                 everyone=False, roles=False, replied_user=False, users=[discord.Object(int(asker.id))]
@@ -148,13 +169,12 @@ class Posts:
             _log.warning("Nobody could be told that a story is finished: %s", error)
 
     def _channel(self, room: Room) -> discord.PartialMessageable:
-        if self._client is None:
-            raise RetryLater("not connected to Discord")
+        client = self.client
         if not room.id.isdecimal():
             raise Undeliverable(
                 "an interaction that is over: its place can be reached through a new one only"
             )
-        return self._client.get_partial_messageable(int(room.id))
+        return client.get_partial_messageable(int(room.id))
 
     def _buttons(self, room: Room, draft: Draft) -> discord.ui.View | None:
         return buttons_of(draft, self._say, self._locale(room, draft))
@@ -187,9 +207,7 @@ class Posts:
         quiet = discord.AllowedMentions.none()
         content = render(draft)
         if reply_to is not None:
-            earlier = discord.MessageReference(
-                message_id=reply_to, channel_id=channel.id, fail_if_not_exists=False
-            )
+            earlier = _reference(channel, reply_to)
             try:
                 return await channel.send(
                     content,
@@ -205,6 +223,10 @@ class Posts:
         return await channel.send(
             content, nonce=nonce, allowed_mentions=quiet, suppress_embeds=True, view=view
         )
+
+
+def _reference(channel: discord.PartialMessageable, message_id: int) -> discord.MessageReference:
+    return discord.MessageReference(message_id=message_id, channel_id=channel.id, fail_if_not_exists=False)
 
 
 def nonce_of(key: str) -> str:

@@ -11,7 +11,6 @@ from adapters.discord.answers import Answers
 from adapters.discord.commands import continue_command
 from adapters.discord.menus import Menus
 from adapters.discord.moves import Moves
-from adapters.discord.places import Pause
 from adapters.discord.posts import Posts
 from adapters.discord.presses import Presses
 from adapters.discord.proposing import Proposing
@@ -19,22 +18,23 @@ from adapters.discord.settings import Settings
 from adapters.discord.slash import Continuing
 from adapters.discord.stories import Stories
 from adapters.discord.story_commands import StoryCommands
+from adapters.discord.threads import Threads
 from bot.seams import Say
 
 
 def command_the(
-    tree: app_commands.CommandTree[Any], play: Play, say: Say, posts: Posts, pause: Pause
+    tree: app_commands.CommandTree[Any], play: Play, say: Say, posts: Posts, threads: Threads
 ) -> Presses:
     """Put every command on `tree`; returns who takes the presses of buttons."""
     answers = Answers(say)
     moves, settings = Moves(play, say, answers), Settings(play, say, answers)
     proposing = Proposing(play, say)
-    continuing = Continuing(play, say, posts, answers, pause)
+    continuing = Continuing(play, say, posts, answers, threads)
     presses = Presses(play, say, posts, answers, moves, continuing, settings)
     commands = StoryCommands(say, Stories(play, say, posts, answers, moves, settings), proposing.values)
     tree.add_command(continue_command(say, continuing.asked, proposing.presets))
     tree.add_command(commands.story())
     tree.add_command(commands.help())
-    for menu in Menus(play, say, posts, answers, presses, pause).commands():
+    for menu in Menus(play, say, posts, answers, presses, threads).commands():
         tree.add_command(menu)
     return presses

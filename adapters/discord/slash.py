@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
+
 import discord
 
 from adapters.base import Play
@@ -9,31 +12,36 @@ from adapters.discord.answers import Answers, Interaction
 from adapters.discord.failures import delivery
 from adapters.discord.forms import begin_form
 from adapters.discord.naming import names_told, self_in
-from adapters.discord.places import Pause, Place, open_thread, opens_threads, require_speech
+from adapters.discord.places import Place, awaiting_answer, awaits_answer, place_from, require_speech
 from adapters.discord.posts import Posts
 from adapters.discord.render import MAX_CONTENT, indented
 from adapters.discord.scene import Scene, scene_of
 from adapters.discord.shown import split, unread
-from adapters.discord.translate import story_text, thread_name
-from bot.errors import SpokenError
+from adapters.discord.threads import Threads
+from adapters.discord.translate import PLATFORM, story_text
+from bot.errors import DeliveryError, SpokenError
 from bot.messages import Ask, Message, Ticket
 from bot.seams import Say
 
-Shown = discord.InteractionMessage | None
+_log = logging.getLogger(__name__)
+
+PROMPTLY_S = 1.5
+"""Keeping a text that takes longer is acknowledged first: Discord wants a word within three seconds."""
 
 
 class Continuing:
     """Answers `/continue`: with text the answer shows the text, without it goes on with what is there.
 
-    Discord wants the first answer within three seconds, so nothing slow comes before it.
+    What is said is kept first, by the command's own id: an answer that Discord does not take, or that the
+    process does not live to give, costs the answer and not the story.
     """
 
-    def __init__(self, play: Play, say: Say, posts: Posts, answers: Answers, pause: Pause) -> None:
+    def __init__(self, play: Play, say: Say, posts: Posts, answers: Answers, threads: Threads) -> None:
         self._play = play
         self._say = say
         self._posts = posts
         self._answers = answers
-        self._pause = pause
+        self._threads = threads
 
     async def asked(self, interaction: Interaction, text: str, ask: Ask) -> None:
         """Let the story hear an interaction."""
@@ -44,7 +52,7 @@ class Continuing:
         if not scene.abroad:
             require_speech(interaction.channel, interaction.app_permissions, self._say, scene.locale)
         if text.strip():
-            await self._begin_or_add(scene, text, ask)
+            await (self._add_abroad if scene.abroad else self._begin_or_add)(scene, text, ask)
         elif await self._play.read(scene.room) is None:
             # There is nothing to go on from: a form takes the beginning, with its line breaks.
             with delivery():
@@ -53,35 +61,95 @@ class Continuing:
             await self._go_on(scene, ask)
 
     async def _begin_or_add(self, scene: Scene, text: str, ask: Ask) -> None:
-        interaction = scene.interaction
+        place = self._place(scene)
+        self._posts.speak(place.room, scene.aloud)
+        with self._threads.answering(place.room):
+            ticket = await self._kept(scene, place, text, ask)
+            await self._follow(scene, place, await self._shown(scene, place, text))
+        for sentence in self._remarks(place, ticket, scene.locale):
+            await self._answers.whisper(scene.interaction, sentence)
+
+    async def _add_abroad(self, scene: Scene, text: str, ask: Ask) -> None:
+        """Where the bot may only answer, nothing can be shown before the answer."""
         # The bot shows it under its own name: what may not be said must not get that far.
         await self._play.check(scene.message(text))
-        shown, rest = await self._show(interaction, text)
+        rest: list[discord.WebhookMessage] = []
+        with delivery():
+            shown = await self._answer(scene.interaction, text, rest)
         text = await self._named(scene, text)
-        place = await self._place(scene, shown, text)
-        self._posts.speak(place.room, scene.aloud)
-        in_thread = place.opened or isinstance(interaction.channel, discord.Thread)
-        if shown is not None and not in_thread and not scene.abroad:
-            self._posts.answer_to(place.room, shown.id)
-        # By the message's id, so that its menu and replies to it find the passage.
-        event_id = str(shown.id if shown is not None else interaction.id)
-        heard = Message(event_id, place.room, scene.author, text)
         try:
-            ticket = await self._play.hear(heard, ask)
+            ticket = await self._play.hear(scene.message(text, event_id=str(shown or "")), ask)
         except SpokenError:
-            if not place.opened:
-                if shown is not None:
-                    self._posts.unanswered(place.room, shown.id)
-                await self._answers.take_back(interaction, rest)
+            await self._answers.take_back(scene.interaction, rest)
             raise
-        for sentence in self._remarks(place, ticket, scene.locale):
-            await self._answers.whisper(interaction, sentence)
+        if ticket is not None and ticket.unknown:
+            await self._answers.whisper(scene.interaction, unread(ticket, self._say, scene.locale))
+
+    def _place(self, scene: Scene) -> Place:
+        """A thread that will hang on the answer is known by the command's id until then."""
+        interaction = scene.interaction
+        thread = awaiting_answer(interaction.id, scene.room)
+        return place_from(interaction.channel, interaction.app_permissions, thread, scene.room)
+
+    async def _kept(self, scene: Scene, place: Place, text: str, ask: Ask) -> Ticket | None:
+        """Let the story hear the text. Where that takes long, people see that we think about it meanwhile."""
+        keeping = asyncio.create_task(self._keep(scene, place, text, ask))
+        done, _ = await asyncio.wait({keeping}, timeout=PROMPTLY_S)
+        if done:
+            return await keeping
+        await self._answers.think_aloud(scene.interaction)
+        try:
+            return await keeping
+        except SpokenError:
+            # Else what is only for the person would take the place of what everybody sees.
+            await self._answers.take_back(scene.interaction)
+            raise
+
+    async def _keep(self, scene: Scene, place: Place, text: str, ask: Ask) -> Ticket | None:
+        said = await self._named(scene, text)
+        message = Message(str(scene.interaction.id), place.room, scene.author, said)
+        return await self._play.hear(message, ask)
 
     async def _named(self, scene: Scene, text: str) -> str:
         """The text with names for mentions: as an option of a command it comes without."""
         guild = None if scene.abroad else scene.interaction.guild
         me = self_in(scene.interaction.client, guild)
         return text if me is None else story_text(text, me, await names_told(text, guild))
+
+    async def _shown(self, scene: Scene, place: Place, text: str) -> int | None:
+        """The message that shows the text to everybody: the answer, or where that is refused one of ours."""
+        try:
+            with delivery():
+                return await self._answer(scene.interaction, text, [])
+        except DeliveryError as error:
+            _log.warning("A command's answer was not taken: %s", error)
+        try:
+            with delivery():
+                # It may have been taken all the same, and only the receipt got lost.
+                return (await scene.interaction.original_response()).id
+        except DeliveryError:
+            return await self._shown_anyway(scene, place, text)
+
+    async def _shown_anyway(self, scene: Scene, place: Place, text: str) -> int | None:
+        if awaits_answer(place.room):
+            return None  # who posts the reply shows it, before and after a restart
+        key = f"command {scene.interaction.id}"
+        try:
+            return await self._threads.show_text(place.room, scene.author, text, key)
+        except DeliveryError as error:
+            _log.warning("A command's text could not be shown: %s", error)
+            return None
+
+    async def _follow(self, scene: Scene, place: Place, shown: int | None) -> None:
+        """By the message that shows it, its menu and replies to it find the passage."""
+        if shown is None:
+            return
+        if awaits_answer(place.room):
+            self._threads.answered(place.room, shown)
+            return
+        await self._play.show_by(PLATFORM, str(scene.interaction.id), str(shown))
+        if not isinstance(scene.interaction.channel, discord.Thread):
+            self._posts.answer_to(place.room, shown)
 
     def _remarks(self, place: Place, ticket: Ticket | None, locale: str) -> list[str]:
         remarks = []
@@ -93,32 +161,36 @@ class Continuing:
         return remarks
 
     async def _go_on(self, scene: Scene, ask: Ask) -> None:
+        if scene.abroad:
+            # The reply takes the place of this answer.
+            await self._answers.think(scene.interaction)
+            await self._play.hear(scene.message(), ask)
+            return
+        hearing = asyncio.create_task(self._play.hear(scene.message(), ask))
+        await asyncio.wait({hearing}, timeout=PROMPTLY_S)
         await self._answers.think(scene.interaction)
-        await self._play.hear(scene.message(), ask)
-        if not scene.abroad:
-            # The reply is a message of its own; abroad it takes the place of this answer.
-            await self._answers.take_back(scene.interaction)
+        await hearing
+        await self._answers.take_back(scene.interaction)
 
-    async def _show(self, interaction: Interaction, text: str) -> tuple[Shown, list[discord.WebhookMessage]]:
-        """The answer with the text, and the messages with what of it went into no message."""
+    async def _answer(
+        self, interaction: Interaction, text: str, rest: list[discord.WebhookMessage]
+    ) -> int | None:
+        """Show the text; the id of the message, and in `rest` those with what did not go into it."""
         quiet = discord.AllowedMentions.none()
         first, *pieces = split(indented(text), MAX_CONTENT - 1)
-        with delivery():
+
+        async def further(content: str) -> discord.WebhookMessage:
+            return await interaction.followup.send(
+                content, allowed_mentions=quiet, suppress_embeds=True, wait=True
+            )
+
+        if interaction.response.is_done():
+            message_id: int | None = (await further(first)).id
+        else:
             answer = await interaction.response.send_message(
                 first, allowed_mentions=quiet, suppress_embeds=True
             )
-            rest = [
-                await interaction.followup.send(
-                    indented(piece), allowed_mentions=quiet, suppress_embeds=True, wait=True
-                )
-                for piece in pieces
-            ]
-        resource = answer.resource
-        return resource if isinstance(resource, discord.InteractionMessage) else None, rest
-
-    async def _place(self, scene: Scene, shown: discord.Message | None, text: str) -> Place:
-        interaction = scene.interaction
-        if shown is None or scene.abroad or not opens_threads(interaction.channel):
-            return Place(scene.room)
-        name = thread_name(text, self._say("discord.thread_name", scene.locale))
-        return await open_thread(shown, name, interaction.app_permissions, self._pause, interaction.guild_id)
+            message_id = answer.message_id
+        for piece in pieces:
+            rest += [await further(indented(piece))]
+        return message_id

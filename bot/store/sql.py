@@ -9,7 +9,19 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from bot.messages import Ask, Author, Job, JobState, Message, Notes, Passage, Room, Score, Story
 from bot.seams import Forgotten, Heard, OutboxRow
-from bot.store import changes, hearing, heartbeats, jobs, moves, outbox, passages, people, rules, stories
+from bot.store import (
+    changes,
+    hearing,
+    heartbeats,
+    jobs,
+    moves,
+    outbox,
+    passages,
+    people,
+    relocating,
+    rules,
+    stories,
+)
 from bot.store.database import Database
 from bot.store.rows import notes_columns
 from bot.story import writable
@@ -47,11 +59,19 @@ class SqlStore:
     # Hearing and writing
 
     async def hear(
-        self, message: Message, ask: Ask | None, job_id: str, seed: int, *, parentheses_aside: bool = False
+        self,
+        message: Message,
+        ask: Ask | None,
+        job_id: str,
+        seed: int,
+        *,
+        parentheses_aside: bool = False,
+        earlier: Sequence[Message] = (),
     ) -> Heard:
         """Append the message's passage to its room's open story and make a job, once per event id.
 
-        Where only deleted passages follow it, the last one that is left counts as the story's last, too.
+        Before it come the passages of `earlier` messages that were not heard yet. Where only deleted passages
+        follow it, the last one that is left counts as the story's last, too.
 
         Raises:
             StoryMoved: `message.after` or `ask.instead_of` is no longer the story's last passage.
@@ -63,6 +83,9 @@ class SqlStore:
             if known is not None:
                 return known
             begun = stories.Beginning(message.room, message.title, parentheses_aside)
+            for line in earlier:
+                if await hearing.known(connection, line.room.platform, line.event_id) is None:
+                    await hearing.hear(connection, line, None, "", 0, begun, self._clock())
             return await hearing.hear(connection, message, ask, job_id, seed, begun, self._clock())
 
         return await self._database.write(work)
@@ -70,6 +93,25 @@ class SqlStore:
     async def heard(self, platform: str, event_id: str) -> Heard | None:
         """What became of an event, None where it was never heard."""
         return await self._database.read(lambda connection: hearing.known(connection, platform, event_id))
+
+    async def show_by(
+        self,
+        platform: str,
+        event_id: str,
+        message_id: str,
+        *,
+        name: str | None = None,
+        text: str | None = None,
+    ) -> Passage | None:
+        """Let a message show an event's passage, under another name and with another text where given.
+
+        The event stays known, and shows nothing any more. None where it shows nothing that is there.
+        """
+        return await self._database.write(
+            lambda connection: relocating.show_by(
+                connection, platform, event_id, message_id, name, text, self._clock()
+            )
+        )
 
     async def append_model(self, job_id: str, texts: Sequence[str]) -> Sequence[Passage]:
         """Keep a job's candidates, in their order, and mark the job done, at once.
@@ -136,6 +178,15 @@ class SqlStore:
         """
         return await self._database.write(
             lambda connection: stories.reopen(connection, story_id, room, self._clock())
+        )
+
+    async def move_story(self, room: Room, to: Room) -> bool:
+        """Tell a room's open story in another room, with its jobs and what they show; False: there is none.
+
+        The other room's story is closed. Raises StoryBusy where that is being written.
+        """
+        return await self._database.write(
+            lambda connection: relocating.move(connection, room, to, self._clock())
         )
 
     async def rename(self, story_id: str, title: str) -> Story:

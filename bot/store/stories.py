@@ -89,6 +89,19 @@ async def reopen(connection: AsyncConnection, story_id: str, room: Room, now: da
     return await read(connection, story_id)
 
 
+async def taken_to(connection: AsyncConnection, room: Room, to: Room, now: datetime) -> RowMapping | None:
+    """The row of the story that is open in a room, and from now on in another, whose own is closed.
+
+    It may be being written. Raises StoryBusy where the other room's is.
+    """
+    await _lock_room(connection, to)
+    row = await _locked(connection, _is_open_in(room))
+    if row is not None:
+        await _close_in(connection, to, now, but=row["id"])
+        await change(connection, row["id"], room_columns(to) | place_columns(to))
+    return row
+
+
 async def change(connection: AsyncConnection, story_id: str, values: Mapping[str, Any]) -> None:
     """Set columns of a story."""
     await connection.execute(update(tables.stories).where(_columns.id == story_id).values(values))

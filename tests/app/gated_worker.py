@@ -28,6 +28,10 @@ class GatedWorker:
         """From now on every story is told to its end."""
         self._open.set()
 
+    def hold(self) -> None:
+        """From now on each story stops behind its first sentence again."""
+        self._open.clear()
+
     async def health(self, _: web.Request) -> web.Response:
         """Ready at once."""
         return web.json_response({"status": "ready", "model": "scripted"})

@@ -28,6 +28,7 @@ class NotedPlay(FakePlay):
     kept: dict[Room, Notes] = field(default_factory=dict)
     layers: dict[str, dict[str, object]] = field(default_factory=dict)
     rooms: list[Room] = field(default_factory=list)
+    shown_by: list[tuple[str, str, str | None, str | None]] = field(default_factory=list)
     failures: list[Exception] = field(default_factory=list)
     moved: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -120,6 +121,22 @@ class NotedPlay(FakePlay):
     async def passage_of_message(self, platform: str, message_id: str) -> Passage | None:
         """As the test laid them down."""
         return self.shows.get(message_id)
+
+    async def show_by(
+        self,
+        platform: str,
+        event_id: str,
+        message_id: str,
+        *,
+        name: str | None = None,
+        text: str | None = None,
+    ) -> Passage | None:
+        """The message shows what the event showed; what was asked for is in `shown_by`."""
+        self.shown_by.append((event_id, message_id, name, text))
+        shown = self.shows.pop(event_id, None)
+        if shown is not None:
+            self.shows[message_id] = shown
+        return shown
 
     async def window(self, room: Room) -> Window:
         """Nothing is seen."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from adapters.base import Play
 from adapters.discord import DiscordAdapter
-from bot.messages import Room
+from bot.messages import Draft, DraftState, Room
 from bot.seams import Say
 from config.phrases import Phrases
 from tests.discord.noted import NotedPlay
@@ -72,6 +72,13 @@ class Stage:
     def command(self, name: str) -> Payload:
         """A registered command."""
         return next(command for command in self.discord.state.commands if command["name"] == name)
+
+    async def opened(self, number: int = 1) -> Channel:
+        """Where the reply to the nth message that was heard is shown, once its first sign stands there."""
+        room = (await self.play.until_heard(number)).message.room
+        reply = FakeReply(self.adapter, room, f"job-{number}:0")
+        await reply.show(Draft(DraftState.WAITING, note="お待ちください", job=f"job-{number}"))
+        return self.discord.world.channels[int(reply.room.id)]
 
     def reply(self, channel: Channel, key: str = "job-1/0") -> FakeReply:
         """A reply as the outbox would show it there."""

@@ -5,14 +5,17 @@ from __future__ import annotations
 from bot.errors import QueueFull
 from bot.messages import Draft, DraftState
 from tests.discord.stage import BEGINNING, Stage
+from tests.fakes.play import FakeReply
 from tests.loopback.discord import ChannelType
 
 
 async def test_a_mention_with_text_opens_a_thread_and_the_story_hears_the_text(stage: Stage) -> None:
-    """The thread hangs on the message and is named after its first words; the text arrives as written."""
+    """Kept first; the first post opens the thread, on the message and named after its first words."""
     message = await stage.discord.say_in(stage.discord.channel, stage.discord.hanako, BEGINNING)
     heard = await stage.play.until_heard()
-    (thread,) = stage.discord.threads()
+    assert stage.discord.threads() == []
+    thread = await stage.opened()
+    assert [thread] == stage.discord.threads()
     assert (message.id, BEGINNING) == (thread.id, thread.name)
     assert (stage.room(thread), str(message.id), BEGINNING) == (
         heard.message.room,
@@ -51,10 +54,10 @@ async def test_the_bots_role_counts_as_its_mention(stage: Stage) -> None:
 async def test_the_reply_streams_by_edits_of_one_message(stage: Stage) -> None:
     """A mark shows while the text grows and is gone when it is done."""
     await stage.discord.say_in(stage.discord.channel, stage.discord.hanako, BEGINNING)
-    await stage.play.until_heard()
-    (thread,) = stage.discord.threads()
-    reply = stage.reply(thread)
+    room = (await stage.play.until_heard()).message.room
+    reply = FakeReply(stage.adapter, room, "job-1:0")
     await reply.show(Draft(DraftState.WAITING, note="順番を待っています"))
+    (thread,) = stage.discord.threads()
     await reply.stream("窓の外では", "窓の外では虫が鳴いていた。")
     (message,) = stage.discord.by_bot(thread)
     assert message.history == [
@@ -71,8 +74,7 @@ async def test_the_reply_streams_by_edits_of_one_message(stage: Stage) -> None:
 async def test_the_next_mention_in_the_thread_goes_on_there(stage: Stage) -> None:
     """No second thread; with text the text is added, without it the story just goes on."""
     await stage.discord.say_in(stage.discord.channel, stage.discord.hanako, BEGINNING)
-    await stage.play.until_heard()
-    (thread,) = stage.discord.threads()
+    thread = await stage.opened()
     await stage.discord.say_in(thread, stage.discord.taro, "彼は立ち上がった。")
     second = await stage.play.until_heard(2)
     await stage.discord.say_in(thread, stage.discord.hanako, "")
@@ -141,22 +143,18 @@ async def test_what_is_not_meant_for_the_bot_is_not_heard(stage: Stage) -> None:
 async def test_a_message_dispatched_twice_is_heard_once(stage: Stage) -> None:
     """A resumed session may repeat it: no second thread, no second job."""
     message = await stage.discord.say_in(stage.discord.channel, stage.discord.hanako, BEGINNING)
-    await stage.play.until_heard()
+    thread = await stage.opened()
     await stage.discord.repeat(message)
-    await stage.discord.say_in(stage.discord.threads()[0], stage.discord.hanako, "そして")
+    await stage.discord.say_in(thread, stage.discord.hanako, "そして")
     await stage.play.until_heard(2)
     assert [heard.message.text for heard in stage.play.heard] == [BEGINNING, "そして"]
     assert len(stage.discord.threads()) == 1
 
 
 async def test_a_refusal_is_said_kindly_where_it_was_asked(stage: Stage) -> None:
-    """In the new thread, where a mention tries again; in the guild's language."""
+    """As a reply to the message, in the guild's language; no thread is opened for nothing."""
     stage.play.refuse(QueueFull(limit=3))
-    await stage.discord.say_in(stage.discord.channel, stage.discord.hanako, BEGINNING)
-    (thread,) = await stage.discord.until(stage.discord.threads)
-    (answer,) = await stage.discord.until(lambda: stage.discord.by_bot(thread))
-    assert answer.content == stage.say("error.queue_full", "ja", limit=3)
-    stage.play.refuse(QueueFull(limit=3))
-    again = await stage.discord.say_in(thread, stage.discord.hanako, BEGINNING)
-    await stage.discord.until(lambda: len(stage.discord.by_bot(thread)) > 1)
-    assert stage.discord.by_bot(thread)[1].reply_to == again.id
+    asked = await stage.discord.say_in(stage.discord.channel, stage.discord.hanako, BEGINNING)
+    (answer,) = await stage.discord.until(lambda: stage.discord.by_bot(stage.discord.channel))
+    assert (answer.content, answer.reply_to) == (stage.say("error.queue_full", "ja", limit=3), asked.id)
+    assert stage.discord.threads() == []

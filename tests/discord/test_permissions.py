@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+
+from bot.errors import RetryLater
 from bot.messages import Draft, DraftState
 from tests.discord.stage import BEGINNING, Stage
 from tests.loopback.discord import Permission
@@ -27,25 +30,33 @@ async def test_a_thread_that_discord_refuses_is_no_dead_end(stage: Stage) -> Non
     """The permissions looked right, yet the answer was 403: the channel is the room."""
     stage.discord.fail("POST", "/threads", 403, code=50013)
     await stage.discord.say_in(stage.discord.channel, stage.discord.hanako, BEGINNING)
-    assert stage.room(stage.discord.channel) == (await stage.play.until_heard()).message.room
+    asked = await stage.play.until_heard()
+    assert await stage.opened() is stage.discord.channel
+    hint, answer = stage.discord.by_bot(stage.discord.channel)
+    permission = stage.say("discord.permission.create_public_threads", "ja")
+    assert stage.say("discord.no_thread", "ja", permission=permission) == hint.content
+    assert (hint.reply_to, answer.reply_to) == (int(asked.message.event_id),) * 2
+    assert await stage.play.read(stage.room(stage.discord.channel)) is not None
 
 
 async def test_a_thread_that_fails_for_a_moment_is_opened_all_the_same(stage: Stage) -> None:
-    """503 and dropped connections are tried again, with pauses."""
+    """503 and dropped connections are for the outbox to try again."""
     stage.discord.fail("POST", "/threads", 503)
     stage.discord.fail("POST", "/threads", None)
     await stage.discord.say_in(stage.discord.channel, stage.discord.hanako, BEGINNING)
-    heard = await stage.play.until_heard()
-    assert [heard.message.room] == [stage.room(thread) for thread in stage.discord.threads()]
-    assert len(stage.clock.slept) == 2
+    for _ in range(2):
+        with pytest.raises(RetryLater):
+            await stage.opened()
+    assert [await stage.opened()] == stage.discord.threads()
 
 
 async def test_a_thread_whose_answer_got_lost_is_used(stage: Stage) -> None:
     """It was opened although the client saw an error: a second try finds it there."""
     stage.discord.fail("POST", "/threads", 503, applied=True)
     message = await stage.discord.say_in(stage.discord.channel, stage.discord.hanako, BEGINNING)
-    heard = await stage.play.until_heard()
-    assert str(message.id) == heard.message.room.id
+    with pytest.raises(RetryLater):
+        await stage.opened()
+    assert (await stage.opened()).id == message.id
     assert len(stage.discord.threads()) == 1
 
 

@@ -61,14 +61,12 @@ async def test_with_text_the_answer_shows_it_and_a_thread_opens_from_it(stage: S
         candidates=3,
     )
     heard = await stage.play.until_heard()
+    thread = await stage.opened()
     (shown,) = slash.answers
-    (thread,) = stage.discord.threads()
     assert (BEGINNING, None, shown.id) == (shown.content, shown.ephemeral_to, thread.id)
-    assert (stage.room(thread), BEGINNING, str(shown.id)) == (
-        heard.message.room,
-        heard.message.text,
-        heard.message.event_id,
-    )
+    assert (BEGINNING, str(slash.id)) == (heard.message.text, heard.message.event_id)
+    assert [(str(slash.id), str(shown.id), None, None)] == stage.play.shown_by
+    assert (await stage.play.read(stage.room(thread))) is not None
     assert Ask(Length.LONG, "bold", 3) == heard.ask
     assert slash.took_s < 3.0
     assert shown.allowed_mentions == [{"parse": []}]
@@ -103,7 +101,8 @@ async def test_with_text_in_a_storys_thread_no_further_thread_opens(stage: Stage
     await stage.discord.slash(thread, stage.discord.hanako, "continue", text="彼は立った。")
     heard = await stage.play.until_heard()
     assert (stage.room(thread), "彼は立った。") == (heard.message.room, heard.message.text)
-    assert [message.content for message in stage.discord.by_bot(thread)] == ["彼は立った。"]
+    (shown,) = await stage.discord.until(lambda: stage.discord.by_bot(thread))
+    assert shown.content == "彼は立った。"
     assert [thread] == stage.discord.threads()
 
 
@@ -115,8 +114,9 @@ async def test_without_text_and_story_a_form_takes_the_beginning(stage: Stage) -
     text = f"　{BEGINNING}\n\n　彼は"
     await stage.discord.submit(slash, text=text)
     heard = await stage.play.until_heard()
-    (thread,) = stage.discord.threads()
-    assert (stage.room(thread), text) == (heard.message.room, heard.message.text)
+    thread = await stage.opened()
+    assert heard.message.text == text
+    assert (await stage.play.read(stage.room(thread))) is not None
     assert Ask(Length.LONG, "bold") == heard.ask
     assert slash.modal is not None
     assert slash.modal["title"] == stage.say("discord.form.begin.title", "ja")
@@ -130,7 +130,7 @@ async def test_a_beginning_that_is_too_long_for_a_message_is_shown_whole(stage: 
     slash = await stage.discord.slash(stage.discord.channel, stage.discord.hanako, "continue")
     sent = await stage.discord.submit(slash, text=LONG)
     heard = await stage.play.until_heard()
-    (thread,) = stage.discord.threads()
+    thread = await stage.opened()
     assert heard.message.text == LONG == "".join(answer.content for answer in sent.answers)
     assert sent.answers[0].id == thread.id
     assert {answer.ephemeral_to for answer in sent.answers} == {None}
@@ -212,11 +212,40 @@ async def test_what_is_read_instead_is_shown_as_it_is(stage: Stage) -> None:
     assert sentence == slash.answers[1].content
 
 
-async def test_an_answer_that_discord_did_not_take_is_followed_by_a_sentence(stage: Stage) -> None:
-    """The connection broke at the first answer: the person is told at once, and has the text again."""
-    stage.discord.fail("POST", "/callback", None)
+async def test_an_answer_that_discord_did_not_take_costs_the_answer_alone(stage: Stage) -> None:
+    """The interaction was over by then: the text stands there as an ordinary message."""
+    stage.discord.fail("POST", "/callback", 404, code=10062)
+    await stage.discord.slash(stage.discord.channel, stage.discord.hanako, "continue", text=BEGINNING)
+    thread = await stage.opened()
+    (shown,) = stage.discord.by_bot(stage.discord.channel)
+    assert (shown.content, shown.id) == (f"-# 花子\n{BEGINNING}", thread.id)
+    assert len(stage.discord.by_bot(thread)) == 1
+
+
+async def test_an_answer_whose_receipt_got_lost_is_found(stage: Stage) -> None:
+    """It is not shown a second time."""
+    stage.discord.fail("POST", "/callback", None, applied=True)
     slash = await stage.discord.slash(stage.discord.channel, stage.discord.hanako, "continue", text=BEGINNING)
-    await stage.discord.until(lambda: slash.answers)
-    said = f"{stage.say('discord.trouble', 'ja')}\n>>> {BEGINNING}"
-    assert [said] == [answer.content for answer in slash.answers]
-    assert stage.play.heard == []
+    thread = await stage.opened()
+    assert slash.original is not None
+    assert [slash.original] == stage.discord.by_bot(stage.discord.channel)
+    assert slash.original.id == thread.id
+
+
+async def test_without_text_a_command_that_cannot_be_acknowledged_goes_on(stage: Stage) -> None:
+    """The reply is a message of its own all the same."""
+    thread = await stage.discord.open_thread(stage.discord.channel, "物語", stage.discord.taro)
+    stage.play.tell(stage.room(thread), BEGINNING)
+    stage.discord.fail("POST", "/callback", 404, code=10062)
+    await stage.discord.slash(thread, stage.discord.hanako, "continue")
+    assert (await stage.play.until_heard()).message.room == stage.room(thread)
+
+
+async def test_in_a_thread_a_refused_answer_is_shown_as_a_message(stage: Stage) -> None:
+    """Above the reply, with its writer's name."""
+    thread = await stage.discord.open_thread(stage.discord.channel, "物語", stage.discord.taro)
+    stage.play.tell(stage.room(thread), BEGINNING)
+    stage.discord.fail("POST", "/callback", 404, code=10062)
+    await stage.discord.slash(thread, stage.discord.hanako, "continue", text="彼は立った。")
+    await stage.opened()
+    assert next(m.content for m in stage.discord.by_bot(thread)) == "-# 花子\n彼は立った。"

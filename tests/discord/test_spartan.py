@@ -54,8 +54,7 @@ async def test_short_answers_are_enough() -> None:
         discord.fail(method, path, status, times=ALWAYS)
     async with staged(discord) as stage:
         message = await discord.say_in(discord.channel, discord.hanako, BEGINNING)
-        heard = await stage.play.until_heard()
-        assert heard.message.room.id == str(message.id)
+        assert (await stage.opened()).id == message.id
         assert [thread.id for thread in discord.threads()] == [message.id]
 
 

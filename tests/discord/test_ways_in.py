@@ -152,7 +152,7 @@ async def test_the_menu_on_any_message_begins_a_story_with_it(stage: Stage) -> N
     )
     await stage.discord.menu(message, stage.discord.taro, "Continue from here")
     heard = await stage.play.until_heard()
-    (thread,) = stage.discord.threads()
+    thread = await stage.opened(2)
     assert (thread.id, stage.room(thread)) == (message.id, heard.message.room)
     assert (heard.message.author.name, heard.message.event_id) == ("花子", str(message.id))
 
@@ -254,11 +254,10 @@ async def test_abroad_a_token_that_is_over_is_given_up_kindly(stage: Stage) -> N
 async def test_a_token_that_is_over_at_home_keeps_no_text_back(stage: Stage) -> None:
     """Posts and edits go by the bot's own token there."""
     slash = await stage.discord.slash(stage.discord.channel, stage.discord.taro, "continue", text=BEGINNING)
-    room = (await stage.play.until_heard()).message.room
+    thread = await stage.opened()
     slash.expired = True
-    await stage.adapter.post(room, Draft(DraftState.DONE, TEXT), "job-1:0")
-    (thread,) = stage.discord.threads()
-    assert [message.content for message in stage.discord.by_bot(thread)] == [TEXT]
+    await stage.reply(thread, "job-2:0").show(Draft(DraftState.DONE, TEXT))
+    assert [message.content for message in stage.discord.by_bot(thread)][1:] == [TEXT]
 
 
 async def test_edits_and_deletions_of_a_passage_are_followed(stage: Stage) -> None:

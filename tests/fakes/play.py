@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from bot.aside import is_aside
-from bot.errors import EmptyPrompt
+from bot.errors import EmptyPrompt, ToldElsewhere
 from bot.formats import exported
 from bot.messages import (
     MODEL,
@@ -95,6 +95,13 @@ class FakePlay:
         self._changed.set()
         return ticket
 
+    async def move(self, room: Room, to: Room) -> bool:
+        """The story is told elsewhere; what was told there is not, any more."""
+        story = self._stories.pop(room, None)
+        if story is not None:
+            self._stories[to] = replace(story, room=to)
+        return story is not None
+
     async def read(self, room: Room) -> Story | None:
         """The story told in a room, if there is one."""
         return self._stories.get(room)
@@ -139,11 +146,14 @@ def _again(ticket: Ticket | None) -> Ticket | None:
 
 
 class FakeReply:
-    """One reply as the outbox would show it: the first draft is posted, the later ones edit that post."""
+    """One reply as the outbox would show it: the first draft is posted, the later ones edit that post.
+
+    It goes along where its story is told in another `room`.
+    """
 
     def __init__(self, platform: Platform, room: Room, key: str) -> None:
         self._platform = platform
-        self._room = room
+        self.room = room
         self._key = key
         self.message_id: str | None = None
         self.rested_s: list[float] = []
@@ -152,12 +162,19 @@ class FakeReply:
     async def show(self, draft: Draft) -> str:
         """Post or edit; returns the message's id."""
         if self.message_id is None:
-            self.message_id = await self._platform.post(self._room, draft, self._key)
+            self.message_id = await self._post(draft)
         else:
             if draft.state is DraftState.WRITING:
-                self.rested_s.append(await self._platform.rest_s(self._room, self.message_id))
-            await self._platform.edit(self._room, self.message_id, draft)
+                self.rested_s.append(await self._platform.rest_s(self.room, self.message_id))
+            await self._platform.edit(self.room, self.message_id, draft)
         return self.message_id
+
+    async def _post(self, draft: Draft) -> str:
+        try:
+            return await self._platform.post(self.room, draft, self._key)
+        except ToldElsewhere as moved:
+            self.room = moved.room
+            return await self._post(draft)
 
     async def stream(self, *texts: str) -> str:
         """Show each text as WRITING and the last as DONE."""

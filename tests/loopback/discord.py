@@ -133,6 +133,15 @@ class LoopbackDiscord:
         await self.state.announce(message)
         return message
 
+    async def proxy(self, channel: Channel, name: str, text: str, *, mentions_bot: bool = False) -> Message:
+        """A webhook posts in somebody's name, as proxy bots do."""
+        content = f"{self.bot.mention} {text}" if mentions_bot else text
+        hook = User(self.world.snowflake(), name, name, bot=True)
+        mentions = [self.bot] if mentions_bot else []
+        message = self.world.add_message(channel, hook, content, mentions=mentions, webhook_id=hook.id)
+        await self.state.announce(message)
+        return message
+
     async def rewrite(self, message: Message, text: str) -> None:
         """A person edits what they wrote."""
         message.versions.append(Version(text, time.monotonic()))
@@ -229,10 +238,14 @@ class LoopbackDiscord:
         await self.gateway.dispatch("GUILD_ROLE_CREATE", payload)
         return role
 
-    async def open_thread(self, parent: Channel, name: str, owner: User) -> Channel:
-        """A person opens a thread that belongs to no message."""
-        thread = self.world.add_thread(parent, name, owner)
+    async def open_thread(
+        self, parent: Channel, name: str, owner: User, message: Message | None = None
+    ) -> Channel:
+        """A person opens a thread, from a message or for itself."""
+        thread = self.world.add_thread(parent, name, owner, message.id if message else None)
         await self.gateway.dispatch("THREAD_CREATE", channel_payload(thread) | {"newly_created": True})
+        if message is not None:
+            self.world.add_message(thread, message.author, "", type=21, reply_to=message.id)
         return thread
 
     def messages_in(self, channel: Channel, *, author: User | None = None) -> list[Message]:

@@ -156,6 +156,8 @@ class Interactions:
     async def follow_up(self, request: web.Request) -> web.Response:
         """A further answer; right after a defer it takes the placeholder's place."""
         slash, body = self._slash(request), await body_of(request)
+        if slash.acknowledged_s is None:
+            raise Refused(404, 10015, "Unknown Webhook")
         if slash.expired:
             raise Refused(401, 50027, "Invalid Webhook Token")
         original = slash.original
@@ -214,6 +216,7 @@ class Interactions:
             allowed_mentions=[body.get("allowed_mentions")],
             components=checked_components(body),
             files=list(body.get("files") or ()),
+            command_id=slash.id,
         )
         slash.messages.append(message)
         return message

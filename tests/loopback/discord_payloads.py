@@ -93,6 +93,8 @@ def channel_payload(channel: Channel) -> Payload:
         "parent_id": None,
         "last_message_id": None,
     }
+    if channel.type is ChannelType.FORUM:
+        payload |= {"available_tags": [], "default_reaction_emoji": None, "default_sort_order": None}
     if channel.type is ChannelType.VOICE:
         payload |= {"bitrate": 64000, "user_limit": 0, "rtc_region": None}
     return payload
@@ -196,11 +198,29 @@ def message_payload(message: Message, world: World, *, event: bool = False) -> P
     if message.nonce is not None:
         payload["nonce"] = message.nonce
     if message.reply_to is not None:
-        payload["message_reference"] = {"message_id": str(message.reply_to), "channel_id": str(channel.id)}
+        payload |= _reference(message, world)
+    if message.webhook_id is not None:
+        payload["webhook_id"] = str(message.webhook_id)
+    if message.command_id is not None:
+        who = user_payload(message.ephemeral_to or message.author)
+        payload["interaction_metadata"] = {"id": str(message.command_id), "type": 2, "user": who}
     if event and channel.guild is not None:
         payload["guild_id"] = str(channel.guild.id)
+    if event and channel.guild is not None and message.webhook_id is None:
         payload["member"] = member_payload(message.author, channel.guild, with_user=False)
     return payload
+
+
+def _reference(message: Message, world: World) -> Payload:
+    """What a reply, or the first line of a thread, refers to."""
+    earlier = world.messages.get(message.reply_to or 0)
+    where = message.channel if earlier is None else earlier.channel
+    reference = {"message_id": str(message.reply_to), "channel_id": str(where.id)}
+    if where.guild is not None:
+        reference["guild_id"] = str(where.guild.id)
+    there = earlier is not None and not earlier.deleted
+    shown = message_payload(earlier, world) if there and earlier is not None else None
+    return {"message_reference": reference, "referenced_message": shown}
 
 
 def _mentioned(user: User, channel: Channel) -> Payload:

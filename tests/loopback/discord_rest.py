@@ -9,6 +9,7 @@ from typing import Any
 from aiohttp import web
 
 from tests.loopback.discord_answers import answer, body_of
+from tests.loopback.discord_history import page_of
 from tests.loopback.discord_limits import (
     MESSAGE_LIMIT,
     MESSAGE_PERIOD_S,
@@ -71,7 +72,9 @@ class Rest:
             web.patch(f"{base}/channels/{{channel}}", self.edit_channel),
             web.post(f"{base}/channels/{{channel}}/typing", self.typing),
             web.post(f"{base}/channels/{{channel}}/messages", self.create_message),
+            web.get(f"{base}/channels/{{channel}}/messages", self.history),
             web.get(f"{base}/channels/{{channel}}/messages/{{message}}", self.message),
+            web.get(f"{base}/users/{{user}}", self.user),
             web.patch(f"{base}/channels/{{channel}}/messages/{{message}}", self.edit_message),
             web.post(f"{base}/channels/{{channel}}/messages/{{message}}/threads", self.start_thread),
         ]
@@ -239,6 +242,14 @@ class Rest:
         """A message by id."""
         return answer(message_payload(self._message(request), self._state.world))
 
+    async def history(self, request: web.Request) -> web.Response:
+        """A page of a channel's messages."""
+        return answer(page_of(self._state, self._channel(request), request.query))
+
+    async def user(self, request: web.Request) -> web.Response:
+        """Anybody by id."""
+        return answer(user_payload(self._state.world.users[int(request.match_info["user"])]))
+
     async def create_message(self, request: web.Request) -> web.Response:
         """Post a message; a nonce that is enforced posts once."""
         channel, body = self._channel(request), await body_of(request)
@@ -294,7 +305,7 @@ class Rest:
         thread = world.add_thread(channel, body["name"], self._state.bot, message.id)
         payload = channel_payload(thread)
         await self._state.gateway.dispatch("THREAD_CREATE", payload | {"newly_created": True})
-        starter = world.add_message(thread, message.author, "", type=21)
+        starter = world.add_message(thread, message.author, "", type=21, reply_to=message.id)
         await self._state.announce(starter)
         return answer(payload, status=201)
 
@@ -321,6 +332,10 @@ class Rest:
             raise Refused(403, 50013, "Missing Permissions")
         if channel.locked:
             raise Refused(403, 50083, "Thread is archived")
+        if channel.type is ChannelType.FORUM:
+            raise Refused(400, 50008, "Cannot send messages in a non-text channel")
+        if channel.awaits_author:
+            raise Refused(403, 40058, "Cannot message this thread until its author has sent a message")
 
     def _reply(self, channel: Channel, body: Payload) -> int | None:
         reference = body.get("message_reference")

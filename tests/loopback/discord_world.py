@@ -28,6 +28,7 @@ class ChannelType(IntEnum):
     VOICE = 2
     PUBLIC_THREAD = 11
     PRIVATE_THREAD = 12
+    FORUM = 15
 
 
 class Permission(IntFlag):
@@ -94,7 +95,8 @@ class Channel:
     """A channel, a DM or a thread.
 
     `denied` is taken from everybody's permissions there; `hidden`: only the server's owner sees it;
-    `private`: a conversation between people, in which the bot is not.
+    `private`: a conversation between people, in which the bot is not; `awaits_author`: a forum's post whose
+    author has not written its first message yet.
     """
 
     id: int
@@ -111,6 +113,7 @@ class Channel:
     nsfw: bool = False
     hidden: bool = False
     private: bool = False
+    awaits_author: bool = False
 
     @property
     def is_thread(self) -> bool:
@@ -135,7 +138,10 @@ class Version:
 
 @dataclass(slots=True, eq=False)
 class Message:
-    """A message with all it ever showed, oldest first."""
+    """A message with all it ever showed, oldest first.
+
+    `command_id`: the interaction that it answers; `webhook_id`: what posted it in its author's name.
+    """
 
     id: int
     channel: Channel
@@ -152,6 +158,8 @@ class Message:
     deleted: bool = False
     components: list[Any] = field(default_factory=list)
     files: list[tuple[str, bytes]] = field(default_factory=list)
+    command_id: int | None = None
+    webhook_id: int | None = None
 
     @property
     def content(self) -> str:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
+import pytest
+
+from bot.errors import PassageGone
 from bot.messages import Ask, Author, JobState, Length, Room
 from bot.seams import Heard
 from bot.store import SqlStore, open_store
@@ -193,3 +196,26 @@ async def test_a_long_story_comes_back_in_order(store: SqlStore) -> None:
         await store.hear(says(str(i), f"e{i}"), None, "", 0)
 
     assert await texts(store) == [str(i) for i in range(100)]
+
+
+async def test_earlier_lines_come_before_the_message_and_each_once(store: SqlStore) -> None:
+    """In their order and as their writers'; what was heard before stays where it is."""
+    await store.hear(says("二。", "e2"), None, "", 0)
+    lines = [says("一。", "e1"), says("二。", "e2"), says("三。", "e3", author=BEN)]
+
+    for _ in range(2):
+        await store.hear(says("四。", "e4"), Ask(), "j1", 7, earlier=lines)
+
+    assert await texts(store) == ["二。", "一。", "三。", "四。"]
+    story = await store.story(ROOM)
+    assert story is not None
+    assert [passage.author.name for passage in story.passages] == ["秋", "秋", "Ben", "秋"]
+
+
+async def test_earlier_lines_are_not_kept_without_their_message(store: SqlStore) -> None:
+    """All of it or nothing."""
+    with pytest.raises(PassageGone):
+        await store.hear(says("二。", "e2"), Ask(instead_of="none"), "j1", 7, earlier=[says("一。", "e1")])
+
+    assert await store.story(ROOM) is None
+    assert await store.heard("web", "e1") is None
