@@ -8,7 +8,11 @@ BRACKETS = dict(zip("「『（〈《【〔［｛“([{", "」』）〉》】〕�
 QUOTE = '"'
 """Opens where it is not open, and closes where it is."""
 
+DEEPEST = 64
+"""What lies deeper is forgotten: nobody writes that, and to look for it in a run of brackets takes long."""
+
 _CLOSERS = frozenset(BRACKETS.values())
+_PAIRS = {**BRACKETS, QUOTE: QUOTE}
 _OTHER_WIDTH = {")": "）", "）": ")"}
 _SPACES = " \u3000"
 
@@ -22,7 +26,7 @@ def step(stack: list[str], character: str) -> str | None:
         What has to stand there for the brackets to be in order: the character itself, before it the closers
         of whatever was left open inside; None where it closes nothing.
     """
-    if character == QUOTE and QUOTE not in stack:
+    if character == QUOTE and QUOTE not in stack[-DEEPEST:]:
         stack.append(QUOTE)
     elif character in BRACKETS:
         stack.append(BRACKETS[character])
@@ -31,10 +35,16 @@ def step(stack: list[str], character: str) -> str | None:
     return character
 
 
-def open_brackets(text: str) -> str:
-    """The closing brackets that the last paragraph of `text` still waits for, innermost last."""
-    stack: list[str] = []
-    for character in text[text.rfind("\n") + 1 :]:
+def open_brackets(text: str, waiting: str = "") -> str:
+    """The closing brackets that the last paragraph of `text` still waits for, innermost last.
+
+    Args:
+        text: what was written.
+        waiting: closing brackets waited for at its start.
+    """
+    start = text.rfind("\n") + 1
+    stack = [] if start else list(waiting)
+    for character in text[start:]:
         step(stack, character)
     return "".join(stack)
 
@@ -50,14 +60,17 @@ def balanced(text: str, waiting: str = "") -> str:
         waiting: closing brackets waited for at its start (see `open_brackets`).
     """
     stack = list(waiting)
-    written = ""
-    for character in text:
-        if character == "\n":
-            written = closed(written, "".join(stack)) + character
-            stack.clear()
-        else:
-            written += step(stack, character) or ""
-    return written
+    *paragraphs, last = text.split("\n")
+    written = []
+    for paragraph in paragraphs:
+        said = _stepped(stack, paragraph)
+        written.append(closed(said, "".join(stack)) + "\n")
+        stack.clear()
+    return "".join((*written, _stepped(stack, last)))
+
+
+def _stepped(stack: list[str], paragraph: str) -> str:
+    return "".join(step(stack, character) or "" for character in paragraph)
 
 
 def closed(text: str, waiting: str) -> str:
@@ -73,15 +86,17 @@ def without_empty(text: str, waiting: str) -> tuple[str, str]:
         text: what was written.
         waiting: closing brackets waited for at its end (see `open_brackets`).
     """
-    said = text.rstrip(_SPACES)
-    if said and waiting and {**BRACKETS, QUOTE: QUOTE}.get(said[-1]) == waiting[-1]:
-        return without_empty(said[:-1], waiting[:-1])
-    return said, waiting
+    end, open_ = len(text.rstrip(_SPACES)), len(waiting)
+    while end and open_ and _PAIRS.get(text[end - 1]) == waiting[open_ - 1]:
+        end, open_ = end - 1, open_ - 1
+        while end and text[end - 1] in _SPACES:
+            end -= 1
+    return text[:end], waiting[:open_]
 
 
 def _close(stack: list[str], closer: str) -> str | None:
     fitting = {closer, _OTHER_WIDTH.get(closer, closer)}
-    if fitting.isdisjoint(stack):
+    if fitting.isdisjoint(stack[-DEEPEST:]):
         return None
     inner = ""
     while stack[-1] not in fitting:

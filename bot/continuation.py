@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 
 from bot.brackets import BRACKETS, QUOTE, balanced, closed, open_brackets, without_empty
-from bot.japanese import house_style, sentence_ends, trailing_off
+from bot.japanese import first_sentence_end, house_style, trailing_off
 from bot.junk import Junk
 from bot.loops import Loops, letters, stutter
 from bot.messages import LENGTH_CHARACTERS, Length
@@ -25,6 +26,10 @@ _PATIENCE = TOKENS_TO_FINISH * 3 // 2
 
 _STUTTER_CHARACTERS = 120
 """How far back a sentence that does not end is searched for a stutter at each step."""
+
+_LONGEST_SENTENCE = 1000
+"""A sentence that is so much longer than what is wanted, four times, does not end; and so many characters
+without a letter among them are no story."""
 
 _WORD = re.compile(r"(?<=\W)\w+\Z")
 """The word that a stutter begins in the middle of."""
@@ -73,6 +78,7 @@ class Continuation:
         self._wanted = characters_of(length)
         self._least_sentences = 1 if self._wanted < _TWO_SENTENCES else 2
         self._before = prompt_tail
+        self._open = open_brackets(prompt_tail)
         self._words = words
         self._junk = Junk.beside(prompt_tail)
         self._loops = Loops(prompt_tail)
@@ -103,12 +109,15 @@ class Continuation:
         """Take the next piece of generated text."""
         if self.complete:
             return
-        self._rest += delta
+        self._rest = self._in_order(self._rest + delta)
         self._judge(final=False)
         # A sentence that can only be refused need not be waited for.
         if self._kept and self._junk.begins(self._rest) is not None:
             self._over = True
         if stutter(self._rest[-_STUTTER_CHARACTERS:]) is not None:
+            self._over = True
+        endless = len(self._rest) > 4 * self._wanted + _LONGEST_SENTENCE
+        if endless or (not self._sentences and len(self._kept) > _LONGEST_SENTENCE):
             self._over = True
 
     def finish(self, reason: str | None = None) -> str:
@@ -127,8 +136,7 @@ class Continuation:
 
     def _judge(self, *, final: bool) -> None:
         """Take the sentences that have ended, one by one, until there is enough."""
-        while not self.complete:
-            self._rest = self._in_order(self._rest)
+        while not self.complete and (self._sentences or len(self._kept) <= _LONGEST_SENTENCE):
             end = self._first_end(final=final)
             if end is None:
                 return
@@ -137,7 +145,8 @@ class Continuation:
                 self._over = True
                 return
             self._rest = self._rest[end:]
-            self._take(sentence)
+            if not self._take(sentence):
+                self._rest = self._in_order(self._rest)  # it may close what the sentence opened
 
     def _in_order(self, text: str) -> str:
         """`text`, which comes next, without brackets that close nothing, each paragraph's closed."""
@@ -146,22 +155,27 @@ class Continuation:
         return text.lstrip() if begins else text
 
     def _first_end(self, *, final: bool) -> int | None:
-        end = next((end.index for end in sentence_ends(self._rest, self._waiting(), final=final)), None)
+        end = first_sentence_end(self._rest, self._waiting(), final=final)
         if not final and end == len(self._rest) and self._rest.endswith(("…", "―", ".")):
             # A run of dots or dashes is set as one: what ends with it is decided when the run is.
             return None
         return end
 
-    def _take(self, sentence: str) -> None:
+    def _take(self, sentence: str) -> bool:
+        """Whether a sentence was kept."""
         if self._junk.holds(sentence) or self._loops.repeats(sentence):
             self._over = self._sentences > 0
         elif self._is_filtered(sentence):
             self._filtered = self._over = True
         else:
             self._keep(sentence)
+            return True
+        return False
 
     def _keep(self, sentence: str) -> None:
-        self._kept += self._styled(sentence)
+        styled = self._styled(sentence)
+        self._kept += styled
+        self._open = open_brackets(styled, self._open)
         self._loops.add(sentence)
         self._sentences += bool(letters(sentence))
         patient = len(self._kept) <= self._wanted + _PATIENCE
@@ -172,7 +186,7 @@ class Continuation:
         return self._words is not None and bool(self._words.found(text, self._before + self._kept))
 
     def _waiting(self, more: str = "") -> str:
-        return open_brackets(self._before + self._kept + more)
+        return open_brackets(more, self._open)
 
     def _styled(self, text: str) -> str:
         return house_style(re.sub(r"\n\s*\n", "\n", text), self._before + self._kept)
@@ -182,8 +196,7 @@ class Continuation:
         again = stutter(self._rest)
         said = self._rest if again is None else _WORD.sub("", self._rest[:again])
         said = self._in_order(said[: self._junk.begins(said)])
-        while self._junk.holds(said) or self._loops.repeats(said):
-            said = said.rpartition("、")[0]
+        said = self._without_wrong(said)
         if not letters(said):
             return ""
         if self._is_filtered(said):
@@ -192,3 +205,15 @@ class Continuation:
         left, _ = without_empty(said, self._waiting(said))
         left = self._styled(trailing_off(left))
         return closed(self._kept + left, self._waiting(left))
+
+    def _without_wrong(self, said: str) -> str:
+        """As many of its clauses as are neither junk nor said before."""
+        if not self._is_wrong(said):
+            return said
+        ends = [*(pause.start() for pause in re.finditer("、", said)), len(said)]
+        # What is wrong stays so with more behind it.
+        good = bisect_left(ends, True, key=lambda end: self._is_wrong(said[:end]))  # noqa: FBT003
+        return said[: ends[good - 1]] if good else ""
+
+    def _is_wrong(self, said: str) -> bool:
+        return self._junk.holds(said) or self._loops.repeats(said)

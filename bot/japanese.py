@@ -6,9 +6,10 @@ House style is for text the model wrote. What a person wrote is never passed thr
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from bot.brackets import BRACKETS, QUOTE, step
+from bot.brackets import BRACKETS, DEEPEST, QUOTE, step
 
 _CLOSERS = frozenset(BRACKETS.values()) | {QUOTE, "’"}
 _ENDERS = frozenset("。！？!?．｡")
@@ -21,6 +22,11 @@ _SAID = frozenset("」』）)”") | {QUOTE}
 _ABBREVIATIONS = frozenset(
     ["mr", "mrs", "ms", "dr", "st", "jr", "sr", "prof", "gen", "vs", "etc", "mt", "no"]
 )
+_DOTS = re.compile(r"\.+")
+_BEFORE_WORD = re.compile(r"[\s「『（(“\"]")
+_LONGEST_WORD = 20
+"""A longer word before a dot is no abbreviation, and no number of a list."""
+
 _JAPANESE = re.compile(r"[\u3005-\u3007\u3041-\u30ff\u3400-\u9fff\uf900-\ufaff\uff66-\uff9f]")
 _NEIGHBOURHOOD = 12
 """How many characters back (in the same paragraph) a Japanese one makes the place Japanese."""
@@ -65,23 +71,34 @@ def sentence_ends(text: str, waiting: str = "", *, final: bool = True) -> list[S
         waiting: closing brackets waited for at its start (see `bot.brackets.open_brackets`).
         final: False while more may follow; an end that the next characters could undo is then left out.
     """
-    ends: list[SentenceEnd] = []
+    return list(_sentence_ends(text, waiting, final=final))
+
+
+def first_sentence_end(text: str, waiting: str = "", *, final: bool = True) -> int | None:
+    """Where the first sentence of `text` ends, if one does; no more of it is read. See `sentence_ends`."""
+    return next((end.index for end in _sentence_ends(text, waiting, final=final)), None)
+
+
+def _sentence_ends(text: str, waiting: str, *, final: bool) -> Iterator[SentenceEnd]:
     stack = list(waiting)
-    index = 0
+    index = last = 0
     while index < len(text):
         character = text[index]
         if character == "\n":
-            _end_paragraph(text, index, ends, stack)
+            if end := _paragraph_end(text, index, last, stack):
+                yield SentenceEnd(end, 0)
             stack.clear()
+        elif character == "." and not _may_stop(text, after := _after_dots(text, index), final=final):
+            index = after
+            continue
         elif _ends_here(text, index, final=final):
-            index = _end_sentence(text, index, stack)
-            ends.append(SentenceEnd(index, len(stack)))
+            index = last = _end_sentence(text, index, stack)
+            yield SentenceEnd(index, len(stack))
             continue
         step(stack, character)
         index += 1
-    if final:
-        _end_paragraph(text, len(text), ends, stack)
-    return ends
+    if final and (end := _paragraph_end(text, len(text), last, stack)):
+        yield SentenceEnd(end, 0)
 
 
 def house_style(text: str, before: str = "") -> str:
@@ -94,29 +111,53 @@ def house_style(text: str, before: str = "") -> str:
         text: what the model wrote.
         before: what stands before it, only looked at.
     """
-    styled = before
-    for piece in _PIECES.findall(text):
-        styled += _set(piece, styled)
-    joint = len(before[-1:])
-    return _WIDE_SPACE.sub("\u3000", styled[len(before) - joint :])[joint:]
+    line = _Line(before[before.rfind("\n") + 1 :])
+    styled = "".join(map(line.set, _PIECES.findall(text)))
+    joint = before[-1:]
+    return _WIDE_SPACE.sub("\u3000", joint + styled)[len(joint) :]
 
 
 _PIECES = re.compile(r"(?:[.…]|・{3,}){2,}|…|・{3,}|[-—─―]{2,}|[\s\S]")
 _WIDE_SPACE = re.compile(r"(?<=[！？]) (?=[^\s!-~])")
 _SINGLE = {"!": "！", "?": "？", "~": "〜", "(": "（", ")": "）"}
-_PARENTHESES = {")": "(", "）": "（"}
+_PARENTHESES = {"(": ")", "（": "）"}
 
 
-def _set(piece: str, before: str) -> str:
-    if piece in _PARENTHESES and (width := _closing(before)):
-        return width
-    if not is_japanese(before[before.rfind("\n") + 1 :][-_NEIGHBOURHOOD:]):
-        return piece
-    if piece[0] in ".…・" and (len(piece) > 1 or piece == "…"):
-        return _dots(piece)
-    if len(piece) > 1:
-        return "――"
-    return _SINGLE.get(piece, piece)
+class _Line:
+    """The line that is being set: what it ends with, and its open parentheses."""
+
+    def __init__(self, before: str) -> None:
+        self._tail = ""
+        self._closers: list[str] = []
+        for character in before:
+            self._note(character)
+        self._tail = before[-_NEIGHBOURHOOD:]
+
+    def set(self, piece: str) -> str:
+        """The next piece, as it is set here."""
+        styled = self._styled(piece)
+        self._note(styled)
+        self._tail = "" if styled == "\n" else (self._tail + styled)[-_NEIGHBOURHOOD:]
+        return styled
+
+    def _styled(self, piece: str) -> str:
+        if piece in _PARENTHESES.values() and self._closers:
+            return self._closers[-1]
+        if not is_japanese(self._tail):
+            return piece
+        if piece[0] in ".…・" and (len(piece) > 1 or piece == "…"):
+            return _dots(piece)
+        if len(piece) > 1:
+            return "――"
+        return _SINGLE.get(piece, piece)
+
+    def _note(self, piece: str) -> None:
+        if piece == "\n":
+            self._closers.clear()
+        elif piece in _PARENTHESES:
+            self._closers.append(_PARENTHESES[piece])
+        elif piece in _PARENTHESES.values() and self._closers:
+            self._closers.pop()
 
 
 def _dots(piece: str) -> str:
@@ -125,24 +166,11 @@ def _dots(piece: str) -> str:
     return "……" * max(1, -(-count // 2))
 
 
-def _closing(before: str) -> str:
-    """The closing parenthesis of the width of the one that is open last in this paragraph, if any is."""
-    inner = 0
-    for character in reversed(before[before.rfind("\n") + 1 :]):
-        if character in _PARENTHESES:
-            inner += 1
-        elif character in _PARENTHESES.values():
-            if inner == 0:
-                return ")" if character == "(" else "）"
-            inner -= 1
-    return ""
-
-
 def _ends_here(text: str, index: int, *, final: bool) -> bool:
     """Whether a sentence's ending begins at `index`."""
     if text[index] == ".":
-        return _is_full_stop(text, index, final=final)
-    if text[index] == "．" and text[:index][-1:].isdigit():
+        return _is_full_stop(text, index)
+    if text[index] == "．" and text[max(0, index - 1) : index].isdigit():
         after = text[index + 1 : index + 2]
         return not after.isdigit() and (final or after != "")
     return text[index] in _ENDERS
@@ -154,37 +182,46 @@ def _end_sentence(text: str, index: int, stack: list[str]) -> int:
     while index < len(text) and text[index] in run:
         index += 1
     while index < len(text) and text[index] in _CLOSERS | _ENDERS:
-        if text[index] == QUOTE and QUOTE not in stack:
+        if text[index] == QUOTE and QUOTE not in stack[-DEEPEST:]:
             break
         step(stack, text[index])
         index += 1
     return index
 
 
-def _end_paragraph(text: str, index: int, ends: list[SentenceEnd], stack: list[str]) -> None:
-    """Count a paragraph's end as a sentence's where it closes a line of dialogue or trails off."""
+def _paragraph_end(text: str, index: int, last: int, stack: list[str]) -> int:
+    """Where the paragraph before `index` ends as a sentence: with dialogue, or trailing off; 0: it does not.
+
+    `last`: where a sentence ended last.
+    """
     start = text.rfind("\n", 0, index) + 1
     line = text[start:index].rstrip()
     end = start + len(line)
     # A quotation mark that opens belongs to what follows; a voice in square brackets is no sentence.
-    opened = line.endswith(QUOTE) and QUOTE in stack
+    opened = line.endswith(QUOTE) and QUOTE in stack[-DEEPEST:]
     whole = line and line[-1] in _SAID | _TRAILING and not opened and set(stack[:1]) <= _SAID
-    if whole and not (ends and ends[-1].index >= end):
-        ends.append(SentenceEnd(end, 0))
+    return end if whole and last < end else 0
 
 
-def _is_full_stop(text: str, index: int, *, final: bool) -> bool:
+def _after_dots(text: str, index: int) -> int:
+    """The index after the run of dots at `index`."""
+    run = _DOTS.match(text, index)
+    return run.end() if run else index
+
+
+def _may_stop(text: str, after: int, *, final: bool) -> bool:
+    """Whether the dots that end before `after` can end a sentence, for what follows them."""
+    return final if after == len(text) else text[after].isspace() or text[after] in _CLOSERS
+
+
+def _is_full_stop(text: str, index: int) -> bool:
     """Whether the ASCII dot at `index` ends a sentence rather than a number, an initial or `Mr.`."""
-    after = index + 1
-    while after < len(text) and text[after] == ".":
-        after += 1
-    if after == len(text):
-        if not final:
-            return False
-    elif not (text[after].isspace() or text[after] in _CLOSERS):
-        return False
-    word = re.search(r"[^\s「『（(“\"]*\Z", text[:index])
-    return word is None or not _is_abbreviation(word.group(), text[: word.start()])
+    start = index
+    while start > 0 and index - start <= _LONGEST_WORD and not _BEFORE_WORD.match(text, start - 1):
+        start -= 1
+    return index - start > _LONGEST_WORD or not _is_abbreviation(
+        text[start:index], text[max(0, start - 1) : start]
+    )
 
 
 def _is_abbreviation(word: str, before: str) -> bool:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from functools import cache
 
 _DEBRIS = re.compile(
-    r"https?:|\bwww\.|\b[\w.+-]+@[\w-]+\.\w|\b[\w-]{2,}\.(?:com|net|org|info|jp|html?|php)\b"
+    r"https?:|\bwww\.|\b[\w.+-]{1,64}@[\w-]{1,63}\.\w|\b[\w-]{2,63}\.(?:com|net|org|info|jp|html?|php)\b"
+    r"|(?<![A-Za-z0-9])(?<![A-Za-z0-9]-)[A-Za-z0-9][A-Za-z0-9-]{1,62}\.(?:com|net|org|info|jp|html?|php)\b"
     r"|(?<!&)[#＃](?!\d)\w"  # a hashtag; #1 is a number
     r"|</?[A-Za-z]|&(?:nbsp|amp|lt|gt|quot|#\d+);|\{\{|\[\[|［＃|\ufffd"
     r"|©|\([Cc]\)\s*\d{4}|Copyright\s*[\d(]|All\s+[Rr]ights\s+[Rr]eserved"
@@ -22,8 +23,9 @@ _DEBRIS = re.compile(
 
 _MENU = re.compile(
     r"^.*(?:[|»›].*[|»›]|[^｜\n]｜(?![^｜\n]{1,16}《)[^\n]*｜(?![^｜\n]{1,16}《)|\s[>＞]\s.*\s[>＞]\s).*$"
-    r"|^.*\b\d{4}[/.-]\d{1,2}[/.-]\d{1,2}\b[^。]*$"
-    r"|^.*\d{4}年\d{1,2}月\d{1,2}日.*(?:\d{1,2}:\d\d|カテゴリ|タグ|投稿|更新|コメント)[^。]*$",
+    # The last date of a line, and the last word behind its first: a full stop behind them is behind all.
+    r"|^(?>.*\b\d{4}[/.-]\d{1,2}[/.-]\d{1,2}\b)[^。\n]*$"
+    r"|^(?>.*?\d{4}年\d{1,2}月\d{1,2}日)(?>.*(?:\d{1,2}:\d\d|カテゴリ|タグ|投稿|更新|コメント))[^。\n]*$",
     re.MULTILINE,
 )
 """A line of links or of a blog's dates."""
@@ -35,8 +37,8 @@ _LABELS = (
     r"|次(?:へ|のページ)|前(?:へ|のページ)|(?:関連|前の|次の)記事|ページの先頭へ|投稿[者日]|更新日|最終更新|作成者|ジャンル|キーワード|文字数"
 )
 _LABEL = re.compile(
-    rf"^[\s\[【<«‹・■▼▶→←*-]*(?:{_LABELS})\s*(?:[:：»›>→▶\]】].*|\d*[^\w。、！？!?.\n]*)$"
-    r"|続きを(?:読む|見る)[^\w。、！？!?.\n]*$",
+    rf"^[ \t\u3000\[【<«‹・■▼▶→←*-]*+(?:{_LABELS})[^\S\n]*+(?:[:：»›>→▶\]】].*|\d*+[^\w。、！？!?.\n]*+)$"
+    r"|続きを(?:読む|見る)[^\w。、！？!?.\n]*+$",
     re.MULTILINE | re.IGNORECASE,
 )
 """A line that is nothing but a page's furniture."""
@@ -62,7 +64,8 @@ _JAPANESE = re.compile("[\u3041-\u30ff\u3400-\u9fff]")
 _LATIN = re.compile("[A-Za-z\u00c0-\u024f]")
 
 _LATIN_SENTENCE = re.compile(
-    r"(?:[A-Za-z\u00c0-\u024f][A-Za-z\u00c0-\u024f'’-]*[ ,;:.!?\"”…-]+){4}[A-Za-z\u00c0-\u024f]"
+    r"(?<![A-Za-z\u00c0-\u024f])(?<![A-Za-z\u00c0-\u024f]['’])"
+    r"(?:[A-Za-z\u00c0-\u024f][A-Za-z\u00c0-\u024f'’]*+[ ,;:.!?\"”…-]++){4}[A-Za-z\u00c0-\u024f]"
     r"|[A-Za-z]{25}"
 )
 """Five words in a row. A name or a phrase of a few words is at home in a Japanese sentence."""

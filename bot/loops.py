@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterator
 from itertools import pairwise
 
 from bot.japanese import is_japanese, sentence_ends
@@ -23,8 +24,11 @@ _HEARD_CHARACTERS = 1000
 _CLAUSE = re.compile("[、，,;；。！？!?…]")
 _MANY_CLAUSES = 8
 
-_STUTTER = re.compile(r"(.{12,}?)\1|(.{8,11}?)\2{2}|(.{4,7}?)\3{3}|(.{2,3}?)\4{6}|(.)\5{13}", re.DOTALL)
-"""The same again at once. どんどんどんどん and あああああ are words of a story; one that goes on is not."""
+_STUTTER = re.compile(r"(.{12,60}?)\1|(.{8,11}?)\2{2}|(.{4,7}?)\3{3}|(.{2,3}?)\4{6}|(.)\5{13}", re.DOTALL)
+"""The same again at once. どんどんどんどん and あああああ are words of a story; one that goes on is not.
+
+What is longer than 60 letters is seen as a clause said again, `LONG_RUN`.
+"""
 
 
 class Loops:
@@ -37,6 +41,7 @@ class Loops:
         # The first one may have lost its beginning: then nothing equals it.
         self._heard = {key for each in sentences if _weight(key := letters(each)) >= LONG}
         self._said: list[str] = []
+        self._runs = {run for key in self._heard for run in _runs(key)}
 
     def repeats(self, sentence: str) -> bool:
         """Whether `sentence`, said now, would be a repetition."""
@@ -53,13 +58,16 @@ class Loops:
         """Remember a sentence that was kept."""
         if key := letters(sentence):
             self._said.append(key)
+            self._runs.update(_runs(key))
 
     def _has_run(self, key: str) -> bool:
         """Whether a long run of `key` stands in it twice, or stood in the text before."""
-        before = "\n".join((*self._heard, *self._said))
         width = LONG_RUN if is_japanese(key) else 2 * LONG_RUN
-        runs = (key[start : start + width] for start in range(len(key) - width + 1))
-        return any(run in before or key.count(run) > 1 for run in runs)
+        first: dict[str, int] = {}
+        return any(
+            run in self._runs or start - first.setdefault(run, start) >= width
+            for start, run in enumerate(_runs(key, width))
+        )
 
 
 def letters(text: str) -> str:
@@ -81,6 +89,12 @@ def _circles(sentence: str) -> bool:
     """Whether most of many clauses are the same few: 金は、金は、金が、金は、金が、……."""
     clauses = [key for clause in _CLAUSE.split(sentence) if (key := letters(clause))]
     return len(clauses) >= _MANY_CLAUSES and 2 * len(set(clauses)) <= len(clauses)
+
+
+def _runs(key: str, *widths: int) -> Iterator[str]:
+    """Every run of letters in `key` that may be a clause."""
+    for width in widths or (LONG_RUN, 2 * LONG_RUN):
+        yield from (key[start : start + width] for start in range(len(key) - width + 1))
 
 
 def _goes_round(said: list[str], period: int) -> bool:

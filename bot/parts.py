@@ -9,6 +9,7 @@ from bot.japanese import sentence_ends
 from bot.messages import Draft, DraftState
 
 Measure = Callable[[str], int]
+"""How many units a text takes; a character takes one at least."""
 
 NOTHING = "…"
 """What a message shows for which no text is left."""
@@ -49,11 +50,15 @@ _NUMBER_UNITS = 20
 def split(text: str, measure: Measure, max_units: int) -> list[str]:
     """`text` in pieces of `max_units` at most: at a sentence's end where one is in the second half."""
     pieces = []
-    while measure(text) > max_units:
-        end = _cut(text, _fitting(text, measure, max_units))
-        pieces.append(text[:end])
-        text = text[end:].lstrip("\n")
-    return [*pieces, text] if text or not pieces else pieces
+    start = 0
+    # No more is looked at than can fit: a long text is measured once, not once for each piece.
+    while measure(head := text[start : start + max_units + 1]) > max_units:
+        end = start + _cut(head, _fitting(head, measure, max_units))
+        pieces.append(text[start:end])
+        start = end
+        while text.startswith("\n", start):
+            start += 1
+    return [*pieces, text[start:]] if start < len(text) or not pieces else pieces
 
 
 def _fitting(text: str, measure: Measure, max_units: int) -> int:

@@ -98,8 +98,8 @@ class StoryPlay(Asking, Changing):
         return await self.rules(room)
 
     async def forget(self, by: Author) -> int:
-        """Take a person's words and name out of every story; in how many passages there were any."""
+        """Take a person's words and name out of every story; how many passages lost theirs."""
         forgotten = await self._store.forget(by)
         for passage in forgotten.restored:
             await self._changed(passage)
-        return forgotten.passages + len(forgotten.restored)
+        return forgotten.passages

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 _WORDS = Path(__file__).parent / "words"
 _JOINT = 40
 """How far back a word may have begun that a text goes on with."""
 
+_FILTERS = 64
+"""So many rooms' lists are kept ready."""
+_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789")
 _IGNORED = re.compile("[\u00ad\u034f\u180e\u200b-\u200f\u2060-\u2064\ufe00-\ufe0f\ufeff]")
 _SPACE = re.compile(r"[^\S\n]+")
 _KATAKANA = {code: code - 0x60 for code in range(0x30A1, 0x30F7)}
@@ -35,15 +38,7 @@ class WordFilter:
     @classmethod
     def of(cls, words: Iterable[str] = (), *, built_in: bool = True) -> WordFilter:
         """A filter of `words`, and of the built-in lists."""
-        listed = [word for word in (*(_listed() if built_in else ()), *words) if _fold(word).strip(" *\n")]
-        latin = [word for word in listed if _fold(word).isascii()]
-        japanese = [word for word in listed if not _fold(word).isascii()]
-        return cls(
-            words=tuple(dict.fromkeys(listed)),
-            _latin=_Index.of({word: _latin(_fold(word).strip()) for word in latin}),
-            _japanese=_Index.of({word: _japanese(word) for word in japanese}),
-            _innocent=_Index.of({word: _japanese(word) for word in _read("innocent")}),
-        )
+        return _filter_of(tuple(words), built_in=built_in)
 
     def found(self, text: str, before: str = "") -> tuple[str, ...]:
         """Which words stand in `text`, as they are listed, each once.
@@ -62,33 +57,63 @@ class WordFilter:
     def _all(self, text: str) -> list[str]:
         folded = _fold(text)
         closed_up = folded.replace(" ", "")
-        innocent = [span for _, span in self._innocent.hits(closed_up)]
         found = [word for word, _ in self._latin.hits(folded)]
+        innocent = (span for _, span in self._innocent.hits(closed_up))
+        longest, following = 0, next(innocent, None)
         for word, (start, end) in self._japanese.hits(closed_up):
-            if not any(first <= start and end <= last for first, last in innocent):
+            while following and following[0] <= start:
+                longest, following = max(longest, following[1]), next(innocent, None)
+            if end > longest:
                 found.append(word)
         return found
 
 
 @dataclass(frozen=True, slots=True)
-class _Index:
-    """Words, and one expression whose groups find them."""
+class _Form:
+    """A word as it may be written; `ended`: a word's border has to stand behind it."""
 
-    words: tuple[str, ...]
-    pattern: re.Pattern[str]
+    word: str
+    ended: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Index:
+    """Forms by what they look like, and how long those are that begin with a character.
+
+    `bordered`: they begin where a word begins.
+    """
+
+    forms: Mapping[str, Sequence[_Form]]
+    lengths: Mapping[str, Sequence[int]]
+    bordered: bool
 
     @classmethod
-    def of(cls, patterns: Mapping[str, str]) -> _Index:
-        # The longest first: of two words that begin alike both are meant where the longer one stands.
-        words = sorted(patterns, key=len, reverse=True)
-        return cls(tuple(words), re.compile("|".join(f"({patterns[word]})" for word in words) or "(?!)"))
+    def of(cls, written: Iterable[tuple[str, _Form]], *, bordered: bool = False) -> _Index:
+        forms: dict[str, list[_Form]] = {}
+        for look, form in written:
+            forms.setdefault(look, []).append(form)
+        lengths: dict[str, set[int]] = {}
+        for look in forms:
+            lengths.setdefault(look[0], set()).add(len(look))
+        return cls(forms, {first: sorted(each) for first, each in lengths.items()}, bordered)
 
     def hits(self, text: str) -> Iterator[tuple[str, tuple[int, int]]]:
-        """Each word in `text` with where it stands, those that overlap included."""
-        match = self.pattern.search(text)
-        while match:
-            yield self.words[(match.lastindex or 1) - 1], match.span()
-            match = self.pattern.search(text, match.start() + 1)
+        """Each word in `text` with where it stands, those that overlap included.
+
+        Of two words that begin at one place both are meant where the longer one stands.
+        """
+        before = ""
+        for start, first in enumerate(text):
+            inside, before = before in _LETTERS, first
+            lengths = () if inside and self.bordered else self.lengths.get(first, ())
+            standing = (start + length for length in lengths if start + length <= len(text))
+            found = [(one.word, (start, end)) for end in standing for one in self._forms(text, start, end)]
+            if found:
+                yield max(found, key=lambda hit: len(hit[0]))
+
+    def _forms(self, text: str, start: int, end: int) -> Iterator[_Form]:
+        goes_on = text[end : end + 1] in _LETTERS
+        return (form for form in self.forms.get(text[start:end], ()) if not (form.ended and goes_on))
 
 
 def _fold(text: str) -> str:
@@ -97,16 +122,29 @@ def _fold(text: str) -> str:
     return _SPACE.sub(" ", visible)
 
 
-def _japanese(word: str) -> str:
-    return re.escape(_fold(word).replace(" ", ""))
+@lru_cache(maxsize=_FILTERS)
+def _filter_of(words: tuple[str, ...], *, built_in: bool) -> WordFilter:
+    listed = [word for word in (*(_listed() if built_in else ()), *words) if _fold(word).strip(" *\n")]
+    latin = [form for word in listed if _fold(word).isascii() for form in _latin(word)]
+    japanese = [_japanese(word) for word in listed if not _fold(word).isascii()]
+    return WordFilter(
+        words=tuple(dict.fromkeys(listed)),
+        _latin=_Index.of(latin, bordered=True),
+        _japanese=_Index.of(japanese),
+        _innocent=_Index.of(map(_japanese, _read("innocent"))),
+    )
 
 
-def _latin(word: str) -> str:
-    letters = word.removesuffix("*")
+def _japanese(word: str) -> tuple[str, _Form]:
+    return _fold(word).replace(" ", ""), _Form(word)
+
+
+def _latin(word: str) -> Iterator[tuple[str, _Form]]:
+    folded = _fold(word).strip()
+    letters = folded.removesuffix("*")
+    yield letters, _Form(word, ended=not folded.endswith("*"))
     # s p a c e d out it is the same word; a single space somewhere makes two others of it.
-    spaced = " ".join(letters.replace(" ", ""))
-    border = "" if word.endswith("*") else r"(?![a-z0-9])"
-    return rf"(?<![a-z0-9])(?:{re.escape(letters)}{border}|{re.escape(spaced)}(?![a-z0-9]))"
+    yield " ".join(letters.replace(" ", "")), _Form(word, ended=True)
 
 
 @cache

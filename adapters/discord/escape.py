@@ -13,7 +13,7 @@ _MARKS = re.compile(
       [\\*_~`|]                                   # emphasis, strike-through, code, spoilers
     | (?m:^)[ \t]*(?=[>#+-])                      # quotes, headings, lists: the mark follows
     | (?<=[0-9])\.(?=[ \t])                       # numbered lists
-    | \[(?=[^\]\n]*\]\()                          # links with a text
+    | \](?=\()                                    # links with a text
     | <(?=[@\#:/]|a:|t:|id:|https?:)              # mentions, emoji, timestamps
     | @(?=everyone|here)
     | :(?=//)                                     # links

@@ -31,8 +31,6 @@ class Deeds:
     live: LiveRoom
     everywhere: Callable[[], Awaitable[None]]
     """Lets everybody in every room see what is new."""
-    forgotten: Callable[[int], None]
-    """Tells the visitor in how many passages their words were deleted."""
 
     async def do(self, payload: Payload) -> None:
         """Do what an event's `do` names.
@@ -114,6 +112,5 @@ class Deeds:
         self.live.ruled(await self.play.set_rules(self.live.room, "", settings.changes_of(payload)))
 
     async def _forget(self, _: Payload) -> None:
-        count = await self.play.forget(self.visitor.author)
+        await self.play.forget(self.visitor.author)
         await self.everywhere()
-        self.forgotten(count)

@@ -11,6 +11,7 @@ import unicodedata
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import accumulate
 
 from bot.worker.decoding import StreamDecoder, is_spaced_script
@@ -20,6 +21,8 @@ from bot.worker.vocabulary import Spelling
 BETWEEN = "\0"
 """Stands between spellings, where no phrase can hold it."""
 
+_LISTS = 8
+"""So many lists are kept ready: the candidates of a request have the same, and so have a room's requests."""
 _BREAK = re.compile(r"[^\S\n]*\n\s*")
 _GAP = re.compile(r"[^\S\n]+")
 
@@ -59,14 +62,19 @@ class Piece:
     before: StreamDecoder
 
 
+@lru_cache(_LISTS)
+def looked_for(banned: tuple[str, ...]) -> tuple[tuple[str, ...], frozenset[str]]:
+    """Phrases as they are looked for, and all that they may begin with. Long lists take their time."""
+    phrases = phrases_of(banned)
+    spread = map(_spread, phrases)
+    return phrases, frozenset(one[:end] for one in spread for end in range(1, len(one) + 1))
+
+
 class PhraseWatch:
     """Holds new tokens back as long as they may be part of a banned phrase."""
 
     def __init__(self, banned: Iterable[str] = ()) -> None:
-        self._phrases = phrases_of(banned)
-        self._beginnings = {
-            spread[:end] for spread in map(_spread, self._phrases) for end in range(1, len(spread) + 1)
-        }
+        self._phrases, self._beginnings = looked_for(tuple(banned))
         self._longest = max(map(len, self._beginnings), default=1)
         self._held: list[Piece] = []
 

@@ -12,7 +12,9 @@ INVISIBLE = "[\xad\u200b\u200e\u200f\u2060\ufe00-\ufe0f\ufeff\U000e0100-\U000e01
 _LINE = re.compile(f"[^{_BREAKS}]+")
 _BREAK = re.compile(f"[{_BREAKS}]")
 _SENTENCE_END = re.compile(
-    r"[。．！？]+[」』）】〉》”’]*|(?:[!?…♪]+|\.{3,})[」』）】〉》”’]+|[.!?…]+[\"'”’)\]]*(?=\s)"
+    r"[。．！？]+[」』）】〉》”’]*"
+    # A run is looked at from its first character only: from each of them a long one would take long.
+    r"|(?:(?<![!?…♪])[!?…♪]++|(?<!\.)\.{3,}+)[」』）】〉》”’]+|(?<![.!?…])[.!?…]++[\"'”’)\]]*+(?=\s)"
 )
 
 
@@ -53,7 +55,8 @@ def lay_out(text: str) -> Layout:
 
 def sentence_starts(text: str) -> list[int]:
     """Where sentences after the first begin, as character offsets."""
-    return [match.end() for match in _SENTENCE_END.finditer(text) if text[match.end() :].strip()]
+    end = len(text.rstrip())
+    return [match.end() for match in _SENTENCE_END.finditer(text) if match.end() < end]
 
 
 def _trimmed(line: Paragraph) -> Paragraph:

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 
 from bot.errors import EngineError
 from bot.messages import Delta, Request, Window
+from bot.worker.banned import looked_for
+from bot.worker.decoding import StreamDecoder
 from bot.worker.engine import Engine, Start
 from bot.worker.metrics import Metrics
 from bot.worker.presets import BUILT_IN, Presets
@@ -119,6 +121,11 @@ class Served:
         around = Surroundings(request.front, request.inset, request.inset_depth)
         return self.text.encode(request.prompt, room, around)
 
+    def _prepared(self, request: Request) -> tuple[tuple[int, ...], StreamDecoder]:
+        """What is barred, and what decodes; in a thread, as it reads all of the prompt and the phrases."""
+        looked_for(request.banned)
+        return self.text.holding(request.banned), self.text.decoder(request.prompt)
+
     async def begin(self, request: Request) -> Completion:
         """Encode a request's prompt and queue its candidates.
 
@@ -129,7 +136,7 @@ class Served:
             QueueFull, EngineUnavailable
         """
         encoded = await asyncio.to_thread(self._encode, request)
-        barred = await asyncio.to_thread(self.text.holding, request.banned)
+        barred, decoder = await asyncio.to_thread(self._prepared, request)
         seed = secrets.randbits(SEED_BITS) if request.seed is None else request.seed
         completion = Completion(self.engine, seed=seed, encoded=encoded)
         allowed = min(request.max_tokens, self.context - len(encoded.ids))
@@ -155,9 +162,7 @@ class Served:
         )
         completion.start(
             sequences,
-            lambda one: Start(
-                one, self.text.decoder(request.prompt), request.stop, completion.hear, request.banned
-            ),
+            lambda one: Start(one, decoder.copy(), request.stop, completion.hear, request.banned),
         )
         self.metrics.prompt_tokens.inc(len(encoded.ids))
         return completion

@@ -6,7 +6,7 @@ import re
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache, partial
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 from tokenizers import Encoding, Tokenizer
@@ -31,6 +31,8 @@ CUT_STEPS = 4
 positions are absolute, so each new start of the window makes everything computed for it worthless."""
 
 REMEMBERED_PARAGRAPHS = 4096
+REMEMBERED_CHARACTERS = 1000
+"""Longer paragraphs are read anew: they are rare, and thousands of them would fill the memory."""
 
 HOLE = "〓"
 """What a printer sets where a type is missing."""
@@ -68,11 +70,12 @@ class _Read:
     encoding: Encoding
 
     def __len__(self) -> int:
-        return 1 + len(self.encoding.ids)
+        return 1 + len(self.encoding)
 
-    def token_at(self, character: int) -> int:
-        """The tokens of this paragraph, its `</s>` included, that begin before a character."""
-        return 1 + bisect_left([start for start, _ in self.encoding.offsets], character)
+    def tokens_at(self, characters: Iterable[int]) -> Iterator[int]:
+        """The tokens of this paragraph, its `</s>` included, that begin before each of some characters."""
+        starts = [start for start, _ in self.encoding.offsets]
+        return (1 + bisect_left(starts, character) for character in characters)
 
     def unknown(self) -> Iterable[str]:
         for token, (start, end) in zip(self.encoding.ids, self.encoding.offsets, strict=True):
@@ -92,8 +95,7 @@ class StoryText:
     def __init__(self, tokenizer: Tokenizer, context: int, vocab_size: int = 0) -> None:
         self._tokenizer = plain_tokenizer(tokenizer)
         # A story's paragraphs come again with every turn.
-        tokens_of = partial(self._tokenizer.encode, add_special_tokens=False)
-        self._tokens_of = lru_cache(REMEMBERED_PARAGRAPHS)(tokens_of)
+        self._remembered = lru_cache(REMEMBERED_PARAGRAPHS)(self._encoding)
         self._spellings = spellings(self._tokenizer)
         space = self._tokenizer.token_to_id(SPACE)
         self._silent = {EOS, UNK, space if space is not None else UNK}
@@ -169,32 +171,42 @@ class StoryText:
         return [read for read in reads if read.encoding.ids], layout.open_end
 
     def _tokenized(self, paragraph: Paragraph) -> _Read:
-        return _Read(paragraph, self._tokens_of(paragraph.text))
+        short = len(paragraph.text) <= REMEMBERED_CHARACTERS
+        return _Read(paragraph, (self._remembered if short else self._encoding)(paragraph.text))
+
+    def _encoding(self, text: str) -> Encoding:
+        # Of the two the one that lets other threads run meanwhile.
+        [encoding] = self._tokenizer.encode_batch([text], add_special_tokens=False)
+        return encoding
 
     def _fit(self, reads: Sequence[_Read], limit: int, step: int) -> Sequence[_Read]:
         while step > max(1, limit // 2):  # a fraction of the step: its cuts are at the same places, and more
             step //= 2
-        drop = -(-(_length(reads) - limit) // step) * step
-        while drop < _length(reads):
+        length = _length(reads)
+        drop = -(-(length - limit) // step) * step
+        more = 1
+        while drop < length:
             place = _cut(reads, drop, max(1, step // 2))
             head = self._tokenized(reads[place.paragraph].paragraph.after(place.character))
             rest = [head, *reads[place.paragraph + 1 :]]
             if _length(rest) <= limit:
                 return rest
             # A paragraph read from its middle may take a token more than its part of the whole did.
-            drop += _length(rest) - limit
+            drop += more * (_length(rest) - limit)
+            more *= 2
         return []
 
 
 def read_as(text: str, unknown: Sequence[str]) -> str:
     """The place around the first of `unknown` in a text, with 〓 for all of them; empty without any."""
+    holes = frozenset(unknown)
     line, place = next(
-        ((line, place) for line in text.splitlines() for place, c in enumerate(line) if c in unknown),
+        ((line, place) for line in text.splitlines() for place, c in enumerate(line) if c in holes),
         ("", 0),
     )
     start = max(0, place - SHOWN_CHARACTERS // 2)
     shown = line[start : start + SHOWN_CHARACTERS]
-    return "".join(HOLE if character in unknown else character for character in shown)
+    return "".join(HOLE if character in holes else character for character in shown)
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,11 +242,11 @@ class _Place(NamedTuple):
 
 def _cut(reads: Sequence[_Read], drop: int, more: int) -> _Place:
     """Where to cut so that `drop` tokens go, and less than `more` besides for a good place."""
-    for places in (_paragraphs(reads), _sentences(reads)):
+    for places in (_paragraphs(reads), _sentences(reads, drop)):
         for place in places:
             if drop <= place.position < drop + more:
                 return place
-    return next(place for place in _tokens(reads) if place.position >= drop)
+    return next(place for place in _tokens(reads, drop) if place.position >= drop)
 
 
 def _paragraphs(reads: Sequence[_Read]) -> Iterator[_Place]:
@@ -244,17 +256,22 @@ def _paragraphs(reads: Sequence[_Read]) -> Iterator[_Place]:
         position += len(read)
 
 
-def _sentences(reads: Sequence[_Read]) -> Iterator[_Place]:
+def _sentences(reads: Sequence[_Read], after: int) -> Iterator[_Place]:
+    """Sentences behind the first of a paragraph, of those paragraphs that do not end before a position."""
     for start in _paragraphs(reads):
         read = reads[start.paragraph]
-        for character in sentence_starts(read.paragraph.text):
-            yield _Place(start.position + read.token_at(character), start.paragraph, character)
+        if start.position + len(read) >= after:
+            characters = sentence_starts(read.paragraph.text)
+            for character, tokens in zip(characters, read.tokens_at(characters), strict=True):
+                yield _Place(start.position + tokens, start.paragraph, character)
 
 
-def _tokens(reads: Sequence[_Read]) -> Iterator[_Place]:
+def _tokens(reads: Sequence[_Read], after: int) -> Iterator[_Place]:
     for start in _paragraphs(reads):
-        for token, (character, _) in enumerate(reads[start.paragraph].encoding.offsets):
-            yield _Place(start.position + 1 + token, start.paragraph, character)
+        read = reads[start.paragraph]
+        if start.position + len(read) >= after:
+            for token, (character, _) in enumerate(read.encoding.offsets):
+                yield _Place(start.position + 1 + token, start.paragraph, character)
 
 
 def _encoded(reads: Sequence[_Read], *, open_end: bool, dropped: int, silent: set[int]) -> Encoded:

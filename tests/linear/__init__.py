@@ -1,0 +1,1 @@
+"""What reads a stranger's text takes time in proportion to it."""
