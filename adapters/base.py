@@ -33,9 +33,11 @@ class Play(Protocol):
 
     # Writing
 
-    async def hear(self, message: Message, ask: Ask | None) -> Ticket | None:
+    async def hear(self, message: Message, ask: Ask | None, earlier: Sequence[Message] = ()) -> Ticket | None:
         """Add a message to its room's story and, with `ask`, queue a continuation.
 
+        `earlier` is what was written in the room before there was a story: it is kept with the message or not
+        at all, each line once; one that the story cannot have does not keep out the others.
         Returns None where nothing was asked for. The reply appears through the platform's `post` and `edit`.
         Lines that `bot.aside` takes as said beside the story stay in it and are never shown to the model.
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import unicodedata
 import uuid
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
+from bot.access import require
 from bot.aside import is_aside, without_asides
 from bot.errors import (
     EmptyPrompt,
@@ -18,6 +20,7 @@ from bot.errors import (
     StoryMoved,
     TooManyWaiting,
     UnreadableText,
+    UserError,
 )
 from bot.ground import Ground
 from bot.messages import (
@@ -57,20 +60,30 @@ class Asking(Ground):
     it is kept, its job is in the queue before anybody else has a turn.
     """
 
-    async def hear(self, message: Message, ask: Ask | None) -> Ticket | None:
+    async def hear(self, message: Message, ask: Ask | None, earlier: Sequence[Message] = ()) -> Ticket | None:
         """Add a message to its room's story and, with `ask`, queue a continuation."""
         rules = await self._permitted(message.room, message.author)
         title = self._titled(message.title, rules, message.room)
         message = self._kept(replace(message, title=title), rules)
+        lines = [line for one in earlier if (line := self._fitting(one, rules)) is not None]
         if ask is not None:
-            return await self._ask(message, ask, rules)
+            return await self._ask(message, ask, rules, lines)
         if message.text:
             aside = rules.parentheses_aside
-            heard = await self._store.hear(message, None, "", 0, parentheses_aside=aside)
+            heard = await self._store.hear(message, None, "", 0, parentheses_aside=aside, earlier=lines)
             # A repeated one is further up by now; one beside the story leaves the buttons where they are.
             if not heard.repeated and not await self.is_aside(message):
                 await self._replies.retire(message.room)
         return None
+
+    def _fitting(self, message: Message, rules: Rules) -> Message | None:
+        """An earlier line as it can be kept; one that cannot does not keep out the others."""
+        try:
+            require(rules, message.room, message.author)
+            kept = self._kept(message, rules)
+        except UserError:
+            return None
+        return kept if kept.text else None
 
     async def is_aside(self, message: Message) -> bool:
         """Whether a message says something beside the story of its room, and nothing else."""
@@ -150,11 +163,11 @@ class Asking(Ground):
             await self._writer.stopped(job)
         return known
 
-    async def _ask(self, message: Message, ask: Ask, rules: Rules) -> Ticket:
+    async def _ask(self, message: Message, ask: Ask, rules: Rules, earlier: Sequence[Message] = ()) -> Ticket:
         ask = _understood(ask, rules, message.author)
-        read = await self._require_prompt(message, ask)
+        read = await self._require_prompt(message, ask, earlier)
         # Shielded: a caller that goes away must not leave a kept job that is in no queue.
-        queued = asyncio.create_task(self._queue_up(message, ask, rules, read))
+        queued = asyncio.create_task(self._queue_up(message, ask, rules, read, earlier))
         try:
             return await asyncio.shield(queued)
         except (QueueFull, TooManyWaiting, QuotaReached):
@@ -170,12 +183,13 @@ class Asking(Ground):
         jobs = self._queue.jobs_of(story.id) if story is not None else []
         return Heard(jobs[0].story_id, None, jobs[0], repeated=True) if jobs else known
 
-    async def _require_prompt(self, message: Message, ask: Ask) -> TokenCount:
+    async def _require_prompt(self, message: Message, ask: Ask, earlier: Sequence[Message]) -> TokenCount:
         """Make sure that there is something to go on from; returns how the model reads the message."""
         if said := await self._said(message.room, message.text):
             return await self._told_once(message, await self._reading(without_ruby(said)))
         story = await self._store.story(message.room)
-        if story is None or not _has_text(story, ask):
+        told = story is not None and _has_text(story, ask)
+        if not told and not any([await self._said(one.room, one.text) for one in earlier]):
             raise EmptyPrompt
         return await self._told_once(message, TokenCount(0))
 
@@ -246,14 +260,18 @@ class Asking(Ground):
         if asked >= limit:
             raise QuotaReached(limit=limit, who="place" if author is None else "person")
 
-    async def _queue_up(self, message: Message, ask: Ask, rules: Rules, read: TokenCount) -> Ticket:
+    async def _queue_up(
+        self, message: Message, ask: Ask, rules: Rules, read: TokenCount, earlier: Sequence[Message]
+    ) -> Ticket:
         seed = self._draw() if ask.seed is None else ask.seed
         with self._queue.seat(message.author) as put:
             async with self._one_by_one:  # of two requests at once the second counts the first
                 await self._require_quota(message, rules)
                 aside = rules.parentheses_aside
                 job_id = uuid.uuid4().hex
-                heard = await self._store.hear(message, ask, job_id, seed, parentheses_aside=aside)
+                heard = await self._store.hear(
+                    message, ask, job_id, seed, parentheses_aside=aside, earlier=earlier
+                )
             if heard.job is None:
                 # The event was heard before as a message that asked for nothing.
                 return Ticket(

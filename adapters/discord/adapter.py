@@ -123,6 +123,7 @@ class DiscordAdapter:
             self._say,
             self._posts,
             self._opened(),
+            self._clock.sleep,
             intents=self._intents,
             api_url=self._api_url,
         )

@@ -19,6 +19,8 @@ from adapters.discord.edits import CLOCKS_DIFFER, Edits
 from adapters.discord.endpoint import redirect
 from adapters.discord.failures import DROPPED
 from adapters.discord.naming import self_in
+from adapters.discord.past import Past
+from adapters.discord.places import Pause
 from adapters.discord.posts import Posts
 from adapters.discord.repertoire import command_the
 from adapters.discord.threads import Threads
@@ -46,6 +48,7 @@ class TsuzukiClient(discord.AutoShardedClient):
         say: Say,
         posts: Posts,
         threads: Threads,
+        pause: Pause,
         *,
         intents: discord.Intents,
         api_url: str | None,
@@ -64,10 +67,11 @@ class TsuzukiClient(discord.AutoShardedClient):
         self._answers = Answers(say)
         self._edits = Edits(discord.utils.utcnow() - CLOCKS_DIFFER)
         self._in_order = InOrder()
-        self._conversation = Conversation(play, say, posts, threads, self._in_order)
+        past = Past(play, pause, sees_content=intents.message_content)
+        self._conversation = Conversation(play, say, posts, threads, past, self._in_order)
         self._translator = Translator(say)
         self._tree = app_commands.CommandTree(self)
-        self._presses = command_the(self._tree, play, say, posts, threads)
+        self._presses = command_the(self._tree, play, say, posts, threads, past)
         self._tree.error(self._command_failed)
         self.was_connected = False
         self._registered = False

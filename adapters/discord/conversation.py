@@ -14,6 +14,7 @@ from adapters.base import Play
 from adapters.discord.answers import sentence_of
 from adapters.discord.failures import delivery
 from adapters.discord.naming import names_in
+from adapters.discord.past import Lines, Past
 from adapters.discord.people import author_of, with_roles
 from adapters.discord.places import (
     Place,
@@ -46,11 +47,14 @@ _log = logging.getLogger(__name__)
 class Conversation:
     """Messages that mention the bot, direct messages, and what is written in a story's thread."""
 
-    def __init__(self, play: Play, say: Say, posts: Posts, threads: Threads, in_order: InOrder) -> None:
+    def __init__(
+        self, play: Play, say: Say, posts: Posts, threads: Threads, past: Past, in_order: InOrder
+    ) -> None:
         self._play = play
         self._say = say
         self._posts = posts
         self._threads = threads
+        self._past = past
         self._in_order = in_order
         self._typing: set[asyncio.Task[None]] = set()
 
@@ -58,7 +62,7 @@ class Conversation:
         """Let the story hear a message that is meant for the bot."""
         text = story_text(message.content, me, names_in(message))
         locale = message_locale(message, text)
-        await self._carry_out(message, locale, self._answer(message, text, locale))
+        await self._carry_out(message, locale, self._answer(message, text, locale, me))
 
     async def overheard(self, message: discord.Message, me: Self) -> None:
         """In a thread that has a story, what people write is a passage, unless it shall be left alone."""
@@ -69,7 +73,7 @@ class Conversation:
         if not (await self._play.rules(room)).listens:
             return
         locale = message_locale(message, text)
-        await self._carry_out(message, locale, self._answer(message, text, locale), by_name=False)
+        await self._carry_out(message, locale, self._answer(message, text, locale, me), by_name=False)
 
     async def changed(self, message: discord.Message, me: Self) -> None:
         """A person edited a message: where it is a passage, the story says so too."""
@@ -124,12 +128,14 @@ class Conversation:
         self._typing.add(typing)
         typing.add_done_callback(self._typing.discard)
 
-    async def _answer(self, message: discord.Message, text: str, locale: str) -> None:
-        require_speech(message.channel, allowed_in(message), self._say, locale)
+    async def _answer(self, message: discord.Message, text: str, locale: str, me: Self) -> None:
+        allowed = allowed_in(message)
+        require_speech(message.channel, allowed, self._say, locale)
         pointed = await self._pointed_at(message)
         place = await self._place(message, text, pointed)
+        lines = await self._past.lines(message.channel, message.id, me, locale, allowed)
         async with self._turn_in(place.room, message):
-            await self._tell_on(message, text, locale, place, pointed)
+            await self._tell_on(message, text, locale, place, pointed, lines)
 
     def _turn_in(self, room: Room, message: discord.Message) -> AbstractAsyncContextManager[None]:
         """The turn at a story told elsewhere; where the message is, and in a thread of its own, it has it."""
@@ -137,29 +143,44 @@ class Conversation:
         return nullcontext() if room.id in held else self._in_order.at(room.id)
 
     async def _tell_on(
-        self, message: discord.Message, text: str, locale: str, place: Place, pointed: Passage | None
+        self,
+        message: discord.Message,
+        text: str,
+        locale: str,
+        place: Place,
+        pointed: Passage | None,
+        lines: Lines,
     ) -> None:
         self._posts.speak(place.room, locale)
+        opening = place.room.id == str(message.id) and place.room.id != str(message.channel.id)
         if place.missing is not None and await self._play.read(place.room) is None:
             permission = self._say(f"discord.permission.{place.missing}", locale)
             await self._tell(message, self._say("discord.no_thread", locale, permission=permission))
-        if place.room.id == str(message.id):
+        if opening:
             self._threads.expect(place.room)
         elif place.room.id == str(message.channel.id) and not isinstance(message.channel, discord.Thread):
             self._posts.answer_to(place.room, message.id)
+        if (remark := lines.remark(self._say, locale)) is not None:
+            await self._tell(message, remark)
         ticket: Ticket | None = None
         try:
-            ticket = await self._hear(message, text, locale, place.room, pointed)
+            ticket = await self._hear(message, text, locale, place.room, pointed, lines)
         finally:
             if ticket is None or ticket.repeated:
                 self._posts.unanswered(place.room, message.id)
-        if ticket is None and place.room.id == str(message.id):
+        if ticket is None and opening:
             await self._threads.open(place.room)  # what is only said beside a story has no reply to open it
         elif ticket is not None and ticket.unknown and not ticket.repeated:
             await self._tell(message, unread(ticket, self._say, locale))
 
     async def _hear(
-        self, message: discord.Message, text: str, locale: str, room: Room, pointed: Passage | None
+        self,
+        message: discord.Message,
+        text: str,
+        locale: str,
+        room: Room,
+        pointed: Passage | None,
+        lines: Lines,
     ) -> Ticket | None:
         author = author_of(message.author, locale)
         heard = Message(str(message.id), room, author, text)
@@ -167,7 +188,7 @@ class Conversation:
         ask = None if await self._play.is_aside(heard) else Ask()
         story = await self._play.read(room) if pointed is not None else None
         if pointed is None or story is None or ends_with(story, pointed.id):
-            return await self._play.hear(heard, ask)
+            return await self._play.hear(heard, ask, lines.messages)
         if await self._play.passage_of_message(PLATFORM, heard.event_id) is not None:
             return await self._play.hear(heard, ask)  # told again: the story branched the first time
         if pointed.story_id != story.id:

@@ -96,7 +96,7 @@ class Menus:
             )
             return
         place = await self._take_in(scene, message)
-        if place.room.id == str(message.id):
+        if place.room != scene.room:
             place = Place(await self._threads.open(place.room))  # no reply will
         where = f"<#{place.room.id}>" if place.room.id.isdecimal() else ""
         await self._answers.whisper(
@@ -108,7 +108,7 @@ class Menus:
         heard = await self._heard(scene, message)
         await self._play.check(scene.message(heard.text))
         place = await self._place(scene, message)
-        if place.room.id == str(message.id):
+        if place.room != scene.room:
             self._threads.expect(place.room)
         self._posts.speak(place.room, scene.aloud)
         await self._play.hear(replace(heard, room=place.room), None)

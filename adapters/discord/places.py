@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import discord
@@ -14,6 +15,8 @@ from bot.seams import Say
 PRIVATE = "private/"
 COMMAND = "command/"
 CHANNEL = "channel/"
+
+Pause = Callable[[float], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from adapters.discord.answers import Answers
 from adapters.discord.commands import continue_command
 from adapters.discord.menus import Menus
 from adapters.discord.moves import Moves
+from adapters.discord.past import Past
 from adapters.discord.posts import Posts
 from adapters.discord.presses import Presses
 from adapters.discord.proposing import Proposing
@@ -23,13 +24,13 @@ from bot.seams import Say
 
 
 def command_the(
-    tree: app_commands.CommandTree[Any], play: Play, say: Say, posts: Posts, threads: Threads
+    tree: app_commands.CommandTree[Any], play: Play, say: Say, posts: Posts, threads: Threads, past: Past
 ) -> Presses:
     """Put every command on `tree`; returns who takes the presses of buttons."""
     answers = Answers(say)
     moves, settings = Moves(play, say, answers), Settings(play, say, answers)
     proposing = Proposing(play, say)
-    continuing = Continuing(play, say, posts, answers, threads)
+    continuing = Continuing(play, say, posts, answers, threads, past)
     presses = Presses(play, say, posts, answers, moves, continuing, settings)
     commands = StoryCommands(say, Stories(play, say, posts, answers, moves, settings), proposing.values)
     tree.add_command(continue_command(say, continuing.asked, proposing.presets))

@@ -12,6 +12,7 @@ from adapters.discord.answers import Answers, Interaction
 from adapters.discord.failures import delivery
 from adapters.discord.forms import begin_form
 from adapters.discord.naming import names_told, self_in
+from adapters.discord.past import Lines, Past
 from adapters.discord.places import Place, awaiting_answer, awaits_answer, place_from, require_speech
 from adapters.discord.posts import Posts
 from adapters.discord.render import MAX_CONTENT, indented
@@ -36,12 +37,15 @@ class Continuing:
     process does not live to give, costs the answer and not the story.
     """
 
-    def __init__(self, play: Play, say: Say, posts: Posts, answers: Answers, threads: Threads) -> None:
+    def __init__(
+        self, play: Play, say: Say, posts: Posts, answers: Answers, threads: Threads, past: Past
+    ) -> None:
         self._play = play
         self._say = say
         self._posts = posts
         self._answers = answers
         self._threads = threads
+        self._past = past
 
     async def asked(self, interaction: Interaction, text: str, ask: Ask) -> None:
         """Let the story hear an interaction."""
@@ -53,20 +57,40 @@ class Continuing:
             require_speech(interaction.channel, interaction.app_permissions, self._say, scene.locale)
         if text.strip():
             await (self._add_abroad if scene.abroad else self._begin_or_add)(scene, text, ask)
-        elif await self._play.read(scene.room) is None:
+        elif await self._play.read(scene.room) is not None:
+            await self._go_on(scene, ask, Lines())
+        elif (lines := await self._prompt_lines(scene)).messages:
+            await self._go_on(scene, ask, lines)
+        else:
             # There is nothing to go on from: a form takes the beginning, with its line breaks.
             with delivery():
                 await interaction.response.send_modal(begin_form(ask, self._say, scene.locale))
-        else:
-            await self._go_on(scene, ask)
+
+    async def _lines(self, scene: Scene) -> Lines:
+        """What was written in a thread that the bot is called into."""
+        interaction = scene.interaction
+        me = self_in(interaction.client, interaction.guild)
+        if me is None or scene.abroad:
+            return Lines()
+        allowed, channel = interaction.app_permissions, interaction.channel
+        return await self._past.lines(channel, interaction.id, me, scene.locale, allowed)
+
+    async def _prompt_lines(self, scene: Scene) -> Lines:
+        """The same, as far as it is there before Discord wants an answer."""
+        try:
+            async with asyncio.timeout(PROMPTLY_S):
+                return await self._lines(scene)
+        except (TimeoutError, DeliveryError) as error:
+            _log.warning("A thread could not be read in time: %s", error)
+            return Lines()
 
     async def _begin_or_add(self, scene: Scene, text: str, ask: Ask) -> None:
         place = self._place(scene)
         self._posts.speak(place.room, scene.aloud)
         with self._threads.answering(place.room):
-            ticket = await self._kept(scene, place, text, ask)
+            ticket, lines = await self._kept(scene, place, text, ask)
             await self._follow(scene, place, await self._shown(scene, place, text))
-        for sentence in self._remarks(place, ticket, scene.locale):
+        for sentence in self._remarks(place, ticket, lines, scene.locale):
             await self._answers.whisper(scene.interaction, sentence)
 
     async def _add_abroad(self, scene: Scene, text: str, ask: Ask) -> None:
@@ -91,7 +115,7 @@ class Continuing:
         thread = awaiting_answer(interaction.id, scene.room)
         return place_from(interaction.channel, interaction.app_permissions, thread, scene.room)
 
-    async def _kept(self, scene: Scene, place: Place, text: str, ask: Ask) -> Ticket | None:
+    async def _kept(self, scene: Scene, place: Place, text: str, ask: Ask) -> tuple[Ticket | None, Lines]:
         """Let the story hear the text. Where that takes long, people see that we think about it meanwhile."""
         keeping = asyncio.create_task(self._keep(scene, place, text, ask))
         done, _ = await asyncio.wait({keeping}, timeout=PROMPTLY_S)
@@ -105,10 +129,10 @@ class Continuing:
             await self._answers.take_back(scene.interaction)
             raise
 
-    async def _keep(self, scene: Scene, place: Place, text: str, ask: Ask) -> Ticket | None:
-        said = await self._named(scene, text)
+    async def _keep(self, scene: Scene, place: Place, text: str, ask: Ask) -> tuple[Ticket | None, Lines]:
+        said, lines = await self._named(scene, text), await self._lines(scene)
         message = Message(str(scene.interaction.id), place.room, scene.author, said)
-        return await self._play.hear(message, ask)
+        return await self._play.hear(message, ask, lines.messages), lines
 
     async def _named(self, scene: Scene, text: str) -> str:
         """The text with names for mentions: as an option of a command it comes without."""
@@ -151,8 +175,8 @@ class Continuing:
         if not isinstance(scene.interaction.channel, discord.Thread):
             self._posts.answer_to(place.room, shown)
 
-    def _remarks(self, place: Place, ticket: Ticket | None, locale: str) -> list[str]:
-        remarks = []
+    def _remarks(self, place: Place, ticket: Ticket | None, lines: Lines, locale: str) -> list[str]:
+        remarks = [remark for remark in [lines.remark(self._say, locale)] if remark]
         if place.missing is not None:
             permission = self._say(f"discord.permission.{place.missing}", locale)
             remarks.append(self._say("discord.no_thread", locale, permission=permission))
@@ -160,17 +184,19 @@ class Continuing:
             remarks.append(unread(ticket, self._say, locale))
         return remarks
 
-    async def _go_on(self, scene: Scene, ask: Ask) -> None:
+    async def _go_on(self, scene: Scene, ask: Ask, lines: Lines) -> None:
         if scene.abroad:
             # The reply takes the place of this answer.
             await self._answers.think(scene.interaction)
             await self._play.hear(scene.message(), ask)
             return
-        hearing = asyncio.create_task(self._play.hear(scene.message(), ask))
+        hearing = asyncio.create_task(self._play.hear(scene.message(), ask, lines.messages))
         await asyncio.wait({hearing}, timeout=PROMPTLY_S)
         await self._answers.think(scene.interaction)
         await hearing
         await self._answers.take_back(scene.interaction)
+        if (remark := lines.remark(self._say, scene.locale)) is not None:
+            await self._answers.whisper(scene.interaction, remark)
 
     async def _answer(
         self, interaction: Interaction, text: str, rest: list[discord.WebhookMessage]

@@ -76,15 +76,18 @@ class FakePlay:
         """A token a character; what cannot be read is what tickets say, too."""
         return TokenCount(len(message.text), self.unknown, self.read_as)
 
-    async def hear(self, message: Message, ask: Ask | None) -> Ticket | None:
+    async def hear(self, message: Message, ask: Ask | None, earlier: Sequence[Message] = ()) -> Ticket | None:
         """Record the message; see the class for refusals and repeated events."""
         event = (message.room.platform, message.event_id)
         if event in self._tickets:
             return _again(self._tickets[event])
         if self._refusals:
             raise self._refusals.pop(0)
-        if not message.whole.strip() and message.room not in self._stories:
+        if not message.whole.strip() and message.room not in self._stories and not earlier:
             raise EmptyPrompt
+        for line in earlier:
+            self._tickets[line.room.platform, line.event_id] = None
+            self.tell(line.room, line.text, line.author)
         if message.whole.strip():
             self.tell(message.room, message.whole, message.author)
         story = self._stories[message.room]

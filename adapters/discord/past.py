@@ -1,0 +1,107 @@
+"""The thread that the bot is called into: what people wrote there so far, to become the story's beginning."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import discord
+
+from adapters.base import Play
+from adapters.discord.failures import delivery
+from adapters.discord.naming import names_in
+from adapters.discord.people import author_of, with_roles
+from adapters.discord.places import Pause, room_of
+from adapters.discord.translate import PLATFORM, Self, story_text
+from bot.access import names_roles
+from bot.errors import RetryLater, Undeliverable
+from bot.messages import Author, Message, Room
+from bot.seams import Say
+
+MOST_LINES = 500
+"""The latest so many: far more than a model reads, and five requests at most."""
+TRIES = 3
+WRITTEN = {discord.MessageType.default, discord.MessageType.reply}
+"""Messages that people wrote, as opposed to Discord's own lines."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """What people wrote, oldest first; how many lines came without their text, and why none came at all."""
+
+    messages: tuple[Message, ...] = ()
+    unread: int = 0
+    closed: bool = False
+
+    def remark(self, say: Say, locale: str) -> str | None:
+        """What people have to know of what could not be read."""
+        if self.closed:
+            permission = say("discord.permission.read_message_history", locale)
+            return say("discord.no_history", locale, permission=permission)
+        return say("discord.unread_lines", locale, count=self.unread) if self.unread else None
+
+
+class Past:
+    """Reads threads in which no story was ever told. `sees_content`: Discord gives the bot others' texts."""
+
+    def __init__(self, play: Play, pause: Pause, *, sees_content: bool) -> None:
+        self._play = play
+        self._pause = pause
+        self._sees_content = sees_content
+
+    async def lines(
+        self, channel: object, before: int, me: Self, locale: str, allowed: discord.Permissions
+    ) -> Lines:
+        """What stands in a thread before a message, each line its writer's. Raises RetryLater."""
+        if not isinstance(channel, discord.Thread):
+            return Lines()
+        room = room_of(channel, channel.id, channel.guild.id)
+        if await self._play.read(room) is not None or await self._play.stories(PLATFORM, room=room):
+            return Lines()
+        if not allowed.read_message_history:
+            return Lines(closed=True)
+        said = await self._said(channel, before)
+        people = await self._people(said, room, locale)
+        texts = [(one, story_text(one.content, me, names_in(one))) for one in said]
+        messages = tuple(
+            Message(str(one.id), room, people[one.author.id], text) for one, text in texts if text.strip()
+        )
+        return Lines(messages, 0 if self._sees_content else sum(not one.content for one in said))
+
+    async def _said(self, thread: discord.Thread, before: int) -> list[discord.Message]:
+        for attempt in range(1, TRIES + 1):
+            try:
+                found = await _history(thread, before)
+                return [line for one in reversed(found) if (line := _by_a_person(one)) is not None]
+            except RetryLater as error:
+                if attempt == TRIES:
+                    raise
+                await self._pause(error.after_s or attempt)
+        return []
+
+    async def _people(self, said: list[discord.Message], room: Room, locale: str) -> Mapping[int, Author]:
+        """Who wrote, by id, with their roles where rules name any."""
+        people = {one.author.id: author_of(one.author, locale) for one in said}
+        if names_roles(await self._play.rules(room)):
+            guild = said[0].guild if said else None
+            people = {number: await with_roles(author, guild) for number, author in people.items()}
+        return people
+
+
+async def _history(thread: discord.Thread, before: int) -> list[discord.Message]:
+    """Newest first; nothing where Discord does not show it."""
+    try:
+        with delivery():
+            return [one async for one in thread.history(limit=MOST_LINES, before=discord.Object(before))]
+    except Undeliverable:
+        return []
+
+
+def _by_a_person(message: discord.Message) -> discord.Message | None:
+    """A person's message; for the first line of a thread, the message that it hangs on."""
+    if message.type is discord.MessageType.thread_starter_message:
+        above = message.reference.resolved if message.reference is not None else None
+        return _by_a_person(above) if isinstance(above, discord.Message) else None
+    if message.author.bot or message.webhook_id is not None or message.type not in WRITTEN:
+        return None
+    return message
