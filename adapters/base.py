@@ -254,7 +254,7 @@ class Play(Protocol):
         ...
 
     async def forget(self, by: Author) -> int:
-        """Take a person's words and name out of every story; how many passages lost theirs."""
+        """Take a person's words and name out of every story; in how many passages there were any."""
         ...
 
 

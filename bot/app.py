@@ -20,7 +20,7 @@ from bot.engine.supervisor import LocalWorker
 from bot.errors import ConfigurationError
 from bot.ground import Bounds
 from bot.outbox import Outbox
-from bot.platforms import CatchingUp, Connectable, Keeping, Opening, connect
+from bot.platforms import CatchingUp, Connectable, Keeping, Opening, Signing, connect
 from bot.play import StoryPlay
 from bot.queue import JobQueue
 from bot.rules import merged
@@ -84,6 +84,8 @@ async def run(settings: Settings, say: Say, locale: str, announce: Announce) -> 
                 platform.attach(house.play)
                 if isinstance(platform, Keeping):
                     platform.keep_in(house.store.engine)
+                if isinstance(platform, Signing) and settings.web.secret is None:
+                    platform.sign_with(await house.store.cookie_secret())
                 if isinstance(platform, CatchingUp):
                     platform.remember_in(house.store)
             house.start(crew)

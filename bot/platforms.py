@@ -51,6 +51,15 @@ class CatchingUp(Protocol):
         ...
 
 
+@runtime_checkable
+class Signing(Protocol):
+    """A platform that signs what it gives its visitors to keep, so that it knows them again."""
+
+    def sign_with(self, secret: str) -> None:
+        """Use this secret, unless it was given one of its own; before it runs."""
+        ...
+
+
 def connect(settings: Settings, say: Say) -> Iterator[Connectable]:
     """Make the adapter of every platform that is set up."""
     if settings.web.enabled:

@@ -98,8 +98,8 @@ class StoryPlay(Asking, Changing):
         return await self.rules(room)
 
     async def forget(self, by: Author) -> int:
-        """Take a person's words and name out of every story; how many passages lost theirs."""
+        """Take a person's words and name out of every story; in how many passages there were any."""
         forgotten = await self._store.forget(by)
         for passage in forgotten.restored:
             await self._changed(passage)
-        return forgotten.passages
+        return forgotten.passages + len(forgotten.restored)

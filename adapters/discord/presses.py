@@ -137,9 +137,9 @@ class Presses:
         if person != scene.author.id:
             raise NotYours
         count = await self._play.forget(scene.author)
-        await self._answers.whisper(
-            scene.interaction, self._say("discord.forgotten", scene.locale, count=count)
-        )
+        key = "discord.forgotten" if count else "discord.nothing_to_forget"
+        values = {"count": count} if count else {}
+        await self._answers.whisper(scene.interaction, self._say(key, scene.locale, **values))
 
     # Forms
 

@@ -25,9 +25,9 @@ _LIMITS = Limits(max_units=1_000_000, changes_per_period=10, period_s=1.0)
 class WebAdapter:
     """Serves the web room and delivers drafts to the pages that are open.
 
-    `port` 0 takes a free one. `secret` signs the session cookies; without one it is drawn at each start, and
-    people are then known anew after a restart (their names stay with their browsers). It listens on this
-    machine alone unless `host` says otherwise: whoever reaches the address may read and write.
+    `port` 0 takes a free one. `secret` signs the session cookies; without one here or by `sign_with` it is
+    drawn, and people are known anew after a restart (their names stay with their browsers). It listens on
+    this machine alone unless `host` says otherwise: whoever reaches the address may read and write.
     """
 
     name = translate.PLATFORM
@@ -39,7 +39,7 @@ class WebAdapter:
         self._say = say
         self._host = host
         self._port = port
-        self._secret = secret or secrets.token_urlsafe(32)
+        self._secret = secret
         self._play: Play | None = None
         self._bound: socket.socket | None = None
         self._url = ""
@@ -55,6 +55,10 @@ class WebAdapter:
         """Give it the rules. Needed before `run`."""
         self._play = play
         self._hub = Hub(play)
+
+    def sign_with(self, secret: str) -> None:
+        """Sign with this secret, unless one was set: it is the same after a restart."""
+        self._secret = self._secret or secret
 
     async def started(self) -> str:
         """Wait until pages are served; returns the address."""
@@ -73,7 +77,7 @@ class WebAdapter:
         bound = bind(self._host, self._port)
         try:
             pages = Pages(play, hub, self._say, style)
-            app = application(pages.routes(), favicon=seal, secret=self._secret)
+            app = application(pages.routes(), favicon=seal, secret=self._secret or secrets.token_urlsafe(32))
             self._url = url_of(bound)
             await serve(app, bound, self._up.set)
         finally:

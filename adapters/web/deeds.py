@@ -31,6 +31,8 @@ class Deeds:
     live: LiveRoom
     everywhere: Callable[[], Awaitable[None]]
     """Lets everybody in every room see what is new."""
+    forgotten: Callable[[int], None]
+    """Tells the visitor in how many passages their words were deleted."""
 
     async def do(self, payload: Payload) -> None:
         """Do what an event's `do` names.
@@ -112,5 +114,6 @@ class Deeds:
         self.live.ruled(await self.play.set_rules(self.live.room, "", settings.changes_of(payload)))
 
     async def _forget(self, _: Payload) -> None:
-        await self.play.forget(self.visitor.author)
+        count = await self.play.forget(self.visitor.author)
         await self.everywhere()
+        self.forgotten(count)

@@ -35,7 +35,7 @@ class RoomPage:
         self._visitor = visitor
         self._live = hub.room(room)
         self._client = client
-        self._deeds = Deeds(play, visitor, self._live, hub.refresh)
+        self._deeds = Deeds(play, visitor, self._live, hub.refresh, self._forgotten)
         self._notebook = Notebook(play, room)
         self._shown_title = ("", False)
 
@@ -131,8 +131,10 @@ class RoomPage:
         self._leaves.saved(deed)
         if deed == "edit":
             self._story.edited(translate.passage_of(payload))
-        if deed == "forget":
-            notify(self._say("web.forgotten", self._visitor.locale))
+
+    def _forgotten(self, count: int) -> None:
+        key = "web.forgotten" if count else "web.nothing_to_forget"
+        notify(self._say(key, self._visitor.locale, **({"count": count} if count else {})))
 
     async def _look(self, event: GenericEventArguments) -> None:
         await done(self._show_leaf(payload_of(event)), self._say, self._visitor.locale)

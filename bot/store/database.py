@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import URL, Connection, event
@@ -51,6 +52,13 @@ class Database:
     def dialect(self) -> str:
         """`sqlite` or `postgresql`."""
         return self._writer.dialect.name
+
+    @property
+    def file(self) -> Path | None:
+        """The file of an SQLite database; None where it is kept nowhere, or elsewhere."""
+        if self.dialect != "sqlite" or is_memory(self._url):
+            return None
+        return Path(str(self._url.database).removeprefix("file:").partition("?")[0])
 
     @property
     def engine(self) -> AsyncEngine:

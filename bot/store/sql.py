@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from bot.errors import ConfigurationError
 from bot.messages import Ask, Author, Job, JobState, Message, Notes, Passage, Room, Score, Story
 from bot.seams import Forgotten, Heard, OutboxRow
 from bot.store import (
@@ -20,6 +22,7 @@ from bot.store import (
     people,
     relocating,
     rules,
+    secret,
     stories,
 )
 from bot.store.database import Database
@@ -55,6 +58,25 @@ class SqlStore:
     async def close(self) -> None:
         """Let running transactions end and close the database."""
         await self._database.close()
+
+    async def cookie_secret(self) -> str:
+        """What signs the cookies of the web's visitors: drawn once for this store, then the same.
+
+        Raises:
+            ConfigurationError: it cannot be kept; says where, and what to do.
+        """
+        if self._database.dialect == "postgresql":
+            return await self._database.write(secret.in_database)
+        file = self._database.file
+        if file is None:
+            return secret.drawn()
+        try:
+            return await asyncio.to_thread(secret.beside, file)
+        except OSError as error:
+            raise ConfigurationError(
+                f"The secret of the web room cannot be kept at {file}{secret.SUFFIX}: {error.strerror}. "
+                "Make it writable, or set TSUZUKI_WEB__SECRET."
+            ) from error
 
     # Hearing and writing
 

@@ -197,6 +197,13 @@ heartbeats = Table(
     Column("heard_until", Moment, nullable=False),
 )
 
+secrets = Table(
+    "secrets",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("value", String, nullable=False),
+)
+
 
 def lies_in(within: ColumnElement[Any], place: str) -> ColumnElement[bool]:
     """Whether `place` is one of the strings of a JSON column."""

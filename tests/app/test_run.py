@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import os
 import re
@@ -101,6 +102,26 @@ async def test_the_room_answers_and_a_signal_ends_it_in_order(
     assert process.returncode == 0, errors.decode()
     assert b"Traceback" not in errors
     assert (tmp_path / "data" / "tsuzuki.db").exists()
+
+
+@pytest.mark.parametrize(
+    ("secrets", "known"), [(("", ""), True), (("one", "one"), True), (("", "two"), False)]
+)
+async def test_visitors_are_known_again_after_a_restart(
+    tmp_path: Path, variables: dict[str, str], secrets: tuple[str, str], known: bool
+) -> None:
+    """What they wrote is theirs to take out again; a secret that is set wins over the one that is kept."""
+    ids = []
+    async with httpx.AsyncClient() as client:
+        for secret in secrets:
+            async with running(tmp_path, {**variables, "TSUZUKI_WEB__SECRET": secret}) as process:
+                await client.get(await announced(process))
+                process.send_signal(signal.SIGTERM)
+                await asyncio.wait_for(process.communicate(), PATIENCE_S)
+            session = client.cookies["tsuzuki_session"].partition(".")[0]
+            ids.append(json.loads(base64.b64decode(session + "=" * (-len(session) % 4)))["id"])
+    assert (ids[0] == ids[1]) == known
+    assert (tmp_path / "data" / "tsuzuki.db.secret").exists() == ("" in secrets)
 
 
 async def test_a_bad_token_is_told_and_the_room_opens_all_the_same(

@@ -29,6 +29,7 @@ class NotedPlay(FakePlay):
     layers: dict[str, dict[str, object]] = field(default_factory=dict)
     rooms: list[Room] = field(default_factory=list)
     shown_by: list[tuple[str, str, str | None, str | None]] = field(default_factory=list)
+    words_of_theirs: int = 3
     failures: list[Exception] = field(default_factory=list)
     moved: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -226,4 +227,4 @@ class NotedPlay(FakePlay):
     async def forget(self, by: Author) -> int:
         """Note it."""
         self._note("forget", by)
-        return 3
+        return self.words_of_theirs

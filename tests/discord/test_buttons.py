@@ -262,6 +262,17 @@ async def test_forgetting_is_asked_twice_and_only_for_oneself(stage: Stage) -> N
     assert [stage.say("discord.forgotten", "ja", count=3)] == [answer.content for answer in done.answers]
 
 
+async def test_who_wrote_nothing_is_told_that_nothing_was_deleted(stage: Stage) -> None:
+    """Never that something was."""
+    stage.play.words_of_theirs = 0
+    slash = await stage.discord.slash(stage.discord.channel, stage.discord.taro, "story forget-me")
+    await stage.discord.until(lambda: slash.answers)
+    done = await stage.discord.press(slash.answers[0], stage.discord.taro, "tz:forget")
+    await stage.discord.until(lambda: done.answers)
+    told = [answer.content for answer in done.answers]
+    assert told == [stage.say("discord.nothing_to_forget", "ja")]
+
+
 async def test_rooms_say_what_they_lie_in(stage: Stage) -> None:
     """Server and parent channel, and whether it is for adults only: rules need them."""
     stage.discord.channel.nsfw = True

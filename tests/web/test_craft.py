@@ -363,8 +363,19 @@ async def test_people_can_be_forgotten(enter: Enter, house: House, mio: Person, 
     await mio.page.get_by_label("あなたについて").click()
     await mio.page.get_by_role("button", name="自分の文章をすべて消す").click()
     await mio.page.get_by_role("button", name="すべての物語から消えます").click()
-    await expect(mio.notice).to_contain_text("消しました")
+    await expect(mio.notice).to_contain_text("あなたの文章（1か所）とお名前を、すべての物語から消しました")
     await ken.sees("健の文。")
+
+
+async def test_nobody_is_told_that_something_was_deleted_when_nothing_was(
+    enter: Enter, house: House, path: str
+) -> None:
+    """Somebody whom the room does not know by their browser hears just that."""
+    rin = await enter(path, "凛")
+    await rin.page.get_by_label("あなたについて").click()
+    await rin.page.get_by_role("button", name="自分の文章をすべて消す").click()
+    await rin.page.get_by_role("button", name="すべての物語から消えます").click()
+    await expect(rin.notice).to_contain_text("何も消していません")
 
 
 async def test_a_forgotten_person_is_gone_from_what_lies_open(
