@@ -39,7 +39,7 @@ from bot.messages import (
 from bot.ruby import without_ruby
 from bot.rules import has_preset, length_named, preset_named, preset_of, scopes_of, set_at
 from bot.seams import Heard
-from bot.story import last_told, told_text
+from bot.story import ending, told_text
 
 MAX_CANDIDATES = 5
 QUOTA_TIME = timedelta(hours=24)
@@ -112,7 +112,7 @@ class Asking(Ground):
 
     async def _retry(self, message: Message, ask: Ask, rules: Rules) -> Ticket:
         story = await self._open(message.room)
-        last = last_told(story)
+        last = ending(story)
         instead_of = last.id if last is not None and last.by_model else None
         return await self._ask(replace(message, text=""), replace(ask, instead_of=instead_of), rules)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from bot.context import require_short
-from bot.errors import EmptyPrompt, NoSuchStory, NotYours, PassageGone, StoryMoved
+from bot.errors import EmptyPrompt, NoSuchStory, NotYours, PassageGone
 from bot.ground import Ground
 from bot.messages import (
     Author,
@@ -19,7 +19,7 @@ from bot.messages import (
     Story,
     candidate_id,
 )
-from bot.story import last_told
+from bot.story import ending, ends_with
 
 
 class Changing(Ground):
@@ -39,9 +39,7 @@ class Changing(Ground):
         """Make an alternative of the last passage the last one."""
         await self._permitted(room, by)
         story = await self._open(room)
-        if passage_id not in await self._beside_last(story):
-            raise await self._not_beside(story, passage_id)
-        return await self._moved(room, await self._store.go_to(story.id, passage_id))
+        return await self._moved(room, await self._store.choose(story.id, passage_id))
 
     async def branch(self, room: Room, by: Author, passage_id: str) -> Story:
         """Go on from any passage; what followed it stays reachable."""
@@ -145,22 +143,11 @@ class Changing(Ground):
             raise NotYours
         return passage
 
-    async def _beside_last(self, story: Story) -> set[str]:
-        """What could stand where the story ends, or where the deleted passage stood that it ended with."""
-        last = last_told(story)
-        ends = {story.head, last.id if last is not None else None} - {None}
-        return {one.id for end in ends for one in await self._store.alternatives(str(end))}
-
-    async def _not_beside(self, story: Story, passage_id: str) -> StoryMoved | PassageGone:
-        passage = await self._store.passage(passage_id)
-        gone = passage is None or passage.deleted or passage.story_id != story.id
-        return PassageGone() if gone else StoryMoved()
-
     async def _moved(self, room: Room, story: Story) -> Story:
         """Let the buttons stand under the last passage that is told in a room, and under no other."""
         async with self._one_by_one:  # of two moves at once the second shows where both led
             now = await self._store.story(room)
-            job_id = _job_of(last_told(now)) if now is not None else None
+            job_id = _job_of(ending(now)) if now is not None else None
             await self._replies.retire(room, but=job_id)
             if now is not None and job_id is not None:
                 await self._repaint(now, job_id)
@@ -192,9 +179,8 @@ class Changing(Ground):
         self._replies.show(job, draft)
 
     def _carries_buttons(self, story: Story, job: Job, shown: Passage) -> bool:
-        last = last_told(story)
-        is_last = last is not None and last.id == shown.id
-        return is_last and not story.closed and story.room == job.room and not self._queue.jobs_of(story.id)
+        here = not story.closed and story.room == job.room
+        return here and ends_with(story, shown.id) and not self._queue.jobs_of(story.id)
 
 
 def _texts(notes: Notes) -> Iterator[str]:

@@ -56,17 +56,6 @@ def with_unsent(window: Window, story: Story) -> Window:
     )
 
 
-def context_before(story: Story, passage: Passage) -> Context:
-    """What the model is sent to write another passage in the place of one, which may be deleted by now.
-
-    An alternative that stands there meanwhile is not read either.
-    """
-    place = {passage.id, passage.parent_id}
-    ends = (n for n, one in enumerate(story.passages) if one.id == passage.id or one.parent_id in place)
-    end = next(ends, len(story.passages))
-    return context_of(replace(story, passages=story.passages[:end]))
-
-
 def require_short(notes: Notes) -> None:
     """Raise TextTooLong where a piece of the notes is longer than it may be, TooMuchLore for too many."""
     _require(notes.memory, MEMORY_CHARACTERS)

@@ -12,7 +12,7 @@ import structlog
 
 from bot.candidates import Candidates, Kept
 from bot.clock import Clock, SystemClock
-from bot.context import Context, context_before, context_of
+from bot.context import Context, context_of
 from bot.continuation import max_tokens, min_tokens
 from bot.errors import (
     EngineBusy,
@@ -23,6 +23,7 @@ from bot.errors import (
     MessageGone,
     NoOpenJob,
     StoreError,
+    StoryBusy,
     Undeliverable,
 )
 from bot.gate import EngineGate
@@ -36,7 +37,6 @@ from bot.messages import (
     Passage,
     Request,
     Rules,
-    Story,
     candidate_id,
 )
 from bot.outbox import Outbox
@@ -45,6 +45,7 @@ from bot.queue import JobQueue
 from bot.rules import DEFAULTS, filters, rules_in, sampling_of
 from bot.sampling import PRESETS, STANDARD
 from bot.seams import Engine, OutboxRow, Say, Store
+from bot.story import ends_with
 from bot.wordfilter import WordFilter
 
 MAX_DEATHS = 3
@@ -55,6 +56,9 @@ SHOWN_RUNNERS_UP = 5
 
 MAX_STARTS = 20
 """How often a job is begun in all, over every restart of the bot."""
+
+TURN_PAUSE_S = 1.0
+"""How soon a job asks again whether its story is still being written by another process."""
 
 STORE_TRIES = 40
 STORE_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0
@@ -170,7 +174,13 @@ class Dispatcher:
 
     async def _attempt(self, job: Job) -> None:
         stop = self._queue.stop_event(job.id)
-        claimed = await self._patiently(lambda: self._store.claim(job.id))
+        try:
+            claimed = await self._patiently(lambda: self._store.claim(job.id))
+        except StoryBusy:
+            # Of its story another process writes: one reply after the other.
+            await self._clock.sleep(TURN_PAUSE_S)
+            await self._put_back(job, stop)
+            return
         if claimed is None:
             # It is over, or another process writes it: its message is not ours to change any more.
             self._outbox.forget(job.id)
@@ -203,9 +213,7 @@ class Dispatcher:
         if died or isinstance(error, EngineLoading | EngineBusy):
             self._log.warning("a job waits for the worker", job=job.id, deaths=past.deaths, error=str(error))
             await self._patiently(lambda: self._store.release(job.id, begun=died))
-            self._wait_again(job)
-            if stop.is_set() and self._queue.cancel(job.id):  # since the worker died
-                await self._finish(job, self._seen(job), stopped=True)
+            await self._put_back(job, stop)
         else:
             self._log.warning("a job failed", job=job.id, error=str(error))
             await self._fail(job, self._sentence(error, job), str(error))
@@ -226,15 +234,11 @@ class Dispatcher:
         return candidates
 
     async def _prepared(self, job: Job) -> tuple[Request, WordFilter | None]:
-        """What the worker is asked, of the story as it is now, and which words it may not write."""
-        story = await self._store.story_by_id(job.story_id)
+        """What the worker is asked, of the story before the reply, and which words it may not write."""
+        story = await self._store.story_before(job.id)
         rules = await rules_in(self._store, story.room, self._defaults)
         words = WordFilter.of(rules.words) if filters(rules, story.room) else None
-        return _request(job, await self._context(job, story), rules), words
-
-    async def _context(self, job: Job, story: Story) -> Context:
-        replaced = await self._store.passage(job.ask.instead_of) if job.ask.instead_of else None
-        return context_of(story) if replaced is None else context_before(story, replaced)
+        return _request(job, context_of(story), rules), words
 
     def _seen(self, job: Job) -> list[Kept]:
         """What people have seen of a job that was stopped; candidates that had not begun are none."""
@@ -275,7 +279,7 @@ class Dispatcher:
             story = await self._store.story_by_id(job.story_id)
         except StoreError:
             return self._is_latest(job)
-        return self._is_latest(job) and story.head == candidate_id(job.id, 0)
+        return self._is_latest(job) and ends_with(story, candidate_id(job.id, 0))
 
     def _is_latest(self, job: Job) -> bool:
         """Whether nobody waits for more of the story: their reply stands below this one already."""
@@ -303,6 +307,12 @@ class Dispatcher:
             self._log.exception("a job's end could not be stored", job=job.id)
         self._outbox.show(job, replace(draft, live=self._is_latest(job)))
         self._forget(job)
+
+    async def _put_back(self, job: Job, stop: asyncio.Event) -> None:
+        """Let a job wait again, unless somebody had enough of it meanwhile."""
+        self._wait_again(job)
+        if stop.is_set() and self._queue.cancel(job.id):
+            await self._finish(job, self._seen(job), stopped=True)
 
     def _wait_again(self, job: Job) -> None:
         """Let a job wait in front of the others, with what people have seen of it."""

@@ -156,7 +156,10 @@ class JobState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One asked-for continuation of one story, for one person. `attempts` counts the starts so far."""
+    """One asked-for continuation of one story, for one person. `attempts` counts the starts so far.
+
+    `moved`: how often its message had to be posted anew, because somebody wrote below it before it began.
+    """
 
     id: str
     story_id: str
@@ -166,6 +169,7 @@ class Job:
     seed: int
     state: JobState = JobState.WAITING
     attempts: int = 0
+    moved: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,8 +229,10 @@ class Story:
     """A story with the passages from its first to its current last, deleted ones left out.
 
     `head`: the last passage's id, also where that one was deleted. `undone`: `redo` has somewhere to go.
-    `others`: how many alternatives the last passage has. `parentheses_aside`: a line in single parentheses is
-    said beside it, as the room's rules had it when the story began.
+    `hangs_on`: the passage whose place they keep, where the story ends with passages that were written while
+    that one was. `others`: how many alternatives the last passage has, or the one that it hangs on.
+    `parentheses_aside`: a line in single parentheses is said beside it, as the room's rules had it when the
+    story began.
     """
 
     id: str
@@ -237,6 +243,7 @@ class Story:
     notes: Notes = Notes()
     closed: bool = False
     undone: bool = False
+    hangs_on: str | None = None
     others: int = 0
     parentheses_aside: bool = False
 

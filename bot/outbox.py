@@ -38,6 +38,8 @@ class _Reply:
 
     `latest` is wanted, `shown` is what people have by part, `promised` what the store says they will have.
     `fixed` are the parts as an earlier process cut them. A `quiet` one waits until no other is to be sent.
+    `moved` is the job's count of when each part was posted: one that people wrote below since is posted anew.
+    `former` are the messages in whose place others were, and which are still to be removed.
     `due` is when a text that grows may be shown again; whatever else it shows is due at once.
     """
 
@@ -47,6 +49,8 @@ class _Reply:
     ids: dict[int, str] = field(default_factory=dict)
     shown: dict[int, Draft] = field(default_factory=dict)
     promised: dict[int, Draft] = field(default_factory=dict)
+    moved: dict[int, int] = field(default_factory=dict)
+    former: dict[int, str] = field(default_factory=dict)
     known_parts: int = 0
     loaded: bool = False
     dirty: bool = True
@@ -60,6 +64,14 @@ class _Reply:
     def over(self) -> bool:
         """Whether `latest` is the last."""
         return self.latest.state not in _OPEN
+
+    def left(self, part: int) -> bool:
+        """Whether a part's message stands above what people wrote before the reply began."""
+        return part in self.ids and not self.quiet and self.moved.get(part, 0) < self.job.moved
+
+    def posted(self, part: int) -> str | None:
+        """The message that is to show a part; None where one is to be posted."""
+        return None if self.left(part) else self.ids.get(part)
 
 
 @dataclass(slots=True)
@@ -103,6 +115,8 @@ class Outbox:
             return  # a platform that is no longer set up: the story is kept, nobody is there to see it
         draft = replace(draft, job=job.id)
         reply = self._replies.setdefault(job.id, _Reply(job, draft))
+        if job.moved > reply.job.moved:
+            reply.job = job
         if reply.over and draft.state in _OPEN:
             return  # a late word about the queue must not cover the end
         reply.latest, reply.fixed, reply.quiet, reply.dirty = draft, [], False, not reply.dead
@@ -235,10 +249,14 @@ class Outbox:
     async def _advance(self, reply: _Reply, throttle: RoomThrottle) -> None:
         """Make one change that brings the room nearer to the reply's latest draft."""
         await self._load(reply)
+        if reply.former:
+            await throttle.acquire()
+            await self._remove_former(reply)
+            return
         change = self._change(reply)
         if change is not None and await self._rests(reply, *change):
             return
-        if change is not None and not _looks_alike(reply.shown.get(change[0]), change[1]):
+        if change is not None and not self._looks_right(reply, *change):
             await throttle.acquire()
         # Read again: while the throttle was waited for, the text went on.
         change = self._change(reply)
@@ -249,7 +267,7 @@ class Outbox:
 
     async def _rests(self, reply: _Reply, part: int, piece: Draft) -> bool:
         """Whether this change is the next piece of a growing text, and not due yet."""
-        message_id = reply.ids.get(part)
+        message_id = reply.posted(part)
         if message_id is None or piece.state is not DraftState.WRITING:
             return False
         rest_s = await self._platforms[reply.job.room.platform].rest_s(reply.job.room, message_id)
@@ -266,8 +284,17 @@ class Outbox:
             nothing = Draft(reply.latest.state, NOTHING, job=reply.job.id, live=False)
             parts = parts + [nothing] * (reply.known_parts - len(parts))
         return next(
-            ((part, piece) for part, piece in enumerate(parts) if reply.shown.get(part) != piece), None
+            (
+                (part, piece)
+                for part, piece in enumerate(parts)
+                if reply.shown.get(part) != piece or reply.left(part)
+            ),
+            None,
         )
+
+    def _looks_right(self, reply: _Reply, part: int, piece: Draft) -> bool:
+        """Whether people see no difference where the message stands."""
+        return not reply.left(part) and _looks_alike(reply.shown.get(part), piece)
 
     async def _apply(self, reply: _Reply, part: int, draft: Draft) -> None:
         job, platform = reply.job, self._platforms[reply.job.room.platform]
@@ -276,20 +303,39 @@ class Outbox:
             # Written down first: should the process end now, the next one sends it.
             await self._promise(reply, part, draft)
         draft = replace(draft, locale=job.author.locale)
-        message_id = reply.ids.get(part)
+        message_id = reply.posted(part)
         if message_id is None:
-            reply.ids[part] = await platform.post(job.room, draft, f"{job.id}:{part}")
+            await self._post(reply, part, draft)
             if part == 0:
                 # Not from those that come after it and are over before people see them: one is the end.
                 here = [one for one in self._replies.values() if one.job.room == job.room]
                 await self._retire_all(job.room, [one for one in here if one.ids or one.fixed], job.id)
-        elif not _looks_alike(reply.shown.get(part), draft):
+        elif not self._looks_right(reply, part, draft):
             await platform.edit(job.room, message_id, draft)
         reply.shown[part] = draft
         reply.known_parts = max(reply.known_parts, part + 1)
         # What waits with a text was broken off: the next process finds here what people can read.
         if last or message_id is None or (draft.state is DraftState.WAITING and draft.text):
             await self._save(reply, part)
+
+    async def _post(self, reply: _Reply, part: int, draft: Draft) -> None:
+        """Post a part, below the message that showed it so far, if one did: that one is removed next."""
+        job, former = reply.job, reply.ids.get(part)
+        platform = self._platforms[job.room.platform]
+        reply.ids[part] = await platform.post(job.room, draft, _key(job, part))
+        reply.moved[part] = job.moved
+        if former is not None and former != reply.ids[part]:
+            reply.former[part] = former
+
+    async def _remove_former(self, reply: _Reply) -> None:
+        """Take away a message in whose place another one stands, which is known to the store by now."""
+        part, message_id = next(iter(reply.former.items()))
+        try:
+            await self._platforms[reply.job.room.platform].remove(reply.job.room, message_id)
+        except Undeliverable as error:
+            _log.warning("a former message of job %s cannot be removed: %s", reply.job.id, error)
+        del reply.former[part]
+        await self._save(reply, part)
 
     async def _promise(self, reply: _Reply, part: int, draft: Draft) -> None:
         if reply.promised.get(part) != draft:
@@ -304,7 +350,10 @@ class Outbox:
                 return
             delivered = draft == shown and draft.state not in _OPEN
             message_id = reply.ids.get(part)
-            row = OutboxRow(reply.job.id, part, reply.job.room, message_id, draft, delivered)
+            moved, former_id = reply.moved.get(part, 0), reply.former.get(part)
+            row = OutboxRow(
+                reply.job.id, part, reply.job.room, message_id, draft, delivered, moved, former_id
+            )
             await self._store.save_outbox(row)
 
     async def _load(self, reply: _Reply) -> None:
@@ -315,7 +364,9 @@ class Outbox:
             for row in await self._store.outbox(reply.job.id):
                 reply.known_parts = max(reply.known_parts, row.part + 1)
                 if row.message_id is not None:
-                    reply.ids[row.part] = row.message_id
+                    reply.ids[row.part], reply.moved[row.part] = row.message_id, row.moved
+                if row.former_id is not None:
+                    reply.former[row.part] = row.former_id
                 if row.delivered:
                     reply.shown[row.part] = row.draft
             reply.loaded = True
@@ -342,7 +393,7 @@ class Outbox:
             if self._lost is not None and unfinished:
                 await self._lost(reply.job, error)
             for row in await self._store.outbox(reply.job.id):
-                await self._store.save_outbox(replace(row, delivered=True))
+                await self._store.save_outbox(replace(row, delivered=True, former_id=None))
         except StoreError:
             # The room's other replies go on; the next start finds out again that this one cannot be shown.
             _log.exception("job %s cannot be marked as given up", reply.job.id)
@@ -379,6 +430,11 @@ class Outbox:
         latest = replace(parts[-1], state=_LAST_STATE[job.state]) if parts else Draft(_LAST_STATE[job.state])
         reply = self._replies[job.id] = _Reply(job, latest, fixed=parts, quiet=quiet)
         self._send(reply)
+
+
+def _key(job: Job, part: int) -> str:
+    """The same for the same post, however often it is tried; another one below what somebody wrote."""
+    return f"{job.id}:{part}:{job.moved}" if job.moved else f"{job.id}:{part}"
 
 
 def _looks_alike(shown: Draft | None, draft: Draft) -> bool:

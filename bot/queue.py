@@ -81,9 +81,17 @@ class JobQueue:
                 del self._seats[person]
 
     def restore(self, jobs: Iterable[Job]) -> None:
-        """Let jobs wait that were accepted before a restart: in their order, whatever the bounds."""
+        """Let jobs wait that were accepted before a restart: in their order, whatever the bounds.
+
+        Those that were begun wait in front of all that never were, as after `put_back`.
+        """
         for job in jobs:
-            self._admit(job)
+            if job.attempts and job.id not in self._entries:
+                self._entries[job.id] = _Entry(job)
+                self._front.append(job.id)
+            else:
+                self._admit(job)
+        self._changed()
 
     def put_back(self, job: Job) -> None:
         """Free the job's story and let it wait in front of all that never started."""

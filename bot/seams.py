@@ -73,7 +73,8 @@ class Heard:
 class OutboxRow:
     """One platform message of a job's reply: part `part` of it, at `message_id` once it was posted.
 
-    `draft` is what it must show in the end; `delivered` whether it does.
+    `draft` is what it must show in the end; `delivered` whether it does. `moved`: the job's `moved` when the
+    message was posted. `former_id`: the message in its stead above, which is still to be removed.
     """
 
     job_id: str
@@ -82,6 +83,8 @@ class OutboxRow:
     message_id: str | None
     draft: Draft
     delivered: bool
+    moved: int = 0
+    former_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,9 +147,9 @@ class Store(Protocol):
     async def append_model(self, job_id: str, texts: Sequence[str]) -> Sequence[Passage]:
         """Keep a job's candidates, in their order, and mark the job done, at once.
 
-        Their ids are `candidate_id(job_id, number)`. They stand behind the story's head, or, where the job's
-        ask has `instead_of`, beside that passage. The first becomes the head, unless the story went on behind
-        `instead_of` meanwhile.
+        Their ids are `candidate_id(job_id, number)`. They stand where the job began, or, where its ask has
+        `instead_of`, beside that passage. The story goes on with the first, and behind it with what people
+        wrote meanwhile; unless another reply stands behind `instead_of` by now: then all are alternatives.
         """
         ...
 
@@ -222,6 +225,14 @@ class Store(Protocol):
         """Make a passage of the story its last one. Raises PassageGone, StoryBusy."""
         ...
 
+    async def choose(self, story_id: str, passage_id: str) -> Story:
+        """End the story with an alternative of its last passage, and with what hangs on that.
+
+        Raises:
+            PassageGone, StoryMoved, StoryBusy
+        """
+        ...
+
     async def edit(self, passage_id: str, text: str) -> Passage:
         """Give a passage another text, in its place; the former one is kept. Raises PassageGone."""
         ...
@@ -243,7 +254,7 @@ class Store(Protocol):
         ...
 
     async def tree(self, story_id: str) -> Sequence[Passage]:
-        """All passages of a story in the order they were made; a parent comes before its children."""
+        """All passages of a story in the order they were made; one written meanwhile is before its parent."""
         ...
 
     async def save_scores(self, passage_id: str, scores: Sequence[Score]) -> None:
@@ -285,17 +296,26 @@ class Store(Protocol):
         ...
 
     async def unfinished_jobs(self) -> Sequence[Job]:
-        """Jobs that wait or ran when the process ended, oldest first."""
+        """Jobs that wait or ran when the process ended: those that were begun first, then the oldest."""
         ...
 
     async def claim(self, job_id: str) -> Job | None:
-        """Mark a waiting job running and count the attempt; None if it is no longer waiting."""
+        """Mark a waiting job running and count the attempt; None if it is no longer waiting.
+
+        The first time its reply gets its place: behind the story's end as it is now. Raises StoryBusy where
+        another reply of the story was begun and is not over.
+        """
+        ...
+
+    async def story_before(self, job_id: str) -> Story:
+        """The story as far as the place of a job's reply, which is what it goes on from. Raises NoOpenJob."""
         ...
 
     async def release(self, job_id: str, *, begun: bool = True) -> None:
         """Put a running job back to waiting (the worker died, the process ends).
 
-        `begun` False: the worker would not take it, and the attempt does not count.
+        `begun` False: the worker would not take it, and the attempt does not count. A reply that never began
+        gives its place back.
         """
         ...
 
@@ -312,7 +332,7 @@ class Store(Protocol):
         ...
 
     async def undelivered(self) -> Sequence[OutboxRow]:
-        """Rows whose last draft people may not have seen."""
+        """Rows whose last draft people may not have seen, or whose former message may still be there."""
         ...
 
     async def live(self, room: Room) -> Sequence[OutboxRow]:
@@ -389,6 +409,10 @@ class Platform(Protocol):
 
     async def edit(self, room: Room, message_id: str, draft: Draft) -> None:
         """Make an earlier message show `draft`. Raises RetryLater or Undeliverable."""
+        ...
+
+    async def remove(self, room: Room, message_id: str) -> None:
+        """Take away a message of ours; one that is gone is no error. Raises RetryLater or Undeliverable."""
         ...
 
     async def rest_s(self, room: Room, message_id: str) -> float:

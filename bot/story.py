@@ -81,10 +81,16 @@ def last_told(story: Story) -> Passage | None:
     return next((one for one in reversed(story.passages) if told_text(story, one)), None)
 
 
+def ending(story: Story) -> Passage | None:
+    """The passage that a story ends with: the last that is told, or the one that this only hangs on."""
+    found = (one for one in story.passages if one.id == story.hangs_on)
+    return next(found, None) or last_told(story)
+
+
 def ends_with(story: Story, passage_id: str) -> bool:
-    """Whether a story ends with a passage, whatever was said beside it since."""
-    last = last_told(story)
-    return story.head == passage_id or (last is not None and last.id == passage_id)
+    """Whether a story ends with a passage, whatever was said beside it or written while it was."""
+    ends = (last_told(story), ending(story))
+    return story.head == passage_id or any(end is not None and end.id == passage_id for end in ends)
 
 
 def text_of(passages: Iterable[Passage]) -> str:

@@ -83,6 +83,9 @@ class ConsoleAdapter:
         if message_id == self._reply or draft.state in _OPEN:
             self._take(draft, message_id)
 
+    async def remove(self, room: Room, message_id: str) -> None:
+        """Nothing: what is written stays, and a sign that one waits is no part of it."""
+
     async def rest_s(self, room: Room, message_id: str) -> float:  # noqa: ARG002
         """0: a terminal takes every change."""
         return 0.0

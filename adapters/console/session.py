@@ -19,7 +19,7 @@ from bot.keep_file import keep_file
 from bot.messages import Ask, Author, Message, Notes, Passage, Story, Ticket, TokenCount
 from bot.outline import first_words
 from bot.seams import Say
-from bot.story import last_told
+from bot.story import ending
 
 SHORT_ID = 8
 
@@ -171,7 +171,7 @@ class Session:
 
     async def _choose(self, argument: str) -> None:
         story = await self._story()
-        last = last_told(story)
+        last = ending(story)
         beside = await self._play.alternatives(last.id) if last is not None else ()
         choices = by_number(beside, *self._labelled)
         if not argument:

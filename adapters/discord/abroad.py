@@ -76,6 +76,12 @@ class Abroad:
                 int(message_id), content=content, view=view, allowed_mentions=discord.AllowedMentions.none()
             )
 
+    async def remove(self, room: Room, message_id: str) -> None:
+        """Take a message away. Raises RetryLater or Undeliverable."""
+        webhook = self._through(room)
+        with redirected_webhooks(self._api_url), _lasting(), delivery():
+            await webhook.delete_message(int(message_id))
+
     def _through(self, room: Room) -> discord.Webhook:
         door = self._doors[room.id]
         if self._clock.now() > door.until_s:

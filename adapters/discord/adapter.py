@@ -71,6 +71,10 @@ class DiscordAdapter:
         """Make an earlier message show `draft`. Raises RetryLater or Undeliverable."""
         await self._posts.edit(room, message_id, draft)
 
+    async def remove(self, room: Room, message_id: str) -> None:
+        """Take away a message of ours. Raises RetryLater or Undeliverable."""
+        await self._posts.remove(room, message_id)
+
     def _opened(self) -> Threads:
         if self._threads is None:
             raise RuntimeError("attach a play before anything is posted")

@@ -7,6 +7,7 @@ import hashlib
 import logging
 from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import TypeVar
 
 import discord
@@ -18,7 +19,7 @@ from adapters.discord.places import channel_of
 from adapters.discord.render import render
 from adapters.discord.spacing import OldMessages
 from adapters.discord.waits import Waits
-from bot.errors import DeliveryError, RetryLater, TsuzukiError, Undeliverable
+from bot.errors import DeliveryError, MessageGone, RetryLater, TsuzukiError, Undeliverable
 from bot.messages import Author, Draft, Room
 from bot.seams import Say
 
@@ -117,6 +118,17 @@ class Posts:
         if self._waits.edited(draft):
             await self._tell_asker(room, message_id, draft)
 
+    async def remove(self, room: Room, message_id: str) -> None:
+        """Take away a message of ours; one that is gone is no error. Raises RetryLater or Undeliverable."""
+        with suppress(MessageGone):
+            if self.abroad.holds(room):
+                await self.abroad.remove(room, message_id)
+                return
+            message = self._channel(room).get_partial_message(int(message_id))
+            with delivery():
+                async with asyncio.timeout(ANSWER_WITHIN_S):
+                    await message.delete()
+
     async def _change(self, room: Room, message_id: str, draft: Draft) -> None:
         try:
             await self._edit(room, message_id, draft)
@@ -186,7 +198,7 @@ class Posts:
     def _reply_of(self, room: Room, key: str) -> int | None:
         """The message that a post replies to: the same when it is tried again, none for a second part."""
         job_id, _, part = key.partition(":")
-        if part not in {"", "0"}:
+        if part.partition(":")[0] not in {"", "0"}:
             return None
         if job_id not in self._answers:
             asked = self._asked.get(room.id)

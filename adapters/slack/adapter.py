@@ -156,6 +156,15 @@ class SlackAdapter:
         place = Place.of(room)
         await (await self._workspaces.of(place.team)).replies.edit(place, message_id, draft)
 
+    async def remove(self, room: Room, message_id: str) -> None:
+        """Take away a message of ours.
+
+        Raises:
+            RetryLater, Undeliverable
+        """
+        place = Place.of(room)
+        await (await self._workspaces.of(place.team)).replies.remove(place, message_id)
+
     async def rest_s(self, room: Room, message_id: str) -> float:
         """For how many seconds yet a growing text leaves the workspace's budget to the others.
 

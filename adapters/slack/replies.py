@@ -59,6 +59,17 @@ class Replies:
         if draft.state not in OPEN:
             await self._postings.tidy(place, message_id)
 
+    async def remove(self, place: Place, message_id: str) -> None:
+        """Take a message away, also one that is streamed.
+
+        Raises:
+            RetryLater, Undeliverable
+        """
+        if message_id in self._streams:
+            await self._streams.end(place, message_id)
+        self._pace.forget(message_id)
+        await self._api.remove(place.channel, ts_of(message_id))
+
     def rest_s(self, message_id: str) -> float:
         """For how many seconds yet a growing text leaves the budget to the others."""
         return self._pace.rest_s(message_id)

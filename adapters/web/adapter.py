@@ -98,6 +98,10 @@ class WebAdapter:
         """Show a reply as it is now, also one that a process before this one posted."""
         await self._attached()[1].room(room).draft(message_id, draft)
 
+    async def remove(self, room: Room, message_id: str) -> None:
+        """Show a reply no more."""
+        self._attached()[1].room(room).remove(message_id)
+
     async def rest_s(self, room: Room, message_id: str) -> float:  # noqa: ARG002
         """0: a page takes every change."""
         return 0.0

@@ -22,7 +22,7 @@ from adapters.web.shown import (
 )
 from bot.errors import NoStory
 from bot.messages import Author, Draft, DraftState, Passage, Room, Rules, Story, candidate_id
-from bot.story import last_told
+from bot.story import ending
 
 HUES = 8
 """How many author colours the style sheet has; they are given in the order of first appearance."""
@@ -154,6 +154,11 @@ class LiveRoom:
         else:
             await self._settle(message_id, draft)
 
+    def remove(self, message_id: str) -> None:
+        """A reply in the making goes: another one stands in its stead."""
+        if self._drafts.pop(message_id, None) is not None:
+            self._tell(Change(drop=(message_id,)))
+
     async def _settle(self, message_id: str, draft: Draft) -> None:
         """A reply is over: its passage takes its place; what is to be said about it stays for a while."""
         async with self._reading:
@@ -189,7 +194,7 @@ class LiveRoom:
         besides = _besides(story) != _besides(self.story)
         self.story = story
         self._stored = frozenset(passage.id for passage in tree)
-        last = last_told(story) if story else None
+        last = ending(story) if story else None
         if self._compared and not (last and last.id.startswith(self._compared + ".")):
             self._compared = None
         before, self._shown = self._shown, self._passages(story, tree)

@@ -8,11 +8,10 @@ from datetime import datetime
 from sqlalchemy import RowMapping, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.brackets import balanced
 from bot.errors import NoOpenJob, PassageGone, StoryMoved
 from bot.messages import Ask, Job, JobState, Message, Passage
 from bot.seams import Heard
-from bot.store import jobs, moves, passages, stories, tables
+from bot.store import jobs, moves, passages, places, stories, tables
 from bot.story import is_blank
 
 
@@ -59,28 +58,12 @@ async def append_model(
     if job.state.final:
         raise NoOpenJob(f"the job {job_id!r} is over: {job.state}")
     story = await stories.locked(connection, job.story_id)
-    replaced = await passages.locate(connection, job.ask.instead_of)
-    if replaced is None:
-        parent_id, becomes_last = story["head_id"], True
-        texts = await _fitted(connection, story, job_id, texts)
-    else:
-        parent_id = replaced["parent_id"]
-        becomes_last = await moves.ends_beside(connection, story, replaced)
+    parent_id, meanwhile = await places.standing(connection, story, job)
     await jobs.move(connection, job_id, jobs.UNFINISHED, JobState.DONE, now)
     kept = await passages.keep_candidates(connection, story["id"], parent_id, job_id, texts, now)
-    if becomes_last:
-        await moves.put_last(connection, story, kept[0], now)
+    if meanwhile is not None:
+        await moves.put_in(connection, story, kept[0], meanwhile, now)
     return kept
-
-
-async def _fitted(
-    connection: AsyncConnection, story: RowMapping, job_id: str, texts: Sequence[str]
-) -> Sequence[str]:
-    """What came meanwhile is not what the model went on from: it does not go on in that line."""
-    if not await _has_grown(connection, story, job_id):
-        return texts
-    # In a line of their own they close no bracket that stands in another.
-    return [text if text.startswith("\n") else "\n" + balanced(text, "") for text in texts]
 
 
 async def _being_written(connection: AsyncConnection, story: RowMapping) -> Heard | None:
@@ -112,12 +95,15 @@ async def _keep(
     now: datetime,
 ) -> Heard:
     passage = job = None
+    head_id = story["head_id"]
     if not is_blank(message.text):
         passage = await passages.keep_message(connection, story, message, now)
-        await moves.put_last(connection, story, passage, now)
+        await moves.put_in(connection, story, passage, (), now)
+        head_id = passage.id
     if ask is not None:
         job = Job(job_id, story["id"], message.room, message.author, ask, seed)
-        await jobs.add(connection, job, now)
+        replaced = await passages.locate(connection, ask.instead_of)
+        await jobs.add(connection, job, head_id if replaced is None else replaced["parent_id"], now)
     return Heard(story["id"], passage, job)
 
 
@@ -131,13 +117,3 @@ async def _remember(connection: AsyncConnection, message: Message, heard: Heard,
         "heard_at": now,
     }
     await connection.execute(insert(tables.heard).values(values))
-
-
-async def _has_grown(connection: AsyncConnection, story: RowMapping, job_id: str) -> bool:
-    """Whether the story was told on after the job last changed, that is, after it was claimed."""
-    told = await moves.last_told(connection, story)
-    last, job = tables.passages.c, tables.jobs.c
-    query = select(last.id).where(
-        last.id == (told and told["id"]), job.id == job_id, last.created_at > job.changed_at
-    )
-    return (await connection.execute(query)).scalar() is not None

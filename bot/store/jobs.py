@@ -6,7 +6,7 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, func, insert, select, update
+from sqlalchemy import Select, case, false, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.messages import Author, Job, JobState
@@ -19,8 +19,8 @@ UNFINISHED = (JobState.WAITING, JobState.RUNNING)
 _columns = tables.jobs.c
 
 
-async def add(connection: AsyncConnection, job: Job, now: datetime) -> None:
-    """Keep a new job."""
+async def add(connection: AsyncConnection, job: Job, place_id: str | None, now: datetime) -> None:
+    """Keep a new job, behind a passage (None: at the story's beginning)."""
     values = (
         room_columns(job.room)
         | author_columns(job.author)
@@ -30,6 +30,7 @@ async def add(connection: AsyncConnection, job: Job, now: datetime) -> None:
             "story_id": job.story_id,
             "within": list(job.room.within),
             "seed": job.seed,
+            "place_id": place_id,
             "state": job.state.value,
             "attempts": job.attempts,
             "reason": "",
@@ -58,8 +59,8 @@ async def shown_by(connection: AsyncConnection, platform: str, message_id: str) 
 
 
 async def unfinished(connection: AsyncConnection) -> list[Job]:
-    """Jobs that wait or run, oldest first."""
-    query = _query().where(_columns.state.in_(UNFINISHED)).order_by(_columns.number)
+    """Jobs that wait or run: those that were begun, then the others, oldest first."""
+    query = _query().where(_columns.state.in_(UNFINISHED)).order_by(_columns.placed.desc(), _columns.number)
     return [job_of(row) for row in (await connection.execute(query)).mappings()]
 
 
@@ -86,24 +87,22 @@ async def count_since(
     return (await connection.execute(query)).scalar_one()
 
 
-async def claim(connection: AsyncConnection, job_id: str, now: datetime) -> Job | None:
-    """Make a waiting job running; None where it no longer waits or another process is just claiming it."""
-    query = (
-        select(_columns.id)
-        .where(_columns.id == job_id, _columns.state == JobState.WAITING)
-        .with_for_update(skip_locked=True)
-    )
-    if (await connection.execute(query)).scalar() is None:
-        return None
+async def begin(connection: AsyncConnection, job_id: str, now: datetime) -> Job | None:
+    """Make a job running and count the attempt."""
     changes = {"state": JobState.RUNNING.value, "attempts": _columns.attempts + 1, "changed_at": now}
     await connection.execute(update(tables.jobs).where(_columns.id == job_id).values(changes))
     return await by_id(connection, job_id)
 
 
 async def release(connection: AsyncConnection, job_id: str, now: datetime, *, begun: bool) -> None:
-    """Make a running job waiting; `begun` False: it does not count as an attempt."""
-    attempts = _columns.attempts if begun else _columns.attempts - 1
-    changes = {"state": JobState.WAITING.value, "changed_at": now, "attempts": attempts}
+    """Make a running job waiting; `begun` False: it does not count as an attempt.
+
+    A job that never began has no place: it goes on from what stands there when it does begin.
+    """
+    changes: dict[str, Any] = {"state": JobState.WAITING.value, "changed_at": now}
+    if not begun:
+        placed = case((_columns.attempts > 1, _columns.placed), else_=false())
+        changes |= {"attempts": _columns.attempts - 1, "placed": placed}
     running = (_columns.id == job_id) & (_columns.state == JobState.RUNNING)
     await connection.execute(update(tables.jobs).where(running).values(changes))
 

@@ -2,13 +2,15 @@
 
 Whatever becomes the head, its parents' `next_id` lead to it from then on; undoing leaves them as they are, so
 that redoing finds the way. Deleted passages are stepped over: neither move ends at one. What people say
-beside the story does not end it: undoing takes it back with the passage before.
+beside the story does not end it: undoing takes it back with the passage before. What was written while a
+reply was does not end it for that reply either: whatever is done to the reply counts as done to the last.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
-from itertools import pairwise
+from itertools import dropwhile, pairwise
 
 from sqlalchemy import RowMapping, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -22,20 +24,39 @@ from bot.story import title_of
 _stories, _passages = tables.stories.c, tables.passages.c
 
 
-async def put_last(connection: AsyncConnection, story: RowMapping, passage: Passage, now: datetime) -> None:
-    """Make a new passage the head; its parent lies on the path already. An untitled story is named."""
+async def put_in(
+    connection: AsyncConnection,
+    story: RowMapping,
+    passage: Passage,
+    meanwhile: Sequence[RowMapping],
+    now: datetime,
+) -> None:
+    """Let the story go on with a new passage, whose parent lies on the path, then with what came meanwhile.
+
+    Without that the passage is the head. An untitled story is named.
+    """
     await _point(connection, story, passage.parent_id, passage.id)
-    await _set_head(connection, story, passage.id, now, story["title"] or title_of(_told(story, passage)))
+    if meanwhile:
+        ids = [row["id"] for row in meanwhile]
+        await connection.execute(update(tables.passages).where(_passages.id.in_(ids)).values(meanwhile=True))
+        await _follow(connection, story, passage.id, ids[0])
+    head_id = story["head_id"] if meanwhile else passage.id
+    await _set_head(connection, story, head_id, now, story["title"] or title_of(_told(story, passage)))
 
 
 async def undo(connection: AsyncConnection, story: RowMapping, expected: str | None, now: datetime) -> None:
-    """Move the head before the last passage that is told, and what was said beside it since."""
-    last = await last_told(connection, story)
+    """Move the head before the last passage that is told, and what was said beside it since.
+
+    Who names the reply that it hangs on means the reply, with all that does.
+    """
+    last = taken = await last_told(connection, story)
     if expected is not None and expected not in {story["head_id"], None if last is None else last["id"]}:
-        raise StoryMoved
-    if last is None:
+        taken = await hung_on(connection, last)
+        if taken is None or taken["id"] != expected:
+            raise StoryMoved
+    if taken is None:
         raise NothingToUndo
-    before = await _present(connection, last["parent_id"])
+    before = await _present(connection, taken["parent_id"])
     await _set_head(connection, story, None if before is None else before["id"], now)
 
 
@@ -61,6 +82,46 @@ async def go_to(connection: AsyncConnection, story: RowMapping, passage_id: str,
             await _point(connection, story, parent.id, child.id)
     await _point(connection, story, None, rows[-1].id)
     await _set_head(connection, story, passage_id, now)
+
+
+async def choose(connection: AsyncConnection, story: RowMapping, passage_id: str, now: datetime) -> None:
+    """Let the story end with an alternative of its last passage, and with what hangs on that."""
+    place = await passages.locate(connection, passage_id)
+    if place is None or place["story_id"] != story["id"] or place["deleted_at"] is not None:
+        raise PassageGone
+    # Of a deleted passage that the story ends with the alternatives are there all the same.
+    head = await passages.locate(connection, story["head_id"])
+    last = await last_told(connection, story)
+    ends = (await hung_on(connection, last), last, await hung_on(connection, head), head)
+    former = next((end for end in ends if end is not None and end["parent_id"] == place["parent_id"]), None)
+    if former is None:
+        raise StoryMoved
+    await _exchange(connection, story, former, place, now)
+
+
+async def _exchange(
+    connection: AsyncConnection, story: RowMapping, former: RowMapping, place: RowMapping, now: datetime
+) -> None:
+    """Let another passage stand before what hangs on a former one."""
+    behind = hanging(story, await passages.behind(connection, story["head_id"], former["id"]) or ())
+    if not behind:
+        await go_to(connection, story, place["id"], now)
+    elif place["id"] != former["id"]:
+        await _point(connection, story, place["parent_id"], place["id"])
+        await _follow(connection, story, place["id"], behind[0]["id"])
+        await _set_head(connection, story, story["head_id"], now)
+
+
+def hanging(story: RowMapping, behind: Sequence[RowMapping]) -> list[RowMapping]:
+    """What goes along when another passage takes the place of one, of all that stands behind it.
+
+    What people said of it beside the story does not, unless it was written meanwhile too.
+    """
+
+    def stays(row: RowMapping) -> bool:
+        return row["deleted_at"] is not None or (_is_beside(story, row) and not row["meanwhile"])
+
+    return list(dropwhile(stays, behind))
 
 
 async def forward(connection: AsyncConnection, story: RowMapping) -> str | None:
@@ -89,11 +150,12 @@ async def _with_asides(connection: AsyncConnection, story: RowMapping, passage_i
 
 
 async def is_last(connection: AsyncConnection, story: RowMapping, passage_id: str) -> bool:
-    """Whether the story ends with a passage: it is the head, or nothing that is told follows it."""
+    """Whether the story ends with a passage: it is the head, or what is told behind it only hangs on it."""
     if passage_id == story["head_id"]:
         return True
     last = await last_told(connection, story)
-    return last is not None and last["id"] == passage_id
+    ends = (last, await hung_on(connection, last))
+    return any(end is not None and end["id"] == passage_id for end in ends)
 
 
 async def _stands_at(connection: AsyncConnection, story: RowMapping, expected: str) -> bool:
@@ -102,11 +164,12 @@ async def _stands_at(connection: AsyncConnection, story: RowMapping, expected: s
     return await is_last(connection, story, expected)
 
 
-async def ends_beside(connection: AsyncConnection, story: RowMapping, place: RowMapping) -> bool:
-    """Whether the story ends with a passage or an alternative of it: nobody went on behind it."""
-    last = await last_told(connection, story)
-    beside = last is not None and last["parent_id"] == place["parent_id"]
-    return beside or await is_last(connection, story, place["id"])
+async def hung_on(connection: AsyncConnection, last: RowMapping | None) -> RowMapping | None:
+    """What a passage that was written meanwhile hangs on, deleted or not; None of any other."""
+    place = last
+    while place is not None and place["meanwhile"]:
+        place = await passages.locate(connection, place["parent_id"])
+    return None if place is last else place
 
 
 async def last_told(connection: AsyncConnection, story: RowMapping) -> RowMapping | None:
@@ -145,6 +208,15 @@ async def _point(
     else:
         pointer = update(tables.passages).where(_passages.id == parent_id).values(next_id=child_id)
     await connection.execute(pointer)
+
+
+async def _follow(connection: AsyncConnection, story: RowMapping, parent_id: str, child_id: str) -> None:
+    """Let a passage, with all behind it, follow another one than it did."""
+    left = update(tables.passages).where(_passages.next_id == child_id).values(next_id=None)
+    await connection.execute(left)
+    moved = update(tables.passages).where(_passages.id == child_id).values(parent_id=parent_id)
+    await connection.execute(moved)
+    await _point(connection, story, parent_id, child_id)
 
 
 async def _set_head(

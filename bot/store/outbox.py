@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, insert, select, update
+from sqlalchemy import Select, case, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.messages import JobState, Room
@@ -18,12 +18,15 @@ _FINAL = [state for state in JobState if state.final]
 
 
 async def save(connection: AsyncConnection, row: OutboxRow, now: datetime) -> None:
-    """Insert or replace the row of (job_id, part)."""
+    """Insert or replace the row of (job_id, part); when its message was posted is noted."""
     values = outbox_columns(row) | {"changed_at": now}
     key = {"job_id": row.job_id, "part": row.part}
-    replaced = await connection.execute(update(tables.outbox).filter_by(**key).values(values))
+    same = _columns.message_id == row.message_id
+    posted = {"posted_at": case((same, _columns.posted_at), else_=None if row.message_id is None else now)}
+    replaced = await connection.execute(update(tables.outbox).filter_by(**key).values(values | posted))
     if not replaced.rowcount:
-        await connection.execute(insert(tables.outbox).values(key | values))
+        posted_at = None if row.message_id is None else now
+        await connection.execute(insert(tables.outbox).values(key | values | {"posted_at": posted_at}))
 
 
 async def of_job(connection: AsyncConnection, job_id: str) -> list[OutboxRow]:
@@ -34,8 +37,9 @@ async def of_job(connection: AsyncConnection, job_id: str) -> list[OutboxRow]:
 
 
 async def undelivered(connection: AsyncConnection) -> list[OutboxRow]:
-    """What people may not have seen, the longest waiting first."""
-    return await _rows(connection, _in_order(select(tables.outbox).where(_columns.delivered.is_(False))))
+    """What people may not have seen, or should see no more, the longest waiting first."""
+    open_ = _columns.delivered.is_(False) | _columns.former_id.is_not(None)
+    return await _rows(connection, _in_order(select(tables.outbox).where(open_)))
 
 
 async def live(connection: AsyncConnection, room: Room) -> list[OutboxRow]:

@@ -62,11 +62,32 @@ async def path_to(connection: AsyncConnection, head_id: str | None) -> tuple[Pas
     return tuple(await read(connection, there.order_by(path.c.back.desc())))
 
 
-def path_of(head_id: str) -> CTE:
-    """The way from a head (`back` 0) to the story's first: `id`, `parent_id`, `next_id`, `back`."""
+def path_of(head_id: str, until: str | None = None) -> CTE:
+    """The way from a head (`back` 0) to the story's first, or until a passage.
+
+    Its columns are `id`, `parent_id`, `next_id` and `back`.
+    """
     chosen = (_columns.id, _columns.parent_id, _columns.next_id)
     path = select(*chosen, literal(0).label("back")).where(_columns.id == head_id).cte("path", recursive=True)
-    return path.union_all(select(*chosen, path.c.back + 1).join(path, _columns.id == path.c.parent_id))
+    further = select(*chosen, path.c.back + 1).join(path, _columns.id == path.c.parent_id)
+    return path.union_all(further if until is None else further.where(path.c.id != until))
+
+
+async def behind(
+    connection: AsyncConnection, head_id: str | None, place_id: str | None
+) -> list[RowMapping] | None:
+    """What lies between a place (None: the story's beginning) and the head, deleted passages too, in order.
+
+    Each as `locate` tells of it. None where the way to the head does not lead over the place.
+    """
+    if head_id is None or head_id == place_id:
+        return [] if head_id == place_id else None
+    path = path_of(head_id, until=place_id)
+    query = _places().join(path, path.c.id == _columns.id).order_by(path.c.back.desc())
+    rows = list((await connection.execute(query)).mappings())
+    if place_id is None:
+        return rows
+    return rows[1:] if rows[0]["id"] == place_id else None
 
 
 async def beside(connection: AsyncConnection, passage_id: str) -> list[Passage]:
@@ -86,9 +107,15 @@ def is_beside(row: RowMapping) -> ColumnElement[bool]:
 
 async def locate(connection: AsyncConnection, passage_id: str | None) -> RowMapping | None:
     """Where a passage stands, and what decides whether it belongs to the story as it is told."""
-    places = ("id", "story_id", "parent_id", "next_id", "deleted_at", "author_platform", "text")
-    wanted = select(*(_columns[name] for name in places)).where(_columns.id == passage_id)
-    return (await connection.execute(wanted)).mappings().one_or_none()
+    found = await connection.execute(_places().where(_columns.id == passage_id))
+    row: RowMapping | None = found.mappings().one_or_none()
+    return row
+
+
+def _places() -> Select[Any]:
+    """What `locate` tells, of all passages."""
+    names = ("id", "story_id", "parent_id", "next_id", "deleted_at", "author_platform", "text", "meanwhile")
+    return select(*(_columns[name] for name in names))
 
 
 async def keep_message(

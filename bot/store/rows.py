@@ -142,6 +142,7 @@ def job_of(row: Row) -> Job:
         seed=row["seed"],
         state=JobState(row["state"]),
         attempts=row["attempts"],
+        moved=row["moved"],
     )
 
 
@@ -158,6 +159,8 @@ def outbox_columns(row: OutboxRow) -> dict[str, Any]:
         "passage": draft.passage,
         "live": draft.live,
         "delivered": row.delivered,
+        "moved": row.moved,
+        "former_id": row.former_id,
     }
 
 
@@ -172,7 +175,16 @@ def outbox_row_of(row: Row) -> OutboxRow:
         passage=row["passage"],
         live=row["live"],
     )
-    return OutboxRow(row["job_id"], row["part"], room_of(row), row["message_id"], draft, row["delivered"])
+    return OutboxRow(
+        row["job_id"],
+        row["part"],
+        room_of(row),
+        row["message_id"],
+        draft,
+        row["delivered"],
+        row["moved"],
+        row["former_id"],
+    )
 
 
 def score_columns(scores: Iterable[Score]) -> list[list[Any]]:

@@ -20,6 +20,7 @@ from bot.store import (
     outbox,
     passages,
     people,
+    places,
     relocating,
     rules,
     secret,
@@ -138,8 +139,8 @@ class SqlStore:
     async def append_model(self, job_id: str, texts: Sequence[str]) -> Sequence[Passage]:
         """Keep a job's candidates, in their order, and mark the job done, at once.
 
-        Behind passages that came while the model wrote, they begin a paragraph. Doing it again changes
-        nothing and returns the same passages.
+        They stand where the job began, before what people wrote meanwhile. Doing it again changes nothing
+        and returns the same passages.
 
         Raises:
             ValueError: no texts.
@@ -264,6 +265,20 @@ class SqlStore:
 
         return await self._database.write(work)
 
+    async def choose(self, story_id: str, passage_id: str) -> Story:
+        """End the story with an alternative of its last passage, and with what hangs on that.
+
+        Raises:
+            PassageGone, StoryMoved, StoryBusy
+        """
+
+        async def work(connection: AsyncConnection) -> Story:
+            story = await stories.locked_at_rest(connection, story_id)
+            await moves.choose(connection, story, passage_id, self._clock())
+            return await stories.read(connection, story_id)
+
+        return await self._database.write(work)
+
     async def edit(self, passage_id: str, text: str) -> Passage:
         """Give a passage another text, in its place; the former one is kept. Raises PassageGone."""
         return await self._database.write(
@@ -347,17 +362,26 @@ class SqlStore:
         return await self._database.read(lambda connection: jobs.shown_by(connection, platform, message_id))
 
     async def unfinished_jobs(self) -> Sequence[Job]:
-        """Jobs that wait or ran when the process ended, oldest first."""
+        """Jobs that wait or ran when the process ended: those that were begun first, then the oldest."""
         return await self._database.read(jobs.unfinished)
 
     async def claim(self, job_id: str) -> Job | None:
-        """Mark a waiting job running and count the attempt; None if it is no longer waiting."""
-        return await self._database.write(lambda connection: jobs.claim(connection, job_id, self._clock()))
+        """Mark a waiting job running and count the attempt; None if it is no longer waiting.
+
+        The first time its reply gets its place: behind the story's end as it is now. Raises StoryBusy where
+        another reply of the story was begun and is not over.
+        """
+        return await self._database.write(lambda connection: places.claim(connection, job_id, self._clock()))
+
+    async def story_before(self, job_id: str) -> Story:
+        """The story as far as the place of a job's reply, which is what it goes on from. Raises NoOpenJob."""
+        return await self._database.read(lambda connection: places.story_before(connection, job_id))
 
     async def release(self, job_id: str, *, begun: bool = True) -> None:
         """Put a running job back to waiting (the worker died, the process ends).
 
-        `begun` False: the worker would not take it, and the attempt does not count.
+        `begun` False: the worker would not take it, and the attempt does not count. A reply that never began
+        gives its place back.
         """
         await self._database.write(
             lambda connection: jobs.release(connection, job_id, self._clock(), begun=begun)
@@ -391,7 +415,10 @@ class SqlStore:
         await self._database.write(lambda connection: outbox.save(connection, row, self._clock()))
 
     async def undelivered(self) -> Sequence[OutboxRow]:
-        """Rows whose last draft people may not have seen, the longest waiting first."""
+        """Rows whose last draft people may not have seen, or whose former message may still be there.
+
+        The longest waiting first.
+        """
         return await self._database.read(outbox.undelivered)
 
     async def live(self, room: Room) -> Sequence[OutboxRow]:

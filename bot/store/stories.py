@@ -120,6 +120,19 @@ async def read(connection: AsyncConnection, story_id: str) -> Story:
     return story
 
 
+async def read_to(connection: AsyncConnection, story_id: str, passage_id: str | None) -> Story:
+    """A story with its passages as far as one of them (None: none of them). Raises NoSuchStory."""
+    row = (
+        (await connection.execute(select(tables.stories).where(_columns.id == story_id)))
+        .mappings()
+        .one_or_none()
+    )
+    if row is None:
+        raise NoSuchStory(story=story_id)
+    path = await passages.path_to(connection, passage_id)
+    return replace(story_of(row), passages=path, head=passage_id)
+
+
 async def listed(
     connection: AsyncConnection,
     platform: str,
@@ -189,16 +202,18 @@ async def _read(connection: AsyncConnection, wanted: ColumnElement[bool]) -> Sto
     if row is None:
         return None
     path = await passages.path_to(connection, row["head_id"])
+    last = await moves.last_told(connection, row)
+    place = await moves.hung_on(connection, last)
     return replace(
         story_of(row),
         passages=path,
         undone=await moves.forward(connection, row) is not None,
-        others=await _others(connection, row),
+        hangs_on=None if place is None or place["deleted_at"] is not None else place["id"],
+        others=await _others(connection, place or last),
     )
 
 
-async def _others(connection: AsyncConnection, story: RowMapping) -> int:
-    last = await moves.last_told(connection, story)
+async def _others(connection: AsyncConnection, last: RowMapping | None) -> int:
     if last is None:
         return 0
     beside = passages.is_beside(last) & (tables.passages.c.id != last["id"])

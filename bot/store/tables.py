@@ -5,6 +5,24 @@ A story is a tree of passages: `stories.head_id` is its current last one, and `p
 the first. Candidates that were not chosen are siblings, so a later choice only moves the head. `next_id` is
 the child with which the story went on last (`stories.first_next_id` the same of its beginning): the way that
 redo takes. No passage is ever removed, and `revisions` keeps what a changed one read before.
+
+**A story's order is its thread's.** A reply stands where its job began, behind all that was written until
+then and before all that came later:
+
+- `jobs.place_id` is the passage that the reply goes on from (None: it begins the story). Until the job is
+  claimed it says behind what its waiting sign stands; the claim makes it the head of that moment (`placed`),
+  and every later attempt reads the story up to there and no further, so that its seed gives the same words.
+  The place of a job with `instead_of` is the parent of that passage, always.
+- A story has one job at most that is placed and not over, and moves are refused while it has any, so the way
+  from the head back leads over the place until the end: what lies behind it was written meanwhile. Until the
+  end it follows the place itself; then it goes behind the reply, and is marked (`passages.meanwhile`). Of a
+  job that fails or is withdrawn nothing stays, not even an empty place: what was written meanwhile follows
+  what came before already.
+- What is marked hangs on whatever stands before it, not on one of several alternatives: it goes along when
+  another of them is chosen or written, as long as nothing else was told behind it.
+- Where somebody wrote below the waiting sign before the claim, `jobs.moved` is counted up: the reply's
+  message is posted anew (`outbox.moved` says for which count a message was posted), and `outbox.former_id`
+  is the message that then goes.
 """
 
 from __future__ import annotations
@@ -98,6 +116,7 @@ passages = Table(
     Column("edited_at", Moment, nullable=True),
     Column("deleted_at", Moment, nullable=True),
     Column("next_id", ForeignKey("passages.id"), nullable=True),
+    Column("meanwhile", Boolean, nullable=False, server_default=false()),
     UniqueConstraint("job_id", "choice"),
     Index("ix_passages_author", "author_platform", "author_id"),
 )
@@ -143,6 +162,9 @@ jobs = Table(
     Column("instead_of", ForeignKey("passages.id", use_alter=True), nullable=True),
     Column("scores", Boolean, nullable=False, server_default=false()),
     Column("within", JSON, nullable=False),
+    Column("place_id", ForeignKey("passages.id", use_alter=True), nullable=True),
+    Column("placed", Boolean, nullable=False, server_default=false()),
+    Column("moved", Integer, nullable=False, server_default="0"),
     Index("ix_jobs_platform_created_at", "platform", "created_at"),
     Index("ix_jobs_author", "author_platform", "author_id", "created_at"),
 )
@@ -175,6 +197,9 @@ outbox = Table(
     Column("changed_at", Moment, nullable=False),
     Column("passage", String, nullable=False, server_default=text("''")),
     Column("live", Boolean, nullable=False, server_default=false()),
+    Column("posted_at", Moment, nullable=True),
+    Column("moved", Integer, nullable=False, server_default="0"),
+    Column("former_id", String, nullable=True),
     Index(None, "delivered", "changed_at"),
     Index("ix_outbox_room", "platform", "room_id"),
     Index("ix_outbox_message", "platform", "message_id"),

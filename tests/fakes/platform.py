@@ -51,6 +51,12 @@ class FakePlatform:
         self.messages[message_id] = draft
         self.log.append(("edit", draft))
 
+    async def remove(self, room: Room, message_id: str) -> None:
+        """Take a message away."""
+        self._may_fail()
+        if (gone := self.messages.pop(message_id, None)) is not None:
+            self.log.append(("remove", gone))
+
     async def rest_s(self, room: Room, message_id: str) -> float:
         """What the test set."""
         return self.rests.get(message_id, 0.0)

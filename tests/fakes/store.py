@@ -38,6 +38,8 @@ class MemoryStore:
         self.rows: dict[tuple[str, int], OutboxRow] = {}
         self.ruled: dict[str, object] = {}
         self.scores: dict[str, tuple[Score, ...]] = {}
+        self.asked: dict[str, int] = {}
+        self.places: dict[str, int] = {}
 
     def add(
         self,
@@ -53,6 +55,7 @@ class MemoryStore:
         self._append(story.id, author, text)
         job = Job(job_id, story.id, where, author, ask or ASK, seed=7)
         self.jobs[job_id] = job
+        self.asked[job_id] = len(self.told[story.id].passages)
         return job
 
     def text(self, room: str = "r") -> list[str]:
@@ -77,6 +80,11 @@ class MemoryStore:
         """The story with this id."""
         return self.told[story_id]
 
+    async def story_before(self, job_id: str) -> Story:
+        """The story as far as a job's place."""
+        story = self.told[self.jobs[job_id].story_id]
+        return replace(story, passages=story.passages[: self.places[job_id]])
+
     async def stories(self, platform: str) -> Sequence[Story]:
         """All stories."""
         return list(self.told.values())
@@ -89,7 +97,7 @@ class MemoryStore:
         self.jobs[job_id] = replace(job, state=JobState.DONE)
         self.candidates[job_id] = tuple(texts)
         names = [candidate_id(job_id, number) for number in range(len(texts))]
-        first = self._append(job.story_id, MODEL, texts[0], names[0])
+        first = self._put_in(job, texts[0], names[0])
         return [replace(first, id=name, text=text) for name, text in zip(names, texts, strict=True)]
 
     async def passage(self, passage_id: str) -> Passage | None:
@@ -129,7 +137,11 @@ class MemoryStore:
         job = self.jobs.get(job_id)
         if job is None or job.state is not JobState.WAITING:
             return None
-        self.jobs[job_id] = replace(job, state=JobState.RUNNING, attempts=job.attempts + 1)
+        moved = job.moved
+        if job_id not in self.places:
+            self.places[job_id] = self._place(job)
+            moved += self._ends_at(job) > self.asked[job_id] and job.ask.instead_of is None
+        self.jobs[job_id] = replace(job, state=JobState.RUNNING, attempts=job.attempts + 1, moved=moved)
         return self.jobs[job_id]
 
     async def release(self, job_id: str, *, begun: bool = True) -> None:
@@ -137,6 +149,8 @@ class MemoryStore:
         job = self.jobs[job_id]
         if job.state is JobState.RUNNING:
             self.jobs[job_id] = replace(job, state=JobState.WAITING, attempts=job.attempts - (not begun))
+            if not self.jobs[job_id].attempts:
+                self.asked[job_id] = self.places.pop(job_id)
 
     async def finish(self, job_id: str, state: JobState, reason: str = "") -> None:
         """Set a final state."""
@@ -153,8 +167,27 @@ class MemoryStore:
         self.rows[row.job_id, row.part] = row
 
     async def undelivered(self) -> Sequence[OutboxRow]:
-        """Rows not known to be seen."""
-        return [row for row in self.rows.values() if not row.delivered]
+        """Rows not known to be seen, or whose former message may be."""
+        return [row for row in self.rows.values() if not row.delivered or row.former_id is not None]
+
+    def _ends_at(self, job: Job) -> int:
+        return len(self.told[job.story_id].passages)
+
+    def _place(self, job: Job) -> int:
+        """How many passages stand before a job's reply."""
+        ids = [passage.id for passage in self.told[job.story_id].passages]
+        return self._ends_at(job) if job.ask.instead_of is None else ids.index(job.ask.instead_of)
+
+    def _put_in(self, job: Job, text: str, name: str) -> Passage:
+        """What was written meanwhile stands behind it."""
+        story, place = self.told[job.story_id], self.places.get(job.id, self._ends_at(job))
+        before = story.passages[:place]
+        after = story.passages[place + (job.ask.instead_of is not None) :]
+        passage = Passage(name, story.id, before[-1].id if before else None, MODEL, text)
+        head, hangs_on = (story.head, name) if after else (name, None)
+        passages = (*before, passage, *after)
+        self.told[story.id] = replace(story, passages=passages, head=head, hangs_on=hangs_on)
+        return passage
 
     def _append(self, story_id: str, author: Author, text: str, name: str = "") -> Passage:
         story = self.told[story_id]

@@ -18,7 +18,7 @@ from tests.loopback.discord_acts import Acts
 from tests.loopback.discord_gateway import Gateway
 from tests.loopback.discord_interactions import Interactions, Slash
 from tests.loopback.discord_limits import Fault
-from tests.loopback.discord_payloads import channel_payload, message_payload, role_payload
+from tests.loopback.discord_payloads import channel_payload, deletion_payload, message_payload, role_payload
 from tests.loopback.discord_rest import Rest
 from tests.loopback.discord_state import DiscordState, SentRequest
 from tests.loopback.discord_world import (
@@ -151,10 +151,7 @@ class LoopbackDiscord:
     async def delete(self, message: Message) -> None:
         """A message is deleted."""
         message.deleted = True
-        payload = {"id": str(message.id), "channel_id": str(message.channel.id)}
-        if message.channel.guild is not None:
-            payload["guild_id"] = str(message.channel.guild.id)
-        await self.gateway.dispatch("MESSAGE_DELETE", payload)
+        await self.gateway.dispatch("MESSAGE_DELETE", deletion_payload(message))
 
     async def purge(self, *messages: Message) -> None:
         """A moderator takes messages of one channel away at once."""

@@ -174,6 +174,13 @@ def guild_payload(guild: Guild, world: World) -> Payload:
     }
 
 
+def deletion_payload(message: Message) -> Payload:
+    """What is told of a message that is gone."""
+    payload = {"id": str(message.id), "channel_id": str(message.channel.id)}
+    guild = message.channel.guild
+    return payload if guild is None else payload | {"guild_id": str(guild.id)}
+
+
 def message_payload(message: Message, world: World, *, event: bool = False) -> Payload:
     """A message object; `event` adds what only MESSAGE_CREATE carries."""
     channel = message.channel

@@ -27,6 +27,7 @@ from tests.loopback.discord_payloads import (
     Payload,
     application_payload,
     channel_payload,
+    deletion_payload,
     member_payload,
     message_payload,
     user_payload,
@@ -76,6 +77,7 @@ class Rest:
             web.get(f"{base}/channels/{{channel}}/messages/{{message}}", self.message),
             web.get(f"{base}/users/{{user}}", self.user),
             web.patch(f"{base}/channels/{{channel}}/messages/{{message}}", self.edit_message),
+            web.delete(f"{base}/channels/{{channel}}/messages/{{message}}", self.delete_message),
             web.post(f"{base}/channels/{{channel}}/messages/{{message}}/threads", self.start_thread),
         ]
 
@@ -308,6 +310,15 @@ class Rest:
         starter = world.add_message(thread, message.author, "", type=21, reply_to=message.id)
         await self._state.announce(starter)
         return answer(payload, status=201)
+
+    async def delete_message(self, request: web.Request) -> web.Response:
+        """Take away a message of the bot's own; everybody is told of it, the bot too."""
+        message = self._message(request)
+        if message.author is not self._state.bot:
+            raise Refused(403, 50003, "Cannot execute action on this message")
+        message.deleted = True
+        await self._state.gateway.dispatch("MESSAGE_DELETE", deletion_payload(message))
+        return web.Response(status=204)
 
     def _channel(self, request: web.Request) -> Channel:
         channel = self._state.world.channels.get(int(request.match_info["channel"]))

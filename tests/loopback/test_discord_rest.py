@@ -103,6 +103,21 @@ async def test_other_peoples_messages_cannot_be_edited(
     assert answer.status == 403
 
 
+async def test_the_bot_takes_away_its_own_messages(
+    discord: LoopbackDiscord, http: aiohttp.ClientSession
+) -> None:
+    """Once, and nobody else's: whose it is decides."""
+    await http.post(messages(discord), json={"content": "一"})
+    (message,) = discord.by_bot(discord.channel)
+    theirs = await discord.say_in(discord.channel, discord.hanako, "二")
+
+    answers = [await http.delete(f"{messages(discord)}/{one.id}") for one in (message, message, theirs)]
+
+    assert [answer.status for answer in answers] == [204, 404, 403]
+    assert [(await answer.json())["code"] for answer in answers[1:]] == [10008, 50003]
+    assert discord.by_bot(discord.channel) == []
+
+
 async def test_a_message_has_one_thread_with_its_own_id(
     discord: LoopbackDiscord, http: aiohttp.ClientSession
 ) -> None:

@@ -168,13 +168,19 @@ class TestAsides:
         assert await told.play.redo(HALL, BO) == before
 
     async def test_one_that_comes_while_the_model_writes(self, told: Told) -> None:
-        """The sentence goes on in its line."""
+        """It stands behind the reply, as in the thread, and hangs on it; the buttons are there."""
         told.engine.free.clear()
-        ticket = await told.play.hear(told.message("昨日の夜、"), Ask())
+        ticket = await told.play.hear(told.message("昨日の夜、"), Ask(candidates=2))
+        await told.platform.until(lambda: told.writing(ticket))
         await told.play.hear(told.message("（（いいね））", BO), None)
         told.engine.free.set()
-        await told.whole(ticket)
-        assert (await told.texts())[-1] == sentence(0)
+        first = await told.whole(ticket)
+        assert await told.texts() == ["昨日の夜、", sentence(0), "（（いいね））"]
+        await told.buttons_under(first)
+
+        await told.play.choose(HALL, BO, first.replace(".0", ".1"))
+
+        assert await told.texts() == ["昨日の夜、", sentence(1), "（（いいね））"]
 
     async def test_they_name_no_story(self, told: Told) -> None:
         """Its title comes from the first line that belongs to it."""
@@ -264,7 +270,7 @@ class TestAlternatives:
         assert beside == [first, f"{early.job_id}.0", third]
 
     async def test_a_person_writes_while_it_is_written_anew(self, told: Told) -> None:
-        """The story goes on behind the former one; the new one is kept beside it, without buttons."""
+        """The new one takes the place of the former, with the buttons; what they wrote stands behind it."""
         first = await told.hears("雨。")
         told.engine.free.clear()
         ticket = await told.play.retry(told.message(), Ask())
@@ -273,9 +279,9 @@ class TestAlternatives:
 
         second = await told.whole(ticket)
 
-        assert await told.texts() == ["雨。", sentence(0), "風。"]
+        assert await told.texts() == ["雨。", sentence(1), "風。"]
         assert [one.id for one in await told.play.alternatives(first)] == [first, second]
-        await told.buttons_under()
+        await told.buttons_under(second)
 
     async def test_choosing_an_earlier_reply(self, told: Told) -> None:
         """Its message has the buttons again."""
@@ -350,7 +356,7 @@ class TestAlternatives:
         assert len([job for job in busy if job]) == 2
         assert told.engine.requests[-1].prompt == "雨。"
         assert [one.id for one in await told.play.alternatives(first)] == [second]
-        assert await told.texts() == ["雨。", "風。"]
+        assert await told.texts() == ["雨。", told.shown(second).text, "風。"]
 
 
 class TestChanges:

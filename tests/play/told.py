@@ -94,6 +94,11 @@ class Told:
         message_id = self.platform.keys.get(f"{passage.partition('.')[0]}:0", "")
         return self.platform.messages.get(message_id, Draft(DraftState.WAITING))
 
+    def writing(self, ticket: Ticket | None) -> bool:
+        """Whether the first of a reply can be read."""
+        assert ticket is not None
+        return bool(self.shown(ticket.job_id).text)
+
     @property
     def live(self) -> list[str]:
         """The passages under which there are buttons."""

@@ -95,21 +95,6 @@ async def test_another_beginning_stands_beside_the_first(store: SqlStore) -> Non
     assert (await store.redo((await told(store)).id)).head == again.id
 
 
-async def test_another_try_leaves_a_story_that_went_on(store: SqlStore) -> None:
-    """What people wrote behind the first meanwhile is not taken from them; the try is an alternative."""
-    await wrote(store, "一。")
-    (two,) = await went_on(store, "j1", "二。")
-    await store.hear(says("", "retry"), Ask(instead_of=two.id), "j2", 0)
-    await store.claim("j2")
-    (three,) = await wrote(store, "三。")
-
-    (again,) = await store.append_model("j2", ["弐。"])
-
-    assert await texts(store) == ["一。", "二。", "三。"]
-    assert (await told(store)).head == three.id
-    assert list(await store.alternatives(two.id)) == [two, again]
-
-
 async def test_another_try_of_a_deleted_passage_takes_its_place(store: SqlStore) -> None:
     """Whoever deleted it while it was tried again reads the new one."""
     await wrote(store, "一。")

@@ -63,16 +63,16 @@ async def test_only_an_end_finishes_a_job(store: SqlStore, state: JobState) -> N
         await store.finish("j1", state)
 
 
-async def test_unfinished_jobs_are_listed_oldest_first(store: SqlStore) -> None:
-    """Waiting and running ones are, with what they need to run; those that are over are not."""
+async def test_unfinished_jobs_are_listed_as_they_go_on(store: SqlStore) -> None:
+    """Begun ones, then the oldest, with what they need to run; those that are over are not."""
     for name in ("j1", "j2", "j3", "j4"):
         await asked(store, name)
-    await store.claim("j2")
+    await store.claim("j4")
     await store.finish("j1", JobState.CANCELLED)
     await store.append_model("j3", ["続き。"])
 
-    assert [job.id for job in await store.unfinished_jobs()] == ["j2", "j4"]
-    assert await store.unfinished_jobs() == [await store.job("j2"), await store.job("j4")]
+    assert [job.id for job in await store.unfinished_jobs()] == ["j4", "j2"]
+    assert await store.unfinished_jobs() == [await store.job("j4"), await store.job("j2")]
 
 
 async def test_a_continuation_becomes_the_storys_last_passage(store: SqlStore) -> None:
@@ -102,17 +102,6 @@ async def test_the_other_candidates_are_kept_beside_the_story(store: SqlStore) -
     assert await texts(store) == ["一。", "二。", "三。"]
     assert heard.passage is not None
     assert heard.passage.parent_id == first.id
-
-
-async def test_what_people_wrote_meanwhile_stays(store: SqlStore) -> None:
-    """A continuation goes behind the passages that came while the model wrote, in a line of its own."""
-    await asked(store, "j1", text="一。")
-    await store.claim("j1")
-    await store.hear(says("二。", "e2"), None, "", 0)
-
-    await store.append_model("j1", ["三。", "\n別の三。"])
-
-    assert await texts(store) == ["一。", "二。", "\n三。"]
 
 
 async def test_what_people_wrote_before_the_start_is_gone_on_from(store: SqlStore) -> None:

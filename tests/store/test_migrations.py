@@ -18,12 +18,13 @@ from bot.store import migrate, open_store
 from bot.store.address import address, make_folder
 from bot.store.database import Database
 from bot.store.tables import metadata
-from tests.store.told import AKI, ROOM, asked, says, texts, told, wrote
+from tests.store.told import AKI, ELSEWHERE, ROOM, asked, says, texts, told, wrote
 
 FIRST = "0001"
 GROWING = "0002"
 """Stories only grew, one in a room, and replies had no buttons."""
-GROWN = Path(__file__).with_name("growing.sql")
+PLACELESS = "0003"
+"""A reply went behind whatever stood there when it was over."""
 STORY = """
 INSERT INTO stories (id, platform, room_id, title, created_at, changed_at)
 VALUES ('s1', 'web', 'moon', '題', '2026-01-01 00:00:00+00', '2026-01-01 00:00:00+00')
@@ -92,7 +93,7 @@ async def test_an_older_store_is_upgraded_with_its_stories(url: str) -> None:
 
 async def test_a_growing_story_becomes_a_tree(url: str) -> None:
     """Its text, candidates and jobs are read as before; it is undone, redone and closed."""
-    await fill_growing(url)
+    await fill(url, GROWING, "growing.sql")
 
     store = await open_store(url)
 
@@ -114,7 +115,7 @@ async def test_a_growing_story_becomes_a_tree(url: str) -> None:
 
 async def test_jobs_and_replies_of_a_growing_story_stay(url: str) -> None:
     """What was asked, how the first append ended, and each message with the passages that it shows."""
-    await fill_growing(url)
+    await fill(url, GROWING, "growing.sql")
 
     store = await open_store(url)
 
@@ -134,18 +135,40 @@ async def test_jobs_and_replies_of_a_growing_story_stay(url: str) -> None:
     await store.close()
 
 
-async def fill_growing(url: str) -> None:
-    """A database as it was when stories only grew."""
-    database = await database_at(url, GROWING)
+async def test_replies_under_way_get_a_place(url: str) -> None:
+    """Behind what was there when they began, or when they were asked for; they end as new ones do."""
+    await fill(url, PLACELESS, "placeless.sql")
+
+    store = await open_store(url)
+
+    assert [job.id for job in await store.unfinished_jobs()] == ["running", "retry", "waiting"]
+    read = [(await store.story_before(job)).passages for job in ("running", "retry")]
+    assert [[passage.text for passage in passages] for passages in read] == [["一。"], ["海。"]]
+    await store.append_model("running", ["二。"])
+    waiting = await store.claim("waiting")
+    assert waiting is not None
+    assert (waiting.moved, await texts(store)) == (1, ["一。", "二。", "三。", "四。"])
+    await store.append_model("waiting", ["五。"])
+    assert (await texts(store))[-1] == "五。"
+    await store.claim("retry")
+    await store.append_model("retry", ["風。"])
+    assert await texts(store, ELSEWHERE) == ["海。", "風。", "泡。"]
+    await store.close()
+
+
+async def fill(url: str, revision: str, name: str) -> None:
+    """A database of an older revision, with what a file puts in."""
+    database = await database_at(url, revision)
     async with database.connection() as connection, connection.begin():
-        for statement in GROWN.read_text("utf-8").rstrip().rstrip(";").split(";\n"):
+        statements = Path(__file__).with_name(name).read_text("utf-8")
+        for statement in statements.rstrip().rstrip(";").split(";\n"):
             await connection.exec_driver_sql(statement)
     await database.close()
 
 
 async def test_a_story_keeps_what_it_took_as_an_aside(url: str) -> None:
     """One that was there before the rule goes on with the old one; a new one has what it is given."""
-    await fill_growing(url)
+    await fill(url, GROWING, "growing.sql")
 
     store = await open_store(url)
 

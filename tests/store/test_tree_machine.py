@@ -1,4 +1,4 @@
-"""Whatever is done to a story, in whatever order: nothing is lost, and redo takes undo back."""
+"""Whatever is done to a story, in whatever order: it is the thread's, and nothing is lost."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from bot.errors import NothingToRedo, NothingToUndo
-from bot.messages import Ask, Passage, Room, Story
+from bot.errors import NothingToRedo, NothingToUndo, StoryBusy
+from bot.messages import Ask, JobState, Passage, Room, Story
 from bot.store import SqlStore, open_store
 from tests.store.told import Calendar, former_texts, says
 
@@ -70,6 +70,10 @@ class Telling(RuleBasedStateMachine):
         self.parents: dict[str, str | None] = {}
         self.texts: dict[str, str] = {}
         self.written: set[str] = set()
+        self.job: str | None = None
+        self.replaced: str | None = None
+        self.place: str | None = None
+        self.placed = self.running = False
 
     def run(self, coroutine: Coroutine[Any, Any, Result]) -> Result:
         """What the coroutine returns."""
@@ -92,31 +96,106 @@ class Telling(RuleBasedStateMachine):
         assert story is not None
         return story
 
+    def path(self) -> list[str]:
+        """The ids from the story's first passage to its head, deleted ones too."""
+        path, step = [], self.now().head
+        while step is not None:
+            path.append(step)
+            step = self.parents[step]
+        return path[::-1]
+
+    def behind(self, place: str | None) -> list[str]:
+        """What stands on the way between a place and the head."""
+        path = self.path()
+        return path[path.index(place) + 1 :] if place is not None else path
+
     @rule()
     def somebody_writes(self) -> None:
-        """A passage goes behind the head and becomes it."""
+        """A passage goes behind the head and becomes it, also while the model writes."""
         head, event = self.now().head, self.name()
         heard = self.run(self.store.hear(says(event, event, self.room), None, "", 0))
         assert heard.passage is not None
         self.note(heard.passage, head)
         assert self.now().head == heard.passage.id
 
-    @rule(candidates=st.integers(1, 3), again=st.booleans(), meanwhile=st.booleans())
-    def the_model_writes(self, candidates: int, again: bool, meanwhile: bool) -> None:
-        """Its candidates go behind the head or beside the last passage, while somebody else may write."""
-        before, job = self.now(), self.name()
-        last = before.head if again else None
-        self.run(self.store.hear(says("", f"ask {job}", self.room), Ask(instead_of=last), job, 0))
-        self.run(self.store.claim(job))
-        if meanwhile:
-            self.somebody_writes()
-        head = self.now().head
-        kept = self.run(self.store.append_model(job, [self.name() for _ in range(candidates)]))
-        for passage in kept:
-            self.note(passage, head if last is None else self.parents[last])
-        expected = head if last is not None and meanwhile else kept[0].id
-        assert self.now().head == expected
+    @precondition(lambda self: self.job is None)
+    @rule(again=st.booleans())
+    def somebody_asks(self, again: bool) -> None:
+        """For more, or for another one instead of the last. From now on the story does not move."""
+        story, self.job = self.now(), self.name()
+        self.replaced = (story.hangs_on or story.head) if again else None
+        self.placed = False
+        ask = Ask(instead_of=self.replaced)
+        self.run(self.store.hear(says("", f"ask {self.job}", self.room), ask, self.job, 0))
+        with pytest.raises(StoryBusy):
+            self.run(self.store.undo(self.story_id))
 
+    @precondition(lambda self: self.job is not None)
+    @rule()
+    def a_worker_takes_it(self) -> None:
+        """The first time the reply gets its place, which is the end, or the place of what it replaces."""
+        before, claimed = self.now(), self.run(self.store.claim(str(self.job)))
+        if not self.placed:
+            self.place = before.head if self.replaced is None else self.parents[self.replaced]
+            self.placed = True
+        if claimed is not None:
+            self.running = True
+        path, place = self.path(), self.place
+        readable = [] if place is None else path[: path.index(place) + 1]
+        read = self.run(self.store.story_before(str(self.job))).passages
+        assert [passage.id for passage in read] == [one for one in readable if one in self.texts]
+
+    @precondition(lambda self: self.running)
+    @rule(begun=st.booleans())
+    def it_is_put_back(self, begun: bool) -> None:
+        """The worker died, or was busy: then nothing was begun, if nothing was before."""
+        self.run(self.store.release(str(self.job), begun=begun))
+        job = self.run(self.store.job(str(self.job)))
+        assert job is not None
+        self.running, self.placed = False, job.attempts > 0
+
+    @precondition(lambda self: self.running)
+    @rule(candidates=st.integers(0, 3))
+    def it_ends(self, candidates: int) -> None:
+        """Its reply stands in its place, what was written meanwhile behind it; a failure leaves nothing."""
+        before, name = self.now(), str(self.job)
+        meanwhile = self.behind(self.place)[self.replaced is not None :]
+        while meanwhile and meanwhile[0] not in self.texts:
+            del meanwhile[0]
+        self.job, self.running = None, False
+        if not candidates:
+            self.run(self.store.finish(name, JobState.FAILED))
+            assert self.now() == before
+            return
+        kept = self.run(self.store.append_model(name, [self.name() for _ in range(candidates)]))
+        for passage in kept:
+            self.note(passage, self.place)
+        if meanwhile:
+            self.parents[meanwhile[0]] = kept[0].id
+        story = self.now()
+        assert story.head == (before.head if meanwhile else kept[0].id)
+        assert kept[0].id in self.path()
+        still = [one for one in meanwhile if one in self.texts]
+        assert story.hangs_on == (kept[0].id if still else None)
+
+    @precondition(lambda self: self.job is None)
+    @rule(data=st.data())
+    def choose(self, data: st.DataObject) -> None:
+        """An alternative stands in the place of the last, and what hung on that hangs on it."""
+        story = self.now()
+        if not story.passages:
+            return
+        last = story.hangs_on or story.passages[-1].id
+        beside = sorted(one for one in self.texts if self.parents[one] == self.parents[last])
+        chosen = data.draw(st.sampled_from(beside))
+        behind = [one for one in self.behind(last) if one in self.texts]
+        after = self.run(self.store.choose(self.story_id, chosen))
+        if behind:
+            self.parents[behind[0]] = chosen
+        swapped = [chosen if one.id == last else one.id for one in story.passages]
+        assert [passage.id for passage in after.passages] == swapped
+
+    @precondition(lambda self: self.job is None)
     @rule(steps=st.integers(1, 6))
     def undo_then_redo(self, steps: int) -> None:
         """However far back, redoing as often is as if nothing had been done."""
@@ -136,6 +215,7 @@ class Telling(RuleBasedStateMachine):
         if before.passages and before.head == before.passages[-1].id:
             assert after == before
 
+    @precondition(lambda self: self.job is None)
     @rule()
     def undo(self) -> None:
         """One passage fewer is read, unless none is there."""
@@ -148,6 +228,7 @@ class Telling(RuleBasedStateMachine):
         assert after.passages == before.passages[:-1]
         assert after.undone
 
+    @precondition(lambda self: self.job is None)
     @rule()
     def redo(self) -> None:
         """One passage more is read, unless the story says that there is nothing."""
@@ -160,7 +241,7 @@ class Telling(RuleBasedStateMachine):
         assert before.undone
         assert after.passages[:-1] == before.passages
 
-    @precondition(lambda self: self.texts)
+    @precondition(lambda self: self.texts and self.job is None)
     @rule(data=st.data())
     def go_anywhere(self, data: st.DataObject) -> None:
         """A passage that is there becomes the last."""
@@ -200,12 +281,8 @@ class Telling(RuleBasedStateMachine):
     @invariant()
     def the_story_is_the_way_to_its_head(self) -> None:
         """From a beginning, passage by passage, deleted ones left out."""
-        story, path = self.now(), []
-        step = story.head
-        while step is not None:
-            path.append(step)
-            step = self.parents[step]
-        assert [passage.id for passage in story.passages] == [p for p in reversed(path) if p in self.texts]
+        told = [passage.id for passage in self.now().passages]
+        assert told == [one for one in self.path() if one in self.texts]
 
     @invariant()
     def alternatives_are_counted(self) -> None:
@@ -214,7 +291,7 @@ class Telling(RuleBasedStateMachine):
         if not story.passages:
             assert story.others == 0
             return
-        last = story.passages[-1].id
+        last = story.hangs_on or story.passages[-1].id
         beside = {one for one in self.texts if self.parents[one] == self.parents[last]}
         alternatives = self.run(self.store.alternatives(last))
         assert {passage.id for passage in alternatives} == beside

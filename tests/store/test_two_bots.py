@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from bot.errors import StoryBusy, StoryMoved
-from bot.messages import Ask, JobState, Story
+from bot.messages import Ask, JobState, Room, Story
 from bot.seams import Heard
 from bot.store import SqlStore, open_store
 from tests.store.told import BEN, asked, former_texts, says, texts, told, wrote
@@ -27,7 +27,7 @@ async def bots(empty: str) -> AsyncIterator[tuple[SqlStore, SqlStore]]:
 async def test_a_job_is_claimed_by_one_of_them(bots: tuple[SqlStore, SqlStore]) -> None:
     """Each of ten jobs goes to exactly one, though both try at once."""
     for i in range(10):
-        await asked(bots[0], f"j{i}")
+        await asked(bots[0], f"j{i}", Room("web", f"room {i}"))
 
     claims = await asyncio.gather(*(bot.claim(f"j{i}") for i in range(10) for bot in bots))
 

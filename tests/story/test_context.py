@@ -13,7 +13,6 @@ from bot.context import (
     LORE_CHARACTERS,
     MAX_LORE,
     MEMORY_CHARACTERS,
-    context_before,
     context_of,
     require_short,
     with_unsent,
@@ -23,7 +22,7 @@ from bot.formats import exported
 from bot.lore import is_named, told_lore
 from bot.messages import MODEL, Author, Lore, Notes, Passage, Piece, Room, Story, Window
 from bot.ruby import without_ruby
-from bot.story import ends_with, last_told, prompt_of, text_of
+from bot.story import ending, ends_with, last_told, prompt_of, text_of
 
 AKI = Author("web", "aki", "秋")
 MOON = Lore(("月", "moon"), "月は二つある。")
@@ -178,17 +177,14 @@ def test_notes_stand_around_the_story() -> None:
     assert context_of(story(notes=Notes("秋《あき》"))).front == (Piece("memory", "秋"),)
 
 
-def test_another_passage_is_written_from_what_stood_before() -> None:
-    """The model sees neither it, nor what came after, nor what stands in its place by now."""
-    told = story("雨。", "風。", "雪。")
+def test_what_was_written_meanwhile_is_not_the_end() -> None:
+    """For the passage that it hangs on: that one is retried, chosen for another, and has the buttons."""
+    told = replace(story("雨。", "風。", "雪。"), head="p2", hangs_on="p0")
 
-    _, second, third = told.passages
-    beside = replace(second, id="beside")
-
-    assert context_before(told, second).prompt == "雨。"
-    assert context_before(told, beside).prompt == "雨。"
-    assert context_before(replace(told, passages=(told.passages[0], third)), second).prompt == "雨。"
-    assert context_before(told, replace(second, id="gone", parent_id="gone")).prompt == "雨。\n風。\n雪。"
+    assert [one.id for one in (ending(told), last_told(told)) if one is not None] == ["p0", "p2"]
+    assert [ends_with(told, name) for name in ("p0", "p1", "p2")] == [True, False, True]
+    assert ending(replace(told, hangs_on=None)) == last_told(told)
+    assert ending(story("// どうする？")) is None
 
 
 @pytest.mark.parametrize(
