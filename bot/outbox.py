@@ -40,7 +40,7 @@ class _Reply:
     `fixed` are the parts as an earlier process cut them. A `quiet` one waits until no other is to be sent.
     `moved` is the job's count of when each part was posted: one that people wrote below since is posted anew.
     `former` are the messages in whose place others were, and which are still to be removed.
-    `due` is when a text that grows may be shown again; whatever else it shows is due at once.
+    `due` is when what is not finished may be changed again; the end of it is due at once.
     """
 
     job: Job
@@ -87,10 +87,10 @@ class Outbox:
     """Shows drafts in rooms.
 
     One task a room takes the room's throttle first and reads the latest draft after, so that a slow platform
-    gets fewer, newer edits instead of a queue of stale ones. Where a platform lets growing texts rest between
-    two changes, that ends as soon as something else is to be shown. What a message must show in the end is
-    written down before it is sent: after a restart the same message is edited, and a last text that people
-    may not have seen is sent again.
+    gets fewer, newer edits instead of a queue of stale ones. Where a platform lets what is not finished rest
+    between two changes, that ends as soon as something else is to be shown. What a message must show in the
+    end is written down before it is sent: after a restart the same message is edited, and a last text that
+    people may not have seen is sent again.
     """
 
     def __init__(self, store: Store, platforms: Mapping[str, Platform], clock: Clock | None = None) -> None:
@@ -119,9 +119,9 @@ class Outbox:
             reply.job = job
         if reply.over and draft.state in _OPEN:
             return  # a late word about the queue must not cover the end
+        if draft.state is not reply.latest.state or reply.over:
+            reply.due = 0.0  # the rest was that of what it showed before
         reply.latest, reply.fixed, reply.quiet, reply.dirty = draft, [], False, not reply.dead
-        if draft.state is not DraftState.WRITING:
-            reply.due = 0.0
         if reply.dead and reply.over:
             self._settle(reply)
         elif reply.dirty:
@@ -266,13 +266,14 @@ class Outbox:
             await self._apply(reply, *change)
 
     async def _rests(self, reply: _Reply, part: int, piece: Draft) -> bool:
-        """Whether this change is the next piece of a growing text, and not due yet."""
+        """Whether this change is one of a reply that is not finished, and not due yet."""
         message_id = reply.posted(part)
-        if message_id is None or piece.state is not DraftState.WRITING:
+        if message_id is None or piece.state not in _OPEN:
             return False
-        rest_s = await self._platforms[reply.job.room.platform].rest_s(reply.job.room, message_id)
-        if reply.latest.state is not DraftState.WRITING:
-            return False  # something that cannot wait came while we asked
+        before = reply.latest.state
+        rest_s = await self._platforms[reply.job.room.platform].rest_s(reply.job.room, message_id, piece)
+        if reply.latest.state is not before:
+            return not reply.over  # the end came while we asked; anything else has a rest of its own
         reply.due = self._clock.now() + rest_s
         return rest_s > NO_TIME_S
 

@@ -415,9 +415,10 @@ class Platform(Protocol):
         """Take away a message of ours; one that is gone is no error. Raises RetryLater or Undeliverable."""
         ...
 
-    async def rest_s(self, room: Room, message_id: str) -> float:
-        """For how many seconds yet a text that grows in this message should leave the others their turn.
+    async def rest_s(self, room: Room, message_id: str, draft: Draft) -> float:
+        """For how many seconds yet a message that is not finished should leave the others their turn.
 
-        Asked before the text is read, and asked again after. 0: it may be shown now. Raises Undeliverable.
+        `draft` (it waits, or grows) is what it would show; it is read again after, and this asked again.
+        0: it may be shown now. Raises Undeliverable.
         """
         ...

@@ -86,7 +86,7 @@ class ConsoleAdapter:
     async def remove(self, room: Room, message_id: str) -> None:
         """Nothing: what is written stays, and a sign that one waits is no part of it."""
 
-    async def rest_s(self, room: Room, message_id: str) -> float:  # noqa: ARG002
+    async def rest_s(self, room: Room, message_id: str, draft: Draft) -> float:  # noqa: ARG002
         """0: a terminal takes every change."""
         return 0.0
 

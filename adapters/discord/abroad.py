@@ -55,6 +55,10 @@ class Abroad:
         """Whether this is how to speak there."""
         return room.id in self._doors
 
+    def rest_s(self, room: Room) -> float:
+        """How long the room's webhook takes nothing. What can wait does so before it is sent."""
+        return self._spacing.rest_s(room)
+
     async def post(self, room: Room, content: str, view: discord.ui.View | None) -> str:
         """A new message. Raises RetryLater or Undeliverable."""
         webhook = self._through(room)

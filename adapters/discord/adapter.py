@@ -9,11 +9,15 @@ import discord
 
 from adapters.base import Limits, Play
 from adapters.discord.abroad import Abroad
+from adapters.discord.attempts import Attempts
+from adapters.discord.budget import REQUESTS_PER_S, Budget
 from adapters.discord.client import TsuzukiClient
 from adapters.discord.endpoint import redirected_webhooks
 from adapters.discord.failures import DROPPED
+from adapters.discord.pace import CHANGE_EVERY_S, Pace
 from adapters.discord.posts import AskerOf, Posts
 from adapters.discord.render import MAX_CONTENT, RESERVED, measure
+from adapters.discord.routes import Routes
 from adapters.discord.spacing import OldMessages
 from adapters.discord.threads import Threads
 from adapters.discord.translate import PLATFORM
@@ -29,25 +33,35 @@ PORTAL = "https://discord.com/developers/applications"
 BAD_TOKEN = 4004
 FIRST_WAIT_S = 1.0
 LONGEST_WAIT_S = 60.0
-EDIT_EVERY_S = 1.05
-"""Discord takes five changes in five seconds a channel, and a message is edited at most once a second."""
 
 
 class DiscordAdapter:
-    """The bot's presence on Discord. `attach` a play before `run`."""
+    """The bot's presence on Discord. `attach` a play before `run`.
+
+    `requests_per_s`: this process's share of what Discord takes of the whole bot.
+    """
 
     name = PLATFORM
-    limits = Limits(max_units=MAX_CONTENT - RESERVED, changes_per_period=1, period_s=EDIT_EVERY_S)
+    limits = Limits(max_units=MAX_CONTENT - RESERVED, changes_per_period=1, period_s=CHANGE_EVERY_S)
 
     def __init__(
-        self, token: str, say: Say, *, api_url: str | None = None, clock: Clock | None = None
+        self,
+        token: str,
+        say: Say,
+        *,
+        api_url: str | None = None,
+        clock: Clock | None = None,
+        requests_per_s: float = REQUESTS_PER_S,
     ) -> None:
         self._token = token.strip()
         self._say = say
         self._api_url = api_url
         self._clock = clock or SystemClock()
-        abroad = Abroad(self._clock, api_url)
-        self._posts = Posts(say, Waits(self._clock), abroad, OldMessages(self._clock))
+        abroad, old = Abroad(self._clock, api_url), OldMessages(self._clock)
+        budget, routes = Budget(self._clock, requests_per_s), Routes(self._clock)
+        pace = Pace(budget, routes, self._clock)
+        self._posts = Posts(say, Waits(self._clock), abroad, old, budget, pace)
+        self._attempts = Attempts(budget, routes, api_url)
         self._play: Play | None = None
         self._threads: Threads | None = None
         self._intents = discord.Intents.default()
@@ -75,14 +89,14 @@ class DiscordAdapter:
         """Take away a message of ours. Raises RetryLater or Undeliverable."""
         await self._posts.remove(room, message_id)
 
+    async def rest_s(self, room: Room, message_id: str, draft: Draft) -> float:
+        """For how many seconds yet a reply that is not finished leaves the bot's budget to the others."""
+        return self._posts.rest_s(room, message_id, draft)
+
     def _opened(self) -> Threads:
         if self._threads is None:
             raise RuntimeError("attach a play before anything is posted")
         return self._threads
-
-    async def rest_s(self, room: Room, message_id: str) -> float:  # noqa: ARG002
-        """0: each channel has a limit of its own."""
-        return 0.0
 
     async def run(self) -> None:
         """Stay connected until cancelled.
@@ -130,6 +144,7 @@ class DiscordAdapter:
             self._clock.sleep,
             intents=self._intents,
             api_url=self._api_url,
+            http_trace=self._attempts.trace(),
         )
 
     async def _connection(self, client: TsuzukiClient) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager
 from typing import Any
 
+import aiohttp
 import discord
 from discord import app_commands
 
@@ -52,6 +53,7 @@ class TsuzukiClient(discord.AutoShardedClient):
         *,
         intents: discord.Intents,
         api_url: str | None,
+        http_trace: aiohttp.TraceConfig,
     ) -> None:
         with _no_word_of_voice():
             super().__init__(
@@ -59,6 +61,7 @@ class TsuzukiClient(discord.AutoShardedClient):
                 allowed_mentions=discord.AllowedMentions.none(),
                 max_ratelimit_timeout=LONGEST_WAIT_S,
                 max_messages=None,
+                http_trace=http_trace,
             )
         if api_url is not None:
             redirect(self.http, api_url)

@@ -124,7 +124,7 @@ class Conversation:
 
     def _show_typing(self, channel: discord.abc.Messageable) -> None:
         # Beside the rest: whoever writes next in the channel does not wait for it.
-        typing = asyncio.create_task(_show_typing(channel))
+        typing = asyncio.create_task(_show_typing(self._posts, channel))
         self._typing.add(typing)
         typing.add_done_callback(self._typing.discard)
 
@@ -246,10 +246,9 @@ async def _say_plainly(to: discord.abc.Messageable, sentence: str, nonce: str) -
         _log.warning("A sentence could not be said in Discord: %s", error)
 
 
-async def _show_typing(channel: discord.abc.Messageable) -> None:
+async def _show_typing(posts: Posts, channel: discord.abc.Messageable) -> None:
     try:
-        with delivery():
-            await channel.typing()
+        await posts.show_typing(channel)
     except DeliveryError as error:
         _log.debug("No typing sign: %s", error)
 

@@ -13,8 +13,10 @@ from typing import TypeVar
 import discord
 
 from adapters.discord.abroad import Abroad
+from adapters.discord.budget import Budget, Priority
 from adapters.discord.buttons import buttons_of
 from adapters.discord.failures import NO_HISTORY, delivery, is_archived
+from adapters.discord.pace import Pace
 from adapters.discord.places import channel_of
 from adapters.discord.render import render
 from adapters.discord.spacing import OldMessages
@@ -38,8 +40,12 @@ AskerOf = Callable[[str], Awaitable[Author | None]]
 class Posts:
     """What the outbox asks of Discord. `connect` gives it a client that is logged in."""
 
-    def __init__(self, say: Say, waits: Waits, abroad: Abroad, old: OldMessages) -> None:
+    def __init__(
+        self, say: Say, waits: Waits, abroad: Abroad, old: OldMessages, budget: Budget, pace: Pace
+    ) -> None:
         self._say = say
+        self._budget = budget
+        self._pace = pace
         self._waits = waits
         self._old = old
         self.abroad = abroad
@@ -89,32 +95,53 @@ class Posts:
         if self.abroad.holds(room):
             return await self.abroad.post(room, render(draft), self._buttons(room, draft))
         channel = self._channel(room)
-        with delivery():
-            async with asyncio.timeout(ANSWER_WITHIN_S):
-                message = await self._send(room, channel, draft, nonce_of(key), self._reply_of(room, key))
+        async with self._budget.turn():
+            with delivery():
+                async with asyncio.timeout(ANSWER_WITHIN_S):
+                    message = await self._send(room, channel, draft, nonce_of(key), self._reply_of(room, key))
+        self._pace.shown(str(message.id), draft)
         return str(message.id)
 
     async def say(self, room: Room, sentence: str, key: str, reply_to: int | None = None) -> int:
         """A sentence of ours, and its id; once for a `key` within some minutes. Raises DeliveryError."""
         channel, quiet, nonce = self._channel(room), discord.AllowedMentions.none(), nonce_of(key)
-        with delivery():
-            if reply_to is not None:
-                earlier = _reference(channel, reply_to)
-                try:
-                    return (
-                        await channel.send(sentence, nonce=nonce, reference=earlier, allowed_mentions=quiet)
-                    ).id
-                except discord.HTTPException as error:
-                    if error.code != NO_HISTORY:
-                        raise
-            return (await channel.send(sentence, nonce=nonce, allowed_mentions=quiet)).id
+        async with self._budget.turn():
+            with delivery():
+                if reply_to is not None:
+                    earlier = _reference(channel, reply_to)
+                    try:
+                        return (
+                            await channel.send(
+                                sentence, nonce=nonce, reference=earlier, allowed_mentions=quiet
+                            )
+                        ).id
+                    except discord.HTTPException as error:
+                        if error.code != NO_HISTORY:
+                            raise
+                return (await channel.send(sentence, nonce=nonce, allowed_mentions=quiet)).id
+
+    async def show_typing(self, channel: discord.abc.Messageable) -> None:
+        """The sign that the bot types, where nothing else needs the budget. Raises DeliveryError."""
+        slot = self._budget.take_now(Priority.TYPING)
+        if slot is None:
+            return
+        async with self._budget.turn(slot=slot):
+            with delivery():
+                await channel.typing()
+
+    def rest_s(self, room: Room, message_id: str, draft: Draft) -> float:
+        """How long a message that is not finished leaves the others their turn, before it shows `draft`."""
+        if self.abroad.holds(room):
+            return self.abroad.rest_s(room)
+        return self._old.rest_s(room, int(message_id)) or self._pace.rest_s(room, message_id, draft)
 
     async def edit(self, room: Room, message_id: str, draft: Draft) -> None:
         """Make a message of ours show `draft`. Raises RetryLater, Undeliverable (MessageGone: deleted)."""
         if self.abroad.holds(room):
             await self.abroad.edit(room, message_id, render(draft), self._buttons(room, draft))
             return
-        await self._change(room, message_id, draft)
+        async with self._pace.turn(message_id, draft):
+            await self._change(room, message_id, draft)
         if self._waits.edited(draft):
             await self._tell_asker(room, message_id, draft)
 
@@ -125,9 +152,11 @@ class Posts:
                 await self.abroad.remove(room, message_id)
                 return
             message = self._channel(room).get_partial_message(int(message_id))
-            with delivery():
-                async with asyncio.timeout(ANSWER_WITHIN_S):
-                    await message.delete()
+            self._pace.forget(message_id)
+            async with self._budget.turn():
+                with delivery():
+                    async with asyncio.timeout(ANSWER_WITHIN_S):
+                        await message.delete()
 
     async def _change(self, room: Room, message_id: str, draft: Draft) -> None:
         try:
@@ -170,13 +199,14 @@ class Posts:
             only_them = discord.AllowedMentions(
                 everyone=False, roles=False, replied_user=False, users=[discord.Object(int(asker.id))]
             )
-            with delivery():
-                await channel.send(
-                    sentence,
-                    reference=reference,
-                    allowed_mentions=only_them,
-                    nonce=nonce_of(f"{draft.job} finished"),
-                )
+            async with self._budget.turn():
+                with delivery():
+                    await channel.send(
+                        sentence,
+                        reference=reference,
+                        allowed_mentions=only_them,
+                        nonce=nonce_of(f"{draft.job} finished"),
+                    )
         except (DeliveryError, TsuzukiError) as error:
             _log.warning("Nobody could be told that a story is finished: %s", error)
 

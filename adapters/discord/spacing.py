@@ -32,6 +32,10 @@ class Spacing:
         self._next_s[room.id] = now_s + self._every_s
         return 0.0
 
+    def rest_s(self, room: Room) -> float:
+        """The seconds until a change may be made, without making one."""
+        return max(0.0, self._next_s.get(room.id, 0.0) - self._clock.now())
+
 
 class OldMessages:
     """Edits of messages by their age, which stands in their ids; `today` is the time of day."""
@@ -42,5 +46,11 @@ class OldMessages:
 
     def wait_s(self, room: Room, message_id: int) -> float:
         """As `Spacing.wait_s`; always 0 for a message that is not old."""
-        old = self._today() - discord.utils.snowflake_time(message_id) > OLD
-        return self._spacing.wait_s(room) if old else 0.0
+        return self._spacing.wait_s(room) if self._is_old(message_id) else 0.0
+
+    def rest_s(self, room: Room, message_id: int) -> float:
+        """As `Spacing.rest_s`; always 0 for a message that is not old."""
+        return self._spacing.rest_s(room) if self._is_old(message_id) else 0.0
+
+    def _is_old(self, message_id: int) -> bool:
+        return self._today() - discord.utils.snowflake_time(message_id) > OLD

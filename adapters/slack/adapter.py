@@ -37,7 +37,7 @@ from adapters.slack.workspace import Workspace
 from adapters.slack.workspaces import InstalledWorkspaces, OneWorkspace, Workspaces
 from bot.clock import Clock, SystemClock
 from bot.errors import ConfigurationError, RetryLater
-from bot.messages import Draft, Room
+from bot.messages import Draft, DraftState, Room
 from bot.seams import Limits, Say
 
 _CALL_TIMEOUT_S = 30.0
@@ -165,12 +165,16 @@ class SlackAdapter:
         place = Place.of(room)
         await (await self._workspaces.of(place.team)).replies.remove(place, message_id)
 
-    async def rest_s(self, room: Room, message_id: str) -> float:
+    async def rest_s(self, room: Room, message_id: str, draft: Draft) -> float:
         """For how many seconds yet a growing text leaves the workspace's budget to the others.
+
+        What people wait for they read at once.
 
         Raises:
             Undeliverable
         """
+        if draft.state is not DraftState.WRITING:
+            return 0.0
         return (await self._workspaces.of(Place.of(room).team)).replies.rest_s(message_id)
 
     def _built(self, token: str, bot: Bot) -> Workspace:

@@ -102,7 +102,7 @@ class WebAdapter:
         """Show a reply no more."""
         self._attached()[1].room(room).remove(message_id)
 
-    async def rest_s(self, room: Room, message_id: str) -> float:  # noqa: ARG002
+    async def rest_s(self, room: Room, message_id: str, draft: Draft) -> float:  # noqa: ARG002
         """0: a page takes every change."""
         return 0.0
 

@@ -1,4 +1,4 @@
-"""Six stories at once in one channel: nobody waits for a first sign, and no rate limit is met."""
+"""Many stories at once: nobody waits for a first sign or an end, and no rate limit is met."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ import sys
 
 import pytest
 
+from tests.discord.crowd import Crowd, Figures
 from tests.discord.stage import BEGINNING
 from tests.discord.whole import whole_house
+from tests.fakes.leaping import leaping
 from tests.loopback.discord import LoopbackDiscord, Message
 
 STORIES = 6
@@ -60,3 +62,27 @@ async def test_six_stories_stream_at_once_in_one_channel(
     assert min(gaps) >= 1.0
     assert all(help_.took_s < FIRST_SIGN_S for help_ in helps)
     assert len(edits) / took_s > STORIES / 4
+
+
+def expect_all_is_well(figures: Figures) -> None:
+    """Nothing refused to speak of, every text seen to grow, every end soon after its text."""
+    assert figures.refused_share < 0.002
+    assert max(figures.rates) <= 50
+    assert figures.unseen == 0
+    assert figures.late == 0
+
+
+def test_forty_people_in_rooms_of_their_own_share_the_bots_limit() -> None:
+    """Each text grows about once a second, as many at once as there are people."""
+    expect_all_is_well(leaping(Crowd(people=40, seconds=12, slots=40).gather()))
+
+
+def test_forty_people_who_wait_in_the_queue_take_nothing_from_those_who_are_written_for() -> None:
+    """Each start and each end changes everybody's place."""
+    expect_all_is_well(leaping(Crowd(people=40, seconds=8, slots=12).gather()))
+
+
+@pytest.mark.slow
+def test_a_hundred_and_fifty_people_share_the_bots_limit() -> None:
+    """Three times as many as Discord takes requests a second: texts grow more slowly, and end in time."""
+    expect_all_is_well(leaping(Crowd(people=150, seconds=10, slots=150).gather()))

@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
 from adapters.discord import DiscordAdapter
+from bot.clock import Clock
 from bot.dispatcher import Dispatcher
 from bot.messages import Delta, EngineStatus, Health, Piece, Request, TokenCount, Window
 from bot.messages import Seen as SeenPiece
@@ -15,6 +16,7 @@ from bot.outbox import Outbox
 from bot.play import StoryPlay
 from bot.queue import JobQueue
 from bot.sampling import Sampling
+from bot.seams import Engine
 from bot.store import SqlStore, open_store
 from config.phrases import Phrases
 from tests.loopback.discord import Channel, LoopbackDiscord
@@ -86,19 +88,29 @@ async def whole_house(
     async def seen(text: str) -> None:
         await discord.until(lambda: any(text in message.content for message in _everything(discord)))
 
-    say, queue, engine = Phrases.load(), JobQueue(), ReadAlongEngine(texts, seen)
+    engine = ReadAlongEngine(texts, seen)
+    async with house_of(discord, engine, JobQueue(), slots=slots) as (store, adapter):
+        yield House(discord, store, engine, adapter)
+
+
+@asynccontextmanager
+async def house_of(
+    discord: LoopbackDiscord, engine: Engine, queue: JobQueue, *, slots: int, clock: Clock | None = None
+) -> AsyncIterator[tuple[SqlStore, DiscordAdapter]]:
+    """The same around any engine and queue."""
+    say = Phrases.load()
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(discord)
         store = await open_store("sqlite:///:memory:")
         stack.push_async_callback(store.close)
-        adapter = DiscordAdapter(discord.token, say, api_url=discord.api_url)
-        outbox = Outbox(store, {adapter.name: adapter})
-        dispatcher = Dispatcher(store, queue, engine, outbox, say, slots=slots)
+        adapter = DiscordAdapter(discord.token, say, api_url=discord.api_url, clock=clock)
+        outbox = Outbox(store, {adapter.name: adapter}, clock)
+        dispatcher = Dispatcher(store, queue, engine, outbox, say, slots=slots, clock=clock)
         adapter.attach(StoryPlay(store, queue, engine, outbox, dispatcher, say))
         for part in (adapter.run(), outbox.run(), dispatcher.run()):
             await stack.enter_async_context(_working(part))
         await discord.until_connected()
-        yield House(discord, store, engine, adapter)
+        yield store, adapter
         await dispatcher_idle(outbox)
 
 

@@ -44,3 +44,15 @@ class FakeClock:
             await self.rest()
         self._now = until
         await self.rest()
+
+
+class LoopClock:
+    """`bot.clock.Clock` on the running loop's own time, whatever that loop makes of it."""
+
+    def now(self) -> float:
+        """The loop's time."""
+        return asyncio.get_running_loop().time()
+
+    async def sleep(self, seconds: float) -> None:
+        """Let the loop wake us."""
+        await asyncio.sleep(seconds)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from bot.messages import Draft, Room
+from bot.messages import Draft, DraftState, Room
 from bot.seams import Limits
 
 
@@ -57,9 +57,9 @@ class FakePlatform:
         if (gone := self.messages.pop(message_id, None)) is not None:
             self.log.append(("remove", gone))
 
-    async def rest_s(self, room: Room, message_id: str) -> float:
-        """What the test set."""
-        return self.rests.get(message_id, 0.0)
+    async def rest_s(self, room: Room, message_id: str, draft: Draft) -> float:
+        """What the test set, for texts that grow."""
+        return self.rests.get(message_id, 0.0) if draft.state is DraftState.WRITING else 0.0
 
     def _may_fail(self) -> None:
         self.calls += 1

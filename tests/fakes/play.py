@@ -168,7 +168,7 @@ class FakeReply:
             self.message_id = await self._post(draft)
         else:
             if draft.state is DraftState.WRITING:
-                self.rested_s.append(await self._platform.rest_s(self.room, self.message_id))
+                self.rested_s.append(await self._platform.rest_s(self.room, self.message_id, draft))
             await self._platform.edit(self.room, self.message_id, draft)
         return self.message_id
 

@@ -8,7 +8,6 @@ for a condition without sleeping.
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable
 from typing import Self, TypeVar
 
@@ -32,6 +31,7 @@ from tests.loopback.discord_world import (
     User,
     Version,
     World,
+    loop_s,
 )
 
 __all__ = ["Channel", "ChannelType", "Guild", "LoopbackDiscord", "Message", "Permission", "Slash", "User"]
@@ -144,7 +144,7 @@ class LoopbackDiscord:
 
     async def rewrite(self, message: Message, text: str) -> None:
         """A person edits what they wrote."""
-        message.versions.append(Version(text, time.monotonic()))
+        message.versions.append(Version(text, loop_s()))
         payload = message_payload(message, self.world, event=True)
         await self.gateway.dispatch("MESSAGE_UPDATE", payload)
 

@@ -7,7 +7,6 @@ five followups, as Discord's does.
 from __future__ import annotations
 
 import secrets
-import time
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,7 +16,7 @@ from tests.loopback.discord_answers import answer, body_of
 from tests.loopback.discord_payloads import Payload, message_payload
 from tests.loopback.discord_rest import checked_components, content_of
 from tests.loopback.discord_state import DiscordState, Refused
-from tests.loopback.discord_world import EPHEMERAL, LOADING, Channel, Message, User, Version
+from tests.loopback.discord_world import EPHEMERAL, LOADING, Channel, Message, User, Version, loop_s
 
 ACKNOWLEDGE_WITHIN_S = 3.0
 FOLLOW_UPS_ABROAD = 5
@@ -100,7 +99,7 @@ class Interactions:
             token,
             channel,
             user,
-            time.monotonic(),
+            loop_s(),
             abroad=abroad or channel.private,
         )
         self._open[token] = slash
@@ -110,7 +109,7 @@ class Interactions:
     async def callback(self, request: web.Request) -> web.Response:
         """The first answer, which must come within three seconds."""
         slash, body = self._slash(request), await body_of(request)
-        now_s = time.monotonic()
+        now_s = loop_s()
         if slash.acknowledged_s is not None:
             raise Refused(400, 40060, "Interaction has already been acknowledged.")
         if now_s - slash.began_s > ACKNOWLEDGE_WITHIN_S or slash.expired:
@@ -199,7 +198,7 @@ class Interactions:
         if "components" in body:
             message.components = checked_components(body)
         content = content_of(body) if body.get("content") is not None or was_loading else message.content
-        message.versions.append(Version(content, time.monotonic()))
+        message.versions.append(Version(content, loop_s()))
         message.allowed_mentions.append(body.get("allowed_mentions"))
         if was_loading:
             await self._announce(message)

@@ -22,6 +22,7 @@ OLD_EDITS = "edits of old messages"
 WEBHOOK_LIMIT, WEBHOOK_PERIOD_S = 5, 2.0
 WEBHOOK_CHANNEL_LIMIT, WEBHOOK_CHANNEL_PERIOD_S = 30, 60.0
 GLOBAL_LIMIT, GLOBAL_PERIOD_S = 50, 1.0
+GLOBAL_HEADERS = {"X-RateLimit-Global": "true", "X-RateLimit-Scope": "global"}
 
 
 @dataclass(slots=True)
@@ -70,15 +71,15 @@ class Limits:
     def refusal(self, bucket: Bucket, now_s: float) -> web.Response:
         """The 429 answer, as Discord's own servers give it (`Via`: not Cloudflare)."""
         self.refused += 1
-        headers = bucket.headers(now_s)
+        after_s = max(0.0, bucket.began_s + bucket.period_s - now_s)
         if bucket.name == OLD_EDITS:
-            return _refused_old(float(headers["X-RateLimit-Reset-After"]))
-        after_s = float(headers["X-RateLimit-Reset-After"])
+            return _refused_old(after_s)
         of_all = bucket is self.everything
+        # Of the whole bot's limit the headers name no bucket: it belongs to no route.
+        headers = GLOBAL_HEADERS if of_all else bucket.headers(now_s) | {"X-RateLimit-Scope": "user"}
         body = {"message": "You are being rate limited.", "retry_after": after_s, "global": of_all}
-        headers |= {"Retry-After": str(int(after_s) + 1), "Via": "1.1 google"}
-        headers |= {"X-RateLimit-Global": "true"} if of_all else {"X-RateLimit-Scope": "user"}
-        return answer(body, status=429, headers=headers)
+        told = {"Retry-After": str(int(after_s) + 1), "Via": "1.1 google"}
+        return answer(body, status=429, headers=headers | told)
 
 
 def _refused_old(after_s: float) -> web.Response:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
@@ -41,6 +40,7 @@ from tests.loopback.discord_world import (
     Permission,
     Version,
     age_s,
+    loop_s,
 )
 
 MAX_CONTENT = 2000
@@ -87,7 +87,7 @@ class Rest:
         if not request.path.startswith("/api/"):
             return await handler(request)
         body = await _logged(request)
-        record = SentRequest(request.method, request.path.removeprefix("/api/v10"), body, time.monotonic())
+        record = SentRequest(request.method, request.path.removeprefix("/api/v10"), body, loop_s())
         self._state.requests.append(record)
         given = await self._checked(request, handler)
         record.status = given.status
@@ -99,7 +99,7 @@ class Rest:
         if fault is not None and not fault.applied:
             return fault.answer(request)
         bucket = self._bucket(request)
-        now_s = time.monotonic()
+        now_s = loop_s()
         for limiting in self._limiting(request, bucket):
             if not limiting.take(now_s):
                 return self._state.limits.refusal(limiting, now_s)
@@ -107,7 +107,7 @@ class Rest:
         if fault is not None:
             return fault.answer(request)
         if bucket is not None:
-            given.headers.update(bucket.headers(time.monotonic()))
+            given.headers.update(bucket.headers(loop_s()))
         return given
 
     async def _handled(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -286,7 +286,7 @@ class Rest:
         if "components" in body:
             message.components = checked_components(body)
         content = content_of(body) if body.get("content") is not None else message.content
-        message.versions.append(Version(content, time.monotonic()))
+        message.versions.append(Version(content, loop_s()))
         message.allowed_mentions.append(body.get("allowed_mentions"))
         payload = message_payload(message, self._state.world, event=True)
         await self._state.gateway.dispatch("MESSAGE_UPDATE", payload)
@@ -366,7 +366,7 @@ class Rest:
             return None
         if len(str(body["nonce"])) > 25:
             raise Refused(400, 50035, "Nonce is too long")
-        now_s = time.monotonic()
+        now_s = loop_s()
         for message in self._state.world.messages.values():
             fresh = now_s - message.versions[0].at_s < NONCE_LIFE_S
             if message.channel is channel and message.nonce == body["nonce"] and fresh:

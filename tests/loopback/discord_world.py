@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import time
 from dataclasses import dataclass, field
@@ -13,6 +14,11 @@ DISCORD_EPOCH_MS = 1_420_070_400_000
 HAS_THREAD = 1 << 5
 EPHEMERAL = 1 << 6
 LOADING = 1 << 7
+
+
+def loop_s() -> float:
+    """Now, on the clock of the server's loop: monotonic seconds, or what a test makes of them."""
+    return asyncio.get_running_loop().time()
 
 
 def age_s(snowflake: int) -> float:
@@ -129,7 +135,7 @@ class Channel:
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """What a message showed from `at_s` (monotonic seconds) on; `at` is the same moment by the calendar."""
+    """What a message showed from `at_s` (`loop_s`) on; `at` is the same moment by the calendar."""
 
     content: str
     at_s: float
@@ -260,7 +266,7 @@ class World:
 
     def add_message(self, channel: Channel, author: User, content: str, **details: object) -> Message:
         """A new message."""
-        versions = [Version(content, time.monotonic())]
+        versions = [Version(content, loop_s())]
         message = Message(self.snowflake(), channel, author, versions, **details)  # type: ignore[arg-type]
         self.messages[message.id] = message
         return message

@@ -54,8 +54,9 @@ async def tell(adapter: SlackAdapter, room: Room, job: str, clock: FakeClock) ->
     limits, begun, over = adapter.limits, clock.now(), False
     throttle = RoomThrottle(limits.changes_per_period, limits.period_s, clock)
     message_id = await adapter.post(room, Draft(DraftState.WAITING, note="まもなく", job=job), f"{job}:0")
+    growing = Draft(DraftState.WRITING, job=job)
     while not over:
-        while (rest_s := await adapter.rest_s(room, message_id)) > NO_TIME_S:
+        while (rest_s := await adapter.rest_s(room, message_id, growing)) > NO_TIME_S:
             await clock.sleep(rest_s)
         await throttle.acquire()
         text = STORY[: int((clock.now() - begun) * CHARACTERS_PER_S)]
