@@ -39,7 +39,7 @@ from bot.messages import (
 from bot.ruby import without_ruby
 from bot.rules import has_preset, length_named, preset_named, preset_of, scopes_of, set_at
 from bot.seams import Heard
-from bot.story import ending, told_text
+from bot.story import WINDOW_CHARACTERS, ending, told_text
 
 MAX_CANDIDATES = 5
 QUOTA_TIME = timedelta(hours=24)
@@ -62,6 +62,7 @@ class Asking(Ground):
 
     async def hear(self, message: Message, ask: Ask | None, earlier: Sequence[Message] = ()) -> Ticket | None:
         """Add a message to its room's story and, with `ask`, queue a continuation."""
+        self._require_size(message)
         rules = await self._permitted(message.room, message.author)
         title = self._titled(message.title, rules, message.room)
         message = self._kept(replace(message, title=title), rules)
@@ -91,11 +92,13 @@ class Asking(Ground):
 
     async def check(self, message: Message) -> None:
         """Raise what `hear` would refuse of a person and their text, before anybody else is shown it."""
+        self._require_size(message)
         rules = await self._permitted(message.room, message.author)
         self._kept(message, rules)
 
     async def reading(self, message: Message) -> TokenCount:
         """How the model reads a message that is about to be only written, for what is new to its writer."""
+        self._require_size(message)
         said = without_ruby(await self._said(message.room, message.whole))
         return await self._told_once(message, await self._count(said)) if said else NOTHING_READ
 
@@ -236,8 +239,10 @@ class Asking(Ground):
         theirs = (one.text for one in story.passages if one.author.person == message.author.person)
         own = "\n".join(theirs)
         if late:
-            return await self._read_late(who, await self._said(message.room, f"{own}\n{message.text}"))
-        new = tuple(character for character in read.unknown if character not in own)
+            late_text = f"{own}\n{message.text}"[-WINDOW_CHARACTERS:]
+            return await self._read_late(who, await self._said(message.room, late_text))
+        known = frozenset(own)
+        new = tuple(character for character in read.unknown if character not in known)
         return TokenCount(read.tokens, new, read.read_as if new else "")
 
     async def _read_late(self, who: _Who, text: str) -> TokenCount:

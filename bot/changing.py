@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bot.context import require_short
+from bot.context import require_length, require_short
 from bot.errors import EmptyPrompt, NoSuchStory, NotYours, PassageGone
 from bot.ground import Ground
 from bot.messages import (
@@ -49,6 +49,7 @@ class Changing(Ground):
 
     async def edit(self, room: Room, by: Author, passage_id: str, text: str) -> Passage:
         """Change what one wrote or asked for, in its place."""
+        require_length(text, self._bounds.max_file_characters)
         rules = await self._permitted(room, by)
         former = await self._own(room, by, passage_id)
         # What came with a file was longer than people may type, and its typing errors are mended here, too.
@@ -119,8 +120,8 @@ class Changing(Ground):
 
         `before` is what the person saw: what they left as it was stays as somebody else made it meanwhile.
         """
-        rules = await self._permitted(room, by)
         require_short(notes)
+        rules = await self._permitted(room, by)
         for text in _texts(notes):
             self._require_clean(text, rules, room)
         async with self._one_by_one:  # of two at once the second finds the story that the first began

@@ -5,9 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from bot.errors import TextTooLong, TooMuchLore
+from bot.errors import (
+    FileTooLong,
+    KeywordTooLong,
+    LoreTooLong,
+    MemoryTooLong,
+    NoteTooLong,
+    TextTooLong,
+    TooMuchLore,
+)
 from bot.lore import named_lore, told_lore
-from bot.messages import Lore, Notes, Passage, Piece, Story, Window
+from bot.messages import Notes, Passage, Piece, Story, Window
 from bot.ruby import without_ruby
 from bot.story import prompt_of, text_of, told_passages
 
@@ -58,23 +66,22 @@ def with_unsent(window: Window, story: Story) -> Window:
 
 def require_short(notes: Notes) -> None:
     """Raise TextTooLong where a piece of the notes is longer than it may be, TooMuchLore for too many."""
-    _require(notes.memory, MEMORY_CHARACTERS)
-    _require(notes.note, NOTE_CHARACTERS)
     if len(notes.lore) > MAX_LORE or any(len(entry.keywords) > MAX_KEYWORDS for entry in notes.lore):
         raise TooMuchLore(entries=MAX_LORE, keywords=MAX_KEYWORDS)
+    require_length(notes.memory, MEMORY_CHARACTERS, MemoryTooLong)
+    require_length(notes.note, NOTE_CHARACTERS, NoteTooLong)
     for entry in notes.lore:
-        _require_entry(entry)
+        require_length(entry.text, LORE_CHARACTERS, LoreTooLong)
+        for keyword in entry.keywords:
+            require_length(keyword, KEYWORD_CHARACTERS, KeywordTooLong)
 
 
-def _require_entry(entry: Lore) -> None:
-    _require(entry.text, LORE_CHARACTERS)
-    for keyword in entry.keywords:
-        _require(keyword, KEYWORD_CHARACTERS)
-
-
-def _require(text: str, limit: int) -> None:
-    if len(text) > limit:
-        raise TextTooLong(limit=limit, length=len(text))
+def require_length(
+    text: str, most: int, error: type[TextTooLong | FileTooLong] = TextTooLong, limit: int | None = None
+) -> None:
+    """Raise `error` where a text has more than `most` characters; what it names as the limit may be less."""
+    if len(text) > most:
+        raise error(limit=most if limit is None else limit, length=len(text))
 
 
 def _pieces(kind: str, texts: Iterable[str]) -> tuple[Piece, ...]:

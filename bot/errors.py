@@ -4,6 +4,7 @@ TsuzukiError
 ├── UserError             a person's request cannot be met; has a sentence in ja and en, and nothing is lost
 │   ├── EmptyPrompt       nothing to go on from
 │   ├── TextTooLong       the text is over the limit
+│   │   └── TitleTooLong, MemoryTooLong, NoteTooLong, LoreTooLong, KeywordTooLong
 │   ├── UnknownPreset     no preset of that name
 │   ├── UnknownLength     no such length
 │   ├── UnreadableText    the model can see no character of the text
@@ -74,6 +75,36 @@ class TextTooLong(UserError):
     """The text is over the limit. Values: `limit`, `length` (characters)."""
 
     key = "error.text_too_long"
+
+
+class TitleTooLong(TextTooLong):
+    """A story's title is over the limit."""
+
+    key = "error.title_too_long"
+
+
+class MemoryTooLong(TextTooLong):
+    """A story's memory is over the limit."""
+
+    key = "error.memory_too_long"
+
+
+class NoteTooLong(TextTooLong):
+    """The author's note is over the limit."""
+
+    key = "error.note_too_long"
+
+
+class LoreTooLong(TextTooLong):
+    """The text of a lore entry is over the limit."""
+
+    key = "error.lore_too_long"
+
+
+class KeywordTooLong(TextTooLong):
+    """A keyword of a lore entry is over the limit."""
+
+    key = "error.keyword_too_long"
 
 
 class UnknownPreset(UserError):

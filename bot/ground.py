@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from bot.access import require
-from bot.errors import FileTooLong, FilteredText, NoStory, TextTooLong
+from bot.context import require_length
+from bot.errors import FileTooLong, FilteredText, NoStory, TitleTooLong
 from bot.messages import Author, Message, Room, Rules, Story
 from bot.queue import JobQueue
 from bot.rules import DEFAULTS, filters, rules_in
@@ -19,6 +20,8 @@ from bot.textfile import MAX_CHARACTERS
 from bot.wordfilter import WordFilter
 
 TITLE_CHARACTERS = 80
+_UNTIDY = 10
+"""So many times as long a title may be as it was typed: with spaces that become one, or go."""
 SEEDS = 2**32
 """Drawn seeds are short enough to be typed again."""
 
@@ -88,10 +91,15 @@ class Ground:
             raise NoStory
         return story
 
+    def _require_size(self, message: Message) -> None:
+        """Raise TitleTooLong, TextTooLong, FileTooLong: before anything is read, whatever it is made of."""
+        require_length(message.title, _UNTIDY * TITLE_CHARACTERS, TitleTooLong, TITLE_CHARACTERS)
+        require_length(message.text, self._bounds.max_characters)
+        require_length(message.attached, self._bounds.max_file_characters, FileTooLong)
+
     def _kept(self, message: Message, rules: Rules) -> Message:
         """A message with all that it brings as its text. Raises TextTooLong, FileTooLong, FilteredText."""
-        if len(message.attached) > self._bounds.max_file_characters:
-            raise FileTooLong(limit=self._bounds.max_file_characters, length=len(message.attached))
+        self._require_size(message)
         typed = self._wanted(message.text, rules, message.room)
         attached = self._readable(message.attached, self._bounds.max_file_characters)
         self._require_clean(attached, rules, message.room)
@@ -104,8 +112,11 @@ class Ground:
         return kept
 
     def _titled(self, title: str, rules: Rules, room: Room) -> str:
-        """A title that somebody typed, whole and in one line. Raises TextTooLong, FilteredText."""
-        name = self._readable(one_line(title), TITLE_CHARACTERS)
+        """A title that somebody typed, whole and in one line. Raises TitleTooLong, FilteredText."""
+        require_length(title, _UNTIDY * TITLE_CHARACTERS, TitleTooLong, TITLE_CHARACTERS)
+        name = one_line(title)
+        require_length(name, TITLE_CHARACTERS, TitleTooLong)
+        name = self._readable(name, TITLE_CHARACTERS)
         self._require_clean(name, rules, room)
         return name
 
@@ -117,8 +128,5 @@ class Ground:
 
     def _readable(self, text: str, limit: int | None = None) -> str:
         """The text as it can be kept; nothing but spaces is no text. Raises TextTooLong."""
-        kept = "" if is_blank(text) else writable(text)
-        limit = self._bounds.max_characters if limit is None else limit
-        if len(kept) > limit:
-            raise TextTooLong(limit=limit, length=len(kept))
-        return kept
+        require_length(text, self._bounds.max_characters if limit is None else limit)
+        return "" if is_blank(text) else writable(text)

@@ -26,6 +26,8 @@ _ROOM = "room"
 MAX_WORDS = 500
 MAX_WORD_CHARACTERS = 50
 MAX_PRESETS = 20
+_SHOWN = 20
+"""Characters of something too long that are named."""
 
 _Word = Annotated[str, Field(min_length=1, max_length=MAX_WORD_CHARACTERS)]
 _Words = Annotated[tuple[_Word, ...], Field(max_length=MAX_WORDS)]
@@ -219,7 +221,14 @@ def _kept(name: str, value: object, rules: Rules) -> object:
 def _refused(error: ValidationError) -> object:
     """The first thing that is wrong, where it can be shown."""
     found = error.errors(include_url=False)[0]["input"]
-    return found if isinstance(found, str | int | float | bool) else "…"
+    return (
+        _short(found) if isinstance(found, str) else found if isinstance(found, int | float | bool) else "…"
+    )
+
+
+def _short(value: str) -> str:
+    """What was typed, as it is named in a complaint: of what is too long the beginning and how long it is."""
+    return value if len(value) <= MAX_WORD_CHARACTERS else f"{value[:_SHOWN]}… ({len(value)})"
 
 
 def _bound(error: ValidationError) -> str:

@@ -5,13 +5,22 @@ from __future__ import annotations
 from dataclasses import fields, replace
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from bot.messages import Piece, Request
 from bot.sampling import MAX_BANNED, STANDARD, Sampling
 from bot.worker.presets import BUILT_IN, Presets
 
-MAX_PROMPT_CHARACTERS = 1_000_000
+MAX_PROMPT_CHARACTERS = 100_000
+"""Many times what any XGLM holds; it is read in a quarter of a second."""
 MAX_CANDIDATES = 8
 MAX_STOPS = 16
 MAX_NEW_TOKENS = 100_000
@@ -24,8 +33,16 @@ LARGEST_PENALTY = 2.0
 MAX_NGRAM = 100
 MAX_PIECES = 128
 MAX_PIECE_CHARACTERS = 20_000
+"""Of one piece that stands around a prompt, and of all in front of it, and of all inset."""
 
-Prompt = Annotated[str, Field(max_length=MAX_PROMPT_CHARACTERS)]
+
+def _of_length(text: str) -> str:
+    if len(text) > MAX_PROMPT_CHARACTERS:
+        raise ValueError(f"it may have {MAX_PROMPT_CHARACTERS} characters, and this one has {len(text)}")
+    return text
+
+
+Prompt = Annotated[str, AfterValidator(_of_length)]
 Stop = Annotated[str, Field(min_length=1, max_length=200)]
 Banned = Annotated[str, Field(min_length=1, max_length=200)]
 TokenId = Annotated[str, Field(pattern="^[0-9]{1,7}$")]
@@ -114,6 +131,16 @@ class CompletionRequest(BaseModel):
         if best_of not in {1, info.data.get("n", 1)}:
             raise ValueError("every candidate is sent, none is picked; leave best_of out and ask for n")
         return best_of
+
+    @field_validator("front", "inset")
+    @classmethod
+    def _all_are_short(cls, pieces: list[PieceOfContext]) -> list[PieceOfContext]:
+        length = sum(len(piece.text) for piece in pieces)
+        if length > MAX_PIECE_CHARACTERS:
+            raise ValueError(
+                f"all pieces may have {MAX_PIECE_CHARACTERS} characters, and these have {length}"
+            )
+        return pieces
 
     @model_validator(mode="after")
     def _min_fits_max(self) -> Self:

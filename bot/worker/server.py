@@ -14,6 +14,7 @@ from dataclasses import asdict
 from fastapi import FastAPI, Response
 from fastapi import Request as HttpRequest
 from fastapi.exceptions import RequestValidationError
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -28,7 +29,11 @@ from bot.worker.serving import Completion, Served
 from bot.worker.streaming import EventStream, ReaderGone, while_read
 from bot.worker.text import read_as
 
-MAX_BODY_BYTES = 8 * 1024 * 1024
+MAX_BODY_BYTES = 2 * 1024 * 1024
+"""The longest prompt as `\\uXXXX` escapes, and as much again; its JSON is read in a few milliseconds."""
+_DIGITS = 18
+_PATIENCE = 16
+"""So many times too much is taken and thrown away; then the connection is closed."""
 ALIVE_EVERY_S = 10.0
 """Seconds of silence after which a comment shows that the stream lives."""
 
@@ -210,6 +215,11 @@ class BodyLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        told = Headers(scope=scope).get("content-length", "")
+        if told.isascii() and told.isdigit() and int(told[:_DIGITS]) > self._limit:
+            await _passed_over(receive, self._limit)
+            await _refusal(_too_large(self._limit, told))(scope, receive, send)
+            return
         seen = 0
 
         async def counted() -> Message:
@@ -217,11 +227,26 @@ class BodyLimit:
             message = await receive()
             seen += len(message.get("body", b""))
             if seen > self._limit:
-                said = f"the body is over {self._limit} bytes"
-                raise RefusedError(wire.invalid(said, code="too_large", status=413))
+                await _passed_over(receive, self._limit)
+                raise RefusedError(_too_large(self._limit, "more"))
             return message
 
         await self._app(scope, counted, send)
+
+
+async def _passed_over(receive: Receive, limit: int) -> None:
+    """Take what is still sent, and keep none of it: who is sending reads an answer only afterwards."""
+    seen = 0
+    while seen <= _PATIENCE * limit:
+        message = await receive()
+        seen += len(message.get("body", b""))
+        if not message.get("more_body"):
+            return
+
+
+def _too_large(limit: int, length: str) -> wire.Fault:
+    said = f"a body may have {limit} bytes, and this one has {length}"
+    return wire.invalid(said, code="too_large", status=413)
 
 
 def _request(body: CompletionRequest, served: Served) -> Request:

@@ -14,9 +14,10 @@ import pytest
 
 from bot.errors import CheckpointError
 from bot.worker.assembly import assemble
-from bot.worker.completions import CompletionRequest
+from bot.worker.completions import MAX_PROMPT_CHARACTERS, CompletionRequest
 from bot.worker.metrics import Metrics
 from bot.worker.progress import Progress
+from bot.worker.server import MAX_BODY_BYTES
 from bot.worker.serving import Served
 from tests.fakes.backend import FakeBackend, counting
 from tests.worker.checkpoints import tiny_checkpoint
@@ -271,6 +272,42 @@ def test_wrong_bodies_and_places(client: httpx.Client) -> None:
     assert [answer.status_code for answer in answers] == [400, 413, 404, 405]
     codes = [answer.json()["error"]["code"] for answer in answers]
     assert codes == ["invalid_json", "too_large", "not_found", "not_found"]
+
+
+@pytest.mark.parametrize("route", ["/v1/completions", "/v1/window", "/tokenize"])
+def test_too_much_is_refused_before_it_is_read(client: httpx.Client, route: str) -> None:
+    """A body is refused by its bytes, a prompt by its characters: both with the limit and the length."""
+    body = json.dumps({"prompt": "雨" * 2_000_000}, ensure_ascii=False).encode()
+    headers = {"content-type": "application/json"}
+
+    def chunks() -> Iterator[bytes]:
+        yield from (body[start : start + 65_536] for start in range(0, len(body), 65_536))
+
+    told = client.post(route, content=body, headers=headers)
+    untold = client.post(route, content=chunks(), headers=headers)
+    long = client.post(route, json={"prompt": "雨" * (MAX_PROMPT_CHARACTERS + 1)})
+    legal = client.post(route, json={"prompt": "雨。" * (MAX_PROMPT_CHARACTERS // 2), "max_tokens": 1})
+
+    assert [told.status_code, untold.status_code, long.status_code] == [413, 413, 400]
+    assert legal.status_code == 200
+    assert {"too_large"} == {told.json()["error"]["code"], untold.json()["error"]["code"]}
+    assert f"{MAX_BODY_BYTES} bytes" in told.json()["error"]["message"]
+    assert str(len(body)) in told.json()["error"]["message"]
+    assert f"{MAX_BODY_BYTES} bytes" in untold.json()["error"]["message"]
+    assert long.json()["error"]["param"] == "prompt"
+    assert f"{MAX_PROMPT_CHARACTERS} characters" in long.json()["error"]["message"]
+    assert f"{MAX_PROMPT_CHARACTERS + 1}" in long.json()["error"]["message"]
+
+
+def test_all_that_stands_around_a_prompt_is_bounded(client: httpx.Client) -> None:
+    """Not each piece alone: a hundred of them would be read for a minute."""
+    pieces = [{"kind": "memory", "text": "雨。" * 500}] * 21
+    refused = client.post("/v1/window", json={"prompt": "雨", "front": pieces})
+
+    assert refused.status_code == 400
+    assert refused.json()["error"]["param"] == "front"
+    assert "20000 characters" in refused.json()["error"]["message"]
+    assert "21000" in refused.json()["error"]["message"]
 
 
 def test_tokenize(client: httpx.Client) -> None:
