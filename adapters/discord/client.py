@@ -23,6 +23,7 @@ from adapters.discord.naming import self_in
 from adapters.discord.past import Past
 from adapters.discord.places import Pause
 from adapters.discord.posts import Posts
+from adapters.discord.proxies import Proxies
 from adapters.discord.repertoire import command_the
 from adapters.discord.threads import Threads
 from adapters.discord.translate import Self
@@ -71,7 +72,9 @@ class TsuzukiClient(discord.AutoShardedClient):
         self._edits = Edits(discord.utils.utcnow() - CLOCKS_DIFFER)
         self._in_order = InOrder()
         past = Past(play, pause, sees_content=intents.message_content)
-        self._conversation = Conversation(play, say, posts, threads, past, self._in_order)
+        self._proxies = Proxies(play, pause, self._in_order)
+        threads.successor = self._proxies.successor
+        self._conversation = Conversation(play, say, posts, threads, past, self._proxies, self._in_order)
         self._translator = Translator(say)
         self._tree = app_commands.CommandTree(self)
         self._presses = command_the(self._tree, play, say, posts, threads, past)
@@ -89,6 +92,7 @@ class TsuzukiClient(discord.AutoShardedClient):
 
     async def close(self) -> None:
         """Disconnect."""
+        self._proxies.close()
         if self._registering is not None:
             self._registering.cancel()
         await super().close()
@@ -118,11 +122,14 @@ class TsuzukiClient(discord.AutoShardedClient):
 
     async def on_message(self, message: discord.Message) -> None:
         """Hear a person who speaks to the bot."""
-        if message.author.bot or message.webhook_id is not None or message.type not in WRITTEN:
+        me = self_in(self, message.guild)
+        if me is None or message.author.id == me.user_id:
             return
         _complete(message)
-        me = self_in(self, message.guild)
-        if me is None:
+        if message.webhook_id is not None:
+            async with self._at(message.channel.id):
+                await self._proxies.posted(message, me)
+        if message.author.bot or message.webhook_id is not None or message.type not in WRITTEN:
             return
         meant = _meant_for(me, message)
         # The thread that may be opened has the message's id; a forum's post has that of its first message.
@@ -135,10 +142,12 @@ class TsuzukiClient(discord.AutoShardedClient):
                 await self._conversation.overheard(message, me)
 
     async def on_raw_message_edit(self, payload: discord.RawMessageUpdateEvent) -> None:
-        """A person changed what they wrote."""
+        """Somebody changed what they wrote, or the proxy bot that wrote it for them."""
         message = payload.message
         me = self_in(self, message.guild)
-        if message.author.bot or not message.content or me is None:
+        if me is None or message.author.id == me.user_id or not message.content:
+            return
+        if message.author.bot and message.webhook_id is None:
             return
         if not self._edits.is_new(message.id, message.edited_at):
             return
@@ -149,13 +158,15 @@ class TsuzukiClient(discord.AutoShardedClient):
     async def on_raw_message_delete(self, payload: discord.RawMessageDeleteEvent) -> None:
         """A message is gone."""
         async with self._at(payload.channel_id):
-            await self._conversation.deleted(payload.message_id, self._home(payload.guild_id))
+            home = self._home(payload.guild_id)
+            await self._conversation.deleted(payload.message_id, payload.channel_id, home)
 
     async def on_raw_bulk_message_delete(self, payload: discord.RawBulkMessageDeleteEvent) -> None:
         """Several messages are gone at once, as moderators take them away."""
         async with self._at(payload.channel_id):
+            home = self._home(payload.guild_id)
             for message_id in sorted(payload.message_ids):
-                await self._conversation.deleted(message_id, self._home(payload.guild_id))
+                await self._conversation.deleted(message_id, payload.channel_id, home, alone=False)
 
     async def on_interaction(self, interaction: Interaction) -> None:
         """A button or a form; commands go their own way."""

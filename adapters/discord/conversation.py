@@ -7,6 +7,7 @@ import dataclasses
 import logging
 from collections.abc import Awaitable
 from contextlib import AbstractAsyncContextManager, nullcontext
+from functools import partial
 
 import discord
 
@@ -25,6 +26,7 @@ from adapters.discord.places import (
     thread_of,
 )
 from adapters.discord.posts import Posts, nonce_of
+from adapters.discord.proxies import Proxies
 from adapters.discord.shown import unread
 from adapters.discord.threads import Threads
 from adapters.discord.translate import PLATFORM, Self, locale_of, story_text
@@ -48,13 +50,21 @@ class Conversation:
     """Messages that mention the bot, direct messages, and what is written in a story's thread."""
 
     def __init__(
-        self, play: Play, say: Say, posts: Posts, threads: Threads, past: Past, in_order: InOrder
+        self,
+        play: Play,
+        say: Say,
+        posts: Posts,
+        threads: Threads,
+        past: Past,
+        proxies: Proxies,
+        in_order: InOrder,
     ) -> None:
         self._play = play
         self._say = say
         self._posts = posts
         self._threads = threads
         self._past = past
+        self._proxies = proxies
         self._in_order = in_order
         self._typing: set[asyncio.Task[None]] = set()
 
@@ -76,34 +86,51 @@ class Conversation:
         await self._carry_out(message, locale, self._answer(message, text, locale, me), by_name=False)
 
     async def changed(self, message: discord.Message, me: Self) -> None:
-        """A person edited a message: where it is a passage, the story says so too."""
+        """A message was edited, by its writer or their proxy: where it is a passage, that follows."""
         passage = await self._play.passage_of_message(PLATFORM, str(message.id))
         text = story_text(message.content, me, names_in(message))
         if passage is None or passage.by_model or text in {"", passage.text}:
             return
         locale = message_locale(message, text)
         room = (await self._play.story(passage.story_id)).room
-        author = author_of(message.author, locale)
+        if message.webhook_id is None:
+            author = author_of(message.author, locale)
+        else:
+            author = await self._as_they_are(passage.author, room, message.guild)
         await self._carry_out(message, locale, self._edit(room, author, passage, text), by_name=False)
 
     async def _edit(self, room: Room, author: Author, passage: Passage, text: str) -> None:
         await self._play.edit(room, author, passage.id, text)
 
-    async def deleted(self, message_id: int, guild: discord.Guild | None) -> None:
-        """A message is gone: a person's passage leaves the story, a reply is written no further."""
+    async def deleted(
+        self, message_id: int, channel_id: int, guild: discord.Guild | None, *, alone: bool = True
+    ) -> None:
+        """A message is gone: a person's passage leaves the story, a reply is written no further.
+
+        Where it went `alone`, a proxy bot may have posted it again, and nothing was taken back.
+        """
         if await self._play.withdraw(PLATFORM, str(message_id)):
             return
         passage = await self._play.passage_of_message(PLATFORM, str(message_id))
         if passage is None or passage.by_model or passage.deleted:
             return
+        delete = partial(self._delete, passage, guild)
+        if alone:
+            await self._proxies.deleted(message_id, channel_id, passage, delete)
+        else:
+            await delete()
+
+    async def _delete(self, passage: Passage, guild: discord.Guild | None) -> None:
         room = (await self._play.story(passage.story_id)).room
-        author = passage.author
-        if names_roles(await self._play.rules(room)):
-            author = await with_roles(author, guild)
+        author = await self._as_they_are(passage.author, room, guild)
         try:
             await self._play.delete(room, author, passage.id)
         except SpokenError as error:
             _log.info("A deleted message stays in its story: %s", error)
+
+    async def _as_they_are(self, author: Author, room: Room, guild: discord.Guild | None) -> Author:
+        """With their roles, where rules name any: what is kept of a person says nothing of them."""
+        return await with_roles(author, guild) if names_roles(await self._play.rules(room)) else author
 
     async def _carry_out(
         self, message: discord.Message, locale: str, deed: Awaitable[None], *, by_name: bool = True

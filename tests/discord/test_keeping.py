@@ -58,7 +58,7 @@ async def test_a_mention_that_is_deleted_before_anything_was_shown_is_answered_n
         fault = discord.fail("POST", "/threads", 503)
         asked = await discord.say_in(discord.channel, discord.hanako, BEGINNING)
         await discord.until(lambda: fault.times == 0)
-        asked.deleted = True
+        await discord.delete(asked)
         opening = f"/channels/{discord.channel.id}/messages/{asked.id}/threads"
         await discord.until(lambda: [r for r in discord.requests if r.path == opening and r.status == 404])
         async with asyncio.timeout(30):
