@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from bot.continuation import max_tokens, min_tokens
 from bot.errors import (
     FileTooLong,
     KeywordTooLong,
@@ -15,8 +16,10 @@ from bot.errors import (
     TooMuchLore,
 )
 from bot.lore import named_lore, told_lore
-from bot.messages import Notes, Passage, Piece, Story, Window
+from bot.messages import Job, Notes, Passage, Piece, Request, Rules, Story, Window
 from bot.ruby import without_ruby
+from bot.rules import sampling_of
+from bot.sampling import PRESETS, STANDARD
 from bot.story import prompt_of, text_of, told_passages
 
 MEMORY_CHARACTERS = 1_000
@@ -27,6 +30,9 @@ LORE_CHARACTERS = 500
 KEYWORD_CHARACTERS = 50
 MAX_KEYWORDS = 10
 MAX_LORE = 100
+
+SHOWN_RUNNERS_UP = 5
+"""Tokens told beside each written one, where probabilities are asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +54,25 @@ def context_of(story: Story) -> Context:
     lore = _pieces("lore", (entry.text for entry in told_lore(notes.lore, prompt)))
     return Context(
         prompt, front=_pieces("memory", [notes.memory]), inset=lore + _pieces("note", [notes.note])
+    )
+
+
+def request_of(job: Job, story: Story, rules: Rules) -> Request:
+    """What the worker is asked to go on with a story, as far as the job's reply stands in it."""
+    ask, context = job.ask, context_of(story)
+    return Request(
+        prompt=context.prompt,
+        sampling=sampling_of(ask.preset, rules),
+        max_tokens=max_tokens(ask.length),
+        min_tokens=min_tokens(ask.length),
+        n=ask.candidates,
+        seed=job.seed,
+        story=job.story_id,
+        logprobs=SHOWN_RUNNERS_UP if ask.scores else None,
+        banned=rules.banned,
+        front=context.front,
+        inset=context.inset,
+        preset=ask.preset if ask.preset in PRESETS else STANDARD,
     )
 
 

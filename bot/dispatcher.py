@@ -12,8 +12,7 @@ import structlog
 
 from bot.candidates import Candidates, Kept
 from bot.clock import Clock, SystemClock
-from bot.context import Context, context_of
-from bot.continuation import max_tokens, min_tokens
+from bot.context import request_of
 from bot.errors import (
     EngineBusy,
     EngineError,
@@ -42,17 +41,13 @@ from bot.messages import (
 from bot.outbox import Outbox
 from bot.placing import placed
 from bot.queue import JobQueue
-from bot.rules import DEFAULTS, filters, rules_in, sampling_of
-from bot.sampling import PRESETS, STANDARD
+from bot.rules import DEFAULTS, filters, rules_in
 from bot.seams import Engine, OutboxRow, Say, Store
 from bot.story import ends_with
 from bot.wordfilter import WordFilter
 
 MAX_DEATHS = 3
 """How often the worker may die under a job before the job is the suspect."""
-
-SHOWN_RUNNERS_UP = 5
-"""Tokens told beside each written one, where probabilities are asked for."""
 
 MAX_STARTS = 20
 """How often a job is begun in all, over every restart of the bot."""
@@ -238,7 +233,7 @@ class Dispatcher:
         story = await self._store.story_before(job.id)
         rules = await rules_in(self._store, story.room, self._defaults)
         words = WordFilter.of(rules.words) if filters(rules, story.room) else None
-        return _request(job, context_of(story), rules), words
+        return request_of(job, story, rules), words
 
     def _seen(self, job: Job) -> list[Kept]:
         """What people have seen of a job that was stopped; candidates that had not begun are none."""
@@ -403,21 +398,3 @@ def _broken_off(rows: Sequence[OutboxRow]) -> str:
     """What people can read of a reply that an earlier process could not bring to its end."""
     end = next((n for n, row in enumerate(rows, 1) if row.draft.state is DraftState.WAITING), 0)
     return "".join(row.draft.text for row in rows[:end])
-
-
-def _request(job: Job, context: Context, rules: Rules) -> Request:
-    ask = job.ask
-    return Request(
-        prompt=context.prompt,
-        sampling=sampling_of(ask.preset, rules),
-        max_tokens=max_tokens(ask.length),
-        min_tokens=min_tokens(ask.length),
-        n=ask.candidates,
-        seed=job.seed,
-        story=job.story_id,
-        logprobs=SHOWN_RUNNERS_UP if ask.scores else None,
-        banned=rules.banned,
-        front=context.front,
-        inset=context.inset,
-        preset=ask.preset if ask.preset in PRESETS else STANDARD,
-    )

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field, replace
 from bot.clock import Clock, SystemClock
 from bot.errors import RetryLater, StoreError, ToldElsewhere, Undeliverable
 from bot.interrupt import sleep_until
-from bot.messages import Draft, DraftState, Job, JobState, Room
+from bot.messages import Draft, DraftState, Job, Room
 from bot.parts import NOTHING, parts_of
+from bot.replying import LAST_STATE, OPEN, ShownReply, closed, key_of, looks_alike
 from bot.seams import OutboxRow, Platform, Store
 from bot.throttle import NO_TIME_S, RoomThrottle
 
@@ -20,58 +21,10 @@ LONGEST_RETRY_S = 60.0
 MAX_SURPRISES = 5
 """Errors that no platform should raise, before a reply is given up until the next start."""
 
-_OPEN = frozenset({DraftState.WAITING, DraftState.WRITING})
-_LAST_STATE = {
-    JobState.DONE: DraftState.DONE,
-    JobState.FAILED: DraftState.FAILED,
-    JobState.CANCELLED: DraftState.CANCELLED,
-}
 Lost = Callable[[Job, Undeliverable], Awaitable[None]]
 """Told of an unfinished job whose reply cannot be shown, and why."""
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(slots=True)
-class _Reply:
-    """What one job shows.
-
-    `latest` is wanted, `shown` is what people have by part, `promised` what the store says they will have.
-    `fixed` are the parts as an earlier process cut them. A `quiet` one waits until no other is to be sent.
-    `moved` is the job's count of when each part was posted: one that people wrote below since is posted anew.
-    `former` are the messages in whose place others were, and which are still to be removed.
-    `due` is when what is not finished may be changed again; the end of it is due at once.
-    """
-
-    job: Job
-    latest: Draft
-    fixed: list[Draft] = field(default_factory=list)
-    ids: dict[int, str] = field(default_factory=dict)
-    shown: dict[int, Draft] = field(default_factory=dict)
-    promised: dict[int, Draft] = field(default_factory=dict)
-    moved: dict[int, int] = field(default_factory=dict)
-    former: dict[int, str] = field(default_factory=dict)
-    known_parts: int = 0
-    loaded: bool = False
-    dirty: bool = True
-    dead: bool = False
-    quiet: bool = False
-    due: float = 0.0
-    settled: asyncio.Event = field(default_factory=asyncio.Event)
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-
-    @property
-    def over(self) -> bool:
-        """Whether `latest` is the last."""
-        return self.latest.state not in _OPEN
-
-    def left(self, part: int) -> bool:
-        """Whether a part's message stands above what people wrote before the reply began."""
-        return part in self.ids and not self.quiet and self.moved.get(part, 0) < self.job.moved
-
-    def posted(self, part: int) -> str | None:
-        """The message that is to show a part; None where one is to be posted."""
-        return None if self.left(part) else self.ids.get(part)
 
 
 @dataclass(slots=True)
@@ -97,7 +50,7 @@ class Outbox:
         self._store = store
         self._platforms = platforms
         self._clock = clock or SystemClock()
-        self._replies: dict[str, _Reply] = {}
+        self._replies: dict[str, ShownReply] = {}
         self._lines: dict[Room, _Line] = {}
         self._lost: Lost | None = None
 
@@ -114,10 +67,10 @@ class Outbox:
         if not self.serves(job.room.platform):
             return  # a platform that is no longer set up: the story is kept, nobody is there to see it
         draft = replace(draft, job=job.id)
-        reply = self._replies.setdefault(job.id, _Reply(job, draft))
+        reply = self._replies.setdefault(job.id, ShownReply(job, draft))
         if job.moved > reply.job.moved:
             reply.job = job
-        if reply.over and draft.state in _OPEN:
+        if reply.over and draft.state in OPEN:
             return  # a late word about the queue must not cover the end
         if draft.state is not reply.latest.state or reply.over:
             reply.due = 0.0  # the rest was that of what it showed before
@@ -139,7 +92,7 @@ class Outbox:
         """Take the buttons from every reply of a room that is over, but that of one job."""
         await self._retire_all(room, [one for one in self._replies.values() if one.job.room == room], but)
 
-    async def _retire_all(self, room: Room, replies: Sequence[_Reply], but: str | None) -> None:
+    async def _retire_all(self, room: Room, replies: Sequence[ShownReply], but: str | None) -> None:
         if room.platform not in self._platforms:
             return
         for reply in replies:
@@ -196,7 +149,7 @@ class Outbox:
 
     # Sending
 
-    def _send(self, reply: _Reply) -> None:
+    def _send(self, reply: ShownReply) -> None:
         room = reply.job.room
         line = self._lines.get(room)
         if line is None:
@@ -241,12 +194,12 @@ class Outbox:
             if reply.dirty:
                 self._send(reply)
 
-    def _next(self, room: Room) -> _Reply | None:
+    def _next(self, room: Room) -> ShownReply | None:
         now = self._clock.now()
         dirty = [r for r in self._replies.values() if r.dirty and r.job.room == room]
         return min(dirty, key=lambda reply: (max(0.0, reply.due - now), reply.quiet), default=None)
 
-    async def _advance(self, reply: _Reply, throttle: RoomThrottle) -> None:
+    async def _advance(self, reply: ShownReply, throttle: RoomThrottle) -> None:
         """Make one change that brings the room nearer to the reply's latest draft."""
         await self._load(reply)
         if reply.former:
@@ -265,10 +218,10 @@ class Outbox:
         else:
             await self._apply(reply, *change)
 
-    async def _rests(self, reply: _Reply, part: int, piece: Draft) -> bool:
+    async def _rests(self, reply: ShownReply, part: int, piece: Draft) -> bool:
         """Whether this change is one of a reply that is not finished, and not due yet."""
         message_id = reply.posted(part)
-        if message_id is None or piece.state not in _OPEN:
+        if message_id is None or piece.state not in OPEN:
             return False
         before = reply.latest.state
         rest_s = await self._platforms[reply.job.room.platform].rest_s(reply.job.room, message_id, piece)
@@ -277,7 +230,7 @@ class Outbox:
         reply.due = self._clock.now() + rest_s
         return rest_s > NO_TIME_S
 
-    def _change(self, reply: _Reply) -> tuple[int, Draft] | None:
+    def _change(self, reply: ShownReply) -> tuple[int, Draft] | None:
         """The first message that does not show what it should, and what that is."""
         parts = reply.fixed or self._cut(reply.job, reply.latest)
         if reply.over:
@@ -293,13 +246,13 @@ class Outbox:
             None,
         )
 
-    def _looks_right(self, reply: _Reply, part: int, piece: Draft) -> bool:
+    def _looks_right(self, reply: ShownReply, part: int, piece: Draft) -> bool:
         """Whether people see no difference where the message stands."""
-        return not reply.left(part) and _looks_alike(reply.shown.get(part), piece)
+        return not reply.left(part) and looks_alike(reply.shown.get(part), piece)
 
-    async def _apply(self, reply: _Reply, part: int, draft: Draft) -> None:
+    async def _apply(self, reply: ShownReply, part: int, draft: Draft) -> None:
         job, platform = reply.job, self._platforms[reply.job.room.platform]
-        last = draft.state not in _OPEN
+        last = draft.state not in OPEN
         if last:
             # Written down first: should the process end now, the next one sends it.
             await self._promise(reply, part, draft)
@@ -319,16 +272,16 @@ class Outbox:
         if last or message_id is None or (draft.state is DraftState.WAITING and draft.text):
             await self._save(reply, part)
 
-    async def _post(self, reply: _Reply, part: int, draft: Draft) -> None:
+    async def _post(self, reply: ShownReply, part: int, draft: Draft) -> None:
         """Post a part, below the message that showed it so far, if one did: that one is removed next."""
         job, former = reply.job, reply.ids.get(part)
         platform = self._platforms[job.room.platform]
-        reply.ids[part] = await platform.post(job.room, draft, _key(job, part))
+        reply.ids[part] = await platform.post(job.room, draft, key_of(job, part))
         reply.moved[part] = job.moved
         if former is not None and former != reply.ids[part]:
             reply.former[part] = former
 
-    async def _remove_former(self, reply: _Reply) -> None:
+    async def _remove_former(self, reply: ShownReply) -> None:
         """Take away a message in whose place another one stands, which is known to the store by now."""
         part, message_id = next(iter(reply.former.items()))
         try:
@@ -338,18 +291,18 @@ class Outbox:
         del reply.former[part]
         await self._save(reply, part)
 
-    async def _promise(self, reply: _Reply, part: int, draft: Draft) -> None:
+    async def _promise(self, reply: ShownReply, part: int, draft: Draft) -> None:
         if reply.promised.get(part) != draft:
             reply.promised[part] = draft
             await self._save(reply, part)
 
-    async def _save(self, reply: _Reply, part: int) -> None:
+    async def _save(self, reply: ShownReply, part: int) -> None:
         async with reply.lock:  # each save writes all that is known, so the later one must come later
             shown = reply.shown.get(part)
             draft = reply.promised.get(part) or shown
             if draft is None:
                 return
-            delivered = draft == shown and draft.state not in _OPEN
+            delivered = draft == shown and draft.state not in OPEN
             message_id = reply.ids.get(part)
             moved, former_id = reply.moved.get(part, 0), reply.former.get(part)
             row = OutboxRow(
@@ -357,7 +310,7 @@ class Outbox:
             )
             await self._store.save_outbox(row)
 
-    async def _load(self, reply: _Reply) -> None:
+    async def _load(self, reply: ShownReply) -> None:
         """Take over the messages of an earlier process."""
         async with reply.lock:
             if reply.loaded:
@@ -372,7 +325,7 @@ class Outbox:
                     reply.shown[row.part] = row.draft
             reply.loaded = True
 
-    async def _failed(self, reply: _Reply, error: Exception, failures: int) -> None:
+    async def _failed(self, reply: ShownReply, error: Exception, failures: int) -> None:
         if isinstance(error, RetryLater):
             pause_s = min(LONGEST_RETRY_S, FIRST_RETRY_S * 2 ** min(failures - 1, 10))
             await self._clock.sleep(pause_s if error.after_s is None else error.after_s)
@@ -386,7 +339,7 @@ class Outbox:
             reply.dead = True
             self._settle(reply)
 
-    async def _give_up(self, reply: _Reply, error: Undeliverable) -> None:
+    async def _give_up(self, reply: ShownReply, error: Undeliverable) -> None:
         """Nobody can be shown this reply any more, and no later start needs to try."""
         reply.dead, unfinished = True, not reply.over
         self._settle(reply)
@@ -399,7 +352,7 @@ class Outbox:
             # The room's other replies go on; the next start finds out again that this one cannot be shown.
             _log.exception("job %s cannot be marked as given up", reply.job.id)
 
-    def _settle(self, reply: _Reply) -> None:
+    def _settle(self, reply: ShownReply) -> None:
         """Nothing is to be done for now; a reply whose last draft was shown is forgotten."""
         reply.dirty = False
         reply.settled.set()
@@ -416,7 +369,7 @@ class Outbox:
         if job is None or not job.state.final or job.room.platform not in self._platforms:
             return
         if job_id not in self._replies:
-            parts = [_closed(row.draft, job.state) for row in await self._store.outbox(job_id)]
+            parts = [closed(row.draft, job.state) for row in await self._store.outbox(job_id)]
             self._send_parts(job, parts, quiet=False)
 
     async def _retire(self, job_id: str) -> None:
@@ -424,27 +377,10 @@ class Outbox:
         job = await self._store.job(job_id)
         rows = await self._store.outbox(job_id)
         if job is not None and job_id not in self._replies:
-            parts = [replace(_closed(row.draft, job.state), live=False) for row in rows]
+            parts = [replace(closed(row.draft, job.state), live=False) for row in rows]
             self._send_parts(job, parts, quiet=True)
 
     def _send_parts(self, job: Job, parts: list[Draft], *, quiet: bool) -> None:
-        latest = replace(parts[-1], state=_LAST_STATE[job.state]) if parts else Draft(_LAST_STATE[job.state])
-        reply = self._replies[job.id] = _Reply(job, latest, fixed=parts, quiet=quiet)
+        latest = replace(parts[-1], state=LAST_STATE[job.state]) if parts else Draft(LAST_STATE[job.state])
+        reply = self._replies[job.id] = ShownReply(job, latest, fixed=parts, quiet=quiet)
         self._send(reply)
-
-
-def _key(job: Job, part: int) -> str:
-    """The same for the same post, however often it is tried; another one below what somebody wrote."""
-    return f"{job.id}:{part}:{job.moved}" if job.moved else f"{job.id}:{part}"
-
-
-def _looks_alike(shown: Draft | None, draft: Draft) -> bool:
-    """Whether people see no difference: without buttons nobody sees which passage a message shows."""
-    return shown is not None and not draft.live and replace(shown, passage=draft.passage) == draft
-
-
-def _closed(draft: Draft, state: JobState) -> Draft:
-    """A draft that nobody will go on with."""
-    if draft.state not in _OPEN:
-        return draft
-    return Draft(_LAST_STATE[state], draft.text or NOTHING, job=draft.job, live=False)

@@ -47,6 +47,11 @@ class WatchedPlatform(FakePlatform):
         await super().edit(room, message_id, draft)
         await self._tell()
 
+    async def remove(self, room: Room, message_id: str) -> None:
+        """Take a message away."""
+        await super().remove(room, message_id)
+        await self._tell()
+
     async def until(self, reached: Callable[[], bool]) -> None:
         """Return once the messages are so."""
         async with asyncio.timeout(20), self._changed:
@@ -91,7 +96,8 @@ class Told:
 
     def shown(self, passage: str) -> Draft:
         """The first message of a passage's reply, or a job's."""
-        message_id = self.platform.keys.get(f"{passage.partition('.')[0]}:0", "")
+        keys, key = self.platform.keys, f"{passage.partition('.')[0]}:0"
+        message_id = keys.get(f"{key}:1", keys.get(key, ""))  # the former where it was posted anew
         return self.platform.messages.get(message_id, Draft(DraftState.WAITING))
 
     def writing(self, ticket: Ticket | None) -> bool:
