@@ -116,6 +116,10 @@ class Play(Protocol):
         """Stories of a platform (of a place, a room, a writer), latest first, without passages."""
         ...
 
+    async def open_rooms(self, platform: str) -> Sequence[Room]:
+        """The rooms of a platform in which a story is open, the one that was told on last first."""
+        ...
+
     async def tree(self, room: Room) -> Sequence[Passage]:
         """All passages of the room's story, in the order they were made."""
         ...

@@ -36,6 +36,10 @@ class StoryPlay(Asking, Changing):
         """Stories of a platform (of a place, a room, a writer), latest first, without passages."""
         return await self._store.stories(platform, within=within, room=room, author=author)
 
+    async def open_rooms(self, platform: str) -> Sequence[Room]:
+        """The rooms of a platform in which a story is open, the one that was told on last first."""
+        return await self._store.open_rooms(platform)
+
     async def tree(self, room: Room) -> Sequence[Passage]:
         """All passages of the room's story, in the order they were made. Raises NoStory."""
         return await self._store.tree((await self._open(room)).id)

@@ -177,6 +177,10 @@ class Store(Protocol):
         """
         ...
 
+    async def open_rooms(self, platform: str) -> Sequence[Room]:
+        """The rooms in which a story is open, the one that was told on last first."""
+        ...
+
     async def open_story(self, room: Room, title: str = "", *, parentheses_aside: bool = False) -> Story:
         """Begin a new story in a room; the one that was open there is closed. Raises StoryBusy."""
         ...

@@ -15,16 +15,24 @@ from slack_sdk.web.async_client import AsyncWebClient
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from adapters.base import Play
+from adapters.in_order import InOrder
 from adapters.slack.boltapp import bolt_app, web_client
 from adapters.slack.buttons import Buttons
+from adapters.slack.catchup import CatchUp
+from adapters.slack.channels import Channels
 from adapters.slack.commands import Commands
 from adapters.slack.export import Exports
 from adapters.slack.hearing import Hearing
 from adapters.slack.home import Home
 from adapters.slack.httpdoor import HttpDoor
+from adapters.slack.inflight import Inflight
 from adapters.slack.installs import Installations
+from adapters.slack.late import Late
+from adapters.slack.linkwatch import LinkWatch
 from adapters.slack.listeners import Listeners
+from adapters.slack.missed import CLOCKS_DIFFER_S
 from adapters.slack.pointing import Pointing
+from adapters.slack.presence import Presence
 from adapters.slack.render import STORY_BYTES, measure
 from adapters.slack.settings import SettingsForm
 from adapters.slack.socketlink import SocketLink
@@ -38,7 +46,7 @@ from adapters.slack.workspaces import InstalledWorkspaces, OneWorkspace, Workspa
 from bot.clock import Clock, SystemClock
 from bot.errors import ConfigurationError, RetryLater
 from bot.messages import Draft, DraftState, Room
-from bot.seams import Limits, Say
+from bot.seams import Heartbeats, Limits, Say
 
 _CALL_TIMEOUT_S = 30.0
 _DRAIN_S = 5.0
@@ -85,6 +93,7 @@ class SlackAdapter:
         self._port = port
         self._api_url = api_url
         self._ping_interval_s = ping_interval_s
+        self._watch = LinkWatch(wall, ping_interval_s)
         self._say = say
         self._clock = clock or SystemClock()
         self._wall = wall
@@ -93,6 +102,8 @@ class SlackAdapter:
         self._play: Play | None = None
         self._session: aiohttp.ClientSession | None = None
         self._installations: Installations | None = None
+        self._heartbeats: Heartbeats | None = None
+        self._inflight = Inflight()
         self._workspaces: Workspaces = OneWorkspace(self._built(self._secrets.bot_token, Bot("", "", "")))
 
     def attach(self, play: Play) -> None:
@@ -106,6 +117,10 @@ class SlackAdapter:
             installed = Installations(secrets.client_id, secrets.client_secret, engine, self._api_url)
             self._installations = installed
             self._workspaces = InstalledWorkspaces(installed, self._built)
+
+    def remember_in(self, heartbeats: Heartbeats) -> None:
+        """Where it is kept until when the app listened; before `run`."""
+        self._heartbeats = heartbeats
 
     @property
     def port(self) -> int:
@@ -195,23 +210,33 @@ class SlackAdapter:
         else:
             await self._identify(await self._workspaces.of(""))
         app = bolt_app(self._secrets.signing_secret, self._api_url, self._workspaces)
-        listeners = self._listeners(play)
+        listeners, catch_up = self._listeners(play)
         listeners.register(app)
+        presence = self._presence(catch_up)
+        await presence.prepare()
+        beating = asyncio.create_task(presence.run(self._connected))
         try:
+            self._watch.on_return(presence.came_back)
             await self._link(app)
         finally:
+            beating.cancel()
             # What was acknowledged is not sent again: it must be heard before we go.
-            if not await listeners.inflight.drained(_DRAIN_S):
+            if not await self._inflight.drained(_DRAIN_S):
                 _log.error("Slack: stopped while a message was still being heard")
+            await presence.leave()
             for workspace in self._workspaces.known():
                 await workspace.streams.end_all(workspace.bot.team_id)
 
-    def _listeners(self, play: Play) -> Listeners:
-        say, clock = self._say, self._clock
-        exports, settings = Exports(play, clock, self._wall), SettingsForm(play, say)
-        return Listeners(
+    def _listeners(self, play: Play) -> tuple[Listeners, CatchUp]:
+        say, clock, wall, in_order = self._say, self._clock, self._wall, InOrder()
+        exports, settings = Exports(play, clock, wall), SettingsForm(play, say)
+        hearing = Hearing(play, ThreadWords(play, exports), clock)
+        late = Late(play, hearing, wall)
+        channels = Channels(play, hearing, late, in_order, wall)
+        catch_up = CatchUp(self._workspaces, play, late, channels, in_order, clock, wall)
+        listeners = Listeners(
             self._workspaces,
-            Hearing(play, ThreadWords(play, exports), clock),
+            hearing,
             Commands(play, settings, say, clock),
             Buttons(play, say, clock),
             Pointing(play, clock),
@@ -219,6 +244,21 @@ class SlackAdapter:
             Home(play, exports, settings, say),
             say,
             clock,
+            catch_up,
+            in_order,
+            self._inflight,
+        )
+        return listeners, catch_up
+
+    def _presence(self, catch_up: CatchUp) -> Presence:
+        return Presence(
+            self._heartbeats,
+            self._workspaces,
+            catch_up,
+            self._inflight,
+            self._clock,
+            lambda: self._watch.hears if self._mode == "socket" else self._connected.is_set(),
+            self._watch.unsure_s if self._mode == "socket" else CLOCKS_DIFFER_S,
         )
 
     async def _link(self, app: AsyncApp) -> None:
@@ -241,7 +281,7 @@ class SlackAdapter:
             raise errors.exceptions[0] from None
 
     async def _stay_linked(self, app: AsyncApp, client: AsyncWebClient) -> None:
-        link = SocketLink(app, client, self._secrets.app_token, self._ping_interval_s)
+        link = SocketLink(app, client, self._secrets.app_token, self._ping_interval_s, self._watch)
         ticket = await self._until_reachable(link.ticket)
         await link.run(ticket, self._connected)
 

@@ -7,6 +7,7 @@ rests for as long as Slack said, so that no other thread runs into the same wall
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
 
 from adapters.slack.window import Window
@@ -44,6 +45,16 @@ CALLS_A_MINUTE = {
 }
 """What Slack publishes, per method and workspace."""
 
+READS = ("conversations.replies", "conversations.history")
+"""New commercial apps outside the Marketplace may call these once a minute, for few messages."""
+LITTLE_AT_ONCE = 15
+_CALLS_OF_LITTLE = 1
+_LONG_REST_S = 20.0
+_FEW_CALLS = 5
+"""A rest that long after so few calls is no burst of ours."""
+_BELIEVED_S = 1_800.0
+"""After that it is tried again: another process may have used up the minute."""
+
 _FOR_GROWTH = {APPEND: 0.96, UPDATE: 0.84}
 """The part of a method's calls for texts that grow; edits are needed for last texts and buttons, too."""
 _GLADLY_S = 2.95
@@ -66,6 +77,7 @@ class Budget:
         self._methods = {method: Window(calls, MINUTE_S, clock) for method, calls in CALLS_A_MINUTE.items()}
         self._posts: OrderedDict[str, RoomThrottle] = OrderedDict()
         self._rests_until: dict[str, float] = {}
+        self._narrow_until: dict[str, float] = {}
 
     async def turn(self, method: str, channel: str = "", *, patient: bool = False) -> None:
         """Wait until `method` may be called. A `patient` call lets others go first, for a while.
@@ -74,6 +86,7 @@ class Budget:
             RetryLater: Slack wants no call of the method yet.
         """
         self._raise_if_resting(method)
+        self._widen(method)
         if method == "chat.postMessage":
             await self._posts_to(channel).acquire()
         elif method in self._methods:
@@ -98,6 +111,23 @@ class Budget:
     def rest(self, method: str, seconds: float | None) -> None:
         """Slack answered 429: no call of `method` for that long."""
         self._rests_until[method] = self._clock.now() + (DEFAULT_REST_S if seconds is None else seconds)
+        if method in READS and (seconds or 0.0) >= _LONG_REST_S and self._methods[method].made <= _FEW_CALLS:
+            self.narrow(method)
+
+    def narrow(self, method: str) -> None:
+        """Slack lets this app call `method` once a minute only."""
+        self._narrow_until[method] = self._clock.now() + _BELIEVED_S
+        self._methods[method].resize(_CALLS_OF_LITTLE)
+
+    def calls_a_minute(self, method: str) -> int:
+        """How often `method` (one that is counted for the whole workspace) may be called, as far as known."""
+        self._widen(method)
+        return self._methods[method].calls
+
+    def _widen(self, method: str) -> None:
+        if self._clock.now() >= self._narrow_until.get(method, math.inf):
+            del self._narrow_until[method]
+            self._methods[method].resize(CALLS_A_MINUTE[method])
 
     def _rest(self, method: str) -> float:
         return self._rests_until.get(method, 0.0) - self._clock.now()

@@ -10,10 +10,11 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from adapters.findings import Finding, broken, fine, missing
 from adapters.slack.boltapp import web_client
+from adapters.slack.budget import CALLS_A_MINUTE, LITTLE_AT_ONCE
 from adapters.slack.surface import BOT_EVENTS, BOT_SCOPES, COMMAND, INSTALL_PATH, SHORTCUT
 from adapters.slack.tokens import WHERE, Secrets
 from adapters.slack.trouble import TROUBLE, translated
-from bot.errors import ConfigurationError, DeliveryError
+from bot.errors import ConfigurationError, DeliveryError, RetryLater
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +60,10 @@ class Checkup:
         lacking = BOT_SCOPES - set(granted.replace(" ", "").split(","))
         if lacking:
             values = {"scopes": ", ".join(sorted(lacking)), "url": _page(app, "oauth")}
-            return [*findings, broken("scopes", "doctor.slack.no_scopes", **values)], app
-        return [*findings, fine("scopes", "doctor.slack.scopes", count=len(BOT_SCOPES))], app
+            findings.append(broken("scopes", "doctor.slack.no_scopes", **values))
+        else:
+            findings.append(fine("scopes", "doctor.slack.scopes", count=len(BOT_SCOPES)))
+        return [*findings, await _reading(client)], app
 
     async def _socket(self, client: AsyncWebClient, app: str) -> Finding:
         call = client.apps_connections_open(app_token=self.secrets.app_token)
@@ -87,6 +90,24 @@ class Checkup:
             broken(what, "doctor.slack.no_setting", what=", ".join(names), url=_page(app, where))
             for what, where, names in lacking
         ]
+
+
+async def _reading(client: AsyncWebClient) -> Finding:
+    """How fast the app may read: what it misses while it is away is read afterwards."""
+    try:
+        channels = (await _asked("users.conversations", client.users_conversations(limit=1))).get("channels")
+        if not channels:
+            return missing("reading", "doctor.slack.reading_unseen")
+        for _ in range(2):
+            call = client.conversations_history(channel=channels[0]["id"], limit=1)
+            await _asked("conversations.history", call)
+    except RetryLater as error:
+        if error.after_s is None:
+            return missing("reading", "doctor.slack.reading_unseen")
+        return missing("reading", "doctor.slack.reading_little", messages=LITTLE_AT_ONCE)
+    except DeliveryError:
+        return missing("reading", "doctor.slack.reading_unseen")
+    return fine("reading", "doctor.slack.reading", calls=CALLS_A_MINUTE["conversations.replies"])
 
 
 def _lacking(manifest: Mapping[str, Any], *, socket: bool) -> list[tuple[str, str, list[str]]]:

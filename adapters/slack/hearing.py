@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from adapters.base import Play
 from adapters.slack.files import Brought
@@ -21,7 +21,20 @@ from bot.messages import Ask, Author, Message, Passage, Story, Ticket
 _ALWAYS_HEARD = {Word.STOP, Word.UNMUTE}
 """Words that are heard in a story's thread also where it does not listen."""
 
+_LASTING = {Word.MUTE, Word.UNMUTE}
+
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How a message is heard: whether it may ask for a reply, and whether words in it are obeyed."""
+
+    asks: bool = True
+    obeys: bool = True
+
+
+NOW = Manner()
 
 
 class Hearing:
@@ -35,10 +48,10 @@ class Hearing:
         self._told = Recent()
         self._unpacked = Recent()
 
-    async def hear(self, workspace: Workspace, heard: Incoming, *, again: bool) -> None:
+    async def hear(self, workspace: Workspace, heard: Incoming, *, again: bool, manner: Manner = NOW) -> None:
         """A message. `again`: Slack had sent it before and got no acknowledgement."""
         try:
-            await self._hear(workspace, heard, again=again)
+            await self._hear(workspace, heard, again=again, manner=manner)
         except EmptyPrompt:
             await self._tell(workspace, heard, "slack.help", command=COMMAND)
         except UserError as error:
@@ -50,17 +63,26 @@ class Hearing:
             if heard.called or heard.direct:
                 await self._tell(workspace, heard, "slack.failed")
 
-    async def _hear(self, workspace: Workspace, heard: Incoming, *, again: bool) -> None:
+    async def _hear(self, workspace: Workspace, heard: Incoming, *, again: bool, manner: Manner) -> None:
         story = await self._play.read(heard.place.room)
         word = meaning(heard.raw)
         if not heard.called and not await self._listens(heard, story, word):
             return
         author = await workspace.people.author(heard.user_id)
         if word is None or word is Word.GO_ON:
-            await self._take_part(workspace, heard, author, story, again=again)
+            await self._take_part(workspace, heard, author, story, again=again, manner=manner)
+        elif not manner.obeys:
+            await self._obey_late(workspace, heard, author, word)
         elif story is None:
             await self._tell(workspace, heard, without_story(word), command=COMMAND)
         elif self._obeyed.add(heard.event_id):
+            await self._words.obey(workspace, heard.place, author, word)
+
+    async def _obey_late(self, workspace: Workspace, heard: Incoming, author: Author, word: Word) -> None:
+        """Of words that were said long ago, what still makes a difference."""
+        if word is Word.STOP:
+            await self._play.cancel(heard.place.room, author)
+        elif word in _LASTING and self._obeyed.add(heard.event_id):
             await self._words.obey(workspace, heard.place, author, word)
 
     async def _tell(self, workspace: Workspace, heard: Incoming, key: str, **values: object) -> None:
@@ -111,7 +133,14 @@ class Hearing:
         return (await self._play.rules(heard.place.room)).listens
 
     async def _take_part(
-        self, workspace: Workspace, heard: Incoming, author: Author, story: Story | None, *, again: bool
+        self,
+        workspace: Workspace,
+        heard: Incoming,
+        author: Author,
+        story: Story | None,
+        *,
+        again: bool,
+        manner: Manner,
     ) -> None:
         room = heard.place.room
         if not again and story is None:
@@ -123,20 +152,24 @@ class Hearing:
             return  # heard already, with what its files say
         brought = await workspace.files.read(heard.files)
         if not (heard.is_bare and brought.unread):
-            await self._keep(workspace, heard, author, brought)
-        self._unpacked.add(heard.event_id)
+            await self._keep(workspace, heard, author, brought, asks=manner.asks)
+        if heard.files:
+            self._unpacked.add(heard.event_id)
         await self._tell_unread(workspace, heard, author, brought)
 
-    async def _keep(self, workspace: Workspace, heard: Incoming, author: Author, brought: Brought) -> None:
+    async def _keep(
+        self, workspace: Workspace, heard: Incoming, author: Author, brought: Brought, *, asks: bool
+    ) -> None:
         names = await workspace.people.names(heard.mentioned)
         message = heard.message(author, names, brought.text)
         if meaning(heard.raw) is Word.GO_ON:
             message = replace(message, text="")
-        if brought.lacks_text and not message.whole:
-            return
         # What is only said beside the story is kept, and asks for nothing; so is what a text is missing of.
         beside = not heard.called and await self._play.is_aside(message)
-        ticket = await self._heard_by_play(message, None if beside or brought.lacks_text else Ask())
+        asks = asks and not beside and not brought.lacks_text
+        if not asks and not message.whole:
+            return  # a wish to go on that came to nothing
+        ticket = await self._heard_by_play(message, Ask() if asks else None)
         if ticket and ticket.repeated:
             workspace.postings.not_born(heard.place)
         elif ticket and ticket.unknown:

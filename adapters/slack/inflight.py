@@ -25,6 +25,11 @@ class Inflight:
         if not self._count:
             self._empty.set()
 
+    @property
+    def busy(self) -> bool:
+        """Whether anything is being done."""
+        return self._count > 0
+
     async def drained(self, timeout_s: float) -> bool:
         """Wait until nothing runs; False where that took too long."""
         try:

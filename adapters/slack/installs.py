@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from datetime import UTC
 
 import sqlalchemy
 from slack_bolt.oauth.async_callback_options import AsyncCallbackOptions, AsyncSuccessArgs
@@ -56,6 +57,17 @@ class Installations:
         if not enterprises:
             return None
         return await self.store.async_find_bot(enterprise_id=enterprises[0], team_id=team)
+
+    async def teams(self) -> Mapping[str, float]:
+        """Where the app is installed, and since when, in seconds since 1970."""
+        bots = self.store.bots
+        rows = sqlalchemy.select(bots.c.team_id, bots.c.installed_at).where(
+            bots.c.client_id == self._client_id
+        )
+        async with self._engine.connect() as connection:
+            found = (await connection.execute(rows.order_by(bots.c.installed_at.desc()))).all()
+        # The SDK keeps it in UTC, without saying so. Installed again, it is there since the first time.
+        return {team: at.replace(tzinfo=UTC).timestamp() for team, at in found if team}
 
     async def delete(self, bot: InstalledBot) -> None:
         """Keep nothing of its team's installation."""

@@ -17,6 +17,7 @@ from slack_bolt.request.async_request import AsyncBoltRequest
 
 from adapters.in_order import InOrder
 from adapters.slack.buttons import EDIT_FORM, Buttons
+from adapters.slack.catchup import CatchUp
 from adapters.slack.commands import Commands
 from adapters.slack.hearing import Hearing
 from adapters.slack.home import HOME, Home
@@ -28,7 +29,7 @@ from adapters.slack.render import ACTION
 from adapters.slack.settings import SETTINGS_FORM, SettingsForm
 from adapters.slack.siblings import Siblings
 from adapters.slack.surface import COMMAND_PATTERN, SHORTCUT
-from adapters.slack.translate import change, click, incoming, pointed, team_of
+from adapters.slack.translate import Incoming, change, click, incoming, pointed, team_of
 from adapters.slack.workspace import Workspace
 from adapters.slack.workspaces import Workspaces
 from bot.clock import Clock
@@ -54,6 +55,9 @@ class Listeners:
         home: Home,
         say: Say,
         clock: Clock,
+        catch_up: CatchUp,
+        in_order: InOrder,
+        inflight: Inflight,
     ) -> None:
         self._workspaces = workspaces
         self._hearing = hearing
@@ -63,9 +67,10 @@ class Listeners:
         self._settings = settings
         self._home = home
         self._say = say
-        self.inflight = Inflight()
+        self._catch_up = catch_up
+        self._inflight = inflight
         self._done = Recent()
-        self._in_order = InOrder()
+        self._in_order = in_order
         self._siblings = Siblings(clock)
 
     def register(self, app: AsyncApp) -> None:
@@ -95,10 +100,15 @@ class Listeners:
             elif (heard := incoming(body, workspace.bot)) is not None:
                 if not await self._siblings.is_the_fuller(body["event"], heard):
                     return
+                await self._missed_before(workspace, heard)
                 # Socket Mode counts its first delivery as retry 0.
                 again = request.headers.get("x-slack-retry-num", ["0"])[0] != "0"
                 async with self._in_order.at(heard.place.room.id):
                     await _guarded(self._hearing.hear(workspace, heard, again=again))
+
+    async def _missed_before(self, workspace: Workspace, heard: Incoming) -> None:
+        if not heard.begins:
+            await _guarded(self._catch_up.before(workspace, heard.place))
 
     async def on_command(self, ack: AsyncAck, body: Body, respond: AsyncRespond) -> None:
         """`/continue`."""
@@ -151,7 +161,7 @@ class Listeners:
 
     async def on_uninstalled(self, body: Body) -> None:
         """The app was taken out of a workspace."""
-        async with self.inflight:
+        async with self._inflight:
             await _guarded(self._workspaces.forget(team_of(body)))
 
     async def on_revoked(self, body: Body) -> None:
@@ -165,7 +175,7 @@ class Listeners:
 
     @asynccontextmanager
     async def _workspace(self, body: Body) -> AsyncIterator[Workspace | None]:
-        async with self.inflight:
+        async with self._inflight:
             try:
                 workspace = await self._workspaces.of(team_of(body))
             except Undeliverable as error:

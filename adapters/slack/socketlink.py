@@ -13,18 +13,25 @@ from slack_sdk.socket_mode.aiohttp import SocketModeClient
 from slack_sdk.web.async_client import AsyncWebClient
 
 from adapters.slack.boltapp import sdk_logger
+from adapters.slack.linkwatch import LinkWatch
 from adapters.slack.tokens import bad_app_token
 from adapters.slack.trouble import TROUBLE, Refused, translated
+
+_LOOKS_A_PING = 4
+"""How often the time of the last answer is looked at; the SDK forgets it when it gives a connection up."""
 
 
 class SocketLink:
     """One Socket Mode connection of an app."""
 
-    def __init__(self, app: AsyncApp, client: AsyncWebClient, app_token: str, ping_interval_s: float) -> None:
+    def __init__(
+        self, app: AsyncApp, client: AsyncWebClient, app_token: str, ping_interval_s: float, watch: LinkWatch
+    ) -> None:
         self._app = app
         self._client = client
         self._app_token = app_token
         self._ping_interval_s = ping_interval_s
+        self._watch = watch
 
     async def ticket(self) -> str:
         """The address to connect to, good for one connection.
@@ -52,12 +59,15 @@ class SocketLink:
             ping_interval=self._ping_interval_s,
         )
         client = handler.client
+        client.on_message_listeners.append(self._watch.came)
         try:
             await _spend_tickets_once(client)
             client.wss_uri = ticket
             await handler.connect_async()  # type: ignore[no-untyped-call]
             connected.set()
-            await asyncio.Event().wait()
+            while True:
+                await asyncio.sleep(self._ping_interval_s / _LOOKS_A_PING)
+                self._watch.answered(client.last_ping_pong_time)
         finally:
             await _close(client)
 

@@ -58,4 +58,9 @@ METHOD_SCOPES: dict[str, frozenset[str]] = {
 }
 """Every method the adapter calls with the bot token, and what it needs; `files:read` to fetch files, too."""
 
-BOT_SCOPES = frozenset({"commands", *filter(None, EVENT_SCOPES.values())}).union(*METHOD_SCOPES.values())
+TO_LIST_DIRECT_MESSAGES = "im:read"
+"""What users.conversations needs besides, to tell who wrote to the bot while it was away."""
+
+BOT_SCOPES = frozenset({"commands", TO_LIST_DIRECT_MESSAGES, *filter(None, EVENT_SCOPES.values())}).union(
+    *METHOD_SCOPES.values()
+)

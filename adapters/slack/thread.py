@@ -40,11 +40,17 @@ class Threads:
             RetryLater: Slack does not let it be read just now.
             Undeliverable: it does not at all.
         """
+        told = False
 
         async def slowly() -> None:
-            await workspace.telling.privately(place, by, "slack.reading")
+            nonlocal told
+            if not told:
+                told = True
+                await workspace.telling.privately(place, by, "slack.reading")
 
         async def patience(page: Callable[[], Awaitable[Any]]) -> Any:
+            if workspace.api.reads_little and not workspace.api.may_read():
+                await slowly()
             return await patiently(page, self._clock, slowly)
 
         unread = 0

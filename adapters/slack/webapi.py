@@ -9,7 +9,7 @@ from typing import Any
 from slack_sdk.web.async_client import AsyncWebClient
 
 from adapters.slack.attachments import File, file_of
-from adapters.slack.budget import Budget
+from adapters.slack.budget import LITTLE_AT_ONCE, Budget
 from adapters.slack.download import download
 from adapters.slack.render import Shown
 from adapters.slack.translate import Place
@@ -20,6 +20,7 @@ METADATA_TYPE = "tsuzuki"
 Patience = Callable[[Callable[[], Awaitable[Any]]], Awaitable[Any]]
 """Makes a call, again where Slack says "later"."""
 
+CHANNELS, DIRECT = "public_channel,private_channel,mpim", "im"
 _PAGE = 200
 _MAX_PAGES = 100
 
@@ -198,20 +199,25 @@ class WebApi:
 
     async def channels_of(self, user_id: str) -> frozenset[str]:
         """The channels and group conversations that a person is a member of, as far as the bot may know."""
-        found: set[str] = set()
+        return frozenset(await self._conversations(CHANNELS, user=user_id))
+
+    async def own_channels(self, types: str) -> list[str]:
+        """The conversations of some types (CHANNELS, DIRECT) that the bot is in."""
+        return await self._conversations(types)
+
+    async def _conversations(self, types: str, user: str | None = None) -> list[str]:
+        found: list[str] = []
         cursor: str | None = None
         for _ in range(_MAX_PAGES):
-            page = await self._call("users.conversations", "", partial(self._channels_page, user_id, cursor))
-            found.update(str(channel["id"]) for channel in page.get("channels") or ())
+            call = partial(
+                self._client.users_conversations, types=types, limit=_PAGE, cursor=cursor, user=user
+            )
+            page = await self._call("users.conversations", "", call)
+            found += [str(channel["id"]) for channel in page.get("channels") or ()]
             cursor = (page.get("response_metadata") or {}).get("next_cursor")
             if not cursor:
                 break
-        return frozenset(found)
-
-    async def _channels_page(self, user_id: str, cursor: str | None) -> Any:
-        return await self._client.users_conversations(
-            user=user_id, types="public_channel,private_channel,mpim", limit=_PAGE, cursor=cursor
-        )
+        return found
 
     async def permalink(self, channel: str, ts: str) -> str:
         """The address of a message."""
@@ -245,17 +251,38 @@ class WebApi:
         user: Mapping[str, Any] = response.get("user") or {}
         return user
 
+    @property
+    def reads_little(self) -> bool:
+        """Whether this app may read a thread only once a minute, few messages at a time."""
+        return self.reads_a_minute == 1
+
+    @property
+    def reads_a_minute(self) -> int:
+        """How often this app may read a thread, as far as that is known."""
+        return self._budget.calls_a_minute("conversations.replies")
+
+    def may_read(self) -> bool:
+        """Whether a thread could be read at once."""
+        return self._budget.free("conversations.replies")
+
     async def messages(
-        self, place: Place, patience: Patience | None = None, since: float = 0.0
+        self,
+        place: Place,
+        patience: Patience | None = None,
+        *,
+        since: float = 0.0,
+        until: float | None = None,
+        patient: bool = False,
     ) -> AsyncIterator[Mapping[str, Any]]:
-        """The messages of a thread, or the latest of a channel, with metadata.
+        """The messages of a thread, oldest first, or the latest of a channel, latest first; with metadata.
 
         `patience` tries a page again. Some apps get 15 messages a minute: beginning anew would never end.
-        `since`: only later ones, in seconds since 1970, and a thread's first.
+        `since`, `until`: only those between, in seconds since 1970, and a thread's first. `patient`: nobody
+        waits for it.
         """
         cursor: str | None = None
         for _ in range(_MAX_PAGES):
-            page = partial(self._page, place, cursor, since)
+            page = partial(self._page, place, cursor, since, until, patient=patient)
             response = await (page() if patience is None else patience(page))
             for message in response.get("messages") or ():
                 yield message
@@ -264,28 +291,27 @@ class WebApi:
             if not cursor or not place.thread_ts:
                 return
 
-    async def _page(self, place: Place, cursor: str | None, since: float) -> Any:
-        oldest = f"{since:.6f}" if since else None
-        if not place.thread_ts:
-            return await self._call(
-                "conversations.history",
-                place.channel,
-                lambda: self._client.conversations_history(
-                    channel=place.channel, include_all_metadata=True, limit=_PAGE, oldest=oldest
-                ),
-            )
-        return await self._call(
-            "conversations.replies",
-            place.channel,
-            lambda: self._client.conversations_replies(
-                channel=place.channel,
-                ts=place.thread_ts,
-                include_all_metadata=True,
-                limit=_PAGE,
-                cursor=cursor,
-                oldest=oldest,
-            ),
-        )
+    async def _page(
+        self, place: Place, cursor: str | None, since: float, until: float | None, *, patient: bool
+    ) -> Any:
+        within: dict[str, Any] = {
+            "channel": place.channel,
+            "include_all_metadata": True,
+            "limit": _PAGE,
+            "oldest": f"{since:.6f}" if since else None,
+            "latest": f"{until:.6f}" if until else None,
+        }
+        if place.thread_ts:
+            method, replies = "conversations.replies", self._client.conversations_replies
+            call = partial(replies, ts=place.thread_ts, cursor=cursor, **within)
+        else:
+            method = "conversations.history"
+            call = partial(self._client.conversations_history, **within)
+        page = await self._call(method, place.channel, call, patient=patient)
+        more = (page.get("response_metadata") or {}).get("next_cursor")
+        if more and len(page.get("messages") or ()) <= LITTLE_AT_ONCE:
+            self._budget.narrow(method)
+        return page
 
     async def _call(
         self, method: str, channel: str, call: Callable[[], Awaitable[Any]], *, patient: bool = False

@@ -32,6 +32,15 @@ class Window:
         self._number = count()
 
     @property
+    def calls(self) -> int:
+        """How many it takes."""
+        return self._calls
+
+    def resize(self, calls: int) -> None:
+        """So many from now on."""
+        self._calls = calls
+
+    @property
     def free(self) -> bool:
         """Whether a call would not have to wait."""
         return self.made < self._calls and not self._line

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Protocol
 
 from slack_sdk.oauth.installation_store import Bot as InstalledBot
@@ -34,6 +34,15 @@ class Workspaces(Protocol):
         """Those that have been used."""
         ...
 
+    @property
+    def teams(self) -> Collection[str]:
+        """The teams that there are, as far as known."""
+        ...
+
+    async def joined(self) -> Mapping[str, float]:
+        """The teams that there are, and since when at the latest, in seconds since 1970."""
+        ...
+
 
 class OneWorkspace:
     """The workspace of a bot token."""
@@ -54,6 +63,15 @@ class OneWorkspace:
         """That one."""
         return (self.workspace,)
 
+    @property
+    def teams(self) -> Collection[str]:
+        """That one's, where Slack names it."""
+        return [team] if (team := self.workspace.bot.team_id) else []
+
+    async def joined(self) -> Mapping[str, float]:
+        """That one's; since when it is there is not told."""
+        return dict.fromkeys(self.teams, 0.0)
+
 
 class FindsBots(Protocol):
     """Where installations are kept."""
@@ -66,6 +84,10 @@ class FindsBots(Protocol):
         """Keep nothing of its team's installation."""
         ...
 
+    async def teams(self) -> Mapping[str, float]:
+        """Where the app is installed, and since when, in seconds since 1970."""
+        ...
+
 
 class InstalledWorkspaces:
     """Every workspace whose people installed the app."""
@@ -74,6 +96,7 @@ class InstalledWorkspaces:
         self._installations = installations
         self._build = build
         self._open: dict[str, Workspace] = {}
+        self._teams: set[str] = set()
         self._lock = asyncio.Lock()
 
     async def of(self, team: str) -> Workspace:
@@ -85,12 +108,14 @@ class InstalledWorkspaces:
                     raise Undeliverable(f"the app is not installed in workspace {team}")
                 who = Bot(team, bot.bot_user_id, bot.bot_id)
                 self._open[team] = self._build(bot.bot_token, who)
+                self._teams.add(team)
             return self._open[team]
 
     async def forget(self, team: str) -> None:
         """Delete what is kept of a team's installation."""
         async with self._lock:
             self._open.pop(team, None)
+            self._teams.discard(team)
             bot = await self._installations.bot_of(team)
             if bot is not None:
                 await self._installations.delete(bot)
@@ -99,7 +124,19 @@ class InstalledWorkspaces:
     def renewed(self, team: str) -> None:
         """The app was installed again: another token holds."""
         self._open.pop(team, None)
+        self._teams.add(team)
 
     def known(self) -> Iterable[Workspace]:
         """Those that have been used."""
         return tuple(self._open.values())
+
+    @property
+    def teams(self) -> Collection[str]:
+        """Where the app is installed, as far as known."""
+        return self._teams
+
+    async def joined(self) -> Mapping[str, float]:
+        """Where the app is installed, and since when."""
+        found = await self._installations.teams()
+        self._teams.update(found)
+        return found

@@ -179,6 +179,10 @@ class SqlStore:
             lambda connection: stories.listed(connection, platform, within, room, author, limit)
         )
 
+    async def open_rooms(self, platform: str) -> Sequence[Room]:
+        """The rooms in which a story is open, the one that was told on last first."""
+        return await self._database.read(lambda connection: stories.open_rooms(connection, platform))
+
     async def open_story(self, room: Room, title: str = "", *, parentheses_aside: bool = False) -> Story:
         """Begin a new story in a room; the one that was open there is closed. Raises StoryBusy."""
         return await self._database.write(

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.errors import NoSuchStory, StoryBusy
 from bot.messages import Author, Room, Story
 from bot.store import jobs, moves, passages, tables
-from bot.store.rows import place_columns, room_columns, story_of
+from bot.store.rows import place_columns, placed_room_of, room_columns, story_of
 from bot.story import writable
 
 _columns = tables.stories.c
@@ -153,6 +153,13 @@ async def listed(
         query = query.where(_columns.id.in_(select(theirs.story_id).where(wrote)))
     query = query.order_by(_columns.changed_at.desc(), _columns.number.desc()).limit(limit)
     return [story_of(row) for row in (await connection.execute(query)).mappings()]
+
+
+async def open_rooms(connection: AsyncConnection, platform: str) -> list[Room]:
+    """The rooms in which a story is open, the one changed last first."""
+    here = (_columns.platform == platform) & _columns.closed_at.is_(None)
+    query = select(tables.stories).where(here).order_by(_columns.changed_at.desc(), _columns.number.desc())
+    return [placed_room_of(row) for row in (await connection.execute(query)).mappings()]
 
 
 async def _lock_room(connection: AsyncConnection, room: Room) -> None:

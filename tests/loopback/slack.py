@@ -87,7 +87,7 @@ class SlackServer:
     def add_team(self, workspace: Workspace, token: str) -> Tenant:
         """Another workspace, in which the app has this token."""
         interactions = Interactions(workspace, self._now, self._respond_url)
-        methods = Methods(workspace, interactions, self._now, self._upload_url)
+        methods = Methods(workspace, interactions, self._now, self._upload_url, self.scopes)
         self.tenants[token] = Tenant(workspace, methods, interactions, Rates(self._now))
         return self.tenants[token]
 
@@ -247,17 +247,22 @@ class SlackServer:
     def changed(self, message: Posted, text: str) -> dict[str, Any]:
         """A person changes their message; the event of it."""
         former = message.payload()
-        message.text = text
-        now = message.payload() | {"edited": {"user": message.user, "ts": "1.0"}}
+        message.text, message.edited_ts = text, self.workspace.next_ts()
+        now = message.payload()
         return self._about(message, subtype="message_changed", message=now, previous_message=former)
 
     def deleted(self, message: Posted, *, tombstone: bool = False) -> dict[str, Any]:
         """A message is deleted; the first one of a thread leaves a tombstone."""
         former = message.payload()
-        self.workspace.delete(message)
         if tombstone:
-            now = former | {"subtype": "tombstone", "user": "USLACKBOT", "text": "This message was deleted."}
+            message.subtype, message.user, message.text = (
+                "tombstone",
+                "USLACKBOT",
+                "This message was deleted.",
+            )
+            now = former | message.payload()
             return self._about(message, subtype="message_changed", message=now, previous_message=former)
+        self.workspace.delete(message)
         more = {"subtype": "message_deleted", "deleted_ts": message.ts, "previous_message": former}
         return self._about(message, **more)
 

@@ -91,6 +91,7 @@ TIERS = {
     "conversations.open": Tier(50, 60.0),
     "files.getUploadURLExternal": Tier(20, 60.0),
     "files.completeUploadExternal": Tier(20, 60.0),
+    "files.info": Tier(100, 60.0),
     "views.open": Tier(100, 60.0),
     "views.publish": Tier(50, 60.0),
     "users.conversations": Tier(50, 60.0),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from tests.loopback.slack_content import check_message, check_view
@@ -16,6 +16,14 @@ POST_CHARACTERS = 40_000
 PAGE = 100
 
 _TYPES = {"channel": "public_channel", "group": "private_channel", "im": "im", "mpim": "mpim"}
+
+_LISTING = {
+    "public_channel": "channels:read",
+    "private_channel": "groups:read",
+    "mpim": "mpim:read",
+    "im": "im:read",
+}
+"""What each type of conversation needs to be listed."""
 
 Arguments = Mapping[str, Any]
 Answer = dict[str, Any]
@@ -30,8 +38,10 @@ class Methods:
         interactions: Interactions,
         clock: Callable[[], float],
         upload_url: Callable[[str], str],
+        scopes: Collection[str],
     ) -> None:
         self._workspace = workspace
+        self._scopes = scopes
         self._interactions = interactions
         self._upload_url = upload_url
         self._names: dict[str, str] = {}
@@ -130,12 +140,20 @@ class Methods:
         if not thread:
             raise SlackRefusal("thread_not_found")
         first = [message for message in thread[:1] if message.ts == given["ts"]]
-        return _paged(first + _later(thread[len(first) :], given), given, self.most_at_once)
+        return self._paged(first + _later(thread[len(first) :], given), given)
 
     def _history(self, given: Arguments) -> Answer:
         channel = self._workspace.readable(given["channel"])
         top = [m for m in self._workspace.messages if m.channel == channel.id and not m.thread_ts]
-        return _paged(_later(top, given)[::-1], given, self.most_at_once)
+        return self._paged(_later(top, given)[::-1], given)
+
+    def _paged(self, messages: list[Posted], given: Arguments) -> Answer:
+        wants_metadata = str(given.get("include_all_metadata", "")).lower() in {"1", "true"}
+        found, more = _page_of(messages, given, self.most_at_once)
+        page = [self._workspace.told(message) for message in found]
+        if not wants_metadata:
+            page = [{key: value for key, value in message.items() if key != "metadata"} for message in page]
+        return {"messages": page, "has_more": bool(more["response_metadata"]["next_cursor"])} | more
 
     def _info(self, given: Arguments) -> Answer:
         channel = self._workspace.channel(given["channel"])
@@ -153,16 +171,18 @@ class Methods:
         return {"user": user | {"profile": profile} | ({"locale": person.locale} if wants_locale else {})}
 
     def _conversations(self, given: Arguments) -> Answer:
-        user, wanted = given["user"], str(given.get("types") or "public_channel").split(",")
-        if user not in self._workspace.people:
+        user, wanted = given.get("user"), str(given.get("types") or "public_channel").split(",")
+        if user is not None and user not in self._workspace.people:
             raise SlackRefusal("user_not_found")
+        if not all(_LISTING[kind] in self._scopes for kind in wanted):
+            raise SlackRefusal("missing_scope")
         # Private ones only where the bot is a member, too.
         found = [
             {"id": channel.id, "name": channel.name}
             for channel in self._workspace.channels.values()
             if _TYPES[channel.kind] in wanted
             and user not in channel.left
-            and (channel.has_bot or channel.kind == "channel")
+            and (channel.has_bot or (channel.kind == "channel" and user is not None))
         ]
         page, more = _page_of(found, given, self.most_at_once)
         return {"channels": page} | more
@@ -219,15 +239,6 @@ class Methods:
 def _later(messages: list[Posted], given: Arguments) -> list[Posted]:
     oldest, latest = float(given.get("oldest") or 0), float(given.get("latest") or "inf")
     return [message for message in messages if oldest < float(message.ts) < latest]
-
-
-def _paged(messages: list[Posted], given: Arguments, most: int) -> Answer:
-    wants_metadata = str(given.get("include_all_metadata", "")).lower() in {"1", "true"}
-    found, more = _page_of(messages, given, most)
-    page = [message.payload() for message in found]
-    if not wants_metadata:
-        page = [{key: value for key, value in message.items() if key != "metadata"} for message in page]
-    return {"messages": page, "has_more": bool(more["response_metadata"]["next_cursor"])} | more
 
 
 def _page_of(everything: list[Any], given: Arguments, most: int) -> tuple[list[Any], Answer]:

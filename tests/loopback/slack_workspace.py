@@ -71,6 +71,7 @@ class Posted:
     streaming_since: float | None = None
     streamed: bool = False
     subtype: str = ""
+    edited_ts: str = ""
 
     @property
     def buttons(self) -> list[dict[str, Any]]:
@@ -124,6 +125,8 @@ class Posted:
             message["files"] = self.files
         if self.subtype:
             message["subtype"] = self.subtype
+        if self.edited_ts:
+            message["edited"] = {"user": self.user, "ts": self.edited_ts}
         return message
 
 
@@ -187,6 +190,18 @@ class Workspace:
     def thread(self, channel_id: str, thread_ts: str) -> list[Posted]:
         """A thread, its first message first."""
         return [m for m in self.messages if m.channel == channel_id and thread_ts in {m.ts, m.thread_ts}]
+
+    def told(self, message: Posted) -> dict[str, Any]:
+        """A message as histories give it: the first of a thread says how that goes on."""
+        replies = [each for each in self.thread(message.channel, message.ts) if each is not message]
+        if not replies:
+            return message.payload()
+        return message.payload() | {
+            "thread_ts": message.ts,
+            "reply_count": len(replies),
+            "latest_reply": replies[-1].ts,
+            "reply_users": list(dict.fromkeys(each.user for each in replies))[:5],
+        }
 
     def by_bot(self, channel_id: str | None = None) -> list[Posted]:
         """What the bot posted, oldest first."""

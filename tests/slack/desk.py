@@ -147,5 +147,9 @@ class Desk(FakePlay):
         ]
         return [replace(story, passages=()) for story in reversed(found)]
 
+    async def open_rooms(self, platform: str) -> Sequence[Room]:
+        """Of all stories that are told, latest first."""
+        return [room for room in reversed(self._stories) if room.platform == platform]
+
     async def _story(self, room: Room) -> Story:
         return self._stories[room]

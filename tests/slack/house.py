@@ -44,11 +44,15 @@ async def house(
     mode: str = "socket",
     url: str = "sqlite:///:memory:",
     clock: Clock | None = None,
+    *,
+    remembers: bool = False,
 ) -> AsyncIterator[House]:
     """The bot at work; it stops in the order in which nothing is lost."""
     store, queue, say = await open_store(url), JobQueue(), Phrases.load()
     paced = clock or StillClock()
     adapter = adapter_for(slack, mode=mode, say=say, clock=paced)
+    if remembers:
+        adapter.remember_in(store)
     outbox = Outbox(store, {"slack": adapter}, paced)
     dispatcher = Dispatcher(store, queue, engine, outbox, say, clock=clock)
     play = StoryPlay(store, queue, engine, outbox, dispatcher, say)

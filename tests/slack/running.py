@@ -9,6 +9,7 @@ from typing import Any
 
 from adapters.base import Play
 from adapters.slack import SlackAdapter
+from bot.clock import SystemClock
 from tests.loopback.slack import APP_TOKEN, BOT_TOKEN, SIGNING_SECRET, SlackServer
 
 
@@ -34,6 +35,14 @@ class StillClock:
         self.slept.append(seconds)
         self.time += seconds
         await asyncio.sleep(0)
+
+
+class HastyClock(SystemClock):
+    """The machine's clock, for who does not want to wait for the next beat."""
+
+    async def sleep(self, seconds: float) -> None:
+        """A moment."""
+        await super().sleep(min(seconds, 0.02))
 
 
 def adapter_for(slack: SlackServer, **changed: Any) -> SlackAdapter:

@@ -12,6 +12,7 @@ from adapters.findings import Finding, State
 from adapters.slack.doctor import Checkup
 from adapters.slack.tokens import Secrets
 from tests.loopback.slack import APP_TOKEN, BOT_TOKEN, SIGNING_SECRET, SlackServer
+from tests.loopback.slack_faults import Tier
 from tests.loopback.slack_oauth import CONFIG_TOKEN
 
 MANIFEST = Path(__file__).parents[2] / "config" / "slack-manifest.yaml"
@@ -37,8 +38,26 @@ async def test_everything_is_fine(slack: SlackServer, settings: Any) -> None:
     """Tokens, scopes, socket, events."""
     found = await looked(slack, config=CONFIG_TOKEN)
     assert {name: finding.state for name, finding in found.items()} == dict.fromkeys(
-        ["SLACK_BOT_TOKEN", "scopes", "SLACK_APP_TOKEN", "events"], State.FINE
+        ["SLACK_BOT_TOKEN", "scopes", "reading", "SLACK_APP_TOKEN", "events"], State.FINE
     )
+
+
+async def test_how_fast_it_may_read(slack: SlackServer) -> None:
+    """What it misses while it is away is read afterwards: some apps read one thread a minute."""
+    assert (await looked(slack))["reading"].key == "doctor.slack.reading"
+    slack.rates.tiers["conversations.history"] = Tier(1, 60.0)
+    finding = (await looked(slack))["reading"]
+    assert (finding.state, finding.key) == (State.MISSING, "doctor.slack.reading_little")
+    assert finding.values == {"messages": 15}
+
+
+@pytest.mark.parametrize("lacking", ["nothing", "channels:read", "channels:history"])
+async def test_how_fast_it_may_read_cannot_be_seen(slack: SlackServer, lacking: str) -> None:
+    """In no channel, or without the scopes to look."""
+    slack.scopes.discard(lacking)
+    for channel in slack.workspace.channels.values():
+        channel.has_bot = channel.has_bot and lacking != "nothing"
+    assert (await looked(slack))["reading"].key == "doctor.slack.reading_unseen"
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -20,9 +21,9 @@ from bot.store import SqlStore, open_store
 from tests.loopback.slack import BOT_TOKEN, SlackServer, Tenant
 from tests.loopback.slack_oauth import CLIENT_ID, CLIENT_SECRET
 from tests.loopback.slack_payloads import event_callback
-from tests.loopback.slack_workspace import BOT_USER, TEAM, Channel, Person, Workspace
+from tests.loopback.slack_workspace import BOT_USER, TEAM, Channel, Person, Posted, Workspace
 from tests.slack.desk import Desk
-from tests.slack.running import adapter_for, running
+from tests.slack.running import HastyClock, adapter_for, running
 
 OTHER, OTHER_TOKEN = "T0OTHER", "xoxb-loopback-other-token"
 FIRST_LINE = "昔々。"
@@ -54,6 +55,7 @@ async def installable(
     secrets = {"bot_token": "", "client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
     adapter = adapter_for(slack, mode=mode, **(secrets | changed))
     adapter.keep_in(store.engine)
+    adapter.remember_in(store)
     async with running(adapter, play):
         yield adapter
 
@@ -141,6 +143,36 @@ async def test_leaving_cleans_up(
     assert await rows(store, "slack_installations") == 1
     with pytest.raises(Undeliverable):
         await adapter.post(Room("slack", f"{OTHER}/C7/1.0"), Draft(DraftState.DONE, "夜。"), "k")
+
+
+async def test_each_workspace_catches_up_with_its_own(
+    slack: SlackServer, play: Desk, store: SqlStore, other: Tenant
+) -> None:
+    """By its own token; one that was installed again meanwhile, as by a first start, with nothing."""
+    third = slack.add_team(Workspace(dict(other.workspace.people), {}, team="T0THIRD"), "xoxb-third")
+    third.workspace.channels["C9"] = Channel("C9", "daisan")
+    async with installable(slack, play, store, clock=HastyClock()) as adapter:
+        await install(slack, adapter, TEAM, BOT_TOKEN)
+        await install(slack, adapter, OTHER, OTHER_TOKEN)
+        await install(slack, adapter, "T0THIRD", "xoxb-third")
+        await _beaten(store, 3)
+        await slack.sender(adapter.port).deliver(slack.event("app_uninstalled", "T0THIRD"))
+    asked = f"<@{BOT_USER}> {FIRST_LINE}"
+    for tenant, channel, user in ((slack.tenant, "C1", "U1"), (other, "C7", "U7"), (third, "C9", "U7")):
+        tenant.workspace.add(Posted(channel, tenant.workspace.next_ts(), user, asked))
+    async with installable(slack, play, store, clock=HastyClock()) as adapter:
+        await play.until_heard(2)
+        await install(slack, adapter, "T0THIRD", "xoxb-third")
+    async with installable(slack, play, store, clock=HastyClock()):
+        await slack.until(lambda: [call for call in slack.calls if call.team == "T0THIRD"])
+    rooms = [each.message.room.id.split("/")[:2] for each in play.heard]
+    assert sorted(rooms) == sorted([[OTHER, "C7"], [TEAM, "C1"]])
+
+
+async def _beaten(store: SqlStore, teams: int) -> None:
+    async with asyncio.timeout(10):
+        while len(await store.heard_until("slack")) < teams:
+            await asyncio.sleep(0.01)
 
 
 async def test_a_persons_own_token_is_none_of_ours(

@@ -11,6 +11,7 @@ from bot.messages import Room
 from tests.loopback.slack import SlackServer
 from tests.loopback.slack_workspace import TEAM, Posted
 from tests.slack.house import BUTTONS, House, house, shows
+from tests.slack.running import HastyClock
 from tests.slack.storyteller import Storyteller
 
 FIRST_LINE = "　それは九月初旬の、ある蒸し暑い<晩>の &c. ことであった――。"
@@ -403,3 +404,35 @@ async def test_going_on_from_an_earlier_answer(slack: SlackServer) -> None:
     (exported,) = slack.workspace.files.values()
     assert "三。" in exported.decode()
     assert "一。" not in exported.decode()
+
+
+async def test_what_was_written_while_the_bot_was_away(slack: SlackServer, tmp_path: Path) -> None:
+    """The next process takes it into the story, once, and answers once in each thread."""
+    url = f"sqlite:///{tmp_path}/stories.db"
+    engine = Storyteller(("夜が更けた。",))
+    async with house(slack, engine, url=url, clock=HastyClock(), remembers=True) as bot:
+        event = slack.mention("C1", "U1", "昔々。")
+        thread = event["event"]["ts"]
+        await bot.deliver(event)
+        engine.go_on()
+        await shows(slack, "夜が更けた。")
+    slack.types("C1", "U2", "雨が降った。", thread)
+    slack.sends("C1", "U1", "", slack.files.add("a.txt", "風が吹いた。".encode("cp932")), thread_ts=thread)
+    elsewhere = slack.types("D1", "U2", "今は昔。")
+    again = Storyteller(("朝が来た。",), ("昼が来た。",))
+    again.go_on(9)
+    async with house(slack, again, url=url, clock=HastyClock(), remembers=True) as bot:
+        await slack.until(lambda: len([m for m in slack.workspace.by_bot() if m.labels == BUTTONS]) == 2)
+        # It comes as an event, too.
+        await bot.deliver(slack.event_of(slack.workspace.messages[-4]))
+        room = Room("slack", f"{TEAM}/C1/{thread}")
+        told = await bot.store.story(room)
+        other = await bot.store.story(Room("slack", f"{TEAM}/D1/{elsewhere.ts}"))
+    assert told is not None
+    assert other is not None
+    texts = [passage.text for passage in told.passages]
+    assert texts[:-1] == ["昔々。", "夜が更けた。", "雨が降った。", "風が吹いた。"]
+    assert sorted([texts[-1], other.passages[-1].text]) == ["昼が来た。", "朝が来た。"]
+    assert [passage.text for passage in other.passages][:-1] == ["今は昔。"]
+    assert len(again.requests) == 2
+    assert {call.answer for call in slack.calls} == {"ok"}

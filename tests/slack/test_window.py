@@ -110,3 +110,31 @@ async def test_when_the_minute_is_used_up_the_share_is_even() -> None:
         await budget.turn("chat.appendStream")
     assert budget.pace_s("chat.appendStream", 4) == pytest.approx(2.95)
     assert budget.pace_s("chat.appendStream", 5) == pytest.approx(3.15, abs=0.01)
+
+
+async def test_reading_once_a_minute_is_learned() -> None:
+    """A long rest after few calls: from then on one call a minute, until it is worth another try."""
+    clock = StillClock()
+    budget = Budget(clock)
+    await budget.turn("conversations.replies")
+    await budget.turn("conversations.replies")
+    budget.rest("conversations.replies", 55.0)
+    assert budget.calls_a_minute("conversations.replies") == 1
+    assert budget.calls_a_minute("conversations.history") == CALLS_A_MINUTE["conversations.history"]
+    clock.time += 61.0
+    began = clock.now()
+    for _ in range(5):
+        await budget.turn("conversations.replies")
+    assert clock.now() - began == pytest.approx(4 * MINUTE_S, abs=1.0)
+    clock.time += 1_800.0
+    assert budget.calls_a_minute("conversations.replies") == CALLS_A_MINUTE["conversations.replies"]
+
+
+@pytest.mark.parametrize(("calls", "rest_s"), [(40, 55.0), (2, 5.0), (2, None)])
+async def test_other_rests_teach_nothing(calls: int, rest_s: float | None) -> None:
+    """A rest after many calls, and a short one."""
+    budget = Budget(StillClock())
+    for _ in range(calls):
+        await budget.turn("conversations.replies")
+    budget.rest("conversations.replies", rest_s)
+    assert budget.calls_a_minute("conversations.replies") == CALLS_A_MINUTE["conversations.replies"]

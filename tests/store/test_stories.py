@@ -188,6 +188,24 @@ async def test_stories_of_a_writer_are_listed(store: SqlStore) -> None:
     assert [story.room for story in await store.stories("web", author=BEN, room=ELSEWHERE)] == [ELSEWHERE]
 
 
+async def test_rooms_with_an_open_story(store: SqlStore) -> None:
+    """All of them, each once with what it lies in, the one that was told on last first."""
+    await wrote(store, "一。", room=GUILD)
+    await store.open_story(GUILD, "二")
+    await wrote(store, "三。", room=OTHER_GUILD)
+    closed = Room("discord", "9")
+    await wrote(store, "四。", room=closed)
+    open_there = await store.story(closed)
+    assert open_there is not None
+    await store.close_story(open_there.id)
+
+    rooms = await store.open_rooms("discord")
+
+    assert rooms == [OTHER_GUILD, GUILD]
+    assert [room.within for room in rooms] == [OTHER_GUILD.within, GUILD.within]
+    assert await store.open_rooms("slack") == []
+
+
 async def test_a_long_list_is_cut(store: SqlStore) -> None:
     """People are shown two hundred at most; whoever wants all says so."""
     for number in range(3):
