@@ -11,6 +11,7 @@ from datetime import timedelta
 
 from bot.access import require
 from bot.aside import is_aside, without_asides
+from bot.characters import named
 from bot.errors import (
     EmptyPrompt,
     EngineError,
@@ -212,7 +213,7 @@ class Asking(Ground):
         if count is not NOTHING_READ and all(
             character in unseen or _is_invisible(character) for character in text
         ):
-            raise UnreadableText(characters="".join(count.unknown)[:_SHOWN_UNREADABLE])
+            raise UnreadableText(characters=named(count.unknown[:_SHOWN_UNREADABLE]))
         return count
 
     async def _count(self, text: str) -> TokenCount:

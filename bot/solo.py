@@ -13,6 +13,7 @@ from typing import TextIO
 
 from adapters.console import ROOM, ConsoleAdapter, Session
 from bot.app import House, build
+from bot.characters import named
 from bot.crew import Crew
 from bot.errors import EngineError, UnknownLength
 from bot.messages import Ask, Author, JobState, Length, Message, Ticket
@@ -165,7 +166,7 @@ async def _tell(
         read = await house.engine.count(text)
         if read.unknown:
             key = "solo.unseen_as" if read.read_as else "solo.unseen"
-            print(say(key, locale, characters="".join(read.unknown), read_as=read.read_as), file=err)
+            print(say(key, locale, characters=named(read.unknown), read_as=read.read_as), file=err)
     stop.set()
 
 

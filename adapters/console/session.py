@@ -14,6 +14,7 @@ from adapters.choices import by_number
 from adapters.console import listing
 from adapters.console.adapter import ROOM, ConsoleAdapter
 from adapters.console.commands import ALIASES, Command, command_of
+from bot.characters import named
 from bot.errors import NoStory, NoSuchStory, SeveralStories, SpokenError, UserError
 from bot.keep_file import keep_file
 from bot.messages import Ask, Author, Message, Notes, Passage, Story, Ticket, TokenCount
@@ -159,7 +160,7 @@ class Session:
     def _warn_of_unseen(self, read: Ticket | TokenCount) -> None:
         if read.unknown:
             key = "solo.unseen_as" if read.read_as else "solo.unseen"
-            self._tell(key, characters="".join(read.unknown), read_as=read.read_as)
+            self._tell(key, characters=named(read.unknown), read_as=read.read_as)
 
     # The tree
 
@@ -261,7 +262,7 @@ class Session:
         for piece in window.left_out:
             self._tell("console.left_out_piece", text=piece.text)
         if window.unknown:
-            self._tell("solo.unseen", characters="".join(window.unknown))
+            self._tell("solo.unseen", characters=named(window.unknown))
 
     async def _settings(self, argument: str) -> None:
         rules = await self._play.rules(ROOM)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from adapters.discord.escape import escape
 from adapters.discord.render import cut
+from bot.characters import names
 from bot.messages import Passage, Story, Ticket
 from bot.seams import Say
 
@@ -24,7 +25,7 @@ def ending_of(story: Story, say: Say, locale: str) -> str:
 def unread(ticket: Ticket, say: Say, locale: str) -> str:
     """Which characters of a text the model cannot see, and what it reads instead."""
     key = "discord.unknown_as" if ticket.read_as else "discord.unknown"
-    characters = escape(" ".join(ticket.unknown))
+    characters = escape(" ".join(names(ticket.unknown)))
     return say(key, locale, characters=characters, read_as=escape(ticket.read_as))
 
 

@@ -12,6 +12,7 @@ from adapters.slack.render import sentence
 from adapters.slack.translate import Place
 from adapters.slack.trouble import Misunderstood
 from adapters.slack.webapi import WebApi
+from bot.characters import names
 from bot.clock import Clock
 from bot.errors import DeliveryError, RetryLater
 from bot.messages import Author, Ticket
@@ -76,7 +77,7 @@ class Telling:
     async def unknown(self, place: Place, author: Author, ticket: Ticket) -> None:
         """Tell only the writer which of their characters the model cannot see, and what it reads instead."""
         key = "slack.unknown_as" if ticket.read_as else "slack.unknown"
-        characters = " ".join(ticket.unknown)
+        characters = " ".join(names(ticket.unknown))
         await self.privately(place, author, key, characters=characters, read_as=ticket.read_as)
 
     async def _quietly(self, call: Callable[[], Awaitable[object]]) -> None:

@@ -73,10 +73,11 @@ class WebAdapter:
         """
         play, hub = self._attached()
         style = (_PARTS / "room.css").read_text(encoding="utf-8")
+        script = (_PARTS / "size.js").read_text(encoding="utf-8")
         seal = (_PARTS / "seal.svg").read_text(encoding="utf-8")
         bound = bind(self._host, self._port)
         try:
-            pages = Pages(play, hub, self._say, style)
+            pages = Pages(play, hub, self._say, f"<style>{style}</style><script>{script}</script>")
             app = application(pages.routes(), favicon=seal, secret=self._secret or secrets.token_urlsafe(32))
             self._url = url_of(bound)
             await serve(app, bound, self._up.set)

@@ -13,6 +13,7 @@ from adapters.base import Play
 from adapters.web import translate
 from adapters.web.elements import ComposerPart
 from adapters.web.visitor import Visitor
+from bot.characters import named
 from bot.errors import EmptyPrompt, SpokenError
 from bot.messages import Room, Ticket, TokenCount
 from bot.seams import Say
@@ -109,5 +110,5 @@ class Desk:
     def _warn_of_unseen(self, read: Ticket | TokenCount) -> None:
         if read.unknown:
             key = "web.unseen_as" if read.read_as else "web.unseen"
-            characters = "".join(read.unknown)
+            characters = named(read.unknown)
             self.tell(self.say(key, self.visitor.locale, characters=characters, read_as=read.read_as))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from adapters.base import Play
 from adapters.web import settings, translate
 from adapters.web.shown import shown_branch
 from adapters.web.translate import BadRequest
+from bot.characters import names
 from bot.formats import file_name
 from bot.messages import Notes, Room
 from bot.outline import outline
@@ -60,7 +61,8 @@ class Notebook:
     async def _window(self) -> Leaf:
         if await self.play.read(self.room) is None:
             return {"window": None}
-        return {"window": asdict(await self.play.window(self.room))}
+        window = await self.play.window(self.room)
+        return {"window": asdict(replace(window, unknown=names(window.unknown)))}
 
     async def _rules(self) -> Leaf:
         return {"rules": settings.shown(await self.play.rules(self.room))}

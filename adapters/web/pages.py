@@ -25,7 +25,7 @@ _LANGUAGES: dict[str, Any] = {"ja": "ja", "en": "en-US"}
 
 @dataclass(frozen=True, slots=True)
 class Pages:
-    """Builds the pages. `style` is the style sheet, which travels inside each page.
+    """Builds the pages. `head` is what travels inside each: the style sheet, and what all parts share.
 
     `later`: what visitors, by their ids, are told on the next page, as the one before was left at once.
     """
@@ -33,7 +33,7 @@ class Pages:
     play: Play
     hub: Hub
     say: Say
-    style: str
+    head: str
     later: dict[str, str] = field(default_factory=dict)
 
     def routes(self) -> APIRouter:
@@ -80,7 +80,7 @@ class Pages:
             dark=None,
             reconnect_timeout=RECONNECT_TIMEOUT_S,
         )
-        ui.add_head_html(f"<style>{self.style}</style>")
+        ui.add_head_html(self.head)
 
     def _no_such_room(self, locale: str) -> None:
         ui.context.client.status_code = 404

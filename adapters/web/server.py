@@ -24,6 +24,10 @@ from bot.errors import ConfigurationError
 SHUTDOWN_TIMEOUT_S = 2
 """How long open pages may take to hang up; they connect again by themselves when the bot is back."""
 
+MAX_EVENT_BYTES = 8 * 1024 * 1024
+"""What a page sends at once, `parts/size.js`: two million characters of JSON. By default the socket takes a
+million bytes, and ends without a word when a longer text is pasted."""
+
 SESSION_COOKIE = "tsuzuki_session"
 SESSION_AGE_S = 365 * 24 * 3600
 
@@ -49,6 +53,7 @@ def application(pages: APIRouter, *, favicon: str, secret: str) -> FastAPI:
         show_welcome_message=False,
         binding_refresh_interval=None,
     )
+    nicegui.core.sio.eio.max_http_buffer_size = MAX_EVENT_BYTES
     # After `run_with`, so that NiceGUI keeps no storage files for sessions that it need not know.
     app.add_middleware(
         SessionMiddleware,

@@ -14,7 +14,7 @@ from tokenizers import Encoding, Tokenizer
 from bot.messages import Piece, Seen, TokenCount
 from bot.worker.banned import Phrasebook
 from bot.worker.decoding import Joint, StreamDecoder
-from bot.worker.paragraphs import Paragraph, lay_out, sentence_starts
+from bot.worker.paragraphs import Paragraph, is_silent, lay_out, sentence_starts
 from bot.worker.surroundings import Surroundings, fitted, split_before
 from bot.worker.vocabulary import (
     EOS,
@@ -278,5 +278,5 @@ def _encoded(reads: Sequence[_Read], *, open_end: bool, dropped: int, silent: se
     ids = [token for read in reads for token in (EOS, *read.encoding.ids)]
     if open_end or not ids:
         ids.append(EOS)
-    unknown = dict.fromkeys(char for read in reads for char in read.unknown() if char.isprintable())
+    unknown = dict.fromkeys(char for read in reads for char in read.unknown() if not is_silent(char))
     return Encoded(tuple(ids), dropped, tuple(unknown), unreadable=silent.issuperset(ids))

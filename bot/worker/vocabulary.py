@@ -10,7 +10,7 @@ from typing import Any
 
 from tokenizers import Regex, Tokenizer, normalizers
 
-from bot.worker.paragraphs import INVISIBLE
+from bot.worker.paragraphs import INVISIBLE, SOUNDLESS, SPACES
 
 CONTROLS = ("<s>", "<pad>", "</s>", "<unk>")
 """fairseq's first four ids, the same in every XGLM checkpoint."""
@@ -25,6 +25,8 @@ _BYTE = re.compile("<0x[0-9A-F]{2}>")
 
 _HIDDEN = "\n"
 """Put before a control's name, so that no text can spell it: paragraphs have no line breaks."""
+
+_TAGS = range(0xE0000, 0xE0080)
 
 Spelling = str | bytes
 """What a token adds to the text: characters, or one byte of a character."""
@@ -59,11 +61,20 @@ def plain_from(described: dict[str, Any]) -> Tokenizer:
     described["post_processor"] = described["truncation"] = described["padding"] = None
     plain = Tokenizer.from_str(json.dumps(described, ensure_ascii=False))
     steps: list[Any] = [normalizers.Replace(Regex(INVISIBLE), ""), normalizers.Replace("\t", " ")]
+    steps.append(normalizers.Replace(Regex(SPACES), " "))
     steps += [normalizers.Replace(split, whole) for split, whole in _split_kana().items()]
     if plain.normalizer is not None:
         steps.append(plain.normalizer)
     plain.normalizer = normalizers.Sequence(steps)
+    if holes := _soundless_holes(plain):
+        plain.normalizer = normalizers.Sequence([normalizers.Replace(Regex(f"[{holes}]"), ""), *steps])
     return plain
+
+
+def _soundless_holes(plain: Tokenizer) -> str:
+    """The characters without a sound that the model has no piece for; to others (Hindi's joiners) it may."""
+    every = re.findall(SOUNDLESS, "".join(map(chr, (*range(0x10000), *range(0x1BC00, 0x1D200), *_TAGS))))
+    return "".join(char for char in every if UNK in plain.encode(char, add_special_tokens=False).ids)
 
 
 def hidden(control: str) -> str:

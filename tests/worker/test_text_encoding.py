@@ -193,3 +193,35 @@ def test_what_must_never_be_sampled_is_listed() -> None:
     size = tokenizer.get_vocab_size(with_added_tokens=True)
     banned = StoryText(tokenizer, 256, vocab_size=size + 3).banned
     assert (0, 1, 3, *range(size - 7, size + 3)) == banned
+
+
+@NORMALISATIONS
+@pytest.mark.parametrize("space", "\xa0\u2000\u2003\u2009\u202f\u205f")
+def test_a_space_of_another_kind_is_a_space(published: bool, space: str) -> None:
+    """A no-break space inside a text is no hole; in front of a paragraph it is none at all."""
+    text = story_text(published=published)
+    encoded = text.encode(f"雨{space}が", 100)
+    assert (encoded.ids, encoded.unknown) == (text.encode("雨 が", 100).ids, ())
+    assert text.encode(f"{space}雨", 100).ids == text.encode("雨", 100).ids
+
+
+@pytest.mark.parametrize("silent", "\u200c\u200d\u202a\u2066\u180e\U000e0067\x80")
+def test_what_has_no_width_is_nothing(silent: str) -> None:
+    """Joiners, directions, tags: where the model has no piece for them they are neither read nor named."""
+    encoded = story_text().encode(f"雨{silent}が", 100)
+    assert (encoded.ids, encoded.unknown) == (story_text().encode("雨が", 100).ids, ())
+
+
+@pytest.mark.parametrize("unknown", "\ue000\U0010fffd\u0605\u0378")
+def test_what_is_not_printable_is_named_all_the_same(unknown: str) -> None:
+    """A hole is never silent, whatever makes it."""
+    encoded = story_text().encode(f"雨{unknown}が", 100)
+    assert UNK in encoded.ids
+    assert encoded.unknown == (unknown,)
+
+
+@given(st.text(max_size=20))
+def test_no_hole_is_silent(text: str) -> None:
+    """Where there is an `<unk>` there is a character that is named."""
+    encoded = story_text().encode(f"雨{text}が", 1_000)
+    assert (UNK in encoded.ids) == bool(encoded.unknown)

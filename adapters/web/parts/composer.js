@@ -172,7 +172,7 @@ export default {
       this.busy = true;
       clearTimeout(this.waiting);
       this.waiting = setTimeout(() => (this.busy = false), ANSWER_TIMEOUT_MS);
-      this.$emit("send", { event_id: this.pending.id, name: this.name, ...payload });
+      this.$emit("send", window.tzFitting({ event_id: this.pending.id, name: this.name, ...payload }));
     },
     asked(candidates) {
       const open = Object.fromEntries(this.asks.map((a) => [a.name, a.value]));

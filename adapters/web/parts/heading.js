@@ -24,7 +24,7 @@ export default {
       this.$nextTick(() => this.$refs.line.select());
     },
     keep() {
-      if (this.typed.trim() !== this.title) this.$emit("act", { do: "rename", title: this.typed });
+      if (this.typed.trim() !== this.title) this.$emit("act", window.tzFitting({ do: "rename", title: this.typed }));
       this.leave();
     },
     leave(event) {

@@ -223,7 +223,7 @@ export default {
       this.stale();
     },
     act(payload) {
-      this.$emit("act", payload);
+      this.$emit("act", window.tzFitting(payload));
     },
 
     annotate() {

@@ -187,7 +187,7 @@ export default {
       else if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) this.save(p);
     },
     save(p) {
-      this.$emit("act", { do: "edit", passage: p.id, text: this.typed });
+      this.$emit("act", window.tzFitting({ do: "edit", passage: p.id, text: this.typed }));
     },
     leave() {
       const edited = this.$el.querySelector(`[data-id="${this.editing}"]`);
