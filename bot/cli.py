@@ -117,7 +117,7 @@ def worker(
 @app.command(name="continue")
 def continue_(
     text: Annotated[str, typer.Argument(help="The story so far; - reads standard input.")],
-    length: Annotated[str, typer.Option(help="short, medium or long.")] = "medium",
+    length: Annotated[str, typer.Option(help="short, medium, long, or characters.")] = "medium",
     preset: Annotated[
         str, typer.Option(help="steady, standard, bold, quickstart (堅実, 標準, 冒険).")
     ] = "standard",
@@ -134,7 +134,7 @@ def continue_(
     from bot.messages import JobState
     from bot.solo import ask_for, continue_story, from_file, typed, with_model
 
-    ask = ask_for(length, preset, candidates, seed)
+    ask = ask_for(length, preset, candidates, seed, locale)
     if text == "-":
         story = from_file(_read_input(settings.story.max_file_characters, encoding), locale)
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -19,8 +20,29 @@ from bot.seams import Store
 DEFAULTS = Rules()
 """What holds where nobody set anything."""
 
-LENGTH_NAMES = {"短め": Length.SHORT, "普通": Length.MEDIUM, "長め": Length.LONG}
-"""What a Japanese reader types for a length."""
+LENGTH_NAMES = {"短め": Length.SHORT, "ふつう": Length.MEDIUM, "長め": Length.LONG}
+"""What a Japanese reader is shown for a length."""
+SWITCHES = frozenset({"filter_people", "listens", "parentheses_aside"})
+"""Rules that hold or do not."""
+LISTS = frozenset({"words", "banned", "allowed", "denied"})
+RESET = "reset"
+"""Typed for a rule: take it back to what holds further out."""
+
+_TYPED_LENGTHS = {
+    **LENGTH_NAMES,
+    **dict.fromkeys(("短い", "短く", "みじかめ"), Length.SHORT),
+    **dict.fromkeys(("普通", "中くらい"), Length.MEDIUM),
+    **dict.fromkeys(("長い", "長く", "ながめ"), Length.LONG),
+}
+_TYPED_FILTERS = {"自動": Filter.AUTO, "オン": Filter.ON, "オフ": Filter.OFF}
+_COUNTS = frozenset({"candidates", "daily_per_person", "daily_in_all"})
+_RESET = frozenset({RESET, "既定", "もとに戻す", "元に戻す", "-", "ー"})
+_NOTHING = frozenset({"なし", "none"})
+_SWITCHED = {
+    **dict.fromkeys(("yes", "on", "true", "1", "はい", "オン", "する"), True),
+    **dict.fromkeys(("no", "off", "false", "0", "いいえ", "オフ", "しない"), False),
+}
+_YES_OR_NO = "はい / いいえ, yes / no"
 
 _ROOM = "room"
 MAX_WORDS = 500
@@ -84,9 +106,7 @@ _NAMES = tuple(field.name for field in fields(Rules))
 _MEANT: Mapping[str, str] = {
     "candidates": "2–5",
     "filter": ", ".join(Filter),
-    "filter_people": "true, false",
-    "listens": "true, false",
-    "parentheses_aside": "true, false",
+    **dict.fromkeys(SWITCHES, _YES_OR_NO),
     "daily_per_person": "0–100000",
     "daily_in_all": "0–100000",
     "words": f"≤ {MAX_WORDS} × ≤ {MAX_WORD_CHARACTERS}",
@@ -140,6 +160,32 @@ def merged(layers: Iterable[Mapping[str, object]], defaults: Rules = DEFAULTS) -
     return rules
 
 
+def takes_back(typed: str) -> bool:
+    """Whether somebody who typed this wants a rule as it is further out."""
+    return _folded(typed) in _RESET
+
+
+def typed_value(name: str, typed: str, *, between: str = "\n、,，") -> object:
+    """A rule's value as somebody typed it, in either language, on any platform; None takes the rule back.
+
+    `between`: the characters between the entries of a list; 「なし」 is an empty one. What is no value for
+    the rule stays as it was typed: `checked` refuses it.
+    """
+    folded = _folded(typed)
+    if not folded or folded in _RESET:
+        return None
+    if name in LISTS:
+        entries = [] if folded in _NOTHING else re.split(f"[{between}]", typed)
+        return [entry.strip() for entry in entries if entry.strip()]
+    if name in SWITCHES:
+        return _SWITCHED.get(folded, typed)
+    if name == "filter":
+        return _TYPED_FILTERS.get(folded, folded)
+    if name in _COUNTS:
+        return int(folded) if folded.isdecimal() else typed
+    return typed.strip()
+
+
 def checked(changes: Mapping[str, object], rules: Rules) -> dict[str, object]:
     """The changes as they are kept (JSON); None stays None.
 
@@ -187,8 +233,8 @@ def length_named(name: object, locale: str = "en") -> Length | int:
     typed = _folded(str(name)).removesuffix("字").removesuffix("characters").strip()
     if typed in set(Length):
         return Length(typed)
-    if typed in LENGTH_NAMES:
-        return LENGTH_NAMES[typed]
+    if typed in _TYPED_LENGTHS:
+        return _TYPED_LENGTHS[typed]
     if typed.isascii() and typed.isdigit() and len(typed) <= len(str(MOST)) and FEWEST <= int(typed) <= MOST:
         return int(typed)
     known = [*(LENGTH_NAMES if locale == "ja" else Length), f"{FEWEST}–{MOST}"]

@@ -15,8 +15,9 @@ from adapters.console import ROOM, ConsoleAdapter, Session
 from bot.app import House, build
 from bot.characters import named
 from bot.crew import Crew
-from bot.errors import EngineError, UnknownLength
-from bot.messages import Ask, Author, JobState, Length, Message, Ticket
+from bot.errors import EngineError
+from bot.messages import Ask, Author, JobState, Message, Ticket
+from bot.rules import length_named
 from bot.seams import Say
 from bot.signals import stopping
 from config.settings import Settings
@@ -24,16 +25,13 @@ from config.settings import Settings
 MEMORY = "sqlite:///:memory:"
 
 
-def ask_for(length: str, preset: str, candidates: int, seed: int | None) -> Ask:
+def ask_for(length: str, preset: str, candidates: int, seed: int | None, locale: str) -> Ask:
     """What the options say. The preset's name is looked up by the rules of play.
 
     Raises:
         UnknownLength
     """
-    try:
-        return Ask(Length(length), preset, candidates, seed)
-    except ValueError:
-        raise UnknownLength(name=length, known=", ".join(Length)) from None
+    return Ask(length_named(length, locale), preset, candidates, seed)
 
 
 def typed(text: str, locale: str) -> Message:

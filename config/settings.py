@@ -6,14 +6,15 @@
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_core import PydanticCustomError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from config.complaints import SettingsError, complaint, nearest
 
@@ -44,6 +45,19 @@ def _length(value: str) -> str:
     if value not in {"short", "medium", "long"} and not characters:
         raise PydanticCustomError("length", "no length")
     return value
+
+
+def _phrases(value: object) -> object:
+    """A variable of the environment holds one text for all of them."""
+    return (
+        [each.strip() for each in re.split("[、,，\n]", value) if each.strip()]
+        if isinstance(value, str)
+        else value
+    )
+
+
+Phrase = Annotated[str, Field(min_length=1, max_length=50)]
+Phrases = Annotated[tuple[Phrase, ...], NoDecode, Field(max_length=500), BeforeValidator(_phrases)]
 
 
 class Section(BaseModel):
@@ -99,6 +113,7 @@ class RulesSettings(Section):
     filter_people: bool
     listens: bool
     parentheses_aside: bool
+    banned: Phrases
     daily_per_person: Annotated[int, Field(ge=0)]
     daily_in_all: Annotated[int, Field(ge=0)]
 

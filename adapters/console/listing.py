@@ -12,10 +12,6 @@ from bot.outline import first_words, outline
 NOTHING = "-"
 """Typed instead of a text: take it away."""
 
-_LISTS = frozenset({"words", "banned"})
-_SWITCHES = {"on": True, "off": False, "true": True, "false": False}
-_SWITCHED = frozenset({"filter_people", "listens", "parentheses_aside"})
-
 
 def numbers(tree: Sequence[Passage]) -> dict[str, int]:
     """Each passage's number, by its id: in the order in which they were made, from 1."""
@@ -80,17 +76,6 @@ def _entry(text: str) -> Lore:
 def rules(rules: Rules) -> list[str]:
     """Each rule by its name, with what holds."""
     return [f"{field.name} {_shown(getattr(rules, field.name))}" for field in fields(Rules)]
-
-
-def rule_value(name: str, value: str) -> object:
-    """What was typed for a rule: a number, a switch, a list, or words; nothing takes it back."""
-    if value in ("", NOTHING):
-        return None
-    if name in _LISTS:
-        return [word.strip() for word in re.split("[,、，]", value) if word.strip()]
-    if name in _SWITCHED and value.casefold() in _SWITCHES:
-        return _SWITCHES[value.casefold()]
-    return int(value) if re.fullmatch(r"\d+", value) else value
 
 
 def _shown(value: object) -> str:

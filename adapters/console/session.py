@@ -19,6 +19,7 @@ from bot.errors import NoStory, NoSuchStory, SeveralStories, SpokenError, UserEr
 from bot.keep_file import keep_file
 from bot.messages import Ask, Author, Message, Notes, Passage, Story, Ticket, TokenCount
 from bot.outline import first_words
+from bot.rules import typed_value
 from bot.seams import Say
 from bot.story import ending
 
@@ -268,7 +269,7 @@ class Session:
         rules = await self._play.rules(ROOM)
         if argument:
             name, _, value = argument.partition(" ")
-            rules = await self._play.set_rules(ROOM, "", {name: listing.rule_value(name, value.strip())})
+            rules = await self._play.set_rules(ROOM, "", {name: typed_value(name, value)})
         for line in listing.rules(rules):
             self._say_line(line)
 

@@ -22,6 +22,7 @@ from adapters.discord.spacing import OldMessages
 from adapters.discord.threads import Threads
 from adapters.discord.translate import PLATFORM
 from adapters.discord.waits import Waits
+from adapters.double_clicks import DoubleClicks
 from bot.clock import Clock, SystemClock
 from bot.errors import ConfigurationError
 from bot.messages import Author, Draft, Room
@@ -142,6 +143,7 @@ class DiscordAdapter:
             self._posts,
             self._opened(),
             self._clock.sleep,
+            DoubleClicks(self._clock),
             intents=self._intents,
             api_url=self._api_url,
             http_trace=self._attempts.trace(),

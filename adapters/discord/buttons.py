@@ -23,7 +23,7 @@ class Verb(StrEnum):
     """What a button or form does. What it is about: a passage, unless something else is named."""
 
     MORE = "more"
-    AGAIN = "again"
+    RETRY = "again"
     UNDO = "undo"
     REDO = "redo"
     """The passage that an undo left as the last, or the story of which it left nothing."""
@@ -33,7 +33,7 @@ class Verb(StrEnum):
     READ = "read"
     STOP = "stop"
     """A job."""
-    GO = "go"
+    RESUBMIT = "go"
     """A job that came to nothing."""
     FORGET = "forget"
     """A person."""
@@ -76,8 +76,8 @@ def buttons_of(draft: Draft, say: Say, locale: str) -> discord.ui.View | None:
     if draft.state in _OPEN:
         return row_of([(Verb.STOP, draft.job)], say, locale) if draft.job else None
     if not draft.passage:
-        return row_of([(Verb.GO, draft.job)], say, locale) if draft.job else None
-    verbs = (Verb.MORE, Verb.AGAIN, Verb.UNDO, Verb.SEVERAL, Verb.EDIT)
+        return row_of([(Verb.RESUBMIT, draft.job)], say, locale) if draft.job else None
+    verbs = (Verb.MORE, Verb.RETRY, Verb.UNDO, Verb.SEVERAL, Verb.EDIT)
     view = row_of([(verb, draft.passage) for verb in verbs], say, locale)
     others = [(number, one.passage) for number, one in others_of(draft) if one.passage]
     kept = sorted([(candidate_number(draft.passage) or 1, draft.passage), *others])
@@ -109,7 +109,7 @@ def pick_button(passage: str, number: int, say: Say, locale: str) -> discord.ui.
 
 _STYLES = {
     Verb.MORE: discord.ButtonStyle.primary,
-    Verb.GO: discord.ButtonStyle.primary,
+    Verb.RESUBMIT: discord.ButtonStyle.primary,
     Verb.STOP: discord.ButtonStyle.danger,
     Verb.FORGET: discord.ButtonStyle.danger,
 }

@@ -27,6 +27,7 @@ from adapters.discord.proxies import Proxies
 from adapters.discord.repertoire import command_the
 from adapters.discord.threads import Threads
 from adapters.discord.translate import Self
+from adapters.double_clicks import DoubleClicks
 from adapters.in_order import InOrder
 from bot.seams import Say
 
@@ -51,6 +52,7 @@ class TsuzukiClient(discord.AutoShardedClient):
         posts: Posts,
         threads: Threads,
         pause: Pause,
+        clicks: DoubleClicks,
         *,
         intents: discord.Intents,
         api_url: str | None,
@@ -77,7 +79,7 @@ class TsuzukiClient(discord.AutoShardedClient):
         self._conversation = Conversation(play, say, posts, threads, past, self._proxies, self._in_order)
         self._translator = Translator(say)
         self._tree = app_commands.CommandTree(self)
-        self._presses = command_the(self._tree, play, say, posts, threads, past)
+        self._presses = command_the(self._tree, play, say, posts, threads, past, clicks)
         self._tree.error(self._command_failed)
         self.was_connected = False
         self._registered = False

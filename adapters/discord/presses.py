@@ -22,6 +22,7 @@ from adapters.discord.scene import Scene, scene_of, where_told
 from adapters.discord.settings import Settings
 from adapters.discord.shown import split
 from adapters.discord.slash import Continuing
+from adapters.double_clicks import DoubleClicks
 from bot.errors import NotYours, TextTooLong
 from bot.messages import Ask, Notes, Passage
 from bot.seams import Say
@@ -43,6 +44,7 @@ class Presses:
         moves: Moves,
         continuing: Continuing,
         settings: Settings,
+        clicks: DoubleClicks,
     ) -> None:
         self._play = play
         self._say = say
@@ -51,6 +53,7 @@ class Presses:
         self._moves = moves
         self._continuing = continuing
         self._settings = settings
+        self._clicks = clicks
 
     async def came(self, interaction: Interaction) -> None:
         """A button was pressed or a form was sent."""
@@ -72,8 +75,8 @@ class Presses:
         scene = scene_of(interaction, self._posts)
         deeds = {
             Verb.MORE: self._more,
-            Verb.GO: self._go,
-            Verb.AGAIN: self._again,
+            Verb.RESUBMIT: self._resubmit,
+            Verb.RETRY: self._retry,
             Verb.SEVERAL: self._several,
             Verb.UNDO: self._moves.undo,
             Verb.REDO: self._moves.redo,
@@ -87,18 +90,23 @@ class Presses:
         if deed is None:
             await self._answers.whisper(interaction, self._say("discord.unknown_button", scene.locale))
             return
-        if deed != self._edit:
-            await self._answers.note(interaction)
-        await deed(scene, press.about)
+        if deed == self._edit:  # brings a form, which nobody double-clicks
+            await self._edit(scene, press.about)
+            return
+        await self._answers.note(interaction)
+        message = interaction.message
+        with self._clicks.first(scene.author.id, (message.id if message else 0, press)) as first:
+            if first:
+                await deed(scene, press.about)
 
     async def _more(self, scene: Scene, passage: str) -> None:
         await self._play.hear(scene.message(after=passage), Ask())
 
-    async def _go(self, scene: Scene, job: str) -> None:
+    async def _resubmit(self, scene: Scene, job: str) -> None:
         # One job that came to nothing is asked for again once, however often the button is pressed.
         await self._play.again(scene.message(event_id=f"again {job}"), job)
 
-    async def _again(self, scene: Scene, passage: str) -> None:
+    async def _retry(self, scene: Scene, passage: str) -> None:
         await self._play.retry(scene.message(after=passage), Ask())
 
     async def _several(self, scene: Scene, passage: str) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from adapters.base import Play
 from adapters.discord.answers import Interaction, locale_of
 from adapters.discord.rule_values import PRESETS as OWN
-from adapters.discord.rule_values import RESET, SWITCHES
 from adapters.discord.scene import around
 from adapters.discord.settings import address_of
 from bot.messages import Filter, Length
+from bot.rules import RESET, SWITCHES
 from bot.sampling import PRESET_NAMES, PRESETS
 from bot.seams import Say
 

@@ -20,18 +20,25 @@ from adapters.discord.slash import Continuing
 from adapters.discord.stories import Stories
 from adapters.discord.story_commands import StoryCommands
 from adapters.discord.threads import Threads
+from adapters.double_clicks import DoubleClicks
 from bot.seams import Say
 
 
 def command_the(
-    tree: app_commands.CommandTree[Any], play: Play, say: Say, posts: Posts, threads: Threads, past: Past
+    tree: app_commands.CommandTree[Any],
+    play: Play,
+    say: Say,
+    posts: Posts,
+    threads: Threads,
+    past: Past,
+    clicks: DoubleClicks,
 ) -> Presses:
     """Put every command on `tree`; returns who takes the presses of buttons."""
     answers = Answers(say)
     moves, settings = Moves(play, say, answers), Settings(play, say, answers)
     proposing = Proposing(play, say)
     continuing = Continuing(play, say, posts, answers, threads, past)
-    presses = Presses(play, say, posts, answers, moves, continuing, settings)
+    presses = Presses(play, say, posts, answers, moves, continuing, settings, clicks)
     commands = StoryCommands(say, Stories(play, say, posts, answers, moves, settings), proposing.values)
     tree.add_command(continue_command(say, continuing.asked, proposing.presets))
     tree.add_command(commands.story())

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Sequence
 
 from adapters.discord.escape import escape
 from bot.errors import BadRule
 from bot.messages import Filter, Length
+from bot.rules import typed_value
 from bot.sampling import PRESET_NAMES
 from bot.seams import Say
 
@@ -31,16 +31,6 @@ RULES = (
     "denied",
 )
 PEOPLE = frozenset({"allowed", "denied"})
-LISTS = frozenset({"words", "banned", *PEOPLE})
-SWITCHES = frozenset({"filter_people", "listens", "parentheses_aside"})
-RESET = "reset"
-"""The value that takes a rule back to what holds further out."""
-_RESET = frozenset({RESET, "既定", "もとに戻す", "-", "ー"})
-_NOTHING = frozenset({"なし", "none"})
-_YES = frozenset({"yes", "on", "true", "1", "はい", "オン", "する"})
-_NO = frozenset({"no", "off", "false", "0", "いいえ", "オフ", "しない"})
-_LENGTHS = {"短め": Length.SHORT, "ふつう": Length.MEDIUM, "普通": Length.MEDIUM, "長め": Length.LONG}
-_FILTERS = {"自動": Filter.AUTO, "オン": Filter.ON, "オフ": Filter.OFF}
 _CHOICES: frozenset[object] = frozenset({*Length, *Filter})
 _WHO = re.compile(r"<(@!?|@&|#)(\d+)>|(user|role|channel|guild|room)/([^\s、,，;；・]+)")
 _BETWEEN_NAMES = re.compile(r"[\s、,，;；・とや]+|\b(?:and|or)\b")
@@ -48,35 +38,15 @@ _KINDS = {"@": "user", "@!": "user", "@&": "role", "#": "channel"}
 _MENTIONS = {"user": "<@{}>", "role": "<@&{}>", "channel": "<#{}>"}
 
 
-def resets(typed: str) -> bool:
-    """Whether somebody wants a rule as it is further out."""
-    return _plain(typed) in _RESET
-
-
 def value_of(rule: str, typed: str, *, lines: bool = False) -> object:
     """A rule's value as somebody typed it; None: as it is further out. `lines`: a list has one a line.
 
     Raises:
-        BadRule: it is no value for this rule.
+        BadRule: somebody in a list of people is no mention.
     """
-    typed, plain = typed.strip(), _plain(typed)
-    if plain in _RESET:
-        return None
-    if rule in LISTS:
-        return _listed(rule, typed, "\n" if lines else "\n、,，")
-    if rule in SWITCHES:
-        if plain not in _YES | _NO:
-            raise BadRule(name=rule, value=typed, known="はい / いいえ, yes / no")
-        return plain in _YES
-    if rule == "filter":
-        return _FILTERS.get(typed, plain)
-    if rule == "preset":
-        return PRESET_NAMES.get(typed, typed)
-    if rule == "length" and not plain.isdecimal():
-        return _LENGTHS.get(typed, plain)
-    if not plain.isdecimal():
-        raise BadRule(name=rule, value=typed, known="0, 1, 2, …")
-    return int(plain)
+    between = "\n" if lines else "\n、,，"
+    value = typed_value(rule, typed, between=between)
+    return _who(rule, typed) if rule in PEOPLE and value else value
 
 
 def lines_of(rule: str, value: object) -> str:
@@ -111,17 +81,6 @@ def _preset_name(preset: str, locale: str) -> str:
     return names.get(preset, preset)
 
 
-def _listed(rule: str, typed: str, between: str) -> list[str] | None:
-    """Nothing typed leaves it as it is further out; 「なし」 means that there is none here."""
-    if not typed:
-        return None
-    if _plain(typed) in _NOTHING:
-        return []
-    if rule in PEOPLE:
-        return _who(rule, typed)
-    return [word.strip() for word in re.split(f"[{between}]", typed) if word.strip()]
-
-
 def _who(rule: str, typed: str) -> list[str]:
     found = [
         f"{_KINDS[mark]}/{number}" if mark else f"{kind}/{named}"
@@ -137,7 +96,3 @@ def _mention(entry: str) -> str:
     """Of a person, role or channel; empty for anything else."""
     kind, _, number = entry.partition("/")
     return _MENTIONS[kind].format(number) if kind in _MENTIONS and number.isdecimal() else ""
-
-
-def _plain(typed: str) -> str:
-    return unicodedata.normalize("NFKC", typed).strip().casefold()

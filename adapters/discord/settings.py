@@ -14,10 +14,11 @@ from adapters.discord.failures import delivery
 from adapters.discord.forms import preset_form, rule_form
 from adapters.discord.own_presets import MAX_NAME, preset_lines, settings_of
 from adapters.discord.render import cut
-from adapters.discord.rule_values import LISTS, PRESETS, RULES, lines_of, resets, told, value_of
+from adapters.discord.rule_values import PRESETS, RULES, lines_of, told, value_of
 from adapters.discord.scene import Scene
 from bot.errors import BadRule, UnknownRule, UserError
 from bot.messages import Rules
+from bot.rules import LISTS, takes_back
 from bot.seams import Say
 
 LINE = 100
@@ -61,7 +62,7 @@ class Settings:
             raise UnknownRule(name=rule, known=", ".join(RULES))
         if value:
             self._require(scene, scope, rule)
-        if rule == PRESETS and not resets(value) and self._may(scene, scope, rule):
+        if rule == PRESETS and not takes_back(value) and self._may(scene, scope, rule):
             await self._open(scene, await self._preset_form(scene, scope, value.strip()[:MAX_NAME]))
         elif value:
             await self._answers.think(scene.interaction)

@@ -238,7 +238,7 @@ class SlackAdapter:
             self._workspaces,
             hearing,
             Commands(play, settings, say, clock),
-            Buttons(play, say, clock),
+            Buttons(play, say, settings, clock),
             Pointing(play, clock),
             settings,
             Home(play, exports, settings, say),

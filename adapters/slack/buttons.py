@@ -4,26 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any
 
 from slack_bolt.async_app import AsyncAck
 
 from adapters.base import Play
+from adapters.double_clicks import DoubleClicks
 from adapters.slack.forms import INPUT_CHARACTERS, filled, form, kept, text_field
 from adapters.slack.render import ACTION
+from adapters.slack.settings import SettingsForm
 from adapters.slack.translate import Click, Place, message_id
 from adapters.slack.workspace import Workspace
 from bot.clock import Clock
 from bot.errors import DeliveryError, NotYours, UserError
 from bot.messages import Ask, Author, Message
+from bot.rules import own_scope
 from bot.seams import Say
 
 EDIT_FORM = f"{ACTION}edit_form"
-DOUBLE_CLICK_S = 3.0
-"""A second click on the same button within this time means the same as the first."""
-_MOST_CLICKS = 1_000
 _ASKING = frozenset({"continue", "again", "retry", "several"})
 _PATIENCE_S = 2.0
 """Slack waits three seconds for what becomes of a form."""
@@ -34,21 +33,22 @@ _log = logging.getLogger(__name__)
 class Buttons:
     """Does what buttons say. What went wrong only the person who pressed one is told."""
 
-    def __init__(self, play: Play, say: Say, clock: Clock) -> None:
+    def __init__(self, play: Play, say: Say, settings: SettingsForm, clock: Clock) -> None:
         self._play = play
         self._say = say
-        self._clock = clock
-        self._pressed: OrderedDict[tuple[str, ...], float] = OrderedDict()
+        self._settings = settings
+        self._clicks = DoubleClicks(clock)
 
     async def press(self, workspace: Workspace, click: Click) -> None:
         """A click that was acknowledged."""
-        if self._is_double(click):
-            return
         author = await workspace.people.author(click.user_id)
         if click.name in _ASKING:
             workspace.callers.remember(click.place.room, author)
         try:
-            await self._do(workspace, click, author)
+            who, what = (click.place.room.id, click.user_id), (click.ts, click.name, click.value)
+            with self._clicks.first(who, what) as first:
+                if first:
+                    await self._do(workspace, click, author)
         except UserError as error:
             await workspace.telling.privately(click.place, author, error.key, **error.values)
         except DeliveryError as error:
@@ -77,7 +77,7 @@ class Buttons:
                 await self._play.undo(room, author, after=value)
             case "choose":
                 await self._play.choose(room, author, value)
-            case "edit":
+            case "edit" | "settings":
                 await self._open_form(workspace, click, author)
             case "stop":
                 if not await self._play.stop(value, author):
@@ -85,19 +85,16 @@ class Buttons:
             case _:
                 await workspace.telling.privately(click.place, author, "slack.unknown_button")
 
-    def _is_double(self, click: Click) -> bool:
-        key = (click.place.room.id, click.ts, click.name, click.value, click.user_id)
-        now = self._clock.now()
-        before = self._pressed.get(key)
-        self._pressed[key] = now
-        self._pressed.move_to_end(key)
-        if len(self._pressed) > _MOST_CLICKS:
-            self._pressed.popitem(last=False)
-        return before is not None and now - before < DOUBLE_CLICK_S
-
     # The form
 
     async def _open_form(self, workspace: Workspace, click: Click, author: Author) -> None:
+        if click.name == "edit":
+            await self._open_edit(workspace, click, author)
+            return
+        told = click.place.thread(click.value)
+        await self._settings.open(workspace, told, author, click.trigger_id, own_scope(told.room))
+
+    async def _open_edit(self, workspace: Workspace, click: Click, author: Author) -> None:
         passage = await self._play.passage(click.value)
         if author.person != (passage.asker or passage.author).person:
             raise NotYours

@@ -80,6 +80,12 @@ def sentence(note: str) -> Shown:
     return shown(Draft(DraftState.FAILED, note=note))
 
 
+def offer(note: str, name: str, value: str, label: Label) -> Shown:
+    """A sentence of ours, and a button to do what it is about."""
+    told = sentence(note)
+    return Shown(told.text, [*told.blocks, _row(_button(name, value, label))])
+
+
 def beginning(text: str, signature: str) -> Shown:
     """A person's text that begins a story, and whose it is."""
     return Shown(_fallback(text, signature), [_literal(text), _small(signature)])

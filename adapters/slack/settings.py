@@ -29,6 +29,7 @@ from adapters.slack.workspace import Workspace
 from bot.access import require
 from bot.errors import BadRule, UserError
 from bot.messages import Author, Filter, Length, Room, Rules
+from bot.rules import room_of
 from bot.sampling import PRESET_NAMES
 from bot.sampling import PRESETS as BUILT_IN
 from bot.seams import Say
@@ -37,8 +38,8 @@ SETTINGS_FORM = f"{ACTION}settings_form"
 _MOST_CANDIDATES = 5
 _USER = "user/"
 _YES_NO = ("yes", "no")
-FOR_ALL = ("listens", "length", "preset", "candidates", "parentheses_aside")
-"""Rules that everybody in a channel may set."""
+FOR_ALL = frozenset({"listens", "length", "preset", "candidates", "parentheses_aside"})
+"""Rules that everybody in a channel may set; for a story also which phrases are never written."""
 
 
 class SettingsForm:
@@ -51,7 +52,7 @@ class SettingsForm:
     async def open(
         self, workspace: Workspace, place: Place, author: Author, trigger_id: str, scope: str = ""
     ) -> None:
-        """Show the form. `scope` empty: for the place's channel.
+        """Show the form. `scope` empty: for the place's channel; its room's own: for the story told there.
 
         Raises:
             NotPermitted, RolesUnknown, RetryLater, Undeliverable
@@ -63,15 +64,19 @@ class SettingsForm:
             return self._say(f"slack.settings.{name}", author.locale)
 
         scope = scope or f"channel/{place.channel}"
-        what = {"team": place.team, "channel": place.channel, "scope": scope}
+        of_story = room_of(scope) is not None
+        thread = place.thread_ts if of_story else ""
+        what = {"team": place.team, "channel": place.channel, "thread": thread, "scope": scope}
         own = (await self._play.rules_at(place.room, scope)).get(PRESETS)
         fields = _for_all(rules, word)
+        if of_story or ADMIN in author.roles:
+            fields.append(text_field("banned", word("banned"), "\n".join(rules.banned), optional=True))
         if len(lines := preset_lines(own)) <= INPUT_CHARACTERS:
             hint = word("presets_hint")
             fields.append(text_field(PRESETS, word("presets"), lines, optional=True, hint=hint))
         if ADMIN in author.roles:
             fields += _for_admins(rules, word)
-        title = word("title_team" if scope.startswith("team/") else "title")
+        title = word("title_story" if of_story else "title_team" if scope.startswith("team/") else "title")
         await workspace.api.open_view(
             trigger_id, form(SETTINGS_FORM, title, word("submit"), word("close"), what, fields)
         )
@@ -80,7 +85,7 @@ class SettingsForm:
         """The form came back."""
         what, state = kept(view), view["state"]["values"]
         author = await workspace.people.author(user_id)
-        room = Place(what["team"], what["channel"]).room
+        room = Place(what["team"], what["channel"], what.get("thread", "")).room
         if what["scope"].startswith("team/") and ADMIN not in author.roles:
             await ack()
             return
@@ -96,7 +101,8 @@ class SettingsForm:
     async def _save(self, room: Room, scope: str, state: State, author: Author) -> None:
         rules = await self._play.rules(room)
         _require_permission(rules, room, author)
-        changes = changed(rules, state, admin=ADMIN in author.roles)
+        story = frozenset({"banned"}) if room_of(scope) is not None else frozenset[str]()
+        changes = changed(rules, state, None if ADMIN in author.roles else FOR_ALL | story)
         if (lines := filled(state, PRESETS)) is not None:
             # Others of the same name may be set further out: only what is set here is changed here.
             own = (await self._play.rules_at(room, scope)).get(PRESETS)
@@ -145,7 +151,6 @@ def _for_admins(rules: Rules, word: Label) -> list[View]:
         choice_field("filter", word("filter"), filters, rules.filter.value),
         choice_field("filter_people", word("filter_people"), yes_no, _yes_or_no(rules.filter_people)),
         text_field("words", word("words"), "\n".join(rules.words), optional=True),
-        text_field("banned", word("banned"), "\n".join(rules.banned), optional=True),
         number_field("daily_per_person", word("daily_per_person"), rules.daily_per_person),
         number_field("daily_in_all", word("daily_in_all"), rules.daily_in_all),
         people_field("allowed", word("allowed"), _people(rules.allowed)),
@@ -158,11 +163,11 @@ def _yes_or_no(value: bool) -> str:  # noqa: FBT001  what it is about
     return "yes" if value else "no"
 
 
-def changed(rules: Rules, state: State, *, admin: bool) -> dict[str, object]:
-    """The rules that a filled form has otherwise than they are."""
+def changed(rules: Rules, state: State, settable: frozenset[str] | None) -> dict[str, object]:
+    """The rules that a filled form has otherwise than they are, of those that a person may set; None: all."""
     wanted = _wanted(rules, state)
-    if not admin:
-        wanted = {name: value for name, value in wanted.items() if name in FOR_ALL}
+    if settable is not None:
+        wanted = {name: value for name, value in wanted.items() if name in settable}
     return {name: value for name, value in wanted.items() if _plain(value) != _plain(getattr(rules, name))}
 
 

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from adapters.slack.postings import Postings
 from adapters.slack.recent import Recent
-from adapters.slack.render import sentence
+from adapters.slack.render import offer, sentence
 from adapters.slack.translate import Place
 from adapters.slack.trouble import Misunderstood
 from adapters.slack.webapi import WebApi
@@ -72,6 +72,15 @@ class Telling:
     async def privately(self, place: Place, author: Author, key: str, **values: object) -> None:
         """Say it to one person only, where they are."""
         note = sentence(self._say(key, author.locale, **values))
+        await self._quietly(lambda: self._api.whisper(place, author.id, note))
+
+    async def offer(self, place: Place, author: Author, key: str, button: str, **values: object) -> None:
+        """Say it to one person only, with a button about this thread."""
+
+        def label(name: str) -> str:
+            return self._say(f"slack.button.{name}", author.locale)
+
+        note = offer(self._say(key, author.locale, **values), button, place.thread_ts, label)
         await self._quietly(lambda: self._api.whisper(place, author.id, note))
 
     async def unknown(self, place: Place, author: Author, ticket: Ticket) -> None:

@@ -47,7 +47,7 @@ class ThreadWords:
         elif word in _FORMS:
             await self._export(workspace, place, author, _FORMS[word])
         elif word is Word.SETTINGS:
-            await tell(place, author, "slack.settings_where", command=COMMAND)
+            await workspace.telling.offer(place, author, "slack.settings_where", "settings", command=COMMAND)
         else:
             await tell(place, author, "slack.help_thread", command=COMMAND)
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from adapters.base import Play
+from adapters.double_clicks import DoubleClicks
 from adapters.web import settings, translate
 from adapters.web.hub import LiveRoom
 from adapters.web.translate import BadRequest
@@ -33,6 +35,7 @@ class Deeds:
     """Lets everybody in every room see what is new."""
     forgotten: Callable[[int], None]
     """Tells the visitor in how many passages their words were deleted."""
+    clicks: DoubleClicks
 
     async def do(self, payload: Payload) -> None:
         """Do what an event's `do` names.
@@ -62,8 +65,10 @@ class Deeds:
             raise BadRequest("do")
         if deed != self._stop:
             self.visitor.require_name()
-        await deed(payload)
-        await self.live.refresh()
+        with self.clicks.first(self.visitor.id, json.dumps(payload, sort_keys=True)) as first:
+            if first:
+                await deed(payload)
+                await self.live.refresh()
 
     async def _undo(self, payload: Payload) -> None:
         await self.play.undo(self.live.room, self.visitor.author, translate.text_of(payload, "after") or None)

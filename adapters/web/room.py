@@ -8,6 +8,7 @@ from nicegui import Client, ui
 from nicegui.events import GenericEventArguments
 
 from adapters.base import Play
+from adapters.double_clicks import DoubleClicks
 from adapters.web import probability, translate
 from adapters.web.deeds import Deeds, Payload
 from adapters.web.desk import Desk, done, notify, payload_of
@@ -16,6 +17,7 @@ from adapters.web.hub import Hub
 from adapters.web.notebook import Notebook
 from adapters.web.shown import Change, Person
 from adapters.web.visitor import Visitor
+from bot.clock import SystemClock
 from bot.messages import Room, Rules
 from bot.seams import Say
 
@@ -35,7 +37,8 @@ class RoomPage:
         self._visitor = visitor
         self._live = hub.room(room)
         self._client = client
-        self._deeds = Deeds(play, visitor, self._live, hub.refresh, self._forgotten)
+        clicks = DoubleClicks(SystemClock())
+        self._deeds = Deeds(play, visitor, self._live, hub.refresh, self._forgotten, clicks)
         self._notebook = Notebook(play, room)
         self._shown_title = ("", False)
 

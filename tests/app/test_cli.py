@@ -24,6 +24,7 @@ def test_without_arguments_it_explains_itself(tsuzuki: Command) -> None:
         (("continue", "夜の駅に、", "--preset", "nothing"), JAPANESE, "「nothing」という書き方はありません"),
         (("continue", "夜の駅に、", "--length", "huge"), {}, "length called “huge”"),
         (("continue", "夜の駅に、", "--length", "huge"), JAPANESE, "「huge」という長さはありません"),
+        (("continue", "夜", "--length", "ふつう", "--preset", "x"), {}, "preset called “x”"),
         (("continue", ""), {}, "write a little of the story first"),
         (("continue", "　\n"), JAPANESE, "書き出しを少しだけ書いてください"),
         (("continue", "あ" * 4001), {}, "4001 characters"),

@@ -8,7 +8,8 @@ import pytest
 
 from bot.continuation import FEWEST, MOST
 from bot.messages import Filter, Length, Rules
-from bot.rules import merged
+from bot.rules import MAX_WORD_CHARACTERS, merged
+from bot.sampling import MAX_BANNED
 from config.complaints import SettingsError
 from config.settings import load_settings
 
@@ -35,6 +36,7 @@ def test_every_setting_is_a_rule_that_holds(tmp_path: Path) -> None:
         "filter_people = true",
         "listens = false",
         "parentheses_aside = true",
+        'banned = ["しかし"]',
         "daily_per_person = 7",
         "daily_in_all = 70",
     )
@@ -46,9 +48,23 @@ def test_every_setting_is_a_rule_that_holds(tmp_path: Path) -> None:
         filter_people=True,
         listens=False,
         parentheses_aside=True,
+        banned=("しかし",),
         daily_per_person=7,
         daily_in_all=70,
     )
+
+
+def test_phrases_that_are_never_written_come_from_the_environment_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Several in one text; as many and as long as a room may have, and no more."""
+    monkeypatch.setenv("TSUZUKI_RULES__BANNED", "しかし、 彼は")
+    assert set_rules(tmp_path).banned == ("しかし", "彼は")
+    for wrong in ("あ" * (MAX_WORD_CHARACTERS + 1), "、".join("あ" * (MAX_BANNED + 1))):
+        monkeypatch.setenv("TSUZUKI_RULES__BANNED", wrong)
+        with pytest.raises(SettingsError) as caught:
+            set_rules(tmp_path)
+        assert str(caught.value.values["name"]).startswith("rules.banned")
 
 
 @pytest.mark.parametrize("characters", [FEWEST, MOST])

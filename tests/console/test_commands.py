@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from adapters.console.commands import ALIASES, Command, command_of
-from adapters.console.listing import changed_lore, rule_value
+from adapters.console.listing import changed_lore
 from bot.messages import Lore
 
 
@@ -47,20 +47,3 @@ def test_lore_is_added_changed_and_removed() -> None:
     assert changed_lore((one,), "1 夜＝暗い。") == (Lore(("夜",), "暗い。"),)
     assert changed_lore((one,), "1 -") == ()
     assert changed_lore((one,), "2 -") is None
-
-
-@pytest.mark.parametrize(
-    ("name", "typed", "value"),
-    [
-        ("candidates", "4", 4),
-        ("length", "120", 120),
-        ("length", "long", "long"),
-        ("words", "あ、い,う", ["あ", "い", "う"]),
-        ("filter_people", "on", True),
-        ("filter", "off", "off"),
-        ("preset", "-", None),
-    ],
-)
-def test_what_is_typed_for_a_rule(name: str, typed: str, value: object) -> None:
-    """Numbers, switches, lists and words; a dash takes the rule back."""
-    assert value == rule_value(name, typed)

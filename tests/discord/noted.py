@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from bot.errors import PassageGone
 from bot.messages import Ask, Author, Message, Notes, Passage, Room, Rules, Score, Story, Ticket, Window
-from bot.rules import merged
+from bot.rules import checked, merged
 from tests.fakes.play import FakePlay
 
 
@@ -218,7 +218,10 @@ class NotedPlay(FakePlay):
 
     async def set_rules(self, room: Room, scope: str, changes: Mapping[str, object]) -> Rules:
         """Note it, and let it hold."""
-        self._note("set_rules", room, scope, dict(changes))
+        # Presets come filled up with what is as in 標準: a test says what somebody wrote.
+        plain = {name: value for name, value in changes.items() if name != "presets"}
+        changes = {**changes, **checked(plain, self.settings)}
+        self._note("set_rules", room, scope, changes)
         held = {**self.layers.get(scope, {}), **changes}
         self.layers[scope] = {name: value for name, value in held.items() if value is not None}
         self.settings = merged(self.layers.values())

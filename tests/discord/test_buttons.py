@@ -98,7 +98,7 @@ async def test_undo_is_told_to_everybody_with_the_way_back(stage: Stage) -> None
     assert (await stage.play.until_noted())[3] == "p1"
     notice = await stage.discord.until(lambda: stage.discord.by_bot(thread)[1:])
     assert [stage.say("discord.undone", "ja", person="太郎", ending=BEGINNING)] == [m.content for m in notice]
-    assert labels(notice[0]) == ["▶ 続き", "元に戻す"]
+    assert labels(notice[0]) == ["▶ 続き", "取り消しを戻す"]
     await stage.discord.press(notice[0], stage.discord.hanako, "tz:redo")
     redone = await stage.play.until_noted(2)
     assert (redone[0], redone[3]) == ("redo", await stage.play.until_head(stage.room(thread)))
@@ -244,6 +244,21 @@ async def test_buttons_and_forms_work_after_a_restart() -> None:
             assert (await play.until_heard()).message.after == "p1"
             await discord.submit(opened, text="直した文。")
             assert (await play.until_noted())[0] == "edit"
+
+
+async def test_double_clicks_count_once(stage: Stage) -> None:
+    """A second press within three seconds is acknowledged and does nothing; a later one counts."""
+    _, message = await told(stage)
+    for _ in range(2):
+        press = await stage.discord.press(message, stage.discord.taro, "tz:undo")
+        await stage.discord.until(lambda press=press: press.acknowledged_s is not None)
+    await stage.discord.press(message, stage.discord.hanako, "tz:undo")
+    await stage.play.until_noted(2)
+    stage.clock.later_s += 10
+    await stage.discord.press(message, stage.discord.taro, "tz:undo")
+    await stage.play.until_noted(3)
+    people = [by.name for name, _, by, _ in stage.play.noted if name == "undo"]
+    assert people == ["太郎", "花子", "太郎"]
 
 
 async def test_forgetting_is_asked_twice_and_only_for_oneself(stage: Stage) -> None:

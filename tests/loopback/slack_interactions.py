@@ -57,6 +57,22 @@ class Interactions:
             "actions": [self._action(action)],
         }
 
+    def click_whispered(self, told: Mapping[str, Any], name: str, user: str) -> dict[str, Any]:
+        """A button is pressed in what only one person sees: Slack sends no more of it than where it is."""
+        elements = [element for block in told["blocks"] for element in block.get("elements", ())]
+        (action,) = [each for each in elements if str(each.get("action_id", "")).endswith(f":{name}")]
+        container = {
+            "type": "message",
+            "message_ts": "1.0",
+            "channel_id": told["channel"],
+            "is_ephemeral": True,
+        }
+        return self._payload("block_actions", user) | {
+            "container": container,
+            "channel": {"id": told["channel"], "name": "x"},
+            "actions": [self._action(action)],
+        }
+
     def click_home(self, user: str, action_id: str, value: str = "-") -> dict[str, Any]:
         """A button on someone's home tab is pressed."""
         buttons = [

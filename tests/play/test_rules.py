@@ -25,7 +25,7 @@ from bot.errors import (
 from bot.messages import Ask, Author, Filter, Length, Lore, Message, Notes, Room, Rules, Ticket, TokenCount
 from bot.play import StoryPlay
 from bot.queue import JobQueue
-from bot.rules import checked, merged, preset_of, sampling_of
+from bot.rules import checked, merged, preset_of, sampling_of, typed_value
 from bot.sampling import Sampling
 from bot.store import SqlStore
 from tests.play.stage import AKI, BEN, ROOM, Idle, ReadingEngine, Shown, Stage, Today, say, says
@@ -100,6 +100,8 @@ class TestSetting:
             ("preset", "冒険", "bold"),
             ("length", "長め", Length.LONG),
             ("length", "120", 120),
+            ("length", "ふつう", Length.MEDIUM),
+            ("length", "普通", Length.MEDIUM),
             ("length", 20, 20),
             ("candidates", "4", 4),
             ("filter", "off", Filter.OFF),
@@ -127,7 +129,7 @@ class TestSetting:
             ("candidates", 1, "2–5"),
             ("candidates", 6, "2–5"),
             ("filter", "maybe", "auto, on, off"),
-            ("listens", "たぶん", "true, false"),
+            ("listens", "たぶん", "はい / いいえ, yes / no"),
             ("words", "雷", "≤ 500 × ≤ 50"),
             ("daily_per_person", -1, "0–100000"),
         ],
@@ -178,6 +180,53 @@ class TestSetting:
         assert sampling_of("弱火", merged([kept])) == Sampling(
             temperature=temperature, top_p=top_p, top_k=top_k
         )
+
+
+@pytest.mark.parametrize(
+    ("rule", "typed", "value"),
+    [
+        ("length", "短め", "short"),
+        ("length", "ふつう", "medium"),
+        ("length", "普通", "medium"),
+        ("length", "ながめ", "long"),
+        ("length", "３００字", 300),
+        ("preset", "冒険", "bold"),
+        ("filter", "自動", "auto"),
+        ("filter", "ｏｆｆ", "off"),
+        ("filter_people", "ON", True),
+        ("listens", "いいえ", False),
+        ("parentheses_aside", "はい", True),
+        ("candidates", "３", 3),
+        ("daily_in_all", "20", 20),
+        ("words", "あ、い,う", ["あ", "い", "う"]),
+        ("banned", "しかし, 彼は、", ["しかし", "彼は"]),
+        ("words", "なし", []),
+        ("allowed", "user/1, role/5", ["user/1", "role/5"]),
+        ("filter", "－", None),
+        ("preset", "既定", None),
+        ("words", "", None),
+    ],
+)
+def test_values_as_people_type_them(rule: str, typed: str, value: object) -> None:
+    """On every platform alike: full-width digits, words of both languages, several in a line."""
+    assert checked({rule: typed_value(rule, typed)}, Rules()) == {rule: value}
+
+
+@pytest.mark.parametrize(
+    ("rule", "typed"),
+    [
+        ("length", "超長い"),
+        ("listens", "たぶん"),
+        ("candidates", "many"),
+        ("filter", "x"),
+        ("daily_in_all", "-1"),
+    ],
+)
+def test_other_values_are_refused(rule: str, typed: str) -> None:
+    """With what was typed, and what it could be."""
+    with pytest.raises(BadRule) as caught:
+        checked({rule: typed_value(rule, typed)}, Rules())
+    assert caught.value.values["value"] == typed
 
 
 class TestOwnPresets:

@@ -57,7 +57,7 @@ async def test_options_at_the_end(slack: SlackServer, play: Desk, adapter: Slack
     [
         ("", "slack.help/ja command=/continue"),
         ("   ", "slack.help/ja command=/continue"),
-        ("昔々。 --length huge", "error.unknown_length/ja known=短め、普通、長め、20–1000 name=huge"),
+        ("昔々。 --length huge", "error.unknown_length/ja known=短め、ふつう、長め、20–1000 name=huge"),
         ("昔々。 --preset 無謀", "error.unknown_preset/ja"),
     ],
 )

@@ -12,6 +12,7 @@ from adapters.slack.forms import filled
 from adapters.slack.settings import changed
 from bot.errors import BadRule
 from bot.messages import Author, Choice, Draft, DraftState, Filter, Room, Rules
+from bot.rules import own_scope
 from config.phrases import Phrases
 from tests.loopback.slack import SlackServer
 from tests.loopback.slack_workspace import TEAM, Posted
@@ -121,6 +122,43 @@ async def test_others_set_only_how_it_writes(slack: SlackServer, play: Desk, ada
     assert (await play.until_asked("set_rules"))[2] == {"preset": "bold"}
 
 
+async def test_everybody_sets_for_a_story_how_it_is_written(
+    slack: SlackServer, play: Desk, root: Posted
+) -> None:
+    """Phrases that are never written among it: for the story alone, by a form that its thread offers."""
+    await slack.deliver(slack.event_of(slack.types("C1", "U2", "設定", root.ts)))
+    await slack.until_called("chat.postEphemeral")
+    (offered,) = slack.methods.ephemeral
+    assert (offered["thread_ts"], offered["user"]) == (root.ts, "U2")
+    await slack.deliver(slack.people.click_whispered(offered, "settings", "U2"))
+    await slack.until(lambda: slack.people.views)
+    view = slack.people.views[0]
+    assert view["title"]["text"].startswith("slack.settings.title_st")
+    names = [block["block_id"] for block in view["blocks"]]
+    assert ("banned" in names, "words" in names, "denied" in names) == (True, False, False)
+    await slack.deliver(slack.people.submit("U2", banned="しかし\n彼は", length="long"))
+    room, scope, changes = await play.until_asked("set_rules")
+    assert room.id == f"{TEAM}/C1/{root.ts}"
+    assert scope == own_scope(room)
+    assert changes == {"banned": ["しかし", "彼は"], "length": "long"}
+
+
+async def test_above_a_story_admins_alone_set_what_is_never_written(
+    slack: SlackServer, play: Desk, adapter: SlackAdapter
+) -> None:
+    """A channel's form has no field for it for others, and a forged one changes nothing."""
+    await slack.deliver(slack.command("C1", "U2", "settings"))
+    await slack.until(lambda: slack.people.views)
+    forged = slack.people.submit("U2", preset="bold")
+    forged["view"]["state"]["values"]["banned"] = {"value": {"value": "しかし"}}
+    await slack.deliver(forged)
+    assert (await play.until_asked("set_rules"))[2] == {"preset": "bold"}
+    await slack.deliver(slack.command("C1", "U1", "settings"))
+    await slack.until(lambda: len(slack.people.views) == 2)
+    await slack.deliver(slack.people.submit("U1", banned="しかし"))
+    assert (await play.until_asked("set_rules", 2))[1:] == ("channel/C1", {"banned": ["しかし"]})
+
+
 async def test_what_a_rule_cannot_be_is_said_in_the_form(
     slack: SlackServer, play: Desk, adapter: SlackAdapter
 ) -> None:
@@ -199,7 +237,7 @@ async def test_nothing_changed_sets_nothing(slack: SlackServer, play: Desk, adap
 def test_fields_that_a_form_lacks_change_nothing() -> None:
     """An older form knows fewer rules."""
     state = {"length": {"value": {"selected_option": {"value": "short"}}}}
-    assert changed(Rules(), state, admin=True) == {"length": "short"}
+    assert changed(Rules(), state, None) == {"length": "short"}
     assert filled(state, "words") is None
 
 

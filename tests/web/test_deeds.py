@@ -1,0 +1,63 @@
+"""What a visitor's clicks do: one deed for a double click."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pytest
+
+from adapters.double_clicks import DOUBLE_CLICK_S, DoubleClicks
+from adapters.web.deeds import Deeds
+from adapters.web.hub import LiveRoom
+from adapters.web.visitor import Visitor
+from bot.errors import TextTooLong
+from bot.messages import Author, Room, Story
+from tests.fakes.clock import FakeClock
+from tests.fakes.play import FakePlay
+
+ROOM = Room("web", "moon")
+
+
+@dataclass
+class Beginning(FakePlay):
+    """Begins stories, up to a length of their titles."""
+
+    begun: list[str] = field(default_factory=list)
+
+    async def begin(self, room: Room, by: Author, title: str = "") -> Story:
+        """Note it. Raises TextTooLong."""
+        self.begun.append(title)
+        if len(title) > 3:
+            raise TextTooLong(limit=3, length=len(title))
+        return Story("s", room, title)
+
+
+def at_work() -> tuple[Deeds, Beginning, FakeClock]:
+    """A visitor's deeds."""
+    play, clock = Beginning(), FakeClock()
+
+    async def everywhere() -> None:
+        """Nobody else looks."""
+
+    visitor = Visitor("1", "澪", "ja")
+    live = LiveRoom(ROOM, play)
+    return Deeds(play, visitor, live, everywhere, lambda _: None, DoubleClicks(clock)), play, clock
+
+
+async def test_a_double_click_begins_one_story() -> None:
+    """The second one would close what the first began; a later one is meant."""
+    deeds, play, clock = at_work()
+    for _ in range(2):
+        await deeds.do({"do": "begin", "title": "夜"})
+    assert play.begun == ["夜"]
+    await clock.advance(DOUBLE_CLICK_S)
+    await deeds.do({"do": "begin", "title": "夜"})
+    assert play.begun == ["夜", "夜"]
+
+
+async def test_what_was_refused_is_refused_again() -> None:
+    """Nobody is told that it was done because they clicked twice."""
+    deeds, _, _ = at_work()
+    for _ in range(2):
+        with pytest.raises(TextTooLong):
+            await deeds.do({"do": "begin", "title": "長い題名"})
