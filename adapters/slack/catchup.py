@@ -25,7 +25,7 @@ from adapters.slack.webapi import Patience
 from adapters.slack.workspace import Workspace
 from adapters.slack.workspaces import Workspaces
 from bot.clock import Clock
-from bot.errors import DeliveryError, RetryLater
+from bot.errors import DeliveryError, RetryLater, StoreError
 
 _LEAST_THREADS, _LEAST_MINUTES = 15, 2
 """So many threads, or as many as can be read in so many minutes, are read after the shortest absence."""
@@ -127,6 +127,10 @@ class CatchUp:
                 await self._thread(workspace, place, pending, self._patiently)
             except DeliveryError as error:
                 _log.info("A story's thread cannot be caught up with: %s", error)
+            except StoreError:
+                raise
+            except Exception:  # noqa: BLE001  one thread's border: what is odd there must not keep out the others
+                _log.exception("A story's thread could not be caught up with")
 
     async def _thread(
         self, workspace: Workspace, place: Place, pending: _Pending, patience: Patience | None
