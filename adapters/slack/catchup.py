@@ -27,8 +27,6 @@ from adapters.slack.workspaces import Workspaces
 from bot.clock import Clock
 from bot.errors import DeliveryError, RetryLater, StoreError
 
-_LEAST_THREADS, _LEAST_MINUTES = 15, 2
-"""So many threads, or as many as can be read in so many minutes, are read after the shortest absence."""
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 2.0, 60.0
 _TRIES = 30
 
@@ -119,7 +117,7 @@ class CatchUp:
 
     async def _threads(self, workspace: Workspace, places: Sequence[Place], pending: _Pending) -> None:
         for number, place in enumerate(places):
-            if number >= _most(workspace, pending.absence):
+            if number >= pending.absence.looks(workspace.api.reads_a_minute):
                 left = len(places) - number
                 _log.info("Slack: %d older stories were not looked at for what was missed", left)
                 return
@@ -171,8 +169,3 @@ async def _messages(
             return found
     since = absence.since
     return [each async for each in api.messages(place, patience, since=since, patient=patience is not None)]
-
-
-def _most(workspace: Workspace, absence: Absence) -> int:
-    """Reading takes no longer than the absence did, a little in any case."""
-    return max(_LEAST_THREADS, int(workspace.api.reads_a_minute * max(_LEAST_MINUTES, absence.minutes)))

@@ -37,10 +37,11 @@ class Channels:
         """Answer in every channel what may still be waited for. Never raises for what Slack refuses."""
         team = workspace.bot.team_id
         told = [place.channel for place in stories]
-        for channel in dict.fromkeys([*told, *await self._joined(workspace, patience)]):
+        channels = dict.fromkeys([*told, *await self._joined(workspace, patience)])
+        for number, channel in enumerate(channels):
             since = max(absence.since, self._wall() - RECENT_S)
-            if since >= absence.until:
-                return  # nobody waits any more
+            if since >= absence.until or number >= absence.looks(workspace.api.reads_a_minute):
+                return  # nobody waits any more, or there are too many
             try:
                 await self._channel(workspace, Place(team, channel), Absence(since, absence.until), patience)
             except DeliveryError as error:
@@ -52,7 +53,7 @@ class Channels:
 
     async def _joined(self, workspace: Workspace, patience: Patience) -> list[str]:
         found: list[str] = []
-        for types in (DIRECT, CHANNELS):
+        for types in (CHANNELS, DIRECT):
             try:
                 found += await patience(lambda kinds=types: workspace.api.own_channels(kinds))  # type: ignore[misc]
             except DeliveryError as error:

@@ -12,6 +12,8 @@ _DIRECT = "D"
 CLOCKS_DIFFER_S = 10.0
 """Slack's clock and ours. What came as an event, too, is no harm."""
 
+_LEAST_LOOKS, _LEAST_MINUTES = 15, 2
+
 
 @dataclass(frozen=True, slots=True)
 class Absence:
@@ -20,10 +22,13 @@ class Absence:
     since: float
     until: float
 
-    @property
-    def minutes(self) -> float:
-        """How long that was."""
-        return (self.until - self.since) / 60
+    def looks(self, reads_a_minute: int) -> int:
+        """How many threads, and how many channels, are looked at for it.
+
+        Looking takes no longer than the absence did, a little in any case.
+        """
+        minutes = max(_LEAST_MINUTES, (self.until - self.since) / 60)
+        return max(_LEAST_LOOKS, int(reads_a_minute * minutes))
 
     def holds(self, ts: str) -> bool:
         """Whether a message is of that time."""

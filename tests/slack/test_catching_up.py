@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from adapters.slack import SlackAdapter
+from adapters.slack.missed import Absence
 from bot.errors import QueueFull
 from bot.messages import MODEL, Author, Room, Rules
 from tests.fakes.heartbeats import MemoryHeartbeats
@@ -343,6 +344,14 @@ async def test_a_long_line_of_old_stories_after_a_moment(slack: SlackServer, pla
     slack.set_clock(clock.now)
     await caught_up(slack, play, day, clock=clock)
     assert len(slack.called("conversations.replies")) == 100
+
+
+@pytest.mark.parametrize(
+    ("minutes", "a_minute", "looks"), [(0.1, 50, 100), (0.1, 1, 15), (60, 50, 3_000), (60, 1, 60)]
+)
+def test_how_many_are_looked_at(minutes: float, a_minute: int, looks: int) -> None:
+    """As many as can be read in the time that was missed, a few in any case."""
+    assert Absence(0.0, minutes * _MINUTE_S).looks(a_minute) == looks
 
 
 # Now and then
