@@ -40,6 +40,7 @@ class Ask:
             "seed": self.seed,
             "n": self.n,
             "stream": True,
+            "stream_options": {"include_usage": True},
             "user": f"writer {self.seed}",
         }
 
@@ -166,7 +167,7 @@ def _told(asked_s: float, ended_s: float, lines: Sequence[tuple[float, bytes]]) 
         event = json.loads(line[len(_DATA) - 1 :])
         if "error" in event:
             raise StreamFailed(event["error"]["message"])
-        tokens += event.get("usage", {}).get("completion_tokens", 0)
+        tokens += (event.get("usage") or {}).get("completion_tokens", 0)
         if any(choice["text"] for choice in event["choices"]):
             stamps.append(stamp)
     if not any(line.startswith(b"data: [DONE]") for _, line in lines):

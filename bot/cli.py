@@ -84,6 +84,12 @@ def worker(
     kv_precision: Annotated[str | None, typer.Option(help="auto, u8 or f16.")] = None,
     cuda_graphs: Annotated[str | None, typer.Option(help="on or off.")] = None,
     cache: Annotated[Path | None, typer.Option(help="Where converted checkpoints are kept.")] = None,
+    cors_origin: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Whose pages may ask from a browser, as https://example.org; * for all. Repeatable."
+        ),
+    ] = None,
     log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error.")] = None,
     config: Config = None,
 ) -> None:
@@ -111,6 +117,7 @@ def worker(
         host,
         port,
         str(uds) if uds else None,
+        cors_origin or settings.engine.cors_origins,
     )
 
 
@@ -327,7 +334,7 @@ def _engine_options(settings: Settings, **given: object) -> EngineOptions:
     from bot.worker.options import EngineOptions
 
     said = {name: value for name, value in given.items() if value is not None}
-    return EngineOptions(**{**settings.engine.model_dump(exclude={"url"}), **said})
+    return EngineOptions(**{**settings.engine.model_dump(exclude={"url", "cors_origins"}), **said})
 
 
 def _read_input(max_characters: int, encoding: str) -> str:

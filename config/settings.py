@@ -87,6 +87,7 @@ class EngineSettings(Section):
     kv_precision: Literal["auto", "u8", "f16"]
     cuda_graphs: Literal["on", "off"]
     cache: Path | None = None
+    cors_origins: tuple[str, ...] = ()
 
 
 class QueueSettings(Section):

@@ -8,6 +8,7 @@ import socket
 import stat
 import sys
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
@@ -30,7 +31,9 @@ SWITCH_INTERVAL_S = 0.0005
 """How long the server's thread may keep the engine's waiting: Python's own 5 ms is longer than a step."""
 
 
-def run_worker(options: EngineOptions, host: str, port: int, uds: Path | str | None) -> None:
+def run_worker(
+    options: EngineOptions, host: str, port: int, uds: Path | str | None, cors_origins: Sequence[str] = ()
+) -> None:
     """Serve a model until told to stop. The port answers before torch is imported.
 
     Raises:
@@ -53,7 +56,7 @@ def run_worker(options: EngineOptions, host: str, port: int, uds: Path | str | N
 
     print(f"listening on {address(listening)}", file=sys.stderr, flush=True)  # noqa: T201 - for who started it
     try:
-        Server(create_app(load, metrics=metrics)).run(sockets=[listening])
+        Server(create_app(load, metrics=metrics, cors_origins=cors_origins)).run(sockets=[listening])
     finally:
         if uds:
             Path(uds).unlink(missing_ok=True)

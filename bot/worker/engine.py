@@ -17,14 +17,17 @@ from bot.messages import Delta
 from bot.worker.backends.base import Backend
 from bot.worker.banned import PhraseWatch, Piece
 from bot.worker.decoding import StreamDecoder
+from bot.worker.echo import Echo
 from bot.worker.metrics import Metrics
 from bot.worker.pacing import Listener, Paced
-from bot.worker.scheduler import Batch, Scheduler
+from bot.worker.scheduler import Batch, Scheduler, draws
 from bot.worker.scores import NOTHING, Drawn, ScoreKeeper
 from bot.worker.sequence import Sequence
 from bot.worker.stops import StopWatch
 
 if TYPE_CHECKING:
+    import torch
+
     from bot.worker.sampler import Sampler  # it imports torch; the server answers before
 
 JOIN_TIMEOUT_S = 5.0
@@ -49,6 +52,16 @@ class Telling:
     waits: bool = True
     unread: bool = True
     scores: ScoreKeeper = field(default_factory=ScoreKeeper)
+    echo: Echo | None = None
+
+    def read_back(self, sequence: Sequence, scores: list[Drawn]) -> None:
+        """Tell more of the prompt, with what the model gave its tokens."""
+        if self.echo is None:
+            raise ValueError("a prompt is scored that nobody wants back")
+        first = sequence.scored
+        sequence.score(len(scores))
+        text, told = self.echo.piece(first, sequence.scored), self.echo.scores(first, scores)
+        self.listener(Delta(sequence.request.index, text, sequence.finish_reason, told))
 
     def take(self, sequence: Sequence, drawn: Drawn) -> None:
         """Append a token, and pass on what it made certain; or take back the banned phrase it completed."""
@@ -90,13 +103,28 @@ class Telling:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """A sequence to run, how its tokens are read, what is never written, and who is told."""
+    """A sequence to run, how its tokens are read, what is never written, and who is told.
+
+    `echo`: its prompt, where that was told before; the scores of its first token, too.
+    """
 
     sequence: Sequence
     decoder: StreamDecoder
     stops: tuple[str, ...]
     listener: Listener
     banned: tuple[str, ...] = ()
+    echo: Echo | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """What a step came to, None where that is not finite.
+
+    `drawn`: a new token for each sampling row. `scores`: what the prompt's next tokens were given.
+    """
+
+    drawn: list[Drawn | None]
+    scores: dict[Sequence, list[Drawn] | None] = field(default_factory=dict)
 
 
 class Engine:
@@ -183,6 +211,8 @@ class Engine:
                     Paced(start.listener, self._told_every_s, self._clock),
                     self._clock(),
                     PhraseWatch(start.banned),
+                    scores=ScoreKeeper(len(start.echo.text) if start.echo else 0),
+                    echo=start.echo,
                 )
             self._changed.notify()
 
@@ -202,7 +232,7 @@ class Engine:
         if not batch:
             return False
         try:
-            drawn = self._compute(batch)
+            results = self._compute(batch)
         except Exception:  # noqa: BLE001 - the border of a step: the loop must live on
             self._log.exception("step failed", rows=len(batch.rows))
             with self._changed:
@@ -210,7 +240,8 @@ class Engine:
             return True
         with self._changed:
             self._scheduler.computed(batch)
-            self._advance(batch, drawn)
+            self._read_back(results.scores)
+            self._advance(batch, results.drawn)
             self._measure()
         self._last_step_s = self._clock()
         self._metrics.step_s.observe(self._last_step_s - started_s)
@@ -250,11 +281,41 @@ class Engine:
             if reads:
                 self._tell(sequence, telling.listener.flush)
 
-    def _compute(self, batch: Batch) -> list[Drawn | None]:
-        """Copy, compute, draw: the next token of each sampling row, None where it is not finite."""
+    def _compute(self, batch: Batch) -> Results:
+        """Copy, compute, draw."""
         self._backend.copy(batch.copies)
         logits = self._backend.forward(batch.rows)
-        return self._sampler.draw(logits, batch.sampling)
+        if not batch.scoring:
+            return Results(self._sampler.draw(logits, batch.sampling))
+        scores, drawing = self._score(batch, logits)
+        return Results(self._sampler.draw(logits[drawing], batch.sampling), scores)
+
+    def _score(
+        self, batch: Batch, logits: torch.Tensor
+    ) -> tuple[dict[Sequence, list[Drawn] | None], list[int]]:
+        """What the tokens of prompts were given, and which of the logits a token is to be drawn by."""
+        scores: dict[Sequence, list[Drawn] | None] = {}
+        drawing, first = [], 0
+        for row, sequence in zip(batch.rows, batch.sequences, strict=True):
+            request, last = sequence.request, first + row.logits
+            if sequence.scoring and row.logits:
+                next_ones = request.prompt[row.end - row.logits + 1 : row.end + 1]
+                given = logits[first : first + len(next_ones)]
+                scores[sequence] = self._sampler.score(given, next_ones, request.logprobs or 0)
+            if draws(row, sequence):
+                drawing.append(last - 1)
+            first = last
+        return scores, drawing
+
+    def _read_back(self, scores: dict[Sequence, list[Drawn] | None]) -> None:
+        for sequence, given in scores.items():
+            telling = self._tellings.get(sequence.id)
+            if telling is None:
+                continue
+            if given is None:
+                self._end_not_finite(sequence)
+            elif self._tell(sequence, partial(telling.read_back, sequence, given)) and sequence.finished:
+                self._forget(sequence)
 
     def _advance(self, batch: Batch, drawn: list[Drawn | None]) -> None:
         for sequence, token in zip(batch.sampling, drawn, strict=True):
@@ -262,9 +323,7 @@ class Engine:
             if telling is None:
                 continue
             if token is None:
-                self._log.warning("logits not finite", sequence=sequence.id, tokens=len(sequence.tokens))
-                self._scheduler.distrust(sequence)
-                self._end([sequence], NotFinite())
+                self._end_not_finite(sequence)
                 continue
             if not self._tell(sequence, partial(telling.take, sequence, token)):
                 continue
@@ -274,6 +333,11 @@ class Engine:
                 self._metrics.first_token_s.observe(self._clock() - telling.since_s)
             if sequence.finished:
                 self._forget(sequence)
+
+    def _end_not_finite(self, sequence: Sequence) -> None:
+        self._log.warning("logits not finite", sequence=sequence.id, tokens=len(sequence.tokens))
+        self._scheduler.distrust(sequence)
+        self._end([sequence], NotFinite())
 
     def _tell(self, sequence: Sequence, tell: Callable[[], None]) -> bool:
         """Tell something of a sequence, and whether that could be done; where not, it ends."""

@@ -82,6 +82,20 @@ class Sampler:
                 self._draw(row, sequence) for row, sequence in zip(logits.numpy(), sequences, strict=True)
             ]
 
+    @torch.inference_mode()
+    def score(self, logits: torch.Tensor, tokens: Rows[int], count: int) -> list[Drawn] | None:
+        """What the model gave each of `tokens`, and its `count` likeliest; None where a row is not finite.
+
+        `logits`: float32, (tokens, vocabulary), on any device; on the CPU they are changed, row by row, so
+        that a row's figures depend on nothing else.
+        """
+        if logits.device.type != "cpu":
+            return _scored_on_device(logits, tokens, count)
+        rows = logits.numpy()
+        if not np.isfinite(rows.max(axis=-1)).all():
+            return None
+        return [scored(token, row, count) for token, row in zip(tokens, rows, strict=True)]
+
     def _draw(self, row: Floats, sequence: Sequence) -> Drawn | None:
         raw = row.copy() if sequence.request.logprobs is not None else None
         if not change(row, self._changes(sequence, len(row))):
@@ -239,6 +253,26 @@ def scored(token: int, raw: Floats | None, count: int | None) -> Drawn:
     norm = highest + float(np.log(total_of(weigh(raw, 1.0).row)))
     top = tuple((int(i), _logprob(float(v), norm)) for v, i in zip(values[:count], ids[:count], strict=True))
     return Drawn(token, _logprob(own, norm), top)
+
+
+def _scored_on_device(logits: torch.Tensor, tokens: Rows[int], count: int) -> list[Drawn] | None:
+    """The same, with all but a few numbers a row left where they are."""
+    norms = logits.logsumexp(dim=-1)
+    if not bool(norms.isfinite().all()):
+        return None
+    own = logits.gather(1, torch.tensor(tokens, device=logits.device)[:, None])
+    values, ids = logits.topk(min(max(count, 1), logits.shape[-1]))
+    tops = zip(values.tolist(), ids.tolist(), strict=True)
+    return [
+        Drawn(
+            token,
+            _logprob(given, norm),
+            tuple((i, _logprob(v, norm)) for v, i in zip(values[:count], ids[:count], strict=True)),
+        )
+        for token, given, norm, (values, ids) in zip(
+            tokens, own[:, 0].tolist(), norms.tolist(), tops, strict=True
+        )
+    ]
 
 
 def _logprob(logit: float, norm: float) -> float:

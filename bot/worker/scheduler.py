@@ -22,6 +22,14 @@ others' next one comes still in a quarter of a second."""
 FAR = 768
 """From this position on a token counts as two in what a step reads: it looks back at all before it."""
 
+SCORED = 64
+"""Tokens of prompts that a step reads at most where logits of all of them are wanted: those of a large
+vocabulary take a MiB each. A token's logits cost about what its layers do, so each counts as one more."""
+
+SCORERS = 4
+"""One place in so many may be held by prompts that are read for their logits: a step reads no more of them
+when there are more, and who comes to write would wait for the longest."""
+
 READING_ALONE = 512
 """Prompt tokens a step reads while nobody waits for another token."""
 
@@ -40,7 +48,17 @@ class Batch:
     @property
     def sampling(self) -> tuple[Sequence, ...]:
         """The sequences that get a new token, in the order of their rows."""
-        return tuple(sequence for row, sequence in zip(self.rows, self.sequences, strict=True) if row.logits)
+        return tuple(one for row, one in zip(self.rows, self.sequences, strict=True) if draws(row, one))
+
+    @property
+    def scoring(self) -> bool:
+        """Whether there are logits of tokens that nothing is drawn behind."""
+        return any(row.logits and one.scoring for row, one in zip(self.rows, self.sequences, strict=True))
+
+
+def draws(row: Row, sequence: Sequence) -> bool:
+    """Whether a new token follows on a row."""
+    return row.logits > 0 and row.end == len(sequence.tokens) and sequence.request.max_tokens > 0
 
 
 @dataclass(slots=True)
@@ -118,7 +136,10 @@ class Scheduler:
                 raise ValueError(f"{sequence.longest} tokens do not fit {self.pool.blocks} blocks")
         for sequence in added:
             sequence.body = self._body(len(sequence.request.prompt))
-            sequence.keys = chain_keys(sequence.request.prompt[: sequence.body], self._block)
+            # Who wants the logits of the prompt's tokens computes them all: none is taken from the cache. Nor
+            # is it remembered: what is read for its scores is not gone on with, and stories would make room.
+            if not sequence.request.scored:
+                sequence.keys = chain_keys(sequence.request.prompt[: sequence.body], self._block)
             self._waiting.add(sequence)
 
     def schedule(self) -> Batch:
@@ -157,7 +178,7 @@ class Scheduler:
 
     def _admit(self) -> None:
         while len(self._running) < self._rows:
-            sequence = self._waiting.next(self._running)
+            sequence = self._waiting.next(self._running, self._welcome)
             if sequence is None:
                 return
             source = self._sibling(sequence)
@@ -166,6 +187,11 @@ class Scheduler:
             self._waiting.take(sequence)
             sequence.source, sequence.turn = source, self._turn
             self._running.append(sequence)
+
+    def _welcome(self, sequence: Sequence) -> bool:
+        """Whether there is a place for a sequence of its kind."""
+        held = sum(one.scoring for one in self._running)
+        return not sequence.scoring or held < max(1, self._rows // SCORERS)
 
     def _place(self, sequence: Sequence) -> bool:
         """Give a sequence its blocks: remembered ones, as far as they go, and new ones. False: too few."""
@@ -197,7 +223,7 @@ class Scheduler:
         start = blocks * self._block
         parent = sequence.keys[blocks - 1] if blocks else b""
         found = self.pool.beginning(parent, sequence.tokens[start : sequence.body])
-        if found is None:
+        if found is None or sequence.request.scored:
             return 0, 0
         end = start + len(found.tokens)
         if end < sequence.body:
@@ -213,7 +239,7 @@ class Scheduler:
 
     def _sibling(self, sequence: Sequence) -> Sequence | None:
         """Who reads, or has read, the same prompt for the same request."""
-        if sequence.generated or not sequence.body:
+        if sequence.generated or not sequence.body or sequence.request.scored:
             return None
         group = sequence.request.group
         return next(
@@ -291,12 +317,19 @@ class Scheduler:
     def _read(self, budget: int) -> dict[Sequence, Row]:
         """Parts of prompts: `budget` tokens, at least a block. Who read longest ago comes first."""
         picked: dict[Sequence, Row] = {}
+        scored = max(SCORED, self._block)
         for sequence in sorted(self._reading(), key=lambda one: one.turn):
-            cost = 1 if sequence.computed < FAR else 2
+            cost = (1 if sequence.computed < FAR else 2) + sequence.scoring
             if picked and budget < self._block * cost:
                 break
-            row = self._row(sequence, max(budget // cost, self._block))
+            most = max(budget // cost, self._block)
+            if sequence.scoring:
+                most = min(most, scored)
+                if most < min(self._block, len(sequence.tokens) - sequence.computed):
+                    continue
+            row = self._row(sequence, most)
             picked[sequence] = row
+            scored -= row.logits if sequence.scoring else 0
             budget -= len(row.tokens) * cost
             self._count(sequence, read=max(0, min(row.end, sequence.body) - row.start))
             sequence.turn = self._turn + 1
@@ -309,12 +342,15 @@ class Scheduler:
         end = min(start + most, len(sequence.tokens))
         if end < body:
             end = self._cut(end, body)
+        logits = int(end == len(sequence.tokens))
+        if sequence.scoring:
+            logits = max(logits, end - max(start, sequence.scored - 1))
         return Row(
             blocks=tuple(sequence.blocks[: self._blocks_for(end)]),
             start=start,
             tokens=tuple(sequence.tokens[start:end]),
             alone=max(0, end - max(start, body)),
-            logits=int(end == len(sequence.tokens)),
+            logits=logits,
         )
 
     def _cut(self, end: int, body: int) -> int:
@@ -328,6 +364,8 @@ class Scheduler:
             self.counts.read += read
 
     def _remember(self, sequence: Sequence) -> None:
+        if sequence.request.scored:
+            return
         whole = min(sequence.computed, sequence.body) // self._block
         for number in range(sequence.remembered, whole):
             self.pool.remember(sequence.blocks[number], sequence.keys[number])

@@ -27,10 +27,11 @@ class ScoreKeeper:
     next that has one, or with the last piece. What a stop string cut off never goes.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, behind: int = 0) -> None:
+        """`behind`: characters that were shown before the first token's."""
         self._waiting: list[Score] = []
-        self._written = 0
-        self._shown = 0
+        self._written = behind
+        self._shown = behind
 
     def add(self, drawn: Drawn, text: str) -> None:
         """A token was drawn, which made `text` certain. Tokens without a log probability are not kept."""

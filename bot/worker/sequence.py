@@ -21,6 +21,9 @@ class SequenceRequest:
 
     `logprobs`: how many of the likeliest tokens are wanted beside each drawn one; None: no log probabilities.
 
+    `scored`: the log probabilities of the prompt's own tokens are wanted, too, so that all of it is computed
+    here, whoever computed it before. Then, and only then, `max_tokens` may be 0.
+
     `barred` tokens are never drawn; `bias` is added to the logits of the tokens it names.
 
     Candidates with the same `group` have the same prompt, so they share its keys and values. Requests of one
@@ -40,6 +43,7 @@ class SequenceRequest:
     logprobs: int | None = None
     barred: tuple[int, ...] = ()
     bias: tuple[tuple[int, float], ...] = ()
+    scored: bool = False
 
 
 class Sequence:
@@ -50,7 +54,8 @@ class Sequence:
     `source` is a sequence of the same group whose prompt is to be shared. `turn` is when it last read.
     `counted`: its body is in the statistics already.
 
-    `rewinds`: how often it was taken back.
+    `scored`: of how many of the prompt's tokens it is known what the model gives them; nothing stands before
+    the first. `rewinds`: how often it was taken back.
     """
 
     def __init__(self, request: SequenceRequest) -> None:
@@ -66,6 +71,7 @@ class Sequence:
         self.counted = False
         self.finish_reason: str | None = None
         self.error: EngineError | None = None
+        self.scored = 1
         self.rewinds = 0
         self._barred: dict[int, set[int]] = {}
         self._never = np.array(request.barred, np.intp)
@@ -91,6 +97,11 @@ class Sequence:
     def finished(self) -> bool:
         """Whether nothing follows."""
         return self.finish_reason is not None or self.error is not None
+
+    @property
+    def scoring(self) -> bool:
+        """Whether logits are wanted of what is read of the prompt."""
+        return self.request.scored and self.scored < len(self.request.prompt)
 
     @property
     def decoding(self) -> bool:
@@ -125,6 +136,12 @@ class Sequence:
     def draw(self) -> float:
         """The next number of this sequence's own stream, from 0 to below 1."""
         return self._random.random()
+
+    def score(self, tokens: int) -> None:
+        """So many more of the prompt's tokens have their log probabilities; finish when that was all."""
+        self.scored += tokens
+        if not self.scoring and self.request.max_tokens == 0:
+            self.finish_reason = "length"
 
     def append(self, token: int, *, ended: bool = False) -> None:
         """Add a new token; finish when it ended the text, or the allowance is used up."""

@@ -7,25 +7,26 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict
 
 from fastapi import FastAPI, Response
 from fastapi import Request as HttpRequest
-from fastapi.exceptions import RequestValidationError
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from bot.errors import EngineError, QueueFull
+from bot.errors import EngineError, EngineFailed, QueueFull
 from bot.messages import Delta, EngineStatus, Request
 from bot.worker import wire
+from bot.worker.bodies import RefusedError, read_body
 from bot.worker.completions import CompletionRequest, TokenizeRequest
 from bot.worker.metrics import Metrics
 from bot.worker.pacing import joined
 from bot.worker.readiness import EngineLoader, Readiness
-from bot.worker.serving import Completion, Served
+from bot.worker.serving import Completion, Served, UnfitPromptError
 from bot.worker.streaming import EventStream, ReaderGone, while_read
 from bot.worker.text import read_as
 
@@ -40,24 +41,18 @@ ALIVE_EVERY_S = 10.0
 DEFAULT_MODEL = "default"
 
 
-class RefusedError(HTTPException):
-    """A request ends here, with this fault."""
-
-    def __init__(self, fault: wire.Fault) -> None:
-        super().__init__(fault.status, fault.message)
-        self.fault = fault
-
-
 def create_app(
     engine_loader: EngineLoader,
     *,
     metrics: Metrics | None = None,
     wall_clock: Callable[[], float] = time.time,
     alive_every_s: float = ALIVE_EVERY_S,
+    cors_origins: Sequence[str] = (),
 ) -> FastAPI:
     """The ASGI application. It starts loading when it is started; `app.state.readiness` says how far it is.
 
-    `metrics` is what `/metrics` shows: the loader gives the same to the engine.
+    `metrics` is what `/metrics` shows: the loader gives the same to the engine. `cors_origins`: whose pages
+    may ask from within a browser, as `https://example.org`; `*`: anybody's.
     """
     readiness = Readiness(engine_loader)
     shown = metrics or Metrics()
@@ -71,12 +66,21 @@ def create_app(
     app = FastAPI(title="Tsuzuki worker", lifespan=lifespan, docs_url=None, redoc_url=None)
     app.state.readiness = readiness
     app.add_middleware(BodyLimit, limit=MAX_BODY_BYTES)
-    app.add_exception_handler(RequestValidationError, _refuse_invalid)
     app.add_exception_handler(HTTPException, _refuse_http)
+    app.add_exception_handler(Exception, _refuse_unforeseen)
+    if cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=cors_origins,
+            allow_methods=["GET", "POST"],
+            allow_headers=["*"],
+            expose_headers=["Retry-After"],
+        )
     desk = Desk(readiness, shown, wall_clock, alive_every_s)
     app.add_api_route("/v1/completions", desk.completions, methods=["POST"], response_model=None)
     app.add_api_route("/v1/window", desk.window, methods=["POST"], response_model=None)
     app.add_api_route("/v1/models", desk.models, methods=["GET"], response_model=None)
+    app.add_api_route("/v1/models/{name:path}", desk.model, methods=["GET"], response_model=None)
     app.add_api_route("/tokenize", desk.tokenize, methods=["POST"], response_model=None)
     app.add_api_route("/health", desk.health, methods=["GET"], response_model=None)
     app.add_api_route("/metrics", desk.figures, methods=["GET"], response_model=None)
@@ -99,17 +103,22 @@ class Desk:
         self._alive_every_s = alive_every_s
         self._started = int(wall_clock())
 
-    async def completions(self, body: CompletionRequest, request: HttpRequest) -> Response:
-        """Continue a text."""
-        served = self._served(body.model)
+    async def completions(self, request: HttpRequest) -> Response:
+        """Continue a text, or several."""
+        served = self._served()
+        body = await read_body(request, CompletionRequest)
         try:
-            completion = await served.begin(_request(body, served))
+            completion = await served.begin(_request(body, served), body.prompt, echo=body.echo)
+        except UnfitPromptError as error:
+            fault = wire.invalid(f"prompt: {error}", code="context_length_exceeded", param="prompt")
+            raise RefusedError(fault) from error
         except (EngineError, QueueFull) as error:
             fault = wire.fault(error)
             self._count(fault.code)
             raise RefusedError(fault) from error
         spell = None if body.logprobs is None else served.text.spell
-        page = wire.Page(completion.id, int(self._wall_clock()), served.name, spell)
+        created = int(self._wall_clock())
+        page = wire.Page(completion.id, created, served.name, spell, body.include_usage)
         if body.stream:
             return EventStream(self._events(completion, page), lambda: self._close(completion))
         try:
@@ -125,14 +134,26 @@ class Desk:
         listed = [] if served is None else [self._model(served)]
         return _json({"object": "list", "data": listed})
 
-    async def window(self, body: CompletionRequest) -> Response:
+    async def model(self, name: str) -> Response:
+        """The one model, by its name or as the default."""
+        served = self._served()
+        if name not in {DEFAULT_MODEL, served.name}:
+            message = f"there is no model {name[:200]!r}: this worker serves {served.name!r}"
+            raise RefusedError(wire.invalid(message, code="model_not_found", param="model", status=404))
+        return _json(self._model(served))
+
+    async def window(self, request: HttpRequest) -> Response:
         """What the model would read of the same body at `/v1/completions`."""
-        served = self._served(body.model)
+        served = self._served()
+        body = await read_body(request, CompletionRequest)
+        if len(body.prompt) > 1 or not isinstance(body.prompt[0], str):
+            raise RefusedError(wire.invalid("prompt: the window is that of one text", param="prompt"))
         return _json(asdict(await served.window(_request(body, served))))
 
-    async def tokenize(self, body: TokenizeRequest) -> Response:
+    async def tokenize(self, request: HttpRequest) -> Response:
         """How the model reads a text."""
-        served = self._served(None)
+        served = self._served()
+        body = await read_body(request, TokenizeRequest)
         encoded = await asyncio.to_thread(served.text.encode, body.written, served.context)
         return _json(
             {
@@ -155,13 +176,10 @@ class Desk:
         """What was counted, for Prometheus."""
         return Response(self._metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
-    def _served(self, model: str | None) -> Served:
+    def _served(self) -> Served:
         served = self._readiness.served
         if served is None:
             raise RefusedError(self._readiness.fault)
-        if model not in {None, DEFAULT_MODEL, served.name}:
-            message = f"this worker serves {served.name}; leave `model` out, or ask for `default`"
-            raise RefusedError(wire.invalid(message, code="model_not_found", param="model", status=404))
         return served
 
     def _model(self, served: Served) -> wire.Json:
@@ -179,7 +197,10 @@ class Desk:
             self._count(fault.code)
             return _refusal(fault)
         self._count("completed")
-        return _json(page.whole(completion, [joined(pieces[i]) for i in sorted(pieces)]))
+        # Away from the loop: the scores of long prompts are megabytes to spell and to write.
+        return await asyncio.to_thread(
+            lambda: _json(page.whole(completion, [joined(pieces[i]) for i in sorted(pieces)]))
+        )
 
     async def _events(self, completion: Completion, page: wire.Page) -> AsyncIterator[bytes]:
         yield wire.OPEN
@@ -193,7 +214,8 @@ class Desk:
             yield wire.event(fault.body)
             return
         self._count("completed")
-        yield wire.event(page.usage(completion)) + wire.DONE
+        usage = wire.event(page.usage(completion)) if page.include_usage else b""
+        yield usage + wire.DONE
 
     def _close(self, completion: Completion) -> None:
         if completion.close():
@@ -273,15 +295,6 @@ async def _refuse_http(_: HttpRequest, error: Exception) -> Response:
     return _refusal(wire.invalid(str(error.detail), code="not_found", status=error.status_code))
 
 
-async def _refuse_invalid(_: HttpRequest, error: Exception) -> Response:
-    """The first thing that is wrong with a body, in words."""
-    if not isinstance(error, RequestValidationError):
-        raise error
-    first = error.errors()[0]
-    if first["type"] == "json_invalid":
-        return _refusal(wire.invalid("the body is not valid JSON", code="invalid_json"))
-    place = [str(part) for part in first["loc"] if part != "body"]
-    param = place[0] if place else None
-    said = str(first["msg"]).removeprefix("Value error, ")
-    code = "missing" if first["type"] == "missing" else "invalid_value"
-    return _refusal(wire.invalid(f"{param}: {said}" if param else said, code=code, param=param))
+async def _refuse_unforeseen(_: HttpRequest, error: Exception) -> Response:
+    """A fault of ours, in the form of all others; Starlette raises it anew for the log."""
+    return _refusal(wire.fault(EngineFailed(reason=type(error).__name__)))

@@ -14,6 +14,7 @@ from tokenizers import Encoding, Tokenizer
 from bot.messages import Piece, Seen, TokenCount
 from bot.worker.banned import Phrasebook
 from bot.worker.decoding import Joint, StreamDecoder
+from bot.worker.echo import Echo, as_written, spelled_out
 from bot.worker.paragraphs import Paragraph, is_silent, lay_out, sentence_starts
 from bot.worker.surroundings import Surroundings, fitted, split_before
 from bot.worker.vocabulary import (
@@ -145,6 +146,29 @@ class StoryText:
         reads, open_end = self._read(text)
         whole = _encoded(reads, open_end=open_end, dropped=0, silent=self._silent)
         return TokenCount(len(whole.ids), whole.unknown)
+
+    @property
+    def vocabulary(self) -> int:
+        """How many tokens there are, ids from 0."""
+        return len(self._spellings)
+
+    def echo(self, text: str) -> Echo:
+        """The whole of a text with the place of each token. A `</s>` stands where a paragraph ends."""
+        reads, open_end = self._read(text)
+        ids, places, end = [], [], 0
+        for read in reads:
+            start = read.paragraph.start
+            ids += [EOS, *read.encoding.ids]
+            places += [end, *(start + place for place, _ in read.encoding.offsets)]
+            end = start + len(read.paragraph.text)
+        if open_end or not ids:
+            ids.append(EOS)
+            places.append(end)
+        return as_written(tuple(ids), text, places)
+
+    def spelled_out(self, ids: tuple[int, ...]) -> Echo:
+        """Token ids as a text."""
+        return spelled_out(ids, self._spellings)
 
     def decoder(self, prompt: str) -> StreamDecoder:
         """A decoder for one continuation of `prompt`, given as written: it knows what stands before."""

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 
 from bot.worker.sequence import Sequence
+
+
+def _everybody(_: Sequence) -> bool:
+    return True
 
 
 class Turns:
@@ -34,11 +38,14 @@ class Turns:
         """Wait before everybody: it had its turn and lost it."""
         self._returning.appendleft(sequence)
 
-    def next(self, running: Collection[Sequence]) -> Sequence | None:
-        """Who is next, without taking it."""
-        if self._returning:
-            return self._returning[0]
-        counts = dict.fromkeys(self._stories, 0)
+    def next(
+        self, running: Collection[Sequence], welcome: Callable[[Sequence], bool] = _everybody
+    ) -> Sequence | None:
+        """Who is next of those that are welcome, without taking it."""
+        returning = next(filter(welcome, self._returning), None)
+        if returning is not None:
+            return returning
+        counts = {story: 0 for story, waiting in self._stories.items() if welcome(waiting[0])}
         for sequence in running:
             if sequence.request.story in counts:
                 counts[sequence.request.story] += 1

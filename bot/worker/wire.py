@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -31,14 +32,16 @@ def logprobs(scores: Sequence[Score], spell: Callable[[int], str]) -> Json:
     """OpenAI's four lists, one element a token."""
     return {
         "tokens": [spell(int(score.token)) for score in scores],
-        "token_logprobs": [score.logprob for score in scores],
+        "token_logprobs": [None if math.isnan(score.logprob) else score.logprob for score in scores],
         "top_logprobs": [_likeliest(score, spell) for score in scores],
         "text_offset": [score.offset for score in scores],
     }
 
 
-def _likeliest(score: Score, spell: Callable[[int], str]) -> Json:
-    """The likeliest tokens and the one drawn; of several with one spelling, the likeliest."""
+def _likeliest(score: Score, spell: Callable[[int], str]) -> Json | None:
+    """The likeliest tokens and the one that is there; of several with one spelling, the likeliest."""
+    if math.isnan(score.logprob):
+        return None
     told: dict[str, float] = {}
     for token, logprob in (*score.top, (score.token, score.logprob)):
         told.setdefault(spell(int(token)), logprob)
@@ -54,10 +57,13 @@ class Page:
     model: str
     spell: Callable[[int], str] | None = None
     """Spells tokens, where log probabilities were asked for."""
+    include_usage: bool = False
+    """Whether a stream ends with the usage, and says in each chunk before that it comes."""
 
     def piece(self, delta: Delta) -> Json:
         """A streamed piece of text."""
-        return self._object([self._choice(delta)])
+        chunk = self._object([self._choice(delta)])
+        return {**chunk, "usage": None} if self.include_usage else chunk
 
     def usage(self, completion: Completion) -> Json:
         """The chunk after the last piece."""
@@ -88,14 +94,14 @@ class Page:
 
 def summary(completion: Completion) -> Json:
     """What was read and written, in tokens; the seed; what the model could not see."""
-    encoded, new = completion.encoded, completion.completion_tokens
-    prompt = len(encoded.ids)
+    read, new = completion.prompts, completion.completion_tokens
+    prompt = sum(len(encoded.ids) for encoded in read)
     return {
         "usage": {"prompt_tokens": prompt, "completion_tokens": new, "total_tokens": prompt + new},
         "tsuzuki": {
             "seed": completion.seed,
-            "dropped_characters": encoded.dropped_characters,
-            "unknown": list(encoded.unknown),
+            "dropped_characters": sum(encoded.dropped_characters for encoded in read),
+            "unknown": list(dict.fromkeys(char for encoded in read for char in encoded.unknown)),
         },
     }
 

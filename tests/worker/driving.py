@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence as Tokens
 from copy import copy
 from dataclasses import dataclass, field, replace
+from itertools import accumulate
 
 from bot.errors import EngineError
-from bot.messages import Delta
+from bot.messages import Delta, Score
 from bot.sampling import Sampling
+from bot.worker.echo import as_written
 from bot.worker.engine import Start
 from bot.worker.sequence import Sequence, SequenceRequest
 
@@ -32,6 +34,7 @@ def sequence(
     logprobs: int | None = None,
     barred: tuple[int, ...] = (),
     bias: tuple[tuple[int, float], ...] = (),
+    scored: bool = False,
 ) -> Sequence:
     """A sequence of a request of its own, unless a group is named."""
     return Sequence(
@@ -49,6 +52,7 @@ def sequence(
             logprobs=logprobs,
             barred=barred,
             bias=bias,
+            scored=scored,
         )
     )
 
@@ -91,6 +95,11 @@ class Ear:
         return "".join(event.text for event in self.events if isinstance(event, Delta))
 
     @property
+    def scores(self) -> list[Score]:
+        """All scores so far."""
+        return [score for event in self.events if isinstance(event, Delta) for score in event.scores]
+
+    @property
     def reason(self) -> str | None:
         """Why it finished."""
         last = self.events[-1] if self.events else None
@@ -99,4 +108,7 @@ class Ear:
 
 def start(one: Sequence, ear: Ear, stops: tuple[str, ...] = (), banned: tuple[str, ...] = ()) -> Start:
     """What an engine is given."""
-    return Start(one, FakeDecoder(), stops, ear, banned)  # type: ignore[arg-type]
+    pieces = [f"[{token}]" for token in one.request.prompt]
+    places = [0, *accumulate(map(len, pieces[:-1]))]
+    echo = as_written(one.request.prompt, "".join(pieces), places) if one.request.scored else None
+    return Start(one, FakeDecoder(), stops, ear, banned, echo)  # type: ignore[arg-type]

@@ -46,10 +46,11 @@ def hosted(
     uds: Path | None = None,
     wait: bool = True,
     alive_every_s: float = 10.0,
+    cors_origins: tuple[str, ...] = (),
 ) -> Iterator[httpx.Client]:
     """A client of a server in a thread of its own; `wait` for the model to be loaded (or not to be)."""
     listening = open_unix_socket(uds) if uds else open_socket("127.0.0.1", 0)
-    app = create_app(loader, metrics=metrics, alive_every_s=alive_every_s)
+    app = create_app(loader, metrics=metrics, alive_every_s=alive_every_s, cors_origins=cors_origins)
     server = Server(app)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
     thread.start()

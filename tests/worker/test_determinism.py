@@ -56,6 +56,7 @@ class Asked:
     comes: int
     leaves: int | None
     banned: tuple[str, ...] = ()
+    scored: bool = False
 
     def sequences(self, name: str) -> list[Sequence]:
         """Its candidates."""
@@ -67,7 +68,9 @@ class Asked:
                 prompt,
                 group=name,
                 index=index,
-                max_tokens=self.new,
+                max_tokens=0 if self.scored and self.seed % 2 else self.new,
+                scored=self.scored,
+                logprobs=2 if self.scored else None,
                 seed=self.seed,
                 sampling=GREEDY if self.greedy else SAMPLED,
             )
@@ -100,6 +103,7 @@ def asked(longest: int, new: int) -> st.SearchStrategy[Asked]:
         comes=st.integers(0, 12),
         leaves=st.none() | st.integers(1, 20),
         banned=st.sampled_from([(), BANNED[:2], BANNED]),
+        scored=st.booleans(),
     )
 
 
@@ -156,7 +160,8 @@ def check(backend: Backend, requests: list[Asked], rows: int, blocks: int, tile:
         for one, texts, written in zip(requests, expected, found, strict=True):
             for text, each in zip(texts, written, strict=True):
                 assert text.ear.text.startswith(each.ear.text)
-                assert not any(phrase in each.ear.text for phrase in one.banned)
+                assert one.scored or not any(phrase in each.ear.text for phrase in one.banned)
+                assert text.ear.scores[: len(each.ear.scores)] == each.ear.scores
                 if one.leaves is None:
                     assert each.sequence.tokens == text.sequence.tokens
                     assert each.ear.text == text.ear.text

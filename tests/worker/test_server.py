@@ -43,8 +43,10 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
 
 
 def ask(client: httpx.Client, **fields: Any) -> httpx.Response:
-    """Ask for a short continuation."""
-    return client.post("/v1/completions", json={"prompt": PROMPT, "max_tokens": 8, "seed": 1, **fields})
+    """Ask for a short continuation; of a stream, also for what it came to."""
+    usage = {"stream_options": {"include_usage": True}} if fields.get("stream") else {}
+    body = {"prompt": PROMPT, "max_tokens": 8, "seed": 1, **usage, **fields}
+    return client.post("/v1/completions", json=body)
 
 
 def events(response: httpx.Response) -> list[str]:
@@ -204,10 +206,134 @@ def test_what_the_model_cannot_see(client: httpx.Client) -> None:
     assert ask(client, prompt="蒸し暑い晩のこと").json()["tsuzuki"]["unknown"] == ["晩"]
 
 
-@pytest.mark.parametrize("model", [None, "default", "tiny"])
-def test_models_it_answers_for(client: httpx.Client, model: str | None) -> None:
-    """None, `default` and its own name."""
-    assert ask(client, model=model).status_code == 200
+@pytest.mark.parametrize("model", [None, "default", "tiny", "gpt-3.5-turbo-instruct"])
+def test_whatever_model_is_asked_for_answers_with_its_own_name(
+    client: httpx.Client, model: str | None
+) -> None:
+    """There is one; clients that must name some need not be told which."""
+    assert ask(client, model=model).json()["model"] == "tiny"
+
+
+def test_a_stream_tells_its_usage_where_that_is_wanted(client: httpx.Client) -> None:
+    """As OpenAI does: a last chunk with it, and null in those before; else neither."""
+    *asked, _done = events(ask(client, stream=True))
+    *plain, done = events(ask(client, stream=True, stream_options=None))
+
+    assert all(json.loads(piece).get("usage", "none") is None for piece in asked[:-1])
+    assert json.loads(asked[-1])["usage"]["completion_tokens"] == 8
+    assert not any("usage" in json.loads(piece) for piece in plain)
+    assert all(json.loads(piece)["choices"] for piece in plain)
+    assert done == "[DONE]"
+
+
+def test_several_prompts(client: httpx.Client) -> None:
+    """Each has its candidates in a row, with the text that it has when it is asked for by itself."""
+    prompts = [PROMPT, "猫は\n", PROMPT]
+    each = [ask(client, prompt=one, n=2).json() for one in prompts]
+    alone = [choice["text"] for one in each for choice in one["choices"]]
+
+    together = ask(client, prompt=prompts, n=2).json()
+    *pieces, _usage, _done = events(ask(client, prompt=prompts, n=2, stream=True))
+
+    streamed: dict[int, str] = {}
+    for choice in (json.loads(piece)["choices"][0] for piece in pieces):
+        streamed[choice["index"]] = streamed.get(choice["index"], "") + choice["text"]
+    assert [choice["index"] for choice in together["choices"]] == list(range(6))
+    assert alone == [choice["text"] for choice in together["choices"]]
+    assert alone == [streamed[index] for index in range(6)]
+    for kind in ("prompt_tokens", "completion_tokens"):
+        assert together["usage"][kind] == sum(one["usage"][kind] for one in each)
+
+
+@pytest.mark.parametrize("text", [PROMPT, "猫は\n「雨」と", "two words", "雨\n"])
+def test_token_ids_are_read_as_they_are(client: httpx.Client, text: str) -> None:
+    """What `/tokenize` says of a text is continued as the text is; of several lists each."""
+    tokens = client.post("/tokenize", json={"prompt": text}).json()["tokens"]
+
+    by_text, by_ids = (ask(client, prompt=prompt).json() for prompt in (text, tokens))
+    several = ask(client, prompt=[tokens, [2, 5]]).json()
+
+    assert by_text["choices"] == by_ids["choices"]
+    assert by_text["usage"] == by_ids["usage"]
+    assert several["choices"][0] == by_ids["choices"][0]
+    assert several["usage"]["prompt_tokens"] == len(tokens) + 2
+
+
+def test_a_prompt_comes_back(client: httpx.Client) -> None:
+    """As it was written, in front of each candidate, streamed or not, or alone."""
+    text = "　ＡＢＣ……\n\n猫は"
+    plain = ask(client, prompt=text, n=2).json()["choices"]
+
+    echoed = ask(client, prompt=text, n=2, echo=True).json()["choices"]
+    streamed = events(ask(client, prompt=text, echo=True, stream=True))
+    alone = ask(client, prompt=text, echo=True, max_tokens=0).json()
+
+    assert [text + choice["text"] for choice in plain] == [choice["text"] for choice in echoed]
+    shown = "".join(json.loads(piece)["choices"][0]["text"] for piece in streamed[:-2])
+    assert shown == text + plain[0]["text"]
+    assert (alone["choices"][0]["text"], alone["choices"][0]["finish_reason"]) == (text, "length")
+    assert alone["usage"]["completion_tokens"] == 0
+
+
+def test_a_prompt_comes_back_with_its_scores(client: httpx.Client) -> None:
+    """Each token of it and of what follows, in its place; nothing is known of the first."""
+    text = "猫は\n「雨」と言った。" * 4
+    tokens = client.post("/tokenize", json={"prompt": text}).json()["tokens"]
+    plain = ask(client, prompt=text, logprobs=2).json()["choices"][0]
+
+    whole = ask(client, prompt=text, logprobs=2, echo=True).json()["choices"][0]
+    only = ask(client, prompt=text, logprobs=2, echo=True, max_tokens=0).json()["choices"][0]
+    streamed = ask(client, prompt=text, logprobs=2, echo=True, stream=True)
+
+    told, behind = whole["logprobs"], plain["logprobs"]
+    count = len(tokens)
+    assert told == scores_of(streamed)
+    assert {count + 8} == {len(values) for values in told.values()}
+    assert told["token_logprobs"][0] is told["top_logprobs"][0] is None
+    assert all(value < 0 for value in told["token_logprobs"][1:])
+    assert told["token_logprobs"][count:] == behind["token_logprobs"]
+    assert told["text_offset"][count:] == [len(text) + place for place in behind["text_offset"]]
+    assert told["text_offset"] == sorted(told["text_offset"])
+    for token, place in zip(told["tokens"], told["text_offset"], strict=True):
+        shown = token.strip()
+        assert token == "</s>" or whole["text"][place:].lstrip(" \n").startswith(shown)
+    assert only["logprobs"] == {name: values[:count] for name, values in told.items()}
+
+
+def test_ids_come_back_as_text(client: httpx.Client) -> None:
+    """A `</s>` between paragraphs as a line break, controls not at all, their scores all the same."""
+    tokens = client.post("/tokenize", json={"prompt": "雨が\n降る"}).json()["tokens"]
+
+    body = ask(client, prompt=[*tokens, 3], echo=True, logprobs=0, max_tokens=0).json()["choices"][0]
+
+    assert body["text"] == "雨が\n降る"
+    assert len(body["logprobs"]["tokens"]) == len(tokens) + 1
+    assert body["logprobs"]["tokens"][-1] == "<unk>"
+
+
+@pytest.mark.parametrize(
+    ("prompt", "fields"),
+    [
+        ([[5] * 257], {}),
+        ([5] * 256, {}),
+        (["雨" * 400], {"echo": True}),
+        ([5] * 257, {"echo": True, "max_tokens": 0}),
+        ([5, 100_000], {}),
+    ],
+)
+def test_what_may_not_be_cut_has_to_fit(client: httpx.Client, prompt: Any, fields: dict[str, Any]) -> None:
+    """Scores of another prompt than the one that was sent would be worth nothing."""
+    error = ask(client, prompt=prompt, **fields).json()["error"]
+
+    assert (error["code"], error["param"]) == ("context_length_exceeded", "prompt")
+    assert "256" in error["message"] or "100000" in error["message"]
+
+
+def test_the_last_position_can_be_scored(client: httpx.Client) -> None:
+    """A prompt as long as the context, and one shorter with a token behind it."""
+    assert ask(client, prompt=[5] * 256, echo=True, logprobs=0, max_tokens=0).status_code == 200
+    assert ask(client, prompt=[5] * 255, echo=True, logprobs=0, max_tokens=5).status_code == 200
+    assert ask(client, prompt=[5], echo=True, logprobs=0, max_tokens=0).status_code == 200
 
 
 def test_unknown_fields_are_ignored(client: httpx.Client) -> None:
@@ -218,6 +344,8 @@ def test_unknown_fields_are_ignored(client: httpx.Client) -> None:
         "best_of": 1,
         "user": "me",
         "suffix": None,
+        "stream_options": None,
+        "store": True,
         "logit_bias": {},
         "top_p": None,
     }
@@ -229,21 +357,42 @@ def test_unknown_fields_are_ignored(client: httpx.Client) -> None:
     ("fields", "status", "code", "param"),
     [
         ({"prompt": 5}, 400, "invalid_value", "prompt"),
-        ({"prompt": ["a", "b"]}, 400, "invalid_value", "prompt"),
+        ({"prompt": []}, 400, "invalid_value", "prompt"),
+        ({"prompt": [[]]}, 400, "invalid_value", "prompt"),
+        ({"prompt": ["a", 5]}, 400, "invalid_value", "prompt"),
+        ({"prompt": [5, "a"]}, 400, "invalid_value", "prompt"),
+        ({"prompt": [True]}, 400, "invalid_value", "prompt"),
+        ({"prompt": [-1]}, 400, "invalid_value", "prompt"),
+        ({"prompt": [5.5]}, 400, "invalid_value", "prompt"),
+        ({"prompt": {}}, 400, "invalid_value", "prompt"),
+        ({"prompt": ["a"] * 65}, 400, "invalid_value", "prompt"),
+        ({"prompt": ["a"] * 33, "n": 2}, 400, "invalid_value", "n"),
         ({"prompt": None}, 400, "missing", "prompt"),
         ({"max_tokens": 0}, 400, "invalid_value", "max_tokens"),
         ({"temperature": -1}, 400, "invalid_value", "temperature"),
         ({"top_p": 0}, 400, "invalid_value", "top_p"),
         ({"n": 99}, 400, "invalid_value", "n"),
         ({"stop": ""}, 400, "invalid_value", "stop"),
-        ({"min_tokens": 9}, 400, "invalid_value", None),
+        ({"min_tokens": 9}, 400, "invalid_value", "min_tokens"),
+        ({"stop": ["a"] * 17}, 400, "invalid_value", "stop"),
+        ({"stop": ["a", 5]}, 400, "invalid_value", "stop"),
+        ({"max_tokens": "8"}, 400, "invalid_value", "max_tokens"),
+        ({"n": True}, 400, "invalid_value", "n"),
+        ({"stream": "yes"}, 400, "invalid_value", "stream"),
+        ({"suffix": "終わり。"}, 400, "invalid_value", "suffix"),
+        ({"stream_options": {"include_usage": True}}, 400, "invalid_value", "stream_options"),
+        (
+            {"stream": True, "stream_options": {"include_obfuscation": True}},
+            400,
+            "invalid_value",
+            "stream_options",
+        ),
+        ({"echo": True, "front": [{"kind": "note", "text": "雨"}]}, 400, "invalid_value", "front"),
+        ({"prompt": [5], "inset": [{"kind": "note", "text": "雨"}]}, 400, "invalid_value", "inset"),
         ({"logprobs": 21}, 400, "invalid_value", "logprobs"),
         ({"logprobs": -1}, 400, "invalid_value", "logprobs"),
-        ({"echo": True}, 400, "invalid_value", "echo"),
-        ({"echo": True, "max_tokens": 0}, 400, "invalid_value", "echo"),
         ({"best_of": 3}, 400, "invalid_value", "best_of"),
         ({"user": "x" * 201}, 400, "invalid_value", "user"),
-        ({"model": "gpt-4"}, 404, "model_not_found", "model"),
     ],
 )
 def test_wrong_requests(
@@ -255,7 +404,100 @@ def test_wrong_requests(
     error = response.json()["error"]
     assert (status, code, param) == (response.status_code, error["code"], error["param"])
     assert error["type"] == "invalid_request_error"
-    assert error["message"]
+    assert error["message"].startswith(str(param))
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"stop": ["a"] * 17}, ["16", "17"]),
+        ({"n": 9}, ["8"]),
+        ({"prompt": ["a"] * 65}, ["64", "65"]),
+        ({"prompt": "a" * 100_001}, ["100000", "100001"]),
+        ({"logprobs": 21}, ["20"]),
+        ({"banned": ["x"] * 501}, ["500", "501"]),
+        ({"stop": ["a", "b" * 201]}, ["stop[1]", "200"]),
+    ],
+)
+def test_limits_are_named(client: httpx.Client, fields: dict[str, Any], said: list[str]) -> None:
+    """How much may be asked for, and where the length says something, how much was."""
+    message = ask(client, **fields).json()["error"]["message"]
+
+    assert [word for word in said if word not in message] == []
+
+
+@pytest.mark.parametrize(
+    ("content", "kind", "code", "word"),
+    [
+        (b'{"prompt": "a"}', "", "content_type", "no Content-Type"),
+        (b'{"prompt": "a"}', "text/plain", "content_type", "text/plain"),
+        ('{"prompt": "雨"}'.encode("euc-jp"), "application/json", "invalid_json", "UTF-8"),
+        ('{"prompt": "雨"}'.encode("utf-16"), "application/json", "invalid_json", "UTF-8"),
+        (b"", "application/json", "invalid_json", "JSON"),
+        (b'{"prompt": "a",}', "application/json", "invalid_json", "column 16"),
+        (b'{"prompt": "a", "top_p": NaN}', "application/json", "invalid_json", "NaN"),
+        (b"[" * 100_000, "application/json", "invalid_json", "JSON"),
+        (b'{"seed": ' + b"9" * 10_000 + b"}", "application/json", "invalid_json", "JSON"),
+        (b'["prompt"]', "application/json", "invalid_value", "object"),
+    ],
+)
+@pytest.mark.parametrize("path", ["/v1/completions", "/tokenize", "/v1/window"])
+def test_bodies_that_are_none(
+    client: httpx.Client, path: str, content: bytes, kind: str, code: str, word: str
+) -> None:
+    """What is wrong with it is said, in the form of every other error."""
+    headers = {"Content-Type": kind} if kind else {}
+
+    response = client.post(path, content=content, headers=headers)
+
+    error = response.json()["error"]
+    assert (response.status_code, error["code"], error["param"]) == (400, code, None)
+    assert word in error["message"]
+
+
+def test_other_names_of_json_are_taken(client: httpx.Client) -> None:
+    """With a charset, and with a suffix."""
+    for kind in ("application/json; charset=utf-8", "Application/JSON", "application/vnd.api+json"):
+        answer = client.post("/tokenize", content=b'{"text": "a"}', headers={"Content-Type": kind})
+        assert answer.status_code == 200, kind
+
+
+def test_pages_of_others_may_ask_where_they_are_named() -> None:
+    """A browser is told so, errors included; without the setting nothing is said."""
+
+    def load(_: Progress) -> Served:
+        return fake_served(FakeBackend(), Metrics())
+
+    page = {"Origin": "https://example.org"}
+    asks = {**page, "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "x-any"}
+    with hosted(load, cors_origins=("https://example.org",)) as client:
+        before = client.options("/v1/completions", headers=asks)
+        answers = [client.post("/v1/completions", json=body, headers=page) for body in ({"prompt": "a"}, {})]
+        stranger = client.get("/health", headers={"Origin": "https://other.example"})
+    with hosted(load) as client:
+        closed = client.options("/v1/completions", headers=asks), client.get("/health", headers=page)
+
+    name = "access-control-allow-origin"
+    assert before.status_code == 200
+    assert [answer.headers[name] for answer in (before, *answers)] == ["https://example.org"] * 3
+    assert [answer.status_code for answer in answers] == [200, 400]
+    assert name not in stranger.headers
+    assert not any(name in answer.headers for answer in closed)
+
+
+def test_a_fault_of_the_worker_has_the_form_of_every_error() -> None:
+    """No page of a web server, and nothing of what went wrong inside."""
+    served = fake_served(FakeBackend(), Metrics())
+
+    def broken(*_: object) -> None:
+        raise RuntimeError("inside")
+
+    served.text.encode = broken  # type: ignore[method-assign, assignment]
+    with hosted(lambda _: served) as client:
+        response = ask(client)
+
+    assert (response.status_code, response.json()["error"]["code"]) == (500, "internal")
+    assert "inside" not in response.text
 
 
 def test_wrong_bodies_and_places(client: httpx.Client) -> None:
@@ -356,7 +598,12 @@ def test_models_and_health(client: httpx.Client) -> None:
         "running": 0,
         "waiting": 0,
     }
-    assert [model["id"] for model in client.get("/v1/models").json()["data"]] == ["tiny"]
+    models = client.get("/v1/models").json()["data"]
+    assert [model["id"] for model in models] == ["tiny"]
+    assert [client.get(f"/v1/models/{name}").json() for name in ("tiny", "default")] == models * 2
+    for name in ("gpt-4", "facebook/xglm-564M", "facebook%2Fxglm-564M"):
+        refused = client.get(f"/v1/models/{name}")
+        assert (refused.status_code, refused.json()["error"]["code"]) == (404, "model_not_found")
 
 
 def test_metrics(client: httpx.Client) -> None:

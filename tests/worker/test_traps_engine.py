@@ -65,11 +65,11 @@ async def test_point_6_prompt_and_new_tokens_stay_within_the_context(
 
     [(completion, _)] = await finish(served, request)
 
-    read, new = len(completion.encoded.ids), completion.completion_tokens
+    read, new = len(completion.prompts[0].ids), completion.completion_tokens
     assert read + new <= CONTEXT
     assert new == min(max_tokens, CONTEXT - read)
     if prompt == STORY * 20:
-        assert completion.encoded.dropped_characters > 0
+        assert completion.prompts[0].dropped_characters > 0
         assert new == max_tokens or new >= CONTEXT // 4
 
 
@@ -115,7 +115,7 @@ async def test_point_8_batches_equal_transformers(served: Served, folder: Path) 
     written = await finish(served, *requests)
 
     for prompt, (completion, texts) in zip(prompts, written, strict=True):
-        ids = completion.encoded.ids
+        ids = completion.prompts[0].ids
         banned = [[token] for token in served.text.banned]
         with torch.inference_mode():
             output = model.generate(
@@ -144,7 +144,7 @@ async def test_point_10_penalties_spare_punctuation_and_count_the_prompt(served:
 
     change(row, sampler._changes(sequence, len(row)))
 
-    assert word in completion.encoded.ids
+    assert word in completion.prompts[0].ids
     assert float(row[word]) == pytest.approx(1 / 1.5)
     assert all(float(row[token]) == 1 for token in spared)
 

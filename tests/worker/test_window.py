@@ -204,9 +204,9 @@ async def test_what_is_told_is_what_is_read() -> None:
     window = await served.window(request)
     completion = await served.begin(request)
 
-    assert window.tokens == len(completion.encoded.ids) <= window.context - window.reserved
-    assert window.left_out_characters == completion.encoded.dropped_characters > 0
-    assert window.unknown == completion.encoded.unknown
+    assert window.tokens == len(completion.prompts[0].ids) <= window.context - window.reserved
+    assert window.left_out_characters == completion.prompts[0].dropped_characters > 0
+    assert window.unknown == completion.prompts[0].unknown
     assert [seen.piece.kind for seen in window.seen] == ["memory", "story", "note", "story"]
     completion.close()
 

@@ -18,7 +18,7 @@ class Row:
     `alone`: how many of the last tokens are computed one by one, as they are when decoded. Every token drawn
     by the model and a prompt's last one are; a token rounds differently among others, so this is part of what
     a token's keys and values are.
-    `logits`: of how many of the last tokens logits are wanted; at most `alone`.
+    `logits`: of how many of the last tokens logits are wanted.
     """
 
     blocks: tuple[int, ...]
