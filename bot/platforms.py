@@ -74,7 +74,13 @@ def web(settings: WebSettings, say: Say) -> WebAdapter:
     """The room in the browser."""
     from adapters.web import WebAdapter
 
-    return WebAdapter(say, host=settings.host, port=settings.port, secret=_value(settings.secret))
+    return WebAdapter(
+        say,
+        host=settings.host,
+        port=settings.port,
+        root_path=settings.root_path,
+        secret=_value(settings.secret),
+    )
 
 
 def discord(settings: DiscordSettings, say: Say) -> Connectable:

@@ -18,6 +18,7 @@ EXPECTED = {
     "bool_parsing": "config.expects_switch",
     "bool_type": "config.expects_switch",
     "length": "config.expects_length",
+    "path": "config.expects_path",
     "string_type": "config.expects_text",
     "model_type": "config.expects_section",
     "model_attributes_type": "config.expects_section",

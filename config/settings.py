@@ -60,6 +60,15 @@ Phrase = Annotated[str, Field(min_length=1, max_length=50)]
 Phrases = Annotated[tuple[Phrase, ...], NoDecode, Field(max_length=500), BeforeValidator(_phrases)]
 
 
+Origins = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_phrases)]
+
+
+def _path(value: str) -> str:
+    if not re.fullmatch(r"(/[A-Za-z0-9._~%-]+)*", value):
+        raise PydanticCustomError("path", "no path")
+    return value
+
+
 class Section(BaseModel):
     """A table of the file: no unknown names, no changes afterwards."""
 
@@ -87,7 +96,7 @@ class EngineSettings(Section):
     kv_precision: Literal["auto", "u8", "f16"]
     cuda_graphs: Literal["on", "off"]
     cache: Path | None = None
-    cors_origins: tuple[str, ...] = ()
+    cors_origins: Origins = ()
 
 
 class QueueSettings(Section):
@@ -125,6 +134,7 @@ class WebSettings(Section):
     enabled: bool
     host: str
     port: Port
+    root_path: Annotated[str, AfterValidator(_path)]
     secret: SecretStr | None = None
 
 

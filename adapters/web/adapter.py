@@ -25,7 +25,8 @@ _LIMITS = Limits(max_units=1_000_000, changes_per_period=10, period_s=1.0)
 class WebAdapter:
     """Serves the web room and delivers drafts to the pages that are open.
 
-    `port` 0 takes a free one. `secret` signs the session cookies; without one here or by `sign_with` it is
+    `port` 0 takes a free one. `root_path`: what a proxy takes from an address, where it does not say so
+    itself (X-Forwarded-Prefix). `secret` signs the session cookies; without one here or by `sign_with` it is
     drawn, and people are known anew after a restart (their names stay with their browsers). It listens on
     this machine alone unless `host` says otherwise: whoever reaches the address may read and write.
     """
@@ -34,11 +35,18 @@ class WebAdapter:
     limits = _LIMITS
 
     def __init__(
-        self, say: Say, *, host: str = "127.0.0.1", port: int = 8080, secret: str | None = None
+        self,
+        say: Say,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 8080,
+        root_path: str = "",
+        secret: str | None = None,
     ) -> None:
         self._say = say
         self._host = host
         self._port = port
+        self._root_path = root_path
         self._secret = secret
         self._play: Play | None = None
         self._bound: socket.socket | None = None
@@ -80,7 +88,7 @@ class WebAdapter:
             pages = Pages(play, hub, self._say, f"<style>{style}</style><script>{script}</script>")
             app = application(pages.routes(), favicon=seal, secret=self._secret or secrets.token_urlsafe(32))
             self._url = url_of(bound)
-            await serve(app, bound, self._up.set)
+            await serve(app, bound, self._up.set, self._root_path)
         finally:
             bound.close()
             self._up.clear()

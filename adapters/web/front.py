@@ -68,7 +68,7 @@ class FrontPage:
             with ui.element("ul").classes("tz-stories"):
                 for story in stories:
                     with ui.element("li"):
-                        Text("a", self._title(story)).props(f"href=/r/{story.room.id}")
+                        Text("a", self._title(story)).props(f"href={self.visitor.path}/r/{story.room.id}")
 
     def _title(self, story: Story) -> str:
         return story.title or self.say("web.untitled", self.visitor.locale)

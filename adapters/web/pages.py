@@ -14,7 +14,7 @@ from adapters.web.elements import Text
 from adapters.web.front import FrontPage
 from adapters.web.hub import Hub
 from adapters.web.room import RoomPage
-from adapters.web.visitor import visitor_of
+from adapters.web.visitor import Visitor, visitor_of
 from bot.seams import Say
 
 RECONNECT_TIMEOUT_S = 10.0
@@ -60,7 +60,7 @@ class Pages:
         """One story."""
         visitor = visitor_of(request)
         if not translate.is_slug(slug):
-            self._no_such_room(visitor.locale)
+            self._no_such_room(visitor)
             return
         room = translate.room_of(slug)
         rules = await self.play.rules(room)
@@ -82,9 +82,10 @@ class Pages:
         )
         ui.add_head_html(self.head)
 
-    def _no_such_room(self, locale: str) -> None:
+    def _no_such_room(self, visitor: Visitor) -> None:
+        locale = visitor.locale
         ui.context.client.status_code = 404
         self._dress(locale, self.say("web.app", locale))
         with ui.element("div").classes("tz-page tz-front"), ui.element("header").classes("tz-cover"):
             Text("p", self.say("web.no_such_room", locale))
-            Text("a", self.say("web.home", locale)).props("href=/")
+            Text("a", self.say("web.home", locale)).props(f"href={visitor.path}/")

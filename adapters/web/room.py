@@ -58,7 +58,7 @@ class RoomPage:
         """Lay the page out around what the room shows; `told`: what is left to say of the page before."""
         locale, visitor = self._visitor.locale, self._visitor
         with ui.element("div").classes("tz-page"):
-            self._head(locale)
+            self._head(locale, visitor.path)
             me = self._live.number(visitor.author)
             self._story = StoryPart(snapshot, self._say, locale, me=me)
             self._composer = ComposerPart(
@@ -90,10 +90,10 @@ class RoomPage:
         self._composer.rule(rules)
         self._leaves.stale()
 
-    def _head(self, locale: str) -> None:
+    def _head(self, locale: str, path: str) -> None:
         with ui.element("header").classes("tz-head"):
             home = ui.element("a").classes("tz-home")
-            home.props["href"], home.props["aria-label"] = "/", self._say("web.home", locale)
+            home.props["href"], home.props["aria-label"] = f"{path}/", self._say("web.home", locale)
             with home:
                 Text("span", "続").classes("tz-mark").props("aria-hidden=true")
             self._heading = HeadingPart(self.title, self._say, locale)

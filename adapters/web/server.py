@@ -123,8 +123,11 @@ class _Server(uvicorn.Server):
         self._up()
 
 
-async def serve(app: FastAPI, bound: socket.socket, up: Callable[[], None]) -> None:
-    """Serve until cancelled, then hang up in order. `up` is called once requests are answered."""
+async def serve(app: FastAPI, bound: socket.socket, up: Callable[[], None], root_path: str) -> None:
+    """Serve until cancelled, then hang up in order. `up` is called once requests are answered.
+
+    `root_path`: what a proxy in front takes from an address before it asks here.
+    """
     config = uvicorn.Config(
         app,
         log_config=None,  # the program's own logging speaks for all of it
@@ -132,6 +135,7 @@ async def serve(app: FastAPI, bound: socket.socket, up: Callable[[], None]) -> N
         ws="websockets-sansio",  # the default one leans on an interface that its library has deprecated
         timeout_graceful_shutdown=SHUTDOWN_TIMEOUT_S,
         server_header=False,
+        root_path=root_path,
     )
     server = _Server(config, up)
     serving = asyncio.ensure_future(server.serve(sockets=[bound]))

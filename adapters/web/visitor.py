@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import uuid4
@@ -12,6 +13,8 @@ from adapters.web import translate
 from bot.errors import UserError
 from bot.messages import Author
 
+_PATH = re.compile(r"(?:/[\w.~%-]+)+", re.ASCII)
+
 
 class NoName(UserError):
     """Whoever changes a story tells their name first."""
@@ -21,11 +24,15 @@ class NoName(UserError):
 
 @dataclass(slots=True)
 class Visitor:
-    """Who looks: known by the signed session cookie, named as they like."""
+    """Who looks: known by the signed session cookie, named as they like.
+
+    `path`: what their browser has in front of the room's addresses, behind a proxy (`/room`, or nothing).
+    """
 
     id: str
     name: str
     locale: str
+    path: str = ""
 
     @property
     def author(self) -> Author:
@@ -50,4 +57,11 @@ def visitor_of(request: Request) -> Visitor:
     """Who asks for a page."""
     identity = request.session.setdefault("id", uuid4().hex)
     locale = translate.locale_of(request.headers.get("accept-language", ""))
-    return Visitor(identity, translate.name_from_cookies(request.cookies), locale)
+    return Visitor(identity, translate.name_from_cookies(request.cookies), locale, path_of(request))
+
+
+def path_of(request: Request) -> str:
+    """Under which path the room is seen: the proxy's word, and what it was started with."""
+    forwarded = request.headers.get("x-forwarded-prefix", "").rstrip("/")
+    told = forwarded if _PATH.fullmatch(forwarded) else ""
+    return told + str(request.scope.get("root_path", "")).rstrip("/")

@@ -162,6 +162,8 @@ def test_an_unknown_name_in_the_file_names_the_nearest(tmp_path: Path) -> None:
         ("TSUZUKI_LOG__LEVEL", "loud", "config.expects_one_of"),
         ("TSUZUKI_ENGINE__DEVICE", "gpu", "config.expects_device"),
         ("TSUZUKI_RULES__LENGTH", "tiny", "config.expects_length"),
+        ("TSUZUKI_WEB__ROOT_PATH", "room", "config.expects_path"),
+        ("TSUZUKI_WEB__ROOT_PATH", "/room/", "config.expects_path"),
         ("TSUZUKI_RULES__PRESET", "激辛", "config.expects_one_of"),
         ("TSUZUKI_ENGINE__BACKEND", "onnx", "config.expects_one_of"),
         ("TSUZUKI_ENGINE__QUANTIZATION", "int4", "config.expects_one_of"),
@@ -199,3 +201,10 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, content: str | None
     with pytest.raises(SettingsError) as caught:
         load_settings(path)
     assert (caught.value.key, caught.value.values["path"]) == (key, path)
+
+
+def test_origins_may_be_listed_in_a_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Parted by commas, as phrases are."""
+    monkeypatch.setenv("TSUZUKI_ENGINE__CORS_ORIGINS", "https://a.example, https://b.example")
+
+    assert load_settings(None).engine.cors_origins == ("https://a.example", "https://b.example")
