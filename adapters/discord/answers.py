@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Awaitable, Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Any, TypeVar
 
 import discord
 
@@ -18,6 +19,11 @@ from bot.seams import Say
 _log = logging.getLogger(__name__)
 
 Interaction = discord.Interaction[discord.Client]
+Kept = TypeVar("Kept")
+Acknowledge = Callable[[Interaction], Awaitable[None]]
+
+PROMPTLY_S = 1.5
+"""Keeping something that takes longer is acknowledged first: Discord wants a word within three seconds."""
 _QUOTE = ">>> "
 """Quotes all that follows in a message."""
 
@@ -96,6 +102,15 @@ class Answers:
     async def think_aloud(self, interaction: Interaction) -> None:
         """Take note of a command whose answer everybody sees."""
         await self._acknowledge(interaction, thinking=True)
+
+    async def kept_first(
+        self, interaction: Interaction, keeping: Coroutine[Any, Any, Kept], acknowledge: Acknowledge
+    ) -> Kept:
+        """Acknowledge what is kept by then; what takes long is acknowledged before Discord gives up."""
+        task = asyncio.create_task(keeping)
+        await asyncio.wait({task}, timeout=PROMPTLY_S)
+        await acknowledge(interaction)
+        return await task
 
     async def _acknowledge(self, interaction: Interaction, **how: bool) -> None:
         try:

@@ -30,6 +30,10 @@ from bot.seams import Say
 _log = logging.getLogger(__name__)
 
 MIN_SEVERAL = 2
+ASKS = {Verb.MORE, Verb.RETRY, Verb.SEVERAL, Verb.RESUBMIT}
+"""What a reply comes of."""
+TEXTS = {Verb.EDIT, Verb.MEMORY, Verb.NOTE, Verb.LORE}
+"""Forms whose text goes into the story or its notes."""
 
 
 class Presses:
@@ -93,11 +97,15 @@ class Presses:
         if deed == self._edit:  # brings a form, which nobody double-clicks
             await self._edit(scene, press.about)
             return
-        await self._answers.note(interaction)
         message = interaction.message
         with self._clicks.first(scene.author.id, (message.id if message else 0, press)) as first:
-            if first:
-                await deed(scene, press.about)
+            keeping = deed(scene, press.about) if first else _nothing()
+            if press.verb in ASKS and not scene.abroad:
+                await self._answers.kept_first(interaction, keeping, self._answers.note)
+                return
+            # Abroad, and of what is told to everybody, nothing can be shown before it is acknowledged.
+            await self._answers.note(interaction)
+            await keeping
 
     async def _more(self, scene: Scene, passage: str) -> None:
         await self._play.hear(scene.message(after=passage), Ask())
@@ -157,24 +165,28 @@ class Presses:
             await self._continuing.asked(interaction, text, ask_of(press.about))
             return
         scene = scene_of(interaction, self._posts)
+        if press.verb in TEXTS:
+            keeping = self._keep(scene, press, text)
+            await self._answers.kept_first(interaction, keeping, self._answers.think)
+            done = self._say(f"discord.form.{press.verb}.done", scene.locale)
+            await self._answers.whisper(interaction, done)
+            return
         await self._answers.think(interaction)
-        if press.verb is Verb.EDIT:
-            told = await where_told(self._play, scene, await self._play.passage(press.about))
-            await self._play.edit(told.room, scene.author, press.about, text)
-        elif press.verb in {Verb.MEMORY, Verb.NOTE, Verb.LORE}:
-            await self._annotate(scene, press, text)
-        elif press.verb is Verb.RULE:
+        if press.verb is Verb.RULE:
             scope, _, rule = press.about.partition(",")
             await self._settings.change(scene, scope, rule, text, lines=True)
-            return
         elif press.verb is Verb.PRESET:
             scope, _, former = press.about.partition(",")
             await self._settings.keep_preset(scene, scope, former, field_of(data, NAME), text)
-            return
         else:
             await self._answers.whisper(interaction, self._say("discord.unknown_button", scene.locale))
-            return
-        await self._answers.whisper(interaction, self._say(f"discord.form.{press.verb}.done", scene.locale))
+
+    async def _keep(self, scene: Scene, press: Press, text: str) -> None:
+        if press.verb is Verb.EDIT:
+            told = await where_told(self._play, scene, await self._play.passage(press.about))
+            await self._play.edit(told.room, scene.author, press.about, text)
+        else:
+            await self._annotate(scene, press, text)
 
     async def _annotate(self, scene: Scene, press: Press, text: str) -> None:
         story = await self._play.read(scene.room)
@@ -186,3 +198,7 @@ class Presses:
             Verb.LORE: dataclasses.replace(notes, lore=lore_of(text) if verb is Verb.LORE else ()),
         }
         await self._play.annotate(scene.room, scene.author, changed[verb], notes)
+
+
+async def _nothing() -> None:
+    """What the second of two clicks does."""

@@ -8,7 +8,7 @@ import logging
 import discord
 
 from adapters.base import Play
-from adapters.discord.answers import Answers, Interaction
+from adapters.discord.answers import PROMPTLY_S, Answers, Interaction
 from adapters.discord.failures import delivery
 from adapters.discord.forms import begin_form
 from adapters.discord.naming import names_told, self_in
@@ -25,9 +25,6 @@ from bot.messages import Ask, Message, Ticket
 from bot.seams import Say
 
 _log = logging.getLogger(__name__)
-
-PROMPTLY_S = 1.5
-"""Keeping a text that takes longer is acknowledged first: Discord wants a word within three seconds."""
 
 
 class Continuing:
@@ -190,13 +187,14 @@ class Continuing:
             await self._answers.think(scene.interaction)
             await self._play.hear(scene.message(), ask)
             return
-        hearing = asyncio.create_task(self._play.hear(scene.message(), ask, lines.messages))
-        await asyncio.wait({hearing}, timeout=PROMPTLY_S)
-        await self._answers.think(scene.interaction)
-        await hearing
+        hearing = self._hear_more(scene, ask, lines)
+        await self._answers.kept_first(scene.interaction, hearing, self._answers.think)
         await self._answers.take_back(scene.interaction)
         if (remark := lines.remark(self._say, scene.locale)) is not None:
             await self._answers.whisper(scene.interaction, remark)
+
+    async def _hear_more(self, scene: Scene, ask: Ask, lines: Lines) -> Ticket | None:
+        return await self._play.hear(scene.message(), ask, lines.messages)
 
     async def _answer(
         self, interaction: Interaction, text: str, rest: list[discord.WebhookMessage]

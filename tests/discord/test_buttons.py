@@ -75,6 +75,7 @@ async def test_go_on_names_the_passage_that_it_stands_under(stage: Stage) -> Non
     heard = await stage.play.until_heard()
     assert (heard.message.after, heard.message.text, heard.message.room) == ("p1", "", stage.room(thread))
     assert heard.message.author.name == "太郎"
+    await stage.discord.until(lambda: press.acknowledged_s)
     assert press.took_s < 3.0
     assert press.answers == []
 
