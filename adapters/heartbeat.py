@@ -17,6 +17,8 @@ from bot.seams import Heartbeats
 _log = logging.getLogger(__name__)
 
 BEAT_EVERY_S = 15.0
+LOOK_EVERY_S = 1.0
+"""While nothing is heard: a bot that listened for some seconds only is to know of it, too."""
 
 
 async def keep_beating(
@@ -29,4 +31,4 @@ async def keep_beating(
                 await heartbeats.beat(platform, places)
             except StoreError as error:
                 _log.warning("Until when %s was heard could not be kept: %s", platform, error)
-        await clock.sleep(BEAT_EVERY_S)
+        await clock.sleep(BEAT_EVERY_S if places else LOOK_EVERY_S)

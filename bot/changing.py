@@ -49,12 +49,13 @@ class Changing(Ground):
 
     async def edit(self, room: Room, by: Author, passage_id: str, text: str) -> Passage:
         """Change what one wrote or asked for, in its place."""
-        require_length(text, self._bounds.max_file_characters)
+        require_length(text, self._bounds.max_characters + self._bounds.max_file_characters)
         rules = await self._permitted(room, by)
         former = await self._own(room, by, passage_id)
-        # What came with a file was longer than people may type, and its typing errors are mended here, too.
-        typed = len(former.text) <= self._bounds.max_characters
-        limit = self._bounds.max_characters if typed else self._bounds.max_file_characters
+        # What came with a file is longer than people may type, and its typing errors are mended here, too.
+        limit = self._bounds.max_characters
+        if len(former.text) > limit:
+            limit += self._bounds.max_file_characters
         text = self._wanted(text, rules, room, limit)
         if not text:
             raise EmptyPrompt

@@ -67,8 +67,13 @@ class Message:
 
     @property
     def whole(self) -> str:
-        """All that was written: what the files say begins a line of its own."""
-        return "\n".join(part for part in (self.text, self.attached) if part)
+        """All that was written."""
+        return with_attached(self.text, self.attached)
+
+
+def with_attached(text: str, attached: str) -> str:
+    """A text with that of its files, which begins a line of its own."""
+    return "\n".join(part for part in (text, attached) if part)
 
 
 class Length(StrEnum):

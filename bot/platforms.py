@@ -65,7 +65,7 @@ def connect(settings: Settings, say: Say) -> Iterator[Connectable]:
     if settings.web.enabled:
         yield web(settings.web, say)
     if settings.discord.token is not None:
-        yield discord(settings.discord, say)
+        yield discord(settings.discord, say, settings.story.max_file_characters)
     if settings.slack.wanted:
         yield slack(settings.slack, say)
 
@@ -83,11 +83,12 @@ def web(settings: WebSettings, say: Say) -> WebAdapter:
     )
 
 
-def discord(settings: DiscordSettings, say: Say) -> Connectable:
+def discord(settings: DiscordSettings, say: Say, max_file_characters: int) -> Connectable:
     """Discord."""
     from adapters.discord import DiscordAdapter
 
-    return DiscordAdapter(_value(settings.token) or "", say, api_url=settings.api_url)
+    token = _value(settings.token) or ""
+    return DiscordAdapter(token, say, api_url=settings.api_url, max_file_characters=max_file_characters)
 
 
 def slack(settings: SlackSettings, say: Say) -> Connectable:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
+from collections.abc import Collection
 
 import discord
 
@@ -23,10 +25,12 @@ from adapters.discord.threads import Threads
 from adapters.discord.translate import PLATFORM
 from adapters.discord.waits import Waits
 from adapters.double_clicks import DoubleClicks
+from adapters.heartbeat import keep_beating
 from bot.clock import Clock, SystemClock
 from bot.errors import ConfigurationError
 from bot.messages import Author, Draft, Room
-from bot.seams import Say
+from bot.seams import Heartbeats, Say
+from bot.textfile import MAX_CHARACTERS
 
 _log = logging.getLogger(__name__)
 
@@ -53,16 +57,20 @@ class DiscordAdapter:
         api_url: str | None = None,
         clock: Clock | None = None,
         requests_per_s: float = REQUESTS_PER_S,
+        max_file_characters: int = MAX_CHARACTERS,
     ) -> None:
         self._token = token.strip()
         self._say = say
         self._api_url = api_url
         self._clock = clock or SystemClock()
         abroad, old = Abroad(self._clock, api_url), OldMessages(self._clock)
-        budget, routes = Budget(self._clock, requests_per_s), Routes(self._clock)
-        pace = Pace(budget, routes, self._clock)
-        self._posts = Posts(say, Waits(self._clock), abroad, old, budget, pace)
-        self._attempts = Attempts(budget, routes, api_url)
+        self._budget, routes = Budget(self._clock, requests_per_s), Routes(self._clock)
+        pace = Pace(self._budget, routes, self._clock)
+        self._posts = Posts(say, Waits(self._clock), abroad, old, self._budget, pace)
+        self._attempts = Attempts(self._budget, routes, api_url)
+        self._max_file_characters = max_file_characters
+        self._heartbeats: Heartbeats | None = None
+        self._listening: TsuzukiClient | None = None
         self._play: Play | None = None
         self._threads: Threads | None = None
         self._intents = discord.Intents.default()
@@ -73,6 +81,10 @@ class DiscordAdapter:
         self._play = play
         self._posts.asker_of = asker_by(play)
         self._threads = Threads(play, self._say, self._posts)
+
+    def remember_in(self, heartbeats: Heartbeats) -> None:
+        """Keep there until when Discord was heard, and catch up with what is missing; before it runs."""
+        self._heartbeats = heartbeats
 
     def measure(self, text: str) -> int:
         """Code points that `text` takes once escaped."""
@@ -109,8 +121,19 @@ class DiscordAdapter:
             raise RuntimeError("attach a play before run()")
         if not re.fullmatch(r"[\x21-\x7e]+", self._token):
             raise ConfigurationError(_bad_token("is missing or holds characters that no token has"))
-        with redirected_webhooks(self._api_url):
-            await self._stay(self._play)
+        beating = asyncio.create_task(self._beat())
+        try:
+            with redirected_webhooks(self._api_url):
+                await self._stay(self._play)
+        finally:
+            beating.cancel()
+
+    async def _beat(self) -> None:
+        if self._heartbeats is not None:
+            await keep_beating(self._heartbeats, PLATFORM, self._clock, self._hearing)
+
+    def _hearing(self) -> Collection[str]:
+        return self._listening.hearing() if self._listening is not None else ()
 
     async def _stay(self, play: Play) -> None:
         wait_s = FIRST_WAIT_S
@@ -147,13 +170,18 @@ class DiscordAdapter:
             intents=self._intents,
             api_url=self._api_url,
             http_trace=self._attempts.trace(),
+            budget=self._budget,
+            heartbeats=self._heartbeats,
+            max_file_characters=self._max_file_characters,
         )
 
     async def _connection(self, client: TsuzukiClient) -> None:
+        self._listening = client
         try:
             async with client:
                 await client.start(self._token)
         finally:
+            self._listening = None
             self._posts.connect(None)
 
     def _go_without_content(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager
 from typing import Any
 
@@ -14,22 +14,27 @@ from discord import app_commands
 
 from adapters.base import Play
 from adapters.discord.answers import Answers, Interaction, locale_of
+from adapters.discord.attachments import Attachments
+from adapters.discord.budget import Budget
+from adapters.discord.catchup import CatchUp
 from adapters.discord.commands import Translator, sync_if_changed
 from adapters.discord.conversation import Conversation
 from adapters.discord.edits import CLOCKS_DIFFER, Edits
 from adapters.discord.endpoint import redirect
 from adapters.discord.failures import DROPPED
+from adapters.discord.history import History
 from adapters.discord.naming import self_in
 from adapters.discord.past import Past
-from adapters.discord.places import Pause
+from adapters.discord.places import Pause, opens_threads
 from adapters.discord.posts import Posts
 from adapters.discord.proxies import Proxies
 from adapters.discord.repertoire import command_the
 from adapters.discord.threads import Threads
-from adapters.discord.translate import Self
+from adapters.discord.written import complete, is_by_person, is_meant_for, says_something
 from adapters.double_clicks import DoubleClicks
 from adapters.in_order import InOrder
-from bot.seams import Say
+from bot.seams import Heartbeats, Say
+from bot.textfile import MAX_CHARACTERS
 
 _log = logging.getLogger(__name__)
 
@@ -38,8 +43,6 @@ LONGEST_WAIT_S = 30.0
 REGISTERED_WITHIN_S = 3.0
 """People's messages do not wait longer than this for the commands to be registered."""
 PRESSES = {discord.InteractionType.component, discord.InteractionType.modal_submit}
-WRITTEN = {discord.MessageType.default, discord.MessageType.reply}
-"""Messages that people wrote, as opposed to Discord's own lines."""
 
 
 class TsuzukiClient(discord.AutoShardedClient):
@@ -57,6 +60,9 @@ class TsuzukiClient(discord.AutoShardedClient):
         intents: discord.Intents,
         api_url: str | None,
         http_trace: aiohttp.TraceConfig,
+        budget: Budget,
+        heartbeats: Heartbeats | None = None,
+        max_file_characters: int = MAX_CHARACTERS,
     ) -> None:
         with _no_word_of_voice():
             super().__init__(
@@ -74,9 +80,14 @@ class TsuzukiClient(discord.AutoShardedClient):
         self._edits = Edits(discord.utils.utcnow() - CLOCKS_DIFFER)
         self._in_order = InOrder()
         past = Past(play, pause, sees_content=intents.message_content)
+        attachments = Attachments(pause, max_file_characters)
         self._proxies = Proxies(play, pause, self._in_order)
         threads.successor = self._proxies.successor
-        self._conversation = Conversation(play, say, posts, threads, past, self._proxies, self._in_order)
+        self._conversation = Conversation(
+            play, say, posts, threads, past, self._proxies, self._in_order, attachments
+        )
+        history = History(self, pause, budget)
+        self._catch_up = CatchUp(self, play, self._conversation, self._in_order, heartbeats, history)
         self._translator = Translator(say)
         self._tree = app_commands.CommandTree(self)
         self._presses = command_the(self._tree, play, say, posts, threads, past, clicks)
@@ -88,6 +99,7 @@ class TsuzukiClient(discord.AutoShardedClient):
     async def setup_hook(self) -> None:
         """Logged in: posts can be sent from now on, before the gateway is there."""
         self._posts.connect(self)
+        await self._catch_up.prepare()
         await self._tree.set_translator(self._translator)
         self._registering = asyncio.create_task(self._register_commands())
         await asyncio.wait({self._registering}, timeout=REGISTERED_WITHIN_S)
@@ -95,9 +107,14 @@ class TsuzukiClient(discord.AutoShardedClient):
     async def close(self) -> None:
         """Disconnect."""
         self._proxies.close()
+        self._catch_up.close()
         if self._registering is not None:
             self._registering.cancel()
         await super().close()
+
+    def hearing(self) -> Collection[str]:
+        """What the bot listens to at this moment, without having missed anything."""
+        return self._catch_up.hearing()
 
     async def application_info(self) -> discord.AppInfo:
         """The application behind the bot; where Discord does not tell, what an application always is."""
@@ -122,49 +139,78 @@ class TsuzukiClient(discord.AutoShardedClient):
         if not self._registered and self._registering is not None and self._registering.done():
             await self._register_commands()
 
+    async def on_shard_connect(self, shard_id: int) -> None:
+        """A shard identified anew: Discord tells it nothing of what was written before."""
+        self._catch_up.began_anew(shard_id)
+
+    async def on_shard_ready(self, shard_id: int) -> None:
+        """A shard knows its servers."""
+        self._catch_up.ready(shard_id)
+
+    async def on_shard_resumed(self, shard_id: int) -> None:
+        """A shard was told what it missed."""
+        self._catch_up.resumed(shard_id)
+
+    async def on_shard_disconnect(self, shard_id: int) -> None:
+        """A shard hears nothing."""
+        self._catch_up.lost(shard_id)
+
+    async def on_guild_unavailable(self, guild: discord.Guild) -> None:
+        """A server is out of order."""
+        self._catch_up.guild_lost(guild)
+
+    async def on_guild_available(self, guild: discord.Guild) -> None:
+        """A server is there, or there again."""
+        self._catch_up.guild_back(guild)
+
     async def on_message(self, message: discord.Message) -> None:
         """Hear a person who speaks to the bot."""
         me = self_in(self, message.guild)
         if me is None or message.author.id == me.user_id:
             return
-        _complete(message)
+        complete(message)
         if message.webhook_id is not None:
             async with self._at(message.channel.id):
                 await self._proxies.posted(message, me)
-        if message.author.bot or message.webhook_id is not None or message.type not in WRITTEN:
+        if not is_by_person(message):
             return
-        meant = _meant_for(me, message)
+        meant = is_meant_for(me, message)
+        if not opens_threads(message.channel):
+            await self._catch_up.until_settled(message.guild.id if message.guild is not None else None)
         # The thread that may be opened has the message's id; a forum's post has that of its first message.
         async with self._at(message.channel.id, message.id):
-            if isinstance(message.channel, discord.PartialMessageable) and (meant or message.content):
+            if isinstance(message.channel, discord.PartialMessageable) and (meant or says_something(message)):
                 message.channel = await self._known(message.channel)
             if meant:
                 await self._conversation.heard(message, me)
-            elif isinstance(message.channel, discord.Thread) and message.content:
+            elif isinstance(message.channel, discord.Thread) and says_something(message):
                 await self._conversation.overheard(message, me)
 
     async def on_raw_message_edit(self, payload: discord.RawMessageUpdateEvent) -> None:
         """Somebody changed what they wrote, or the proxy bot that wrote it for them."""
         message = payload.message
         me = self_in(self, message.guild)
-        if me is None or message.author.id == me.user_id or not message.content:
+        if me is None or message.author.id == me.user_id or not says_something(message):
             return
         if message.author.bot and message.webhook_id is None:
             return
         if not self._edits.is_new(message.id, message.edited_at):
             return
-        _complete(message)
+        complete(message)
+        await self._catch_up.until_settled(payload.guild_id)
         async with self._at(payload.channel_id):
             await self._conversation.changed(message, me)
 
     async def on_raw_message_delete(self, payload: discord.RawMessageDeleteEvent) -> None:
         """A message is gone."""
+        await self._catch_up.until_settled(payload.guild_id)
         async with self._at(payload.channel_id):
             home = self._home(payload.guild_id)
             await self._conversation.deleted(payload.message_id, payload.channel_id, home)
 
     async def on_raw_bulk_message_delete(self, payload: discord.RawBulkMessageDeleteEvent) -> None:
         """Several messages are gone at once, as moderators take them away."""
+        await self._catch_up.until_settled(payload.guild_id)
         async with self._at(payload.channel_id):
             home = self._home(payload.guild_id)
             for message_id in sorted(payload.message_ids):
@@ -224,18 +270,3 @@ def _application_of(user: discord.ClientUser | None) -> Any:
         "verify_key": "",
         "owner": {"id": 0, "username": "", "discriminator": "0", "avatar": None},
     }
-
-
-def _complete(message: discord.Message) -> None:
-    # discord.py leaves these unset where the payload does not have them.
-    for name in ("mentions", "role_mentions"):
-        if not hasattr(message, name):
-            setattr(message, name, [])
-
-
-def _meant_for(me: Self, message: discord.Message) -> bool:
-    if message.guild is None:
-        return True
-    by_role = any(role.id == me.role_id for role in message.role_mentions)
-    by_name = any(user.id == me.user_id for user in message.mentions)
-    return by_role or by_name or me.mention.match(message.content) is not None

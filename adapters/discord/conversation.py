@@ -7,12 +7,14 @@ import dataclasses
 import logging
 from collections.abc import Awaitable
 from contextlib import AbstractAsyncContextManager, nullcontext
+from dataclasses import dataclass
 from functools import partial
 
 import discord
 
 from adapters.base import Play
 from adapters.discord.answers import sentence_of
+from adapters.discord.attachments import Attachments, Brought, may_be_text
 from adapters.discord.failures import delivery
 from adapters.discord.naming import names_in
 from adapters.discord.past import Lines, Past
@@ -39,11 +41,25 @@ from bot.errors import (
     PassageGone,
     SpokenError,
 )
-from bot.messages import Ask, Author, Message, Passage, Room, Ticket
+from bot.messages import Ask, Author, Message, Passage, Room, Ticket, with_attached
 from bot.seams import Say
 from bot.story import ends_with
 
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What a person wrote in one message, what its files say, and whether it asks for an answer."""
+
+    text: str
+    attached: str = ""
+    asks: bool = True
+
+    @property
+    def whole(self) -> str:
+        """The text with that of the files behind it."""
+        return with_attached(self.text, self.attached)
 
 
 class Conversation:
@@ -58,6 +74,7 @@ class Conversation:
         past: Past,
         proxies: Proxies,
         in_order: InOrder,
+        attachments: Attachments,
     ) -> None:
         self._play = play
         self._say = say
@@ -66,32 +83,59 @@ class Conversation:
         self._past = past
         self._proxies = proxies
         self._in_order = in_order
+        self._attachments = attachments
         self._typing: set[asyncio.Task[None]] = set()
 
-    async def heard(self, message: discord.Message, me: Self) -> None:
-        """Let the story hear a message that is meant for the bot."""
+    async def heard(self, message: discord.Message, me: Self, *, answer: bool = True) -> None:
+        """Let the story hear a message that is meant for the bot. `answer` False: it is kept, and no more."""
         text = story_text(message.content, me, names_in(message))
         locale = message_locale(message, text)
-        await self._carry_out(message, locale, self._answer(message, text, locale, me))
+        deed = self._answer(message, Line(text, asks=answer), locale, me)
+        await self._carry_out(message, locale, deed, typing=answer)
 
-    async def overheard(self, message: discord.Message, me: Self) -> None:
+    async def overheard(self, message: discord.Message, me: Self, *, answer: bool = True) -> None:
         """In a thread that has a story, what people write is a passage, unless it shall be left alone."""
         text = story_text(message.content, me, names_in(message))
         room = room_of_message(message)
-        if not text.strip() or await self._play.read(room) is None:
+        nothing = not text.strip() and not any(map(may_be_text, message.attachments))
+        if nothing or await self._play.read(room) is None:
             return
         if not (await self._play.rules(room)).listens:
             return
         locale = message_locale(message, text)
-        await self._carry_out(message, locale, self._answer(message, text, locale, me), by_name=False)
+        deed = self._answer(message, Line(text, asks=answer), locale, me)
+        await self._carry_out(message, locale, deed, by_name=False, typing=answer)
+
+    async def tell_kept(self, message: discord.Message) -> None:
+        """Say that a message came to its story too late to be answered."""
+        passage = await self._play.passage_of_message(PLATFORM, str(message.id))
+        if passage is None:
+            return
+        room = (await self._play.story(passage.story_id)).room
+        sentence = self._say("discord.kept_while_away", message_locale(message, passage.text))
+        try:
+            await self._posts.say(room, sentence, key=f"{message.id} kept")
+        except DeliveryError as error:
+            _log.warning("A sentence could not be said in Discord: %s", error)
+
+    async def tell_unread_lines(self, message: discord.Message, count: int) -> None:
+        """Say how many lines around a message came without their text."""
+        locale = message_locale(message, message.content)
+        await self._tell(message, self._say("discord.unread_lines", locale, count=count))
 
     async def changed(self, message: discord.Message, me: Self) -> None:
         """A message was edited, by its writer or their proxy: where it is a passage, that follows."""
         passage = await self._play.passage_of_message(PLATFORM, str(message.id))
         text = story_text(message.content, me, names_in(message))
-        if passage is None or passage.by_model or text in {"", passage.text}:
+        if passage is None or passage.by_model or text == passage.text:
             return
         locale = message_locale(message, text)
+        brought = await self._attachments.read(message.attachments)
+        text = Line(text, brought.text).whole
+        if brought.lacks_text:
+            await self._tell_unread(message, brought, locale)
+        if brought.lacks_text or text in {"", passage.text}:
+            return
         room = (await self._play.story(passage.story_id)).room
         if message.webhook_id is None:
             author = author_of(message.author, locale)
@@ -133,9 +177,16 @@ class Conversation:
         return await with_roles(author, guild) if names_roles(await self._play.rules(room)) else author
 
     async def _carry_out(
-        self, message: discord.Message, locale: str, deed: Awaitable[None], *, by_name: bool = True
+        self,
+        message: discord.Message,
+        locale: str,
+        deed: Awaitable[None],
+        *,
+        by_name: bool = True,
+        typing: bool = True,
     ) -> None:
-        self._show_typing(message.channel)
+        if typing:
+            self._show_typing(message.channel)
         try:
             await deed
         except NotAllowed as error:
@@ -155,14 +206,27 @@ class Conversation:
         self._typing.add(typing)
         typing.add_done_callback(self._typing.discard)
 
-    async def _answer(self, message: discord.Message, text: str, locale: str, me: Self) -> None:
+    async def _answer(self, message: discord.Message, line: Line, locale: str, me: Self) -> None:
         allowed = allowed_in(message)
         require_speech(message.channel, allowed, self._say, locale)
-        pointed = await self._pointed_at(message)
-        place = await self._place(message, text, pointed)
-        lines = await self._past.lines(message.channel, message.id, me, locale, allowed)
-        async with self._turn_in(place.room, message):
-            await self._tell_on(message, text, locale, place, pointed, lines)
+        brought = await self._attachments.read(message.attachments)
+        line = Line(line.text, brought.text, asks=line.asks and not brought.lacks_text)
+        if line.whole.strip() or not brought.unread:
+            pointed = await self._pointed_at(message)
+            place = await self._place(message, line.whole, pointed)
+            lines = await self._past.lines(message.channel, message.id, me, locale, allowed)
+            async with self._turn_in(place.room, message):
+                await self._tell_on(message, line, locale, place, pointed, lines)
+        if brought.unread:
+            await self._tell_unread(message, brought, locale, kept=bool(line.whole.strip()))
+
+    async def _tell_unread(
+        self, message: discord.Message, brought: Brought, locale: str, *, kept: bool = False
+    ) -> None:
+        sentences = [self._say(unread.key, locale, **unread.values) for unread in brought.unread]
+        if kept and brought.lacks_text:
+            sentences.append(self._say("discord.file.kept", locale))
+        await self._tell(message, "\n".join(dict.fromkeys(sentences)))
 
     def _turn_in(self, room: Room, message: discord.Message) -> AbstractAsyncContextManager[None]:
         """The turn at a story told elsewhere; where the message is, and in a thread of its own, it has it."""
@@ -172,7 +236,7 @@ class Conversation:
     async def _tell_on(
         self,
         message: discord.Message,
-        text: str,
+        line: Line,
         locale: str,
         place: Place,
         pointed: Passage | None,
@@ -191,7 +255,7 @@ class Conversation:
             await self._tell(message, remark)
         ticket: Ticket | None = None
         try:
-            ticket = await self._hear(message, text, locale, place.room, pointed, lines)
+            ticket = await self._hear(message, line, locale, place.room, pointed, lines)
         finally:
             if ticket is None or ticket.repeated:
                 self._posts.unanswered(place.room, message.id)
@@ -203,16 +267,16 @@ class Conversation:
     async def _hear(
         self,
         message: discord.Message,
-        text: str,
+        line: Line,
         locale: str,
         room: Room,
         pointed: Passage | None,
         lines: Lines,
     ) -> Ticket | None:
         author = author_of(message.author, locale)
-        heard = Message(str(message.id), room, author, text)
+        heard = Message(str(message.id), room, author, line.text, attached=line.attached)
         # What is only said between the writers is kept; the model has nothing to add to it.
-        ask = None if await self._play.is_aside(heard) else Ask()
+        ask = Ask() if line.asks and not await self._play.is_aside(heard) else None
         story = await self._play.read(room) if pointed is not None else None
         if pointed is None or story is None or ends_with(story, pointed.id):
             return await self._play.hear(heard, ask, lines.messages)

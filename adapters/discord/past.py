@@ -13,6 +13,7 @@ from adapters.discord.naming import names_in
 from adapters.discord.people import author_of, with_roles
 from adapters.discord.places import Pause, room_of
 from adapters.discord.translate import PLATFORM, Self, story_text
+from adapters.discord.written import is_by_person
 from bot.access import names_roles
 from bot.errors import RetryLater, Undeliverable
 from bot.messages import Author, Message, Room
@@ -21,8 +22,6 @@ from bot.seams import Say
 MOST_LINES = 500
 """The latest so many: far more than a model reads, and five requests at most."""
 TRIES = 3
-WRITTEN = {discord.MessageType.default, discord.MessageType.reply}
-"""Messages that people wrote, as opposed to Discord's own lines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +101,4 @@ def _by_a_person(message: discord.Message) -> discord.Message | None:
     if message.type is discord.MessageType.thread_starter_message:
         above = message.reference.resolved if message.reference is not None else None
         return _by_a_person(above) if isinstance(above, discord.Message) else None
-    if message.author.bot or message.webhook_id is not None or message.type not in WRITTEN:
-        return None
-    return message
+    return message if is_by_person(message) else None

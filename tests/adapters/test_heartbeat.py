@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, suppress
 
 import pytest
 
-from adapters.heartbeat import BEAT_EVERY_S, keep_beating
+from adapters.heartbeat import BEAT_EVERY_S, LOOK_EVERY_S, keep_beating
 from tests.fakes.clock import FakeClock
 from tests.fakes.heartbeats import MemoryHeartbeats
 
@@ -41,13 +41,13 @@ async def test_it_beats_for_the_places_that_are_heard() -> None:
 
 
 async def test_nothing_is_kept_while_nothing_is_heard() -> None:
-    """The store is left alone until there is a place again."""
+    """The store is left alone until there is a place again, and then told soon."""
     heartbeats, clock, places = MemoryHeartbeats(), FakeClock(), set[str]()
     async with beating(heartbeats, clock, places):
         await clock.advance(3 * BEAT_EVERY_S)
         assert heartbeats.beats == []
         places.add("T1")
-        await clock.advance(BEAT_EVERY_S)
+        await clock.advance(LOOK_EVERY_S)
         assert heartbeats.beats == [("T1",)]
 
 

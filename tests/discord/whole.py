@@ -16,7 +16,7 @@ from bot.outbox import Outbox
 from bot.play import StoryPlay
 from bot.queue import JobQueue
 from bot.sampling import Sampling
-from bot.seams import Engine
+from bot.seams import Engine, Heartbeats
 from bot.store import SqlStore, open_store
 from config.phrases import Phrases
 from tests.loopback.discord import Channel, LoopbackDiscord
@@ -78,9 +78,14 @@ class House:
 
 @asynccontextmanager
 async def whole_house(
-    discord: LoopbackDiscord, *texts: tuple[str, ...], slots: int = 2
+    discord: LoopbackDiscord,
+    *texts: tuple[str, ...],
+    slots: int = 2,
+    heartbeats: Heartbeats | None = None,
 ) -> AsyncIterator[House]:
     """The bot as the composition root builds it, in this process, with a store in memory.
+
+    `heartbeats`: what it knows of the time before. It keeps no moment of its own where it has none.
 
     `texts` are the continuations, as sentences; the last one is written for all further requests.
     """
@@ -89,13 +94,20 @@ async def whole_house(
         await discord.until(lambda: any(text in message.content for message in _everything(discord)))
 
     engine = ReadAlongEngine(texts, seen)
-    async with house_of(discord, engine, JobQueue(), slots=slots) as (store, adapter):
+    house = house_of(discord, engine, JobQueue(), slots=slots, heartbeats=heartbeats)
+    async with house as (store, adapter):
         yield House(discord, store, engine, adapter)
 
 
 @asynccontextmanager
 async def house_of(
-    discord: LoopbackDiscord, engine: Engine, queue: JobQueue, *, slots: int, clock: Clock | None = None
+    discord: LoopbackDiscord,
+    engine: Engine,
+    queue: JobQueue,
+    *,
+    slots: int,
+    clock: Clock | None = None,
+    heartbeats: Heartbeats | None = None,
 ) -> AsyncIterator[tuple[SqlStore, DiscordAdapter]]:
     """The same around any engine and queue."""
     say = Phrases.load()
@@ -104,6 +116,8 @@ async def house_of(
         store = await open_store("sqlite:///:memory:")
         stack.push_async_callback(store.close)
         adapter = DiscordAdapter(discord.token, say, api_url=discord.api_url, clock=clock)
+        if heartbeats is not None:
+            adapter.remember_in(heartbeats)
         outbox = Outbox(store, {adapter.name: adapter}, clock)
         dispatcher = Dispatcher(store, queue, engine, outbox, say, slots=slots, clock=clock)
         adapter.attach(StoryPlay(store, queue, engine, outbox, dispatcher, say))

@@ -17,6 +17,10 @@ class MemoryHeartbeats:
         self.broken = False
         self._until: dict[str, dict[str, datetime]] = {}
 
+    def remember(self, platform: str, place: str) -> None:
+        """Somebody listened until now."""
+        self._until.setdefault(platform, {})[place] = self.now
+
     async def heard_until(self, platform: str) -> Mapping[str, datetime]:
         """What was kept."""
         return dict(self._until.get(platform, {}))

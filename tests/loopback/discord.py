@@ -14,6 +14,7 @@ from typing import Self, TypeVar
 from aiohttp import web
 
 from tests.loopback.discord_acts import Acts
+from tests.loopback.discord_files import Files
 from tests.loopback.discord_gateway import Gateway
 from tests.loopback.discord_interactions import Interactions, Slash
 from tests.loopback.discord_limits import Fault
@@ -57,6 +58,7 @@ class LoopbackDiscord:
         self._rest = Rest(self.state)
         self._interactions = Interactions(self.state)
         self._acts = Acts(self.state, self._interactions)
+        self.files = Files(self.state)
         self._runner: web.AppRunner | None = None
         self.api_url = ""
 
@@ -78,7 +80,7 @@ class LoopbackDiscord:
     async def __aenter__(self) -> Self:
         """Serve on a free port."""
         app = web.Application(middlewares=[self._rest.middleware])
-        app.add_routes([*self._rest.routes(), *self._interactions.routes()])
+        app.add_routes([*self._rest.routes(), *self._interactions.routes(), *self.files.routes()])
         app.router.add_get("/gateway/", self.gateway.handle)
         app.router.add_get("/gateway", self.gateway.handle)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
@@ -87,6 +89,7 @@ class LoopbackDiscord:
         await site.start()
         host, port = self._runner.addresses[0][:2]
         self.api_url = f"http://{host}:{port}/api/v10"
+        self.world.files_url = f"http://{host}:{port}"
         self.gateway.url = f"ws://{host}:{port}/gateway"
         return self
 
@@ -117,6 +120,7 @@ class LoopbackDiscord:
         others: tuple[User, ...] = (),
         roles: tuple[Role, ...] = (),
         reply_to: Message | None = None,
+        files: tuple[tuple[str, bytes], ...] = (),
     ) -> Message:
         """A person writes; `mentions_bot` puts the bot's mention and a space before the text."""
         content = f"{self.bot.mention} {text}".rstrip(" ") if mentions_bot else text
@@ -129,6 +133,7 @@ class LoopbackDiscord:
             role_mentions=list(roles),
             reply_to=reply_to.id if reply_to else None,
             type=19 if reply_to else 0,
+            files=list(files),
         )
         await self.state.announce(message)
         return message

@@ -6,7 +6,8 @@ import asyncio
 import json
 import secrets
 import zlib
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from aiohttp import WSMsgType, web
@@ -17,6 +18,8 @@ from tests.loopback.discord_world import Guild, User, World
 DISPATCH, HEARTBEAT, IDENTIFY, RESUME, RECONNECT, INVALID, HELLO, ACK = 0, 1, 2, 6, 7, 9, 10, 11
 MESSAGE_CONTENT = 1 << 15
 PRIVILEGED = MESSAGE_CONTENT | 1 << 8 | 1 << 1
+UNREAD: Payload = {"content": "", "attachments": []}
+"""What a message shows of itself without the intent."""
 BAD_TOKEN, DISALLOWED_INTENTS = 4004, 4014
 
 
@@ -163,7 +166,7 @@ class Gateway:
         """MESSAGE_CREATE, without its content where the intents and the message do not give it."""
         for session in [each for each in self.sessions.values() if each.hears(data.get("guild_id"))]:
             open_to_bot = session.intents & MESSAGE_CONTENT or self._always_readable(data)
-            await session.dispatch("MESSAGE_CREATE", data if open_to_bot else data | {"content": ""})
+            await session.dispatch("MESSAGE_CREATE", data if open_to_bot else data | UNREAD)
 
     def _always_readable(self, data: Payload) -> bool:
         mentioned = any(int(user["id"]) == self.bot.id for user in data["mentions"])
@@ -178,6 +181,15 @@ class Gateway:
         """Send RECONNECT to every open connection."""
         for session in self.live:
             await session.wire.send(RECONNECT, None)
+
+    @asynccontextmanager
+    async def away(self) -> AsyncIterator[None]:
+        """Nothing reaches the clients, and afterwards no session can be resumed: they identify anew."""
+        live = self.live
+        self.sessions.clear()
+        yield
+        for session in live:
+            await session.wire.send(INVALID, False)
 
     async def forget(self) -> None:
         """Drop the sessions: the clients must identify anew."""

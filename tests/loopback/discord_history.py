@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tests.loopback.discord_gateway import MESSAGE_CONTENT
+from tests.loopback.discord_gateway import MESSAGE_CONTENT, UNREAD
 from tests.loopback.discord_payloads import Payload, message_payload
 from tests.loopback.discord_state import DiscordState
 from tests.loopback.discord_world import Channel, Message, Permission
@@ -34,8 +34,8 @@ def _readable(state: DiscordState, message: Message) -> Payload:
         return payload
     mine = message.author is state.bot or state.bot in message.mentions
     if not mine:
-        payload["content"] = ""
+        payload |= UNREAD
     referenced = payload.get("referenced_message")
     if referenced is not None and int(referenced["author"]["id"]) != state.bot.id:
-        payload["referenced_message"] = referenced | {"content": ""}
+        payload["referenced_message"] = referenced | UNREAD
     return payload

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import mimetypes
 from typing import Any
 
 from tests.loopback.discord_world import (
@@ -45,7 +46,7 @@ def member_payload(user: User, guild: Guild, *, with_user: bool = True) -> Paylo
     """A member object; Discord leaves the user out beside a message's author."""
     payload: Payload = {
         "roles": [str(role.id) for role in guild.roles if role.bot_id == user.id or user.id in role.holders],
-        "joined_at": when(guild.id),
+        "joined_at": when(guild.joined or guild.id),
         "deaf": False,
         "mute": False,
         "flags": 0,
@@ -78,7 +79,12 @@ def channel_payload(channel: Channel) -> Payload:
         return _thread_payload(channel)
     if channel.recipient is not None:
         recipients = [user_payload(channel.recipient)]
-        return {"id": str(channel.id), "type": 1, "recipients": recipients, "last_message_id": None}
+        return {
+            "id": str(channel.id),
+            "type": 1,
+            "recipients": recipients,
+            "last_message_id": _newest(channel),
+        }
     guild_id = channel.guild.id if channel.guild else 0
     denied = channel.denied | (Permission.VIEW_CHANNEL if channel.hidden else Permission(0))
     overwrite = {"id": str(guild_id), "type": 0, "allow": "0", "deny": str(int(denied))}
@@ -91,13 +97,17 @@ def channel_payload(channel: Channel) -> Payload:
         "permission_overwrites": [overwrite] if denied else [],
         "nsfw": channel.nsfw,
         "parent_id": None,
-        "last_message_id": None,
+        "last_message_id": _newest(channel),
     }
     if channel.type is ChannelType.FORUM:
         payload |= {"available_tags": [], "default_reaction_emoji": None, "default_sort_order": None}
     if channel.type is ChannelType.VOICE:
         payload |= {"bitrate": 64000, "user_limit": 0, "rtc_region": None}
     return payload
+
+
+def _newest(channel: Channel) -> str | None:
+    return str(channel.newest) if channel.newest else None
 
 
 def _thread_payload(thread: Channel) -> Payload:
@@ -108,7 +118,7 @@ def _thread_payload(thread: Channel) -> Payload:
         "parent_id": str(thread.parent.id if thread.parent else 0),
         "owner_id": str(thread.owner_id),
         "name": thread.name,
-        "last_message_id": None,
+        "last_message_id": _newest(thread),
         "message_count": 0,
         "member_count": 1,
         "rate_limit_per_user": 0,
@@ -116,7 +126,7 @@ def _thread_payload(thread: Channel) -> Payload:
         "thread_metadata": {
             "archived": thread.archived,
             "auto_archive_duration": 1440,
-            "archive_timestamp": when(thread.id),
+            "archive_timestamp": when(thread.archived_at or thread.id),
             "locked": thread.locked,
             "create_timestamp": when(thread.id),
         },
@@ -141,7 +151,7 @@ def guild_payload(guild: Guild, world: World) -> Payload:
         "channels": [channel_payload(c) for c in channels if not c.is_thread],
         "threads": [channel_payload(c) for c in channels if c.is_thread and not c.archived],
         "member_count": len(guild.members),
-        "joined_at": when(guild.id),
+        "joined_at": when(guild.joined or guild.id),
         "large": False,
         "unavailable": False,
         "emojis": [],
@@ -195,7 +205,7 @@ def message_payload(message: Message, world: World, *, event: bool = False) -> P
         "mention_everyone": False,
         "mentions": [_mentioned(user, channel) for user in message.mentions],
         "mention_roles": [str(role.id) for role in message.role_mentions],
-        "attachments": [],
+        "attachments": _attachments(message, world.files_url),
         "embeds": [],
         "components": message.components,
         "pinned": False,
@@ -228,6 +238,26 @@ def _reference(message: Message, world: World) -> Payload:
     there = earlier is not None and not earlier.deleted
     shown = message_payload(earlier, world) if there and earlier is not None else None
     return {"message_reference": reference, "referenced_message": shown}
+
+
+def _attachments(message: Message, base_url: str) -> list[Payload]:
+    """What a message says of its files. The kind is guessed by the name, as Discord does."""
+    return [
+        {
+            "id": str(message.id + number + 1),
+            "filename": name,
+            "size": len(data),
+            "url": f"{base_url}/attachments/{message.channel.id}/{message.id}/{number}/{name}",
+            "proxy_url": f"{base_url}/attachments/{message.channel.id}/{message.id}/{number}/{name}",
+            "content_type": _kind(name),
+        }
+        for number, (name, data) in enumerate(message.files)
+    ]
+
+
+def _kind(name: str) -> str | None:
+    kind = mimetypes.guess_type(name)[0]
+    return f"{kind}; charset=utf-8" if kind == "text/plain" else kind
 
 
 def _mentioned(user: User, channel: Channel) -> Payload:

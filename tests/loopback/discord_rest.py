@@ -76,6 +76,7 @@ class Rest:
             web.get(f"{base}/channels/{{channel}}/messages", self.history),
             web.get(f"{base}/channels/{{channel}}/messages/{{message}}", self.message),
             web.get(f"{base}/users/{{user}}", self.user),
+            web.get(f"{base}/channels/{{channel}}/threads/archived/public", self.archived),
             web.patch(f"{base}/channels/{{channel}}/messages/{{message}}", self.edit_message),
             web.delete(f"{base}/channels/{{channel}}/messages/{{message}}", self.delete_message),
             web.post(f"{base}/channels/{{channel}}/messages/{{message}}/threads", self.start_thread),
@@ -251,6 +252,13 @@ class Rest:
     async def user(self, request: web.Request) -> web.Response:
         """Anybody by id."""
         return answer(user_payload(self._state.world.users[int(request.match_info["user"])]))
+
+    async def archived(self, request: web.Request) -> web.Response:
+        """The public threads of a channel that were archived last."""
+        threads = [one for one in self._state.world.threads_of(self._channel(request)) if one.archived]
+        latest = sorted(threads, key=lambda thread: thread.archived_at or thread.id, reverse=True)
+        told = [channel_payload(thread) for thread in latest[: int(request.query.get("limit", "50"))]]
+        return answer({"threads": told, "members": [], "has_more": len(told) < len(latest)})
 
     async def create_message(self, request: web.Request) -> web.Response:
         """Post a message; a nonce that is enforced posts once."""

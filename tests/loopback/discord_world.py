@@ -82,7 +82,8 @@ class Guild:
     """A server with everything in it. `locale` counts only where `community` is set, as at Discord.
 
     `managers` may manage the server and its channels. `abroad`: the bot is no member there.
-    `denied` is taken from its roles.
+    `denied` is taken from its roles. `joined`: the snowflake of the moment at which everybody came in; 0: its
+    own.
     """
 
     id: int
@@ -94,6 +95,7 @@ class Guild:
     managers: set[int] = field(default_factory=set)
     abroad: bool = False
     denied: Permission = field(default_factory=lambda: Permission(0))
+    joined: int = 0
 
 
 @dataclass(slots=True, eq=False)
@@ -102,7 +104,8 @@ class Channel:
 
     `denied` is taken from everybody's permissions there; `hidden`: only the server's owner sees it;
     `private`: a conversation between people, in which the bot is not; `awaits_author`: a forum's post whose
-    author has not written its first message yet.
+    author has not written its first message yet. `newest` is the last message's id, and `archived_at` the
+    snowflake of that moment.
     """
 
     id: int
@@ -120,6 +123,8 @@ class Channel:
     hidden: bool = False
     private: bool = False
     awaits_author: bool = False
+    newest: int = 0
+    archived_at: int = 0
 
     @property
     def is_thread(self) -> bool:
@@ -203,6 +208,7 @@ class World:
     channels: dict[int, Channel] = field(default_factory=dict)
     messages: dict[int, Message] = field(default_factory=dict)
     ago_s: float = 0.0
+    files_url: str = ""
     _serial: itertools.count[int] = field(default_factory=itertools.count)
 
     def snowflake(self) -> int:
@@ -269,6 +275,7 @@ class World:
         versions = [Version(content, loop_s())]
         message = Message(self.snowflake(), channel, author, versions, **details)  # type: ignore[arg-type]
         self.messages[message.id] = message
+        channel.newest = message.id
         return message
 
     def threads_of(self, channel: Channel) -> list[Channel]:

@@ -299,7 +299,7 @@ class TestStories:
             await stage.play.edit(ROOM, AKI, own, "あ" * 21)
 
     async def test_an_edit_of_what_came_with_a_file(self, stage: Stage) -> None:
-        """It may stay as long as a file, and no longer; who makes it short types from then on."""
+        """It may stay as long as a file and what people type; who makes it short types from then on."""
         paste = "あ" * 50
         await stage.play.hear(replace(says(""), attached=paste), None)
         story = await stage.play.read(ROOM)
@@ -308,7 +308,7 @@ class TestStories:
 
         assert (await stage.play.edit(ROOM, AKI, own, f"い{paste}")).text == f"い{paste}"
         with pytest.raises(TextTooLong):
-            await stage.play.edit(ROOM, AKI, own, "い" * 40_001)
+            await stage.play.edit(ROOM, AKI, own, "い" * 40_021)
         await stage.play.edit(ROOM, AKI, own, "短い。")
         with pytest.raises(TextTooLong):
             await stage.play.edit(ROOM, AKI, own, paste)

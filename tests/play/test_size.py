@@ -61,7 +61,7 @@ REFUSED: dict[str, tuple[Callable[[Play], Awaitable[object]], type[Exception], i
     "check": (lambda play: play.check(says(LONG)), TextTooLong, 4000),
     "reading": (lambda play: play.reading(says(LONG)), TextTooLong, 4000),
     "reading of blanks": (lambda play: play.reading(says(" " * 400_000)), TextTooLong, 4000),
-    "edit": (lambda play: play.edit(ROOM, AKI, "p", LONG), TextTooLong, 40_000),
+    "edit": (lambda play: play.edit(ROOM, AKI, "p", LONG), TextTooLong, 44_000),
     "memory": (
         lambda play: play.annotate(ROOM, AKI, Notes(memory=LONG), NOTHING),
         MemoryTooLong,

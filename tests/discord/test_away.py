@@ -1,0 +1,61 @@
+"""`tsuzuki run` stopped and killed beside a loopback Discord, where people write on meanwhile."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bot.messages import Room
+from bot.store import open_store
+from tests.app.bot_process import bot_process
+from tests.app.gated_worker import FIRST, SECOND, gated_worker
+from tests.discord.stage import BEGINNING
+from tests.loopback.discord import LoopbackDiscord
+
+
+@pytest.mark.parametrize("killed", [False, True])
+async def test_what_was_written_while_the_process_was_gone_is_in_the_story(
+    tmp_path: Path, *, killed: bool
+) -> None:
+    """Lines in their order with a file among them, answered once; a mention elsewhere has its own thread."""
+    files = (("message.txt", "長い文。\r\n".encode("cp932") * 100),)
+    async with LoopbackDiscord() as discord, gated_worker(FIRST, SECOND) as worker:
+        worker.go_on()
+        variables = {
+            "DISCORD_TOKEN": discord.token,
+            "TSUZUKI_DISCORD__API_URL": discord.api_url,
+            "TSUZUKI_ENGINE__URL": worker.url,
+            "TSUZUKI_WEB__ENABLED": "false",
+        }
+        async with bot_process(tmp_path, **variables) as bot:
+            await discord.until_connected()
+            await discord.say_in(discord.channel, discord.hanako, BEGINNING)
+            (thread,) = await discord.until(discord.threads)
+            await discord.until(lambda: [m for m in discord.by_bot(thread) if len(m.buttons) == 5])
+            if killed:
+                bot.process.kill()
+                await bot.ended()
+            else:
+                assert await bot.stop() == 0
+        await discord.until(lambda: not discord.gateway.live)
+        await discord.say_in(thread, discord.taro, "二人は歩いた。", mentions_bot=False)
+        await discord.say_in(thread, discord.hanako, "", mentions_bot=False, files=files)
+        await discord.say_in(thread, discord.taro, "そして着いた。", mentions_bot=False)
+        await discord.say_in(discord.channel, discord.taro, "別の話。")
+        async with bot_process(tmp_path, **variables) as again:
+            await discord.until(lambda: [m for m in discord.by_bot(thread)[1:] if len(m.buttons) == 5])
+            other = (await discord.until(lambda: discord.threads()[1:]))[0]
+            await discord.until(lambda: [m for m in discord.by_bot(other) if len(m.buttons) == 5])
+            assert await again.stop() == 0
+    store = await open_store(f"sqlite:///{tmp_path / 'stories.db'}")
+    story = await store.story(Room("discord", str(thread.id)))
+    await store.close()
+    assert story is not None
+    assert [(passage.author.name, passage.text) for passage in story.passages[2:-1]] == [
+        ("太郎", "二人は歩いた。"),
+        ("花子", "長い文。\n" * 100),
+        ("太郎", "そして着いた。"),
+    ]
+    assert [passage.by_model for passage in story.passages] == [False, True, False, False, False, True]
+    assert "Traceback" not in again.said
