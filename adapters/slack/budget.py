@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections import OrderedDict
 
-from adapters.slack.window import Window
+from adapters.slack.window import PATIENCE_S, Window
 from bot.clock import Clock
 from bot.errors import RetryLater
 from bot.throttle import RoomThrottle
@@ -48,6 +48,8 @@ CALLS_A_MINUTE = {
 READS = ("conversations.replies", "conversations.history")
 """New commercial apps outside the Marketplace may call these once a minute, for few messages."""
 LITTLE_AT_ONCE = 15
+_UNWAITED_S = 3_600.0
+"""What is read after an absence, and nobody waits for, leaves others some calls of every minute."""
 _CALLS_OF_LITTLE = 1
 _LONG_REST_S = 20.0
 _FEW_CALLS = 5
@@ -74,7 +76,10 @@ class Budget:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._methods = {method: Window(calls, MINUTE_S, clock) for method, calls in CALLS_A_MINUTE.items()}
+        self._methods = {
+            method: Window(calls, MINUTE_S, clock, _UNWAITED_S if method in READS else PATIENCE_S)
+            for method, calls in CALLS_A_MINUTE.items()
+        }
         self._posts: OrderedDict[str, RoomThrottle] = OrderedDict()
         self._rests_until: dict[str, float] = {}
         self._narrow_until: dict[str, float] = {}
@@ -107,6 +112,10 @@ class Budget:
     def free(self, method: str) -> bool:
         """Whether `method` (one that is counted for the whole workspace) could be called at once."""
         return self._rest(method) <= 0 and self._methods[method].free
+
+    def used_up(self, method: str) -> bool:
+        """Whether a call of `method` would have to wait for others, for how long nobody knows."""
+        return not self._methods[method].free
 
     def rest(self, method: str, seconds: float | None) -> None:
         """Slack answered 429: no call of `method` for that long."""

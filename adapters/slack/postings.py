@@ -87,15 +87,15 @@ class Postings:
 
     async def tidy(self, place: Place, message: str) -> None:
         """Take away what an earlier try for the same key posted late, where that could be; quietly."""
-        key = self._twins.pop(message, None)
-        if key is None:
-            return
+        if message not in self._twins or self._api.reads_used_up():
+            return  # its next change is another chance
+        key = self._twins.pop(message)
         try:
             since = float(ts_of(message)) - _LATE_S
             for ts in [ts async for ts in self._all(place, key, since) if ts != ts_of(message)]:
                 await self._api.remove(place.channel, ts)
         except RetryLater:
-            self._remember_twin(message, key)  # its next change is another chance
+            self._remember_twin(message, key)
         except DeliveryError as error:
             _log.warning("A thread cannot be searched for a second message (%s)", error)
 
@@ -108,6 +108,8 @@ class Postings:
         """The ts of an earlier post for a key; and whether it is certain where there is none."""
         if not doubtful and (not self._known.add(key) or place.room.id in self._young or not place.thread_ts):
             return None, True
+        if not doubtful and self._api.reads_used_up():
+            return None, False  # a first sign does not wait for a minute's end
         try:
             return await self._find(place, key), True
         except DeliveryError as error:

@@ -261,6 +261,10 @@ class WebApi:
         """How often this app may read a thread, as far as that is known."""
         return self._budget.calls_a_minute("conversations.replies")
 
+    def reads_used_up(self) -> bool:
+        """Whether reading a thread would have to wait for a minute's end."""
+        return self._budget.used_up("conversations.replies")
+
     def may_read(self) -> bool:
         """Whether a thread could be read at once."""
         return self._budget.free("conversations.replies")

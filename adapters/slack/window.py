@@ -23,7 +23,8 @@ _Place = tuple[float, int, asyncio.Event]
 class Window:
     """`calls` in any `period_s` at most. Nobody waits while there is one left."""
 
-    def __init__(self, calls: int, period_s: float, clock: Clock) -> None:
+    def __init__(self, calls: int, period_s: float, clock: Clock, patience_s: float = PATIENCE_S) -> None:
+        self._patience_s = patience_s
         self._calls = calls
         self._period_s = period_s
         self._clock = clock
@@ -53,7 +54,7 @@ class Window:
 
     async def acquire(self, *, patient: bool = False) -> None:
         """Wait for a call's turn and take it."""
-        since = self._clock.now() + (PATIENCE_S if patient else 0.0)
+        since = self._clock.now() + (self._patience_s if patient else 0.0)
         place = (since, next(self._number), asyncio.Event())
         insort(self._line, place)
         try:

@@ -50,6 +50,13 @@ async def room(slack: SlackServer, play: Desk, still: SlackAdapter) -> Room:
     return (await play.until_heard()).message.room
 
 
+@pytest.fixture
+def root_elsewhere(slack: SlackServer) -> Room:
+    """A thread in which nobody asked this process for anything."""
+    root = slack.types("C1", "U1", "今は昔。")
+    return Room("slack", f"{slack.workspace.team}/C1/{root.ts}")
+
+
 def reply(slack: SlackServer) -> Posted:
     """The only message of ours."""
     (message,) = slack.workspace.by_bot()
@@ -240,6 +247,24 @@ async def test_a_dead_processs_stream_in_a_thread_that_cannot_be_read_now(
     clock.time += 61
     await after.edit(room, message_id, replace(DONE, live=False))
     assert [message.story for message in slack.workspace.by_bot()] == [DONE.text]
+
+
+async def test_a_first_sign_does_not_wait_until_threads_may_be_read_again(
+    slack: SlackServer, clock: StillClock, root_elsewhere: Room
+) -> None:
+    """An app that reads once a minute and just did: what a dead process left is taken away later."""
+    before, after = adapter_for(slack, clock=clock), adapter_for(slack, clock=clock)
+    await before.post(root_elsewhere, STARTING, "job-1:0")
+    slack.methods.most_at_once = 1
+    await after.post(root_elsewhere, STARTING, "job-2:0")
+    asked, slept = len(slack.called("conversations.replies")), len(clock.slept)
+    message_id = await after.post(root_elsewhere, writing("夜が"), "job-1:0")
+    await after.edit(root_elsewhere, message_id, DONE)
+    assert (len(slack.called("conversations.replies")), len(clock.slept)) == (asked, slept)
+    clock.time += 61
+    slack.methods.most_at_once = 1_000
+    await after.edit(root_elsewhere, message_id, replace(DONE, live=False))
+    assert [message.story for message in slack.workspace.by_bot() if message.story] == [DONE.text]
 
 
 async def test_a_stop_whose_answer_was_lost(slack: SlackServer, still: SlackAdapter, room: Room) -> None:

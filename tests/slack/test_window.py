@@ -138,3 +138,15 @@ async def test_other_rests_teach_nothing(calls: int, rest_s: float | None) -> No
         await budget.turn("conversations.replies")
     budget.rest("conversations.replies", rest_s)
     assert budget.calls_a_minute("conversations.replies") == CALLS_A_MINUTE["conversations.replies"]
+
+
+async def test_reading_after_an_absence_leaves_calls_to_others() -> None:
+    """However much there is to be read: who calls the bot into a thread does not wait for a minute's end."""
+    clock = StillClock()
+    budget = Budget(clock)
+    for _ in range(CALLS_A_MINUTE["conversations.replies"]):
+        await budget.turn("conversations.replies", patient=True)
+    began = clock.now()
+    for _ in range(4):
+        await budget.turn("conversations.replies")
+    assert clock.now() == began
