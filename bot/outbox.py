@@ -263,7 +263,7 @@ class Outbox:
             if part == 0:
                 # Not from those that come after it and are over before people see them: one is the end.
                 here = [one for one in self._replies.values() if one.job.room == job.room]
-                await self._retire_all(job.room, [one for one in here if one.ids or one.fixed], job.id)
+                await self._retire_all(job.room, [one for one in here if one.posted(0) or one.fixed], job.id)
         elif not self._looks_right(reply, part, draft):
             await platform.edit(job.room, message_id, draft)
         reply.shown[part] = draft

@@ -82,10 +82,19 @@ async def _is_covered(connection: AsyncConnection, story: RowMapping, job: RowMa
     since = await passages.behind(connection, story["head_id"], job["place_id"])
     if since is None or any(one["author_platform"] != MODEL.platform for one in _there(since)):
         return True
-    own = select(_outbox.posted_at).where(_outbox.job_id == job["id"], _outbox.part == 0).scalar_subquery()
+    own = select(_outbox.posted_at).where(_outbox.job_id == job["id"], _outbox.part == 0)
+    posted_at = (await connection.execute(own)).scalar()
+    return posted_at is not None and await _is_passed(connection, job, posted_at)
+
+
+async def _is_passed(connection: AsyncConnection, job: RowMapping, posted_at: datetime) -> bool:
+    """Whether a message of a reply that stands before was posted since then, or is on its way."""
+    on_its_way = _outbox.message_id.is_(None) | (_outbox.moved < _jobs.moved)
+    below = (_outbox.posted_at > posted_at) | (_outbox.delivered.is_(False) & on_its_way)
     here = and_(_outbox.platform == job["platform"], _outbox.room_id == job["room_id"])
-    later = select(_outbox.job_id).where(here, _outbox.job_id != job["id"], _outbox.posted_at > own).limit(1)
-    return (await connection.execute(later)).scalar() is not None
+    query = select(_outbox.job_id).join(tables.jobs, _jobs.id == _outbox.job_id)
+    query = query.where(here, _jobs.id != job["id"], _jobs.placed, below).limit(1)
+    return (await connection.execute(query)).scalar() is not None
 
 
 async def _require_turn(connection: AsyncConnection, job: RowMapping) -> None:

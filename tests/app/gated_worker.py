@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 from aiohttp import web
 
@@ -15,14 +16,19 @@ FIRST, SECOND = "夜が更けた。", "雨が降り出した。"
 class GatedWorker:
     """Tells the same sentences to everyone; each but the first waits for `go_on`.
 
-    `prompts` are the texts it was asked to continue.
+    `requests` are the bodies that it was sent, `prompts` the texts it was asked to continue.
     """
 
     def __init__(self, *sentences: str) -> None:
         self._sentences = sentences
         self._open = asyncio.Event()
-        self.prompts: list[str] = []
+        self.requests: list[dict[str, Any]] = []
         self.url = ""
+
+    @property
+    def prompts(self) -> list[str]:
+        """What was asked for, first to last."""
+        return [request["prompt"] for request in self.requests]
 
     def go_on(self) -> None:
         """From now on every story is told to its end."""
@@ -42,7 +48,7 @@ class GatedWorker:
 
     async def complete(self, request: web.Request) -> web.StreamResponse:
         """Stream a continuation."""
-        self.prompts.append((await request.json())["prompt"])
+        self.requests.append(await request.json())
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
         await response.prepare(request)
         for number, sentence in enumerate(self._sentences):

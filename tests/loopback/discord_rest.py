@@ -326,6 +326,7 @@ class Rest:
             raise Refused(403, 50003, "Cannot execute action on this message")
         message.deleted = True
         await self._state.gateway.dispatch("MESSAGE_DELETE", deletion_payload(message))
+        self._state.changed()
         return web.Response(status=204)
 
     def _channel(self, request: web.Request) -> Channel:

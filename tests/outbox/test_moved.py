@@ -187,6 +187,21 @@ async def test_a_sign_that_cannot_be_removed_stays(
     assert not await house.store.undelivered()
 
 
+async def test_of_two_that_are_posted_anew_the_later_has_the_buttons(house: House) -> None:
+    """Both are over before either is posted below: there is one end, and it can be gone on from."""
+    jobs = [house.job, house.store.add("k")]
+    for job in jobs:
+        house.outbox.show(job, Draft(WAITING, note="まもなく"))
+    await house.clock.advance(2)
+    for job in jobs:
+        house.finish(job.id)
+        house.outbox.show(replace(job, moved=1), Draft(DONE, f"{job.id}。", passage=f"{job.id}.0"))
+    await house.clock.advance(9)
+
+    shown = [(draft.text, draft.live) for draft in house.platform.messages.values()]
+    assert shown == [("j。", False), ("k。", True)]
+
+
 async def test_its_buttons_are_taken_where_it_stands(house: House) -> None:
     """A reply of before is not posted anew for that, whatever its message's count is."""
     job = await left(house)

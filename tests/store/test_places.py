@@ -478,9 +478,34 @@ class TestTheWaitingSign:
 
         assert await self._moved(store, "j2") == 1
 
+    @pytest.mark.parametrize("posted", [False, True])
+    async def test_a_reply_that_is_being_posted_below_it_is(self, store: SqlStore, posted: bool) -> None:
+        """One that left its own sign, until its message is there."""
+        first = await asked(store, "j1", text="一。")
+        await self._posted(store, first, "m1")
+        second = await asked(store, "j2", text="二。")
+        assert await self._moved(store, "j1") == 1
+        if posted:
+            await self._posted(store, first, "m2", moved=1)
+        await self._posted(store, second, "m3")
+        await store.append_model("j1", ["三。"])
+
+        assert await self._moved(store, "j2") == (0 if posted else 1)
+
+    async def test_signs_of_those_who_come_after_are_nothing(self, store: SqlStore) -> None:
+        """They stand below, as they should."""
+        await wrote(store, "一。")
+        for number in range(2):
+            await store.hear(says("", f"more {number}"), Ask(), f"j{number}", 0)
+            job = await store.job(f"j{number}")
+            assert job is not None
+            await self._posted(store, job, f"m{number}")
+
+        assert await self._moved(store, "j0") == 0
+
     @staticmethod
-    async def _posted(store: SqlStore, job: Job, message_id: str, part: int = 0) -> None:
+    async def _posted(store: SqlStore, job: Job, message_id: str, part: int = 0, moved: int = 0) -> None:
         draft = Draft(DraftState.WAITING, job=job.id)
-        row = OutboxRow(job.id, part, ROOM, message_id, draft, delivered=False)
+        row = OutboxRow(job.id, part, ROOM, message_id, draft, delivered=False, moved=moved)
         for _ in range(2):  # what is said of a message later does not post it later
             await store.save_outbox(row)
