@@ -16,6 +16,8 @@ from bot.throttle import NO_TIME_S
 CHANGE_EVERY_S = 1.05
 """A message is edited at most once a second."""
 OPEN = {DraftState.WAITING: Priority.PLACE, DraftState.WRITING: Priority.GROWTH}
+EARLY = 2
+"""So many pieces of a text that begins come before the next ones of others: one sees that it is written."""
 STALE_S = 5.0
 """Who did not ask again for so long after it should does not wait for a turn any more."""
 REMEMBERED = 5000
@@ -25,13 +27,22 @@ LONG_S = 20.0
 
 @dataclass(slots=True)
 class _Message:
-    """What an open message shows, and since when; what turn it will ask for, when, and the slot it got."""
+    """What an open message shows, since when, and how often it grew.
+
+    What turn it will ask for, and when, and the slot it got.
+    """
 
     state: DraftState
     changed_s: float
+    growths: int = 0
     wants: Priority | None = None
     asks_s: float = 0.0
     slot: Slot | None = None
+
+    @property
+    def rank(self) -> tuple[int, float]:
+        """Who comes first among those that want the same turn."""
+        return min(self.growths, EARLY), self.changed_s
 
     @property
     def kept(self) -> Slot | None:
@@ -69,9 +80,9 @@ class Pace:
         now = self._clock.now()
         if now - message.changed_s > LONG_S:
             priority = Priority.GROWTH
-        mine = (priority, message.changed_s)
+        mine = (priority, message.rank)
         behind = sum(
-            other.wants is not None and (other.wants, other.changed_s) < mine and now < other.asks_s + STALE_S
+            other.wants is not None and (other.wants, other.rank) < mine and now < other.asks_s + STALE_S
             for other in self._messages.values()
         )
         message.slot, message.wants = self._budget.take_now(priority, behind), None
@@ -84,7 +95,9 @@ class Pace:
     def shown(self, message_id: str, draft: Draft) -> None:
         """A message shows something else now."""
         if draft.state in OPEN:
-            self._messages[message_id] = _Message(draft.state, self._clock.now())
+            former = self._messages.get(message_id)
+            growths = former.growths + (draft.state is DraftState.WRITING) if former is not None else 0
+            self._messages[message_id] = _Message(draft.state, self._clock.now(), growths)
             self._messages.move_to_end(message_id)
             if len(self._messages) > REMEMBERED:
                 self._messages.popitem(last=False)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from adapters.discord import DiscordAdapter
+from adapters.discord.attempts import UNSAID_S
+from bot.errors import RetryLater
 from bot.messages import Draft, DraftState, Room
+from bot.throttle import NO_TIME_S
 from config.phrases import Phrases
 from tests.discord.noted import NotedPlay
 from tests.discord.stage import running
@@ -77,21 +80,62 @@ def test_the_librarys_own_second_try_takes_a_slot() -> None:
     assert when == [0.0, 1.0, 2.0, 3.0]
 
 
-def test_what_is_sent_when_the_whole_bot_was_refused_waits_like_the_rest() -> None:
-    """Other rooms, too, send nothing before Discord wants to hear from the bot again."""
+def test_a_refusal_of_the_whole_bot_holds_for_every_room() -> None:
+    """Nothing is sent before Discord wants it again, and what can wait does so outside of the library."""
 
-    async def sent() -> tuple[list[float], int]:
+    async def sent() -> tuple[float, list[float], int]:
         async with connected(48) as (discord, adapter, rooms):
+            grows = await post(adapter, rooms[2])
+            await asyncio.sleep(10)
+            discord.requests.clear()
             discord.state.limits.everything.limit = 1
             first = [asyncio.create_task(post(adapter, room)) for room in rooms[:2]]
             await discord.until(lambda: discord.refused_by_limits)
             await asyncio.sleep(0.2)
             discord.state.limits.everything.limit = 50
-            before = len(discord.requests)
-            await asyncio.gather(*first, post(adapter, rooms[2]))
-            return moments([discord.requests[0], *discord.requests[before:]])[1:], discord.refused_by_limits
+            draft = Draft(DraftState.WRITING, "夜が", job="j")
+            rest_s = await adapter.rest_s(Room("discord", str(rooms[2].id)), grows, draft)
+            await asyncio.gather(*first, post(adapter, rooms[3]))
+            return round(rest_s, 2), moments(discord.requests)[2:], discord.refused_by_limits
 
-    assert leaping(sent()) == ([1.0, 1.0], 1)
+    assert leaping(sent()) == (0.8, [1.0, 1.0], 1)
+
+
+def test_an_address_that_is_shut_out_asks_nothing() -> None:
+    """What comes from the wall before Discord, without its word on limits, holds for every room."""
+
+    async def asked() -> tuple[int, list[float]]:
+        async with connected(48) as (discord, adapter, rooms):
+            discord.fail("POST", f"/channels/{rooms[0].id}/messages", 429)
+            with suppress(RetryLater):
+                await post(adapter, rooms[0])
+            refused = len(discord.requests)
+            await asyncio.gather(*(post(adapter, room) for room in rooms[:2]))
+            return refused, moments(discord.requests)[refused:]
+
+    assert leaping(asked()) == (1, [UNSAID_S, UNSAID_S])
+
+
+def test_a_growing_text_does_not_use_its_route_up_before_its_end() -> None:
+    """Twelve pieces as fast as they are due: no edit keeps the next one waiting inside the library."""
+
+    async def grown() -> tuple[list[float], float]:
+        async with connected(48) as (discord, adapter, rooms):
+            room = Room("discord", str(rooms[0].id))
+            message = await post(adapter, rooms[0])
+            longest_s, loop = 0.0, asyncio.get_running_loop()
+            for number in range(12):
+                draft = Draft(DraftState.WRITING, "夜" * (number + 1), job="j")
+                while (rest_s := await adapter.rest_s(room, message, draft)) > NO_TIME_S:
+                    await asyncio.sleep(rest_s)
+                began_s = loop.time()
+                await adapter.edit(room, message, draft)
+                longest_s = max(longest_s, loop.time() - began_s)
+            return moments([one for one in discord.requests if one.method == "PATCH"]), longest_s
+
+    when, longest_s = leaping(grown())
+    assert longest_s == 0.0
+    assert when[-1] < 14
 
 
 def test_answers_to_interactions_never_wait() -> None:

@@ -11,6 +11,7 @@ from adapters.discord.budget import LONGEST_WAIT_S, PARTS, Budget, Priority
 from adapters.discord.pace import CHANGE_EVERY_S, LONG_S, Pace
 from adapters.discord.refusals import BAN_AT, QUIET_AT, WITHIN_S, Refusals
 from adapters.discord.routes import Routes
+from adapters.discord.spacing import Spacing
 from bot.errors import RetryLater
 from bot.messages import Draft, DraftState, Room
 from tests.fakes.clock import FakeClock
@@ -225,6 +226,16 @@ async def test_growing_texts_share_what_there_is_equally() -> None:
     assert sum(times) == pytest.approx(60 * int(PER_S * PARTS[Priority.GROWTH]), rel=0.05)
 
 
+async def test_a_text_that_begins_is_soon_seen_to_grow() -> None:
+    """However many grow already: its first pieces come before their next ones."""
+    at = Growing(PER_S, {f"{number}": GROWS for number in range(60)})
+    await at.grow(20)
+    at.pace.shown("60", WAITS)
+    at.drafts["60"], at.due["60"], at.changed["60"] = GROWS, at.clock.passed_s, []
+    await at.grow(5)
+    assert len(at.changed["60"]) >= 2
+
+
 async def test_few_growing_texts_grow_once_a_second() -> None:
     """Where there is enough for all, nobody waits for anybody."""
     at = Growing(PER_S, {f"{number}": GROWS for number in range(3)})
@@ -273,3 +284,15 @@ def test_a_growing_text_spends_the_limit_of_its_route_evenly_and_leaves_the_last
     assert routes.due_in_s("1") == pytest.approx(0.5)
     routes.learn("2", {})
     assert routes.due_in_s("2") == 0
+
+
+def test_what_can_wait_asks_how_long_a_room_takes_no_change() -> None:
+    """Without making one: an end that comes meanwhile still has it."""
+    clock = StillClock()
+    spacing = Spacing(clock, 2.0)
+    assert spacing.rest_s(ROOM) == 0
+    assert spacing.wait_s(ROOM) == 0
+    clock.passed_s = 0.5
+    assert spacing.rest_s(ROOM) == spacing.wait_s(ROOM) == 1.5
+    clock.passed_s = 2.0
+    assert spacing.rest_s(ROOM) == spacing.wait_s(ROOM) == 0

@@ -13,6 +13,8 @@ from tests.discord.whole import whole_house
 from tests.fakes.leaping import leaping
 from tests.loopback.discord import LoopbackDiscord, Message
 
+pytestmark = pytest.mark.timeout(600)
+"""A crowd is much to compute where others compute, too."""
 STORIES = 6
 TEXTS = tuple(
     tuple(f"{town}の町で{number}番目の鐘が鳴った。" for number in "一二三四五") for town in "東西南北山海"

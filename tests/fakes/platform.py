@@ -12,7 +12,7 @@ from bot.seams import Limits
 class FakePlatform:
     """`bot.seams.Platform`: `messages` is what people see, `log` every accepted change in order.
 
-    `rests` says by message how long its growing text rests.
+    `rests` says by message how long it rests in one of the `resting` states.
     `errors` are raised by the next calls, one each; None lets a call through. Like
     Discord's nonce and Slack's client id, a `key` posted twice gives the first message again.
     """
@@ -25,6 +25,7 @@ class FakePlatform:
     errors: list[Exception | None] = field(default_factory=list)
     keys: dict[str, str] = field(default_factory=dict)
     rests: dict[str, float] = field(default_factory=dict)
+    resting: tuple[DraftState, ...] = (DraftState.WRITING,)
 
     @property
     def texts(self) -> list[str]:
@@ -58,8 +59,8 @@ class FakePlatform:
             self.log.append(("remove", gone))
 
     async def rest_s(self, room: Room, message_id: str, draft: Draft) -> float:
-        """What the test set, for texts that grow."""
-        return self.rests.get(message_id, 0.0) if draft.state is DraftState.WRITING else 0.0
+        """What the test set, for drafts in one of the `resting` states."""
+        return self.rests.get(message_id, 0.0) if draft.state in self.resting else 0.0
 
     def _may_fail(self) -> None:
         self.calls += 1

@@ -118,6 +118,35 @@ async def test_growing_text_is_shown_once_it_has_rested(house: House) -> None:
     assert [draft.text for _, draft in house.platform.log] == ["一", "一二三"]
 
 
+async def test_a_place_in_the_queue_rests_until_the_writing_begins(house: House) -> None:
+    """Where the platform says so, the latest place is told when it is due; the first words are at once."""
+    house.platform.resting = (DraftState.WAITING,)
+    house.outbox.show(house.job, Draft(DraftState.WAITING, note="3番目"))
+    await settle()
+    house.platform.rests["m0"] = 20.0
+    house.outbox.show(house.job, Draft(DraftState.WAITING, note="2番目"))
+    await house.clock.advance(10)
+    house.outbox.show(house.job, Draft(DraftState.WAITING, note="1番目"))
+    await house.clock.advance(5)
+    assert [draft.note for _, draft in house.platform.log] == ["3番目"]
+    house.outbox.show(house.job, Draft(WRITING, "一"))
+    await settle()
+    assert [(draft.note, draft.text) for _, draft in house.platform.log] == [("3番目", ""), ("", "一")]
+
+
+async def test_an_end_ends_the_rest_of_a_place_in_the_queue(house: House) -> None:
+    """Whoever stops what waits sees it stopped at once."""
+    house.platform.resting = (DraftState.WAITING,)
+    house.outbox.show(house.job, Draft(DraftState.WAITING, note="3番目"))
+    await settle()
+    house.platform.rests["m0"] = 20.0
+    house.outbox.show(house.job, Draft(DraftState.WAITING, note="2番目"))
+    await house.clock.advance(1.1)
+    house.outbox.show(house.job, Draft(DraftState.CANCELLED, note="止めました"))
+    await settle()
+    assert [draft.note for _, draft in house.platform.log] == ["3番目", "止めました"]
+
+
 async def test_one_post_whatever_fails(house: House) -> None:
     """A post that is refused for now is tried again when the platform says, and made exactly once."""
     house.platform.errors = [RetryLater("429", after_s=5), RetryLater("500"), None]
