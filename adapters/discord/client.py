@@ -79,8 +79,8 @@ class TsuzukiClient(discord.AutoShardedClient):
         self._answers = Answers(say)
         self._edits = Edits(discord.utils.utcnow() - CLOCKS_DIFFER)
         self._in_order = InOrder()
-        past = Past(play, pause, sees_content=intents.message_content)
         attachments = Attachments(pause, max_file_characters)
+        past = Past(play, pause, attachments, sees_content=intents.message_content)
         self._proxies = Proxies(play, pause, self._in_order)
         threads.successor = self._proxies.successor
         self._conversation = Conversation(

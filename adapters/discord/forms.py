@@ -30,6 +30,12 @@ class ChangedMeanwhile(UserError):
     key = "discord.form.changed"
 
 
+class TooLongForForm(UserError):
+    """A passage is longer than what a form holds. Values: `limit`, `length` (characters)."""
+
+    key = "discord.form.too_long"
+
+
 def begin_form(ask: Ask, say: Say, locale: str) -> discord.ui.Modal:
     """For the beginning of a story."""
     about = f"{ask.length},{ask.candidates},{ask.preset}"
@@ -44,7 +50,9 @@ def ask_of(about: str) -> Ask:
 
 
 def edit_form(passage: Passage, say: Say, locale: str) -> discord.ui.Modal:
-    """For another text of a passage."""
+    """For another text of a passage. Raises TooLongForForm: what came with a file may be."""
+    if len(passage.text) > MAX_FIELD:
+        raise TooLongForForm(limit=MAX_FIELD, length=len(passage.text))
     return _form(Verb.EDIT, passage.id, say, locale, passage.text)
 
 

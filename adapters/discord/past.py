@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import discord
 
 from adapters.base import Play
+from adapters.discord.attachments import Attachments, Brought, may_be_text
 from adapters.discord.failures import delivery
 from adapters.discord.naming import names_in
 from adapters.discord.people import author_of, with_roles
@@ -21,31 +22,35 @@ from bot.seams import Say
 
 MOST_LINES = 500
 """The latest so many: far more than a model reads, and five requests at most."""
+MOST_FILES = 20
 TRIES = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Lines:
-    """What people wrote, oldest first; how many lines came without their text, and why none came at all."""
+    """What people wrote, oldest first; how many lines and files were not readable, and why none came."""
 
     messages: tuple[Message, ...] = ()
     unread: int = 0
     closed: bool = False
+    unread_files: int = 0
 
     def remark(self, say: Say, locale: str) -> str | None:
         """What people have to know of what could not be read."""
         if self.closed:
             permission = say("discord.permission.read_message_history", locale)
             return say("discord.no_history", locale, permission=permission)
-        return say("discord.unread_lines", locale, count=self.unread) if self.unread else None
+        remarks = [("discord.unread_lines", self.unread), ("discord.file.in_thread", self.unread_files)]
+        return "\n".join(say(key, locale, count=count) for key, count in remarks if count) or None
 
 
 class Past:
     """Reads threads in which no story was ever told. `sees_content`: Discord gives the bot others' texts."""
 
-    def __init__(self, play: Play, pause: Pause, *, sees_content: bool) -> None:
+    def __init__(self, play: Play, pause: Pause, attachments: Attachments, *, sees_content: bool) -> None:
         self._play = play
         self._pause = pause
+        self._attachments = attachments
         self._sees_content = sees_content
 
     async def lines(
@@ -61,11 +66,25 @@ class Past:
             return Lines(closed=True)
         said = await self._said(channel, before)
         people = await self._people(said, room, locale)
-        texts = [(one, story_text(one.content, me, names_in(one))) for one in said]
-        messages = tuple(
-            Message(str(one.id), room, people[one.author.id], text) for one, text in texts if text.strip()
+        brought = await self._brought(said)
+        told = (
+            Message(
+                str(one.id),
+                room,
+                people[one.author.id],
+                story_text(one.content, me, names_in(one)),
+                attached=brought[one.id].text if one.id in brought else "",
+            )
+            for one in said
         )
-        return Lines(messages, 0 if self._sees_content else sum(not one.content for one in said))
+        messages = tuple(message for message in told if message.whole.strip())
+        unread = 0 if self._sees_content else sum(not one.content for one in said)
+        return Lines(messages, unread, unread_files=sum(one.lacks_text for one in brought.values()))
+
+    async def _brought(self, said: list[discord.Message]) -> Mapping[int, Brought]:
+        """What files say, by their message; of the latest few."""
+        with_text = [one for one in said if any(map(may_be_text, one.attachments))]
+        return {one.id: await self._attachments.read(one.attachments) for one in with_text[-MOST_FILES:]}
 
     async def _said(self, thread: discord.Thread, before: int) -> list[discord.Message]:
         for attempt in range(1, TRIES + 1):

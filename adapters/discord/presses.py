@@ -14,7 +14,7 @@ from adapters.choices import by_number
 from adapters.discord.answers import Answers, Interaction, locale_of
 from adapters.discord.buttons import Press, Verb, pick_button, read_id
 from adapters.discord.failures import delivery
-from adapters.discord.forms import MAX_FIELD, NAME, ask_of, edit_form, field_of, lore_of, require_unchanged
+from adapters.discord.forms import NAME, ask_of, edit_form, field_of, lore_of, require_unchanged
 from adapters.discord.moves import Moves
 from adapters.discord.posts import Posts
 from adapters.discord.render import MAX_CONTENT, candidate
@@ -23,7 +23,7 @@ from adapters.discord.settings import Settings
 from adapters.discord.shown import split
 from adapters.discord.slash import Continuing
 from adapters.double_clicks import DoubleClicks
-from bot.errors import NotYours, TextTooLong
+from bot.errors import NotYours
 from bot.messages import Ask, Notes, Passage
 from bot.seams import Say
 
@@ -140,12 +140,10 @@ class Presses:
         await self.open_edit(scene, await self._play.passage(about))
 
     async def open_edit(self, scene: Scene, passage: Passage) -> None:
-        """Bring the form for a passage to whom it belongs. Raises NotYours, TextTooLong."""
+        """Bring the form for a passage to whom it belongs. Raises NotYours, TooLongForForm."""
         owner = passage.asker or passage.author
         if scene.author.person != owner.person:
             raise NotYours
-        if len(passage.text) > MAX_FIELD:
-            raise TextTooLong(limit=MAX_FIELD, length=len(passage.text))
         with delivery():
             await scene.interaction.response.send_modal(edit_form(passage, self._say, scene.locale))
 

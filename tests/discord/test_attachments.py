@@ -131,3 +131,32 @@ async def test_a_file_of_the_longest_length_is_told_on_and_edited() -> None:
             while (await texts_in(house, room))[0] != f"始まりの始まり。\n{long}":
                 await asyncio.sleep(0.01)
         assert len(house.engine.prompts[0]) < 20_000
+
+
+async def test_files_of_a_thread_that_the_bot_is_called_into_belong_to_its_beginning() -> None:
+    """A long paste is its writer's line; one that cannot be read is counted."""
+    async with whole_house(LoopbackDiscord(), SENTENCES) as house:
+        discord = house.discord
+        thread = await discord.open_thread(discord.channel, "物語", discord.taro)
+        files = (("message.txt", LONG.encode("shift_jis")),)
+        await discord.say_in(thread, discord.taro, "", mentions_bot=False, files=files)
+        await discord.say_in(thread, discord.taro, "", mentions_bot=False, files=(("b.txt", b"\x00"),))
+        await discord.say_in(thread, discord.hanako, "彼は笑った。")
+        await discord.until(lambda: [m for m in discord.by_bot(thread) if m.content == "".join(SENTENCES)])
+        room = Room("discord", str(thread.id))
+        assert await texts_in(house, room) == [LONG, "彼は笑った。", "".join(SENTENCES)]
+        assert [m for m in discord.by_bot(thread) if "1個は読めませんでした" in m.content]
+
+
+async def test_a_passage_longer_than_a_form_is_edited_in_its_message(stage: Stage) -> None:
+    """Who opens the form is told where else it can be mended."""
+    thread = await a_story(stage)
+    files = (("message.txt", LONG.encode() * 2),)
+    line = await stage.discord.say_in(thread, stage.discord.hanako, "", mentions_bot=False, files=files)
+    heard = await stage.play.until_heard()
+    story = await stage.play.read(heard.message.room)
+    assert story is not None
+    stage.play.shows[str(line.id)] = story.passages[-1]
+    opened = await stage.discord.menu(line, stage.discord.hanako, "Edit this passage")
+    (told,) = await stage.discord.until(lambda: opened.messages)
+    assert "もとの投稿を編集すると" in told.content
