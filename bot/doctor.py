@@ -144,7 +144,7 @@ def _computing(settings: Settings) -> Iterator[Finding]:
         from bot.worker.options import EngineOptions
         from bot.worker.outlook import outlook
 
-        seen = outlook(EngineOptions(**settings.engine.model_dump(exclude={"url"})))
+        seen = outlook(EngineOptions(**settings.engine.model_dump(exclude={"url", "cors_origins"})))
     except (TsuzukiError, ImportError, RuntimeError) as error:
         # RuntimeError is what torch raises where a GPU does not answer.
         yield broken("computing", "doctor.no_backend", reason=error)

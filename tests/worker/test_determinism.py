@@ -103,7 +103,7 @@ def asked(longest: int, new: int) -> st.SearchStrategy[Asked]:
         comes=st.integers(0, 12),
         leaves=st.none() | st.integers(1, 20),
         banned=st.sampled_from([(), BANNED[:2], BANNED]),
-        scored=st.booleans(),
+        scored=st.sampled_from([False, False, True]),
     )
 
 
@@ -169,7 +169,7 @@ def check(backend: Backend, requests: list[Asked], rows: int, blocks: int, tile:
     return counts
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=90, deadline=None)
 @given(
     requests=st.lists(asked(30, 14), min_size=1, max_size=6),
     rows=st.integers(1, 5),
