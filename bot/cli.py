@@ -170,9 +170,9 @@ def play(
 
     codec_of(encoding or "utf-8")  # a wrong name is said before anything is started
     lines = typed_lines(sys.stdin.fileno(), encoding)
-    well = asyncio.run(
-        play_stories(with_model(settings, model), say, locale, story, lines, sys.stdout, sys.stderr)
-    )
+    whole = not (sys.stdin.isatty() and sys.stdout.isatty())
+    chosen = with_model(settings, model)
+    well = asyncio.run(play_stories(chosen, say, locale, story, lines, sys.stdout, sys.stderr, whole=whole))
     # At a keyboard what went wrong was seen and answered; a script must be able to tell.
     if not well and not sys.stdin.isatty():
         raise typer.Exit(FAILED)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bot.messages import Passage, Story
+from bot.story import is_beside
 
 FIRST_WORDS = 40
 """Characters of a passage that stand for it."""
@@ -16,12 +17,14 @@ class Branch:
     """A line of the outline. `depth`: how many forks lie before it.
 
     `on_path`: it belongs to the story as it is read, or did before it was deleted. `head`: where it ends.
+    `beside`: it only says something beside the story.
     """
 
     passage: Passage
     depth: int
     on_path: bool
     head: bool
+    beside: bool = False
 
 
 def outline(story: Story, tree: Sequence[Passage]) -> list[Branch]:
@@ -40,7 +43,8 @@ def outline(story: Story, tree: Sequence[Passage]) -> list[Branch]:
         after = children.get(passage.id, [])
         if passage.deleted and not after:
             continue
-        lines.append(Branch(passage, depth, on_path=passage.id in path, head=passage.id == story.head))
+        told = {"on_path": passage.id in path, "head": passage.id == story.head}
+        lines.append(Branch(passage, depth, **told, beside=is_beside(story, passage)))
         waiting += _deeper(after, depth)
     return lines
 

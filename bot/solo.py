@@ -11,7 +11,7 @@ import getpass
 from collections.abc import AsyncIterator
 from typing import TextIO
 
-from adapters.console import ROOM, ConsoleAdapter, Session
+from adapters.console import ROOM, ConsoleAdapter, Session, Transcript
 from bot.app import House, build
 from bot.characters import named
 from bot.crew import Crew
@@ -95,8 +95,12 @@ async def play_stories(
     lines: AsyncIterator[str],
     out: TextIO,
     err: TextIO,
+    *,
+    whole: bool = False,
 ) -> bool:
     """Tell stories line by line, as they are typed; whether all went well.
+
+    `whole`: `out` gets all of the story; otherwise the replies alone, for what people type a terminal shows.
 
     `wanted`: the beginning of a story's id; None: the one that stands open. The story's text goes to `out`,
     everything else to `err`. SIGINT stops what is being written, else the program.
@@ -105,7 +109,7 @@ async def play_stories(
         NoSuchStory, SeveralStories, NotText
         OSError: nothing can be written to `out` any more.
     """
-    console = ConsoleAdapter(out, err, say, locale, labels=err)
+    console = ConsoleAdapter(out, err, say, locale, labels=err, transcript=Transcript(out) if whole else None)
     stop = asyncio.Event()
     async with build(settings, say, (console,), settings.store.url) as house:
         session = Session(house.play, console, _author(locale), say, out, err)

@@ -10,7 +10,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from bot.aside import is_aside, without_asides
+from bot.aside import aside_lines, is_aside, without_asides
 from bot.messages import Passage, Story
 
 WINDOW_CHARACTERS = 16_000
@@ -76,6 +76,11 @@ def is_beside(story: Story, passage: Passage) -> bool:
     return not passage.by_model and is_aside(passage.text, parentheses=story.parentheses_aside)
 
 
+def beside_lines(story: Story, passage: Passage) -> tuple[int, ...]:
+    """Which lines of a passage are said beside its story, counted from 0."""
+    return () if passage.by_model else aside_lines(passage.text, parentheses=story.parentheses_aside)
+
+
 def last_told(story: Story) -> Passage | None:
     """The last passage that belongs to the story: what people said beside it is stepped over."""
     return next((one for one in reversed(story.passages) if told_text(story, one)), None)
@@ -95,7 +100,7 @@ def ends_with(story: Story, passage_id: str) -> bool:
 
 def text_of(passages: Iterable[Passage]) -> str:
     """The story as it is read: every passage exactly as written, in its line or in a new one."""
-    return "".join(_joints(passages))
+    return "".join(joints(passages))
 
 
 def prompt_of(passages: Sequence[Passage], max_characters: int = WINDOW_CHARACTERS) -> str:
@@ -104,15 +109,15 @@ def prompt_of(passages: Sequence[Passage], max_characters: int = WINDOW_CHARACTE
     The cut is coarse; the worker cuts exactly, by tokens. It moves in large steps counted from the story's
     beginning, so that from turn to turn the text begins alike and what was computed for it still holds.
     """
-    joints = list(_joints(passages))
-    length = sum(map(len, joints))
+    pieces = list(joints(passages))
+    length = sum(map(len, pieces))
     step = max(1, max_characters // CUT_STEPS)
     drop = max(0, -(-(length - max_characters) // step) * step)
     first = 0
-    while first < len(joints) - 1 and drop > 0:
-        drop -= len(joints[first])
+    while first < len(pieces) - 1 and drop > 0:
+        drop -= len(pieces[first])
         first += 1
-    return window("".join(joints[first:]), max_characters)
+    return window("".join(pieces[first:]), max_characters)
 
 
 def window(text: str, max_characters: int) -> str:
@@ -153,7 +158,7 @@ def one_line(text: str) -> str:
     return re.sub(r"[\s\x00-\x1f\x7f-\x9f]+", " ", text).strip()
 
 
-def _joints(passages: Iterable[Passage]) -> Iterator[str]:
+def joints(passages: Iterable[Passage]) -> Iterator[str]:
     """Each passage with what stands between it and the text before."""
     tail = ""
     for passage in passages:

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Sequence
 from typing import TextIO
 
+from adapters.console.transcript import Transcript
 from bot.messages import Draft, DraftState, Room
 from bot.seams import Limits, Say
 
@@ -21,20 +23,30 @@ _OPEN = frozenset({DraftState.WAITING, DraftState.WRITING})
 class ConsoleAdapter:
     """A `Platform` for one reader: `out` gets the story and nothing else, `err` the rest.
 
-    `labels`: where the numbers of candidates go; `out`, unless it is named.
+    `labels`: where the numbers of candidates go; `out`, unless it is named. `transcript`: by it `out` gets
+    the whole story, people's passages too; the candidates that are not taken are no part of that.
     """
 
     name = ROOM.platform
     limits = Limits(max_units=_UNLIMITED, changes_per_period=20, period_s=1.0)
 
     def __init__(
-        self, out: TextIO, err: TextIO, say: Say, locale: str = "ja", labels: TextIO | None = None
+        self,
+        out: TextIO,
+        err: TextIO,
+        say: Say,
+        locale: str = "ja",
+        labels: TextIO | None = None,
+        transcript: Transcript | None = None,
     ) -> None:
         self._out = out
         self._err = err
         self._say = say
         self._locale = locale
         self._labels = labels or out
+        self.transcript = transcript
+        self._told: tuple[str, Sequence[str]] = ("", ())
+        self._followed = ""
         self._reply = ""
         self._over: set[str] = set()
         self._ended = asyncio.Event()
@@ -52,6 +64,25 @@ class ConsoleAdapter:
         Not at once, for at a terminal the line that shows progress would take its place.
         """
         self._begun = self._unwritten = text
+
+    def tell(self, story: str, pieces: Sequence[str]) -> None:
+        """Let the transcript hold a story, if one is kept.
+
+        Raises:
+            OSError: nothing can be written any more.
+        """
+        self._told = (story, pieces)
+        if self.transcript is not None:
+            self._retell(self.transcript, pieces)
+
+    def follow(self, job_id: str) -> None:
+        """From now on this job's reply goes on in the transcript, behind what was told last."""
+        self._followed = job_id
+
+    def _retell(self, transcript: Transcript, pieces: Sequence[str]) -> None:
+        self._tell("")
+        transcript.tell(self._told[0], pieces)
+        self._story_in_line = self._out.isatty() and transcript.ends_in_a_line
 
     @property
     def lost(self) -> OSError | None:
@@ -109,13 +140,19 @@ class ConsoleAdapter:
 
     def _show(self, draft: Draft) -> None:
         self._tell(draft.note if draft.state in _OPEN else "")
-        self._go_on(draft.text)
+        if self.transcript is None:
+            self._go_on(draft.text)
+        elif draft.text and draft.job == self._followed:
+            self._retell(self.transcript, [*self._told[1], draft.text])
         if draft.state in _OPEN:
             return
         for number, choice in enumerate(draft.choices, start=2):
-            self._label(number)
-            self._write(self._begun + choice.text)
-        if not self._written.endswith("\n"):
+            if self.transcript is None:
+                self._label(number)
+                self._write(self._begun + choice.text)
+            else:
+                self._aside(f"{self._named(number)}\n{choice.text}\n")
+        if self.transcript is None and not self._written.endswith("\n"):
             self._write("\n")
         if draft.note:
             self._aside(draft.note + "\n")
@@ -127,13 +164,16 @@ class ConsoleAdapter:
             self._err.flush()
 
     def _label(self, number: int) -> None:
-        label = self._say("console.candidate", self._locale, number=number)
+        label = self._named(number)
         if self._labels is self._out:
             self._write(f"\n\n{label}\n")
         else:
             self._write("\n")
             with contextlib.suppress(OSError):
                 print(label, file=self._labels, flush=True)
+
+    def _named(self, number: int) -> str:
+        return self._say("console.candidate", self._locale, number=number)
 
     def _go_on(self, text: str) -> None:
         """Write the rest of a text that goes on; a story that a dead worker left is told anew."""

@@ -27,11 +27,11 @@ def numbered(choices: Mapping[int, Passage], head: str | None) -> list[str]:
 
 
 def branches(story: Story, tree: Sequence[Passage]) -> list[str]:
-    """The outline of a story. `*`: where it ends, `|`: part of it as it is read."""
+    """The outline of a story. `*`: where it ends, `|`: part of it as it is read, `/`: said beside it."""
     number = numbers(tree)
     lines = []
     for line in outline(story, tree):
-        mark = "*" if line.head else "|" if line.on_path else " "
+        mark = "*" if line.head else "/" if line.beside else "|" if line.on_path else " "
         words = first_words(line.passage) or NOTHING
         lines.append(
             f"{mark} {'  ' * line.depth}[{number[line.passage.id]}] {line.passage.author.name} {words}"

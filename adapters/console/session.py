@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import replace
+from itertools import takewhile
 from pathlib import Path
 from typing import TextIO
 from uuid import uuid4
@@ -21,7 +22,7 @@ from bot.messages import Ask, Author, Message, Notes, Passage, Story, Ticket, To
 from bot.outline import first_words
 from bot.rules import typed_value
 from bot.seams import Say
-from bot.story import ending
+from bot.story import ending, joints, told_passages
 
 SHORT_ID = 8
 
@@ -85,12 +86,13 @@ class Session:
             self._tell("console.welcome_new")
         else:
             self._tell("console.welcome", title=self._titled(story))
-            if self._out.isatty():
+            if self._out.isatty() and self._console.transcript is None:
                 await self._show("")
 
     async def run(self, lines: AsyncIterator[str]) -> bool:
         """Take lines until they end or one says so; whether all that was asked for could be done."""
         well = True
+        await self._transcribe()
         async for line in lines:
             command = command_of(line)
             if command is None or command.name != "stop":
@@ -98,14 +100,28 @@ class Session:
             if command == Command("quit"):
                 break
             well &= await self._done(line, command)
+            if not self._writing:
+                await self._transcribe()
         await self.idle()
+        if self._console.transcript is not None:
+            self._console.transcript.end()
         return well
+
+    async def _transcribe(self, instead_of: Passage | None = None) -> None:
+        """Let what is not read at a terminal hold the story as it stands, or as it stood before a passage."""
+        story = await self._play.read(ROOM) if self._console.transcript is not None else None
+        if story is not None:
+            passages = takewhile(
+                lambda one: instead_of is None or one.id != instead_of.id, told_passages(story)
+            )
+            self._console.tell(story.id, list(joints(passages)))
 
     async def idle(self) -> None:
         """Wait until nothing is written any more."""
         if self._writing:
             await self._console.ended(self._writing)
             self._writing = ""
+            await self._transcribe()
 
     async def stop(self) -> bool:
         """Stop what is being written; whether anything was."""
@@ -133,18 +149,20 @@ class Session:
         self._warn_of_unseen(read)
 
     async def _continue(self, text: str) -> None:
-        self._await(await self._play.hear(self._message(text), Ask()))
+        await self._await(await self._play.hear(self._message(text), Ask()))
 
     async def _candidates(self, argument: str) -> None:
         count = self._number(argument) if argument else (await self._play.rules(ROOM)).candidates
-        self._await(await self._play.hear(self._message(""), Ask(candidates=count)))
+        await self._await(await self._play.hear(self._message(""), Ask(candidates=count)))
         self._labelled = (self._writing, count)
         if count > 1:
             self._tell("console.candidate", number=1)
 
     async def _retry(self, _: str) -> None:
         story = await self._story()
-        self._await(await self._play.retry(replace(self._message(""), after=story.head), Ask()))
+        last = ending(story)
+        ticket = await self._play.retry(replace(self._message(""), after=story.head), Ask())
+        await self._await(ticket, last if last is not None and last.by_model else None)
 
     async def _stop(self, _: str) -> None:
         if not await self.stop():
@@ -153,10 +171,12 @@ class Session:
     def _message(self, text: str) -> Message:
         return Message(uuid4().hex, ROOM, self._author, text)
 
-    def _await(self, ticket: Ticket | None) -> None:
+    async def _await(self, ticket: Ticket | None, instead_of: Passage | None = None) -> None:
         if ticket is not None:
             self._warn_of_unseen(ticket)
             self._writing = ticket.job_id
+            await self._transcribe(instead_of)
+            self._console.follow(ticket.job_id)
 
     def _warn_of_unseen(self, read: Ticket | TokenCount) -> None:
         if read.unknown:
@@ -348,8 +368,10 @@ class Session:
             raise NoSuchNumber(number=argument) from None
 
     def _tell_story(self, text: str) -> None:
-        self._out.write(text if text.endswith("\n") else text + "\n")
-        self._out.flush()
+        # Where the output holds the story itself, a look at it is no part of that.
+        out = self._out if self._console.transcript is None else self._err
+        out.write(text if text.endswith("\n") else text + "\n")
+        out.flush()
 
     def _say_line(self, line: str) -> None:
         print(line, file=self._err, flush=True)

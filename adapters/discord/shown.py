@@ -7,6 +7,7 @@ from adapters.discord.render import cut
 from bot.characters import names
 from bot.messages import Passage, Story, Ticket
 from bot.seams import Say
+from bot.story import is_beside, last_told, told_text
 
 ENDING = 120
 """Characters of a story's end that remind people where it stands."""
@@ -15,8 +16,8 @@ LABEL = 90
 
 def ending_of(story: Story, say: Say, locale: str) -> str:
     """The story's last words, or that it is at its beginning."""
-    text = story.passages[-1].text if story.passages else ""
-    words = " ".join(text.split())
+    last = last_told(story)
+    words = " ".join(told_text(story, last).split()) if last is not None else ""
     if not words:
         return say("discord.at_beginning", locale)
     return escape("…" + words[-ENDING:] if len(words) > ENDING else words)
@@ -29,10 +30,11 @@ def unread(ticket: Ticket, say: Say, locale: str) -> str:
     return say(key, locale, characters=characters, read_as=escape(ticket.read_as))
 
 
-def label_of(passage: Passage) -> str:
-    """A passage in one line: who wrote it, and its beginning."""
+def label_of(story: Story, passage: Passage) -> str:
+    """A passage in one line: who wrote it, and its beginning; marked where it stands beside the story."""
     words = " ".join(passage.text.split()) or "…"
-    return cut(f"{passage.author.name}：{words}", LABEL)
+    mark = "💬 " if is_beside(story, passage) else ""
+    return cut(f"{mark}{passage.author.name}：{words}", LABEL)
 
 
 def split(content: str, room: int) -> list[str]:

@@ -203,10 +203,11 @@ class Stories:
     async def passages(self, interaction: Interaction, typed: str) -> list[tuple[str, str]]:
         """Passages of the room's story that have the typed words in them, latest first: label and id."""
         scene = around(interaction)
-        if await self._play.read(scene.room) is None:
+        story = await self._play.read(scene.room)
+        if story is None:
             return []
         told = [p for p in reversed(await self._play.tree(scene.room)) if not p.deleted and typed in p.text]
-        return [(label_of(passage), passage.id) for passage in told]
+        return [(label_of(story, passage), passage.id) for passage in told]
 
     async def _story(self, scene: Scene) -> Story:
         story = await self._play.read(scene.room)

@@ -30,7 +30,7 @@ _STORY_WORDS = (
         "odds",
         "hide_odds",
     ),
-    *("versions", "earlier", "later", "take_this", "compare", "fold", "edited"),
+    *("versions", "earlier", "later", "take_this", "compare", "fold", "edited", "aside"),
     *("save", "leave", "text", "shorter", "choose_one"),
 )
 _COMPOSER_WORDS = (

@@ -22,7 +22,7 @@ from adapters.web.shown import (
 )
 from bot.errors import NoStory
 from bot.messages import Author, Draft, DraftState, Passage, Room, Rules, Story, candidate_id
-from bot.story import ending
+from bot.story import beside_lines, ending
 
 HUES = 8
 """How many author colours the style sheet has; they are given in the order of first appearance."""
@@ -221,9 +221,11 @@ class LiveRoom:
         for passage in tree:
             if not passage.deleted:
                 beside.setdefault(passage.parent_id, []).append(passage)
-        return tuple(self._passage(passage, beside.get(passage.parent_id, [])) for passage in story.passages)
+        return tuple(
+            self._passage(story, passage, beside.get(passage.parent_id, [])) for passage in story.passages
+        )
 
-    def _passage(self, passage: Passage, beside: Sequence[Passage]) -> ShownPassage:
+    def _passage(self, story: Story, passage: Passage, beside: Sequence[Passage]) -> ShownPassage:
         author = passage.author
         owner = passage.asker or author
         versions = tuple(ShownVersion(each.id, each.author.name, each.text) for each in beside)
@@ -236,6 +238,7 @@ class LiveRoom:
             passage.edited,
             versions if len(versions) > 1 else (),
             compare=self._compared is not None and passage.id.startswith(self._compared + "."),
+            asides=beside_lines(story, passage),
         )
 
     def _became_passage(self, draft: Draft) -> bool:

@@ -22,7 +22,8 @@ class ShownPassage:
     """A passage. `hue` None: the model's. `owner`: the number of the person who may change it, in this room.
 
     `versions`: itself and its alternatives, in the order they were made; empty where it has none.
-    `compare`: they are laid side by side, to choose one.
+    `compare`: they are laid side by side, to choose one. `asides`: which of its lines, counted from 0, are
+    said beside the story.
     """
 
     id: str
@@ -33,6 +34,7 @@ class ShownPassage:
     edited: bool = False
     versions: tuple[ShownVersion, ...] = ()
     compare: bool = False
+    asides: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +92,10 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class ShownBranch:
-    """A line of the outline. `text`: the passage's first words, empty where it was deleted."""
+    """A line of the outline. `text`: the passage's first words, empty where it was deleted.
+
+    `aside`: it only says something beside the story.
+    """
 
     id: str
     name: str
@@ -99,6 +104,7 @@ class ShownBranch:
     model: bool
     on_path: bool
     head: bool
+    aside: bool
 
 
 def shown_branch(branch: Branch) -> ShownBranch:
@@ -112,6 +118,7 @@ def shown_branch(branch: Branch) -> ShownBranch:
         passage.by_model,
         branch.on_path,
         branch.head,
+        branch.beside,
     )
 
 

@@ -58,7 +58,11 @@ async def worker() -> AsyncIterator[GatedWorker]:
 
 @asynccontextmanager
 async def at(
-    folder: Path, worker: GatedWorker, *arguments: str, typed: IO[bytes] | int = asyncio.subprocess.PIPE
+    folder: Path,
+    worker: GatedWorker,
+    *arguments: str,
+    typed: IO[bytes] | int = asyncio.subprocess.PIPE,
+    kept: IO[bytes] | int = asyncio.subprocess.PIPE,
 ) -> AsyncIterator[Terminal]:
     """A command in a folder with a store of its own; killed at the end if it still runs."""
     settings = {"TSUZUKI_ENGINE__URL": worker.url, "TSUZUKI_STORE__URL": f"sqlite:///{folder}/stories.db"}
@@ -67,7 +71,7 @@ async def at(
         cwd=folder,
         env=clean_environ(**settings),
         stdin=typed,
-        stdout=asyncio.subprocess.PIPE,
+        stdout=kept,
         stderr=asyncio.subprocess.PIPE,
     )
     try:
@@ -93,18 +97,29 @@ async def test_ctrl_c_stops_a_continuation_and_says_so(tmp_path: Path, worker: G
 async def test_a_script_tells_a_story_that_is_there_the_next_time(
     tmp_path: Path, worker: GatedWorker
 ) -> None:
-    """Standard output is the story's text alone; the store keeps the story."""
+    """Standard output is the whole story and nothing else; the store keeps it."""
     worker.go_on()
     async with at(tmp_path, worker, "play") as terminal:
         await terminal.types(BEGUN, "", "/title 夜", "/show", "/quit")
         code, out, err = await terminal.ends()
-    assert (code, out) == (0, f"{FIRST}{SECOND}\n{BEGUN}\n{FIRST}{SECOND}\n")
+    assert (code, out) == (0, f"{BEGUN}{FIRST}{SECOND}\n")
     assert "[2] 続き" in err
     async with at(tmp_path, worker, "play") as terminal:
         await terminal.types("/undo", "/show")
         code, out, err = await terminal.ends()
-    assert (code, out) == (0, f"{BEGUN}\n")
+    assert (code, out) == (0, f"{BEGUN}{FIRST}{SECOND}\n")
     assert "夜" in err
+
+
+async def test_a_script_s_file_holds_the_story_as_it_ended(tmp_path: Path, worker: GatedWorker) -> None:
+    """`tsuzuki play < script.txt > story.txt`: what was taken back or written anew is not in it."""
+    worker.go_on()
+    script = tmp_path / "script.txt"
+    script.write_text(f"{BEGUN}\n\n/undo\n二。\n\n// メモ\n三。\n", "utf-8")
+    with script.open("rb") as typed, (tmp_path / "story.txt").open("wb") as kept:
+        async with at(tmp_path, worker, "play", typed=typed, kept=kept) as terminal:
+            await asyncio.wait_for(terminal.process.wait(), PATIENCE_S)
+    assert (tmp_path / "story.txt").read_text("utf-8") == f"{BEGUN}\n二。{FIRST}{SECOND}\n三。\n"
 
 
 async def test_a_script_hears_that_not_all_went_well(tmp_path: Path, worker: GatedWorker) -> None:
@@ -126,8 +141,8 @@ async def test_ctrl_c_stops_what_is_written_and_not_the_program(tmp_path: Path, 
         await terminal.types(BEGUN, "")
         await terminal.reads(FIRST)
         terminal.interrupt()
-        await terminal.types("二。", "/show")
-        await terminal.reads("二。\n")
+        await terminal.types("二。")
+        await terminal.reads("二。")
         terminal.interrupt()
         _, _, err = await terminal.ends()
     assert "Stopped." in err

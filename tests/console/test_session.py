@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from adapters.console import ROOM, ConsoleAdapter, Session
+from adapters.console import ROOM, ConsoleAdapter, Session, Transcript
 from bot.errors import NoSuchStory
 from bot.messages import Author, Lore, Notes
+from bot.story import text_of, told_passages
 from config.phrases import Phrases
 from tests.fakes.house import House, opened, sentence
 
@@ -61,6 +62,50 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
     console = ConsoleAdapter(out, err, say, labels=err)
     async with opened(tmp_path, console, say) as house:
         yield Desk(house, console, out, err, Session(house.play, console, AYA, say, out, err))
+
+
+@pytest.fixture
+async def scripted(tmp_path: Path) -> AsyncIterator[Desk]:
+    """A script is played, and its output kept."""
+    out, err, say = io.StringIO(), io.StringIO(), Phrases.load()
+    console = ConsoleAdapter(out, err, say, labels=err, transcript=Transcript(out))
+    async with opened(tmp_path, console, say) as house:
+        yield Desk(house, console, out, err, Session(house.play, console, AYA, say, out, err))
+
+
+async def test_a_script_gets_the_whole_story_in_order(scripted: Desk) -> None:
+    """Its own passages too, joined as an export joins them, without what is beside the story."""
+    assert await scripted.types(
+        "雨が", "", "// メモ", "二。", "（（次は？））", "/続き 三。", "/show", "/tree"
+    )
+    story = await scripted.house.play.read(ROOM)
+    assert story is not None
+    assert scripted.out.getvalue() == text_of(told_passages(story)) + "\n"
+    assert scripted.out.getvalue() == f"雨が{sentence(0)}\n二。\n三。{sentence(1)}\n"
+    assert "/ [3] 綾" in scripted.err.getvalue()
+
+
+async def test_a_script_that_goes_on_gets_the_story_so_far(scripted: Desk) -> None:
+    """Whole means from its first passage on."""
+    await scripted.types(FIRST)
+    scripted.out.truncate(0)
+    scripted.out.seek(0)
+    say = Phrases.load()
+    console = scripted.console
+    console.transcript = Transcript(scripted.out)
+    again = Session(scripted.house.play, console, AYA, say, scripted.out, scripted.err)
+    await again.enter(None)
+    assert await again.run(lines("二。"))
+    assert scripted.out.getvalue() == f"{FIRST}\n二。\n"
+
+
+async def test_what_is_written_anew_in_a_script(scripted: Desk) -> None:
+    """In a pipe it stands in a line of its own; candidates that are not taken stand beside the story."""
+    assert await scripted.types(FIRST, "", "/retry")
+    assert scripted.out.getvalue() == f"{FIRST}{sentence(0)}\n{sentence(1)}\n"
+    assert await scripted.types("/undo", "/candidates 2")
+    assert sentence(3) not in scripted.out.getvalue()
+    assert sentence(3) in scripted.err.getvalue()
 
 
 async def test_lines_are_passages_and_an_empty_one_goes_on(desk: Desk) -> None:

@@ -144,6 +144,8 @@ async def test_a_story_is_shown_as_it_is_read(stage: Stage) -> None:
     (shown,) = await answered(stage, slash)
     assert "雨が降る。" in shown
     assert "どうする" not in shown
+    proposed = await stage.discord.complete(thread, stage.discord.taro, "story branch", "passage")
+    assert [label.startswith("💬 ") for label in proposed] == [True, False, False]
 
 
 async def test_without_a_story_that_is_said(stage: Stage) -> None:

@@ -355,6 +355,18 @@ async def test_a_story_is_downloaded_as_text(house: House, mio: Person) -> None:
         assert file.suggested_filename == file_name(story, form)
 
 
+async def test_what_is_beside_the_story_looks_different(mio: Person) -> None:
+    """On the page, line by line, and in the outline; the text reads as it was written."""
+    await mio.write("雨。\n// メモ\n（まさか）")
+    await mio.write("（（次は？））")
+    await mio.sees(FIRST, "雨。\n// メモ\n（まさか）", "（（次は？））")
+    marked = mio.page.locator(".tz-text .tz-aside")
+    assert [text.strip() for text in await marked.all_inner_texts()] == ["// メモ", "（（次は？））"]
+    assert "物語の外" in str(await marked.first.get_attribute("title"))
+    await mio.leaf("枝")
+    await expect(mio.page.locator(".tz-tree .tz-aside")).to_have_text(["（（次は？））"])
+
+
 async def test_people_can_be_forgotten(enter: Enter, house: House, mio: Person, path: str) -> None:
     """After a second click a person's words are gone from every story, on every page."""
     ken = await enter(path, "健")

@@ -26,7 +26,7 @@ export default {
               <button v-else type="button" :aria-current="b.head ? 'true' : null" :title="words.go_there"
                       @click="act({ do: 'branch', passage: b.id })">
                 <span class="tz-tree-who" :class="{ 'tz-tree-model': b.model }">{{ b.name }}</span>
-                <span class="tz-tree-text">{{ b.text }}</span>
+                <span class="tz-tree-text" :class="{ 'tz-aside': b.aside }">{{ b.text }}</span>
                 <span v-if="b.head" class="tz-tag">{{ words.here }}</span>
               </button>
             </li>

@@ -30,7 +30,8 @@ export default {
           :style="t.percent === null ? null : { '--doubt': 1 - t.percent / 100 }">{{ t.text }}<span
           v-if="t.percent !== null" class="tz-odds" role="note"><b>{{ t.percent }} %</b><span
           v-for="o in t.top"><i>{{ o.text }}</i>{{ o.percent }} %</span></span></span></p>
-        <p v-else class="tz-text">{{ edges(seen(p).text) }}</p>
+        <p v-else class="tz-text"><span v-for="(l, n) in lines(p)" :key="n" :class="{ 'tz-aside': l.aside }"
+          :title="l.aside ? words.aside : null">{{ l.text }}</span></p>
 
         <div v-if="editing !== p.id && (p.versions.length || p.edited)" class="tz-under">
           <span v-if="p.versions.length" class="tz-versions" role="group" :aria-label="words.versions">
@@ -286,6 +287,14 @@ export default {
     // Blank lines at the edges of a passage only say where a paragraph begins; the page already shows that.
     edges(text) {
       return text.replace(/^\n+|\n+$/g, "");
+    },
+    // What is said beside the story looks different; all else is one piece.
+    lines(p) {
+      const { id, text } = this.seen(p);
+      const told = this.edges(text);
+      if (id !== p.id || !p.asides.length) return [{ text: told, aside: false }];
+      const before = text.length - text.replace(/^\n+/, "").length;
+      return told.split(/(?<=\n)/).map((line, n) => ({ text: line, aside: p.asides.includes(n + before) }));
     },
     live(draft) {
       return draft.state === "waiting" || draft.state === "writing";
