@@ -48,6 +48,8 @@ _ROOM = "room"
 MAX_WORDS = 500
 MAX_WORD_CHARACTERS = 50
 MAX_PRESETS = 20
+_DIGITS = 9
+"""More digits are no number that a rule may have; thousands of them Python refuses to read."""
 _SHOWN = 20
 """Characters of something too long that are named."""
 
@@ -182,7 +184,7 @@ def typed_value(name: str, typed: str, *, between: str = "\n、,，") -> object:
     if name == "filter":
         return _TYPED_FILTERS.get(folded, folded)
     if name in _COUNTS:
-        return int(folded) if folded.isdecimal() else typed
+        return int(folded) if folded.isdecimal() and len(folded) <= _DIGITS else typed
     return typed.strip()
 
 

@@ -53,7 +53,7 @@ def changed_lore(entries: Sequence[Lore], argument: str) -> tuple[Lore, ...] | N
 
     A text may end in its priority in parentheses. None where no entry has the number.
     """
-    found = re.match(r"(\d+)(?:\s+(.*))?$", argument, re.DOTALL)
+    found = re.match(r"(\d{1,9})(?:\s+(.*))?$", argument, re.DOTALL)
     if found is None:
         return (*entries, _entry(argument))
     number, rest = int(found[1]), found[2] or NOTHING
@@ -65,7 +65,8 @@ def changed_lore(entries: Sequence[Lore], argument: str) -> tuple[Lore, ...] | N
 
 def _entry(text: str) -> Lore:
     keywords, _, description = text.partition("=" if "=" in text else "＝")
-    found = re.search(r"\s*[(（](-?\d+)[)）]\s*$", description)
+    description = description.strip()
+    found = re.search(r"[(（](-?\d{1,9})[)）]$", description)
     priority = int(found[1]) if found else 0
     if found:
         description = description[: found.start()]

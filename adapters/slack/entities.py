@@ -13,7 +13,8 @@ _BEFORE_SLASH = re.compile("/(?=/)")
 _USER = re.compile(r"<@([A-Z0-9]+)(?:\|[^<>]*)?>")
 # Slack puts a no-break space or a plain one after a mention.
 # The ideographic space stays: it indents a paragraph.
-_BLANK = "[ \\t\\r\\n\u00a0]"
+_BLANKS = " \t\r\n\u00a0"
+_BLANK = f"[{_BLANKS}]"
 
 
 def escape(text: str) -> str:
@@ -38,7 +39,13 @@ def without_mention(text: str, user_id: str) -> str:
     """A received text without the mentions of `user_id` and the blanks that belonged to them."""
     mention = f"<@{re.escape(user_id)}(?:\\|[^<>]*)?>"
     text = re.sub(f"^(?:{_BLANK}*{mention})+{_BLANK}*", "", text)
-    text = re.sub(f"(?:{_BLANK}*{mention})+{_BLANK}*$", "", text)
+    end = len(text.rstrip(_BLANKS))
+    # From the end, one after the other: an expression would go over a run of blanks once for each of them.
+    for found in reversed(list(re.finditer(mention, text))):
+        if found.end() != end:
+            break
+        end = len(text[: found.start()].rstrip(_BLANKS))
+        text = text[:end]
     return re.sub(f"{mention}[ \u00a0]?", "", text)
 
 

@@ -186,7 +186,7 @@ def _wanted(rules: Rules, state: State) -> dict[str, object]:
 
 
 def _number(text: str) -> int:
-    return int(text) if text.isdecimal() else 0
+    return int(text) if text.isdecimal() and len(text) < 10 else 0
 
 
 def _lines(text: str) -> list[str]:

@@ -12,7 +12,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import accumulate
+from itertools import islice
 
 from bot.worker.decoding import StreamDecoder, is_spaced_script
 from bot.worker.scores import Drawn
@@ -77,6 +77,8 @@ class PhraseWatch:
         self._phrases, self._beginnings = looked_for(tuple(banned))
         self._longest = max(map(len, self._beginnings), default=1)
         self._held: list[Piece] = []
+        self._safe: list[bool] = []
+        """Of each piece that is held: whether no phrase can begin in the text up to its end."""
 
     @property
     def watching(self) -> bool:
@@ -89,29 +91,31 @@ class PhraseWatch:
         Then this one and all behind it are held no more.
         """
         self._held.append(piece)
-        if not self._holds_phrase(self._text()):
+        if not self.watching:
+            return None
+        text = self._text()
+        if not self._holds_phrase(text):
+            self._safe.append(not self._may_end(text))
             return None
         begun = next(
             place for place in range(len(self._held) - 1, -1, -1) if self._holds_phrase(self._text(place))
         )
         found = self._held[begun]
-        del self._held[begun:]
+        del self._held[begun:], self._safe[begun:]
         return found
 
     def take(self) -> list[Piece]:
         """The tokens that no phrase can begin with, even if what stands behind them is taken back."""
         if not self.watching:
             return self.flush()
-        text = self._text()
-        ends = list(accumulate(len(piece.text) for piece in self._held))
-        ready = next((end for end in reversed(ends) if not self._may_end(text[:end])), 0)
-        taken = self._held[: bisect_right(ends, ready)]
-        del self._held[: len(taken)]
+        ready = next((place + 1 for place in reversed(range(len(self._held))) if self._safe[place]), 0)
+        taken = self._held[:ready]
+        del self._held[:ready], self._safe[:ready]
         return taken
 
     def flush(self) -> list[Piece]:
         """All that is held, once nothing follows."""
-        taken, self._held = self._held, []
+        taken, self._held, self._safe = self._held, [], []
         return taken
 
     def _text(self, begin: int = 0) -> str:
@@ -125,8 +129,8 @@ class PhraseWatch:
 
     def _may_end(self, text: str) -> bool:
         """Whether a text ends with what may become a phrase."""
-        begins = [begin for begin, char in enumerate(text) if not char.isspace()]
-        return any(self._may_begin(text[begin:]) for begin in begins[-self._longest :])
+        begins = (place for place in reversed(range(len(text))) if not text[place].isspace())
+        return any(self._may_begin(text[begin:]) for begin in islice(begins, self._longest))
 
     def _may_begin(self, text: str) -> bool:
         # Marks that follow change the last letter, and what follows a space decides whether it counts.

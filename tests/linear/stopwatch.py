@@ -9,7 +9,7 @@ from collections.abc import Callable
 LENGTH = 2000
 MOST = 2.6
 """Twice the text costs twice as much; a little more where memory is filled."""
-ROUNDS = 30
+ROUNDS = 15
 FREE_S = 0.001
 """What costs no more is no work; the clock would say anything."""
 
