@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,15 @@ from tests.app.bot_process import bot_process
 from tests.app.gated_worker import FIRST, SECOND, gated_worker
 from tests.discord.stage import BEGINNING
 from tests.loopback.discord import LoopbackDiscord
+
+
+async def until_it_listens(folder: Path) -> None:
+    """Wait until the bot has written down that it hears: what a first start misses nobody knows."""
+    store = await open_store(f"sqlite:///{folder / 'stories.db'}")
+    async with asyncio.timeout(60):
+        while not await store.heard_until("discord"):
+            await asyncio.sleep(0.05)
+    await store.close()
 
 
 @pytest.mark.parametrize("killed", [False, True])
@@ -32,7 +42,8 @@ async def test_what_was_written_while_the_process_was_gone_is_in_the_story(
             await discord.until_connected()
             await discord.say_in(discord.channel, discord.hanako, BEGINNING)
             (thread,) = await discord.until(discord.threads)
-            await discord.until(lambda: [m for m in discord.by_bot(thread) if len(m.buttons) == 5])
+            await discord.until(lambda: [m for m in discord.by_bot(thread) if len(m.buttons) == 5], 60)
+            await until_it_listens(tmp_path)
             if killed:
                 bot.process.kill()
                 await bot.ended()
@@ -44,9 +55,9 @@ async def test_what_was_written_while_the_process_was_gone_is_in_the_story(
         await discord.say_in(thread, discord.taro, "そして着いた。", mentions_bot=False)
         await discord.say_in(discord.channel, discord.taro, "別の話。")
         async with bot_process(tmp_path, **variables) as again:
-            await discord.until(lambda: [m for m in discord.by_bot(thread)[1:] if len(m.buttons) == 5])
+            await discord.until(lambda: [m for m in discord.by_bot(thread)[1:] if len(m.buttons) == 5], 60)
             other = (await discord.until(lambda: discord.threads()[1:]))[0]
-            await discord.until(lambda: [m for m in discord.by_bot(other) if len(m.buttons) == 5])
+            await discord.until(lambda: [m for m in discord.by_bot(other) if len(m.buttons) == 5], 60)
             assert await again.stop() == 0
     store = await open_store(f"sqlite:///{tmp_path / 'stories.db'}")
     story = await store.story(Room("discord", str(thread.id)))
