@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from bot.messages import (
+    Act,
     Ask,
     Author,
     Message,
@@ -173,11 +174,23 @@ class Play(Protocol):
         """Go on from any passage; what followed it stays reachable. Raises PassageGone, StoryBusy."""
         ...
 
+    async def last_act(self, room: Room) -> Act | None:
+        """What was done last to a room's story that everybody sees; taken back or not."""
+        ...
+
+    async def take_back(self, room: Room, by: Author, act_id: str) -> Act:
+        """Lead the story back to where an act led it from.
+
+        Raises:
+            NothingToTakeBack, StoryMoved, StoryBusy, NotYours
+        """
+        ...
+
     async def edit(self, room: Room, by: Author, passage_id: str, text: str) -> Passage:
         """Change what one wrote or asked for, in its place; its former text is kept.
 
         Raises:
-            NotYours, PassageGone, EmptyPrompt, TextTooLong, FilteredText
+            NotYours, PassageGone, EmptyText, TextTooLong, FilteredText
         """
         ...
 
@@ -224,7 +237,7 @@ class Play(Protocol):
         ...
 
     async def rename(self, room: Room, by: Author, title: str) -> Story:
-        """Give the story another title. Raises EmptyPrompt where it is blank."""
+        """Give the story another title. Raises EmptyText where it is blank."""
         ...
 
     async def annotate(self, room: Room, by: Author, notes: Notes, before: Notes) -> Story:
@@ -233,7 +246,7 @@ class Play(Protocol):
         `before` is what the person saw: what they left as it was stays as somebody else made it meanwhile.
 
         Raises:
-            TextTooLong, TooMuchLore, FilteredText
+            TextTooLong, TooMuchLore, FilteredText, NotesChanged
         """
         ...
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from bot.context import require_length, require_short
-from bot.errors import EmptyPrompt, NoSuchStory, NotYours, PassageGone
+from bot.errors import EmptyText, NoSuchStory, NotYours, PassageGone
 from bot.ground import Ground
 from bot.messages import (
+    Act,
+    ActKind,
     Author,
     Choice,
     Draft,
@@ -28,24 +30,45 @@ class Changing(Ground):
     async def undo(self, room: Room, by: Author, after: str | None = None) -> Story:
         """Take the last passage back; it stays reachable."""
         await self._permitted(room, by)
-        return await self._moved(room, await self._store.undo((await self._open(room)).id, after))
+        return await self._moved(room, await self._store.undo((await self._open(room)).id, after, by=by))
 
     async def redo(self, room: Room, by: Author, after: str | None = None) -> Story:
         """Take an undo back."""
         await self._permitted(room, by)
-        return await self._moved(room, await self._store.redo((await self._open(room)).id, after))
+        return await self._moved(room, await self._store.redo((await self._open(room)).id, after, by=by))
 
     async def choose(self, room: Room, by: Author, passage_id: str) -> Story:
         """Make an alternative of the last passage the last one."""
         await self._permitted(room, by)
         story = await self._open(room)
-        return await self._moved(room, await self._store.choose(story.id, passage_id))
+        return await self._moved(room, await self._store.choose(story.id, passage_id, by=by))
 
     async def branch(self, room: Room, by: Author, passage_id: str) -> Story:
         """Go on from any passage; what followed it stays reachable."""
         await self._permitted(room, by)
         story = await self._open(room)
-        return await self._moved(room, await self._store.go_to(story.id, passage_id))
+        return await self._moved(room, await self._store.go_to(story.id, passage_id, by=by))
+
+    async def last_act(self, room: Room) -> Act | None:
+        """What was done last to a room's story that everybody sees."""
+        return await self._store.last_act(room)
+
+    async def take_back(self, room: Room, by: Author, act_id: str) -> Act:
+        """Lead the story back to where an act led it from."""
+        await self._permitted(room, by)
+        act = await self._store.take_back(act_id, by)
+        if act.kind is ActKind.DELETE and act.before is not None:
+            await self._changed(await self._there(act.before))
+        story = await self._store.story(room)
+        if story is not None:
+            await self._moved(room, story)
+        return act
+
+    async def _there(self, passage_id: str) -> Passage:
+        passage = await self._store.passage(passage_id)
+        if passage is None:
+            raise PassageGone
+        return passage
 
     async def edit(self, room: Room, by: Author, passage_id: str, text: str) -> Passage:
         """Change what one wrote or asked for, in its place."""
@@ -58,7 +81,7 @@ class Changing(Ground):
             limit += self._bounds.max_file_characters
         text = self._wanted(text, rules, room, limit)
         if not text:
-            raise EmptyPrompt
+            raise EmptyText
         passage = await self._store.edit(passage_id, text)
         await self._changed(passage)
         return passage
@@ -67,7 +90,7 @@ class Changing(Ground):
         """Take out what one wrote or asked for; what came after stays."""
         await self._permitted(room, by)
         await self._own(room, by, passage_id)
-        passage = await self._store.delete(passage_id)
+        passage = await self._store.delete(passage_id, by=by)
         await self._changed(passage)
         return await self._moved(room, await self._store.story_by_id(passage.story_id))
 
@@ -91,13 +114,13 @@ class Changing(Ground):
         """Begin a new story; the room's former one is closed and stays readable."""
         rules = await self._permitted(room, by)
         name, aside = self._titled(title, rules, room), rules.parentheses_aside
-        story = await self._store.open_story(room, name, parentheses_aside=aside)
+        story = await self._store.open_story(room, name, parentheses_aside=aside, by=by)
         return await self._moved(room, story)
 
     async def close(self, room: Room, by: Author) -> Story:
         """Close the room's story."""
         await self._permitted(room, by)
-        return await self._moved(room, await self._store.close_story((await self._open(room)).id))
+        return await self._moved(room, await self._store.close_story((await self._open(room)).id, by=by))
 
     async def reopen(self, room: Room, by: Author, story_id: str) -> Story:
         """Go on with an earlier story in this room; its former one is left without it."""
@@ -106,14 +129,14 @@ class Changing(Ground):
         if former.platform != room.platform:
             raise NoSuchStory(story=story_id)
         await self._permitted(former, by)
-        return await self._moved(room, await self._store.reopen_story(story_id, room))
+        return await self._moved(room, await self._store.reopen_story(story_id, room, by=by))
 
     async def rename(self, room: Room, by: Author, title: str) -> Story:
         """Give the story another title."""
         rules = await self._permitted(room, by)
         name = self._titled(title, rules, room)
         if not name:
-            raise EmptyPrompt
+            raise EmptyText
         return await self._store.rename((await self._open(room)).id, name)
 
     async def annotate(self, room: Room, by: Author, notes: Notes, before: Notes) -> Story:

@@ -3,6 +3,9 @@
 TsuzukiError
 ├── UserError             a person's request cannot be met; has a sentence in ja and en, and nothing is lost
 │   ├── EmptyPrompt       nothing to go on from
+│   ├── EmptyText         a passage or title left empty
+│   ├── NotesChanged      somebody else changed the same notes
+│   ├── NothingToTakeBack an act that is over, or was taken back
 │   ├── TextTooLong       the text is over the limit
 │   │   └── TitleTooLong, MemoryTooLong, NoteTooLong, LoreTooLong, KeywordTooLong
 │   ├── UnknownPreset     no preset of that name
@@ -44,7 +47,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
-    from bot.messages import Room
+    from bot.messages import Notes, Room
 
 
 class TsuzukiError(Exception):
@@ -69,6 +72,28 @@ class EmptyPrompt(UserError):
     """There is no text to go on from."""
 
     key = "error.empty_prompt"
+
+
+class EmptyText(UserError):
+    """A passage or a title would be left without a text."""
+
+    key = "error.empty_text"
+
+
+class NothingToTakeBack(UserError):
+    """What was done cannot be taken back, or was already."""
+
+    key = "error.nothing_to_take_back"
+
+
+class NotesChanged(UserError):
+    """Somebody else changed the same notes meanwhile. `notes`: as they are now."""
+
+    key = "error.notes_changed"
+
+    def __init__(self, notes: Notes) -> None:
+        super().__init__()
+        self.notes = notes
 
 
 class TextTooLong(UserError):

@@ -253,6 +253,40 @@ class Story:
     parentheses_aside: bool = False
 
 
+class ActKind(StrEnum):
+    """What can be done to a story that everybody sees at once."""
+
+    UNDO = "undo"
+    REDO = "redo"
+    CHOOSE = "choose"
+    BRANCH = "branch"
+    DELETE = "delete"
+    BEGIN = "begin"
+    CLOSE = "close"
+    REOPEN = "reopen"
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """What somebody did to a story, and the way back.
+
+    `before`, `after`: passages (where the story ended; for DELETE the passage itself, and None), or, for
+    BEGIN, CLOSE and REOPEN, the stories that were open in the room. How many passages the story had before
+    and after is what people are told of it.
+    """
+
+    id: str
+    story_id: str
+    room: Room
+    by: Author
+    kind: ActKind
+    before: str | None = None
+    after: str | None = None
+    passages_before: int = 0
+    passages_after: int = 0
+    taken_back: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Piece:
     """A part of what the model reads. `kind`: `memory`, `lore`, `note` or `story`."""
@@ -398,10 +432,10 @@ class Draft:
     Platforms escape `text`, set `note` apart, and add their own mark while the state is WRITING.
     `choices` holds the other candidates, when more than one was asked for.
 
-    `job` is whose reply it is, `locale` the language of who asked for it, and `passage` what it became, once
-    DONE or CANCELLED with a text. `live`: this message carries the buttons: to stop while WAITING or WRITING;
-    afterwards to go on, retry, undo, choose. Every message of a reply but the last, and every reply that the
-    story has left behind, is not live.
+    `job` is whose reply it is, `asker` who asked for it, `locale` their language, and `passage` what it
+    became, once DONE or CANCELLED with a text. `live`: this message carries the buttons: to stop while it is
+    WAITING or WRITING; afterwards to go on, retry, undo, choose. Every message of a reply but the last, and
+    every reply that the story has left behind, is not live.
     """
 
     state: DraftState
@@ -412,6 +446,7 @@ class Draft:
     passage: str = ""
     live: bool = True
     locale: str = field(default="ja", compare=False)
+    asker: Author | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -256,7 +256,7 @@ class Outbox:
         if last:
             # Written down first: should the process end now, the next one sends it.
             await self._promise(reply, part, draft)
-        draft = replace(draft, locale=job.author.locale)
+        draft = replace(draft, locale=job.author.locale, asker=job.author)
         message_id = reply.posted(part)
         if message_id is None:
             await self._post(reply, part, draft)

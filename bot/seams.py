@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Protocol
 
 from bot.messages import (
+    Act,
     Ask,
     Author,
     Delta,
@@ -101,7 +102,8 @@ class Store(Protocol):
     A story is a tree of passages; its head is its last one. Moving the head loses nothing: each passage
     remembers which of its children the story went on with last, so that `redo` finds the way back.
     Methods that name a head they expect raise StoryMoved where the story ends elsewhere by now, and those
-    that move the head raise StoryBusy while a job of the story waits or runs.
+    that move the head raise StoryBusy while a job of the story waits or runs. What somebody (`by`) does to a
+    story that everybody sees is kept as an act, in the same transaction.
     """
 
     # Hearing and writing
@@ -181,15 +183,17 @@ class Store(Protocol):
         """The rooms in which a story is open, the one that was told on last first."""
         ...
 
-    async def open_story(self, room: Room, title: str = "", *, parentheses_aside: bool = False) -> Story:
+    async def open_story(
+        self, room: Room, title: str = "", *, parentheses_aside: bool = False, by: Author | None = None
+    ) -> Story:
         """Begin a new story in a room; the one that was open there is closed. Raises StoryBusy."""
         ...
 
-    async def close_story(self, story_id: str) -> Story:
+    async def close_story(self, story_id: str, *, by: Author | None = None) -> Story:
         """Close a story: its room has none until one is begun or opened again. Raises StoryBusy."""
         ...
 
-    async def reopen_story(self, story_id: str, room: Room) -> Story:
+    async def reopen_story(self, story_id: str, room: Room, *, by: Author | None = None) -> Story:
         """Go on with a story of this platform in a room, whose open one is closed.
 
         Raises:
@@ -209,27 +213,31 @@ class Store(Protocol):
         ...
 
     async def save_notes(self, story_id: str, notes: Notes, before: Notes) -> Story:
-        """Change a story's notes; what is in `notes` as it was `before` stays as it is by now."""
+        """Change a story's notes; what is in `notes` as it was `before` stays as it is by now.
+
+        Raises:
+            NotesChanged: something that is to be changed reads otherwise by now than it did `before`.
+        """
         ...
 
     # The tree
 
-    async def undo(self, story_id: str, expected: str | None = None) -> Story:
+    async def undo(self, story_id: str, expected: str | None = None, *, by: Author | None = None) -> Story:
         """Move the head to its parent, over deleted ones. Raises NothingToUndo, StoryMoved, StoryBusy."""
         ...
 
-    async def redo(self, story_id: str, expected: str | None = None) -> Story:
+    async def redo(self, story_id: str, expected: str | None = None, *, by: Author | None = None) -> Story:
         """Move the head to the child it came from. Raises NothingToRedo, StoryMoved, StoryBusy.
 
         `expected`: the head, or the story's id where it ends before its first passage.
         """
         ...
 
-    async def go_to(self, story_id: str, passage_id: str) -> Story:
+    async def go_to(self, story_id: str, passage_id: str, *, by: Author | None = None) -> Story:
         """Make a passage of the story its last one. Raises PassageGone, StoryBusy."""
         ...
 
-    async def choose(self, story_id: str, passage_id: str) -> Story:
+    async def choose(self, story_id: str, passage_id: str, *, by: Author | None = None) -> Story:
         """End the story with an alternative of its last passage, and with what hangs on that.
 
         Raises:
@@ -237,11 +245,23 @@ class Store(Protocol):
         """
         ...
 
+    async def last_act(self, room: Room) -> Act | None:
+        """What was done last to a room's story that everybody sees; taken back or not."""
+        ...
+
+    async def take_back(self, act_id: str, by: Author) -> Act:
+        """Lead a story back to where an act led it from.
+
+        Raises:
+            NothingToTakeBack, StoryMoved, StoryBusy, NotYours
+        """
+        ...
+
     async def edit(self, passage_id: str, text: str) -> Passage:
         """Give a passage another text, in its place; the former one is kept. Raises PassageGone."""
         ...
 
-    async def delete(self, passage_id: str) -> Passage:
+    async def delete(self, passage_id: str, *, by: Author | None = None) -> Passage:
         """Take a passage out of the story; what came after stays. Raises PassageGone."""
         ...
 

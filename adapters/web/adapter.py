@@ -81,12 +81,12 @@ class WebAdapter:
         """
         play, hub = self._attached()
         style = (_PARTS / "room.css").read_text(encoding="utf-8")
-        script = (_PARTS / "size.js").read_text(encoding="utf-8")
         seal = (_PARTS / "seal.svg").read_text(encoding="utf-8")
         bound = bind(self._host, self._port)
         try:
-            pages = Pages(play, hub, self._say, f"<style>{style}</style><script>{script}</script>")
-            app = application(pages.routes(), favicon=seal, secret=self._secret or secrets.token_urlsafe(32))
+            pages = Pages(play, hub, self._say, f"<style>{style}</style>")
+            secret = self._secret or secrets.token_urlsafe(32)
+            app = application(pages.routes(), pages.missing, favicon=seal, secret=secret)
             self._url = url_of(bound)
             await serve(app, bound, self._up.set, self._root_path)
         finally:

@@ -12,7 +12,7 @@ from adapters.web import settings, translate
 from adapters.web.hub import LiveRoom
 from adapters.web.translate import BadRequest
 from adapters.web.visitor import Visitor
-from bot.errors import UserError
+from bot.errors import NotesChanged, UserError
 from bot.messages import Notes
 
 Payload = Mapping[str, object]
@@ -33,6 +33,9 @@ class Deeds:
     live: LiveRoom
     everywhere: Callable[[], Awaitable[None]]
     """Lets everybody in every room see what is new."""
+    clash: Callable[[Notes], None]
+    """Shows the notes as somebody else made them meanwhile."""
+
     forgotten: Callable[[int], None]
     """Tells the visitor in how many passages their words were deleted."""
     clicks: DoubleClicks
@@ -58,6 +61,7 @@ class Deeds:
             "reopen": self._reopen,
             "annotate": self._annotate,
             "rules": self._rules,
+            "take_back": self._take_back,
             "forget": self._forget,
         }
         deed = deeds.get(str(payload.get("do")))
@@ -75,6 +79,9 @@ class Deeds:
 
     async def _redo(self, payload: Payload) -> None:
         await self.play.redo(self.live.room, self.visitor.author, translate.text_of(payload, "after") or None)
+
+    async def _take_back(self, payload: Payload) -> None:
+        await self.play.take_back(self.live.room, self.visitor.author, translate.text_of(payload, "act"))
 
     async def _choose(self, payload: Payload) -> None:
         await self.play.choose(self.live.room, self.visitor.author, translate.passage_of(payload))
@@ -113,7 +120,11 @@ class Deeds:
     async def _annotate(self, payload: Payload) -> None:
         seen = payload.get("seen")
         before = translate.notes_of(seen) if isinstance(seen, dict) else Notes()
-        await self.play.annotate(self.live.room, self.visitor.author, translate.notes_of(payload), before)
+        try:
+            await self.play.annotate(self.live.room, self.visitor.author, translate.notes_of(payload), before)
+        except NotesChanged as error:
+            self.clash(error.notes)
+            raise
 
     async def _rules(self, payload: Payload) -> None:
         self.live.ruled(await self.play.set_rules(self.live.room, "", settings.changes_of(payload)))

@@ -53,6 +53,7 @@ def notify(sentence: str) -> None:
         textColor="ink",
         timeout=NOTICE_MS,
         multi_line=True,
+        close_button="×",
         html=False,
     )
 

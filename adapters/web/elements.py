@@ -9,12 +9,12 @@ from nicegui import ui
 from nicegui.elements.mixins.text_element import TextElement
 
 from adapters.web.shown import Change, Person, Standing
-from bot.messages import MODEL, Length, Rules
+from bot.messages import MODEL, ActKind, Length, Rules
 from bot.sampling import PRESET_NAMES
 from bot.seams import Say
 
-SHOWN_NAMES = 8
-"""More would push the title away."""
+SHOWN_NAMES = 4
+"""More would push the title away; all of them are behind the count."""
 
 _STORY_WORDS = (
     *(
@@ -31,17 +31,43 @@ _STORY_WORDS = (
         "hide_odds",
     ),
     *("versions", "earlier", "later", "take_this", "compare", "fold", "edited", "aside"),
-    *("save", "leave", "text", "shorter", "choose_one"),
+    *("save", "leave", "text", "shorter", "choose_one", "first_stands"),
+    *("discard_sure", "write_on", "stray", "take_back", "taken_back", "asked_by"),
+    *(f"act_{kind.value}" for kind in ActKind),
 )
 _COMPOSER_WORDS = (
-    *("form", "title", "name", "text", "placeholder", "asks", "rename", "hint", "write", "more", "tools"),
-    *("undo", "redo", "retry", "several", "with_odds", "visitor", "forget", "forget_sure", "leave"),
+    *(
+        "form",
+        "title",
+        "name",
+        "text",
+        "placeholder",
+        "cut",
+        "asks",
+        "rename",
+        "hint",
+        "write",
+        "more",
+        "tools",
+    ),
+    *(
+        "undo",
+        "redo",
+        "retry",
+        "fold_tools",
+        "several",
+        "with_odds",
+        "visitor",
+        "forget",
+        "forget_sure",
+        "leave",
+    ),
 )
 _NOTEBOOK_WORDS = (
     *("notebook", "shut", "leaf_tree", "leaf_notes", "leaf_window", "leaf_rules", "leaf_stories"),
     *("no_branches", "here", "deleted", "go_there"),
     *("memory", "memory_hint", "note", "note_hint", "lore", "lore_hint", "keywords", "lore_text", "priority"),
-    *("add", "remove", "save", "saved", "leave"),
+    *("add", "remove", "save", "saved", "leave", "theirs", "take_theirs"),
     *("empty", "window_tokens", "window_left_out", "window_left_out_pieces", "window_unknown"),
     *("piece_memory", "piece_lore", "piece_note", "piece_story", "tokens"),
     *("preset", "length", "length_short", "length_medium", "length_long", "length_characters", "characters"),
@@ -58,7 +84,18 @@ _NOTEBOOK_WORDS = (
     ),
     *("per_line", "daily_per_person", "daily_in_all", "details", "own_preset", "preset_name"),
     *("save_preset", "remove_preset"),
-    *("new_title", "begin", "close", "close_sure", "reopen", "open_now", "export", "export_md", "no_stories"),
+    *(
+        "new_title",
+        "begin",
+        "begin_sure",
+        "close",
+        "close_sure",
+        "reopen",
+        "open_now",
+        "export",
+        "export_md",
+        "no_stories",
+    ),
     "untitled",
 )
 
@@ -71,42 +108,45 @@ class Text(TextElement):
 
 
 class PeoplePart(ui.element):
-    """Who is there: the first names, how many more, and how many only read.
+    """Who is there: the first names in the bar, and everybody behind their count.
 
     Everybody's page hears of everybody who comes and goes, so it builds as little as it can.
     """
 
     def __init__(self, say: Say, locale: str) -> None:
-        super().__init__("ul")
+        super().__init__("div")
         self._say = say
         self._locale = locale
         self._named: tuple[Person, ...] = ()
         self.classes("tz-people")
-        self.props["aria-label"] = say("web.people", locale)
         with self:
-            self._names = ui.element("span").classes("tz-names").props("role=presentation")
-            self._others = Text("li", "").classes("tz-readers")
-            self._others.set_visibility(False)
+            self._names = ui.element("ul").classes("tz-names")
+            self._count = Text("button", "").classes("tz-everybody")
+            self._count.props["type"], self._count.props["popovertarget"] = "button", "tz-everybody"
+            self._everybody = ui.element("ul").props("popover id=tz-everybody")
+        for names in (self._names, self._everybody):
+            names.props["aria-label"] = say("web.people", locale)
 
     def show(self, people: tuple[Person, ...]) -> None:
         """Show these people."""
-        named = [person for person in people if person.name]
-        if tuple(named[:SHOWN_NAMES]) != self._named:
-            self._named = tuple(named[:SHOWN_NAMES])
-            self._names.clear()
-            with self._names:
-                for person in self._named:
-                    Text("li", person.name).classes(f"tz-hue-{person.hue}")
-        self._others.text = self._rest(len(named) - len(self._named), len(people) - len(named))
-        self._others.set_visibility(bool(self._others.text))
-
-    def _rest(self, more: int, readers: int) -> str:
-        sentences = []
-        if more:
-            sentences.append(self._say("web.more_people", self._locale, count=more))
+        named = tuple(person for person in people if person.name)
+        if named[:SHOWN_NAMES] != self._named[:SHOWN_NAMES]:
+            _list(self._names, named[:SHOWN_NAMES])
+        readers = len(people) - len(named)
+        _list(self._everybody, named)
         if readers:
-            sentences.append(self._say("web.readers", self._locale, count=readers))
-        return " ".join(sentences)
+            with self._everybody:
+                Text("li", self._say("web.readers", self._locale, count=readers)).classes("tz-readers")
+        self._named = named
+        self._count.text = self._say("web.people_count", self._locale, count=len(people))
+        self._count.set_visibility(bool(people))
+
+
+def _list(place: ui.element, people: Sequence[Person]) -> None:
+    place.clear()
+    with place:
+        for person in people:
+            Text("li", person.name).classes(f"tz-hue-{person.hue}")
 
 
 class HeadingPart(ui.element, component="parts/heading.js"):
@@ -123,17 +163,22 @@ class HeadingPart(ui.element, component="parts/heading.js"):
         self.update()
 
 
-class StoryPart(ui.element, component="parts/story.js"):
+_SHARED = {"tsuzuki": "parts/shared"}
+"""What the parts' scripts import by this name."""
+
+
+class StoryPart(ui.element, component="parts/story.js", esm=_SHARED):
     """The passages and the drafts; takes changes and keeps the rest to itself. Emits `act` and `scores`.
 
-    `me`: the number that stands for the visitor in this room.
+    `me`: the number that stands for the visitor in this room; `place`: see `ComposerPart`.
     """
 
-    def __init__(self, initial: Change, say: Say, locale: str, *, me: int) -> None:
+    def __init__(self, initial: Change, say: Say, locale: str, *, me: int, place: str) -> None:
         super().__init__()
         self._props["initial"] = asdict(initial)
         self._props["words"] = {**_words(say, locale, _STORY_WORDS), "model": MODEL.name}
         self._props["me"] = me
+        self._props["place"] = place
 
     def update_story(self, change: Change) -> None:
         """Apply `change` in the browser."""
@@ -151,8 +196,9 @@ class StoryPart(ui.element, component="parts/story.js"):
 class NotebookPart(ui.element, component="parts/notebook.js"):
     """The notebook beside the story. Emits `look` (`leaf`), `act`, `export` (`story`, `form`)."""
 
-    def __init__(self, say: Say, locale: str) -> None:
+    def __init__(self, say: Say, locale: str, *, place: str) -> None:
         super().__init__()
+        self._props["place"] = place
         self._props["words"] = _words(say, locale, _NOTEBOOK_WORDS)
         self._props["presets"] = preset_names(say, locale)
 
@@ -164,6 +210,10 @@ class NotebookPart(ui.element, component="parts/notebook.js"):
         """The story is another one now: an open leaf looks again."""
         self.run_method("stale")
 
+    def clash(self, notes: Mapping[str, object]) -> None:
+        """Somebody else changed the notes meanwhile: lay theirs beside what is being written."""
+        self.run_method("clash", notes)
+
     def saved(self, deed: str) -> None:
         """What was changed on a leaf is kept."""
         self.run_method("saved", deed)
@@ -172,7 +222,8 @@ class NotebookPart(ui.element, component="parts/notebook.js"):
 class ComposerPart(ui.element, component="parts/composer.js"):
     """Where a person writes. Emits `send` (see `translate`), `name` and `act`.
 
-    `place` names the box, so that what was typed survives a reload; `start` asks for a title as well.
+    `place` names the box, so that what was typed survives a reload; `start` asks for a title as well, and
+    offers somebody who reads no Japanese a Japanese beginning.
     """
 
     def __init__(
@@ -182,12 +233,14 @@ class ComposerPart(ui.element, component="parts/composer.js"):
         words = _words(say, locale, _COMPOSER_WORDS)
         if start:
             words |= {word: say(f"web.start_{word}", locale) for word in ("write", "more", "placeholder")}
+            words |= _words(say, locale, ("example_hint", "use_example"))
         self._say = say
         self._locale = locale
         self._props["words"] = words
         self._props["given"] = name
         self._props["place"] = place
         self._props["start"] = start
+        self._props["example"] = say("web.example", locale) if start and locale != "ja" else ""
         self._props["standing"] = asdict(Standing())
         self._take(rules)
 
@@ -204,6 +257,10 @@ class ComposerPart(ui.element, component="parts/composer.js"):
         """Where the story stands, for the buttons that go back and forth."""
         self._props["standing"] = asdict(standing)
         self.update()
+
+    def rename(self, name: str) -> None:
+        """The visitor is called otherwise now; empty: they have no name any more."""
+        self.run_method("renamed", name)
 
     def accepted(self, event_id: str) -> None:
         """The event was taken: the box may be emptied."""

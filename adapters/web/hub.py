@@ -11,9 +11,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+from adapters.web.markup import ShownPiece, marked
 from adapters.web.shown import (
     Change,
     Person,
+    ShownAct,
     ShownDraft,
     ShownPassage,
     ShownVersion,
@@ -21,7 +23,7 @@ from adapters.web.shown import (
     shown_draft,
 )
 from bot.errors import NoStory
-from bot.messages import Author, Draft, DraftState, Passage, Room, Rules, Story, candidate_id
+from bot.messages import Act, Author, Draft, DraftState, Passage, Room, Rules, Story, candidate_id
 from bot.story import beside_lines, ending
 
 HUES = 8
@@ -45,6 +47,10 @@ class Watcher(Protocol):
         """The room's rules as they are now."""
         ...
 
+    def rename(self, name: str) -> None:
+        """The page's person took another name in another tab; empty: they are forgotten."""
+        ...
+
 
 class Reading(Protocol):
     """What the hub needs of the rules."""
@@ -55,6 +61,10 @@ class Reading(Protocol):
 
     async def tree(self, room: Room) -> Sequence[Passage]:
         """All passages of the room's story."""
+        ...
+
+    async def last_act(self, room: Room) -> Act | None:
+        """What was done last that everybody sees."""
         ...
 
 
@@ -71,7 +81,9 @@ class LiveRoom:
     _drafts: dict[str, Draft] = field(default_factory=dict)
     _awaited: set[str] = field(default_factory=set)
     _compared: str | None = None
-    _hues: dict[str, int] = field(default_factory=dict)
+    _act: Act | None = None
+    _read_once: bool = False
+    _named: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
     _numbers: dict[tuple[str, str], int] = field(default_factory=dict)
     _watchers: list[Watcher] = field(default_factory=list)
     _people: dict[Watcher, Person] = field(default_factory=dict)
@@ -113,9 +125,23 @@ class LiveRoom:
         self.away(watcher)
 
     def here(self, watcher: Watcher, person: Person) -> None:
-        """A watcher's page is connected, or its person took another name."""
+        """A watcher's page is connected, or its person took another name: all their pages bear the same."""
+        known = next((each.name for each in self._people.values() if each.id == person.id and each.name), "")
         self._people[watcher] = person
+        if person.name or known:
+            self._name(person.id, person.name or known)
         self._tell_people()
+
+    def forgotten(self, person_id: str) -> None:
+        """A person had all of theirs deleted: none of their pages bears their name any more."""
+        self._name(person_id, "")
+        self._tell_people()
+
+    def _name(self, person_id: str, name: str) -> None:
+        for watcher, known in tuple(self._people.items()):
+            if known.id == person_id and known.name != name:
+                self._people[watcher] = replace(known, name=name)
+                watcher.rename(name)
 
     def away(self, watcher: Watcher) -> None:
         """A watcher's page lost its connection."""
@@ -124,7 +150,10 @@ class LiveRoom:
 
     def number(self, author: Author) -> int:
         """What stands for a person in this room, so that no page learns another visitor's id."""
-        return self._numbers.setdefault(author.person, len(self._numbers) + 1)
+        return self._number(author.person)
+
+    def _number(self, person: tuple[str, str]) -> int:
+        return self._numbers.setdefault(person, len(self._numbers) + 1)
 
     # Changing
 
@@ -199,7 +228,7 @@ class LiveRoom:
             self._compared = None
         before, self._shown = self._shown, self._passages(story, tree)
         standing = _standing(story)
-        change = Change(drop=self._written(), besides=besides)
+        change = Change(drop=self._written(), besides=besides, act=await self._new_act())
         if standing != self._standing:
             self._standing = standing
             change = replace(change, standing=standing)
@@ -207,6 +236,17 @@ class LiveRoom:
             start = _common(before, self._shown)
             change = replace(change, start=start, passages=self._shown[start:])
         return change
+
+    async def _new_act(self) -> ShownAct | None:
+        """What was done since the room was last read; what was done before anybody looked is no news."""
+        act, before = await self.play.last_act(self.room), self._act
+        self._act = act
+        looked, self._read_once = self._read_once, True
+        if not looked or act is None or act == before:
+            return None
+        name = self.label(act.by.person, act.by.name)
+        counts = (act.passages_before, act.passages_after)
+        return ShownAct(act.id, act.kind.value, name, self.number(act.by), *counts, act.taken_back)
 
     async def _tree(self) -> Sequence[Passage]:
         try:
@@ -228,17 +268,19 @@ class LiveRoom:
     def _passage(self, story: Story, passage: Passage, beside: Sequence[Passage]) -> ShownPassage:
         author = passage.author
         owner = passage.asker or author
-        versions = tuple(ShownVersion(each.id, each.author.name, each.text) for each in beside)
+        versions = tuple(
+            ShownVersion(each.id, each.author.name, each.text, _marked(story, each)) for each in beside
+        )
         return ShownPassage(
             passage.id,
-            author.name,
-            None if passage.by_model else self.hue(author.name),
+            author.name if passage.by_model else self.label(author.person, author.name),
+            None if passage.by_model else self.hue(author.person),
             passage.text,
             self.number(owner),
             passage.edited,
             versions if len(versions) > 1 else (),
             compare=self._compared is not None and passage.id.startswith(self._compared + "."),
-            asides=beside_lines(story, passage),
+            pieces=_marked(story, passage),
         )
 
     def _became_passage(self, draft: Draft) -> bool:
@@ -255,11 +297,20 @@ class LiveRoom:
 
     def _shown_draft(self, message_id: str) -> ShownDraft:
         draft = self._drafts[message_id]
-        return shown_draft(message_id, draft, stored=self._became_passage(draft))
+        asker = "" if draft.asker is None else self.label(draft.asker.person, draft.asker.name)
+        return shown_draft(message_id, draft, asker, stored=self._became_passage(draft))
 
-    def hue(self, name: str) -> int:
-        """The colour of a name in this room."""
-        return self._hues.setdefault(name, len(self._hues)) % HUES
+    def hue(self, person: tuple[str, str]) -> int:
+        """The colour of a person in this room."""
+        return (self._number(person) - 1) % HUES
+
+    def label(self, person: tuple[str, str], name: str) -> str:
+        """A person's name in this room: of several with one name, the later ones are numbered."""
+        others = self._named.setdefault(name, [])
+        if person not in others:
+            others.append(person)
+        place = others.index(person) + 1
+        return name if place == 1 else f"{name}（{place}）"
 
     # Telling
 
@@ -279,7 +330,15 @@ class LiveRoom:
         for person in self._people.values():
             if person.id not in seen:
                 seen.add(person.id)
-                yield replace(person, hue=self.hue(person.name)) if person.name else person
+                yield self._distinct_person(person) if person.name else person
+
+    def _distinct_person(self, person: Person) -> Person:
+        who = (self.room.platform, person.id)
+        return replace(person, name=self.label(who, person.name), hue=self.hue(who))
+
+
+def _marked(story: Story, passage: Passage) -> tuple[ShownPiece, ...]:
+    return marked(passage.text, beside_lines(story, passage))
 
 
 def _standing(story: Story | None) -> Standing:

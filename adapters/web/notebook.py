@@ -51,12 +51,7 @@ class Notebook:
 
     async def _notes(self) -> Leaf:
         story = await self.play.read(self.room)
-        notes = story.notes if story else Notes()
-        lore = [
-            {"keywords": "、".join(entry.keywords), "text": entry.text, "priority": entry.priority}
-            for entry in notes.lore
-        ]
-        return {"memory": notes.memory, "note": notes.note, "lore": lore}
+        return shown_notes(story.notes if story else Notes())
 
     async def _window(self) -> Leaf:
         if await self.play.read(self.room) is None:
@@ -76,3 +71,12 @@ class Notebook:
                 for story in told
             ]
         }
+
+
+def shown_notes(notes: Notes) -> Leaf:
+    """Notes as the notebook shows and sends them."""
+    lore = [
+        {"keywords": "、".join(entry.keywords), "text": entry.text, "priority": entry.priority}
+        for entry in notes.lore
+    ]
+    return {"memory": notes.memory, "note": notes.note, "lore": lore}

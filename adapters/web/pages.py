@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from html import escape
+from http import HTTPStatus
 from typing import Any
 
-from fastapi import Request
+from fastapi import Request, Response
+from fastapi.responses import HTMLResponse
 from nicegui import APIRouter, ui
 
 from adapters.base import Play
@@ -14,7 +17,7 @@ from adapters.web.elements import Text
 from adapters.web.front import FrontPage
 from adapters.web.hub import Hub
 from adapters.web.room import RoomPage
-from adapters.web.visitor import Visitor, visitor_of
+from adapters.web.visitor import Visitor, path_of, visitor_of
 from bot.seams import Say
 
 RECONNECT_TIMEOUT_S = 10.0
@@ -25,7 +28,7 @@ _LANGUAGES: dict[str, Any] = {"ja": "ja", "en": "en-US"}
 
 @dataclass(frozen=True, slots=True)
 class Pages:
-    """Builds the pages. `head` is what travels inside each: the style sheet, and what all parts share.
+    """Builds the pages. `head` is what travels inside each: the style sheet.
 
     `later`: what visitors, by their ids, are told on the next page, as the one before was left at once.
     """
@@ -48,7 +51,30 @@ class Pages:
         async def room(request: Request, slug: str) -> None:
             await self.room(request, slug)
 
+        # Who only asks whether somebody is there gets no page built for them.
+        router.add_api_route("/", self.is_there, methods=["HEAD"])
+        router.add_api_route("/r/{slug}", self.is_there, methods=["HEAD"])
         return router
+
+    async def is_there(self, slug: str = "-") -> Response:
+        """The answer to HEAD: without a body, and without a page that waits for a browser."""
+        known = slug == "-" or translate.is_slug(slug)
+        return HTMLResponse(status_code=HTTPStatus.OK if known else HTTPStatus.NOT_FOUND)
+
+    async def missing(self, request: Request, _: Exception) -> Response:
+        """The page for an address that leads nowhere."""
+        locale = translate.locale_of(request.headers.get("accept-language", ""))
+        home = escape(path_of(request) + "/")
+        told, back, title = (
+            escape(self.say(f"web.{key}", locale)) for key in ("no_such_page", "home", "app")
+        )
+        return HTMLResponse(
+            f'<!DOCTYPE html><html lang="{locale}"><head><meta charset="utf-8"><title>{title}</title>'
+            f'<meta name="viewport" content="width=device-width, initial-scale=1">{self.head}'
+            f'</head><body><main class="tz-page tz-front"><header class="tz-cover"><h1>{title}</h1>'
+            f'<p>{told}</p><p><a href="{home}">{back}</a></p></header></main></body></html>',
+            HTTPStatus.NOT_FOUND,
+        )
 
     async def front(self, request: Request) -> None:
         """Where stories begin."""

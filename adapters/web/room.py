@@ -14,11 +14,11 @@ from adapters.web.deeds import Deeds, Payload
 from adapters.web.desk import Desk, done, notify, payload_of
 from adapters.web.elements import ComposerPart, HeadingPart, NotebookPart, PeoplePart, StoryPart, Text
 from adapters.web.hub import Hub
-from adapters.web.notebook import Notebook
+from adapters.web.notebook import Notebook, shown_notes
 from adapters.web.shown import Change, Person
 from adapters.web.visitor import Visitor
 from bot.clock import SystemClock
-from bot.messages import Room, Rules
+from bot.messages import Notes, Room, Rules
 from bot.seams import Say
 
 
@@ -38,7 +38,7 @@ class RoomPage:
         self._live = hub.room(room)
         self._client = client
         clicks = DoubleClicks(SystemClock())
-        self._deeds = Deeds(play, visitor, self._live, hub.refresh, self._forgotten, clicks)
+        self._deeds = Deeds(play, visitor, self._live, hub.refresh, self._clash, self._forgotten, clicks)
         self._notebook = Notebook(play, room)
         self._shown_title = ("", False)
 
@@ -57,10 +57,11 @@ class RoomPage:
     def build(self, snapshot: Change, rules: Rules, told: str) -> None:
         """Lay the page out around what the room shows; `told`: what is left to say of the page before."""
         locale, visitor = self._visitor.locale, self._visitor
+        Text("a", self._say("web.skip", locale)).classes("tz-skip").props("href=#tz-text")
         with ui.element("div").classes("tz-page"):
             self._head(locale, visitor.path)
             me = self._live.number(visitor.author)
-            self._story = StoryPart(snapshot, self._say, locale, me=me)
+            self._story = StoryPart(snapshot, self._say, locale, me=me, place=self._live.room.id)
             self._composer = ComposerPart(
                 self._say, locale, name=visitor.name, place=self._live.room.id, rules=rules
             )
@@ -98,7 +99,7 @@ class RoomPage:
                 Text("span", "続").classes("tz-mark").props("aria-hidden=true")
             self._heading = HeadingPart(self.title, self._say, locale)
             self._people = PeoplePart(self._say, locale)
-            self._leaves = NotebookPart(self._say, locale)
+            self._leaves = NotebookPart(self._say, locale, place=self._live.room.id)
 
     def _listen(self) -> None:
         desk = Desk(self._play, self._say, self._visitor, self._live.room, self._composer, self._live.refresh)
@@ -122,9 +123,17 @@ class RoomPage:
     def _arrive(self) -> None:
         self._live.here(self, Person(self._visitor.id, self._visitor.name))
 
-    def _rename(self, event: GenericEventArguments) -> None:
-        if self._visitor.rename(payload_of(event)):
+    async def _rename(self, event: GenericEventArguments) -> None:
+        await done(self._take_name(payload_of(event)), self._say, self._visitor.locale)
+
+    async def _take_name(self, payload: Payload) -> None:
+        if self._visitor.rename(payload):
             self._arrive()
+
+    def rename(self, name: str) -> None:
+        """The visitor took another name in another tab; empty: they are forgotten."""
+        self._visitor.name = name
+        self._composer.rename(name)
 
     async def _act(self, event: GenericEventArguments) -> None:
         payload = payload_of(event)
@@ -135,7 +144,11 @@ class RoomPage:
         if deed == "edit":
             self._story.edited(translate.passage_of(payload))
 
+    def _clash(self, notes: Notes) -> None:
+        self._leaves.clash(shown_notes(notes))
+
     def _forgotten(self, count: int) -> None:
+        self._live.forgotten(self._visitor.id)
         key = "web.forgotten" if count else "web.nothing_to_forget"
         notify(self._say(key, self._visitor.locale, **({"count": count} if count else {})))
 

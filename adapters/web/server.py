@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable, Iterator
 
 import nicegui
 import uvicorn
-from fastapi import FastAPI
+from fastapi import FastAPI, Request, Response
 from nicegui import APIRouter, ui
 from starlette.middleware.sessions import SessionMiddleware
 
@@ -25,14 +25,18 @@ SHUTDOWN_TIMEOUT_S = 2
 """How long open pages may take to hang up; they connect again by themselves when the bot is back."""
 
 MAX_EVENT_BYTES = 8 * 1024 * 1024
-"""What a page sends at once, `parts/size.js`: two million characters of JSON. By default the socket takes a
-million bytes, and ends without a word when a longer text is pasted."""
+"""What a page sends at once (`parts/shared/index.js`): two million characters of JSON. By default the socket
+takes a million bytes, and ends without a word when a longer text is pasted."""
 
 SESSION_COOKIE = "tsuzuki_session"
 SESSION_AGE_S = 365 * 24 * 3600
 
 
-def application(pages: APIRouter, *, favicon: str, secret: str) -> FastAPI:
+Missing = Callable[[Request, Exception], Awaitable[Response]]
+"""Answers a request for an address that leads nowhere."""
+
+
+def application(pages: APIRouter, missing: Missing, *, favicon: str, secret: str) -> FastAPI:
     """The web room as an ASGI application.
 
     Raises:
@@ -40,11 +44,14 @@ def application(pages: APIRouter, *, favicon: str, secret: str) -> FastAPI:
     """
     if nicegui.app.is_started:
         raise ConfigurationError("one process serves one web room: stop the other one first")
+    # Its bar in a colour of its own runs at each download, and no reader is told what it is.
+    nicegui.app.config.quasar_config["loadingBar"]["skipHijack"] = True
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     app.include_router(pages)
     # An earlier web room of this process left its middleware; Starlette takes no more once it has served.
     nicegui.app.user_middleware.clear()
     nicegui.app.middleware_stack = None
+    nicegui.app.add_exception_handler(404, missing)
     ui.run_with(
         app,
         favicon=favicon,

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from adapters.web.markup import ShownPiece
 from bot.messages import Draft
 from bot.outline import Branch, first_words
+
+LOOKED_AT = 300
+"""Characters of a passage that are shown beside the tree."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +19,7 @@ class ShownVersion:
     id: str
     name: str
     text: str
+    pieces: tuple[ShownPiece, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +27,7 @@ class ShownPassage:
     """A passage. `hue` None: the model's. `owner`: the number of the person who may change it, in this room.
 
     `versions`: itself and its alternatives, in the order they were made; empty where it has none.
-    `compare`: they are laid side by side, to choose one. `asides`: which of its lines, counted from 0, are
-    said beside the story.
+    `compare`: they are laid side by side, to choose one. `pieces`: the text, where it is more than plain.
     """
 
     id: str
@@ -34,12 +38,12 @@ class ShownPassage:
     edited: bool = False
     versions: tuple[ShownVersion, ...] = ()
     compare: bool = False
-    asides: tuple[int, ...] = ()
+    pieces: tuple[ShownPiece, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class ShownDraft:
-    """A reply in the making. `choices`: the texts of its other candidates."""
+    """A reply in the making. `choices`: the texts of its other candidates; `asker`: who asked for it."""
 
     id: str
     job: str
@@ -47,6 +51,7 @@ class ShownDraft:
     text: str
     note: str
     choices: tuple[str, ...]
+    asker: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +64,28 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
+class ShownAct:
+    """What somebody did that everybody sees. `owner`: the number of who did it, in this room.
+
+    `before`, `after`: how many passages the story had. `taken_back`: it was led back since.
+    """
+
+    id: str
+    kind: str
+    name: str
+    owner: int
+    before: int
+    after: int
+    taken_back: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
     """What a page must do to show what the hub knows.
 
     `start`: from the passage of that number on, the story is `passages`; None: it is as it was.
     `drop`: ids of drafts that are over; `standing` None: as it was. `besides`: something else of the story is
-    another one now (its title, its notes, the story itself).
+    another one now (its title, its notes, the story itself). `act`: what somebody just did, or took back.
     """
 
     start: int | None = None
@@ -73,11 +94,13 @@ class Change:
     drop: tuple[str, ...] = ()
     standing: Standing | None = None
     besides: bool = False
+    act: ShownAct | None = None
 
     @property
     def empty(self) -> bool:
         """Whether there is nothing to do."""
-        return self.start is None and self.standing is None and not (self.drafts or self.drop or self.besides)
+        something = self.drafts or self.drop or self.besides or self.act
+        return self.start is None and self.standing is None and not something
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +117,8 @@ class Person:
 class ShownBranch:
     """A line of the outline. `text`: the passage's first words, empty where it was deleted.
 
-    `aside`: it only says something beside the story.
+    `aside`: it only says something beside the story. `beginning`: as much of it as is looked at before one
+    goes there.
     """
 
     id: str
@@ -105,6 +129,7 @@ class ShownBranch:
     on_path: bool
     head: bool
     aside: bool
+    beginning: str
 
 
 def shown_branch(branch: Branch) -> ShownBranch:
@@ -119,11 +144,16 @@ def shown_branch(branch: Branch) -> ShownBranch:
         branch.on_path,
         branch.head,
         branch.beside,
+        _beginning(passage.text),
     )
 
 
-def shown_draft(message_id: str, draft: Draft, *, stored: bool) -> ShownDraft:
+def _beginning(text: str) -> str:
+    return text if len(text) <= LOOKED_AT else text[:LOOKED_AT] + "…"
+
+
+def shown_draft(message_id: str, draft: Draft, asker: str, *, stored: bool) -> ShownDraft:
     """A reply in the making; of one that is `stored` as a passage only what is to be said about it."""
     text = "" if stored else draft.text
     choices = () if stored else tuple(choice.text for choice in draft.choices)
-    return ShownDraft(message_id, draft.job, draft.state.value, text, draft.note, choices)
+    return ShownDraft(message_id, draft.job, draft.state.value, text, draft.note, choices, asker)

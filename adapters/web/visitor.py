@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import uuid4
@@ -11,7 +12,7 @@ from fastapi import Request
 
 from adapters.web import translate
 from bot.errors import UserError
-from bot.messages import Author
+from bot.messages import MODEL, Author
 
 _PATH = re.compile(r"(?:/[\w.~%-]+)+", re.ASCII)
 
@@ -20,6 +21,12 @@ class NoName(UserError):
     """Whoever changes a story tells their name first."""
 
     key = "web.no_name"
+
+
+class NameTaken(UserError):
+    """The storyteller's own name. Value: `name`."""
+
+    key = "web.name_taken"
 
 
 @dataclass(slots=True)
@@ -45,19 +52,31 @@ class Visitor:
             raise NoName
 
     def rename(self, payload: Mapping[str, object]) -> bool:
-        """Take the name in an event, if there is one; whether it is a new one."""
+        """Take the name in an event, if there is one; whether it is a new one.
+
+        Raises:
+            NameTaken: nobody may be taken for the storyteller.
+        """
         name = translate.name_of(payload)
+        if is_storyteller(name):
+            raise NameTaken(name=name)
         changed = bool(name) and name != self.name
         if changed:
             self.name = name
         return changed
 
 
+def is_storyteller(name: str) -> bool:
+    """Whether a name reads like the storyteller's."""
+    return unicodedata.normalize("NFKC", name).strip() == MODEL.name
+
+
 def visitor_of(request: Request) -> Visitor:
     """Who asks for a page."""
     identity = request.session.setdefault("id", uuid4().hex)
     locale = translate.locale_of(request.headers.get("accept-language", ""))
-    return Visitor(identity, translate.name_from_cookies(request.cookies), locale, path_of(request))
+    name = translate.name_from_cookies(request.cookies)
+    return Visitor(identity, "" if is_storyteller(name) else name, locale, path_of(request))
 
 
 def path_of(request: Request) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert, update
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.errors import PassageGone
@@ -27,6 +27,24 @@ async def take_out(connection: AsyncConnection, passage_id: str, now: datetime) 
     """Delete a passage: it keeps its place, and what it read is kept."""
     before = await _locked(connection, passage_id)
     return await _replace(connection, before, {"text": "", "deleted_at": now}, now)
+
+
+async def put_back(connection: AsyncConnection, passage_id: str, now: datetime) -> bool:
+    """Bring a deleted passage back with the text that it had; whether there was one to bring back."""
+    place = await passages.locate(connection, passage_id)
+    if place is None or place["deleted_at"] is None:
+        return False
+    await stories.locked(connection, place["story_id"])
+    mine = tables.revisions.c.passage_id == passage_id
+    query = select(tables.revisions).where(mine).order_by(tables.revisions.c.number.desc()).limit(1)
+    former = (await connection.execute(query)).mappings().one_or_none()
+    if former is None:  # its writer had all of theirs forgotten
+        return False
+    await connection.execute(delete(tables.revisions).where(tables.revisions.c.number == former["number"]))
+    values = {"text": former["text"], "deleted_at": None}
+    await connection.execute(update(tables.passages).where(tables.passages.c.id == passage_id).values(values))
+    await stories.change(connection, place["story_id"], {"changed_at": now})
+    return True
 
 
 async def _locked(connection: AsyncConnection, passage_id: str) -> Passage:

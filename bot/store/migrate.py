@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.errors import ConfigurationError
 
-REVISION = "0007"
+REVISION = "0008"
 """The newest migration. A database that has it is opened without loading Alembic."""
 
 _FOLDER = Path(__file__).with_name("migrations")

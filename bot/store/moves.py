@@ -84,8 +84,11 @@ async def go_to(connection: AsyncConnection, story: RowMapping, passage_id: str,
     await _set_head(connection, story, passage_id, now)
 
 
-async def choose(connection: AsyncConnection, story: RowMapping, passage_id: str, now: datetime) -> None:
-    """Let the story end with an alternative of its last passage, and with what hangs on that."""
+async def choose(connection: AsyncConnection, story: RowMapping, passage_id: str, now: datetime) -> str:
+    """Let the story end with an alternative of its last passage, and with what hangs on that.
+
+    Returns the id of the passage that stood there before.
+    """
     place = await passages.locate(connection, passage_id)
     if place is None or place["story_id"] != story["id"] or place["deleted_at"] is not None:
         raise PassageGone
@@ -97,6 +100,7 @@ async def choose(connection: AsyncConnection, story: RowMapping, passage_id: str
     if former is None:
         raise StoryMoved
     await _exchange(connection, story, former, place, now)
+    return str(former["id"])
 
 
 async def _exchange(
@@ -122,6 +126,11 @@ def hanging(story: RowMapping, behind: Sequence[RowMapping]) -> list[RowMapping]
         return row["deleted_at"] is not None or (_is_beside(story, row) and not row["meanwhile"])
 
     return list(dropwhile(stays, behind))
+
+
+async def to_beginning(connection: AsyncConnection, story: RowMapping, now: datetime) -> None:
+    """Let the story end before its first passage."""
+    await _set_head(connection, story, None, now)
 
 
 async def forward(connection: AsyncConnection, story: RowMapping) -> str | None:

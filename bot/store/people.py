@@ -35,7 +35,7 @@ async def forget(connection: AsyncConnection, author: Author, now: datetime) -> 
         await _show_anew(connection, job_id, now)
     emptied = await _empty(connection, author, now)
     nobody = {"author_id": uuid.uuid4().hex, "author_name": ""}
-    for table in (tables.passages, tables.jobs):
+    for table in (tables.passages, tables.jobs, tables.acts):
         await connection.execute(update(table).where(_is_by(table, author)).values(nobody))
     return Forgotten(emptied, tuple(restored))
 

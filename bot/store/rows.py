@@ -10,6 +10,8 @@ from typing import Any
 from sqlalchemy import RowMapping
 
 from bot.messages import (
+    Act,
+    ActKind,
     Ask,
     Author,
     Choice,
@@ -108,6 +110,37 @@ def notes_columns(notes: Notes) -> dict[str, Any]:
 
 def _lore_of(kept: Mapping[str, Any]) -> Lore:
     return Lore(tuple(kept["keywords"]), kept["text"], kept["priority"])
+
+
+def act_columns(act: Act) -> dict[str, Any]:
+    """What is kept of an act when it is made."""
+    return {
+        **room_columns(act.room),
+        **author_columns(act.by),
+        "id": act.id,
+        "story_id": act.story_id,
+        "kind": act.kind.value,
+        "before": act.before,
+        "after": act.after,
+        "passages_before": act.passages_before,
+        "passages_after": act.passages_after,
+    }
+
+
+def act_of(row: Row) -> Act:
+    """An act; of its room the name alone."""
+    return Act(
+        row["id"],
+        row["story_id"],
+        room_of(row),
+        author_of(row),
+        ActKind(row["kind"]),
+        row["before"],
+        row["after"],
+        row["passages_before"],
+        row["passages_after"],
+        taken_back=row["taken_back_at"] is not None,
+    )
 
 
 def ask_columns(ask: Ask) -> dict[str, Any]:

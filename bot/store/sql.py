@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 
+from sqlalchemy import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from bot.errors import ConfigurationError
-from bot.messages import Ask, Author, Job, JobState, Message, Notes, Passage, Room, Score, Story
+from bot.errors import ConfigurationError, NotesChanged
+from bot.messages import Act, ActKind, Ask, Author, Job, JobState, Message, Notes, Passage, Room, Score, Story
 from bot.seams import Forgotten, Heard, OutboxRow
 from bot.store import (
+    acts,
     changes,
     hearing,
     heartbeats,
@@ -27,13 +29,15 @@ from bot.store import (
     stories,
 )
 from bot.store.database import Database
-from bot.store.rows import notes_columns
+from bot.store.rows import notes_columns, story_of
 from bot.story import writable
 
 LISTED = 200
 """How many stories people are shown."""
 
 Clock = Callable[[], datetime]
+_Step = Callable[[AsyncConnection, RowMapping], Awaitable[str | None]]
+_Opening = Callable[[AsyncConnection], Awaitable[Story]]
 
 
 def utc_now() -> datetime:
@@ -183,29 +187,46 @@ class SqlStore:
         """The rooms in which a story is open, the one that was told on last first."""
         return await self._database.read(lambda connection: stories.open_rooms(connection, platform))
 
-    async def open_story(self, room: Room, title: str = "", *, parentheses_aside: bool = False) -> Story:
+    async def open_story(
+        self, room: Room, title: str = "", *, parentheses_aside: bool = False, by: Author | None = None
+    ) -> Story:
         """Begin a new story in a room; the one that was open there is closed. Raises StoryBusy."""
-        return await self._database.write(
-            lambda connection: stories.open_new(
-                connection, stories.Beginning(room, title, parentheses_aside), self._clock()
-            )
-        )
+        begun = stories.Beginning(room, title, parentheses_aside)
+        return await self._open(room, ActKind.BEGIN, by, lambda c: stories.open_new(c, begun, self._clock()))
 
-    async def close_story(self, story_id: str) -> Story:
+    async def close_story(self, story_id: str, *, by: Author | None = None) -> Story:
         """Close a story: its room has none until one is begun or opened again. Raises StoryBusy."""
-        return await self._database.write(
-            lambda connection: stories.close(connection, story_id, self._clock())
-        )
 
-    async def reopen_story(self, story_id: str, room: Room) -> Story:
+        async def work(connection: AsyncConnection) -> Story:
+            before = await stories.read(connection, story_id)
+            closed = await stories.close(connection, story_id, self._clock())
+            if by is not None and not before.closed:
+                await acts.add(connection, acts.opened(ActKind.CLOSE, by, before, None), self._clock())
+            return closed
+
+        return await self._database.write(work)
+
+    async def reopen_story(self, story_id: str, room: Room, *, by: Author | None = None) -> Story:
         """Go on with a story of this platform in a room, whose open one is closed.
 
         Raises:
             NoSuchStory, StoryBusy
         """
-        return await self._database.write(
-            lambda connection: stories.reopen(connection, story_id, room, self._clock())
+        return await self._open(
+            room, ActKind.REOPEN, by, lambda c: stories.reopen(c, story_id, room, self._clock())
         )
+
+    async def _open(self, room: Room, kind: ActKind, by: Author | None, step: _Opening) -> Story:
+        """Let another story be open in a room, and keep who did it."""
+
+        async def work(connection: AsyncConnection) -> Story:
+            before = await stories.find(connection, room)
+            after = await step(connection)
+            if by is not None:
+                await acts.add(connection, acts.opened(kind, by, before, after), self._clock())
+            return after
+
+        return await self._database.write(work)
 
     async def move_story(self, room: Room, to: Room) -> bool:
         """Tell a room's open story in another room, with its jobs and what they show; False: there is none.
@@ -221,10 +242,23 @@ class SqlStore:
         return await self._change_story(story_id, {"title": writable(title)})
 
     async def save_notes(self, story_id: str, notes: Notes, before: Notes) -> Story:
-        """Change a story's notes; what is in `notes` as it was `before` stays as it is by now."""
+        """Change a story's notes; what is in `notes` as it was `before` stays as it is by now.
+
+        Raises:
+            NotesChanged: something that is to be changed reads otherwise by now than it did `before`.
+        """
         old = notes_columns(before)
         changed = {name: value for name, value in notes_columns(notes).items() if value != old[name]}
-        return await self._change_story(story_id, changed)
+
+        async def work(connection: AsyncConnection) -> Story:
+            kept = story_of(await stories.locked(connection, story_id)).notes
+            now = notes_columns(kept)
+            if any(now[name] not in (old[name], value) for name, value in changed.items()):
+                raise NotesChanged(kept)
+            await stories.change(connection, story_id, {**changed, "changed_at": self._clock()})
+            return await stories.read(connection, story_id)
+
+        return await self._database.write(work)
 
     async def _change_story(self, story_id: str, values: Mapping[str, object]) -> Story:
         async def work(connection: AsyncConnection) -> Story:
@@ -236,52 +270,65 @@ class SqlStore:
 
     # The tree
 
-    async def undo(self, story_id: str, expected: str | None = None) -> Story:
+    async def undo(self, story_id: str, expected: str | None = None, *, by: Author | None = None) -> Story:
         """Move the head to its parent, over deleted ones. Raises NothingToUndo, StoryMoved, StoryBusy."""
+        return await self._move_end(
+            story_id, ActKind.UNDO, by, lambda c, story: moves.undo(c, story, expected, self._clock())
+        )
 
-        async def work(connection: AsyncConnection) -> Story:
-            story = await stories.locked_at_rest(connection, story_id)
-            await moves.undo(connection, story, expected, self._clock())
-            return await stories.read(connection, story_id)
-
-        return await self._database.write(work)
-
-    async def redo(self, story_id: str, expected: str | None = None) -> Story:
+    async def redo(self, story_id: str, expected: str | None = None, *, by: Author | None = None) -> Story:
         """Move the head to the child it came from. Raises NothingToRedo, StoryMoved, StoryBusy.
 
         `expected`: the head, or the story's id where it ends before its first passage.
         """
+        return await self._move_end(
+            story_id, ActKind.REDO, by, lambda c, story: moves.redo(c, story, expected, self._clock())
+        )
 
-        async def work(connection: AsyncConnection) -> Story:
-            story = await stories.locked_at_rest(connection, story_id)
-            await moves.redo(connection, story, expected, self._clock())
-            return await stories.read(connection, story_id)
-
-        return await self._database.write(work)
-
-    async def go_to(self, story_id: str, passage_id: str) -> Story:
+    async def go_to(self, story_id: str, passage_id: str, *, by: Author | None = None) -> Story:
         """Make a passage of the story its last one. Raises PassageGone, StoryBusy."""
+        return await self._move_end(
+            story_id, ActKind.BRANCH, by, lambda c, story: moves.go_to(c, story, passage_id, self._clock())
+        )
 
-        async def work(connection: AsyncConnection) -> Story:
-            story = await stories.locked_at_rest(connection, story_id)
-            await moves.go_to(connection, story, passage_id, self._clock())
-            return await stories.read(connection, story_id)
-
-        return await self._database.write(work)
-
-    async def choose(self, story_id: str, passage_id: str) -> Story:
+    async def choose(self, story_id: str, passage_id: str, *, by: Author | None = None) -> Story:
         """End the story with an alternative of its last passage, and with what hangs on that.
 
         Raises:
             PassageGone, StoryMoved, StoryBusy
         """
+        return await self._move_end(
+            story_id, ActKind.CHOOSE, by, lambda c, story: moves.choose(c, story, passage_id, self._clock())
+        )
+
+    async def _move_end(self, story_id: str, kind: ActKind, by: Author | None, step: _Step) -> Story:
+        """Move a story's end in one step, and keep who did it."""
 
         async def work(connection: AsyncConnection) -> Story:
-            story = await stories.locked_at_rest(connection, story_id)
-            await moves.choose(connection, story, passage_id, self._clock())
-            return await stories.read(connection, story_id)
+            row = await stories.locked_at_rest(connection, story_id)
+            before = await stories.read(connection, story_id)
+            former = await step(connection, row)
+            after = await stories.read(connection, story_id)
+            if by is not None:
+                act = acts.moved(kind, by, before, after, former)
+                await acts.add(connection, act, self._clock())
+            return after
 
         return await self._database.write(work)
+
+    async def last_act(self, room: Room) -> Act | None:
+        """What was done last to a room's story that everybody sees; taken back or not."""
+        return await self._database.read(lambda connection: acts.latest(connection, room))
+
+    async def take_back(self, act_id: str, by: Author) -> Act:
+        """Lead a story back to where an act led it from.
+
+        Raises:
+            NothingToTakeBack, StoryMoved, StoryBusy, NotYours
+        """
+        return await self._database.write(
+            lambda connection: acts.take_back(connection, act_id, by, self._clock())
+        )
 
     async def edit(self, passage_id: str, text: str) -> Passage:
         """Give a passage another text, in its place; the former one is kept. Raises PassageGone."""
@@ -289,11 +336,17 @@ class SqlStore:
             lambda connection: changes.edit(connection, passage_id, text, self._clock())
         )
 
-    async def delete(self, passage_id: str) -> Passage:
+    async def delete(self, passage_id: str, *, by: Author | None = None) -> Passage:
         """Take a passage out of the story; what came after stays. Raises PassageGone."""
-        return await self._database.write(
-            lambda connection: changes.take_out(connection, passage_id, self._clock())
-        )
+
+        async def work(connection: AsyncConnection) -> Passage:
+            passage = await changes.take_out(connection, passage_id, self._clock())
+            if by is not None:
+                story = await stories.read(connection, passage.story_id)
+                await acts.add(connection, acts.deleted(by, passage, story), self._clock())
+            return passage
+
+        return await self._database.write(work)
 
     async def passage(self, passage_id: str) -> Passage | None:
         """A passage by id; a deleted one too."""

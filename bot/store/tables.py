@@ -130,6 +130,30 @@ revisions = Table(
     Column("replaced_at", Moment, nullable=False),
 )
 
+acts = Table(
+    "acts",
+    metadata,
+    Column("number", Number, primary_key=True, autoincrement=True),
+    Column("id", String, nullable=False, unique=True),
+    Column("story_id", ForeignKey("stories.id"), nullable=False, index=True),
+    Column("platform", String, nullable=False),
+    Column("room_id", String, nullable=False),
+    Column("author_platform", String, nullable=False),
+    Column("author_id", String, nullable=False),
+    Column("author_name", String, nullable=False),
+    Column("author_locale", String, nullable=False),
+    Column("kind", String, nullable=False),
+    # Passages for what moves in a story, stories for what changes which one is open.
+    Column("before", String, nullable=True),
+    Column("after", String, nullable=True),
+    Column("passages_before", Integer, nullable=False),
+    Column("passages_after", Integer, nullable=False),
+    Column("made_at", Moment, nullable=False),
+    Column("taken_back_at", Moment, nullable=True),
+    Index("ix_acts_room", "platform", "room_id"),
+    Index("ix_acts_author", "author_platform", "author_id"),
+)
+
 scores = Table(
     "scores",
     metadata,

@@ -11,6 +11,7 @@ from bot.errors import EmptyPrompt, ToldElsewhere
 from bot.formats import exported
 from bot.messages import (
     MODEL,
+    Act,
     Ask,
     Author,
     Draft,
@@ -113,6 +114,9 @@ class FakePlay:
         """All passages of the room's story."""
         story = self._stories.get(room)
         return story.passages if story else ()
+
+    async def last_act(self, room: Room) -> Act | None:
+        """Nothing was done."""
 
     async def rules(self, room: Room) -> Rules:
         """What holds unless somebody sets something else."""

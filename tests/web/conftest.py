@@ -18,6 +18,7 @@ from adapters.web import WebAdapter
 from adapters.web.translate import new_slug, room_of
 from bot.messages import Room
 from config.phrases import Phrases
+from tests.fakes.house import House, opened
 from tests.fakes.play import FakePlay
 from tests.web.chromium import FLAGS, find_chromium
 from tests.web.person import Person
@@ -102,6 +103,22 @@ def play(stage: Stage) -> FakePlay:
 def room() -> Room:
     """A room of this test's own."""
     return room_of(new_slug())
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def house(
+    tmp_path: Path, web: WebAdapter, stage: Stage, phrases: StrictPhrases
+) -> AsyncIterator[House]:
+    """The house around the room, at work."""
+    async with opened(tmp_path, web, phrases) as house:
+        stage.play = house.play
+        yield house
+
+
+@pytest.fixture
+def path() -> str:
+    """The address of a room of this test's own."""
+    return f"/r/{new_slug()}"
 
 
 Enter = Callable[..., Awaitable[Person]]

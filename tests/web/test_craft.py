@@ -3,41 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 from playwright.async_api import expect
 
-from adapters.web import WebAdapter
 from adapters.web.translate import new_slug
 from bot.formats import file_name
 from bot.messages import Lore, Notes
 from bot.sampling import Sampling
-from tests.fakes.house import House, beginning, opened, sentence
-from tests.web.conftest import Enter, Stage, StrictPhrases
+from tests.fakes.house import House, beginning, sentence
+from tests.web.conftest import Enter
 from tests.web.person import Person
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 FIRST = "　九月のある蒸し暑い夜のことであった。"
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def house(
-    tmp_path: Path, web: WebAdapter, stage: Stage, phrases: StrictPhrases
-) -> AsyncIterator[House]:
-    """The house around the room, at work."""
-    async with opened(tmp_path, web, phrases) as house:
-        stage.play = house.play
-        yield house
-
-
-@pytest.fixture
-def path() -> str:
-    """The address of a room of this test's own."""
-    return f"/r/{new_slug()}"
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -104,7 +86,7 @@ async def test_undo_and_redo(enter: Enter, house: House, mio: Person, path: str)
 
 
 async def test_branching_from_any_passage(house: House, mio: Person) -> None:
-    """The story goes on from there; what followed is a branch in the outline, a click away."""
+    """The story goes on from there; what followed is a branch, which a click shows and a button goes to."""
     await mio.write("二。")
     await mio.sees(FIRST, "二。")
     await mio.write("三。")
@@ -118,6 +100,9 @@ async def test_branching_from_any_passage(house: House, mio: Person) -> None:
     await expect(lines).to_contain_text([FIRST.strip(), "二。", "三。", "別の二。"])
     await expect(lines.nth(3)).to_contain_text("いまここ")
     await lines.nth(2).get_by_role("button").click()
+    await expect(lines.nth(2).locator(".tz-look p")).to_have_text("三。")
+    await mio.sees(FIRST, "別の二。")
+    await lines.nth(2).get_by_role("button", name="ここから続ける").click()
     await mio.sees(FIRST, "二。", "三。")
     await expect(lines.nth(2)).to_contain_text("いまここ")
 
@@ -329,6 +314,8 @@ async def test_new_closed_and_reopened_stories(enter: Enter, house: House, mio: 
     await mio.leaf("物語")
     await mio.page.get_by_label("新しい物語の題").fill("二つめ")
     await mio.page.get_by_role("button", name="新しく始める").click()
+    await mio.sees(FIRST)
+    await mio.page.get_by_role("button", name="いまの物語を閉じて始めます").click()
     for person in (mio, ken):
         await person.sees()
         await expect(person.page.locator("h1")).to_have_text("二つめ")
@@ -451,7 +438,6 @@ async def test_the_keyboard_reaches_everything(house: House, mio: Person) -> Non
     dots = mio.page.get_by_role("button", name="この文にすること")
     await dots.focus()
     await mio.page.keyboard.press("Enter")
-    await mio.page.keyboard.press("Tab")
     await expect(mio.page.get_by_role("button", name="ここから分岐")).to_be_focused()
     await mio.page.keyboard.press("Escape")
     await expect(mio.page.locator(".tz-menu")).to_have_count(0)
@@ -459,7 +445,6 @@ async def test_the_keyboard_reaches_everything(house: House, mio: Person) -> Non
     name = mio.page.get_by_label("あなたについて")
     await name.focus()
     await mio.page.keyboard.press("Enter")
-    await mio.page.keyboard.press("Tab")
     await expect(mio.page.get_by_role("button", name="名前を変える")).to_be_focused()
     await mio.page.keyboard.press("Escape")
     await expect(mio.page.locator(".tz-menu")).to_have_count(0)
@@ -499,6 +484,7 @@ async def test_on_a_phone_menus_and_the_title_have_room(enter: Enter, house: Hou
     mio = await enter(path, "とても長い名前の澪", width=360, height=640)
     await mio.write(FIRST)
     await mio.sees(FIRST)
+    await mio.page.get_by_role("button", name="道具と設定").click()
     await mio.page.get_by_label("あなたについて").click()
     menu = await mio.page.locator(".tz-menu").bounding_box()
     assert menu is not None
@@ -530,3 +516,18 @@ async def test_everything_has_an_english_name(enter: Enter, house: House, path: 
         await amy.leaf(leaf)
     page = await amy.page.locator(".tz-page").inner_text()
     assert not [c for c in page.replace("続", "") if "\u3041" <= c <= "\u30ff"]
+
+
+async def test_ruby_and_asides_are_seen_as_such(house: House, mio: Person) -> None:
+    """Ruby stands above its word, dots beside emphasis, and a line beside the story looks different."""
+    await mio.write("｜朝《あした》に《《きっと》》行く。\n// ここは相談です")
+    last = mio.texts.last
+    await expect(last.locator("ruby rt")).to_have_text("あした")
+    await expect(last.locator(".tz-is-emphasis")).to_have_text("きっと")
+    aside = last.locator(".tz-aside")
+    await expect(aside).to_have_text("// ここは相談です")
+    colours = await mio.page.evaluate(
+        "[...document.querySelectorAll('.tz-text, .tz-aside')].map((one) => getComputedStyle(one).color)"
+    )
+    assert colours[-1] != colours[0]
+    assert await house.texts() == [FIRST, "｜朝《あした》に《《きっと》》行く。\n// ここは相談です"]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import httpx
 import pytest
 from playwright.async_api import expect
 
+from adapters.web import WebAdapter
 from bot.messages import Author, Room
 from tests.fakes.play import FakePlay
 from tests.web.conftest import Enter
@@ -64,3 +66,19 @@ async def test_an_impossible_address_is_answered_kindly(enter: Enter, play: Fake
     await expect(mio.page.get_by_text("見つかりませんでした")).to_be_visible()
     await mio.page.get_by_text("はじめのページへ").click()
     await mio.page.wait_for_url(mio.url + "/")
+
+
+async def test_an_address_that_leads_nowhere_is_ours(enter: Enter, play: FakePlay, web: WebAdapter) -> None:
+    """It says so in the reader's language, in our page, with the way back; HEAD is answered, too."""
+    mio = await enter("/")
+    response = await mio.page.goto(mio.url + "/no/such/page")
+    assert response is not None
+    assert response.status == 404
+    await expect(mio.page.locator("body")).to_contain_text("このページは見つかりませんでした")
+    assert await mio.page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(247, 242, 232)"
+    await mio.page.get_by_role("link", name="はじめのページへ").click()
+    await mio.page.wait_for_url(mio.url + "/")
+    async with httpx.AsyncClient(base_url=web.url) as client:
+        paths = ("/", "/r/a-room", "/r/%E3%81%82", "/no/such/page")
+        answers = [await client.head(path) for path in paths]
+    assert [answer.status_code for answer in answers] == [200, 200, 404, 404]

@@ -9,9 +9,11 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from adapters.web.hub import Hub, LiveRoom
-from adapters.web.shown import Change, Person, ShownDraft, ShownPassage, Standing
+from adapters.web.shown import Change, Person, ShownAct, ShownDraft, ShownPassage, Standing
 from bot.messages import (
     MODEL,
+    Act,
+    ActKind,
     Author,
     Choice,
     Draft,
@@ -35,6 +37,7 @@ class Shelf:
 
     story: Story = field(default_factory=lambda: Story("s", ROOM, "題"))
     told: list[Passage] = field(default_factory=list)
+    act: Act | None = None
 
     async def read(self, room: Room) -> Story | None:
         """The story."""
@@ -43,6 +46,10 @@ class Shelf:
     async def tree(self, room: Room) -> Sequence[Passage]:
         """All of it."""
         return tuple(self.told)
+
+    async def last_act(self, room: Room) -> Act | None:
+        """What the test says was done."""
+        return self.act
 
     def tell(self, text: str, author: Author = MODEL, job: str = "") -> None:
         """Go on with a passage; `job`: the first candidate of that job."""
@@ -71,7 +78,9 @@ class Page:
     drafts: dict[str, ShownDraft] = field(default_factory=dict)
     people: tuple[Person, ...] = ()
     standing: Standing | None = None
+    act: ShownAct | None = None
     rules: Rules | None = None
+    name: str | None = None
     changes: int = 0
 
     def show(self, change: Change) -> None:
@@ -83,6 +92,7 @@ class Page:
             self.drafts.pop(key, None)
         self.drafts |= {draft.id: draft for draft in change.drafts}
         self.standing = change.standing or self.standing
+        self.act = change.act or self.act
 
     def show_people(self, people: tuple[Person, ...]) -> None:
         """Keep them."""
@@ -91,6 +101,10 @@ class Page:
     def show_rules(self, rules: Rules) -> None:
         """Keep them."""
         self.rules = rules
+
+    def rename(self, name: str) -> None:
+        """Keep it."""
+        self.name = name
 
     @property
     def texts(self) -> list[str]:
@@ -342,6 +356,56 @@ async def test_people_are_counted_once_and_may_leave(live: LiveRoom) -> None:
     live.away(first)
     live.leave(reader)
     assert [person.name for person in second.people] == ["澪"]
+
+
+async def test_people_of_one_name_are_told_apart(live: LiveRoom, shelf: Shelf) -> None:
+    """The second one's name is numbered, and has a colour of its own, beside passages and in the bar."""
+    shelf.told.clear()
+    shelf.story = replace(shelf.story, passages=(), head=None)
+    shelf.tell("一。", MIO)
+    shelf.tell("二。", replace(KEN, name="澪"))
+    page, other = [await Page().join(live) for _ in range(2)]
+    live.here(page, Person(MIO.id, "澪"))
+    live.here(other, Person(KEN.id, "澪"))
+    assert [passage.name for passage in page.passages] == ["澪", "澪（2）"]
+    assert [person.name for person in page.people] == ["澪", "澪（2）"]
+    assert [passage.hue for passage in page.passages] == [person.hue for person in page.people]
+    assert page.people[0].hue != page.people[1].hue
+
+
+async def test_all_tabs_take_a_new_name(live: LiveRoom) -> None:
+    """Whoever calls themselves otherwise in one tab is called so in the others, and by everybody."""
+    first, second, other = [await Page().join(live) for _ in range(3)]
+    live.here(first, Person("1", "澪"))
+    live.here(second, Person("1", "澪"))
+    live.here(other, Person("2", "健"))
+    live.here(second, Person("1", "美緒"))
+    assert (first.name, second.name, other.name) == ("美緒", None, None)
+    assert [person.name for person in other.people] == ["美緒", "健"]
+
+
+async def test_a_tab_without_a_name_takes_that_of_the_others(live: LiveRoom) -> None:
+    """A page that was offline while its person told their name learns it; being forgotten takes it away."""
+    first, late = [await Page().join(live) for _ in range(2)]
+    live.here(first, Person("1", "澪"))
+    live.here(late, Person("1", ""))
+    assert late.name == "澪"
+    live.forgotten("1")
+    assert [first.name, late.name, *(person.name for person in first.people)] == ["", "", ""]
+
+
+async def test_an_act_is_told_to_all_who_look_and_to_nobody_later(live: LiveRoom, shelf: Shelf) -> None:
+    """Who did what, and from how many passages to how many; and that it was taken back."""
+    page = await Page().join(live)
+    shelf.act = Act("act-1", "s", ROOM, KEN, ActKind.UNDO, "p1", "p0", 69, 3)
+    await live.refresh()
+    assert page.act == ShownAct("act-1", "undo", "健", live.number(KEN), 69, 3)
+    late = await Page().join(live)
+    assert late.act is None
+    shelf.act = replace(shelf.act, taken_back=True)
+    await live.refresh()
+    assert late.act is not None
+    assert late.act.taken_back
 
 
 async def test_who_left_hears_nothing_more(live: LiveRoom, shelf: Shelf) -> None:

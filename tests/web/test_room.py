@@ -212,6 +212,9 @@ class Silent:
     def show(self, change: Change) -> None:
         """Nothing."""
 
+    def rename(self, name: str) -> None:
+        """Nothing."""
+
     def show_people(self, people: tuple[Visitor, ...]) -> None:
         """Nothing."""
 
@@ -309,16 +312,19 @@ async def test_text_is_never_read_as_html(enter: Enter, play: FakePlay, web: Web
 
 
 async def test_a_crowd_is_counted(enter: Enter, play: FakePlay, web: WebAdapter, room: Room) -> None:
-    """The first names are shown, then how many more are there and how many only read."""
+    """The first names stand in the bar; behind the count of all lie everybody's, and how many only read."""
     mio = await enter(address(room), "澪")
     await enter(address(room))
-    await expect(mio.people).to_have_text(["澪", "読む人 1"])
+    await expect(mio.people).to_have_text(["澪"])
     assert web._hub is not None
     live = web._hub.room(room)
     for number in range(9):
         live.here(Silent(), Visitor(f"visitor-{number}", f"客{number}"))
-    names = ["澪", *(f"客{number}" for number in range(7))]
-    await expect(mio.people).to_have_text([*names, "ほか2人 読む人 1"])
+    await expect(mio.people).to_have_text(["澪", "客0", "客1", "客2"])
+    await mio.page.get_by_role("button", name="11人").click()
+    names = ["澪", *(f"客{number}" for number in range(9))]
+    everybody = mio.page.locator("#tz-everybody li:visible")
+    await expect(everybody).to_have_text([*names, "読む人 1"])
 
 
 async def test_typed_text_survives_a_reload(enter: Enter, play: FakePlay, room: Room) -> None:
@@ -361,12 +367,12 @@ async def test_everything_can_be_reached_by_keyboard(enter: Enter, play: FakePla
     mio = await enter(address(room), "澪")
     await mio.box.fill(FIRST)
     reached = []
-    for _ in range(6):
+    for _ in range(7):
         await mio.page.keyboard.press("Tab")
         reached.append(
             await mio.page.evaluate("document.activeElement.name || document.activeElement.className")
         )
-    assert reached == ["length", "preset", "tz-as", "tz-write", "tz-several", "tz-more"]
+    assert reached == ["length", "preset", "scores", "tz-as", "tz-write", "tz-several", "tz-more"]
     await mio.page.keyboard.press("Space")
     await mio.sees(FIRST)
     unnamed = await mio.page.evaluate(

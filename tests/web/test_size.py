@@ -49,10 +49,11 @@ async def test_no_page_sends_more_than_its_socket_takes(enter: Enter, house: Hou
     """Of more than any text may have, enough is sent to be refused."""
     mio = await enter("/r/fitting", "澪")
     lengths = await mio.page.evaluate(
-        """() => {
+        """async () => {
+            const { fitting } = await import("tsuzuki");
             const long = "漢".repeat(3e6);
-            const fitting = window.tzFitting({ text: long, lore: [{ text: long, n: 1 }] });
-            return [fitting.text.length, fitting.lore[0].text.length, fitting.lore[0].n];
+            const sent = fitting({ text: long, lore: [{ text: long, n: 1 }] });
+            return [sent.text.length, sent.lore[0].text.length, sent.lore[0].n];
         }"""
     )
     assert lengths == [1_000_000, 1_000_000, 1]

@@ -2,6 +2,8 @@
 //
 // One event id stands for one thing to be done: it is drawn when the person first sends it and kept until that was
 // taken, so that a second click, or a click after a lost connection, is the same event again.
+import { arrowKeys, fitting, keep, keepDraft, onConnection, online, recall, recallDraft } from "tsuzuki";
+
 const ANSWER_TIMEOUT_MS = 10000;
 const YEAR_S = 31536000;
 
@@ -11,28 +13,9 @@ function newId() {
   return [...bytes].map((b) => b.toString(16).padStart(2, "0")).join("");
 }
 
-function stored(key, fallback) {
-  try {
-    return JSON.parse(localStorage.getItem(key)) ?? fallback;
-  } catch {
-    return fallback; // storage switched off, or not ours
-  }
-}
-
-function store(storage, key, value) {
-  try {
-    storage().setItem(key, value);
-  } catch {
-    // storage switched off: the page works without
-  }
-}
-
-function typedBefore(key) {
-  try {
-    return sessionStorage.getItem(key) ?? "";
-  } catch {
-    return "";
-  }
+function keepName(name) {
+  const age = name ? YEAR_S : 0;
+  document.cookie = `tsuzuki_name=${encodeURIComponent(name)}; path=/; max-age=${age}; samesite=lax`;
 }
 
 export default {
@@ -46,29 +29,35 @@ export default {
                  @keydown.enter.prevent="named" @change="takeName"></label>
       </div>
       <div v-if="!start" class="tz-tools" role="toolbar" :aria-label="words.tools">
-        <button type="button" class="tz-tool" :aria-disabled="!standing.undo" @click="step($event, 'undo')">
-          <span aria-hidden="true">↶</span> {{ words.undo }}</button>
-        <button type="button" class="tz-tool" :aria-disabled="!standing.redo" @click="step($event, 'redo')">
-          <span aria-hidden="true">↷</span> {{ words.redo }}</button>
-        <button type="button" class="tz-tool tz-retry" :aria-disabled="busy || !standing.head"
-                @click="retry($event)"><span aria-hidden="true">↻</span> {{ words.retry }}</button>
-        <label class="tz-ask tz-with-odds"><input type="checkbox" v-model="scores" name="scores" @change="remember">
-          <span>{{ words.with_odds }}</span></label>
+        <button type="button" class="tz-tool" :aria-disabled="!connected || !standing.undo" @click="step($event, 'undo')">
+          <span aria-hidden="true">↶</span> <span class="tz-label">{{ words.undo }}</span></button>
+        <button type="button" class="tz-tool" :aria-disabled="!connected || !standing.redo" @click="step($event, 'redo')">
+          <span aria-hidden="true">↷</span> <span class="tz-label">{{ words.redo }}</span></button>
+        <button type="button" class="tz-tool tz-retry" :aria-disabled="still || !standing.head"
+                @click="retry($event)"><span aria-hidden="true">↻</span> <span class="tz-label">{{ words.retry }}</span></button>
+        <button type="button" class="tz-tool tz-unfold" :aria-label="words.fold_tools" :title="words.fold_tools"
+                :aria-expanded="unfolded" aria-controls="tz-asks" @click="unfolded = !unfolded">⋯</button>
       </div>
       <label class="tz-sheet"><span class="tz-unseen">{{ words.text }}</span>
-        <textarea ref="text" v-model="text" name="text" :rows="start ? 4 : 2" :placeholder="words.placeholder"
+        <textarea id="tz-text" ref="text" v-model="text" name="text" :rows="start ? 4 : 1" :placeholder="words.placeholder"
                   aria-describedby="tz-hint" @keydown="key"></textarea></label>
+      <p v-if="example && !text" class="tz-example">{{ words.example_hint }}
+        <span lang="ja">{{ example }}</span>
+        <button type="button" class="tz-small" @click="takeExample">{{ words.use_example }}</button></p>
+      <p v-if="!connected" class="tz-cut" role="status">{{ words.cut }}</p>
       <div class="tz-bar">
-        <div class="tz-asks" role="group" :aria-label="words.asks">
+        <div id="tz-asks" class="tz-asks" :class="{ 'tz-unfolded': unfolded }" role="group" :aria-label="words.asks">
           <label v-for="a in asks" :key="a.name" class="tz-ask"><span>{{ a.label }}</span>
             <select v-model="ask[a.name]" :name="a.name" @change="remember">
               <option v-for="o in a.options" :key="o.value" :value="o.value">{{ o.label }}</option>
             </select></label>
+          <label v-if="!start" class="tz-ask tz-with-odds"><input type="checkbox" v-model="scores" name="scores"
+            @change="remember"> <span>{{ words.with_odds }}</span></label>
           <span v-if="!naming" class="tz-visitor">
-            <button type="button" class="tz-as" :aria-label="words.visitor" :title="words.visitor"
-                    aria-haspopup="true" :aria-expanded="menu" ref="as" @click="menu = !menu"
+            <button type="button" class="tz-as" :aria-label="name + ' – ' + words.visitor" :title="words.visitor"
+                    aria-haspopup="true" :aria-expanded="menu" ref="as" @click="openMenu"
                     @keydown.esc="shut">{{ name }}</button>
-            <span v-if="menu" class="tz-menu tz-up" @keydown.esc="leave">
+            <span v-if="menu" class="tz-menu tz-up" @keydown.esc="leave" @keydown="arrowKeys">
               <button type="button" @click="rename">{{ words.rename }}</button>
               <button v-if="!start" type="button" class="tz-grave" @click="forget">
                 {{ sure ? words.forget_sure : words.forget }}</button>
@@ -77,11 +66,11 @@ export default {
         </div>
         <div class="tz-buttons">
           <span id="tz-hint" class="tz-hint">{{ words.hint }}</span>
-          <button type="button" class="tz-write" :aria-disabled="busy" @click="click($event, false)">
+          <button type="button" class="tz-write" :aria-disabled="still" @click="click($event, false)">
             {{ words.write }}</button>
-          <button v-if="!start && candidates > 1" type="button" class="tz-several" :aria-disabled="busy"
+          <button v-if="!start && candidates > 1" type="button" class="tz-several" :aria-disabled="still"
                   @click="click($event, true, candidates)">{{ words.several }} {{ candidates }}</button>
-          <button type="button" class="tz-more" :aria-disabled="busy" @click="click($event, true)">
+          <button type="button" class="tz-more" :aria-disabled="still" @click="click($event, true)">
             {{ words.more }}</button>
         </div>
       </div>
@@ -92,23 +81,26 @@ export default {
     candidates: Number,
     standing: Object,
     start: Boolean,
+    example: String,
     given: String,
     place: String,
   },
   emits: ["send", "name", "act"],
   data() {
     const first = Object.fromEntries(this.asks.map((a) => [a.name, a.value]));
-    const kept = stored("tsuzuki-ask", {});
+    const kept = recall("tsuzuki-ask", {});
     return {
-      text: typedBefore(this.key_()),
+      text: recallDraft(this.key_())?.text ?? "",
       title: "",
       name: this.given,
       typedName: this.given,
       naming: !this.given,
       busy: false,
+      connected: true,
       ask: { ...first, ...this.known(kept) },
       scores: kept.scores === true,
       menu: false, // the visitor's own
+      unfolded: false, // on a narrow page: whether the choices show that are seldom made
       sure: false, // their words are taken out at the next click
     };
   },
@@ -120,18 +112,26 @@ export default {
   },
   mounted() {
     document.addEventListener("click", this.onClick, true);
+    this.unwatch = onConnection((connected) => (this.connected = connected));
     this.grow();
   },
   unmounted() {
     document.removeEventListener("click", this.onClick, true);
+    this.unwatch();
+  },
+  computed: {
+    still() {
+      return this.busy || !this.connected;
+    },
   },
   watch: {
     text() {
-      store(() => sessionStorage, this.key_(), this.text);
+      keepDraft(this.key_(), this.text ? { text: this.text } : null);
       this.$nextTick(this.grow);
     },
   },
   methods: {
+    arrowKeys,
     key_() {
       return "tsuzuki-typed:" + this.place;
     },
@@ -156,7 +156,9 @@ export default {
     },
     send(more, candidates = 0) {
       const ask = more ? this.asked(candidates) : null;
-      this.emitted({ text: this.text, title: this.title, ask });
+      // Of two who press with nothing written both want the same: the story's next passage.
+      const after = ask && !this.text.trim() ? this.standing.head || undefined : undefined;
+      this.emitted({ text: this.text, title: this.title, ask, after });
     },
     // Another continuation instead of the last one: what stands in the box stays there.
     retry(event) {
@@ -164,7 +166,7 @@ export default {
       this.emitted({ text: "", title: "", ask: this.asked(0), retry: true, after: this.standing.head });
     },
     emitted(payload) {
-      if (this.busy) return;
+      if (this.busy || !online()) return;
       this.takeName();
       if (!this.name) this.$refs.name?.focus();
       const content = JSON.stringify(payload);
@@ -172,7 +174,7 @@ export default {
       this.busy = true;
       clearTimeout(this.waiting);
       this.waiting = setTimeout(() => (this.busy = false), ANSWER_TIMEOUT_MS);
-      this.$emit("send", window.tzFitting({ event_id: this.pending.id, name: this.name, ...payload }));
+      this.$emit("send", fitting({ event_id: this.pending.id, name: this.name, ...payload }));
     },
     asked(candidates) {
       const open = Object.fromEntries(this.asks.map((a) => [a.name, a.value]));
@@ -180,9 +182,17 @@ export default {
     },
     step(event, deed) {
       const step = deed + this.standing.head;
-      if (!this.standing[deed] || (event.detail > 1 && step === this.stepped)) return;
+      if (!online() || !this.standing[deed] || (event.detail > 1 && step === this.stepped)) return;
       this.stepped = step; // a double click is one step, two clicks are two as soon as the first was done
       this.$emit("act", { do: deed, after: this.standing.head || "" });
+    },
+    openMenu() {
+      this.menu = !this.menu;
+      if (this.menu) this.$nextTick(() => this.$el.querySelector(".tz-up button").focus());
+    },
+    takeExample() {
+      this.text = this.example;
+      this.$refs.text.focus();
     },
     shut() {
       this.menu = this.sure = false;
@@ -220,8 +230,14 @@ export default {
       const name = this.typedName.trim();
       if (!this.naming || !name || name === this.name) return;
       this.name = name;
-      document.cookie = `tsuzuki_name=${encodeURIComponent(name)}; path=/; max-age=${YEAR_S}; samesite=lax`;
+      keepName(name);
       this.$emit("name", { name });
+    },
+    // In another tab of this browser, or by having all of one's own deleted.
+    renamed(name) {
+      this.name = this.typedName = name;
+      this.naming = !name;
+      keepName(name);
     },
     named(event) {
       if (event.isComposing) return;
@@ -237,7 +253,7 @@ export default {
       this.$nextTick(() => this.$refs.name.select());
     },
     remember() {
-      store(() => localStorage, "tsuzuki-ask", JSON.stringify({ ...this.ask, scores: this.scores }));
+      keep("tsuzuki-ask", { ...this.ask, scores: this.scores });
     },
   },
 };

@@ -1,4 +1,6 @@
 // The story's title. A click makes it a line to write in; Enter keeps what was written, Escape leaves it as it was.
+import { fitting } from "tsuzuki";
+
 export default {
   template: `
     <h1 class="tz-heading">
@@ -24,7 +26,7 @@ export default {
       this.$nextTick(() => this.$refs.line.select());
     },
     keep() {
-      if (this.typed.trim() !== this.title) this.$emit("act", window.tzFitting({ do: "rename", title: this.typed }));
+      if (this.typed.trim() !== this.title) this.$emit("act", fitting({ do: "rename", title: this.typed }));
       this.leave();
     },
     leave(event) {

@@ -1,5 +1,7 @@
 // The notebook beside the story. A leaf is asked for when it is opened, and again when the story changed while it
 // lies open, unless something was written on it that is not kept yet.
+import { fitting, keepDraft, online, recallDraft } from "tsuzuki";
+
 const LEAVES = ["tree", "notes", "window", "rules", "stories"];
 const WHOLE = ["repetition_window", "no_repeat_ngram", "dry_allowed_length", "dry_window", "top_k"];
 
@@ -23,21 +25,29 @@ export default {
             <li v-for="b in content.tree.branches" :key="b.id" :style="{ '--depth': b.depth }"
                 :class="{ 'tz-on': b.on_path, 'tz-here': b.head }">
               <span v-if="!b.text" class="tz-gone">{{ words.deleted }}</span>
-              <button v-else type="button" :aria-current="b.head ? 'true' : null" :title="words.go_there"
-                      @click="act({ do: 'branch', passage: b.id })">
+              <button v-else type="button" :aria-current="b.head ? 'true' : null" :aria-expanded="looked === b.id"
+                      @click="looked = looked === b.id ? null : b.id">
                 <span class="tz-tree-who" :class="{ 'tz-tree-model': b.model }">{{ b.name }}</span>
                 <span class="tz-tree-text" :class="{ 'tz-aside': b.aside }">{{ b.text }}</span>
                 <span v-if="b.head" class="tz-tag">{{ words.here }}</span>
               </button>
+              <div v-if="looked === b.id" class="tz-look">
+                <p lang="ja">{{ b.beginning }}</p>
+                <button v-if="!b.head" type="button" class="tz-small tz-main" @click="go(b)">{{ words.go_there }}</button>
+              </div>
             </li>
           </ol>
         </div>
 
-        <form v-if="notes" v-show="leaf === 'notes'" class="tz-leaf" @submit.prevent="annotate" @input="touched.notes = true">
+        <form v-if="notes" v-show="leaf === 'notes'" class="tz-leaf" @submit.prevent="annotate" @input="touchNotes">
           <label class="tz-entry"><span>{{ words.memory }}</span><small>{{ words.memory_hint }}</small>
             <textarea v-model="notes.memory" name="memory" rows="4"></textarea></label>
+          <p v-if="differs('memory')" class="tz-theirs"><b>{{ words.theirs }}</b><span lang="ja">{{ theirs.memory }}</span>
+            <button type="button" class="tz-small" @click="takeTheirs('memory')">{{ words.take_theirs }}</button></p>
           <label class="tz-entry"><span>{{ words.note }}</span><small>{{ words.note_hint }}</small>
             <textarea v-model="notes.note" name="note" rows="2"></textarea></label>
+          <p v-if="differs('note')" class="tz-theirs"><b>{{ words.theirs }}</b><span lang="ja">{{ theirs.note }}</span>
+            <button type="button" class="tz-small" @click="takeTheirs('note')">{{ words.take_theirs }}</button></p>
           <fieldset class="tz-lore">
             <legend>{{ words.lore }}</legend><small>{{ words.lore_hint }}</small>
             <div v-for="(e, i) in notes.lore" :key="i" class="tz-lore-entry" role="group"
@@ -54,6 +64,9 @@ export default {
             </div>
             <button type="button" class="tz-small" @click="addLore">{{ words.add }}</button>
           </fieldset>
+          <p v-if="differs('lore')" class="tz-theirs"><b>{{ words.theirs }}</b>
+            <span v-for="(e, i) in theirs.lore" :key="i" lang="ja">{{ e.keywords }}：{{ e.text }}</span>
+            <button type="button" class="tz-small" @click="takeTheirs('lore')">{{ words.take_theirs }}</button></p>
           <p class="tz-row tz-keep"><button type="submit" class="tz-small tz-main">{{ words.save }}</button>
             <span role="status">{{ kept === "annotate" ? words.saved : "" }}</span></p>
         </form>
@@ -64,7 +77,7 @@ export default {
         <div v-else-if="content.window" v-show="leaf === 'window'" class="tz-leaf tz-window">
           <p class="tz-sum">{{ filled(words.window_tokens, content.window.window) }}</p>
           <section v-for="(s, i) in content.window.window.seen" :key="i" class="tz-seen" :data-kind="s.piece.kind">
-            <h3>{{ words["piece_" + s.piece.kind] ?? s.piece.kind }} <small>{{ s.tokens }} {{ words.tokens }}</small></h3>
+            <h2>{{ words["piece_" + s.piece.kind] ?? s.piece.kind }} <small>{{ s.tokens }} {{ words.tokens }}</small></h2>
             <p>{{ s.piece.text }}</p>
           </section>
           <p v-if="content.window.window.left_out_characters" class="tz-hintline">
@@ -132,7 +145,7 @@ export default {
           <form class="tz-row tz-begin" @submit.prevent="begin">
             <label class="tz-entry"><span>{{ words.new_title }}</span>
               <input v-model="newTitle" name="new-title" maxlength="80" autocomplete="off"></label>
-            <button type="submit" class="tz-small tz-main">{{ words.begin }}</button>
+            <button type="submit" class="tz-small tz-main">{{ beginning ? words.begin_sure : words.begin }}</button>
           </form>
           <p v-if="!content.stories.stories.length" class="tz-hintline">{{ words.no_stories }}</p>
           <ul class="tz-shelf">
@@ -151,7 +164,7 @@ export default {
         </div>
       </aside>
     </div>`,
-  props: { words: Object, presets: Object },
+  props: { words: Object, presets: Object, place: String },
   emits: ["look", "act", "export"],
   data() {
     return {
@@ -160,6 +173,7 @@ export default {
       leaf: "tree",
       content: {}, // leaf -> what the server said of it
       notes: null, // being written
+      theirs: null, // as somebody else made them meanwhile
       rules: null,
       lengthKind: "medium",
       characters: 200,
@@ -170,6 +184,8 @@ export default {
       touched: { notes: false, rules: false },
       kept: "", // what was kept last
       sure: false, // the story is closed at the next click
+      beginning: false, // another one is begun at the next click
+      looked: null, // the passage of the tree that is looked at
     };
   },
   watch: {
@@ -188,7 +204,7 @@ export default {
       this.leaf = leaf;
       this.open = true;
       this.kept = "";
-      this.sure = false;
+      this.sure = this.beginning = false;
       this.$emit("look", { leaf });
     },
     stale() {
@@ -203,8 +219,35 @@ export default {
     show(leaf, content) {
       if (this.touched[leaf]) return;
       this.content[leaf] = content;
-      if (leaf === "notes") this.notes = JSON.parse(JSON.stringify(content));
+      if (leaf === "notes") this.takeNotes(content);
       if (leaf === "rules") this.takeRules(content.rules);
+    },
+    takeNotes(content) {
+      const draft = recallDraft(this.key_());
+      this.notes = JSON.parse(JSON.stringify(draft?.notes ?? content));
+      if (!draft) return;
+      this.content.notes = draft.seen;
+      this.touched.notes = true;
+    },
+    // What is written stays; saving it again, with theirs in view, is meant.
+    clash(theirs) {
+      this.theirs = theirs;
+      this.content.notes = theirs;
+      this.touchNotes();
+    },
+    differs(name) {
+      return this.theirs !== null && JSON.stringify(this.theirs[name]) !== JSON.stringify(this.notes[name]);
+    },
+    takeTheirs(name) {
+      this.notes[name] = JSON.parse(JSON.stringify(this.theirs[name]));
+      this.touchNotes();
+    },
+    touchNotes() {
+      this.touched.notes = true;
+      keepDraft(this.key_(), { notes: this.notes, seen: this.content.notes });
+    },
+    key_() {
+      return "tsuzuki-notes:" + this.place;
     },
     takeRules(rules) {
       this.rules = { ...rules };
@@ -215,15 +258,19 @@ export default {
       this.startFrom(this.base);
     },
     saved(deed) {
-      if (deed === "annotate") this.touched.notes = false;
+      if (deed === "annotate") {
+        this.touched.notes = false;
+        this.theirs = null;
+        keepDraft(this.key_(), null);
+      }
       if (deed === "rules") this.touched.rules = false;
       if (deed === "begin") this.newTitle = "";
       this.kept = deed;
-      this.sure = false;
+      this.sure = this.beginning = false;
       this.stale();
     },
     act(payload) {
-      this.$emit("act", window.tzFitting(payload));
+      if (online()) this.$emit("act", fitting(payload));
     },
 
     annotate() {
@@ -232,12 +279,12 @@ export default {
     },
     addLore() {
       this.notes.lore.push({ keywords: "", text: "", priority: 0 });
-      this.touched.notes = true;
+      this.touchNotes();
       this.$nextTick(() => [...this.$el.querySelectorAll(".tz-lore-entry input[name=keywords]")].pop()?.focus());
     },
     removeLore(index) {
       this.notes.lore.splice(index, 1);
-      this.touched.notes = true;
+      this.touchNotes();
     },
 
     setRules() {
@@ -270,8 +317,14 @@ export default {
       this.act({ do: "rules", rules });
     },
 
+    // What everybody sees changes at once, so a look comes first and a button goes.
+    go(branch) {
+      this.looked = null;
+      this.act({ do: "branch", passage: branch.id });
+    },
     begin() {
-      this.act({ do: "begin", title: this.newTitle });
+      if (this.beginning || !this.content.stories.stories.some((s) => s.open)) this.act({ do: "begin", title: this.newTitle });
+      else this.beginning = true;
     },
     close() {
       if (this.sure) this.act({ do: "close" });

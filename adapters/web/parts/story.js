@@ -1,8 +1,13 @@
 // The story as one page of a book. It keeps its own list and takes changes, so that a new passage or a growing
 // draft costs one element, however long the story is. All text goes through {{ }}: it is never read as HTML.
+import { arrowKeys, fitting, keepDraft, online, recallDraft } from "tsuzuki";
+
 const SENTENCE_END = /[。！？!?」』\n](?![。！？!?」』）)])/g;
-const NEAR_END_PX = 240;
+const JAPANESE = /[\u3040-\u30ff\u3400-\u9fff]/;
+const PIECES = { aside: "tz-aside", emphasis: "tz-is-emphasis", note: "tz-is-note" };
+const AT_END_PX = 8;
 const KEPT_ANNOUNCEMENTS = 12;
+const UPWARDS = ["ArrowUp", "PageUp", "Home"];
 
 export default {
   template: `
@@ -11,27 +16,31 @@ export default {
       <article v-for="(p, i) in passages" :key="p.id" :class="classes(p, i)" :aria-label="p.name" :data-id="p.id">
         <span class="tz-who" :title="p.name"><span class="tz-name" :class="{ 'tz-seal': p.hue === null }">{{ p.name }}</span></span>
 
-        <form v-if="editing === p.id" class="tz-editor" @submit.prevent="save(p)">
-          <textarea v-model="typed" :aria-label="words.text" name="edit" @keydown="editorKey($event, p)"></textarea>
+        <form v-if="editing === p.id" class="tz-editor" @submit.prevent="save">
+          <textarea v-model="typed" :aria-label="words.text" name="edit" lang="ja" @keydown="editorKey"></textarea>
           <span class="tz-row">
             <button type="submit" class="tz-small tz-main">{{ words.save }}</button>
-            <button type="button" class="tz-small" @click="leave">{{ words.leave }}</button>
+            <button type="button" class="tz-small" @click="leave">{{ discarding ? words.discard_sure : words.leave }}</button>
+            <button v-if="discarding" type="button" class="tz-small" @click="goOn">{{ words.write_on }}</button>
           </span>
         </form>
         <div v-else-if="comparing(p)" class="tz-compare" role="group" :aria-label="words.choose_one">
           <div v-for="(v, n) in p.versions" :key="v.id" class="tz-column" :class="{ 'tz-current': v.id === p.id }">
-            <p class="tz-text">{{ edges(v.text) }}</p>
+            <p class="tz-text" :lang="tongue(v.text)">{{ edges(v.text) }}</p>
             <button type="button" class="tz-small" :aria-label="words.take_this + ' ' + (n + 1)"
                     @click="take(p, i, v.id)">{{ words.take_this }}</button>
           </div>
         </div>
-        <p v-else-if="shaded(p)" class="tz-text tz-shaded"><span v-for="(t, n) in shaded(p)" :key="n"
+        <p v-else-if="shaded(p)" class="tz-text tz-shaded" :lang="tongue(seen(p).text)"><span v-for="(t, n) in shaded(p)" :key="n"
           @pointerenter="turn" @focus="turn" :class="{ 'tz-token': t.percent !== null }" :tabindex="t.percent === null ? null : 0"
           :style="t.percent === null ? null : { '--doubt': 1 - t.percent / 100 }">{{ t.text }}<span
-          v-if="t.percent !== null" class="tz-odds" role="note"><b>{{ t.percent }} %</b><span
-          v-for="o in t.top"><i>{{ o.text }}</i>{{ o.percent }} %</span></span></span></p>
-        <p v-else class="tz-text"><span v-for="(l, n) in lines(p)" :key="n" :class="{ 'tz-aside': l.aside }"
-          :title="l.aside ? words.aside : null">{{ l.text }}</span></p>
+          v-if="t.percent !== null" class="tz-odds" role="note"><b>{{ odds_(t.percent) }}</b><span
+          v-for="o in t.top"><i>{{ o.text }}</i>{{ odds_(o.percent) }}</span></span></span></p>
+        <p v-else-if="seen(p).pieces.length" class="tz-text" :lang="tongue(seen(p).text)"><span v-for="(t, n) in seen(p).pieces" :key="n" :class="PIECES[t.kind]"
+          :title="t.kind === 'aside' ? words.aside : null"><ruby
+          v-if="t.kind === 'ruby'">{{ t.text }}<rp>（</rp><rt>{{ t.reading }}</rt><rp>）</rp></ruby><template
+          v-else-if="t.kind === 'note'">{{ t.text }}<small>［{{ t.reading }}］</small></template><template v-else>{{ t.text }}</template></span></p>
+        <p v-else class="tz-text" :lang="tongue(seen(p).text)">{{ edges(seen(p).text) }}</p>
 
         <div v-if="editing !== p.id && (p.versions.length || p.edited)" class="tz-under">
           <span v-if="p.versions.length" class="tz-versions" role="group" :aria-label="words.versions">
@@ -53,7 +62,7 @@ export default {
           <button type="button" class="tz-dots" :aria-label="words.menu" aria-haspopup="true"
                   :aria-expanded="menu === p.id" @click.stop="toggleMenu(p)"
                   @keydown.esc="menu = null">⋯</button>
-          <span v-if="menu === p.id" class="tz-menu" @keydown.esc="leaveMenu" @click.stop>
+          <span v-if="menu === p.id" class="tz-menu" @keydown.esc="leaveMenu" @keydown="arrowKeys" @click.stop>
             <button type="button" @click="act({ do: 'branch', passage: p.id })">{{ words.branch }}</button>
             <button v-if="p.owner === me" type="button" @click="edit(p)">{{ words.edit }}</button>
             <button v-if="p.hue === null" type="button" @click="odds(p)">
@@ -68,34 +77,53 @@ export default {
         <span class="tz-who"><span class="tz-name tz-seal">{{ words.model }}</span></span>
         <div v-if="d.choices.length" class="tz-compare">
           <div v-for="(text, n) in [d.text, ...d.choices]" :key="n" class="tz-column">
-            <p class="tz-text">{{ edges(text) }}<span v-if="live(d)" class="tz-brush" aria-hidden="true"></span></p>
+            <p class="tz-text" :lang="tongue(text)">{{ edges(text) }}<span v-if="live(d)" class="tz-brush" aria-hidden="true"></span></p>
           </div>
         </div>
-        <p v-else-if="d.text || live(d)" class="tz-text">{{ edges(d.text) }}<span
+        <p v-else-if="d.text || live(d)" class="tz-text" :lang="tongue(d.text)">{{ edges(d.text) }}<span
           v-if="live(d)" class="tz-brush" aria-hidden="true"></span></p>
         <p class="tz-foot" v-if="d.note || live(d)">
+          <span v-if="live(d) && d.asker" class="tz-asker">{{ words.asked_by.replace("{name}", d.asker) }}</span>
           <span class="tz-note">{{ d.note }}</span>
           <button v-if="live(d)" type="button" class="tz-stop"
                   @click="act({ do: 'stop', job: d.job })">{{ words.stop }}</button>
         </p>
       </article>
-      <button v-if="behind" type="button" class="tz-newer" @click="toEnd">↓ {{ words.newer }}</button>
+      <p v-if="act_" class="tz-act" role="status"><span>{{ told(act_) }}</span>
+        <button v-if="mayTakeBack(act_)" type="button" class="tz-small"
+                @click="act({ do: 'take_back', act: act_.id })">{{ words.take_back }}</button></p>
+      <form v-if="stray" class="tz-editor tz-stray" @submit.prevent="save">
+        <p class="tz-note" role="status">{{ words.stray }}</p>
+        <textarea v-model="typed" :aria-label="words.text" name="edit" lang="ja" @keydown="editorKey"></textarea>
+        <span class="tz-row">
+          <button type="submit" class="tz-small tz-main">{{ words.save }}</button>
+          <button type="button" class="tz-small" @click="leave">{{ discarding ? words.discard_sure : words.leave }}</button>
+          <button v-if="discarding" type="button" class="tz-small" @click="goOn">{{ words.write_on }}</button>
+        </span>
+      </form>
+      <Teleport v-if="behind" to=".tz-composer .tz-tools">
+        <button type="button" class="tz-newer" @click="toEnd">↓ {{ words.newer }}</button>
+      </Teleport>
       <div class="tz-unseen" role="log" aria-live="polite" aria-relevant="additions">
         <p v-for="s in said" :key="s.key">{{ s.text }}</p>
       </div>
     </section>`,
-  props: { initial: Object, words: Object, me: Number },
+  props: { initial: Object, words: Object, me: Number, place: String },
   emits: ["act", "scores"],
   data() {
     return {
+      PIECES,
       passages: [...this.initial.passages],
       drafts: [...this.initial.drafts],
       said: [],
       behind: false,
+      act_: null, // what somebody did last that everybody sees
       menu: null, // the passage whose menu is open
       sure: null, // the passage that is deleted at the next click
       editing: null,
       typed: "",
+      begun: "", // what the passage read when the editor was opened
+      discarding: false, // what was changed is thrown away at the next click
       viewed: {}, // passage id -> id of the version that this page looks at instead
       opened: {}, // passage id -> whether its versions lie side by side here, where that was changed by hand
       shades: {}, // id of a passage or version -> its text in pieces with probabilities
@@ -104,45 +132,83 @@ export default {
   created() {
     this.spoken = new Map(); // draft id -> characters read out so far
     this.count = 0;
-    this.onScroll = () => {
-      if (this.nearEnd()) this.behind = false;
-    };
-    this.onClick = () => this.closeMenu();
+    this.following = true; // the page goes along with what is new, until the reader goes back
+    this.top = this.height = 0; // where the page stood, and how long it was, at the last scroll
+    this.listeners = [
+      [window, "scroll", this.onScroll],
+      [window, "wheel", (event) => event.deltaY < 0 && this.goesBack()],
+      [window, "keydown", (event) => UPWARDS.includes(event.key) && !event.target.matches("input, textarea, select") && this.goesBack()],
+      [document, "click", () => this.closeMenu()],
+    ];
+    // A box that grows while somebody types must not hide the end of the story.
+    this.resized = new ResizeObserver(() => this.following && this.follow());
   },
   mounted() {
-    window.addEventListener("scroll", this.onScroll, { passive: true });
-    document.addEventListener("click", this.onClick);
+    for (const [where, what, then] of this.listeners) where.addEventListener(what, then, { passive: true });
+    const composer = document.querySelector(".tz-composer");
+    if (composer) this.resized.observe(composer);
     this.$nextTick(this.toEnd);
+    this.editAgain();
   },
   unmounted() {
-    window.removeEventListener("scroll", this.onScroll);
-    document.removeEventListener("click", this.onClick);
+    for (const [where, what, then] of this.listeners) where.removeEventListener(what, then);
+    this.resized.disconnect();
+  },
+  watch: {
+    typed() {
+      if (!this.editing) return;
+      const changed = this.typed !== this.begun;
+      keepDraft(this.key_(), changed ? { passage: this.editing, text: this.typed, begun: this.begun } : null);
+    },
+  },
+  computed: {
+    // The passage that is being edited left the story: its editor stays all the same.
+    stray() {
+      return this.editing !== null && !this.passages.some((p) => p.id === this.editing);
+    },
   },
   methods: {
+    arrowKeys,
     // What the room tells
 
     update(change) {
-      const follow = this.nearEnd();
+      const held = this.held();
+      const length = this.passages.length;
       const added = change.start === null ? [] : this.takePassages(change.start, change.passages);
       this.drafts = this.drafts.filter((d) => !change.drop.includes(d.id));
       change.drafts.forEach(this.takeDraft);
       added.forEach((p) => this.announcePassage(p, change.drop));
+      if (this.passages.length < length && !change.act) this.say(this.words.shorter);
+      if (change.act) this.act_ = change.act;
+      else if (added.length) this.act_ = null; // the story goes on: that is history now
       change.drop.forEach((id) => this.spoken.delete(id));
-      if (follow) this.$nextTick(this.toEnd);
-      else this.behind = this.behind || added.length > 0 || change.drafts.length > 0;
+      // Whoever wrote wants to see it stand there.
+      if (added.some((p) => p.owner === this.me && p.hue !== null)) this.following = true;
+      this.$nextTick(() => this.hold(held));
+      if (this.following) this.$nextTick(this.follow);
+      else this.behind = this.behind || added.length > 0 || change.drafts.length > 0 || Boolean(change.act);
     },
     // Returns the passages that the page did not show before.
     takePassages(start, passages) {
       const before = new Map(this.passages.map((p) => [p.id, p]));
-      const shorter = start + passages.length < this.passages.length;
       this.passages.splice(start, this.passages.length - start, ...passages);
-      for (const p of passages) {
+      passages.forEach((p, n) => {
         delete this.viewed[p.id];
-        if (before.get(p.id)?.compare !== p.compare) delete this.opened[p.id];
-      }
+        this.fold(before.get(p.id), p, n + 1 < passages.length);
+      });
       this.forget();
-      if (shorter) this.say(this.words.shorter);
       return passages.filter((p) => !before.has(p.id));
+    },
+    // Candidates lie open until somebody chooses. Where somebody writes on instead, the first stands: that is said,
+    // and whoever was reading the others goes on reading.
+    fold(before, now, wroteOn) {
+      if (!before || before.compare === now.compare) return;
+      if (wroteOn && before.compare && this.comparing(before)) {
+        this.opened[now.id] = true;
+        this.say(this.words.first_stands);
+      } else {
+        delete this.opened[now.id];
+      }
     },
     takeDraft(draft) {
       const at = this.drafts.findIndex((d) => d.id === draft.id);
@@ -151,22 +217,35 @@ export default {
       this.announceDraft(draft);
     },
     edited(id) {
-      if (this.editing === id) this.leave();
+      if (this.editing === id) this.shut();
     },
     shade(id, pieces) {
       this.shades[id] = pieces;
     },
 
+    // What was done, in words; of a deleted passage only its writer takes that back.
+    told(act) {
+      if (act.taken_back) return this.words.taken_back;
+      return this.words["act_" + act.kind].replace(/\{(\w+)\}/g, (whole, name) => act[name] ?? whole);
+    },
+    mayTakeBack(act) {
+      return !act.taken_back && (act.kind !== "delete" || act.owner === this.me);
+    },
+
     // What a person does
 
     act(payload) {
-      this.$emit("act", payload);
+      const menu = document.activeElement?.closest(".tz-more-menu");
+      menu?.querySelector(".tz-dots").focus({ preventScroll: true }); // the entry goes with its menu
       this.closeMenu();
+      if (online()) this.$emit("act", fitting(payload));
     },
     toggleMenu(p) {
       const open = this.menu !== p.id;
       this.closeMenu();
-      if (open) this.menu = p.id;
+      if (!open) return;
+      this.menu = p.id;
+      this.$nextTick(() => this.$el.querySelector(".tz-menu button")?.focus({ preventScroll: true }));
     },
     closeMenu() {
       this.menu = this.sure = null;
@@ -175,24 +254,46 @@ export default {
       event.currentTarget.parentElement.querySelector(".tz-dots").focus();
       this.closeMenu();
     },
+    key_() {
+      return "tsuzuki-edit:" + this.place;
+    },
     edit(p) {
-      this.typed = p.text;
-      this.editing = p.id;
+      if (this.editing && this.typed !== this.begun) return this.openEditor(); // one at a time: that one first
+      this.openEditor(p.id, p.text, p.text);
+    },
+    openEditor(id = this.editing, begun = this.begun, typed = this.typed) {
+      Object.assign(this, { editing: id, begun, typed, discarding: false });
       this.closeMenu();
       this.$nextTick(() => this.$el.querySelector(".tz-editor textarea")?.focus());
     },
+    // A page that loads again, after a lost connection say, opens the editor that was open.
+    editAgain() {
+      const draft = recallDraft(this.key_());
+      if (draft) Object.assign(this, { editing: draft.passage, begun: draft.begun, typed: draft.text });
+    },
     // While a Japanese input method composes, Enter and Escape belong to it.
-    editorKey(event, p) {
+    editorKey(event) {
       if (event.isComposing) return;
-      if (event.key === "Escape") this.leave();
-      else if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) this.save(p);
+      if (event.key === "Escape") this.discarding ? this.goOn() : this.leave();
+      else if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) this.save();
     },
-    save(p) {
-      this.$emit("act", window.tzFitting({ do: "edit", passage: p.id, text: this.typed }));
+    save() {
+      this.act({ do: "edit", passage: this.editing, text: this.typed });
     },
+    // What was changed is thrown away only when that was asked for twice.
     leave() {
+      if (this.typed !== this.begun && !this.discarding) this.discarding = true;
+      else this.shut();
+    },
+    goOn() {
+      this.discarding = false;
+      this.$el.querySelector(".tz-editor textarea").focus();
+    },
+    shut() {
       const edited = this.$el.querySelector(`[data-id="${this.editing}"]`);
+      keepDraft(this.key_(), null);
       this.editing = null;
+      this.discarding = false;
       this.$nextTick(() => edited?.querySelector(".tz-dots")?.focus({ preventScroll: true }));
     },
     remove(p) {
@@ -210,6 +311,10 @@ export default {
       const { id, text } = this.seen(p);
       const pieces = this.shades[id];
       return pieces && pieces.map((t) => t.text).join("") === this.edges(text) ? pieces : null;
+    },
+    // What was drawn was possible, however seldom: never 0 %.
+    odds_(percent) {
+      return percent < 0.1 ? "< 0.1 %" : `${percent} %`;
     },
     turn(event) {
       const token = event.currentTarget.getBoundingClientRect();
@@ -239,6 +344,18 @@ export default {
     take(p, index, id) {
       delete this.opened[p.id];
       this.act({ do: index === this.passages.length - 1 ? "choose" : "branch", passage: id });
+    },
+
+    // A button that goes with what it did leaves the focus at its passage, or at the one that is there now.
+    held() {
+      const articles = [...this.$el.querySelectorAll(".tz-passage")];
+      return articles.findIndex((article) => article.contains(document.activeElement));
+    },
+    hold(index) {
+      if (index < 0 || document.activeElement !== document.body) return;
+      const dots = this.$el.querySelectorAll(".tz-dots");
+      const there = dots[Math.min(index, dots.length - 1)] ?? document.getElementById("tz-text");
+      there.focus({ preventScroll: true });
     },
 
     // A screen reader hears whole sentences, each once: the growing text itself is not a live region.
@@ -288,24 +405,52 @@ export default {
     edges(text) {
       return text.replace(/^\n+|\n+$/g, "");
     },
-    // What is said beside the story looks different; all else is one piece.
-    lines(p) {
-      const { id, text } = this.seen(p);
-      const told = this.edges(text);
-      if (id !== p.id || !p.asides.length) return [{ text: told, aside: false }];
-      const before = text.length - text.replace(/^\n+/, "").length;
-      return told.split(/(?<=\n)/).map((line, n) => ({ text: line, aside: p.asides.includes(n + before) }));
+    // On a page in another language, a reader's voice and the fonts need to know that this is Japanese.
+    tongue(text) {
+      return JAPANESE.test(text) ? "ja" : null;
     },
     live(draft) {
       return draft.state === "waiting" || draft.state === "writing";
     },
-    nearEnd() {
+
+    // Where the page stands. A reader who goes back is left alone until they come to the end again.
+
+    onScroll() {
+      const { scrollHeight } = document.documentElement;
+      const top = window.scrollY;
+      const shrunk = scrollHeight < this.height; // an undo: the browser had to move, not the reader
+      if (Math.abs(top - this.aim) < 2) this.aim = null; // ours
+      else if (top < this.top - 1 && !shrunk) this.goesBack();
+      else if (top > this.top && this.atEnd()) this.arrives();
+      this.top = top;
+      this.height = scrollHeight;
+    },
+    goesBack() {
+      this.following = false;
+    },
+    arrives() {
+      this.following = true;
+      this.behind = false;
+    },
+    atEnd() {
+      return window.innerHeight + window.scrollY >= document.documentElement.scrollHeight - AT_END_PX;
+    },
+    // To the end; but candidates are read from their beginnings.
+    follow() {
       const page = document.documentElement;
-      return window.innerHeight + window.scrollY >= page.scrollHeight - NEAR_END_PX;
+      const compared = [...this.$el.querySelectorAll(".tz-compare")].pop();
+      const last = compared && !compared.closest(".tz-passage").nextElementSibling?.matches(".tz-passage");
+      const end = page.scrollHeight - window.innerHeight;
+      const start = last ? window.scrollY + compared.getBoundingClientRect().top - this.barHeight() : end;
+      this.aim = Math.max(0, Math.min(start, end));
+      window.scrollTo({ top: this.aim, behavior: "instant" });
+    },
+    barHeight() {
+      return (document.querySelector(".tz-head")?.offsetHeight ?? 0) + AT_END_PX;
     },
     toEnd() {
-      window.scrollTo({ top: document.documentElement.scrollHeight });
-      this.behind = false;
+      this.arrives();
+      this.follow();
     },
   },
 };

@@ -1,0 +1,38 @@
+"""How a passage is cut into what a page shows otherwise."""
+
+from __future__ import annotations
+
+import pytest
+
+from adapters.web.markup import ShownPiece, marked
+from bot.aside import aside_lines
+
+
+@pytest.mark.parametrize(
+    ("text", "pieces"),
+    [
+        ("｜朝《あした》に", [ShownPiece("朝", "ruby", "あした"), ShownPiece("に")]),
+        ("《《きっと》》だ", [ShownPiece("きっと", "emphasis"), ShownPiece("だ")]),
+        ("夜≪よる≫", [ShownPiece("夜", "ruby", "よる")]),
+        ("［＃改頁］終", [ShownPiece("", "note", "改頁"), ShownPiece("終")]),
+        ("前。\n// 相談\n後。", [ShownPiece("前。\n"), ShownPiece("// 相談\n", "aside"), ShownPiece("後。")]),
+    ],
+)
+def test_what_is_more_than_text_is_a_piece_of_its_own(text: str, pieces: list[ShownPiece]) -> None:
+    """Ruby of every notation, emphasis, notes, and lines beside the story, in the text's order."""
+    assert list(marked(text, aside_lines(text, parentheses=False))) == pieces
+
+
+def test_plain_text_has_no_pieces() -> None:
+    """A line is beside the story only where the story says so."""
+    assert marked("（まさか）", ()) == ()
+    assert marked("（まさか）", (0,)) == (ShownPiece("（まさか）", "aside"),)
+
+
+def test_edges_are_left_out_as_the_page_leaves_them_out() -> None:
+    """Blank lines around a passage only say where a paragraph begins."""
+    assert marked("\n\n《《雨》》\n（え）", (3,)) == (
+        ShownPiece("雨", "emphasis"),
+        ShownPiece("\n"),
+        ShownPiece("（え）", "aside"),
+    )

@@ -1,0 +1,175 @@
+"""The page stays where its reader is, and goes along where they are at the end, in real browsers."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.async_api import expect
+
+from adapters.web import WebAdapter
+from adapters.web.shown import Person as Visitor
+from bot.messages import MODEL, Author, Choice, Draft, DraftState, Room
+from tests.fakes.play import FakePlay, FakeReply
+from tests.web.conftest import Enter
+from tests.web.person import Person
+from tests.web.test_room import Silent
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+
+KEN = Author("web", "ken", "健")
+LINE = "　雨は夜半を過ぎても降りやまず、坂の上の灯りが一つ、また一つと消えていった。"
+FRAME = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+
+
+def fill(play: FakePlay, room: Room, count: int = 40) -> None:
+    """A story that is longer than a page."""
+    for number in range(count):
+        play.tell(room, f"{number}{LINE}", KEN if number % 2 else MODEL)
+
+
+async def top(person: Person) -> float:
+    """How far the page is scrolled down, once it has come to rest."""
+    await person.page.evaluate(FRAME)
+    return float(await person.page.evaluate("window.scrollY"))
+
+
+async def below(person: Person) -> float:
+    """How much of the page is below what is seen."""
+    await person.page.evaluate(FRAME)
+    return float(
+        await person.page.evaluate(
+            "document.documentElement.scrollHeight - window.innerHeight - window.scrollY"
+        )
+    )
+
+
+async def go_to(person: Person, y: int) -> float:
+    """Scroll by hand."""
+    await person.page.evaluate(f"window.scrollTo({{ top: {y}, behavior: 'instant' }})")
+    return await top(person)
+
+
+async def test_typing_moves_no_page(enter: Enter, play: FakePlay, room: Room) -> None:
+    """Somebody who reads further up and types sees the same lines, key by key."""
+    fill(play, room)
+    mio = await enter(f"/r/{room.id}", "澪")
+    before = await go_to(mio, 600)
+    await mio.box.evaluate("(box) => box.focus({ preventScroll: true })")
+    for key in "abcdefgh":
+        await mio.page.keyboard.press(key)
+    assert before == await top(mio)
+
+
+async def test_a_notch_of_the_wheel_leaves_the_end(
+    enter: Enter, play: FakePlay, web: WebAdapter, room: Room
+) -> None:
+    """While text streams, one notch up is enough to be left alone; at the end the page goes along again."""
+    fill(play, room)
+    mio = await enter(f"/r/{room.id}", "澪")
+    reply = FakeReply(web, room, "job-1/0")
+    await reply.show(Draft(DraftState.WRITING, LINE))
+    await expect(mio.draft).to_contain_text(LINE)
+    assert await below(mio) < 1
+
+    await mio.page.mouse.move(500, 300)
+    await mio.page.mouse.wheel(0, -60)
+    await mio.page.wait_for_function("document.documentElement.scrollHeight - innerHeight - scrollY > 50")
+    before = await top(mio)
+    await reply.show(Draft(DraftState.WRITING, LINE * 5))
+    await expect(mio.draft).to_contain_text(LINE * 5)
+    assert before == await top(mio)
+
+    await mio.page.get_by_role("button", name="新しい文").click()
+    assert await below(mio) < 1
+    await reply.show(Draft(DraftState.WRITING, LINE * 9))
+    await expect(mio.draft).to_contain_text(LINE * 9)
+    assert await below(mio) < 1
+    await expect(mio.page.get_by_role("button", name="新しい文")).to_have_count(0)
+
+
+async def test_what_others_write_moves_no_reader(
+    enter: Enter, play: FakePlay, web: WebAdapter, room: Room
+) -> None:
+    """A reader further up stays there; a button that covers nothing says that there is more."""
+    fill(play, room)
+    mio = await enter(f"/r/{room.id}", "澪")
+    before = await go_to(mio, 600)
+    await FakeReply(web, room, "job-1/0").show(Draft(DraftState.WRITING, LINE))
+    newer = mio.page.get_by_role("button", name="新しい文")
+    await expect(newer).to_be_visible()
+    assert before == await top(mio)
+    assert await newer.evaluate(
+        """(one) => {
+          const a = one.getBoundingClientRect();
+          const box = one.closest(".tz-composer");
+          return [...box.querySelectorAll("button, select, textarea, input")].every((e) => {
+            if (e === one) return true;
+            const b = e.getBoundingClientRect();
+            return b.left >= a.right || b.right <= a.left || b.top >= a.bottom || b.bottom <= a.top;
+          });
+        }"""
+    )
+
+
+async def test_own_words_are_seen(enter: Enter, play: FakePlay, room: Room) -> None:
+    """Whoever writes while they read further up sees what they wrote."""
+    fill(play, room)
+    mio = await enter(f"/r/{room.id}", "澪")
+    await go_to(mio, 300)
+    await mio.write("　彼女は傘をひらいた。")
+    await expect(mio.texts.last).to_have_text("　彼女は傘をひらいた。")
+    await expect(mio.texts.last).to_be_in_viewport()
+    assert await below(mio) < 1
+
+
+async def test_a_growing_box_hides_no_end(enter: Enter, play: FakePlay, room: Room) -> None:
+    """At the end of the story a box that takes more lines leaves its last line in view."""
+    fill(play, room)
+    mio = await enter(f"/r/{room.id}", "澪")
+    await mio.box.fill("\n".join("一二三四五"))
+    assert await below(mio) < 1
+
+
+async def test_candidates_begin_at_their_beginnings(
+    enter: Enter, play: FakePlay, web: WebAdapter, room: Room
+) -> None:
+    """Long candidates are shown from their first lines, while they grow and when they can be chosen."""
+    fill(play, room)
+    mio = await enter(f"/r/{room.id}", "澪", height=700)
+    texts = [f"{first}　{LINE * 14}" for first in "甲乙丙"]
+    others = tuple(Choice("", text) for text in texts[1:])
+    reply = FakeReply(web, room, "job-1/0")
+    await reply.show(Draft(DraftState.WRITING, texts[0], choices=others, job="job-1"))
+    await expect(mio.draft.locator(".tz-column")).to_have_count(3)
+    await expect(mio.draft.locator(".tz-compare")).to_be_in_viewport()
+    first = await mio.draft.locator(".tz-compare").evaluate("(e) => e.getBoundingClientRect().top")
+    bar = await mio.page.locator(".tz-head").evaluate("(e) => e.getBoundingClientRect().bottom")
+    assert bar <= first <= bar + 40
+
+
+async def test_the_bar_stays(enter: Enter, play: FakePlay, room: Room) -> None:
+    """Title, people and notebook are there wherever one reads, in a bar of one line."""
+    fill(play, room)
+    mio = await enter(f"/r/{room.id}", "澪")
+    for y in (0, 700, 100_000):
+        await go_to(mio, y)
+        for part in (".tz-home", "h1", ".tz-people", ".tz-open"):
+            await expect(mio.page.locator(part)).to_be_in_viewport()
+    bar = await mio.page.locator(".tz-head").bounding_box()
+    assert bar is not None
+    assert (bar["y"], bar["height"] < 60) == (0, True)
+
+
+async def test_a_phone_is_for_reading(enter: Enter, play: FakePlay, web: WebAdapter, room: Room) -> None:
+    """With eight people on a phone, bar and box leave most of the screen to the story."""
+    fill(play, room)
+    mio = await enter(f"/r/{room.id}", "澪", width=390, height=664)
+    assert web._hub is not None
+    for number in range(7):
+        web._hub.room(room).here(Silent(), Visitor(f"visitor-{number}", f"長い名前の客{number}"))
+    await expect(mio.page.get_by_role("button", name="8人")).to_be_visible()
+    heights = [
+        await mio.page.locator(part).evaluate("(e) => e.offsetHeight")
+        for part in (".tz-head", ".tz-composer")
+    ]
+    assert heights[0] <= 52
+    assert heights[1] <= 175
