@@ -142,6 +142,9 @@ class LiveRoom:
             if known.id == person_id and known.name != name:
                 self._people[watcher] = replace(known, name=name)
                 watcher.rename(name)
+        who, others = (self.room.platform, person_id), self._named.setdefault(name, [])
+        if name and who not in others:
+            others.append(who)
 
     def away(self, watcher: Watcher) -> None:
         """A watcher's page lost its connection."""
@@ -305,11 +308,9 @@ class LiveRoom:
         return (self._number(person) - 1) % HUES
 
     def label(self, person: tuple[str, str], name: str) -> str:
-        """A person's name in this room: of several with one name, the later ones are numbered."""
-        others = self._named.setdefault(name, [])
-        if person not in others:
-            others.append(person)
-        place = others.index(person) + 1
+        """A person's name in this room: of several who were here with one name, later ones are numbered."""
+        others = self._named.get(name, [])
+        place = others.index(person) + 1 if person in others else 1
         return name if place == 1 else f"{name}（{place}）"
 
     # Telling

@@ -359,7 +359,7 @@ async def test_people_are_counted_once_and_may_leave(live: LiveRoom) -> None:
 
 
 async def test_people_of_one_name_are_told_apart(live: LiveRoom, shelf: Shelf) -> None:
-    """The second one's name is numbered, and has a colour of its own, beside passages and in the bar."""
+    """The second who is here is numbered, and has a colour of their own, beside passages and in the bar."""
     shelf.told.clear()
     shelf.story = replace(shelf.story, passages=(), head=None)
     shelf.tell("一。", MIO)
@@ -367,6 +367,7 @@ async def test_people_of_one_name_are_told_apart(live: LiveRoom, shelf: Shelf) -
     page, other = [await Page().join(live) for _ in range(2)]
     live.here(page, Person(MIO.id, "澪"))
     live.here(other, Person(KEN.id, "澪"))
+    await live.refresh()
     assert [passage.name for passage in page.passages] == ["澪", "澪（2）"]
     assert [person.name for person in page.people] == ["澪", "澪（2）"]
     assert [passage.hue for passage in page.passages] == [person.hue for person in page.people]
