@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import unicodedata
 import uuid
 from collections.abc import Sequence
@@ -49,6 +50,8 @@ _KEPT_SEEDS = 2**63
 _SHOWN_UNREADABLE = 20
 _RETRY_READS = 3
 """How often the story's end is read anew, because a reply came in between, for who named no passage."""
+_READABLE = re.compile("[A-Za-zぁ-んァ-ン]")
+"""Of these every checkpoint reads some: a text that has one is never refused as unreadable."""
 NOTHING_READ = TokenCount(0)
 _Who = tuple[Room, tuple[str, str]]
 """A person in a room."""
@@ -169,16 +172,25 @@ class Asking(Ground):
 
     async def _ask(self, message: Message, ask: Ask, rules: Rules, earlier: Sequence[Message] = ()) -> Ticket:
         ask = _understood(ask, rules, message.author)
-        read = await self._require_prompt(message, ask, earlier)
+        # What the model can read is kept at once; only what it may see nothing of waits for its answer.
+        readable = _READABLE.search(await self._said(message.room, message.text)) is not None
+        read = NOTHING_READ if readable else await self._require_prompt(message, ask, earlier)
         # Shielded: a caller that goes away must not leave a kept job that is in no queue.
-        queued = asyncio.create_task(self._queue_up(message, ask, rules, read, earlier))
+        queued = asyncio.create_task(self._queue_up(message, ask, rules, earlier))
         try:
-            return await asyncio.shield(queued)
+            heard = await asyncio.shield(queued)
         except (QueueFull, TooManyWaiting, QuotaReached):
             known = await self._under_way(message)
             if known is None or known.job is None:
                 raise
-            return self._ticket(known, known.job, read)
+            return self._ticket(known, read)
+        return self._ticket(heard, await self._read_after(message, heard) if readable else read)
+
+    async def _read_after(self, message: Message, heard: Heard) -> TokenCount:
+        """How the model reads a message that is kept already."""
+        count = await self._count(without_ruby(await self._said(message.room, message.text)))
+        kept = heard.passage.id if heard.passage is not None and not heard.repeated else ""
+        return await self._told_once(message, count, but=kept)
 
     async def _under_way(self, message: Message) -> Heard | None:
         """What was accepted already must not be refused: an event sent twice, a button pressed by two."""
@@ -224,8 +236,10 @@ class Asking(Ground):
         except (EngineError, TimeoutError):
             return NOTHING_READ
 
-    async def _told_once(self, message: Message, read: TokenCount) -> TokenCount:
+    async def _told_once(self, message: Message, read: TokenCount, but: str = "") -> TokenCount:
         """Without the characters that this person wrote in this story before: they know.
+
+        `but`: the passage that the message became.
 
         What could not be read in time (a model takes a while to load) is read when they ask the next time.
         """
@@ -237,7 +251,8 @@ class Asking(Ground):
         story = await self._store.story(message.room) if read.unknown or late else None
         if story is None:
             return read
-        theirs = (one.text for one in story.passages if one.author.person == message.author.person)
+        mine = message.author.person
+        theirs = (one.text for one in story.passages if one.author.person == mine and one.id != but)
         own = "\n".join(theirs)
         if late:
             late_text = f"{own}\n{message.text}"[-WINDOW_CHARACTERS:]
@@ -266,9 +281,7 @@ class Asking(Ground):
         if asked >= limit:
             raise QuotaReached(limit=limit, who="place" if author is None else "person")
 
-    async def _queue_up(
-        self, message: Message, ask: Ask, rules: Rules, read: TokenCount, earlier: Sequence[Message]
-    ) -> Ticket:
+    async def _queue_up(self, message: Message, ask: Ask, rules: Rules, earlier: Sequence[Message]) -> Heard:
         seed = self._draw() if ask.seed is None else ask.seed
         with self._queue.seat(message.author) as put:
             async with self._one_by_one:  # of two requests at once the second counts the first
@@ -278,19 +291,17 @@ class Asking(Ground):
                 heard = await self._store.hear(
                     message, ask, job_id, seed, parentheses_aside=aside, earlier=earlier
                 )
-            if heard.job is None:
-                # The event was heard before as a message that asked for nothing.
-                return Ticket(
-                    "", heard.story_id, 0, repeated=True, unknown=read.unknown, read_as=read.read_as
-                )
-            if not heard.repeated:
+            if heard.job is not None and not heard.repeated:
                 put(heard.job)
                 self._replies.show(heard.job, self._waiting(heard.job))
-            return self._ticket(heard, heard.job, read)
+            return heard
 
-    def _ticket(self, heard: Heard, job: Job, read: TokenCount) -> Ticket:
-        place = self._queue.place(job.id) or 0
-        return Ticket(job.id, heard.story_id, place, heard.repeated, read.unknown, read.read_as)
+    def _ticket(self, heard: Heard, read: TokenCount) -> Ticket:
+        if heard.job is None:
+            # The event was heard before as a message that asked for nothing.
+            return Ticket("", heard.story_id, 0, repeated=True, unknown=read.unknown, read_as=read.read_as)
+        place = self._queue.place(heard.job.id) or 0
+        return Ticket(heard.job.id, heard.story_id, place, heard.repeated, read.unknown, read.read_as)
 
     def _waiting(self, job: Job) -> Draft:
         place = self._queue.place(job.id) or 0

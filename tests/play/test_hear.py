@@ -181,6 +181,17 @@ class TestReading:
         assert ticket.unknown == ("晩",)
         assert await stage.texts() == ["蒸し暑い晩。"]
 
+    async def test_a_text_is_kept_before_the_model_is_asked_about_it(self, stage: Stage) -> None:
+        """A process that ends meanwhile loses nothing; what the model cannot see is told all the same."""
+        stage.engine.unseen = ("晩",)
+        hearing = asyncio.create_task(stage.play.hear(says("蒸し暑い晩。"), Ask()))
+        while not stage.engine.read:
+            await asyncio.sleep(0)
+        assert len(stage.queue) == 1
+        ticket = await hearing
+        assert ticket is not None
+        assert ticket.unknown == ("晩",)
+
     async def test_what_is_only_written_can_be_read_before(self, stage: Stage) -> None:
         """Nothing is refused for it; what its writer used before is not named again, asides never are."""
         stage.engine.unseen = ("晩", "惚")

@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 
 from bot.context import MEMORY_CHARACTERS
 from bot.errors import (
-    EmptyPrompt,
+    EmptyText,
     NoStory,
     NoSuchStory,
+    NotesChanged,
     NothingToRedo,
     NothingToUndo,
     PassageGone,
@@ -227,7 +228,7 @@ class TestStories:
         """One line of it; a blank one is none."""
         await stage.play.hear(says("雨。"), None)
         assert (await stage.play.rename(ROOM, BEN, " 海の\n話 ")).title == "海の 話"
-        with pytest.raises(EmptyPrompt):
+        with pytest.raises(EmptyText):
             await stage.play.rename(ROOM, BEN, " \n")
 
     async def test_notes(self, stage: Stage) -> None:
@@ -241,9 +242,14 @@ class TestStories:
         assert (story.notes, story.passages) == (notes, ())
 
     async def test_notes_of_two_at_once(self, stage: Stage) -> None:
-        """They begin one story, not one each."""
-        await asyncio.gather(*(stage.play.annotate(ROOM, by, Notes(by.name), Notes()) for by in (AKI, BEN)))
-        assert len(await stage.play.stories("web", room=ROOM)) == 1
+        """They begin one story, not one each; who writes the same part as another learns of it."""
+        notes = ((AKI, Notes(memory="秋。")), (BEN, Notes(note="静かに。")))
+        await asyncio.gather(*(stage.play.annotate(ROOM, by, each, Notes()) for by, each in notes))
+        (story,) = await stage.play.stories("web", room=ROOM)
+        assert story.notes == Notes("秋。", "静かに。")
+        with pytest.raises(NotesChanged) as caught:
+            await stage.play.annotate(ROOM, BEN, Notes(memory="冬。"), Notes())
+        assert caught.value.notes == story.notes
 
     @pytest.mark.parametrize("title", ["ねえ、聞いて！私の猫が世界を救う話", "あ" * 80])
     async def test_a_typed_title_stays_whole(self, stage: Stage, title: str) -> None:
@@ -293,7 +299,7 @@ class TestStories:
 
         assert (passage.text, passage.edited) == ("雪。", True)
         assert await stage.texts() == ["雪。", "風。"]
-        with pytest.raises(EmptyPrompt):
+        with pytest.raises(EmptyText):
             await stage.play.edit(ROOM, AKI, own, " ")
         with pytest.raises(TextTooLong):
             await stage.play.edit(ROOM, AKI, own, "あ" * 21)
