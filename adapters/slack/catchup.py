@@ -25,7 +25,7 @@ from adapters.slack.webapi import Patience
 from adapters.slack.workspace import Workspace
 from adapters.slack.workspaces import Workspaces
 from bot.clock import Clock
-from bot.errors import DeliveryError, RetryLater
+from bot.errors import DeliveryError, RetryLater, StoreError
 
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 2.0, 60.0
 _TRIES = 30
@@ -125,6 +125,10 @@ class CatchUp:
                 await self._thread(workspace, place, pending, self._patiently)
             except DeliveryError as error:
                 _log.info("A story's thread cannot be caught up with: %s", error)
+            except StoreError:
+                raise
+            except Exception:  # noqa: BLE001  one thread's border: what is odd there must not keep out the others
+                _log.exception("A story's thread could not be caught up with")
 
     async def _thread(
         self, workspace: Workspace, place: Place, pending: _Pending, patience: Patience | None

@@ -14,7 +14,7 @@ from adapters.slack.missed import Absence, as_heard
 from adapters.slack.translate import Incoming, Place, by_a_person
 from adapters.slack.webapi import CHANNELS, DIRECT, Patience
 from adapters.slack.workspace import Workspace
-from bot.errors import DeliveryError
+from bot.errors import DeliveryError, StoreError
 
 _log = logging.getLogger(__name__)
 
@@ -46,6 +46,10 @@ class Channels:
                 await self._channel(workspace, Place(team, channel), Absence(since, absence.until), patience)
             except DeliveryError as error:
                 _log.info("A channel cannot be looked through for mentions: %s", error)
+            except StoreError:
+                raise
+            except Exception:  # noqa: BLE001  one channel's border
+                _log.exception("A channel could not be looked through for mentions")
 
     async def _joined(self, workspace: Workspace, patience: Patience) -> list[str]:
         found: list[str] = []

@@ -92,6 +92,7 @@ class Commands:
         else:
             if ticket and ticket.unknown:
                 await workspace.telling.unknown(thread, author, ticket)
+        await workspace.postings.tidy(given.place, event_id)
 
     async def _latest(self, place: Place) -> Story | None:
         stories = await self._play.stories(PLATFORM, within=f"channel/{place.channel}")

@@ -35,6 +35,10 @@ class LinkWatch:
         """Whether there is no sign that nothing would be heard."""
         return self._wall() - self._alive_at <= self.unsure_s
 
+    def opened(self) -> None:
+        """The first connection stands."""
+        self._alive_at = self._wall()
+
     async def came(self, message: WSMessage) -> None:
         """Something came."""
         if json.loads(message.data).get("type") == "hello":

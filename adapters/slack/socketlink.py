@@ -64,6 +64,7 @@ class SocketLink:
             await _spend_tickets_once(client)
             client.wss_uri = ticket
             await handler.connect_async()  # type: ignore[no-untyped-call]
+            self._watch.opened()
             connected.set()
             while True:
                 await asyncio.sleep(self._ping_interval_s / _LOOKS_A_PING)

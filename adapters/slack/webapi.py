@@ -275,18 +275,16 @@ class WebApi:
         patience: Patience | None = None,
         *,
         since: float = 0.0,
-        until: float | None = None,
         patient: bool = False,
     ) -> AsyncIterator[Mapping[str, Any]]:
         """The messages of a thread, oldest first, or the latest of a channel, latest first; with metadata.
 
         `patience` tries a page again. Some apps get 15 messages a minute: beginning anew would never end.
-        `since`, `until`: only those between, in seconds since 1970, and a thread's first. `patient`: nobody
-        waits for it.
+        `since`: only later ones, in seconds since 1970, and a thread's first. `patient`: nobody waits for it.
         """
         cursor: str | None = None
         for _ in range(_MAX_PAGES):
-            page = partial(self._page, place, cursor, since, until, patient=patient)
+            page = partial(self._page, place, cursor, since, patient=patient)
             response = await (page() if patience is None else patience(page))
             for message in response.get("messages") or ():
                 yield message
@@ -295,15 +293,12 @@ class WebApi:
             if not cursor or not place.thread_ts:
                 return
 
-    async def _page(
-        self, place: Place, cursor: str | None, since: float, until: float | None, *, patient: bool
-    ) -> Any:
+    async def _page(self, place: Place, cursor: str | None, since: float, *, patient: bool) -> Any:
         within: dict[str, Any] = {
             "channel": place.channel,
             "include_all_metadata": True,
             "limit": _PAGE,
             "oldest": f"{since:.6f}" if since else None,
-            "latest": f"{until:.6f}" if until else None,
         }
         if place.thread_ts:
             method, replies = "conversations.replies", self._client.conversations_replies

@@ -230,6 +230,22 @@ async def test_a_refusal_is_told(slack: SlackServer, play: Desk, day: Day) -> No
     assert [each.shown for each in slack.workspace.by_bot()] == ["error.queue_full/ja limit=3"]
 
 
+async def test_an_odd_message_keeps_out_nobody_else(
+    slack: SlackServer, play: Desk, day: Day, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is logged once, without a word of anybody, and the others are heard."""
+    roots = [story(slack, play) for _ in range(2)]
+    odd = slack.types("C1", "U1", "雨。", roots[1].ts)
+    await was_there(slack, play, day)
+    day.pass_minutes(1)
+    odd.edited_ts = "yesterday"
+    slack.types("C1", "U2", "風。", roots[0].ts)
+    assert await caught_up(slack, play, day) == [("風。", True)]
+    assert [record.message for record in caplog.records if record.levelname == "ERROR"] == [
+        "A story's thread could not be caught up with"
+    ]
+
+
 # Channels
 
 

@@ -128,3 +128,19 @@ async def test_a_workspace_that_is_hard_to_reach(slack: SlackServer, play: Desk)
         response = await slack.until(lambda: slack.responses and slack.responses[0])
     assert response["text"] == "slack.later/ja"
     assert clock.slept == [7.0, 7.0, 7.0]
+
+
+async def test_a_beginning_that_comes_late_is_taken_away(slack: SlackServer, play: Desk) -> None:
+    """It was not there when it was looked for, and appears beside the second try."""
+    async with running(adapter_for(slack, clock=StillClock()), play):
+        slack.faults.come_late("chat.postMessage")
+        await slack.deliver(slack.command("C1", "U1", FIRST_LINE))
+        await slack.until(lambda: slack.called("chat.postMessage"))
+        slack.hold("chat.postMessage")  # the second try, until the first one has come
+        await slack.until(lambda: slack.called("conversations.history"))
+        slack.do_what_is_late()
+        slack.let_go()
+        await play.until_heard()
+        await slack.until(lambda: slack.called("chat.delete"))
+    (root,) = slack.workspace.by_bot()
+    assert play.heard[0].message.event_id == f"C1:{root.ts}"

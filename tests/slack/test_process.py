@@ -65,6 +65,28 @@ async def test_a_thread_from_the_call_to_the_buttons(
     assert slack.workspace.pings == []
 
 
+async def test_a_mention_that_was_acknowledged_when_the_power_went(
+    tmp_path: Path, slack: SlackServer, worker: GatedWorker
+) -> None:
+    """Slack does not send it again; the next start answers it, and what was said meanwhile, once each."""
+    worker.go_on()
+    async with bot_process(tmp_path, **variables(slack, worker)) as bot:
+        await slack.until(lambda: slack.socket.connections, 30)
+        await slack.deliver(slack.mention("C1", "U1", BEGINNING))
+        await slack.until(lambda: [m for m in slack.workspace.by_bot() if m.labels == BUTTONS], 30)
+        slack.hold("users.info")
+        await slack.deliver(slack.mention("C1", "U2", "昔々。"))
+        await bot.kill()
+        slack.let_go()
+    slack.types("D1", "U2", "今は昔。")
+    async with bot_process(tmp_path, **variables(slack, worker)) as bot:
+        await slack.until(lambda: [m.labels for m in slack.workspace.by_bot()] == [BUTTONS] * 3, 30)
+        assert await bot.stop() == 0
+        assert "Traceback" not in bot.said
+    assert sorted(message.channel for message in slack.workspace.by_bot()) == ["C1", "C1", "D1"]
+    assert {message.story for message in slack.workspace.by_bot()} == {WHOLE}
+
+
 async def test_the_doctor_asks_slack(tmp_path: Path, slack: SlackServer, worker: GatedWorker) -> None:
     """`tsuzuki doctor slack` names what is missing, says where to click, and ends with an error."""
     slack.scopes.discard("files:write")
