@@ -230,6 +230,18 @@ class Notes:
 
 
 @dataclass(frozen=True, slots=True)
+class Begun:
+    """A reply that was begun and is not over.
+
+    `after`: the passage that it stands behind; None: it begins the story. What is to replace another passage
+    stands right behind that one until it is over.
+    """
+
+    job: str
+    after: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Story:
     """A story with the passages from its first to its current last, deleted ones left out.
 
@@ -237,7 +249,8 @@ class Story:
     `hangs_on`: the passage whose place they keep, where the story ends with passages that were written while
     that one was. `others`: how many alternatives the last passage has, or the one that it hangs on.
     `parentheses_aside`: a line in single parentheses is said beside it, as the room's rules had it when the
-    story began.
+    story began. `begun`: the reply that stands in it already, though there is no passage of it yet; not told
+    of a part of a story, nor in a list.
     """
 
     id: str
@@ -251,6 +264,7 @@ class Story:
     hangs_on: str | None = None
     others: int = 0
     parentheses_aside: bool = False
+    begun: Begun | None = None
 
 
 class ActKind(StrEnum):

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+from adapters.web.drafts import LIVE, Drafts
 from adapters.web.markup import ShownPiece, marked
 from adapters.web.shown import (
     Change,
@@ -23,13 +24,11 @@ from adapters.web.shown import (
     shown_draft,
 )
 from bot.errors import NoStory
-from bot.messages import Act, Author, Draft, DraftState, Passage, Room, Rules, Story, candidate_id
-from bot.story import beside_lines, ending
+from bot.messages import Act, Author, Draft, DraftState, Passage, Room, Rules, Story
+from bot.story import beside_lines, ending, last_told
 
 HUES = 8
 """How many author colours the style sheet has; they are given in the order of first appearance."""
-
-LIVE = frozenset({DraftState.WAITING, DraftState.WRITING})
 
 
 class Watcher(Protocol):
@@ -77,8 +76,7 @@ class LiveRoom:
     story: Story | None = None
     _shown: tuple[ShownPassage, ...] = ()
     _standing: Standing = field(default_factory=Standing)
-    _stored: frozenset[str] = frozenset()
-    _drafts: dict[str, Draft] = field(default_factory=dict)
+    _drafts: Drafts = field(default_factory=Drafts)
     _awaited: set[str] = field(default_factory=set)
     _compared: str | None = None
     _act: Act | None = None
@@ -177,19 +175,27 @@ class LiveRoom:
     async def draft(self, message_id: str, draft: Draft) -> None:
         """Show a reply's draft; one that became a passage gives way to it in the same change."""
         if draft.state in LIVE:
-            if self._became_passage(draft):
-                return
-            drop = self._ended() if message_id not in self._drafts else ()
-            self._awaited.add(draft.job)
-            self._drafts[message_id] = draft
-            self._tell(Change(drafts=(self._shown_draft(message_id),), drop=drop))
+            if not self._drafts.is_stored(draft):
+                await self._grow(message_id, draft)
         else:
             await self._settle(message_id, draft)
 
     def remove(self, message_id: str) -> None:
         """A reply in the making goes: another one stands in its stead."""
-        if self._drafts.pop(message_id, None) is not None:
-            self._tell(Change(drop=(message_id,)))
+        self._tell(Change(drop=self._drafts.drop(message_id)))
+
+    async def _grow(self, message_id: str, draft: Draft) -> None:
+        before = self._drafts.state(message_id)
+        drop = () if before else self._drafts.drop_ended()
+        self._awaited.add(draft.job)
+        self._drafts.grow(message_id, draft)
+        if self._watchers and draft.state is not before:
+            # It was begun, or waits anew: the story knows its place.
+            async with self._reading:
+                change = await self._read()
+                self._tell(self._with_draft(replace(change, drop=(*drop, *change.drop)), message_id))
+        else:
+            self._tell(self._with_draft(Change(drop=drop), message_id))
 
     async def _settle(self, message_id: str, draft: Draft) -> None:
         """A reply is over: its passage takes its place; what is to be said about it stays for a while."""
@@ -200,21 +206,19 @@ class LiveRoom:
                 self._compared = draft.job
             change = await self._read()
             if awaited and draft.state is DraftState.DONE:
-                change = replace(change, drop=(*change.drop, *self._ended()))
+                change = replace(change, drop=(*change.drop, *self._drafts.drop_ended()))
             # Without buttons, another reply waits already: why this one ended is news all the same.
             if draft.note and (draft.live or awaited):
-                self._drafts[message_id] = draft
-                change = replace(change, drafts=(self._shown_draft(message_id),))
-            elif self._drafts.pop(message_id, None) is not None:
-                change = replace(change, drop=(*change.drop, message_id))
-            self._tell(change)
+                self._drafts.end(message_id, draft, self.story)
+            else:
+                change = replace(change, drop=(*change.drop, *self._drafts.drop(message_id)))
+            self._tell(self._with_draft(change, message_id))
 
-    def _ended(self) -> tuple[str, ...]:
-        """Forget replies that failed or were stopped: something newer takes their place."""
-        ended = tuple(key for key, draft in self._drafts.items() if draft.state not in LIVE)
-        for key in ended:
-            del self._drafts[key]
-        return ended
+    def _with_draft(self, change: Change, message_id: str) -> Change:
+        """A change that shows a draft as it is now, if it is there, besides what it shows already."""
+        others = tuple(draft for draft in change.drafts if draft.id != message_id)
+        this = (self._shown_draft(message_id),) if message_id in self._drafts else ()
+        return replace(change, drafts=(*others, *this))
 
     # Reading
 
@@ -225,13 +229,14 @@ class LiveRoom:
             tree = list(await self._tree())
         besides = _besides(story) != _besides(self.story)
         self.story = story
-        self._stored = frozenset(passage.id for passage in tree)
+        over = self._drafts.drop_stored(frozenset(passage.id for passage in tree))
+        moved = tuple(self._shown_draft(key) for key in self._drafts.follow(story))
         last = ending(story) if story else None
         if self._compared and not (last and last.id.startswith(self._compared + ".")):
             self._compared = None
         before, self._shown = self._shown, self._passages(story, tree)
         standing = _standing(story)
-        change = Change(drop=self._written(), besides=besides, act=await self._new_act())
+        change = Change(drafts=moved, drop=over, besides=besides, act=await self._new_act())
         if standing != self._standing:
             self._standing = standing
             change = replace(change, standing=standing)
@@ -286,22 +291,11 @@ class LiveRoom:
             pieces=_marked(story, passage),
         )
 
-    def _became_passage(self, draft: Draft) -> bool:
-        return bool(draft.job) and candidate_id(draft.job, 0) in self._stored
-
-    def _written(self) -> tuple[str, ...]:
-        """The drafts whose passages are stored by now, so that nobody sees their text twice."""
-        over = [
-            key for key, draft in self._drafts.items() if draft.state in LIVE and self._became_passage(draft)
-        ]
-        for key in over:
-            del self._drafts[key]
-        return tuple(over)
-
     def _shown_draft(self, message_id: str) -> ShownDraft:
         draft = self._drafts[message_id]
         asker = "" if draft.asker is None else self.label(draft.asker.person, draft.asker.name)
-        return shown_draft(message_id, draft, asker, stored=self._became_passage(draft))
+        stored, after = self._drafts.is_stored(draft), self._drafts.place(message_id)
+        return shown_draft(message_id, draft, asker, stored=stored, after=after)
 
     def hue(self, person: tuple[str, str]) -> int:
         """The colour of a person in this room."""
@@ -345,7 +339,10 @@ def _marked(story: Story, passage: Passage) -> tuple[ShownPiece, ...]:
 def _standing(story: Story | None) -> Standing:
     if story is None:
         return Standing()
-    return Standing(story.head, undo=story.head is not None, redo=story.undone)
+    told = (ending(story), last_told(story))
+    ends = dict.fromkeys([story.head, *(end.id for end in told if end is not None)])
+    ids = tuple(end for end in ends if end is not None)
+    return Standing(story.head, undo=story.head is not None, redo=story.undone, ends=ids)
 
 
 def _besides(story: Story | None) -> tuple[object, ...]:

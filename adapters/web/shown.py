@@ -43,7 +43,10 @@ class ShownPassage:
 
 @dataclass(frozen=True, slots=True)
 class ShownDraft:
-    """A reply in the making. `choices`: the texts of its other candidates; `asker`: who asked for it."""
+    """A reply in the making. `choices`: the texts of its other candidates; `asker`: who asked for it.
+
+    `after`: the passage that it stands behind, empty where it begins the story; None: at the story's end.
+    """
 
     id: str
     job: str
@@ -52,15 +55,20 @@ class ShownDraft:
     note: str
     choices: tuple[str, ...]
     asker: str = ""
+    after: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where the story stands: what its head is, and whether there is a way back and forth."""
+    """Where the story stands: what its head is, and whether there is a way back and forth.
+
+    `ends`: the passages that it counts as ending with, among whose alternatives one may still be chosen.
+    """
 
     head: str | None = None
     undo: bool = False
     redo: bool = False
+    ends: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,8 +160,8 @@ def _beginning(text: str) -> str:
     return text if len(text) <= LOOKED_AT else text[:LOOKED_AT] + "…"
 
 
-def shown_draft(message_id: str, draft: Draft, asker: str, *, stored: bool) -> ShownDraft:
+def shown_draft(message_id: str, draft: Draft, asker: str, *, stored: bool, after: str | None) -> ShownDraft:
     """A reply in the making; of one that is `stored` as a passage only what is to be said about it."""
     text = "" if stored else draft.text
     choices = () if stored else tuple(choice.text for choice in draft.choices)
-    return ShownDraft(message_id, draft.job, draft.state.value, text, draft.note, choices, asker)
+    return ShownDraft(message_id, draft.job, draft.state.value, text, draft.note, choices, asker, after)

@@ -56,7 +56,7 @@ async def undo(connection: AsyncConnection, story: RowMapping, expected: str | N
             raise StoryMoved
     if taken is None:
         raise NothingToUndo
-    before = await _present(connection, taken["parent_id"])
+    before = await present(connection, taken["parent_id"])
     await _set_head(connection, story, None if before is None else before["id"], now)
 
 
@@ -183,9 +183,17 @@ async def hung_on(connection: AsyncConnection, last: RowMapping | None) -> RowMa
 
 async def last_told(connection: AsyncConnection, story: RowMapping) -> RowMapping | None:
     """The story's head, or the nearest before it that is there and not only said beside the story."""
-    place = await _present(connection, story["head_id"])
+    place = await present(connection, story["head_id"])
     while place is not None and _is_beside(story, place):
-        place = await _present(connection, place["parent_id"])
+        place = await present(connection, place["parent_id"])
+    return place
+
+
+async def present(connection: AsyncConnection, passage_id: str | None) -> RowMapping | None:
+    """The passage, or the nearest before it that is not deleted."""
+    place = await passages.locate(connection, passage_id)
+    while place is not None and place["deleted_at"] is not None:
+        place = await passages.locate(connection, place["parent_id"])
     return place
 
 
@@ -198,14 +206,6 @@ def _told(story: RowMapping, passage: Passage) -> str:
     if passage.by_model:
         return passage.text
     return without_asides(passage.text, parentheses=story["parentheses_aside"])
-
-
-async def _present(connection: AsyncConnection, passage_id: str | None) -> RowMapping | None:
-    """The passage, or the nearest before it that is not deleted."""
-    place = await passages.locate(connection, passage_id)
-    while place is not None and place["deleted_at"] is not None:
-        place = await passages.locate(connection, place["parent_id"])
-    return place
 
 
 async def _point(

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.errors import NoSuchStory, StoryBusy
 from bot.messages import Author, Room, Story
 from bot.store import jobs, moves, passages, tables
+from bot.store.begun import begun_in
 from bot.store.rows import place_columns, placed_room_of, room_columns, story_of
 from bot.story import writable
 
@@ -217,6 +218,7 @@ async def _read(connection: AsyncConnection, wanted: ColumnElement[bool]) -> Sto
         undone=await moves.forward(connection, row) is not None,
         hangs_on=None if place is None or place["deleted_at"] is not None else place["id"],
         others=await _others(connection, place or last),
+        begun=await begun_in(connection, row),
     )
 
 

@@ -14,6 +14,7 @@ from bot.messages import (
     Act,
     Ask,
     Author,
+    Begun,
     Draft,
     DraftState,
     Message,
@@ -63,8 +64,13 @@ class FakePlay:
         story = self._stories.get(room) or Story(f"story-{len(self._stories) + 1}", room, text[:30])
         parent = story.passages[-1].id if story.passages else None
         passage = Passage(f"{story.id}.{len(story.passages) + 1}", story.id, parent, author, text)
-        self._stories[room] = Story(story.id, room, story.title, (*story.passages, passage))
+        self._stories[room] = replace(story, passages=(*story.passages, passage))
         return self._stories[room]
+
+    def begin(self, room: Room, job: str) -> None:
+        """A reply is begun behind the last passage of the story of `room`."""
+        story = self._stories[room]
+        self._stories[room] = replace(story, begun=Begun(job, story.passages[-1].id))
 
     async def check(self, message: Message) -> None:
         """Nobody is refused here; `refuse` is for what is heard."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bot.errors import EmptyPrompt, QueueFull
-from bot.messages import Ask, Author, Message, Room, TokenCount
+from bot.messages import Ask, Author, Begun, Message, Room, TokenCount
 from tests.fakes.play import FakePlay
 
 ROOM = Room("test", "1")
@@ -49,3 +49,11 @@ async def test_a_refusal_is_raised_once_and_keeps_nothing() -> None:
     assert await play.read(ROOM) is None
     assert (await play.hear(Message("e1", ROOM, AUTHOR, "むかし"), Ask())) is not None
     assert (await play.until_heard()).message.text == "むかし"
+
+
+async def test_a_reply_is_begun_where_the_story_ends() -> None:
+    """And stays there, whatever is told meanwhile."""
+    play = FakePlay()
+    story = play.tell(ROOM, "むかし")
+    play.begin(ROOM, "job-1")
+    assert play.tell(ROOM, "あるところに").begun == Begun("job-1", story.passages[-1].id)

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from bot.errors import NoOpenJob, PassageGone, StoryBusy, StoryMoved
-from bot.messages import Ask, Draft, DraftState, Job, JobState, Story
+from bot.messages import Ask, Begun, Draft, DraftState, Job, JobState, Story
 from bot.seams import OutboxRow
 from bot.store import SqlStore
 from tests.store.told import BEN, ROOM, asked, says, texts, told, tried_again, went_on, wrote
@@ -509,3 +509,48 @@ class TestTheWaitingSign:
         row = OutboxRow(job.id, part, ROOM, message_id, draft, delivered=False, moved=moved)
         for _ in range(2):  # what is said of a message later does not post it later
             await store.save_outbox(row)
+
+
+async def test_a_story_tells_what_was_begun_behind_which_passage(store: SqlStore) -> None:
+    """From the claim to the end, over attempts, whatever is written or deleted meanwhile."""
+    (one,) = await wrote(store, "一。")
+    await asked(store, "j1", text="二。")
+    assert (await told(store)).begun is None
+    await store.claim("j1")
+    two = (await told(store)).passages[-1]
+    await wrote(store, "四。")
+    assert (await told(store)).begun == Begun("j1", two.id)
+    await store.release("j1")
+    assert (await told(store)).begun == Begun("j1", two.id)
+    await store.delete(two.id)
+    assert (await told(store)).begun == Begun("j1", one.id)
+    await store.delete(one.id)
+    assert (await told(store)).begun == Begun("j1", None)
+    await store.claim("j1")
+    await store.append_model("j1", ["三。"])
+    assert (await told(store)).begun is None
+
+
+async def test_another_try_is_begun_behind_what_it_replaces(store: SqlStore) -> None:
+    """And behind what people said of that, but before what hangs on it or is written meanwhile."""
+    await begun(store, "j1")
+    await wrote(store, "三。")
+    (two,) = await store.append_model("j1", ["二。"])
+    await store.hear(says("", "retry"), Ask(instead_of=two.id), "j2", 0)
+    await store.claim("j2")
+    await wrote(store, "四。")
+    assert (await told(store)).begun == Begun("j2", two.id)
+    await store.append_model("j2", ["弐。"])
+    assert await texts(store) == ["一。", "弐。", "三。", "四。"]
+
+    await store.open_story(ROOM)
+    await wrote(store, "一。")
+    (reply,) = await went_on(store, "j3", "二。")
+    (aside,) = await wrote(store, "（（うーん。））")
+    await store.hear(says("", "again"), Ask(instead_of=reply.id), "j4", 0)
+    await store.claim("j4")
+    await wrote(store, "三。")
+    assert (await told(store)).begun == Begun("j4", aside.id)
+    await store.delete(aside.id)
+    await store.delete(reply.id)
+    assert (await told(store)).begun == Begun("j4", reply.parent_id)

@@ -302,10 +302,10 @@ async def test_a_step_back_takes_the_last_passages_only(live: LiveRoom, shelf: S
     """Pages keep what stays, and know where the story stands."""
     shelf.tell("二。", KEN)
     page = await Page().join(live)
-    assert page.standing == Standing("p1", undo=True, redo=False)
+    assert page.standing == Standing("p1", undo=True, redo=False, ends=("p1",))
     shelf.go_back(1)
     await live.refresh()
-    assert (page.texts, page.standing) == (["一。"], Standing("p0", undo=True, redo=True))
+    assert (page.texts, page.standing) == (["一。"], Standing("p0", undo=True, redo=True, ends=("p0",)))
 
 
 async def test_an_edited_passage_changes_in_its_place(live: LiveRoom, shelf: Shelf) -> None:

@@ -18,6 +18,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 KEN = Author("web", "ken", "健")
 LINE = "　雨は夜半を過ぎても降りやまず、坂の上の灯りが一つ、また一つと消えていった。"
 FRAME = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+TOP = "(e) => e.getBoundingClientRect().top"
 
 
 def fill(play: FakePlay, room: Room, count: int = 40) -> None:
@@ -84,6 +85,39 @@ async def test_a_notch_of_the_wheel_leaves_the_end(
     await expect(mio.draft).to_contain_text(LINE * 9)
     assert await below(mio) < 1
     await expect(mio.page.get_by_role("button", name="新しい文")).to_have_count(0)
+
+
+async def test_a_draft_that_grows_further_up_moves_no_reader(
+    enter: Enter, play: FakePlay, web: WebAdapter, room: Room
+) -> None:
+    """At the end the page goes along; who went back keeps the line they read, though text grows above it."""
+    fill(play, room)
+    mio = await enter(f"/r/{room.id}", "澪")
+    play.begin(room, "job-1")
+    reply = FakeReply(web, room, "job-1/0")
+    await reply.show(Draft(DraftState.WRITING, LINE, job="job-1"))
+    await expect(mio.draft).to_contain_text(LINE)
+    for number in range(30):
+        play.tell(room, f"続{number}{LINE}", KEN)
+    await mio.write("　彼女は傘をひらいた。")
+    await expect(mio.passages).to_have_count(71)
+    await expect(mio.page.locator(".tz-passage").nth(40)).to_contain_class("tz-draft")
+    assert await below(mio) < 1
+    await reply.show(Draft(DraftState.WRITING, LINE * 5, job="job-1"))
+    await expect(mio.draft).to_contain_text(LINE * 5)
+    assert await below(mio) < 1
+
+    line = mio.texts.nth(60)
+    await mio.page.mouse.move(500, 300)
+    await mio.page.mouse.wheel(0, -1200)
+    await mio.page.wait_for_function("document.documentElement.scrollHeight - innerHeight - scrollY > 1000")
+    await top(mio)
+    before = await line.evaluate(TOP)
+    await reply.show(Draft(DraftState.WRITING, LINE * 9, job="job-1"))
+    await expect(mio.draft).to_contain_text(LINE * 9)
+    await top(mio)
+    assert abs(before - await line.evaluate(TOP)) < 2
+    assert await below(mio) > 1000
 
 
 async def test_what_others_write_moves_no_reader(

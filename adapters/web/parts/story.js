@@ -13,7 +13,8 @@ export default {
   template: `
     <section class="tz-story" :aria-label="words.story">
       <p v-if="!passages.length && !drafts.length" class="tz-empty">{{ words.empty }}</p>
-      <article v-for="(p, i) in passages" :key="p.id" :class="classes(p, i)" :aria-label="p.name" :data-id="p.id">
+      <template v-for="{ p, i, d } in lines" :key="p ? p.id : 'draft ' + d.id">
+      <article v-if="p" :class="classes(p, i)" :aria-label="p.name" :data-id="p.id">
         <span class="tz-who" :title="p.name"><span class="tz-name" :class="{ 'tz-seal': p.hue === null }">{{ p.name }}</span></span>
 
         <form v-if="editing === p.id" class="tz-editor" @submit.prevent="save">
@@ -28,7 +29,7 @@ export default {
           <div v-for="(v, n) in p.versions" :key="v.id" class="tz-column" :class="{ 'tz-current': v.id === p.id }">
             <p class="tz-text" :lang="tongue(v.text)">{{ edges(v.text) }}</p>
             <button type="button" class="tz-small" :aria-label="words.take_this + ' ' + (n + 1)"
-                    @click="take(p, i, v.id)">{{ words.take_this }}</button>
+                    @click="take(p, v.id)">{{ words.take_this }}</button>
           </div>
         </div>
         <p v-else-if="shaded(p)" class="tz-text tz-shaded" :lang="tongue(seen(p).text)"><span v-for="(t, n) in shaded(p)" :key="n"
@@ -51,7 +52,7 @@ export default {
               <button type="button" class="tz-flip" :aria-label="words.later"
                       :aria-disabled="at(p) === p.versions.length - 1" @click="flip(p, 1)">›</button>
               <button v-if="seen(p).id !== p.id" type="button" class="tz-small tz-main"
-                      @click="take(p, i, seen(p).id)">{{ words.take_this }}</button>
+                      @click="take(p, seen(p).id)">{{ words.take_this }}</button>
             </template>
             <button type="button" class="tz-plain" :aria-expanded="comparing(p)" @click="compare(p)">
               {{ comparing(p) ? words.fold : words.compare }}</button>
@@ -72,8 +73,7 @@ export default {
           </span>
         </span>
       </article>
-
-      <article v-for="d in drafts" :key="d.id" class="tz-passage tz-model tz-draft" :data-state="d.state">
+      <article v-else class="tz-passage tz-model tz-draft" :data-state="d.state">
         <span class="tz-who"><span class="tz-name tz-seal">{{ words.model }}</span></span>
         <div v-if="d.choices.length" class="tz-compare">
           <div v-for="(text, n) in [d.text, ...d.choices]" :key="n" class="tz-column">
@@ -89,6 +89,7 @@ export default {
                   @click="act({ do: 'stop', job: d.job })">{{ words.stop }}</button>
         </p>
       </article>
+      </template>
       <p v-if="act_" class="tz-act" role="status"><span>{{ told(act_) }}</span>
         <button v-if="mayTakeBack(act_)" type="button" class="tz-small"
                 @click="act({ do: 'take_back', act: act_.id })">{{ words.take_back }}</button></p>
@@ -115,6 +116,7 @@ export default {
       PIECES,
       passages: [...this.initial.passages],
       drafts: [...this.initial.drafts],
+      ends: this.initial.standing?.ends ?? [], // the passages that the story counts as ending with
       said: [],
       behind: false,
       act_: null, // what somebody did last that everybody sees
@@ -162,6 +164,13 @@ export default {
     },
   },
   computed: {
+    // Passages and drafts as they stand: a draft behind its passage, or at the end.
+    lines() {
+      const behind = new Map(["", ...this.passages.map((p) => p.id)].map((id) => [id, []]));
+      const end = [];
+      for (const d of this.drafts) (behind.get(d.after) ?? end).push({ d });
+      return [...behind.get(""), ...this.passages.flatMap((p, i) => [{ p, i }, ...behind.get(p.id)]), ...end];
+    },
     // The passage that is being edited left the story: its editor stays all the same.
     stray() {
       return this.editing !== null && !this.passages.some((p) => p.id === this.editing);
@@ -175,6 +184,7 @@ export default {
       const held = this.held();
       const length = this.passages.length;
       const added = change.start === null ? [] : this.takePassages(change.start, change.passages);
+      this.ends = change.standing?.ends ?? this.ends;
       this.drafts = this.drafts.filter((d) => !change.drop.includes(d.id));
       change.drafts.forEach(this.takeDraft);
       added.forEach((p) => this.announcePassage(p, change.drop));
@@ -341,20 +351,23 @@ export default {
     compare(p) {
       this.opened[p.id] = !this.comparing(p);
     },
-    take(p, index, id) {
+    take(p, id) {
       delete this.opened[p.id];
-      this.act({ do: index === this.passages.length - 1 ? "choose" : "branch", passage: id });
+      this.act({ do: this.ends.includes(p.id) ? "choose" : "branch", passage: id });
     },
 
-    // A button that goes with what it did leaves the focus at its passage, or at the one that is there now.
+    // A button that goes with what it did leaves the focus at its passage, or at the one that is there now. One
+    // that moves with its draft keeps it.
     held() {
       const articles = [...this.$el.querySelectorAll(".tz-passage")];
-      return articles.findIndex((article) => article.contains(document.activeElement));
+      const button = document.activeElement;
+      return { button, index: articles.findIndex((article) => article.contains(button)) };
     },
-    hold(index) {
+    hold({ button, index }) {
       if (index < 0 || document.activeElement !== document.body) return;
-      const dots = this.$el.querySelectorAll(".tz-dots");
-      const there = dots[Math.min(index, dots.length - 1)] ?? document.getElementById("tz-text");
+      const articles = [...this.$el.querySelectorAll(".tz-passage")].slice(0, index + 1);
+      const dots = articles.map((article) => article.querySelector(".tz-dots")).filter(Boolean);
+      const there = button.isConnected ? button : dots.pop() ?? document.getElementById("tz-text");
       there.focus({ preventScroll: true });
     },
 
@@ -397,7 +410,7 @@ export default {
         "tz-passage": true,
         "tz-model": passage.hue === null,
         ["tz-hue-" + passage.hue]: passage.hue !== null,
-        "tz-same": before && before.name === passage.name && before.hue === passage.hue,
+        "tz-same": before && before.name === passage.name && before.hue === passage.hue && !this.drafts.some((d) => d.after === before.id),
         "tz-menu-open": this.menu === passage.id,
       };
     },
