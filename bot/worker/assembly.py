@@ -272,12 +272,12 @@ def _with_openvino(source: Source, options: EngineOptions, metrics: Metrics, pro
     )
     threads = options.threads or default_threads(size)
 
-    def made(of: Int8Model, blocks: int) -> Backend:
-        return OpenVinoBackend(of, blocks=blocks, threads=threads, kv_precision=precision)
+    def made(of: Int8Model, blocks: int, *, measured: bool) -> Backend:
+        return OpenVinoBackend(of, blocks=blocks, threads=threads, kv_precision=precision, measured=measured)
 
     with _failing(CheckpointError), _filling():
-        check(model, lambda excerpt: made(excerpt, BLOCKS))
-        backend = made(model, blocks)
+        check(model, lambda excerpt: made(excerpt, BLOCKS, measured=False))
+        backend = made(model, blocks, measured=True)
     trim()
     parts = Parts(source.name, config, tokenizer, backend, OPENVINO, options.slots, threads)
     return parts.served(metrics)

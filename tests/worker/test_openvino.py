@@ -190,6 +190,39 @@ def test_many_alone_in_a_call_are_as_one_after_another(computing: OpenVinoBacken
     assert torch.equal(expected, torch.cat(found))
 
 
+def test_a_long_step_has_the_bits_of_short_ones(computing: OpenVinoBackend) -> None:
+    """Some processors sum in another order from so many rows on: a prompt read at once must not show it."""
+    prompt = (PROMPT * 6)[:600]
+    expected = read(computing, prompt, range(16, 590, 16), range(19))
+
+    for cuts in ([], [64, 128, 512], [80], [300]):
+        assert torch.equal(expected, read(computing, prompt, cuts, range(19)))
+
+
+@pytest.mark.parametrize("most", [4, 7, 16, 64, None])
+def test_however_many_are_computed_at_once(
+    eight_bits: OpenVinoBackend, most: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A step that is cut into passes has the logits of one that fits, row by row."""
+    rows = [
+        body(OTHER, 0, 50, range(2)),
+        alone(PROMPT, 0, 30, range(2, 4)),
+        Row((4, 5, 6), 0, tuple(PROMPT[:70]), alone=1, logits=4),
+        alone(OTHER, 0, 1, [7]),
+    ]
+    monkeypatch.setattr(eight_bits, "at_once", 64)
+    expected = torch.cat([eight_bits.forward([row]).clone() for row in rows])
+    monkeypatch.setattr(eight_bits, "at_once", most)
+
+    found = eight_bits.forward(rows)
+
+    assert found.shape == expected.shape
+    if most is None:
+        assert divergence(expected, found).max() < 0.04
+    else:
+        assert torch.equal(expected, found)
+
+
 def test_copied_blocks_hold_the_same(computing: OpenVinoBackend) -> None:
     """A candidate goes on from a copied block as from the original."""
     expected = read(computing, PROMPT, [], range(4))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -31,6 +30,7 @@ from bot.worker.backends.openvino_graph import (
     head_model,
     layers_model,
 )
+from bot.worker.backends.openvino_passes import LENGTH, Floats, Subsequence, most_at_once, passes
 from bot.worker.backends.pytorch import POSITION_OFFSET, sinusoidal_positions
 from bot.worker.int8 import Int8Model
 from bot.worker.memory import COMPILED_BYTES
@@ -42,17 +42,6 @@ FEWEST = 2
 QUANTIZED_EXTRA = 8
 """Bytes of scale and offset that a head of a token has beside its numbers, with u8 keys and values."""
 
-Floats = npt.NDArray[np.float32]
-
-
-@dataclass(frozen=True, slots=True)
-class Subsequence:
-    """Tokens that attention takes as one: `tokens` of them behind `past` positions, in `blocks`."""
-
-    past: int
-    tokens: int
-    blocks: tuple[int, ...]
-
 
 class OpenVinoBackend:
     """The backend for x86 CPUs."""
@@ -62,7 +51,13 @@ class OpenVinoBackend:
     grain = 1
 
     def __init__(
-        self, model: Int8Model, *, blocks: int, threads: int | None = None, kv_precision: str = "u8"
+        self,
+        model: Int8Model,
+        *,
+        blocks: int,
+        threads: int | None = None,
+        kv_precision: str = "u8",
+        measured: bool = True,
     ) -> None:
         """Compile the model part by part.
 
@@ -73,6 +68,8 @@ class OpenVinoBackend:
             blocks: how many blocks of keys and values there are, `BLOCK` tokens each.
             threads: threads of computation; None: one a core.
             kv_precision: one of `bot.worker.choice.KV_PRECISIONS`.
+            measured: find out how many tokens may be computed at once. Without, any number is, and on some
+                processors bits depend on it.
 
         Raises:
             CheckpointError: OpenVINO has no graph for this kind of model.
@@ -87,10 +84,14 @@ class OpenVinoBackend:
         self._table = model.table
         self._positions = sinusoidal_positions(config)
         self._parts: list[Part] = []
+        self.at_once: int | None = None
+        """Tokens that are computed in one pass; a step of more takes several. None: any number."""
         compiled = partial(compile_model, shape=shape, threads=threads, kv_precision=kv_precision)
         attention = attention_type(kv_precision)
         for numbers in _parts(config.num_layers, (4 * shape.width + 2 * shape.inner) * shape.width):
             layers = [model.layer(number) for number in numbers]
+            if measured and not self._parts:
+                self.at_once = _measured(compiled(layers_model(layers[:1], shape, attention)), shape.width)
             part = Part(compiled(layers_model(layers, shape, attention)), blocks + 1)
             part.run(np.zeros((FEWEST, shape.width), np.float32), _places(_padding(FEWEST, blocks)))
             let_go(product.weight for layer in layers for product in layer.products)
@@ -103,6 +104,7 @@ class OpenVinoBackend:
             "backend ready",
             backend=self.name,
             parts=len(self._parts),
+            at_once=self.at_once or "any",
             kv_tokens=blocks * BLOCK,
             kv_mib_when_full=blocks * BLOCK * self.bytes_per_token // 2**20,
         )
@@ -123,15 +125,14 @@ class OpenVinoBackend:
         """
         if any(row.end > self.context for row in rows):
             raise ValueError(f"a row passes the model's {self.context} positions")
-        pieces = [piece for row in rows for piece in _pieces(row)]
-        hidden = self._embed(rows)
-        if len(hidden) < FEWEST:
-            hidden = np.repeat(hidden, FEWEST, axis=0)
-            pieces += _padding(1, self.blocks)
-        places = _places(pieces)
-        for part in self._parts:
-            hidden = part.run(hidden, places)
-        return self._logits(hidden[wanted_tokens(rows)])
+        hidden, wanted = self._embed(rows), np.array(wanted_tokens(rows), np.intp)
+        kept: list[Floats] = []
+        end = 0
+        for step in passes([piece for row in rows for piece in _pieces(row)], self.at_once, BLOCK):
+            start, end = end, end + sum(piece.tokens for piece in step)
+            here = wanted[(wanted >= start) & (wanted < end)] - start
+            kept.append(self._computed(hidden[start:end], step)[here])
+        return self._logits(np.concatenate(kept))
 
     def copy(self, copies: Sequence[Copy]) -> None:
         """Copy blocks in every layer."""
@@ -145,10 +146,22 @@ class OpenVinoBackend:
         found: Floats = (embedded * self._scale + self._positions[positions + POSITION_OFFSET]).numpy()
         return found
 
+    def _computed(self, hidden: Floats, pieces: list[Subsequence]) -> Floats:
+        if len(hidden) < FEWEST:
+            hidden = np.repeat(hidden, FEWEST, axis=0)
+            pieces = [*pieces, *_padding(1, self.blocks)]
+        places = _places(pieces)
+        for part in self._parts:
+            hidden = part.run(hidden, places)
+        return hidden
+
     def _logits(self, hidden: Floats) -> torch.Tensor:
         wanted = len(hidden)
         if not wanted:
             return torch.empty(0, len(self._table))
+        if self.at_once and wanted > self.at_once:
+            starts = range(0, wanted, self.at_once)
+            return torch.cat([self._logits(hidden[at : at + self.at_once]).clone() for at in starts])
         if wanted < FEWEST:
             hidden = np.repeat(hidden, FEWEST, axis=0)
         self._head.set_tensor(HIDDEN, Tensor(hidden, shared_memory=True))
@@ -201,6 +214,18 @@ def _parts(layers: int, layer_bytes: int) -> Iterator[range]:
         yield range(first, min(first + size, layers))
 
 
+def _measured(layer: ov.CompiledModel, width: int) -> int | None:
+    """How many tokens a compiled layer may be given at once; None: any number."""
+    blocks = tuple(range(-(-LENGTH // BLOCK)))
+    part = Part(layer, len(blocks))
+
+    def compute(hidden: Floats, past: int) -> Floats:
+        piece = Subsequence(past, len(hidden), _first(blocks, past + len(hidden)))
+        return part.run(hidden, _places([piece])).copy()
+
+    return most_at_once(width, compute)
+
+
 def _padding(tokens: int, scratch: int) -> list[Subsequence]:
     """Tokens that nobody reads, kept in a block that nobody has."""
     return [Subsequence(0, 1, (scratch,))] * tokens
@@ -216,7 +241,11 @@ def _pieces(row: Row) -> Iterator[Subsequence]:
 
 
 def _piece(row: Row, past: int, tokens: int) -> Subsequence:
-    return Subsequence(past, tokens, row.blocks[: -(-(past + tokens) // BLOCK)])
+    return Subsequence(past, tokens, _first(row.blocks, past + tokens))
+
+
+def _first(blocks: tuple[int, ...], tokens: int) -> tuple[int, ...]:
+    return blocks[: -(-tokens // BLOCK)]
 
 
 def _places(pieces: Sequence[Subsequence]) -> dict[str, npt.NDArray[np.int32]]:
