@@ -3,6 +3,8 @@ SHELL := /bin/bash
 BIN := .venv/bin
 READY := .venv/.ready
 READY_DEV := .venv/.ready-dev
+# Tests mostly wait for browsers, databases and processes: one more than the two cores of a small machine.
+PROCESSES ?= 3
 LOCKED := pyproject.toml constraints.txt tools/make-venv
 # With a core busy, torch's spinning threads slow a step up to forty times.
 export OMP_WAIT_POLICY := PASSIVE
@@ -18,7 +20,7 @@ run: $(READY)  ## open the web room (and Discord and Slack, where tokens are set
 
 test: $(READY_DEV)  ## run the tests
 	@tools/test-needs
-	@$(BIN)/python -m pytest -q $(ARGS)
+	@$(BIN)/python -m pytest -q -n $(PROCESSES) $(ARGS)
 
 check: $(READY_DEV)  ## format, lint, types, imports and tests: the one habit before a commit
 	$(BIN)/ruff format --check .
@@ -26,7 +28,7 @@ check: $(READY_DEV)  ## format, lint, types, imports and tests: the one habit be
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	@tools/test-needs
-	$(BIN)/python -m pytest -q $(ARGS)
+	$(BIN)/python -m pytest -q -n $(PROCESSES) $(ARGS)
 
 format: $(READY_DEV)  ## let ruff put the code in shape
 	$(BIN)/ruff check --fix .
