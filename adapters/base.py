@@ -34,6 +34,11 @@ class Play(Protocol):
 
     # Writing
 
+    @property
+    def max_characters(self) -> int:
+        """How long a typed text may be."""
+        ...
+
     async def hear(self, message: Message, ask: Ask | None, earlier: Sequence[Message] = ()) -> Ticket | None:
         """Add a message to its room's story and, with `ask`, queue a continuation.
 

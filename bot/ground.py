@@ -76,6 +76,11 @@ class Ground:
         # Whose texts, and where, the model could not be asked about when they came.
         self._unread: set[tuple[Room, tuple[str, str]]] = set()
 
+    @property
+    def max_characters(self) -> int:
+        """How long a typed text may be."""
+        return self._bounds.max_characters
+
     async def rules(self, room: Room) -> Rules:
         """What holds in a room, after all that it lies in had its say."""
         return await rules_in(self._store, room, self._defaults)

@@ -14,11 +14,26 @@ from adapters.web import translate
 from adapters.web.elements import ComposerPart
 from adapters.web.visitor import Visitor
 from bot.characters import named
-from bot.errors import EmptyPrompt, SpokenError
+from bot.errors import BadRule, EmptyPrompt, SpokenError
 from bot.messages import Room, Ticket, TokenCount
 from bot.seams import Say
 
 NOTICE_MS = 7000
+RULE_WORDS = {
+    "preset": "preset",
+    "length": "length",
+    "candidates": "several_count",
+    "filter": "filter",
+    "filter_people": "filter_people",
+    "words": "words",
+    "banned": "banned",
+    "presets": "own_preset",
+    "daily_per_person": "daily_per_person",
+    "daily_in_all": "daily_in_all",
+    "parentheses_aside": "parentheses_aside",
+}
+"""What the page calls the rules that can be set there."""
+
 
 _log = logging.getLogger(__name__)
 
@@ -33,13 +48,19 @@ async def done(work: Awaitable[None], say: Say, locale: str) -> bool:
     try:
         await work
     except SpokenError as error:
-        notify(say(error.key, locale, **error.values))
+        notify(say(error.key, locale, **_in_words(error, say, locale)))
     except Exception:  # noqa: BLE001 the border of one click: the person is told, the cause is logged once
         _log.exception("What was asked for in the web room could not be done")
         notify(say("web.trouble", locale))
     else:
         return True
     return False
+
+
+def _in_words(error: SpokenError, say: Say, locale: str) -> Mapping[str, object]:
+    """The values of an error, with the rule that it names called as the page calls it."""
+    word = RULE_WORDS.get(str(error.values.get("name"))) if isinstance(error, BadRule) else None
+    return error.values if word is None else {**error.values, "name": say(f"web.{word}", locale)}
 
 
 def notify(sentence: str) -> None:

@@ -222,12 +222,21 @@ class NotebookPart(ui.element, component="parts/notebook.js"):
 class ComposerPart(ui.element, component="parts/composer.js"):
     """Where a person writes. Emits `send` (see `translate`), `name` and `act`.
 
-    `place` names the box, so that what was typed survives a reload; `start` asks for a title as well, and
+    `place` names the box, so that what was typed survives a reload; `limit`: how many characters it may hold,
+    which are counted when there is little room left; `start` asks for a title as well, and
     offers somebody who reads no Japanese a Japanese beginning.
     """
 
     def __init__(
-        self, say: Say, locale: str, *, name: str, place: str, rules: Rules, start: bool = False
+        self,
+        say: Say,
+        locale: str,
+        *,
+        name: str,
+        place: str,
+        rules: Rules,
+        limit: int,
+        start: bool = False,
     ) -> None:
         super().__init__()
         words = _words(say, locale, _COMPOSER_WORDS)
@@ -239,6 +248,7 @@ class ComposerPart(ui.element, component="parts/composer.js"):
         self._props["words"] = words
         self._props["given"] = name
         self._props["place"] = place
+        self._props["limit"] = limit
         self._props["start"] = start
         self._props["example"] = say("web.example", locale) if start and locale != "ja" else ""
         self._props["standing"] = asdict(Standing())

@@ -47,7 +47,13 @@ class FrontPage:
         # Drawn once a page, so that pressing twice begins one story and not two.
         room = translate.room_of(translate.new_slug())
         composer = ComposerPart(
-            self.say, self.visitor.locale, name=self.visitor.name, place="start", rules=Rules(), start=True
+            self.say,
+            self.visitor.locale,
+            name=self.visitor.name,
+            place="start",
+            rules=Rules(),
+            limit=self.play.max_characters,
+            start=True,
         )
 
         async def enter() -> None:

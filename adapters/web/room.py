@@ -63,7 +63,12 @@ class RoomPage:
             me = self._live.number(visitor.author)
             self._story = StoryPart(snapshot, self._say, locale, me=me, place=self._live.room.id)
             self._composer = ComposerPart(
-                self._say, locale, name=visitor.name, place=self._live.room.id, rules=rules
+                self._say,
+                locale,
+                name=visitor.name,
+                place=self._live.room.id,
+                rules=rules,
+                limit=self._play.max_characters,
             )
         if snapshot.standing:
             self._composer.stand(snapshot.standing)

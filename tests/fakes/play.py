@@ -55,6 +55,8 @@ class FakePlay:
     _refusals: list[Exception] = field(default_factory=list)
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
 
+    max_characters = 4000
+
     def refuse(self, error: Exception) -> None:
         """The next `hear` raises `error` and keeps nothing."""
         self._refusals.append(error)

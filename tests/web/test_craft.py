@@ -289,7 +289,7 @@ async def test_a_wrong_setting_is_refused_in_words(house: House, mio: Person) ->
     await mio.page.locator("[name=rule-length]").select_option("字数で決める")
     await mio.page.locator("[name=rule-characters]").fill("99999999")
     await mio.page.get_by_role("button", name="保存する").click()
-    await expect(mio.notice).to_contain_text("99999999")
+    await expect(mio.notice).to_contain_text("「長さ」を「99999999」には")
     await expect(mio.page.locator("[name=rule-characters]")).to_have_value("99999999")
 
 

@@ -69,3 +69,16 @@ async def test_a_memory_that_is_too_long_is_refused_aloud(enter: Enter, house: H
     await mio.page.locator("#tz-drawer").get_by_role("button", name="保存").first.click()
     await expect(mio.notice).to_contain_text("1000字まで")
     assert await memory.evaluate("box => box.value.length") == len(PROSE) * 20_000
+
+
+async def test_what_is_left_is_counted_near_the_limit(enter: Enter, house: House) -> None:
+    """Not before; and a text that is too long says so before it is sent."""
+    mio = await enter("/r/counted", "澪")
+    count = mio.page.locator(".tz-length")
+    await mio.box.fill("雨" * 3000)
+    await expect(count).to_have_count(0)
+    await mio.box.fill("雨" * 3999 + "𓀀")
+    await expect(count).to_have_text("4000 / 4000")
+    await expect(mio.page.locator(".tz-over")).to_have_count(0)
+    await mio.box.fill("雨" * 4001)
+    await expect(mio.page.locator(".tz-over")).to_have_text("4001 / 4000")

@@ -6,6 +6,7 @@ import { arrowKeys, fitting, keep, keepDraft, onConnection, online, recall, reca
 
 const ANSWER_TIMEOUT_MS = 10000;
 const YEAR_S = 31536000;
+const NEARLY = 0.8; // from here on it is said how much room is left
 
 function newId() {
   if (window.isSecureContext) return crypto.randomUUID();
@@ -44,6 +45,8 @@ export default {
       <p v-if="example && !text" class="tz-example">{{ words.example_hint }}
         <span lang="ja">{{ example }}</span>
         <button type="button" class="tz-small" @click="takeExample">{{ words.use_example }}</button></p>
+      <p v-if="count > limit * NEARLY" class="tz-length" :class="{ 'tz-over': count > limit }" role="status">
+        {{ count }} / {{ limit }}</p>
       <p v-if="!connected" class="tz-cut" role="status">{{ words.cut }}</p>
       <div class="tz-bar">
         <div id="tz-asks" class="tz-asks" :class="{ 'tz-unfolded': unfolded }" role="group" :aria-label="words.asks">
@@ -82,6 +85,7 @@ export default {
     standing: Object,
     start: Boolean,
     example: String,
+    limit: Number,
     given: String,
     place: String,
   },
@@ -90,6 +94,7 @@ export default {
     const first = Object.fromEntries(this.asks.map((a) => [a.name, a.value]));
     const kept = recall("tsuzuki-ask", {});
     return {
+      NEARLY,
       text: recallDraft(this.key_())?.text ?? "",
       title: "",
       name: this.given,
@@ -120,6 +125,10 @@ export default {
     this.unwatch();
   },
   computed: {
+    // As the rules count: by code points.
+    count() {
+      return this.text.length > this.limit * NEARLY ? [...this.text].length : this.text.length;
+    },
     still() {
       return this.busy || !this.connected;
     },
