@@ -1,7 +1,8 @@
 """Makes docs/pictures/discord.png: `python -m docs.make_discord_picture`.
 
 The bot runs against the loopback Discord of the tests; what its channel then holds, messages and buttons, is
-drawn as a page and photographed. The continuation is written by hand: a picture must look the same each time.
+drawn as a page and photographed. What the storyteller says there is what `tsuzuki continue` writes on from
+the same words, with a seed, so that the picture looks the same each time.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import html
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -22,10 +24,7 @@ PICTURE = Path(__file__).parent / "pictures" / "discord.png"
 WIDTH, HEIGHT, SCALE = 820, 900, 1.5
 BEGINNING = "それは九月初旬のある蒸し暑い晩のことであった。"
 SECOND = "　向かいの古本屋の灯りが、ふと消えた。"
-WRITTEN = (
-    ("私は、大通りの中程にある喫茶店で、冷しコーヒーを啜っていた。", "往来には、もう人影もまばらだった。"),
-    ("「おや」と、隣の卓の男が顔を上げた。", "「今夜は、ずいぶん早い店じまいですね」"),
-)
+SEED = "7"
 STYLE = """
 body { margin: 0; background: #313338; color: #dbdee1; font: 16px/1.45 "Noto Sans CJK JP", sans-serif; }
 header { padding: 14px 20px; border-bottom: 1px solid #232428; color: #f2f3f5; font-weight: 600; }
@@ -49,13 +48,22 @@ def main() -> int:
     if chromium is None:
         print("No Chromium was found.", file=sys.stderr)
         return 1
-    asyncio.run(_draw(asyncio.run(_played()), chromium))
+    first = _continued(BEGINNING)
+    second = _continued(f"{BEGINNING}{first}\n{SECOND}")
+    asyncio.run(_draw(asyncio.run(_played(first, second)), chromium))
     return 0
 
 
-async def _played() -> str:
+def _continued(text: str) -> str:
+    """What the storyteller writes on from a text."""
+    command = [sys.executable, "-m", "bot.cli", "continue", "--seed", SEED, "--length", "short", text]
+    wrote = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout  # noqa: S603 our own
+    return wrote.removeprefix(text).rstrip("\n")
+
+
+async def _played(first_reply: str, second_reply: str) -> str:
     """A short exchange in a story's thread, as a page."""
-    async with whole_house(LoopbackDiscord(), *WRITTEN) as house:
+    async with whole_house(LoopbackDiscord(), (first_reply,), (second_reply,)) as house:
         discord = house.discord
         first = await discord.say_in(discord.channel, discord.hanako, BEGINNING)
         (thread,) = await discord.until(discord.threads)

@@ -88,9 +88,9 @@ async def test_streams_are_not_counted_out(worker: LoopbackWorker) -> None:
     worker.answers[COMPLETIONS] = 200, [event("雨")]
     worker.hold = True
     async with HttpEngine(worker.url) as engine:
-        streams = [engine.generate(ASKED) for _ in range(120)]
+        streams = [engine.generate(ASKED) for _ in range(104)]
         first = await asyncio.gather(*(anext(stream) for stream in streams))
-        assert first == [Delta(0, "雨")] * 120
+        assert first == [Delta(0, "雨")] * 104
         for stream in streams:
             await stream.aclose()  # type: ignore[attr-defined]
 

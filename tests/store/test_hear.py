@@ -36,7 +36,7 @@ async def test_the_message_that_begins_a_story_may_name_it(store: SqlStore) -> N
 
     story = await store.story(ROOM)
     assert story is not None
-    assert story.title == "夜の 雨"
+    assert story.title == "夜の　雨"
 
 
 async def test_text_is_kept_exactly_as_written(store: SqlStore) -> None:
