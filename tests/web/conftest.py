@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser, async_playwright, expect
 
 from adapters.base import Play
 from adapters.web import WebAdapter
@@ -22,6 +22,10 @@ from tests.fakes.house import House, opened
 from tests.fakes.play import FakePlay
 from tests.web.chromium import FLAGS, find_chromium
 from tests.web.person import Person
+
+PATIENCE_MS = 20_000
+"""Other tests run beside these, on as few as two cores."""
+expect.set_options(timeout=PATIENCE_MS)
 
 
 class StrictPhrases:
@@ -133,7 +137,7 @@ async def enter(web: WebAdapter, browser: Browser) -> AsyncIterator[Enter]:
         path: str, name: str | None = None, *, locale: str = "ja", width: int = 1100, height: int = 800
     ) -> Person:
         context = await browser.new_context(locale=locale, viewport={"width": width, "height": height})
-        context.set_default_timeout(8000)
+        context.set_default_timeout(PATIENCE_MS)
         person = Person(await context.new_page(), web.url)
         people.append(person)
         if name:
