@@ -83,11 +83,11 @@ class Readiness:
         try:
             served = self._load(self._advance)
         except TsuzukiError as error:
-            self._log.error("the model could not be loaded", reason=str(error))
             self.reason = str(error)
+            self._log.error("the model could not be loaded", reason=self.reason)
         except Exception as error:  # noqa: BLE001 - the border of loading: the server tells the reason
-            self._log.exception("the model could not be loaded")
             self.reason = str(error) or type(error).__name__
+            self._log.exception("the model could not be loaded")
         else:
             with self._lock:
                 if not self._stopped:

@@ -19,6 +19,8 @@ def checked(*command: str | Path) -> subprocess.CompletedProcess[str]:
     )
 
 
+# Without a cache, and beside other tests, mypy takes minutes.
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize(
     "command",
     [("ruff", "format", "--check", "."), ("ruff", "check", "."), ("mypy",), ("lint-imports",)],

@@ -41,7 +41,8 @@ def at_work() -> tuple[Deeds, Beginning, FakeClock]:
 
     visitor = Visitor("1", "澪", "ja")
     live = LiveRoom(ROOM, play)
-    return Deeds(play, visitor, live, everywhere, lambda _: None, DoubleClicks(clock)), play, clock
+    clicks = DoubleClicks(clock)
+    return Deeds(play, visitor, live, everywhere, lambda _: None, lambda _: None, clicks), play, clock
 
 
 async def test_a_double_click_begins_one_story() -> None:
