@@ -187,7 +187,7 @@ class Play(Protocol):
         """Lead the story back to where an act led it from.
 
         Raises:
-            NothingToTakeBack, StoryMoved, StoryBusy, NotYours
+            NothingToTakeBack, ActOvertaken, StoryBusy, NotYours
         """
         ...
 

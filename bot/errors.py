@@ -6,6 +6,8 @@ TsuzukiError
 │   ├── EmptyText         a passage or title left empty
 │   ├── NotesChanged      somebody else changed the same notes
 │   ├── NothingToTakeBack an act that is over, or was taken back
+│   ├── StoryMoved        the story ends elsewhere by now
+│   │   └── ActOvertaken  something was done since, so an act stays
 │   ├── TextTooLong       the text is over the limit
 │   │   └── TitleTooLong, MemoryTooLong, NoteTooLong, LoreTooLong, KeywordTooLong
 │   ├── UnknownPreset     no preset of that name
@@ -250,6 +252,12 @@ class StoryMoved(UserError):
     """The story ends elsewhere by now."""
 
     key = "error.story_moved"
+
+
+class ActOvertaken(StoryMoved):
+    """Something was done to the story since: an act is taken back only while it is the last word."""
+
+    key = "error.act_overtaken"
 
 
 class StoryBusy(UserError):

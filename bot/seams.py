@@ -253,7 +253,7 @@ class Store(Protocol):
         """Lead a story back to where an act led it from.
 
         Raises:
-            NothingToTakeBack, StoryMoved, StoryBusy, NotYours
+            NothingToTakeBack, ActOvertaken, StoryBusy, NotYours
         """
         ...
 

@@ -76,6 +76,12 @@ def is_beside(story: Story, passage: Passage) -> bool:
     return not passage.by_model and is_aside(passage.text, parentheses=story.parentheses_aside)
 
 
+def is_read(story: Story, passage: Passage) -> bool:
+    """Whether a passage is what people read of a story: on the way to its end, and told there."""
+    stands = any(one.id == passage.id for one in story.passages)
+    return stands and not story.closed and bool(told_text(story, passage))
+
+
 def beside_lines(story: Story, passage: Passage) -> tuple[int, ...]:
     """Which lines of a passage are said beside its story, counted from 0."""
     return () if passage.by_model else aside_lines(passage.text, parentheses=story.parentheses_aside)

@@ -120,6 +120,14 @@ class Answers:
             # It costs the acknowledgement, not what the person asked for.
             _log.warning("An interaction could not be acknowledged: %s", error)
 
+    async def amend(self, interaction: Interaction, content: str | None = None) -> None:
+        """Take the buttons from the pressed message, and let it say `content`. Raises DeliveryError."""
+        said = discord.utils.MISSING if content is None else content[:MAX_CONTENT]
+        with delivery():
+            await interaction.edit_original_response(
+                content=said, view=None, allowed_mentions=discord.AllowedMentions.none()
+            )
+
     async def take_back(self, interaction: Interaction, rest: Sequence[discord.WebhookMessage] = ()) -> None:
         """Take the first answer away again, and the `rest` of it."""
         try:

@@ -15,6 +15,7 @@ import discord
 from adapters.base import Play
 from adapters.discord.answers import sentence_of
 from adapters.discord.attachments import Attachments, Brought, may_be_text
+from adapters.discord.escape import escape
 from adapters.discord.failures import delivery
 from adapters.discord.naming import names_in
 from adapters.discord.past import Lines, Past
@@ -43,7 +44,7 @@ from bot.errors import (
 )
 from bot.messages import Ask, Author, Message, Passage, Room, Ticket, with_attached
 from bot.seams import Say
-from bot.story import ends_with
+from bot.story import ends_with, is_read
 
 _log = logging.getLogger(__name__)
 
@@ -158,19 +159,36 @@ class Conversation:
         passage = await self._play.passage_of_message(PLATFORM, str(message_id))
         if passage is None or passage.by_model or passage.deleted:
             return
-        delete = partial(self._delete, passage, guild)
+        # Of many that a moderator takes away at once a line each would be noise.
+        delete = partial(self._delete, passage, guild, tell=alone)
         if alone:
             await self._proxies.deleted(message_id, channel_id, passage, delete)
         else:
             await delete()
 
-    async def _delete(self, passage: Passage, guild: discord.Guild | None) -> None:
-        room = (await self._play.story(passage.story_id)).room
-        author = await self._as_they_are(passage.author, room, guild)
+    async def _delete(self, passage: Passage, guild: discord.Guild | None, *, tell: bool) -> None:
+        story = await self._play.story(passage.story_id)
+        author = await self._as_they_are(passage.author, story.room, guild)
         try:
-            await self._play.delete(room, author, passage.id)
+            await self._play.delete(story.room, author, passage.id)
         except SpokenError as error:
             _log.info("A deleted message stays in its story: %s", error)
+            return
+        if tell and is_read(story, passage):
+            await self._tell_deleted(story.room, author, passage)
+
+    async def _tell_deleted(self, room: Room, author: Author, passage: Passage) -> None:
+        """Say in one line that the story lacks something now.
+
+        Discord does not tell who deleted a message, and asks them itself; brought back, the passage would
+        stand in the story and nowhere in the thread. So there is no button to take it back.
+        """
+        locale = self._posts.locale(room, author.locale)
+        sentence = self._say("discord.deleted", locale, person=escape(author.name))
+        try:
+            await self._posts.say(room, sentence, key=f"{passage.id} deleted")
+        except DeliveryError as error:
+            _log.warning("A sentence could not be said in Discord: %s", error)
 
     async def _as_they_are(self, author: Author, room: Room, guild: discord.Guild | None) -> Author:
         """With their roles, where rules name any: what is kept of a person says nothing of them."""

@@ -10,15 +10,21 @@ import discord
 
 from adapters.discord.buttons import Press, Verb, id_of
 from adapters.discord.own_presets import MAX_NAME
+from adapters.discord.render import cut
 from adapters.discord.rule_values import PRESETS
 from bot.errors import TextTooLong, UserError
-from bot.messages import Ask, Length, Lore, Notes, Passage
+from bot.messages import Ask, Length, Lore, Notes, Passage, Story
 from bot.seams import Say
+from bot.story import told_passages
 
 MAX_FIELD = 4000
 """Discord's limit for what a field holds."""
 MAX_LABEL = 45
 MAX_HINT = 100
+MAX_TITLE = 80
+"""As the rules of play take it."""
+MAX_NAMED = 24
+"""Of a title within a hint."""
 TEXT = "text"
 NAME = "name"
 NO_LINE_BREAKS = str.maketrans("\r\n", "  ")
@@ -28,6 +34,12 @@ class ChangedMeanwhile(UserError):
     """Somebody else changed what a form showed."""
 
     key = "discord.form.changed"
+
+
+class AnotherIsOpen(UserError):
+    """Another story was opened since a form asked whether to close the one that was open."""
+
+    key = "discord.form.another_is_open"
 
 
 class TooLongForForm(UserError):
@@ -40,6 +52,20 @@ def begin_form(ask: Ask, say: Say, locale: str) -> discord.ui.Modal:
     """For the beginning of a story."""
     about = f"{ask.length},{ask.candidates},{ask.preset}"
     return _form(Verb.BEGIN, about, say, locale)
+
+
+def anew_form(story: Story, title: str, say: Say, locale: str) -> discord.ui.Modal:
+    """Before a new story closes one that has a text: for the new one's title."""
+    modal = _modal(Verb.BEGIN_ANEW, story.id, say("discord.form.anew.title", locale))
+    field: discord.ui.TextInput[discord.ui.Modal] = discord.ui.TextInput(
+        custom_id=TEXT, default=title or None, required=False, max_length=MAX_TITLE
+    )
+    count = len(told_passages(story))
+    called = story.title or say("discord.thread_name", locale)
+    label = say("discord.form.anew.label", locale)
+    hint = say("discord.form.anew.hint", locale, title=cut(called, MAX_NAMED), count=count)
+    modal.add_item(discord.ui.Label(text=label[:MAX_LABEL], description=hint[:MAX_HINT], component=field))
+    return modal
 
 
 def ask_of(about: str) -> Ask:

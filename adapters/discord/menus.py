@@ -12,6 +12,7 @@ from discord import app_commands
 from adapters.base import Play
 from adapters.discord.answers import Answers, Interaction
 from adapters.discord.commands import CONTEXTS, INSTALLS, Phrase
+from adapters.discord.moves import Moves
 from adapters.discord.naming import names_in
 from adapters.discord.people import author_of, with_roles
 from adapters.discord.places import Place, opens_threads, place_from, require_speech, thread_of
@@ -39,6 +40,7 @@ class Menus:
         posts: Posts,
         answers: Answers,
         presses: Presses,
+        moves: Moves,
         threads: Threads,
     ) -> None:
         self._play = play
@@ -46,6 +48,7 @@ class Menus:
         self._posts = posts
         self._answers = answers
         self._presses = presses
+        self._moves = moves
         self._threads = threads
 
     def commands(self) -> list[app_commands.ContextMenu]:
@@ -80,7 +83,7 @@ class Menus:
             scene = await where_told(self._play, scene, passage)
             story = await self._play.read(scene.room)
             if story is None or not ends_with(story, passage.id):
-                await self._play.branch(scene.room, scene.author, passage.id)
+                await self._moves.branch_to_go_on(scene, passage.id)
             await self._play.hear(scene.message(after=passage.id), Ask())
             done = self._say("discord.menu.going_on", scene.locale, where=f"<#{scene.room.id}>")
         if not scene.abroad:

@@ -3,46 +3,45 @@
 from __future__ import annotations
 
 from adapters.base import Play
-from adapters.discord.answers import Answers
-from adapters.discord.buttons import Verb, row_of
-from adapters.discord.escape import escape
+from adapters.discord.buttons import Verb
 from adapters.discord.scene import Scene
-from adapters.discord.shown import ending_of
-from bot.messages import Story
-from bot.seams import Say
+from adapters.discord.telling import Telling
 
 
 class Moves:
     """Undo, redo, choose and branch, however they were asked for."""
 
-    def __init__(self, play: Play, say: Say, answers: Answers) -> None:
+    def __init__(self, play: Play, telling: Telling) -> None:
         self._play = play
-        self._say = say
-        self._answers = answers
+        self._telling = telling
 
     async def undo(self, scene: Scene, passage: str = "") -> None:
         """Take the last passage back; `passage`: the one that the person meant."""
-        story = await self._play.undo(scene.room, scene.author, after=passage or None)
-        await self._tell(scene, "discord.undone", story, (Verb.MORE, Verb.REDO))
+        undoing = self._play.undo(scene.room, scene.author, after=passage or None)
+        done = await self._telling.acted(scene, undoing)
+        # Taking the undo back is the way forth; a second button for the same would only puzzle people.
+        verbs = (Verb.MORE,) if done.act is not None else (Verb.MORE, Verb.REDO)
+        await self._telling.aloud(scene, "discord.undone", done, verbs)
 
     async def redo(self, scene: Scene, end: str = "") -> None:
         """Take an undo back; `end`: where the story ended by that undo."""
-        story = await self._play.redo(scene.room, scene.author, after=end or None)
-        await self._tell(scene, "discord.redone", story)
+        redoing = self._play.redo(scene.room, scene.author, after=end or None)
+        await self._telling.aloud(scene, "discord.redone", await self._telling.acted(scene, redoing))
 
     async def pick(self, scene: Scene, passage: str) -> None:
         """Go on with another candidate."""
-        await self._tell(scene, "discord.picked", await self._play.choose(scene.room, scene.author, passage))
+        choosing = self._play.choose(scene.room, scene.author, passage)
+        await self._telling.aloud(scene, "discord.picked", await self._telling.acted(scene, choosing))
 
     async def branch(self, scene: Scene, passage: str) -> None:
         """Go on from any passage."""
-        story = await self._play.branch(scene.room, scene.author, passage)
-        await self._tell(scene, "discord.branched", story, (Verb.MORE,))
+        branching = self._play.branch(scene.room, scene.author, passage)
+        done = await self._telling.acted(scene, branching)
+        await self._telling.aloud(scene, "discord.branched", done, (Verb.MORE,))
 
-    async def _tell(self, scene: Scene, key: str, story: Story, verbs: tuple[Verb, ...] = ()) -> None:
-        ending = ending_of(story, self._say, scene.aloud)
-        sentence = self._say(key, scene.aloud, person=escape(scene.author.name), ending=ending)
-        about = {Verb.MORE: story.head, Verb.REDO: story.head or story.id}
-        presses = [(verb, wanted) for verb in verbs if (wanted := about[verb]) is not None]
-        more = {"view": row_of(presses, self._say, scene.aloud)} if presses else {}
-        await self._answers.aloud(scene.interaction, sentence, **more)
+    async def branch_to_go_on(self, scene: Scene, passage: str) -> None:
+        """Go on from any passage at once: the continuation follows the line in the story's room."""
+        branching = self._play.branch(scene.room, scene.author, passage)
+        done = await self._telling.acted(scene, branching)
+        if not scene.abroad:  # there nobody else reads the story
+            await self._telling.in_room(scene, "discord.branched", done)

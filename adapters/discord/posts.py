@@ -105,9 +105,17 @@ class Posts:
             await self.edit(room, str(message.id), draft)
         return str(message.id)
 
-    async def say(self, room: Room, sentence: str, key: str, reply_to: int | None = None) -> int:
+    async def say(
+        self,
+        room: Room,
+        sentence: str,
+        key: str,
+        reply_to: int | None = None,
+        view: discord.ui.View | None = None,
+    ) -> int:
         """A sentence of ours, and its id; once for a `key` within some minutes. Raises DeliveryError."""
         channel, quiet, nonce = self._channel(room), discord.AllowedMentions.none(), nonce_of(key)
+        buttons = view or discord.utils.MISSING
         async with self._budget.turn():
             with delivery():
                 if reply_to is not None:
@@ -115,13 +123,17 @@ class Posts:
                     try:
                         return (
                             await channel.send(
-                                sentence, nonce=nonce, reference=earlier, allowed_mentions=quiet
+                                sentence,
+                                nonce=nonce,
+                                reference=earlier,
+                                allowed_mentions=quiet,
+                                view=buttons,
                             )
                         ).id
                     except discord.HTTPException as error:
                         if error.code != NO_HISTORY:
                             raise
-                return (await channel.send(sentence, nonce=nonce, allowed_mentions=quiet)).id
+                return (await channel.send(sentence, nonce=nonce, allowed_mentions=quiet, view=buttons)).id
 
     async def show_typing(self, channel: discord.abc.Messageable) -> None:
         """The sign that the bot types, where nothing else needs the budget. Raises DeliveryError."""
@@ -198,7 +210,7 @@ class Posts:
                 return
             channel = self._channel(room)
             reference = _reference(channel, int(message_id))
-            sentence = self._say("discord.finished", self._locale(room, draft), person=f"<@{asker.id}>")
+            sentence = self._say("discord.finished", self.locale(room, draft.locale), person=f"<@{asker.id}>")
             only_them = discord.AllowedMentions(
                 everyone=False, roles=False, replied_user=False, users=[discord.Object(int(asker.id))]
             )
@@ -222,11 +234,11 @@ class Posts:
         return client.get_partial_messageable(int(room.id))
 
     def _buttons(self, room: Room, draft: Draft) -> discord.ui.View | None:
-        return buttons_of(draft, self._say, self._locale(room, draft))
+        return buttons_of(draft, self._say, self.locale(room, draft.locale))
 
-    def _locale(self, room: Room, draft: Draft) -> str:
-        """Of who spoke there last; as long as nobody did, of who asked."""
-        return self._locales.get(room.id) or draft.locale
+    def locale(self, room: Room, otherwise: str) -> str:
+        """Of who spoke there last; `otherwise`: as long as nobody did."""
+        return self._locales.get(room.id) or otherwise
 
     def _reply_of(self, room: Room, key: str) -> int | None:
         """The message that a post replies to: the same when it is tried again, none for a second part."""

@@ -22,6 +22,8 @@ from adapters.discord.scene import Scene, scene_of, where_told
 from adapters.discord.settings import Settings
 from adapters.discord.shown import split
 from adapters.discord.slash import Continuing
+from adapters.discord.stories import Stories
+from adapters.discord.telling import Telling
 from adapters.double_clicks import DoubleClicks
 from bot.errors import NotYours
 from bot.messages import Ask, Notes, Passage
@@ -46,6 +48,8 @@ class Presses:
         posts: Posts,
         answers: Answers,
         moves: Moves,
+        telling: Telling,
+        stories: Stories,
         continuing: Continuing,
         settings: Settings,
         clicks: DoubleClicks,
@@ -55,6 +59,8 @@ class Presses:
         self._posts = posts
         self._answers = answers
         self._moves = moves
+        self._telling = telling
+        self._stories = stories
         self._continuing = continuing
         self._settings = settings
         self._clicks = clicks
@@ -84,6 +90,7 @@ class Presses:
             Verb.SEVERAL: self._several,
             Verb.UNDO: self._moves.undo,
             Verb.REDO: self._moves.redo,
+            Verb.TAKE_BACK: self._telling.take_back,
             Verb.PICK: self._moves.pick,
             Verb.READ: self._read,
             Verb.STOP: self._stop,
@@ -168,6 +175,9 @@ class Presses:
             await self._answers.kept_first(interaction, keeping, self._answers.think)
             done = self._say(f"discord.form.{press.verb}.done", scene.locale)
             await self._answers.whisper(interaction, done)
+            return
+        if press.verb is Verb.BEGIN_ANEW:
+            await self._stories.begin_anew(scene, text, press.about)
             return
         await self._answers.think(interaction)
         if press.verb is Verb.RULE:

@@ -19,6 +19,7 @@ from adapters.discord.settings import Settings
 from adapters.discord.slash import Continuing
 from adapters.discord.stories import Stories
 from adapters.discord.story_commands import StoryCommands
+from adapters.discord.telling import Telling
 from adapters.discord.threads import Threads
 from adapters.double_clicks import DoubleClicks
 from bot.seams import Say
@@ -35,14 +36,16 @@ def command_the(
 ) -> Presses:
     """Put every command on `tree`; returns who takes the presses of buttons."""
     answers = Answers(say)
-    moves, settings = Moves(play, say, answers), Settings(play, say, answers)
+    telling, settings = Telling(play, say, posts, answers), Settings(play, say, answers)
+    moves = Moves(play, telling)
+    stories = Stories(play, say, posts, answers, moves, telling, settings)
     proposing = Proposing(play, say)
     continuing = Continuing(play, say, posts, answers, threads, past)
-    presses = Presses(play, say, posts, answers, moves, continuing, settings, clicks)
-    commands = StoryCommands(say, Stories(play, say, posts, answers, moves, settings), proposing.values)
+    presses = Presses(play, say, posts, answers, moves, telling, stories, continuing, settings, clicks)
+    commands = StoryCommands(say, stories, proposing.values)
     tree.add_command(continue_command(say, continuing.asked, proposing.presets))
     tree.add_command(commands.story())
     tree.add_command(commands.help())
-    for menu in Menus(play, say, posts, answers, presses, threads).commands():
+    for menu in Menus(play, say, posts, answers, presses, moves, threads).commands():
         tree.add_command(menu)
     return presses

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from typing import Any
 
 import discord
 
@@ -12,15 +13,17 @@ from adapters.discord.answers import Answers, Interaction
 from adapters.discord.buttons import Verb, row_of
 from adapters.discord.escape import escape
 from adapters.discord.failures import delivery
-from adapters.discord.forms import notes_form
+from adapters.discord.forms import AnotherIsOpen, anew_form, notes_form
 from adapters.discord.moves import Moves
 from adapters.discord.places import is_private
 from adapters.discord.posts import Posts
 from adapters.discord.render import MAX_CONTENT, cut, indented
 from adapters.discord.scene import Scene, around, scene_of
 from adapters.discord.settings import Settings
-from adapters.discord.shown import ending_of, label_of
+from adapters.discord.shown import label_of
+from adapters.discord.telling import Telling
 from adapters.discord.translate import PLATFORM
+from bot.access import require
 from bot.errors import NoStory, NoSuchStory
 from bot.formats import file_name
 from bot.messages import Ask, Notes, Story
@@ -37,13 +40,21 @@ class Stories:
     """The subcommands of `/story`, and `/help`."""
 
     def __init__(
-        self, play: Play, say: Say, posts: Posts, answers: Answers, moves: Moves, settings: Settings
+        self,
+        play: Play,
+        say: Say,
+        posts: Posts,
+        answers: Answers,
+        moves: Moves,
+        telling: Telling,
+        settings: Settings,
     ) -> None:
         self._play = play
         self._say = say
         self._posts = posts
         self._answers = answers
         self._moves = moves
+        self._telling = telling
         self._settings = settings
 
     async def _carry_out(self, interaction: Interaction, deed: Deed) -> None:
@@ -53,20 +64,41 @@ class Stories:
         await self._answers.carry_out(interaction, with_scene())
 
     async def new(self, interaction: Interaction, title: str) -> None:
-        """Begin a new story here."""
+        """Begin a new story here; a form asks first where that closes one that has a text."""
 
         async def deed(scene: Scene) -> None:
-            story = await self._play.begin(scene.room, scene.author, title)
-            await self._aloud(scene, "discord.story.begun", title=self._titled(story, scene.aloud))
+            open_here = await self._play.read(scene.room)
+            if open_here is None or not told_passages(open_here):
+                await self._begin(scene, title)
+                return
+            require(await self._play.rules(scene.room), scene.room, scene.author)
+            with delivery():
+                await interaction.response.send_modal(anew_form(open_here, title, self._say, scene.locale))
 
         await self._carry_out(interaction, deed)
+
+    async def begin_anew(self, scene: Scene, title: str, story_id: str) -> None:
+        """The form came back: begin, where the story that it asked about is still the one to be closed.
+
+        Raises:
+            AnotherIsOpen: another one with a text is open by now.
+        """
+        open_here = await self._play.read(scene.room)
+        if open_here is not None and open_here.id != story_id and told_passages(open_here):
+            raise AnotherIsOpen
+        await self._begin(scene, title)
+
+    async def _begin(self, scene: Scene, title: str) -> None:
+        await self._tell(scene, "discord.story.begun", self._play.begin(scene.room, scene.author, title))
 
     async def title(self, interaction: Interaction, text: str) -> None:
         """Give the story another title."""
 
         async def deed(scene: Scene) -> None:
             story = await self._play.rename(scene.room, scene.author, text)
-            await self._aloud(scene, "discord.story.renamed", title=self._titled(story, scene.aloud))
+            called, person = self._titled(story, scene.aloud), escape(scene.author.name)
+            sentence = self._say("discord.story.renamed", scene.aloud, person=person, title=called)
+            await self._answers.aloud(scene.interaction, sentence)
 
         await self._carry_out(interaction, deed)
 
@@ -157,8 +189,7 @@ class Stories:
         """Close the story."""
 
         async def deed(scene: Scene) -> None:
-            story = await self._play.close(scene.room, scene.author)
-            await self._aloud(scene, "discord.story.closed", title=self._titled(story, scene.aloud))
+            await self._tell(scene, "discord.story.closed", self._play.close(scene.room, scene.author))
 
         await self._carry_out(interaction, deed)
 
@@ -186,11 +217,8 @@ class Stories:
         async def deed(scene: Scene) -> None:
             if story_id not in {story.id for story in await self._visible(scene)}:
                 raise NoSuchStory(story=story_id)
-            story = await self._play.reopen(scene.room, scene.author, story_id)
-            ending = ending_of(story, self._say, scene.aloud)
-            await self._aloud(
-                scene, "discord.story.reopened", title=self._titled(story, scene.aloud), ending=ending
-            )
+            reopening = self._play.reopen(scene.room, scene.author, story_id)
+            await self._tell(scene, "discord.story.reopened", reopening)
 
         await self._carry_out(interaction, deed)
 
@@ -270,9 +298,10 @@ class Stories:
         file = discord.File(io.BytesIO(text.encode()), filename=file_name(story, form))
         await self._answers.whisper(scene.interaction, head, file=file)
 
-    async def _aloud(self, scene: Scene, key: str, **values: object) -> None:
-        values = {"person": escape(scene.author.name), **values}
-        await self._answers.aloud(scene.interaction, self._say(key, scene.aloud, **values))
+    async def _tell(self, scene: Scene, key: str, doing: Coroutine[Any, Any, Story]) -> None:
+        """Do what opens or closes a story, and tell everybody."""
+        done = await self._telling.acted(scene, doing)
+        await self._telling.aloud(scene, key, done, title=self._titled(done.story, scene.aloud))
 
 
 def _unique(names: Iterable[str]) -> list[str]:

@@ -10,14 +10,13 @@ from discord.app_commands import Choice
 from adapters.discord.answers import Interaction
 from adapters.discord.buttons import Verb
 from adapters.discord.commands import CONTEXTS, INSTALLS, Phrase, Proposed, proposals
+from adapters.discord.forms import MAX_TITLE
 from adapters.discord.rule_values import RULES
 from adapters.discord.settings import Scope
 from adapters.discord.stories import Stories
 from bot.formats import FORMATS
 from bot.seams import Say
 
-MAX_TITLE = 80
-"""As the rules of play take it."""
 Callback = Any
 """discord.py reads a command's options from the function's signature."""
 

@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from adapters.base import Play
 from adapters.in_order import InOrder
+from adapters.slack.acts import Acts
 from adapters.slack.boltapp import bolt_app, web_client
 from adapters.slack.buttons import Buttons
 from adapters.slack.catchup import CatchUp
@@ -230,7 +231,8 @@ class SlackAdapter:
     def _listeners(self, play: Play) -> tuple[Listeners, CatchUp]:
         say, clock, wall, in_order = self._say, self._clock, self._wall, InOrder()
         exports, settings = Exports(play, clock, wall), SettingsForm(play, say)
-        hearing = Hearing(play, ThreadWords(play, exports), clock)
+        acts = Acts(play, say)
+        hearing = Hearing(play, ThreadWords(play, exports), acts, clock)
         late = Late(play, hearing, wall)
         channels = Channels(play, hearing, late, in_order, wall)
         catch_up = CatchUp(self._workspaces, play, late, channels, in_order, clock, wall)
@@ -238,8 +240,8 @@ class SlackAdapter:
             self._workspaces,
             hearing,
             Commands(play, settings, say, clock),
-            Buttons(play, say, settings, clock),
-            Pointing(play, clock),
+            Buttons(play, say, acts, settings, clock),
+            Pointing(play, acts, clock),
             settings,
             Home(play, exports, settings, say),
             say,

@@ -11,6 +11,7 @@ from slack_bolt.async_app import AsyncAck
 
 from adapters.base import Play
 from adapters.double_clicks import DoubleClicks
+from adapters.slack.acts import Acts
 from adapters.slack.forms import INPUT_CHARACTERS, filled, form, kept, text_field
 from adapters.slack.render import ACTION
 from adapters.slack.settings import SettingsForm
@@ -33,9 +34,10 @@ _log = logging.getLogger(__name__)
 class Buttons:
     """Does what buttons say. What went wrong only the person who pressed one is told."""
 
-    def __init__(self, play: Play, say: Say, settings: SettingsForm, clock: Clock) -> None:
+    def __init__(self, play: Play, say: Say, acts: Acts, settings: SettingsForm, clock: Clock) -> None:
         self._play = play
         self._say = say
+        self._acts = acts
         self._settings = settings
         self._clicks = DoubleClicks(clock)
 
@@ -73,10 +75,8 @@ class Buttons:
             case "several":
                 wanted = (await self._play.rules(room)).candidates
                 await self._play.retry(message, Ask(candidates=max(2, wanted)))
-            case "undo":
-                await self._play.undo(room, author, after=value)
-            case "choose":
-                await self._play.choose(room, author, value)
+            case "undo" | "choose" | "take_back":
+                await self._move(workspace, click, author)
             case "edit" | "settings":
                 await self._open_form(workspace, click, author)
             case "stop":
@@ -84,6 +84,14 @@ class Buttons:
                     await workspace.telling.privately(click.place, author, "slack.nothing_to_stop")
             case _:
                 await workspace.telling.privately(click.place, author, "slack.unknown_button")
+
+    async def _move(self, workspace: Workspace, click: Click, author: Author) -> None:
+        if click.name == "undo":
+            await self._acts.undo(workspace, click.place, author, click.value)
+        elif click.name == "choose":
+            await self._acts.choose(workspace, click.place, author, click.value)
+        else:
+            await self._acts.take_back(workspace, click, author)
 
     # The form
 

@@ -6,6 +6,7 @@ import logging
 from dataclasses import dataclass, replace
 
 from adapters.base import Play
+from adapters.slack.acts import Acts
 from adapters.slack.files import Brought
 from adapters.slack.recent import Recent
 from adapters.slack.surface import COMMAND
@@ -40,8 +41,9 @@ NOW = Manner()
 class Hearing:
     """Lets the play hear messages, and follows what people change about them."""
 
-    def __init__(self, play: Play, words: ThreadWords, clock: Clock) -> None:
+    def __init__(self, play: Play, words: ThreadWords, acts: Acts, clock: Clock) -> None:
         self._play = play
+        self._acts = acts
         self._words = words
         self._threads = Threads(play, clock)
         self._obeyed = Recent()
@@ -101,10 +103,9 @@ class Hearing:
         if passage is None:
             return
         by = await _as_they_are(workspace, passage.asker or passage.author)
-        room = change.place.room
         try:
             if change.raw is None:
-                await self._play.delete(room, by, passage.id)
+                await self._acts.delete(workspace, change.place, by, passage)
                 return
             if not passage.by_model:
                 await self._edit(workspace, change, by, passage)

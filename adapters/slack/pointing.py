@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 
 from adapters.base import Play
+from adapters.slack.acts import Acts
 from adapters.slack.privately import Respond
 from adapters.slack.surface import COMMAND
 from adapters.slack.thread import Threads
@@ -24,8 +25,9 @@ _log = logging.getLogger(__name__)
 class Pointing:
     """Goes on from any message: a passage, a line of a thread, or one that stands alone."""
 
-    def __init__(self, play: Play, clock: Clock) -> None:
+    def __init__(self, play: Play, acts: Acts, clock: Clock) -> None:
         self._play = play
+        self._acts = acts
         self._threads = Threads(play, clock)
 
     async def go_on(self, workspace: Workspace, given: Pointed, respond: Respond) -> None:
@@ -52,7 +54,7 @@ class Pointing:
         passage = await self._play.passage_of_message(PLATFORM, said.event_id)
         after = None
         if passage is not None:
-            story = await self._play.branch(room, author, passage.id)
+            story = await self._acts.branch(workspace, said.place, author, passage.id)
             after = story.head
         elif not given.by_a_person or said.orders or said.is_bare:
             raise EmptyPrompt

@@ -50,6 +50,10 @@ class Postings:
         """A thread that began while this process ran: no other process has posted in it."""
         self._young.add(place.room.id)
 
+    def new(self, key: str) -> None:
+        """A key was made just now: no other process has posted for it."""
+        self._known.add(key)
+
     def not_born(self, place: Place) -> None:
         """It began earlier than it seemed: another process may have posted there."""
         self._young.discard(place.room.id)

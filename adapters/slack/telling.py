@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from adapters.slack.postings import Postings
 from adapters.slack.recent import Recent
-from adapters.slack.render import offer, sentence
+from adapters.slack.render import Shown, offer, sentence
 from adapters.slack.translate import Place
 from adapters.slack.trouble import Misunderstood
 from adapters.slack.webapi import WebApi
@@ -73,6 +73,15 @@ class Telling:
         """Say it to one person only, where they are."""
         note = sentence(self._say(key, author.locale, **values))
         await self._quietly(lambda: self._api.whisper(place, author.id, note))
+
+    async def aloud(self, place: Place, key: str, shown: Shown) -> None:
+        """Say something to everybody in the thread that was just now found worth saying, under a new key."""
+        self._postings.new(key)
+        await self._quietly(lambda: self._postings.post(place, shown, key))
+
+    async def amend(self, place: Place, ts: str, key: str, shown: Shown) -> None:
+        """Let what was said aloud say this."""
+        await self._quietly(lambda: self._api.update(place.channel, ts, shown, key))
 
     async def offer(self, place: Place, author: Author, key: str, button: str, **values: object) -> None:
         """Say it to one person only, with a button about this thread."""

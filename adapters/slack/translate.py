@@ -219,7 +219,7 @@ def command(body: Mapping[str, Any], bot: Bot) -> Command:
 
 @dataclass(frozen=True, slots=True)
 class Click:
-    """A pressed button: which, what it carries, on which message of which thread."""
+    """A pressed button: which, what it carries, on which message of which thread; `said`: what that says."""
 
     name: str
     value: str
@@ -228,6 +228,7 @@ class Click:
     user_id: str
     action_ts: str
     trigger_id: str
+    said: str = ""
 
     @property
     def event_id(self) -> str:
@@ -251,6 +252,7 @@ def click(body: Mapping[str, Any], bot: Bot) -> Click:
         str(body["user"]["id"]),
         str(action.get("action_ts") or ""),
         str(body.get("trigger_id") or ""),
+        plain(str(message.get("text") or ""), {}),
     )
 
 

@@ -13,7 +13,7 @@ from datetime import datetime
 from sqlalchemy import RowMapping, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.errors import NothingToTakeBack, NotYours, StoryMoved
+from bot.errors import ActOvertaken, NothingToTakeBack, NotYours
 from bot.messages import Act, ActKind, Author, Passage, Room, Story
 from bot.store import changes, moves, stories, tables
 from bot.store.rows import act_columns, act_of
@@ -69,7 +69,7 @@ async def take_back(connection: AsyncConnection, act_id: str, by: Author, now: d
 
     Raises:
         NothingToTakeBack: no such act, it was taken back, or there is no way back.
-        StoryMoved: something else was done since.
+        ActOvertaken: something else was done since.
         StoryBusy: the story is being written.
         NotYours: a deleted passage is brought back by whoever deleted it.
     """
@@ -86,7 +86,7 @@ async def take_back(connection: AsyncConnection, act_id: str, by: Author, now: d
 async def _return_head(connection: AsyncConnection, act: Act, _: Author, now: datetime) -> None:
     story = await stories.locked_at_rest(connection, act.story_id)
     if story["head_id"] != act.after:
-        raise StoryMoved
+        raise ActOvertaken
     await _lead_to(connection, story, act.before, now)
 
 
@@ -100,7 +100,7 @@ async def _lead_to(connection: AsyncConnection, story: RowMapping, head: str | N
 async def _return_choice(connection: AsyncConnection, act: Act, _: Author, now: datetime) -> None:
     story = await stories.locked_at_rest(connection, act.story_id)
     if act.before is None or act.after is None or not await moves.is_last(connection, story, act.after):
-        raise StoryMoved
+        raise ActOvertaken
     await moves.choose(connection, story, act.before, now)
 
 
@@ -114,7 +114,7 @@ async def _return_passage(connection: AsyncConnection, act: Act, by: Author, now
 async def _return_story(connection: AsyncConnection, act: Act, _: Author, now: datetime) -> None:
     there = await stories.find(connection, act.room)
     if (None if there is None else there.id) != act.after or act.before is None:
-        raise StoryMoved
+        raise ActOvertaken
     await stories.reopen(connection, act.before, (await stories.read(connection, act.before)).room, now)
 
 

@@ -324,7 +324,7 @@ class SqlStore:
         """Lead a story back to where an act led it from.
 
         Raises:
-            NothingToTakeBack, StoryMoved, StoryBusy, NotYours
+            NothingToTakeBack, ActOvertaken, StoryBusy, NotYours
         """
         return await self._database.write(
             lambda connection: acts.take_back(connection, act_id, by, self._clock())

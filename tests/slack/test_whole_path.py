@@ -193,7 +193,7 @@ async def test_changes_reach_the_model(slack: SlackServer) -> None:
         await shows(slack, "夜が更けた。")
         await bot.deliver(slack.event_of(slack.types("C1", "U2", "そして。", root.ts)))
         engine.go_on()
-        await shows(slack, "朝。", 2)
+        await shows(slack, "朝。", 3)
     prompt = engine.requests[1].prompt
     for text in ("今は昔。", "雨が降った。", "夜が更けた。", "そして。"):
         assert text in prompt
@@ -392,7 +392,7 @@ async def test_going_on_from_an_earlier_answer(slack: SlackServer) -> None:
         second = await goes_on(slack, bot, engine, first)
         await bot.deliver(slack.people.shortcut(first, "U2", "continue_here"))
         engine.go_on()
-        third = await shows(slack, "三。", 3)
+        third = await shows(slack, "三。", 4)
         await slack.until(lambda: third.labels == BUTTONS and second.labels == [])
         story = await bot.store.story(room)
         assert story is not None
