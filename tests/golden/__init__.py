@@ -1,0 +1,1 @@
+"""What goes out of the house, byte for byte: whatever is rebuilt inside, this stays."""

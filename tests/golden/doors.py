@@ -1,0 +1,62 @@
+"""All that the golden tests import of the project: whoever moves a thing changes its line here alone."""
+
+# ruff: noqa: PLC0414 - handed on under the name that the tests know it by
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from bot.errors import CheckpointError as CheckpointError
+from bot.messages import ActKind as ActKind
+from bot.messages import DraftState as DraftState
+from bot.messages import EngineStatus as EngineStatus
+from bot.messages import Filter as Filter
+from bot.messages import JobState as JobState
+from bot.messages import Length as Length
+from bot.messages import Rules as RoomSettings
+from bot.sampling import PRESET_NAMES as PRESET_NAMES
+from bot.sampling import PRESETS as PRESETS
+from bot.worker.metrics import Metrics as Metrics
+from config.complaints import SettingsError as SettingsError
+from config.settings import PLATFORM_VARIABLES as PLATFORM_VARIABLES
+from config.settings import Settings as Settings
+from config.settings import load_settings as load_settings
+from tests.app.bot_process import BotProcess as BotProcess
+from tests.app.bot_process import bot_process as bot_process
+from tests.app.conftest import clean_environ as clean_environ
+from tests.fakes.backend import FakeBackend as FakeBackend
+from tests.loopback.discord import Channel as DiscordChannel
+from tests.loopback.discord import LoopbackDiscord as LoopbackDiscord
+from tests.loopback.discord import Message as DiscordMessage
+from tests.loopback.discord import Slash as Interaction
+from tests.loopback.slack import APP_TOKEN as APP_TOKEN
+from tests.loopback.slack import BOT_TOKEN as BOT_TOKEN
+from tests.loopback.slack import SlackServer as SlackServer
+from tests.loopback.slack_workspace import Posted as SlackMessage
+from tests.store.postgres import NoServer as NoServer
+from tests.store.postgres import server as postgres_server
+from tests.worker.hosting import fake_served as fake_served
+from tests.worker.hosting import hosted as hosted
+
+ROOT = Path(__file__).parents[2]
+COMMAND = (sys.executable, "-m", "bot.cli")
+NAMED_COMMAND = (
+    sys.executable,
+    "-c",
+    "import sys; sys.argv[0] = 'tsuzuki'; from bot.cli import main; main()",
+)
+"""The same under the name that people know it by."""
+LOCALES = ROOT / "config" / "locales"
+DEFAULTS = ROOT / "config" / "default.toml"
+SLACK_MANIFEST = ROOT / "config" / "slack-manifest.yaml"
+MIGRATIONS = ROOT / "bot" / "store" / "migrations" / "versions"
+
+__all__ = [
+    "DiscordChannel",
+    "DiscordMessage",
+    "Interaction",
+    "RoomSettings",
+    "SlackMessage",
+    "postgres_server",
+]
