@@ -73,6 +73,24 @@ async def test_an_undo_is_taken_back_by_anybody_once() -> None:
         assert discord.by_bot(thread) == [reply, notice]
 
 
+async def test_two_who_take_back_at_once_do_it_once() -> None:
+    """The line tells of the first; the second reads that it was done, and changes no word of the line."""
+    async with whole_house(LoopbackDiscord(), SENTENCES[:1]) as house:
+        thread, _, room = await told(house)
+        discord = house.discord
+        undo = await discord.slash(thread, discord.hanako, "story undo")
+        await discord.until(lambda: undo.answers)
+        (notice,) = undo.answers
+        presses = [await discord.press(notice, who, TAKE_BACK) for who in (discord.taro, discord.hanako)]
+        await discord.until(lambda: [answer for press in presses for answer in press.answers])
+        await discord.until(lambda: notice.content.endswith(TAKEN_BACK))
+        assert [answer.content for press in presses for answer in press.answers] == [
+            SAY("error.nothing_to_take_back", "ja")
+        ]
+        assert (notice.content.count("\n"), notice.buttons) == (1, {})
+        assert await texts_in(house, room) == [BEGINNING, SENTENCES[0]]
+
+
 async def test_what_the_story_has_moved_on_from_stays() -> None:
     """Who presses late reads why, in their language; nothing changes, and the button is there still."""
     async with whole_house(LoopbackDiscord(), SENTENCES[:1], LATER) as house:
@@ -120,6 +138,7 @@ async def test_a_redo_and_a_branch_are_taken_back() -> None:
             ("story redo", {}, [BEGINNING]),
             ("story redo", {}, None),
             ("story branch", {"passage": first.id}, [BEGINNING, SENTENCES[0]]),
+            ("story branch", {"passage": first.id}, None),
         ):
             slash = await discord.slash(thread, discord.hanako, command, **options)
             await discord.until(lambda slash=slash: slash.answers)
@@ -127,6 +146,10 @@ async def test_a_redo_and_a_branch_are_taken_back() -> None:
             if after is not None:
                 await taken_back(house, slash.answers[0])
                 assert await texts_in(house, room) == after
+        slash = await discord.slash(thread, discord.hanako, "story branch", passage=first.id)
+        await discord.until(lambda: slash.answers)
+        # The story ended there already: this line has nothing to take back.
+        assert list(slash.answers[0].buttons.values()) == ["▶ 続き"]
 
 
 async def test_going_on_from_an_earlier_message_is_told_before_what_comes_of_it() -> None:

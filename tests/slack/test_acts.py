@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bot.messages import Room
+from bot.messages import Author, Room
 from config.phrases import Phrases
 from tests.loopback.slack import Call, SlackServer
 from tests.loopback.slack_workspace import TEAM, Posted
@@ -81,7 +81,7 @@ async def test_what_the_story_has_moved_on_from_stays(slack: SlackServer) -> Non
 
 
 async def test_a_candidate_that_was_chosen_is_given_up_again(slack: SlackServer) -> None:
-    """The one before is the story's end, and the message shows it."""
+    """The one before is the story's end, and the message shows it. What changes nothing is not told."""
     engine = Storyteller(("一。",), ("二。",))
     async with house(slack, engine) as bot:
         first = await first_reply(slack, bot, engine)
@@ -89,13 +89,18 @@ async def test_a_candidate_that_was_chosen_is_given_up_again(slack: SlackServer)
         engine.go_on()
         several = await shows(slack, "二。", 2)
         await slack.until(lambda: "これにする" in several.labels)
+        again = slack.people.click(several, "choose", "U1")
         await bot.deliver(slack.people.click(several, "choose", "U1"))
         notice = await slack.until_posted(3)
         assert (notice.story, notice.labels) == (line("choose", name="花子"), ["元に戻す"])
         await slack.until(lambda: several.story == "2番目の夜。")
+        await bot.deliver(slack.people.click(several, "edit", "U1"))  # so that it is no double click
+        await slack.until(lambda: slack.people.views)
+        await bot.deliver(again)
         await bot.deliver(slack.people.click(notice, "take_back", "U2"))
         await slack.until(lambda: several.story == "二。" and notice.labels == [])
         assert await texts_in(bot, first) == ["昔々。", "二。"]
+    assert slack.workspace.by_bot() == [first, several, notice]
 
 
 async def test_going_on_from_an_earlier_message_is_told_before_what_comes_of_it(slack: SlackServer) -> None:
@@ -135,10 +140,24 @@ async def test_a_deleted_message_is_told_in_one_line(slack: SlackServer) -> None
         notice = await slack.until_posted(3)
         assert (notice.story, notice.labels) == (line("delete", name="太郎"), [])
         await bot.deliver(slack.deleted(reply))
-        # The reply was ours: of the posts that are left, the last one tells of it.
         gone = line("delete_reply", name="花子")
         await slack.until(lambda: slack.workspace.by_bot()[-1].story == gone)
         assert await texts_in(bot, notice) == ["昔々。", "二。"]
+    assert [post.story for post in slack.workspace.by_bot()] == ["二。", notice.story, gone]
+
+
+async def test_a_line_that_could_not_be_changed_any_more_is_mended(slack: SlackServer) -> None:
+    """The process ended right after the act was taken back: the next press takes the button away."""
+    engine = Storyteller(("一。",))
+    async with house(slack, engine) as bot:
+        reply = await first_reply(slack, bot, engine)
+        await bot.deliver(slack.people.click(reply, "undo", "U1"))
+        notice = await slack.until_posted(2)
+        undone = notice.story
+        await bot.store.take_back(notice.buttons[0]["value"], Author("slack", "U2", "太郎"))
+        await bot.deliver(slack.people.click(notice, "take_back", "U1"))
+        assert (await whispered(slack))["text"] == SAY("error.nothing_to_take_back", "ja")
+    assert (notice.story, notice.labels) == (undone, [])
 
 
 async def test_who_may_not_use_the_bot_takes_nothing_back(slack: SlackServer) -> None:
