@@ -39,6 +39,11 @@ class Play(Protocol):
         """How long a typed text may be."""
         ...
 
+    @property
+    def max_file_characters(self) -> int:
+        """How long a text from a file may be; one that came with it is edited up to both together."""
+        ...
+
     async def hear(self, message: Message, ask: Ask | None, earlier: Sequence[Message] = ()) -> Ticket | None:
         """Add a message to its room's story and, with `ask`, queue a continuation.
 

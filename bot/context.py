@@ -22,6 +22,9 @@ from bot.rules import sampling_of
 from bot.sampling import PRESETS, STANDARD
 from bot.story import prompt_of, text_of, told_passages
 
+TITLE_CHARACTERS = 80
+"""Of a title that somebody typed, in one line."""
+
 MEMORY_CHARACTERS = 1_000
 NOTE_CHARACTERS = 300
 LORE_CHARACTERS = 500

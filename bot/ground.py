@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from bot.access import require
-from bot.context import require_length
+from bot.context import TITLE_CHARACTERS, require_length
 from bot.errors import FileTooLong, FilteredText, NoStory, TitleTooLong
 from bot.messages import Author, Message, Room, Rules, Story
 from bot.queue import JobQueue
@@ -19,7 +19,6 @@ from bot.story import is_blank, one_line, writable
 from bot.textfile import MAX_CHARACTERS
 from bot.wordfilter import WordFilter
 
-TITLE_CHARACTERS = 80
 _UNTIDY = 10
 """So many times as long a title may be as it was typed: with spaces that become one, or go."""
 SEEDS = 2**32
@@ -80,6 +79,11 @@ class Ground:
     def max_characters(self) -> int:
         """How long a typed text may be."""
         return self._bounds.max_characters
+
+    @property
+    def max_file_characters(self) -> int:
+        """How long a text from a file may be."""
+        return self._bounds.max_file_characters
 
     async def rules(self, room: Room) -> Rules:
         """What holds in a room, after all that it lies in had its say."""

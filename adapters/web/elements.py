@@ -150,10 +150,11 @@ def _list(place: ui.element, people: Sequence[Person]) -> None:
 
 
 class HeadingPart(ui.element, component="parts/heading.js"):
-    """The story's title, which a click lets people change. Emits `rename` with `title`."""
+    """The story's title, which a click lets people change. Emits `act`. `limits`: see `limits_of`."""
 
-    def __init__(self, title: str, say: Say, locale: str) -> None:
+    def __init__(self, title: str, say: Say, locale: str, *, limits: Mapping[str, int]) -> None:
         super().__init__()
+        self._props["limits"] = limits
         self._props["words"] = _words(say, locale, ("retitle", "title", "save", "leave"))
         self.show(title, named=False)
 
@@ -161,6 +162,10 @@ class HeadingPart(ui.element, component="parts/heading.js"):
         """Show a title; `named`: there is a story whose title can be changed."""
         self._props["title"], self._props["named"] = title, named
         self.update()
+
+    def kept(self) -> None:
+        """The new title was taken: it is read again, not written."""
+        self.run_method("kept")
 
 
 _SHARED = {"tsuzuki": "parts/shared"}
@@ -170,11 +175,15 @@ _SHARED = {"tsuzuki": "parts/shared"}
 class StoryPart(ui.element, component="parts/story.js", esm=_SHARED):
     """The passages and the drafts; takes changes and keeps the rest to itself. Emits `act` and `scores`.
 
-    `me`: the number that stands for the visitor in this room; `place`: see `ComposerPart`.
+    `me`: the number that stands for the visitor in this room; `place`: see `ComposerPart`; `limits`: see
+    `limits_of`.
     """
 
-    def __init__(self, initial: Change, say: Say, locale: str, *, me: int, place: str) -> None:
+    def __init__(
+        self, initial: Change, say: Say, locale: str, *, me: int, place: str, limits: Mapping[str, int]
+    ) -> None:
         super().__init__()
+        self._props["limits"] = limits
         self._props["initial"] = asdict(initial)
         self._props["words"] = {**_words(say, locale, _STORY_WORDS), "model": MODEL.name}
         self._props["me"] = me
@@ -196,8 +205,9 @@ class StoryPart(ui.element, component="parts/story.js", esm=_SHARED):
 class NotebookPart(ui.element, component="parts/notebook.js"):
     """The notebook beside the story. Emits `look` (`leaf`), `act`, `export` (`story`, `form`)."""
 
-    def __init__(self, say: Say, locale: str, *, place: str) -> None:
+    def __init__(self, say: Say, locale: str, *, place: str, limits: Mapping[str, int]) -> None:
         super().__init__()
+        self._props["limits"] = limits
         self._props["place"] = place
         self._props["words"] = _words(say, locale, _NOTEBOOK_WORDS)
         self._props["presets"] = preset_names(say, locale)
@@ -222,9 +232,8 @@ class NotebookPart(ui.element, component="parts/notebook.js"):
 class ComposerPart(ui.element, component="parts/composer.js"):
     """Where a person writes. Emits `send` (see `translate`), `name` and `act`.
 
-    `place` names the box, so that what was typed survives a reload; `limit`: how many characters it may hold,
-    which are counted when there is little room left; `start` asks for a title as well, and
-    offers somebody who reads no Japanese a Japanese beginning.
+    `place` names the box, so that what was typed survives a reload; `limits`: see `limits_of`; `start`
+    asks for a title as well, and offers somebody who reads no Japanese a Japanese beginning.
     """
 
     def __init__(
@@ -235,7 +244,7 @@ class ComposerPart(ui.element, component="parts/composer.js"):
         name: str,
         place: str,
         rules: Rules,
-        limit: int,
+        limits: Mapping[str, int],
         start: bool = False,
     ) -> None:
         super().__init__()
@@ -248,7 +257,7 @@ class ComposerPart(ui.element, component="parts/composer.js"):
         self._props["words"] = words
         self._props["given"] = name
         self._props["place"] = place
-        self._props["limit"] = limit
+        self._props["limits"] = limits
         self._props["start"] = start
         self._props["example"] = say("web.example", locale) if start and locale != "ja" else ""
         self._props["standing"] = asdict(Standing())

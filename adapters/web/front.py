@@ -11,6 +11,7 @@ from adapters.base import Play
 from adapters.web import translate
 from adapters.web.desk import Desk
 from adapters.web.elements import ComposerPart, Text
+from adapters.web.limits import limits_of
 from adapters.web.visitor import Visitor
 from bot.messages import Room, Rules, Story
 from bot.seams import Say
@@ -52,7 +53,7 @@ class FrontPage:
             name=self.visitor.name,
             place="start",
             rules=Rules(),
-            limit=self.play.max_characters,
+            limits=limits_of(self.play),
             start=True,
         )
 

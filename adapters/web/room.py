@@ -14,6 +14,7 @@ from adapters.web.deeds import Deeds, Payload
 from adapters.web.desk import Desk, done, notify, payload_of
 from adapters.web.elements import ComposerPart, HeadingPart, NotebookPart, PeoplePart, StoryPart, Text
 from adapters.web.hub import Hub
+from adapters.web.limits import limits_of
 from adapters.web.notebook import Notebook, shown_notes
 from adapters.web.shown import Change, Person
 from adapters.web.visitor import Visitor
@@ -40,6 +41,7 @@ class RoomPage:
         clicks = DoubleClicks(SystemClock())
         self._deeds = Deeds(play, visitor, self._live, hub.refresh, self._clash, self._forgotten, clicks)
         self._notebook = Notebook(play, room)
+        self._limits = limits_of(play)
         self._shown_title = ("", False)
 
     @property
@@ -61,14 +63,16 @@ class RoomPage:
         with ui.element("div").classes("tz-page"):
             self._head(locale, visitor.path)
             me = self._live.number(visitor.author)
-            self._story = StoryPart(snapshot, self._say, locale, me=me, place=self._live.room.id)
+            self._story = StoryPart(
+                snapshot, self._say, locale, me=me, place=self._live.room.id, limits=self._limits
+            )
             self._composer = ComposerPart(
                 self._say,
                 locale,
                 name=visitor.name,
                 place=self._live.room.id,
                 rules=rules,
-                limit=self._play.max_characters,
+                limits=self._limits,
             )
         if snapshot.standing:
             self._composer.stand(snapshot.standing)
@@ -102,9 +106,9 @@ class RoomPage:
             home.props["href"], home.props["aria-label"] = f"{path}/", self._say("web.home", locale)
             with home:
                 Text("span", "続").classes("tz-mark").props("aria-hidden=true")
-            self._heading = HeadingPart(self.title, self._say, locale)
+            self._heading = HeadingPart(self.title, self._say, locale, limits=self._limits)
             self._people = PeoplePart(self._say, locale)
-            self._leaves = NotebookPart(self._say, locale, place=self._live.room.id)
+            self._leaves = NotebookPart(self._say, locale, place=self._live.room.id, limits=self._limits)
 
     def _listen(self) -> None:
         desk = Desk(self._play, self._say, self._visitor, self._live.room, self._composer, self._live.refresh)
@@ -148,6 +152,8 @@ class RoomPage:
         self._leaves.saved(deed)
         if deed == "edit":
             self._story.edited(translate.passage_of(payload))
+        if deed == "rename":
+            self._heading.kept()
 
     def _clash(self, notes: Notes) -> None:
         self._leaves.clash(shown_notes(notes))

@@ -56,6 +56,7 @@ class FakePlay:
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     max_characters = 4000
+    max_file_characters = 40_000
 
     def refuse(self, error: Exception) -> None:
         """The next `hear` raises `error` and keeps nothing."""

@@ -16,6 +16,11 @@ CHANGED = "それは十月初旬のある肌寒い夜のことであった。"
 AFTER = "　私は窓辺にいた。"
 CUT = "window.socket.disconnect()"
 BACK = "window.socket.connect()"
+SAVE_AND_WRITE_ON = """(box) => {
+  box.form.requestSubmit();
+  box.value += "まだ書く。";
+  box.dispatchEvent(new Event("input", { bubbles: true }));
+}"""
 
 
 def editor(person: Person) -> Locator:
@@ -150,3 +155,49 @@ async def test_two_who_save_the_memory_lose_neither(enter: Enter, house: House, 
     await ken.page.locator(".tz-leaf:visible").get_by_role("button", name="保存する").click()
     await expect(ken.page.locator(".tz-theirs")).to_have_count(0)
     assert (await house.store.stories("web"))[0].notes.memory == "澪は左利き。健は探偵。"
+
+
+async def test_what_is_written_on_while_it_is_saved_stays(enter: Enter, house: House, path: str) -> None:
+    """An editor and notes keep what was typed between sending and the answer; it is not called saved."""
+    mio, ken = await enter(path, "澪"), await enter(path, "健")
+    await mio.write(FIRST)
+    await begin_to_edit(mio)
+    await editor(mio).evaluate(SAVE_AND_WRITE_ON)
+    await ken.sees(CHANGED)
+    await ken.write(AFTER)
+    await expect(mio.passages).to_have_count(2)
+    await expect(editor(mio)).to_have_value(CHANGED + "まだ書く。")
+    await editor(mio).press("Control+Enter")
+    await mio.sees(CHANGED + "まだ書く。", AFTER)
+
+    await mio.leaf("覚え書き")
+    memory = mio.page.locator("textarea[name=memory]")
+    await memory.fill("澪は左利き。")
+    await memory.evaluate(SAVE_AND_WRITE_ON)
+    await ken.write(FIRST)
+    await expect(mio.passages).to_have_count(3)
+    await expect(memory).to_have_value("澪は左利き。まだ書く。")
+    saved = mio.page.locator(".tz-keep [role=status]").first
+    await expect(saved).to_have_text("")
+    assert (await house.store.stories("web"))[0].notes.memory == "澪は左利き。"
+    await mio.page.locator(".tz-leaf:visible").get_by_role("button", name="保存する").click()
+    await expect(saved).to_have_text("保存しました。")
+    assert (await house.store.stories("web"))[0].notes.memory == "澪は左利き。まだ書く。"
+    await memory.fill("")
+    await expect(saved).to_have_text("")
+
+
+async def test_two_who_set_different_rules_set_both(enter: Enter, house: House, path: str) -> None:
+    """Saving sets what was changed on the page, and nothing that somebody else set meanwhile."""
+    mio, ken = await enter(path, "澪"), await enter(path, "健")
+    for person in (mio, ken):
+        await person.leaf("設定")
+    await ken.page.locator("[name=rule-length]").select_option("short")
+    await mio.page.locator("[name=rule-candidates]").fill("5")
+    for person in (mio, ken):
+        await person.page.locator(".tz-leaf:visible").get_by_role("button", name="保存する").click()
+        await expect(person.page.locator(".tz-leaf:visible .tz-keep [role=status]")).to_have_text(
+            "保存しました。"
+        )
+    await expect(mio.page.locator("[name=rule-length]")).to_have_value("short")
+    await expect(ken.page.locator("[name=rule-candidates]")).to_have_value("5")

@@ -2,11 +2,10 @@
 //
 // One event id stands for one thing to be done: it is drawn when the person first sends it and kept until that was
 // taken, so that a second click, or a click after a lost connection, is the same event again.
-import { arrowKeys, fitting, keep, keepDraft, onConnection, online, recall, recallDraft } from "tsuzuki";
+import { arrowKeys, fitting, keep, keepDraft, onConnection, online, recall, recallDraft, TextLength } from "tsuzuki";
 
 const ANSWER_TIMEOUT_MS = 10000;
 const YEAR_S = 31536000;
-const NEARLY = 0.8; // from here on it is said how much room is left
 
 function newId() {
   if (window.isSecureContext) return crypto.randomUUID();
@@ -20,11 +19,13 @@ function keepName(name) {
 }
 
 export default {
+  components: { TextLength },
   template: `
     <form class="tz-composer" :class="{ 'tz-start': start }" :aria-label="words.form" @submit.prevent>
       <div class="tz-fields" v-if="naming || start">
         <label v-if="start" class="tz-field tz-title"><span>{{ words.title }}</span>
-          <input v-model="title" name="title" maxlength="80" autocomplete="off" @keydown.enter.prevent></label>
+          <input v-model="title" name="title" autocomplete="off" @keydown.enter.prevent></label>
+        <TextLength v-if="start" :text="title.trim()" :limit="limits.title" />
         <label v-if="naming" class="tz-field"><span>{{ words.name }}</span>
           <input ref="name" v-model="typedName" name="name" maxlength="30" autocomplete="nickname"
                  @keydown.enter.prevent="named" @change="takeName"></label>
@@ -45,8 +46,7 @@ export default {
       <p v-if="example && !text" class="tz-example">{{ words.example_hint }}
         <span lang="ja">{{ example }}</span>
         <button type="button" class="tz-small" @click="takeExample">{{ words.use_example }}</button></p>
-      <p v-if="count > limit * NEARLY" class="tz-length" :class="{ 'tz-over': count > limit }" role="status">
-        {{ count }} / {{ limit }}</p>
+      <TextLength :text="text" :limit="limits.text" />
       <p v-if="!connected" class="tz-cut" role="status">{{ words.cut }}</p>
       <div class="tz-bar">
         <div id="tz-asks" class="tz-asks" :class="{ 'tz-unfolded': unfolded }" role="group" :aria-label="words.asks">
@@ -85,7 +85,7 @@ export default {
     standing: Object,
     start: Boolean,
     example: String,
-    limit: Number,
+    limits: Object,
     given: String,
     place: String,
   },
@@ -93,10 +93,10 @@ export default {
   data() {
     const first = Object.fromEntries(this.asks.map((a) => [a.name, a.value]));
     const kept = recall("tsuzuki-ask", {});
+    const draft = recallDraft(this.key_());
     return {
-      NEARLY,
-      text: recallDraft(this.key_())?.text ?? "",
-      title: "",
+      text: draft?.text ?? "",
+      title: draft?.title ?? "",
       name: this.given,
       typedName: this.given,
       naming: !this.given,
@@ -125,24 +125,27 @@ export default {
     this.unwatch();
   },
   computed: {
-    // As the rules count: by code points.
-    count() {
-      return this.text.length > this.limit * NEARLY ? [...this.text].length : this.text.length;
-    },
     still() {
       return this.busy || !this.connected;
     },
   },
   watch: {
     text() {
-      keepDraft(this.key_(), this.text ? { text: this.text } : null);
+      this.keepTyped();
       this.$nextTick(this.grow);
+    },
+    title() {
+      this.keepTyped();
     },
   },
   methods: {
     arrowKeys,
     key_() {
       return "tsuzuki-typed:" + this.place;
+    },
+    keepTyped() {
+      const { text, title } = this;
+      keepDraft(this.key_(), text || title ? { text, title } : null);
     },
     known(kept) {
       const fits = (a) => a.options.some((o) => o.value === kept[a.name]);

@@ -1,11 +1,12 @@
 // The notebook beside the story. A leaf is asked for when it is opened, and again when the story changed while it
 // lies open, unless something was written on it that is not kept yet.
-import { fitting, keepDraft, online, recallDraft } from "tsuzuki";
+import { fitting, keepDraft, online, recallDraft, TextLength } from "tsuzuki";
 
 const LEAVES = ["tree", "notes", "window", "rules", "stories"];
 const WHOLE = ["repetition_window", "no_repeat_ngram", "dry_allowed_length", "dry_window", "top_k"];
 
 export default {
+  components: { TextLength },
   template: `
     <div class="tz-notebook" @keydown.esc="shut">
       <button ref="opener" type="button" class="tz-open" :aria-expanded="open" aria-controls="tz-drawer"
@@ -42,10 +43,12 @@ export default {
         <form v-if="notes" v-show="leaf === 'notes'" class="tz-leaf" @submit.prevent="annotate" @input="touchNotes">
           <label class="tz-entry"><span>{{ words.memory }}</span><small>{{ words.memory_hint }}</small>
             <textarea v-model="notes.memory" name="memory" rows="4"></textarea></label>
+          <TextLength :text="notes.memory" :limit="limits.memory" />
           <p v-if="differs('memory')" class="tz-theirs"><b>{{ words.theirs }}</b><span lang="ja">{{ theirs.memory }}</span>
             <button type="button" class="tz-small" @click="takeTheirs('memory')">{{ words.take_theirs }}</button></p>
           <label class="tz-entry"><span>{{ words.note }}</span><small>{{ words.note_hint }}</small>
             <textarea v-model="notes.note" name="note" rows="2"></textarea></label>
+          <TextLength :text="notes.note" :limit="limits.note" />
           <p v-if="differs('note')" class="tz-theirs"><b>{{ words.theirs }}</b><span lang="ja">{{ theirs.note }}</span>
             <button type="button" class="tz-small" @click="takeTheirs('note')">{{ words.take_theirs }}</button></p>
           <fieldset class="tz-lore">
@@ -54,8 +57,10 @@ export default {
                  :aria-label="words.lore + ' ' + (i + 1)">
               <label class="tz-entry"><span>{{ words.keywords }}</span>
                 <input v-model="e.keywords" name="keywords" autocomplete="off"></label>
+              <TextLength :text="longest(e.keywords)" :limit="limits.keyword" />
               <label class="tz-entry"><span>{{ words.lore_text }}</span>
                 <textarea v-model="e.text" name="lore" rows="2"></textarea></label>
+              <TextLength :text="e.text" :limit="limits.lore" />
               <span class="tz-row">
                 <label class="tz-ask"><span>{{ words.priority }}</span>
                   <input v-model.number="e.priority" name="priority" type="number" step="1" required></label>
@@ -90,7 +95,7 @@ export default {
             {{ filled(words.window_unknown, { characters: content.window.window.unknown.join("") }) }}</p>
         </div>
 
-        <form v-if="rules" v-show="leaf === 'rules'" class="tz-leaf" @submit.prevent="setRules" @input="touched.rules = true">
+        <form v-if="rules" v-show="leaf === 'rules'" class="tz-leaf" @submit.prevent="setRules" @input="touchRules">
           <label class="tz-entry tz-line"><span>{{ words.preset }}</span>
             <select v-model="rules.preset" name="rule-preset">
               <option v-for="(label, name) in presetLabels" :key="name" :value="name">{{ label }}</option>
@@ -144,7 +149,8 @@ export default {
         <div v-if="content.stories" v-show="leaf === 'stories'" class="tz-leaf">
           <form class="tz-row tz-begin" @submit.prevent="begin">
             <label class="tz-entry"><span>{{ words.new_title }}</span>
-              <input v-model="newTitle" name="new-title" maxlength="80" autocomplete="off"></label>
+              <input v-model="newTitle" name="new-title" autocomplete="off"></label>
+            <TextLength :text="newTitle.trim()" :limit="limits.title" />
             <button type="submit" class="tz-small tz-main">{{ beginning ? words.begin_sure : words.begin }}</button>
           </form>
           <p v-if="!content.stories.stories.length" class="tz-hintline">{{ words.no_stories }}</p>
@@ -164,7 +170,7 @@ export default {
         </div>
       </aside>
     </div>`,
-  props: { words: Object, presets: Object, place: String },
+  props: { words: Object, presets: Object, place: String, limits: Object },
   emits: ["look", "act", "export"],
   data() {
     return {
@@ -243,6 +249,7 @@ export default {
       this.touchNotes();
     },
     touchNotes() {
+      this.kept = "";
       this.touched.notes = true;
       keepDraft(this.key_(), { notes: this.notes, seen: this.content.notes });
     },
@@ -258,24 +265,36 @@ export default {
       this.startFrom(this.base);
     },
     saved(deed) {
-      if (deed === "annotate") {
-        this.touched.notes = false;
-        this.theirs = null;
-        keepDraft(this.key_(), null);
-      }
+      this.kept = deed;
+      if (deed === "annotate") this.annotated();
       if (deed === "rules") this.touched.rules = false;
       if (deed === "begin") this.newTitle = "";
-      this.kept = deed;
       this.sure = this.beginning = false;
       this.stale();
+    },
+    // What was written on since it was sent is not taken yet.
+    annotated() {
+      this.theirs = null;
+      if (JSON.stringify(this.notes) !== this.sent) {
+        this.content.notes = JSON.parse(this.sent);
+        this.touchNotes();
+      } else {
+        this.touched.notes = false;
+        keepDraft(this.key_(), null);
+      }
     },
     act(payload) {
       if (online()) this.$emit("act", fitting(payload));
     },
 
     annotate() {
+      this.sent = JSON.stringify(this.notes);
       // With what was there before: only what was changed is to be kept, somebody else may write the rest.
       this.act({ do: "annotate", ...this.notes, seen: this.content.notes });
+    },
+    longest(keywords) {
+      const words = keywords.split(/[,、，\n]+/).map((word) => word.trim());
+      return words.reduce((one, other) => (other.length > one.length ? other : one));
     },
     addLore() {
       this.notes.lore.push({ keywords: "", text: "", priority: 0 });
@@ -287,13 +306,20 @@ export default {
       this.touchNotes();
     },
 
+    touchRules() {
+      this.kept = "";
+      this.touched.rules = true;
+    },
     setRules() {
       const names = ["preset", "candidates", "filter", "filter_people", "parentheses_aside", "words", "banned"];
       const rules = Object.fromEntries(names.map((name) => [name, this.rules[name]]));
       rules.length = this.lengthKind === "characters" ? this.characters : this.lengthKind;
       rules.daily_per_person = this.rules.daily_per_person;
       rules.daily_in_all = this.rules.daily_in_all;
-      this.act({ do: "rules", rules });
+      // Only what was changed here: somebody else may set the rest.
+      const seen = this.content.rules.rules;
+      const changed = Object.entries(rules).filter(([name, value]) => value !== seen[name]);
+      this.act({ do: "rules", rules: Object.fromEntries(changed) });
     },
     startFrom(name) {
       this.own = { ...(this.rules.presets[name] ?? this.rules.builtin[name] ?? this.rules.builtin.standard) };

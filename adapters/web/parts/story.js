@@ -1,6 +1,6 @@
 // The story as one page of a book. It keeps its own list and takes changes, so that a new passage or a growing
 // draft costs one element, however long the story is. All text goes through {{ }}: it is never read as HTML.
-import { arrowKeys, fitting, keepDraft, online, recallDraft } from "tsuzuki";
+import { arrowKeys, fitting, keepDraft, online, recallDraft, TextLength } from "tsuzuki";
 
 const SENTENCE_END = /[。！？!?」』\n](?![。！？!?」』）)])/g;
 const JAPANESE = /[\u3040-\u30ff\u3400-\u9fff]/;
@@ -10,6 +10,7 @@ const KEPT_ANNOUNCEMENTS = 12;
 const UPWARDS = ["ArrowUp", "PageUp", "Home"];
 
 export default {
+  components: { TextLength },
   template: `
     <section class="tz-story" :aria-label="words.story">
       <p v-if="!passages.length && !drafts.length" class="tz-empty">{{ words.empty }}</p>
@@ -19,6 +20,7 @@ export default {
 
         <form v-if="editing === p.id" class="tz-editor" @submit.prevent="save">
           <textarea v-model="typed" :aria-label="words.text" name="edit" lang="ja" @keydown="editorKey"></textarea>
+          <TextLength :text="typed" :limit="room" />
           <span class="tz-row">
             <button type="submit" class="tz-small tz-main">{{ words.save }}</button>
             <button type="button" class="tz-small" @click="leave">{{ discarding ? words.discard_sure : words.leave }}</button>
@@ -96,6 +98,7 @@ export default {
       <form v-if="stray" class="tz-editor tz-stray" @submit.prevent="save">
         <p class="tz-note" role="status">{{ words.stray }}</p>
         <textarea v-model="typed" :aria-label="words.text" name="edit" lang="ja" @keydown="editorKey"></textarea>
+        <TextLength :text="typed" :limit="room" />
         <span class="tz-row">
           <button type="submit" class="tz-small tz-main">{{ words.save }}</button>
           <button type="button" class="tz-small" @click="leave">{{ discarding ? words.discard_sure : words.leave }}</button>
@@ -109,7 +112,7 @@ export default {
         <p v-for="s in said" :key="s.key">{{ s.text }}</p>
       </div>
     </section>`,
-  props: { initial: Object, words: Object, me: Number, place: String },
+  props: { initial: Object, words: Object, me: Number, place: String, limits: Object },
   emits: ["act", "scores"],
   data() {
     return {
@@ -132,6 +135,7 @@ export default {
     };
   },
   created() {
+    this.sent = null; // what the editor held when it was last saved
     this.spoken = new Map(); // draft id -> characters read out so far
     this.count = 0;
     this.following = true; // the page goes along with what is new, until the reader goes back
@@ -170,6 +174,11 @@ export default {
       const end = [];
       for (const d of this.drafts) (behind.get(d.after) ?? end).push({ d });
       return [...behind.get(""), ...this.passages.flatMap((p, i) => [{ p, i }, ...behind.get(p.id)]), ...end];
+    },
+    // What came with a file is longer than people may type, and its typing errors are mended here, too.
+    room() {
+      const { text, long_text } = this.limits;
+      return [...this.begun].length > text ? long_text : text;
     },
     // The passage that is being edited left the story: its editor stays all the same.
     stray() {
@@ -226,8 +235,11 @@ export default {
       else this.drafts.splice(at, 1, draft);
       this.announceDraft(draft);
     },
+    // What was written on since it was sent is not taken yet.
     edited(id) {
-      if (this.editing === id) this.shut();
+      if (this.editing !== id) return;
+      if (this.typed === this.sent) this.shut();
+      else this.begun = this.sent;
     },
     shade(id, pieces) {
       this.shades[id] = pieces;
@@ -288,6 +300,7 @@ export default {
       else if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) this.save();
     },
     save() {
+      this.sent = this.typed;
       this.act({ do: "edit", passage: this.editing, text: this.typed });
     },
     // What was changed is thrown away only when that was asked for twice.

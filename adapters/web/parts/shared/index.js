@@ -46,6 +46,21 @@ export function onConnection(then) {
   return () => observer.disconnect();
 }
 
+const NEARLY = 0.8; // from here on it is said how much room is left
+
+// How much of a text's room is taken, once little of it is left; counted as the rules count, by code points.
+export const TextLength = {
+  template: `<span v-if="count > limit * NEARLY" class="tz-length" :class="{ 'tz-over': count > limit }" role="status">
+    {{ count }} / {{ limit }}</span>`,
+  props: { text: String, limit: Number },
+  data: () => ({ NEARLY }),
+  computed: {
+    count() {
+      return this.text.length > this.limit * NEARLY ? [...this.text].length : this.text.length;
+    },
+  },
+};
+
 // Arrow keys, Home and End go around the buttons of a menu.
 export function arrowKeys(event) {
   const buttons = [...event.currentTarget.querySelectorAll("button")];

@@ -1,0 +1,28 @@
+"""How long each text of a page may be, so that it is counted before it is sent."""
+
+from __future__ import annotations
+
+from adapters.base import Play
+from bot.context import (
+    KEYWORD_CHARACTERS,
+    LORE_CHARACTERS,
+    MEMORY_CHARACTERS,
+    NOTE_CHARACTERS,
+    TITLE_CHARACTERS,
+)
+
+
+def limits_of(play: Play) -> dict[str, int]:
+    """Characters (code points) by what they are of.
+
+    `long_text`: a passage that came with a file is longer than people may type, and is edited all the same.
+    """
+    return {
+        "text": play.max_characters,
+        "long_text": play.max_characters + play.max_file_characters,
+        "title": TITLE_CHARACTERS,
+        "memory": MEMORY_CHARACTERS,
+        "note": NOTE_CHARACTERS,
+        "lore": LORE_CHARACTERS,
+        "keyword": KEYWORD_CHARACTERS,
+    }
