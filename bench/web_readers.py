@@ -1,8 +1,8 @@
 """Open pages of a web room, as sockets: what reaches each of them, and when.
 
 `python -m bench.web_readers URL ROOM=COUNT...` opens so many pages of each room, says `open`, and from then
-on prints a line for each message with text of a reply: the room, the page's number, the time
-(`time.monotonic`, which is one clock for all processes), and the words of `WORDS` in it.
+on prints a line for each message with the end of a reply: the room, the page's number, the time
+(`time.monotonic`, which is one clock for all processes), and the numerals of the replies that end in it.
 """
 
 from __future__ import annotations
@@ -17,13 +17,20 @@ from uuid import uuid4
 import engineio
 import httpx
 
-from tests.fakes.house import PAIRS
+END = "度の鐘が鳴りおわった。"
+"""How a reply ends, behind its number."""
 
-WORDS = tuple(word for pair in PAIRS for word in pair)
 CONNECT, CONNECTED = "0", "0"
 """What socket.io begins with, and its answer."""
 
+_KANJI = "〇一二三四五六七八九"
+_ENDED = re.compile(f"([{_KANJI}]+){END}")
 _CLIENT = re.compile(r"""['"]client_id['"]: ?['"]([0-9a-f-]{36})['"]""")
+
+
+def numeral(number: int) -> str:
+    """A number that no rule of house style changes."""
+    return "".join(_KANJI[int(digit)] for digit in str(number))
 
 
 async def main(url: str, rooms: dict[str, int]) -> None:
@@ -55,8 +62,8 @@ async def _open(url: str, room: str, number: int) -> None:
         text = data if isinstance(data, str) else data.decode()
         if text.startswith(CONNECTED):
             connected.set()
-        elif words := [word for word in WORDS if word in text]:
-            print(room, number, stamp, *words, flush=True)
+        elif found := _ENDED.findall(text):
+            print(room, number, stamp, *found, flush=True)
 
     socket = engineio.AsyncClient()
     socket.on("message", hear)

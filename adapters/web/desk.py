@@ -35,6 +35,9 @@ RULE_WORDS = {
 """What the page calls the rules that can be set there."""
 
 
+OWN_WORDS = {"error.story_moved": "web.story_moved"}
+"""What is said otherwise here than where the buttons stand under each message."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -48,7 +51,7 @@ async def done(work: Awaitable[None], say: Say, locale: str) -> bool:
     try:
         await work
     except SpokenError as error:
-        notify(say(error.key, locale, **_in_words(error, say, locale)))
+        notify(say(OWN_WORDS.get(error.key, error.key), locale, **_in_words(error, say, locale)))
     except Exception:  # noqa: BLE001 the border of one click: the person is told, the cause is logged once
         _log.exception("What was asked for in the web room could not be done")
         notify(say("web.trouble", locale))

@@ -123,7 +123,7 @@ class PeoplePart(ui.element):
             self._names = ui.element("ul").classes("tz-names")
             self._count = Text("button", "").classes("tz-everybody")
             self._count.props["type"], self._count.props["popovertarget"] = "button", "tz-everybody"
-            self._everybody = ui.element("ul").props("popover id=tz-everybody")
+            self._everybody = ui.element("ul").props("popover=auto id=tz-everybody")
         for names in (self._names, self._everybody):
             names.props["aria-label"] = say("web.people", locale)
 

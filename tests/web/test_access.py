@@ -149,3 +149,34 @@ async def test_what_a_passage_can_do_is_seen_and_large_enough(enter: Enter, hous
     assert box is not None
     assert min(box["width"], box["height"]) >= 36
     assert float(await dots.evaluate("(one) => getComputedStyle(one).opacity")) > 0.5
+
+
+async def test_taking_back_keeps_the_focus(enter: Enter, house: House, path: str) -> None:
+    """At the line that says so, and in the tree at the line that one went to."""
+    mio = await enter(path, "澪")
+    for number, text in enumerate((FIRST, SECOND), 1):
+        await mio.write(text)
+        await expect(mio.passages).to_have_count(number)
+    await mio.leaf("枝")
+    await mio.page.locator(".tz-tree li").first.get_by_role("button").press("Enter")
+    await mio.page.get_by_role("button", name="ここから続ける").press("Enter")
+    await mio.sees(FIRST)
+    await expect(mio.page.locator(".tz-tree li").first.get_by_role("button")).to_be_focused()
+    await mio.page.get_by_role("button", name="元に戻す").press("Enter")
+    await mio.sees(FIRST, SECOND)
+    await expect(mio.page.locator(".tz-act")).to_be_focused()
+
+
+async def test_the_list_of_people_closes_by_itself(enter: Enter, house: House, path: str) -> None:
+    """By Escape, and by a click beside it."""
+    mio = await enter(path, "澪")
+    everybody = mio.page.locator("#tz-everybody")
+    count = mio.page.locator(".tz-everybody")
+    await count.click()
+    await expect(everybody).to_be_visible()
+    await mio.page.keyboard.press("Escape")
+    await expect(everybody).to_be_hidden()
+    await count.click()
+    await expect(everybody).to_be_visible()
+    await mio.page.mouse.click(300, 300)
+    await expect(everybody).to_be_hidden()

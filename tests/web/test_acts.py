@@ -14,6 +14,10 @@ from tests.web.person import Person
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
+SLOW = """() => {
+  const send = window.socket.emit;
+  window.socket.emit = (...all) => setTimeout(() => send.apply(window.socket, all), 900);
+}"""
 TEXTS = ("　九月のある蒸し暑い夜のことであった。", "二。", "三。", "四。")
 
 
@@ -96,3 +100,15 @@ async def test_two_who_press_at_once_want_one_reply(enter: Enter, house: House, 
         await person.sees(*TEXTS, sentence(0))
         await expect(person.draft).to_have_count(0)
     assert len(house.engine.requests) == 1
+
+
+async def test_an_undo_of_what_is_not_the_end_any_more_is_told(enter: Enter, house: House, path: str) -> None:
+    """In words that fit this page, whose buttons stand under no passage."""
+    mio, ken = await two(enter, path)
+    await mio.page.evaluate(SLOW)
+    await mio.page.get_by_role("button", name="取り消し", exact=True).click()
+    await ken.write("五。")
+    await expect(mio.notice).to_have_text(
+        "物語はそのあいだに変わりました。いまの終わりを見て、もう一度どうぞ。"
+    )
+    await ken.sees(*TEXTS, "五。")

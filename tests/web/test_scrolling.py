@@ -8,6 +8,7 @@ from playwright.async_api import expect
 from adapters.web import WebAdapter
 from adapters.web.shown import Person as Visitor
 from bot.messages import MODEL, Author, Choice, Draft, DraftState, Room
+from tests.fakes.house import House
 from tests.fakes.play import FakePlay, FakeReply
 from tests.web.conftest import Enter
 from tests.web.person import Person
@@ -207,3 +208,73 @@ async def test_a_phone_is_for_reading(enter: Enter, play: FakePlay, web: WebAdap
     ]
     assert heights[0] <= 52
     assert heights[1] <= 175
+
+
+async def test_an_open_editor_stays_in_view(
+    enter: Enter, play: FakePlay, web: WebAdapter, room: Room
+) -> None:
+    """What others write moves it nowhere; a page that loads again shows it."""
+    fill(play, room)
+    mio = await enter(f"/r/{room.id}", "澪")
+    await mio.write("　彼女は傘をひらいた。")
+    await expect(mio.passages).to_have_count(41)
+    await mio.choose_of(40, "直す")
+    editor = mio.page.locator("textarea[name=edit]")
+    await editor.fill("　彼は傘をひらいた。")
+    for number in range(30):
+        play.tell(room, f"続{number}{LINE}", KEN)
+    await FakeReply(web, room, "job-1/0").show(Draft(DraftState.WRITING, LINE))
+    await expect(mio.passages).to_have_count(71)
+    await mio.page.evaluate(FRAME)
+    await expect(editor).to_be_in_viewport()
+    await expect(mio.page.get_by_role("button", name="新しい文")).to_be_visible()
+    await mio.reload()
+    await expect(editor).to_be_focused()
+    await expect(editor).to_be_in_viewport()
+    await expect(editor).to_have_value("　彼は傘をひらいた。")
+
+
+async def test_who_comes_back_to_the_end_by_hand_goes_along(
+    enter: Enter, play: FakePlay, web: WebAdapter, room: Room
+) -> None:
+    """From the very top, and to the very place where the page had gone by itself before."""
+    fill(play, room)
+    mio = await enter(f"/r/{room.id}", "澪")
+    reply = FakeReply(web, room, "job-1/0")
+    await reply.show(Draft(DraftState.WRITING, LINE))
+    await expect(mio.draft).to_contain_text(LINE)
+    assert await below(mio) < 1
+    await go_to(mio, 0)
+    await reply.show(Draft(DraftState.WRITING, LINE, note="まだ"))
+    await expect(mio.draft).to_contain_text("まだ")
+    assert await top(mio) == 0
+    await go_to(mio, 100_000)
+    await reply.show(Draft(DraftState.WRITING, LINE * 9))
+    await expect(mio.draft).to_contain_text(LINE * 9)
+    assert await below(mio) < 1
+    await expect(mio.page.get_by_role("button", name="新しい文")).to_have_count(0)
+
+
+async def test_where_all_is_in_view_nothing_is_said_to_be_below(
+    enter: Enter, house: House, path: str
+) -> None:
+    """A story that became short under somebody who read further up has no way down to offer."""
+    mio, ken = await enter(path, "澪"), await enter(path, "健")
+    for number in range(14):
+        await ken.write(f"{number}{LINE}")
+        await expect(mio.passages).to_have_count(number + 1)
+    await go_to(mio, 0)
+    await ken.write("終わり。")
+    newer = mio.page.get_by_role("button", name="新しい文")
+    await expect(newer).to_be_visible()
+    await ken.choose_of(0, "ここから分岐")
+    await expect(mio.passages).to_have_count(1)
+    await expect(newer).to_have_count(0)
+
+
+@pytest.mark.parametrize("width", [360, 390, 721, 768, 860, 1024])
+async def test_no_page_is_wider_than_its_window(enter: Enter, play: FakePlay, room: Room, width: int) -> None:
+    """Nothing but the text's own length is scrolled."""
+    fill(play, room, 2)
+    mio = await enter(f"/r/{room.id}", "澪", width=width)
+    assert await mio.page.evaluate("document.documentElement.scrollWidth") == width

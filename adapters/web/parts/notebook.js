@@ -34,7 +34,7 @@ export default {
               </button>
               <div v-if="looked === b.id" class="tz-look">
                 <p lang="ja">{{ b.beginning }}</p>
-                <button v-if="!b.head" type="button" class="tz-small tz-main" @click="go(b)">{{ words.go_there }}</button>
+                <button v-if="!b.head" type="button" class="tz-small tz-main" @click="go(b, $event)">{{ words.go_there }}</button>
               </div>
             </li>
           </ol>
@@ -344,7 +344,8 @@ export default {
     },
 
     // What everybody sees changes at once, so a look comes first and a button goes.
-    go(branch) {
+    go(branch, event) {
+      event.currentTarget.closest("li").querySelector("button").focus(); // the button goes
       this.looked = null;
       this.act({ do: "branch", passage: branch.id });
     },

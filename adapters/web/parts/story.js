@@ -92,7 +92,7 @@ export default {
         </p>
       </article>
       </template>
-      <p v-if="act_" class="tz-act" role="status"><span>{{ told(act_) }}</span>
+      <p v-if="act_" ref="act" class="tz-act" role="status" tabindex="-1"><span>{{ told(act_) }}</span>
         <button v-if="mayTakeBack(act_)" type="button" class="tz-small"
                 @click="act({ do: 'take_back', act: act_.id })">{{ words.take_back }}</button></p>
       <form v-if="stray" class="tz-editor tz-stray" @submit.prevent="save">
@@ -139,6 +139,7 @@ export default {
     this.spoken = new Map(); // draft id -> characters read out so far
     this.count = 0;
     this.following = true; // the page goes along with what is new, until the reader goes back
+    this.aim = null; // where the page was last made to go, until it is there
     this.top = this.height = 0; // where the page stood, and how long it was, at the last scroll
     this.listeners = [
       [window, "scroll", this.onScroll],
@@ -153,8 +154,8 @@ export default {
     for (const [where, what, then] of this.listeners) where.addEventListener(what, then, { passive: true });
     const composer = document.querySelector(".tz-composer");
     if (composer) this.resized.observe(composer);
-    this.$nextTick(this.toEnd);
     this.editAgain();
+    if (this.editing === null) this.$nextTick(this.toEnd);
   },
   unmounted() {
     for (const [where, what, then] of this.listeners) where.removeEventListener(what, then);
@@ -204,8 +205,8 @@ export default {
       // Whoever wrote wants to see it stand there.
       if (added.some((p) => p.owner === this.me && p.hue !== null)) this.following = true;
       this.$nextTick(() => this.hold(held));
-      if (this.following) this.$nextTick(this.follow);
-      else this.behind = this.behind || added.length > 0 || change.drafts.length > 0 || Boolean(change.act);
+      this.behind = !this.following && (this.behind || added.length > 0 || change.drafts.length > 0 || Boolean(change.act));
+      this.$nextTick(this.following ? this.follow : this.arriveAtEnd);
     },
     // Returns the passages that the page did not show before.
     takePassages(start, passages) {
@@ -285,13 +286,14 @@ export default {
     },
     openEditor(id = this.editing, begun = this.begun, typed = this.typed) {
       Object.assign(this, { editing: id, begun, typed, discarding: false });
+      this.goesBack(); // what others write must not move what somebody is writing in
       this.closeMenu();
       this.$nextTick(() => this.$el.querySelector(".tz-editor textarea")?.focus());
     },
     // A page that loads again, after a lost connection say, opens the editor that was open.
     editAgain() {
       const draft = recallDraft(this.key_());
-      if (draft) Object.assign(this, { editing: draft.passage, begun: draft.begun, typed: draft.text });
+      if (draft) this.openEditor(draft.passage, draft.begun, draft.text);
     },
     // While a Japanese input method composes, Enter and Escape belong to it.
     editorKey(event) {
@@ -317,7 +319,10 @@ export default {
       keepDraft(this.key_(), null);
       this.editing = null;
       this.discarding = false;
-      this.$nextTick(() => edited?.querySelector(".tz-dots")?.focus({ preventScroll: true }));
+      this.$nextTick(() => {
+        edited?.querySelector(".tz-dots")?.focus({ preventScroll: true });
+        this.arriveAtEnd();
+      });
     },
     remove(p) {
       if (this.sure === p.id) this.act({ do: "delete", passage: p.id });
@@ -369,15 +374,18 @@ export default {
       this.act({ do: this.ends.includes(p.id) ? "choose" : "branch", passage: id });
     },
 
-    // A button that goes with what it did leaves the focus at its passage, or at the one that is there now. One
-    // that moves with its draft keeps it.
+    // A button that goes with what it did leaves the focus at its passage, or at the one that is there now, or at
+    // the line that says what was done. One that moves with its draft keeps it.
     held() {
       const articles = [...this.$el.querySelectorAll(".tz-passage")];
       const button = document.activeElement;
-      return { button, index: articles.findIndex((article) => article.contains(button)) };
+      const index = articles.findIndex((article) => article.contains(button));
+      return { button, index, acting: Boolean(button.closest(".tz-act")) };
     },
-    hold({ button, index }) {
-      if (index < 0 || document.activeElement !== document.body) return;
+    hold({ button, index, acting }) {
+      if (document.activeElement !== document.body) return;
+      if (acting) (this.$refs.act ?? document.getElementById("tz-text")).focus({ preventScroll: true });
+      if (index < 0) return;
       const articles = [...this.$el.querySelectorAll(".tz-passage")].slice(0, index + 1);
       const dots = articles.map((article) => article.querySelector(".tz-dots")).filter(Boolean);
       const there = button.isConnected ? button : dots.pop() ?? document.getElementById("tz-text");
@@ -445,7 +453,7 @@ export default {
       const { scrollHeight } = document.documentElement;
       const top = window.scrollY;
       const shrunk = scrollHeight < this.height; // an undo: the browser had to move, not the reader
-      if (Math.abs(top - this.aim) < 2) this.aim = null; // ours
+      if (this.aim !== null && Math.abs(top - this.aim) < 2) this.aim = null; // ours
       else if (top < this.top - 1 && !shrunk) this.goesBack();
       else if (top > this.top && this.atEnd()) this.arrives();
       this.top = top;
@@ -453,10 +461,15 @@ export default {
     },
     goesBack() {
       this.following = false;
+      this.aim = null; // whoever comes back there comes by hand
     },
     arrives() {
       this.following = true;
       this.behind = false;
+    },
+    // The story became shorter, or an editor was closed: there is nothing below.
+    arriveAtEnd() {
+      if (this.editing === null && this.atEnd()) this.arrives();
     },
     atEnd() {
       return window.innerHeight + window.scrollY >= document.documentElement.scrollHeight - AT_END_PX;
