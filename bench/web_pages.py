@@ -31,12 +31,13 @@ from bot.play import StoryPlay
 from bot.queue import JobQueue
 from bot.store import open_store
 from config.phrases import Phrases
+from tests.discord.crowd import DOES, WHO
 
 MOST_ROUNDS = 100
 PASSAGES = 60
 """How long the stories are: about as long as an evening's."""
 
-TOKENS, TOKEN_S = 30, 0.04
+TOKENS, TOKEN_S = 20, 0.04
 """Of a reply, and between two of them: as fast as the embedded model writes on two cores."""
 
 PAUSE_S = 0.3
@@ -61,7 +62,7 @@ class Writing:
     async def generate(self, request: Request) -> AsyncIterator[Delta]:  # noqa: ARG002
         """The reply of this number."""
         for place in range(TOKENS):
-            yield Delta(0, f"{numeral(self.number)}夜目の{numeral(place)}行。")
+            yield Delta(0, f"{WHO[(self.number + place) % 12]}が{numeral(self.number)}度{DOES[place % 11]}。")
             await asyncio.sleep(TOKEN_S)
         await asyncio.sleep(self.pause_s)
         self.ended_s = time.monotonic()
@@ -104,9 +105,10 @@ def main() -> None:
         (f"last of {many.pages} pages", many.last_s),
     ):
         print(f"  {name}: {median(times) * 1e3:.1f} ms ({min(times) * 1e3:.1f} to {max(times) * 1e3:.1f})")
-    print(f"ratio: {ratio:.2f} (at most {AT_MOST} {'✓' if ratio <= AT_MOST else '✗'})")
+    met = "" if options.pause else f" (at most {AT_MOST} {'✓' if ratio <= AT_MOST else '✗'})"
+    print(f"ratio: {ratio:.2f}{met}")
     print(f"load average: {load:.1f} before, {os.getloadavg()[0]:.1f} after")
-    raise SystemExit(int(ratio > AT_MOST))
+    raise SystemExit(int(ratio > AT_MOST and not options.pause))
 
 
 def _options() -> argparse.Namespace:

@@ -35,9 +35,9 @@ def numeral(number: int) -> str:
 
 async def main(url: str, rooms: dict[str, int]) -> None:
     """Open the pages and read until this process is ended."""
-    await asyncio.gather(
-        *(_open(url, room, number) for room, count in rooms.items() for number in range(count))
-    )
+    for room, count in rooms.items():
+        for number in range(count):
+            await _open(url, room, number)
     print("open", flush=True)
     await asyncio.Event().wait()
 

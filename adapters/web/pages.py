@@ -20,6 +20,10 @@ from adapters.web.room import RoomPage
 from adapters.web.visitor import Visitor, path_of, visitor_of
 from bot.seams import Say
 
+BUILD_TIMEOUT_S = 30.0
+"""How long a page may take to be built. After a restart all come at once, and one that was given up after
+NiceGUI's three seconds would be served empty."""
+
 RECONNECT_TIMEOUT_S = 10.0
 """How long the server keeps a page whose connection broke; after that the browser loads it again."""
 
@@ -43,11 +47,11 @@ class Pages:
         """The pages as routes for an application of ours."""
         router = APIRouter()
 
-        @router.page("/")
+        @router.page("/", response_timeout=BUILD_TIMEOUT_S)
         async def front(request: Request) -> None:
             await self.front(request)
 
-        @router.page("/r/{slug}")
+        @router.page("/r/{slug}", response_timeout=BUILD_TIMEOUT_S)
         async def room(request: Request, slug: str) -> None:
             await self.room(request, slug)
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import httpx
 import pytest
 from playwright.async_api import expect
 
 from adapters.web import WebAdapter
-from bot.messages import Author, Room
+from bot.messages import Author, Room, Story
 from tests.fakes.play import FakePlay
 from tests.web.conftest import Enter
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
+NICEGUI_PATIENCE_S = 3.0
 FIRST = "親譲りの無鉄砲で小供の時から損ばかりしている。"
 
 
@@ -82,3 +85,20 @@ async def test_an_address_that_leads_nowhere_is_ours(enter: Enter, play: FakePla
         paths = ("/", "/r/a-room", "/r/%E3%81%82", "/no/such/page")
         answers = [await client.head(path) for path in paths]
     assert [answer.status_code for answer in answers] == [200, 200, 404, 404]
+
+
+async def test_a_page_that_waits_for_the_store_is_whole(
+    enter: Enter, play: FakePlay, room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when all pages come back at once after a restart: none is served empty because it took its time."""
+    play.tell(room, FIRST, Author("web", "x", "澪"))
+    read, ready = play.read, asyncio.Event()
+
+    async def late(where: Room) -> Story | None:
+        await ready.wait()
+        return await read(where)
+
+    monkeypatch.setattr(FakePlay, "read", lambda _, where: late(where))
+    asyncio.get_running_loop().call_later(NICEGUI_PATIENCE_S + 0.3, ready.set)
+    mio = await enter(f"/r/{room.id}", "澪")
+    await mio.sees(FIRST)
