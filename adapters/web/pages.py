@@ -21,8 +21,8 @@ from adapters.web.visitor import Visitor, path_of, visitor_of
 from bot.seams import Say
 
 BUILD_TIMEOUT_S = 30.0
-"""How long a page may take to be built. After a restart all come at once, and one that was given up after
-NiceGUI's three seconds would be served empty."""
+"""How long a page may take to be built. After a restart all come at once, and NiceGUI's own three seconds end
+with an error page of its own."""
 
 RECONNECT_TIMEOUT_S = 10.0
 """How long the server keeps a page whose connection broke; after that the browser loads it again."""

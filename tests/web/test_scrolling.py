@@ -278,3 +278,14 @@ async def test_no_page_is_wider_than_its_window(enter: Enter, play: FakePlay, ro
     fill(play, room, 2)
     mio = await enter(f"/r/{room.id}", "澪", width=width)
     assert await mio.page.evaluate("document.documentElement.scrollWidth") == width
+
+
+async def test_the_box_fits_its_text_at_any_width(enter: Enter, play: FakePlay, room: Room) -> None:
+    """Where the page becomes narrower, by the notebook or a turned phone, no line of it is cut off."""
+    mio = await enter(f"/r/{room.id}", "澪", width=1100)
+    await mio.box.fill(LINE * 3)
+    await mio.page.set_viewport_size({"width": 500, "height": 900})
+    await mio.page.wait_for_function("innerWidth === 500")
+    await mio.page.evaluate(FRAME)
+    await mio.page.evaluate(FRAME)
+    assert await mio.box.evaluate("(box) => box.scrollHeight - box.clientHeight") <= 0

@@ -111,6 +111,11 @@ export default {
   },
   created() {
     this.pending = null; // what was sent and not yet taken: { id, content }
+    // A phone that is turned, or the notebook beside it: the same text takes other lines.
+    this.resized = new ResizeObserver(([{ contentRect }]) => {
+      if (contentRect.width !== this.width) requestAnimationFrame(this.grow);
+      this.width = contentRect.width;
+    });
     this.onClick = (event) => {
       if (this.menu && !event.target.closest(".tz-visitor")) this.shut();
     };
@@ -118,11 +123,13 @@ export default {
   mounted() {
     document.addEventListener("click", this.onClick, true);
     this.unwatch = onConnection((connected) => (this.connected = connected));
+    this.resized.observe(this.$el);
     this.grow();
   },
   unmounted() {
     document.removeEventListener("click", this.onClick, true);
     this.unwatch();
+    this.resized.disconnect();
   },
   computed: {
     still() {
@@ -153,6 +160,7 @@ export default {
     },
     grow() {
       const box = this.$refs.text;
+      if (!box) return; // the page was left
       box.style.height = "auto";
       box.style.height = box.scrollHeight + 2 + "px";
     },

@@ -383,12 +383,11 @@ export default {
       return { button, index, acting: Boolean(button.closest(".tz-act")) };
     },
     hold({ button, index, acting }) {
-      if (document.activeElement !== document.body) return;
-      if (acting) (this.$refs.act ?? document.getElementById("tz-text")).focus({ preventScroll: true });
-      if (index < 0) return;
-      const articles = [...this.$el.querySelectorAll(".tz-passage")].slice(0, index + 1);
+      if (document.activeElement !== document.body || (index < 0 && !acting)) return;
+      const articles = [...this.$el.querySelectorAll(".tz-passage")].slice(0, acting ? undefined : index + 1);
       const dots = articles.map((article) => article.querySelector(".tz-dots")).filter(Boolean);
-      const there = button.isConnected ? button : dots.pop() ?? document.getElementById("tz-text");
+      const line = acting ? this.$refs.act : null;
+      const there = line ?? (button.isConnected ? button : dots.pop() ?? document.getElementById("tz-text"));
       there.focus({ preventScroll: true });
     },
 
