@@ -31,7 +31,7 @@ def measure(spec: Mapping[str, Any]) -> dict[str, Any]:
     import torch
     from transformers import XGLMForCausalLM
 
-    from bot.sampling import Sampling
+    from bot.domain.sampling import Sampling
 
     torch.set_num_threads(spec["threads"])
     model: Any = XGLMForCausalLM.from_pretrained(spec["folder"], dtype=getattr(torch, spec["dtype"]))

@@ -12,11 +12,11 @@ from pathlib import Path
 from bench.figures import Figure, figure
 from bench.judges import FAULTS, distinct_2
 from bench.streams import Worker, connected
-from bot.continuation import Continuation, max_tokens, min_tokens
-from bot.messages import Length
-from bot.sampling import PRESETS
+from bot.domain.jobs import Length
+from bot.domain.sampling import PRESETS
+from bot.text.continuation import Continuation, max_tokens, min_tokens
+from bot.text.word_filter import WordFilter
 from bot.train.corpus import read_works
-from bot.wordfilter import WordFilter
 
 LENGTH = Length.MEDIUM
 PROMPT_CHARACTERS = 400

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from bench.figures import Figure, figure, percentile
 from bench.prompts import Prompts
-from bench.streams import Ask, Told, Worker, connected, total_rate
+from bench.streams import GenerationOptions, Told, Worker, connected, total_rate
 
 PROMPT = 60
 """Tokens of a prompt, where nothing else is said."""
@@ -58,10 +58,12 @@ class Bench:
     prompts: Prompts
     plan: Plan
 
-    async def ask(self, tokens: int, *, prompt: int = PROMPT, n: int = 1, at_s: float = 0.0) -> Ask:
+    async def ask(
+        self, tokens: int, *, prompt: int = PROMPT, n: int = 1, at_s: float = 0.0
+    ) -> GenerationOptions:
         """A request with a prompt that nobody had before."""
         text = await self.prompts.fresh(prompt)
-        return Ask(text, tokens, seed=seed_of(text), n=n, at_s=at_s)
+        return GenerationOptions(text, tokens, seed=seed_of(text), n=n, at_s=at_s)
 
     async def crowd(self, writers: int, tokens: int) -> list[Told]:
         """So many streams that begin together."""
@@ -200,7 +202,7 @@ def seed_of(text: str) -> int:
     return int.from_bytes(text.encode()[:7])
 
 
-async def _arriving(bench: Bench, number: int) -> list[Ask]:
+async def _arriving(bench: Bench, number: int) -> list[GenerationOptions]:
     return [await bench.ask(tokens, at_s=at_s) for at_s, tokens in schedule(number)]
 
 

@@ -16,7 +16,7 @@ from bot.worker.backends.base import Backend, Row
 if TYPE_CHECKING:
     import torch
 
-    from bot.worker.text import StoryText
+    from bot.worker.text.encoding import StoryText
 
 LENGTH = 512
 """Tokens a window."""
@@ -90,8 +90,8 @@ def measure(spec: Mapping[str, Any]) -> dict[str, Any]:
     """
     import torch
 
-    from bot.worker.loader import find_checkpoint, read_checkpoint
-    from bot.worker.text import StoryText
+    from bot.worker.checkpoints.loader import find_checkpoint, read_checkpoint
+    from bot.worker.text.encoding import StoryText
 
     torch.set_num_threads(spec["threads"])
     folder = Path(spec["folder"])
@@ -128,8 +128,8 @@ def _reference(config: Any, tensors: dict[str, torch.Tensor]) -> Backend:
 
 def _int8(folder: Path, cache: Path, threads: int) -> Backend:
     from bot.worker.backends.openvino import OpenVinoBackend
-    from bot.worker.loader import find_checkpoint
-    from bot.worker.shelf import int8_model
+    from bot.worker.checkpoints.loader import find_checkpoint
+    from bot.worker.checkpoints.quantized_cache import int8_model
 
     source = find_checkpoint(folder)
     model = int8_model(source.folder, source.config, source.weights, cache=cache)

@@ -21,7 +21,7 @@ class StreamFailed(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class GenerationOptions:
     """One request. `at_s`: when it is made, after the others' beginning."""
 
     prompt: str
@@ -94,7 +94,7 @@ class Worker:
             answer.raise_for_status()
             return int((await answer.json())["count"])
 
-    async def stream(self, ask: Ask) -> Told:
+    async def stream(self, ask: GenerationOptions) -> Told:
         """Ask, and read to the end.
 
         Raises:
@@ -120,13 +120,13 @@ class Worker:
             choice = (await answer.json())["choices"][0]
         return str(choice["text"]), str(choice["finish_reason"])
 
-    async def together(self, asks: Sequence[Ask]) -> list[Told]:
+    async def together(self, asks: Sequence[GenerationOptions]) -> list[Told]:
         """Several streams, each at its time; in the order of `asks`."""
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(self._later(ask)) for ask in asks]
         return [task.result() for task in tasks]
 
-    async def _later(self, ask: Ask) -> Told:
+    async def _later(self, ask: GenerationOptions) -> Told:
         await asyncio.sleep(ask.at_s)
         return await self.stream(ask)
 

@@ -30,8 +30,8 @@ def measure(spec: Mapping[str, Any]) -> dict[str, Any]:
     import torch
     from transformers import XGLMForCausalLM
 
-    from bot.worker.loader import find_checkpoint, read_checkpoint
-    from bot.worker.text import StoryText
+    from bot.worker.checkpoints.loader import find_checkpoint, read_checkpoint
+    from bot.worker.text.encoding import StoryText
 
     torch.set_num_threads(spec["threads"])
     folder = Path(spec["folder"])

@@ -22,15 +22,17 @@ from statistics import median
 from uuid import uuid4
 
 from adapters.web import WebAdapter
-from adapters.web.translate import room_of
+from adapters.web.payloads import room_of
 from bench.web_readers import END, numeral
-from bot.dispatcher import Dispatcher
-from bot.messages import Ask, Author, Delta, EngineStatus, Health, Message, Request, Room, TokenCount, Window
-from bot.outbox import Outbox
-from bot.play import StoryPlay
-from bot.queue import JobQueue
+from bot.core.dispatcher import Dispatcher
+from bot.core.outbox import Outbox
+from bot.core.queue import JobQueue
+from bot.core.story_service import StoryPlay
+from bot.domain.chat import Author, Message, Room
+from bot.domain.inference import ContextWindow, Delta, EngineStatus, GenerationRequest, Health, TokenCount
+from bot.domain.jobs import GenerationOptions
 from bot.store import open_store
-from config.phrases import Phrases
+from config.i18n import Phrases
 from tests.discord.crowd import DOES, WHO
 
 MOST_ROUNDS = 100
@@ -50,7 +52,7 @@ WRITER = Author("web", "writer", "澪")
 
 @dataclass(slots=True)
 class Writing:
-    """`bot.seams.Engine`: writes a token at a time; `ended_s` is when it wrote the last one.
+    """`bot.domain.ports.Engine`: writes a token at a time; `ended_s` is when it wrote the last one.
 
     `pause_s`: a rest before that one, so that it waits for nothing that was shown before it.
     """
@@ -59,7 +61,7 @@ class Writing:
     pause_s: float = 0.0
     ended_s: float = 0.0
 
-    async def generate(self, request: Request) -> AsyncIterator[Delta]:  # noqa: ARG002
+    async def generate(self, request: GenerationRequest) -> AsyncIterator[Delta]:  # noqa: ARG002
         """The reply of this number."""
         for place in range(TOKENS):
             yield Delta(0, f"{WHO[(self.number + place) % 12]}が{numeral(self.number)}度{DOES[place % 11]}。")
@@ -72,11 +74,11 @@ class Writing:
         """Ready."""
         return Health(EngineStatus.READY, 1.0)
 
-    async def count(self, text: str) -> TokenCount:
+    async def count_tokens(self, text: str) -> TokenCount:
         """A token a character."""
         return TokenCount(len(text))
 
-    async def window(self, request: Request) -> Window:
+    async def context_window(self, request: GenerationRequest) -> ContextWindow:
         """Nothing of it is looked at here."""
         raise NotImplementedError
 
@@ -137,7 +139,7 @@ async def _measured(folder: Path, options: argparse.Namespace) -> tuple[Look, Lo
 
 @asynccontextmanager
 async def _at_work(folder: Path, writing: Writing) -> AsyncIterator[tuple[StoryPlay, str]]:
-    """The bot with a web room and nothing else, as `bot.app` puts it together."""
+    """The bot with a web room and nothing else, as `bot.app.bootstrap` puts it together."""
     say = Phrases.load()
     store, web, queue = (
         await open_store(f"sqlite:///{folder}/tsuzuki.db"),
@@ -165,7 +167,9 @@ async def _readers(url: str, play: StoryPlay, looks: tuple[Look, ...]) -> AsyncI
     """The pages' process, on stories that are there already; what it says, once all pages are open."""
     for look in looks:
         for number in range(PASSAGES):
-            await play.hear(Message(str(uuid4()), look.room, WRITER, f"{numeral(number)}番の雨。"), None)
+            await play.receive_message(
+                Message(str(uuid4()), look.room, WRITER, f"{numeral(number)}番の雨。"), None
+            )
     rooms = [f"{look.room.id}={look.pages}" for look in looks]
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "bench.web_readers", url, *rooms, stdout=asyncio.subprocess.PIPE
@@ -185,7 +189,7 @@ async def _readers(url: str, play: StoryPlay, looks: tuple[Look, ...]) -> AsyncI
 async def _reply(play: StoryPlay, writing: Writing, look: Look, said: asyncio.StreamReader) -> None:
     """One reply, until each page has the last of it."""
     writing.number += 1
-    await play.hear(Message(str(uuid4()), look.room, WRITER, ""), Ask())
+    await play.receive_message(Message(str(uuid4()), look.room, WRITER, ""), GenerationOptions())
     stamps: dict[str, float] = {}
     async with asyncio.timeout(PATIENCE_S):
         while len(stamps) < look.pages:

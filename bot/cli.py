@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO
 import typer
 from typer.exceptions import TyperException
 
-from bot.errors import NotText, SpokenError, TsuzukiError, UserError
-from config.complaints import SettingsError
+from bot.domain.errors import NotText, SpokenError, TsuzukiError, UserError
+from config.errors import SettingsError
 from config.locale import terminal_locale
 
 if TYPE_CHECKING:
     from bot.worker.options import EngineOptions
-    from config.phrases import Phrases
+    from config.i18n import Phrases
     from config.settings import Settings
 
 BAD_INPUT = 2
@@ -63,7 +63,7 @@ Model = Annotated[str | None, typer.Option(help="A hub name or a folder. Default
 def run(config: Config = None) -> None:
     """Open the web room, and connect to Discord and Slack where tokens are set."""
     settings, say, locale = _prepare(config)
-    from bot.app import run as run_app
+    from bot.app.bootstrap import run as run_app
 
     asyncio.run(run_app(settings, say, locale, _announce))
 
@@ -96,7 +96,7 @@ def worker(
     """Serve a model over HTTP for a bot, here or on another machine. Options win over the settings."""
     # Before torch is imported: with a core busy, its spinning threads slow a step up to forty times.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    from bot.worker.command import run_worker
+    from bot.worker.main import run_worker
 
     settings = _prepare(config, level=log_level)[0]
     run_worker(
@@ -138,8 +138,8 @@ def continue_(
 ) -> None:
     """Let a story go on, here in the terminal: the text and its continuation, nothing else, on stdout."""
     settings, say, locale = _prepare(config, quiet=True)
-    from bot.messages import JobState
-    from bot.solo import ask_for, continue_story, from_file, typed, with_model
+    from bot.app.terminal import ask_for, continue_story, from_file, typed, with_model
+    from bot.domain.jobs import JobState
 
     ask = ask_for(length, preset, candidates, seed, locale)
     if text == "-":
@@ -164,9 +164,9 @@ def play(
 ) -> None:
     """Tell a story here in the terminal: passages as you type them, commands behind a slash (/help)."""
     settings, say, locale = _prepare(config, quiet=True)
-    from bot.solo import play_stories, with_model
-    from bot.textfile import codec_of
-    from bot.typed import typed_lines
+    from bot.app.stdin_lines import typed_lines
+    from bot.app.terminal import play_stories, with_model
+    from bot.text.text_file import codec_of
 
     codec_of(encoding or "utf-8")  # a wrong name is said before anything is started
     lines = typed_lines(sys.stdin.fileno(), encoding)
@@ -221,8 +221,8 @@ def export(
     config: Config = None,
 ) -> None:
     """Write a story to a file, or list the stories there are."""
-    from bot.export import export_story, list_stories
-    from bot.keep_file import keep_file
+    from adapters.shared.atomic_file import keep_file
+    from bot.app.export import export_story, list_stories
 
     settings, say, locale = _prepare(config, quiet=True)
     if story is None:
@@ -242,7 +242,7 @@ def doctor(
     config: Config = None,
 ) -> None:
     """Look at what Tsuzuki needs, and say what is missing."""
-    from bot.doctor import examine, examine_platform, report
+    from bot.app.doctor import examine, examine_platform, report
 
     settings, say, locale = _prepare(config, quiet=True)
     findings = examine(settings) if platform is None else examine_platform(settings, platform)
@@ -316,8 +316,8 @@ def _prepare(
     config: Path | None, *, quiet: bool = False, level: str | None = None
 ) -> tuple[Settings, Phrases, str]:
     """Settings, sentences and the terminal's language, with the log set up. `quiet`: no ordinary lines."""
+    from config.i18n import Phrases
     from config.logging import configure_logging
-    from config.phrases import Phrases
     from config.settings import load_settings, with_log_level
 
     settings = load_settings(config)
@@ -339,7 +339,7 @@ def _engine_options(settings: Settings, **given: object) -> EngineOptions:
 
 def _read_input(max_characters: int, encoding: str) -> str:
     """What standard input says, up to its end; no more of it is read than can be a text."""
-    from bot.textfile import most_bytes, text_of
+    from bot.text.text_file import most_bytes, text_of
 
     return text_of(sys.stdin.buffer.read(most_bytes(max_characters) + 1), max_characters, encoding)
 
@@ -365,7 +365,7 @@ def _complain(line: str, code: int) -> int:
 
 
 def _speak(key: str, **values: Any) -> str:
-    from config.phrases import Phrases
+    from config.i18n import Phrases
 
     return Phrases.load()(key, terminal_locale(os.environ), **values)
 

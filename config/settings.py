@@ -16,7 +16,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
-from config.complaints import SettingsError, complaint, nearest
+from config.errors import SettingsError, complaint, nearest
 
 PREFIX = "TSUZUKI_"
 CONFIG_VARIABLE = "TSUZUKI_CONFIG"

@@ -11,13 +11,14 @@ from collections.abc import Sequence
 from typing import TextIO
 
 from adapters.console.transcript import Transcript
-from bot.messages import Draft, DraftState, Room
-from bot.seams import Limits, Say
+from bot.domain.chat import Room
+from bot.domain.ports import Limits, Translate
+from bot.domain.replies import Reply, ReplyState
 
 ROOM = Room("console", "-")
 _UNLIMITED = 10**9
 _CLEAR_LINE = "\r\x1b[2K"
-_OPEN = frozenset({DraftState.WAITING, DraftState.WRITING})
+_OPEN = frozenset({ReplyState.WAITING, ReplyState.WRITING})
 
 
 class ConsoleAdapter:
@@ -34,7 +35,7 @@ class ConsoleAdapter:
         self,
         out: TextIO,
         err: TextIO,
-        say: Say,
+        say: Translate,
         locale: str = "ja",
         labels: TextIO | None = None,
         transcript: Transcript | None = None,
@@ -103,12 +104,12 @@ class ConsoleAdapter:
         """Characters: a terminal takes them all."""
         return len(text)
 
-    async def post(self, room: Room, draft: Draft, key: str) -> str:  # noqa: ARG002
+    async def post(self, room: Room, draft: Reply, key: str) -> str:  # noqa: ARG002
         """Write what is new in the draft."""
         self._take(draft, key)
         return key
 
-    async def edit(self, room: Room, message_id: str, draft: Draft) -> None:  # noqa: ARG002
+    async def edit(self, room: Room, message_id: str, draft: Reply) -> None:  # noqa: ARG002
         """Write what is new in the draft."""
         # What was told before may be shown anew elsewhere, with other buttons; a terminal has none.
         if message_id == self._reply or draft.state in _OPEN:
@@ -117,11 +118,11 @@ class ConsoleAdapter:
     async def remove(self, room: Room, message_id: str) -> None:
         """Nothing: what is written stays, and a sign that one waits is no part of it."""
 
-    async def rest_s(self, room: Room, message_id: str, draft: Draft) -> float:  # noqa: ARG002
+    async def seconds_until_due(self, room: Room, message_id: str, draft: Reply) -> float:  # noqa: ARG002
         """0: a terminal takes every change."""
         return 0.0
 
-    def _take(self, draft: Draft, reply: str) -> None:
+    def _take(self, draft: Reply, reply: str) -> None:
         if draft.job in self._over or self._lost is not None:
             return
         if reply != self._reply:
@@ -138,7 +139,7 @@ class ConsoleAdapter:
             self._over.add(draft.job)
             self._ended.set()
 
-    def _show(self, draft: Draft) -> None:
+    def _show(self, draft: Reply) -> None:
         self._tell(draft.note if draft.state in _OPEN else "")
         if self.transcript is None:
             self._go_on(draft.text)
@@ -146,7 +147,7 @@ class ConsoleAdapter:
             self._retell(self.transcript, [*self._told[1], draft.text])
         if draft.state in _OPEN:
             return
-        for number, choice in enumerate(draft.choices, start=2):
+        for number, choice in enumerate(draft.other_candidates, start=2):
             if self.transcript is None:
                 self._label(number)
                 self._write(self._begun + choice.text)

@@ -6,8 +6,9 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 
-from bot.messages import Lore, Passage, Rules, Story
-from bot.outline import first_words, outline
+from bot.domain.room_settings import RoomSettings
+from bot.domain.story import Lore, Passage, Story
+from bot.story.tree import first_words, outline
 
 NOTHING = "-"
 """Typed instead of a text: take it away."""
@@ -74,9 +75,9 @@ def _entry(text: str) -> Lore:
     return Lore(words, description.strip(), priority)
 
 
-def rules(rules: Rules) -> list[str]:
+def rules(rules: RoomSettings) -> list[str]:
     """Each rule by its name, with what holds."""
-    return [f"{field.name} {_shown(getattr(rules, field.name))}" for field in fields(Rules)]
+    return [f"{field.name} {_shown(getattr(rules, field.name))}" for field in fields(RoomSettings)]
 
 
 def _shown(value: object) -> str:

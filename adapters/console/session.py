@@ -10,19 +10,22 @@ from pathlib import Path
 from typing import TextIO
 from uuid import uuid4
 
-from adapters.base import Play
-from adapters.choices import by_number
 from adapters.console import listing
 from adapters.console.adapter import ROOM, ConsoleAdapter
 from adapters.console.commands import ALIASES, Command, command_of
-from bot.characters import named
-from bot.errors import NoStory, NoSuchStory, SeveralStories, SpokenError, UserError
-from bot.keep_file import keep_file
-from bot.messages import Ask, Author, Message, Notes, Passage, Story, Ticket, TokenCount
-from bot.outline import first_words
-from bot.rules import typed_value
-from bot.seams import Say
-from bot.story import ending, joints, told_passages
+from adapters.shared.atomic_file import keep_file
+from adapters.shared.candidates import by_number
+from adapters.shared.ports import Play
+from bot.core.settings_resolver import typed_value
+from bot.domain.chat import Author, Message
+from bot.domain.errors import NoStory, NoSuchStory, SeveralStories, SpokenError, UserError
+from bot.domain.inference import TokenCount
+from bot.domain.jobs import GenerationOptions, JobReceipt
+from bot.domain.ports import Translate
+from bot.domain.story import Notes, Passage, Story
+from bot.story.joining import ending, joints, told_passages
+from bot.story.tree import first_words
+from bot.text.character_names import named
 
 SHORT_ID = 8
 
@@ -53,7 +56,7 @@ class Session:
     """
 
     def __init__(
-        self, play: Play, console: ConsoleAdapter, author: Author, say: Say, out: TextIO, err: TextIO
+        self, play: Play, console: ConsoleAdapter, author: Author, say: Translate, out: TextIO, err: TextIO
     ) -> None:
         self._play = play
         self._console = console
@@ -144,16 +147,18 @@ class Session:
 
     async def _write(self, line: str) -> None:
         message = self._message(line)
-        read = await self._play.reading(message)
-        await self._play.hear(message, None)
+        read = await self._play.count_tokens(message)
+        await self._play.receive_message(message, None)
         self._warn_of_unseen(read)
 
     async def _continue(self, text: str) -> None:
-        await self._await(await self._play.hear(self._message(text), Ask()))
+        await self._await(await self._play.receive_message(self._message(text), GenerationOptions()))
 
     async def _candidates(self, argument: str) -> None:
         count = self._number(argument) if argument else (await self._play.rules(ROOM)).candidates
-        await self._await(await self._play.hear(self._message(""), Ask(candidates=count)))
+        await self._await(
+            await self._play.receive_message(self._message(""), GenerationOptions(candidates=count))
+        )
         self._labelled = (self._writing, count)
         if count > 1:
             self._tell("console.candidate", number=1)
@@ -161,7 +166,7 @@ class Session:
     async def _retry(self, _: str) -> None:
         story = await self._story()
         last = ending(story)
-        ticket = await self._play.retry(replace(self._message(""), after=story.head), Ask())
+        ticket = await self._play.retry(replace(self._message(""), after=story.head), GenerationOptions())
         await self._await(ticket, last if last is not None and last.by_model else None)
 
     async def _stop(self, _: str) -> None:
@@ -171,14 +176,14 @@ class Session:
     def _message(self, text: str) -> Message:
         return Message(uuid4().hex, ROOM, self._author, text)
 
-    async def _await(self, ticket: Ticket | None, instead_of: Passage | None = None) -> None:
+    async def _await(self, ticket: JobReceipt | None, instead_of: Passage | None = None) -> None:
         if ticket is not None:
             self._warn_of_unseen(ticket)
             self._writing = ticket.job_id
             await self._transcribe(instead_of)
             self._console.follow(ticket.job_id)
 
-    def _warn_of_unseen(self, read: Ticket | TokenCount) -> None:
+    def _warn_of_unseen(self, read: JobReceipt | TokenCount) -> None:
         if read.unknown:
             key = "solo.unseen_as" if read.read_as else "solo.unseen"
             self._tell(key, characters=named(read.unknown), read_as=read.read_as)

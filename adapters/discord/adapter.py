@@ -9,28 +9,29 @@ from collections.abc import Collection
 
 import discord
 
-from adapters.base import Limits, Play
-from adapters.discord.abroad import Abroad
-from adapters.discord.attempts import Attempts
-from adapters.discord.budget import REQUESTS_PER_S, Budget
+from adapters.discord.api.endpoint import redirected_webhooks
+from adapters.discord.api.errors import DROPPED
+from adapters.discord.api.http_requests import Attempts
+from adapters.discord.api.old_message_edits import OldMessages
+from adapters.discord.api.rate_budget import REQUESTS_PER_S, Budget
+from adapters.discord.api.route_limits import Routes
 from adapters.discord.client import TsuzukiClient
-from adapters.discord.endpoint import redirected_webhooks
-from adapters.discord.failures import DROPPED
-from adapters.discord.pace import CHANGE_EVERY_S, Pace
-from adapters.discord.posts import AskerOf, Posts
-from adapters.discord.render import MAX_CONTENT, RESERVED, measure
-from adapters.discord.routes import Routes
-from adapters.discord.spacing import OldMessages
-from adapters.discord.threads import Threads
-from adapters.discord.translate import PLATFORM
-from adapters.discord.waits import Waits
-from adapters.double_clicks import DoubleClicks
-from adapters.heartbeat import keep_beating
-from bot.clock import Clock, SystemClock
-from bot.errors import ConfigurationError
-from bot.messages import Author, Draft, Room
-from bot.seams import Heartbeats, Say
-from bot.textfile import MAX_CHARACTERS
+from adapters.discord.delivery.edit_pace import CHANGE_EVERY_S, Pace
+from adapters.discord.delivery.posts import AskerOf, Posts
+from adapters.discord.delivery.threads import Threads
+from adapters.discord.delivery.wait_times import Waits
+from adapters.discord.handlers.user_installed import Abroad
+from adapters.discord.payloads.text import PLATFORM
+from adapters.discord.render.drafts import MAX_CONTENT, RESERVED, measure
+from adapters.shared.double_clicks import DoubleClicks
+from adapters.shared.heartbeat import keep_beating
+from adapters.shared.ports import Limits, Play
+from bot.aio.clock import Clock, SystemClock
+from bot.domain.chat import Author, Room
+from bot.domain.errors import ConfigurationError
+from bot.domain.ports import Heartbeats, Translate
+from bot.domain.replies import Reply
+from bot.text.text_file import MAX_CHARACTERS
 
 _log = logging.getLogger(__name__)
 
@@ -52,7 +53,7 @@ class DiscordAdapter:
     def __init__(
         self,
         token: str,
-        say: Say,
+        say: Translate,
         *,
         api_url: str | None = None,
         clock: Clock | None = None,
@@ -90,11 +91,11 @@ class DiscordAdapter:
         """Code points that `text` takes once escaped."""
         return measure(text)
 
-    async def post(self, room: Room, draft: Draft, key: str) -> str:
+    async def post(self, room: Room, draft: Reply, key: str) -> str:
         """Post a message, once for a key. Raises RetryLater, Undeliverable, ToldElsewhere."""
         return await self._opened().post(room, draft, key)
 
-    async def edit(self, room: Room, message_id: str, draft: Draft) -> None:
+    async def edit(self, room: Room, message_id: str, draft: Reply) -> None:
         """Make an earlier message show `draft`. Raises RetryLater or Undeliverable."""
         await self._posts.edit(room, message_id, draft)
 
@@ -102,7 +103,7 @@ class DiscordAdapter:
         """Take away a message of ours. Raises RetryLater or Undeliverable."""
         await self._posts.remove(room, message_id)
 
-    async def rest_s(self, room: Room, message_id: str, draft: Draft) -> float:
+    async def seconds_until_due(self, room: Room, message_id: str, draft: Reply) -> float:
         """For how many seconds yet a reply that is not finished leaves the bot's budget to the others."""
         return self._posts.rest_s(room, message_id, draft)
 

@@ -12,29 +12,29 @@ import aiohttp
 import discord
 from discord import app_commands
 
-from adapters.base import Play
-from adapters.discord.answers import Answers, Interaction, locale_of
-from adapters.discord.attachments import Attachments
-from adapters.discord.budget import Budget
-from adapters.discord.catchup import CatchUp
-from adapters.discord.commands import Translator, sync_if_changed
-from adapters.discord.conversation import Conversation
-from adapters.discord.edits import CLOCKS_DIFFER, Edits
-from adapters.discord.endpoint import redirect
-from adapters.discord.failures import DROPPED
-from adapters.discord.history import History
-from adapters.discord.naming import self_in
-from adapters.discord.past import Past
-from adapters.discord.places import Pause, opens_threads
-from adapters.discord.posts import Posts
-from adapters.discord.proxies import Proxies
-from adapters.discord.repertoire import command_the
-from adapters.discord.threads import Threads
-from adapters.discord.written import complete, is_by_person, is_meant_for, says_something
-from adapters.double_clicks import DoubleClicks
-from adapters.in_order import InOrder
-from bot.seams import Heartbeats, Say
-from bot.textfile import MAX_CHARACTERS
+from adapters.discord.api.endpoint import redirect
+from adapters.discord.api.errors import DROPPED
+from adapters.discord.api.history import History
+from adapters.discord.api.rate_budget import Budget
+from adapters.discord.catchup.catch_up import CatchUp
+from adapters.discord.catchup.thread_history import Past
+from adapters.discord.delivery.interaction_response import Answers, Interaction, locale_of
+from adapters.discord.delivery.posts import Posts
+from adapters.discord.delivery.threads import Threads
+from adapters.discord.handlers.command_sync import Translator, sync_if_changed
+from adapters.discord.handlers.command_tree import command_the
+from adapters.discord.handlers.messages import Conversation
+from adapters.discord.payloads.attachments import Attachments
+from adapters.discord.payloads.mention_names import self_in
+from adapters.discord.payloads.message_edits import CLOCKS_DIFFER, Edits
+from adapters.discord.payloads.message_kinds import complete, is_by_person, is_meant_for, says_something
+from adapters.discord.payloads.proxy_bots import Proxies
+from adapters.discord.payloads.thread_ref import Pause, opens_threads
+from adapters.shared.double_clicks import DoubleClicks
+from adapters.shared.ports import Play
+from bot.aio.keyed_lock import InOrder
+from bot.domain.ports import Heartbeats, Translate
+from bot.text.text_file import MAX_CHARACTERS
 
 _log = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ class TsuzukiClient(discord.AutoShardedClient):
     def __init__(
         self,
         play: Play,
-        say: Say,
+        say: Translate,
         posts: Posts,
         threads: Threads,
         pause: Pause,

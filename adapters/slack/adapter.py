@@ -14,40 +14,41 @@ from slack_bolt.oauth.async_oauth_flow import AsyncOAuthFlow
 from slack_sdk.web.async_client import AsyncWebClient
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from adapters.base import Play
-from adapters.in_order import InOrder
-from adapters.slack.acts import Acts
-from adapters.slack.boltapp import bolt_app, web_client
-from adapters.slack.buttons import Buttons
-from adapters.slack.catchup import CatchUp
-from adapters.slack.channels import Channels
-from adapters.slack.commands import Commands
-from adapters.slack.export import Exports
-from adapters.slack.hearing import Hearing
-from adapters.slack.home import Home
-from adapters.slack.httpdoor import HttpDoor
-from adapters.slack.inflight import Inflight
-from adapters.slack.installs import Installations
-from adapters.slack.late import Late
-from adapters.slack.linkwatch import LinkWatch
-from adapters.slack.listeners import Listeners
-from adapters.slack.missed import CLOCKS_DIFFER_S
-from adapters.slack.pointing import Pointing
-from adapters.slack.presence import Presence
-from adapters.slack.render import STORY_BYTES, measure
-from adapters.slack.settings import SettingsForm
-from adapters.slack.socketlink import SocketLink
-from adapters.slack.surface import BOT_SCOPES
-from adapters.slack.threadwords import ThreadWords
-from adapters.slack.tokens import Secrets, bad_bot_token
-from adapters.slack.translate import PLATFORM, Bot, Place
-from adapters.slack.trouble import Refused
+from adapters.shared.ports import Play
+from adapters.slack.catchup.catch_up import CatchUp
+from adapters.slack.catchup.channels import Channels
+from adapters.slack.catchup.late_messages import Late
+from adapters.slack.catchup.missed import CLOCKS_DIFFER_S
+from adapters.slack.catchup.presence import Presence
+from adapters.slack.connection.bolt_app import bolt_app, web_client
+from adapters.slack.connection.credentials import Secrets, bad_bot_token
+from adapters.slack.connection.http_server import HttpDoor
+from adapters.slack.connection.in_flight import Inflight
+from adapters.slack.connection.installations import Installations
+from adapters.slack.connection.link_watch import LinkWatch
+from adapters.slack.connection.manifest import BOT_SCOPES
+from adapters.slack.connection.socket_mode import SocketLink
+from adapters.slack.delivery.act_notices import Acts
+from adapters.slack.delivery.render import STORY_BYTES, measure
+from adapters.slack.listeners.actions import Buttons
+from adapters.slack.listeners.app_home import Home
+from adapters.slack.listeners.commands import Commands
+from adapters.slack.listeners.export import Exports
+from adapters.slack.listeners.messages import Hearing
+from adapters.slack.listeners.registration import Listeners
+from adapters.slack.listeners.settings_view import SettingsForm
+from adapters.slack.listeners.shortcuts import Pointing
+from adapters.slack.listeners.thread_commands import ThreadWords
+from adapters.slack.payloads.events import PLATFORM, Bot, Place
+from adapters.slack.web_api.errors import Refused
 from adapters.slack.workspace import Workspace
 from adapters.slack.workspaces import InstalledWorkspaces, OneWorkspace, Workspaces
-from bot.clock import Clock, SystemClock
-from bot.errors import ConfigurationError, RetryLater
-from bot.messages import Draft, DraftState, Room
-from bot.seams import Heartbeats, Limits, Say
+from bot.aio.clock import Clock, SystemClock
+from bot.aio.keyed_lock import InOrder
+from bot.domain.chat import Room
+from bot.domain.errors import ConfigurationError, RetryLater
+from bot.domain.ports import Heartbeats, Limits, Translate
+from bot.domain.replies import Reply, ReplyState
 
 _CALL_TIMEOUT_S = 30.0
 _DRAIN_S = 5.0
@@ -73,7 +74,7 @@ class SlackAdapter:
     def __init__(
         self,
         bot_token: str,
-        say: Say,
+        say: Translate,
         *,
         app_token: str | None = None,
         signing_secret: str | None = None,
@@ -154,7 +155,7 @@ class SlackAdapter:
         """Bytes of UTF-8 once escaped."""
         return measure(text)
 
-    async def post(self, room: Room, draft: Draft, key: str) -> str:
+    async def post(self, room: Room, draft: Reply, key: str) -> str:
         """Post into the room's thread, once for a key; returns the message's id.
 
         Raises:
@@ -163,7 +164,7 @@ class SlackAdapter:
         place = Place.of(room)
         return await (await self._workspaces.of(place.team)).replies.post(place, draft, key)
 
-    async def edit(self, room: Room, message_id: str, draft: Draft) -> None:
+    async def edit(self, room: Room, message_id: str, draft: Reply) -> None:
         """Make an earlier message show `draft`.
 
         Raises:
@@ -181,7 +182,7 @@ class SlackAdapter:
         place = Place.of(room)
         await (await self._workspaces.of(place.team)).replies.remove(place, message_id)
 
-    async def rest_s(self, room: Room, message_id: str, draft: Draft) -> float:
+    async def seconds_until_due(self, room: Room, message_id: str, draft: Reply) -> float:
         """For how many seconds yet a growing text leaves the workspace's budget to the others.
 
         What people wait for they read at once.
@@ -189,7 +190,7 @@ class SlackAdapter:
         Raises:
             Undeliverable
         """
-        if draft.state is not DraftState.WRITING:
+        if draft.state is not ReplyState.WRITING:
             return 0.0
         return (await self._workspaces.of(Place.of(room).team)).replies.rest_s(message_id)
 

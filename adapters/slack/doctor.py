@@ -8,13 +8,13 @@ from typing import Any
 
 from slack_sdk.web.async_client import AsyncWebClient
 
-from adapters.findings import Finding, broken, fine, missing
-from adapters.slack.boltapp import web_client
-from adapters.slack.budget import CALLS_A_MINUTE, LITTLE_AT_ONCE
-from adapters.slack.surface import BOT_EVENTS, BOT_SCOPES, COMMAND, INSTALL_PATH, SHORTCUT
-from adapters.slack.tokens import WHERE, Secrets
-from adapters.slack.trouble import TROUBLE, translated
-from bot.errors import ConfigurationError, DeliveryError, RetryLater
+from adapters.shared.checks import Finding, broken, fine, missing
+from adapters.slack.connection.bolt_app import web_client
+from adapters.slack.connection.credentials import WHERE, Secrets
+from adapters.slack.connection.manifest import BOT_EVENTS, BOT_SCOPES, COMMAND, INSTALL_PATH, SHORTCUT
+from adapters.slack.web_api.errors import TROUBLE, translated
+from adapters.slack.web_api.rate_budget import CALLS_A_MINUTE, LITTLE_AT_ONCE
+from bot.domain.errors import ConfigurationError, DeliveryError, RetryLater
 
 
 @dataclass(frozen=True, slots=True)

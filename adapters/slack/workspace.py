@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from slack_sdk.web.async_client import AsyncWebClient
 
-from adapters.slack.budget import Budget
-from adapters.slack.callers import Callers
-from adapters.slack.files import Files
-from adapters.slack.people import People
-from adapters.slack.postings import Postings
-from adapters.slack.replies import Replies
-from adapters.slack.streams import Streams
-from adapters.slack.telling import Telling
-from adapters.slack.translate import Bot
-from adapters.slack.webapi import WebApi
-from bot.clock import Clock
-from bot.seams import Say
+from adapters.slack.delivery.notices import Telling
+from adapters.slack.delivery.posts import Postings
+from adapters.slack.delivery.replies import Replies
+from adapters.slack.delivery.stream_recipients import Callers
+from adapters.slack.delivery.streams import Streams
+from adapters.slack.listeners.files import Files
+from adapters.slack.payloads.events import Bot
+from adapters.slack.web_api.client import WebApi
+from adapters.slack.web_api.people import People
+from adapters.slack.web_api.rate_budget import Budget
+from bot.aio.clock import Clock
+from bot.domain.ports import Translate
 
 
 class Workspace:
     """The parts of one workspace. `bot` is who we are there, as soon as that is known."""
 
-    def __init__(self, client: AsyncWebClient, say: Say, clock: Clock, bot: Bot | None = None) -> None:
+    def __init__(self, client: AsyncWebClient, say: Translate, clock: Clock, bot: Bot | None = None) -> None:
         self.client = client
         self.bot = bot or Bot("", "", "")
         self.api = WebApi(client, Budget(clock))

@@ -9,9 +9,9 @@ from typing import Protocol
 
 from slack_sdk.oauth.installation_store import Bot as InstalledBot
 
-from adapters.slack.translate import Bot
+from adapters.slack.payloads.events import Bot
 from adapters.slack.workspace import Workspace
-from bot.errors import Undeliverable
+from bot.domain.errors import Undeliverable
 
 _log = logging.getLogger(__name__)
 

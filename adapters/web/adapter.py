@@ -7,13 +7,14 @@ import secrets
 import socket
 from pathlib import Path
 
-from adapters.base import Limits, Play
-from adapters.web import translate
-from adapters.web.hub import Hub
-from adapters.web.pages import Pages
+from adapters.shared.ports import Limits, Play
+from adapters.web import payloads as translate
+from adapters.web.live.room import Hub
+from adapters.web.pages.routes import Pages
 from adapters.web.server import application, bind, serve, url_of
-from bot.messages import Draft, Room
-from bot.seams import Say
+from bot.domain.chat import Room
+from bot.domain.ports import Translate
+from bot.domain.replies import Reply
 
 _PARTS = Path(__file__).parent / "parts"
 
@@ -36,7 +37,7 @@ class WebAdapter:
 
     def __init__(
         self,
-        say: Say,
+        say: Translate,
         *,
         host: str = "127.0.0.1",
         port: int = 8080,
@@ -98,12 +99,12 @@ class WebAdapter:
         """Characters: nothing that a page shows needs escaping on the way."""
         return len(text)
 
-    async def post(self, room: Room, draft: Draft, key: str) -> str:
+    async def post(self, room: Room, draft: Reply, key: str) -> str:
         """Show a new reply. Its key is its id, so a repeated post is the same reply."""
         await self._attached()[1].room(room).draft(key, draft)
         return key
 
-    async def edit(self, room: Room, message_id: str, draft: Draft) -> None:
+    async def edit(self, room: Room, message_id: str, draft: Reply) -> None:
         """Show a reply as it is now, also one that a process before this one posted."""
         await self._attached()[1].room(room).draft(message_id, draft)
 
@@ -111,7 +112,7 @@ class WebAdapter:
         """Show a reply no more."""
         self._attached()[1].room(room).remove(message_id)
 
-    async def rest_s(self, room: Room, message_id: str, draft: Draft) -> float:  # noqa: ARG002
+    async def seconds_until_due(self, room: Room, message_id: str, draft: Reply) -> float:  # noqa: ARG002
         """0: a page takes every change."""
         return 0.0
 

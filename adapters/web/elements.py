@@ -8,10 +8,13 @@ from dataclasses import asdict
 from nicegui import ui
 from nicegui.elements.mixins.text_element import TextElement
 
-from adapters.web.shown import Change, Person, Standing
-from bot.messages import MODEL, ActKind, Length, Rules
-from bot.sampling import PRESET_NAMES
-from bot.seams import Say
+from adapters.web.render.values import Change, Person, Standing
+from bot.domain.chat import MODEL
+from bot.domain.jobs import Length
+from bot.domain.ports import Translate
+from bot.domain.room_settings import RoomSettings
+from bot.domain.sampling import PRESET_NAMES
+from bot.domain.story import ActKind
 
 SHOWN_NAMES = 4
 """More would push the title away; all of them are behind the count."""
@@ -113,7 +116,7 @@ class PeoplePart(ui.element):
     Everybody's page hears of everybody who comes and goes, so it builds as little as it can.
     """
 
-    def __init__(self, say: Say, locale: str) -> None:
+    def __init__(self, say: Translate, locale: str) -> None:
         super().__init__("div")
         self._say = say
         self._locale = locale
@@ -152,7 +155,7 @@ def _list(place: ui.element, people: Sequence[Person]) -> None:
 class HeadingPart(ui.element, component="parts/heading.js"):
     """The story's title, which a click lets people change. Emits `act`. `limits`: see `limits_of`."""
 
-    def __init__(self, title: str, say: Say, locale: str, *, limits: Mapping[str, int]) -> None:
+    def __init__(self, title: str, say: Translate, locale: str, *, limits: Mapping[str, int]) -> None:
         super().__init__()
         self._props["limits"] = limits
         self._props["words"] = _words(say, locale, ("retitle", "title", "save", "leave"))
@@ -180,7 +183,7 @@ class StoryPart(ui.element, component="parts/story.js", esm=_SHARED):
     """
 
     def __init__(
-        self, initial: Change, say: Say, locale: str, *, me: int, place: str, limits: Mapping[str, int]
+        self, initial: Change, say: Translate, locale: str, *, me: int, place: str, limits: Mapping[str, int]
     ) -> None:
         super().__init__()
         self._props["limits"] = limits
@@ -205,7 +208,7 @@ class StoryPart(ui.element, component="parts/story.js", esm=_SHARED):
 class NotebookPart(ui.element, component="parts/notebook.js"):
     """The notebook beside the story. Emits `look` (`leaf`), `act`, `export` (`story`, `form`)."""
 
-    def __init__(self, say: Say, locale: str, *, place: str, limits: Mapping[str, int]) -> None:
+    def __init__(self, say: Translate, locale: str, *, place: str, limits: Mapping[str, int]) -> None:
         super().__init__()
         self._props["limits"] = limits
         self._props["place"] = place
@@ -238,12 +241,12 @@ class ComposerPart(ui.element, component="parts/composer.js"):
 
     def __init__(
         self,
-        say: Say,
+        say: Translate,
         locale: str,
         *,
         name: str,
         place: str,
-        rules: Rules,
+        rules: RoomSettings,
         limits: Mapping[str, int],
         start: bool = False,
     ) -> None:
@@ -263,12 +266,12 @@ class ComposerPart(ui.element, component="parts/composer.js"):
         self._props["standing"] = asdict(Standing())
         self._take(rules)
 
-    def rule(self, rules: Rules) -> None:
+    def rule(self, rules: RoomSettings) -> None:
         """Offer what the room's rules have by now."""
         self._take(rules)
         self.update()
 
-    def _take(self, rules: Rules) -> None:
+    def _take(self, rules: RoomSettings) -> None:
         self._props["asks"] = _asks(self._say, self._locale, rules)
         self._props["candidates"] = rules.candidates
 
@@ -290,16 +293,16 @@ class ComposerPart(ui.element, component="parts/composer.js"):
         self.run_method("refused", event_id)
 
 
-def preset_names(say: Say, locale: str) -> dict[str, str]:
+def preset_names(say: Translate, locale: str) -> dict[str, str]:
     """What the built-in presets are called."""
     return {preset: say(f"web.preset_{preset}", locale) for preset in PRESET_NAMES.values()}
 
 
-def _words(say: Say, locale: str, names: Sequence[str]) -> dict[str, str]:
+def _words(say: Translate, locale: str, names: Sequence[str]) -> dict[str, str]:
     return {name: say(f"web.{name}", locale) for name in names}
 
 
-def _asks(say: Say, locale: str, rules: Rules) -> list[dict[str, object]]:
+def _asks(say: Translate, locale: str, rules: RoomSettings) -> list[dict[str, object]]:
     by_room = ("", say("web.by_room", locale))
     lengths = [(length.value, say(f"web.length_{length.value}", locale)) for length in Length]
     presets = [*preset_names(say, locale).items(), *((name, name) for name, _ in rules.presets)]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from adapters.base import Play
-from bot.context import (
+from adapters.shared.ports import Play
+from bot.story.prompt import (
     KEYWORD_CHARACTERS,
     LORE_CHARACTERS,
     MEMORY_CHARACTERS,

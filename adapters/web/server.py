@@ -19,7 +19,7 @@ from fastapi import FastAPI, Request, Response
 from nicegui import APIRouter, ui
 from starlette.middleware.sessions import SessionMiddleware
 
-from bot.errors import ConfigurationError
+from bot.domain.errors import ConfigurationError
 
 SHUTDOWN_TIMEOUT_S = 2
 """How long open pages may take to hang up; they connect again by themselves when the bot is back."""

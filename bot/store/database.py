@@ -17,8 +17,8 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import StaticPool
 
-from bot.errors import StoreError
-from bot.store.address import is_memory, without_secrets
+from bot.domain.errors import StoreError
+from bot.store.url import is_memory, without_secrets
 
 _BUSY_TIMEOUT_S = 30.0
 """How long SQLite waits for another process (a backup, an export) to let go of the file."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from sqlalchemy import Connection, inspect, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.errors import ConfigurationError
+from bot.domain.errors import ConfigurationError
 
 REVISION = "0008"
 """The newest migration. A database that has it is opened without loading Alembic."""

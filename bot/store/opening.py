@@ -7,11 +7,11 @@ from datetime import datetime
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from bot.errors import ConfigurationError
-from bot.store.address import address, make_folder, shown
+from bot.domain.errors import ConfigurationError
 from bot.store.database import Database, reason_of
 from bot.store.migrate import migrate
 from bot.store.sql import SqlStore, utc_now
+from bot.store.url import address, make_folder, shown
 
 
 async def open_store(url: str, *, clock: Callable[[], datetime] = utc_now) -> SqlStore:

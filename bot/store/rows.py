@@ -9,26 +9,13 @@ from typing import Any
 
 from sqlalchemy import RowMapping
 
-from bot.messages import (
-    Act,
-    ActKind,
-    Ask,
-    Author,
-    Choice,
-    Draft,
-    DraftState,
-    Job,
-    JobState,
-    Length,
-    Lore,
-    Notes,
-    Passage,
-    Room,
-    Score,
-    Story,
-)
-from bot.seams import OutboxRow
-from bot.story import writable
+from bot.domain.chat import Author, Room
+from bot.domain.inference import Score
+from bot.domain.jobs import GenerationOptions, Job, JobState, Length
+from bot.domain.ports import OutboxRow
+from bot.domain.replies import Candidate, Reply, ReplyState
+from bot.domain.story import Act, ActKind, Lore, Notes, Passage, Story
+from bot.story.joining import writable
 
 Row = RowMapping | Mapping[str, Any]
 
@@ -55,7 +42,7 @@ def room_columns(room: Room) -> dict[str, Any]:
 
 def place_columns(room: Room) -> dict[str, Any]:
     """What a story's row remembers of its room besides."""
-    return {"within": list(room.within), "adult": room.adult}
+    return {"within": list(room.parent_scopes), "adult": room.adult}
 
 
 def room_of(row: Row) -> Room:
@@ -65,7 +52,7 @@ def room_of(row: Row) -> Room:
 
 def placed_room_of(row: Row) -> Room:
     """The room of a story or a job, with what it lies in."""
-    return replace(room_of(row), within=tuple(row["within"]), adult=row["adult"])
+    return replace(room_of(row), parent_scopes=tuple(row["within"]), adult=row["adult"])
 
 
 def passage_of(row: Row) -> Passage:
@@ -143,7 +130,7 @@ def act_of(row: Row) -> Act:
     )
 
 
-def ask_columns(ask: Ask) -> dict[str, Any]:
+def ask_columns(ask: GenerationOptions) -> dict[str, Any]:
     """What was asked, as a job keeps it."""
     return {
         "length": str(ask.length),
@@ -158,7 +145,7 @@ def ask_columns(ask: Ask) -> dict[str, Any]:
 def job_of(row: Row) -> Job:
     """A job."""
     length = row["length"]
-    ask = Ask(
+    ask = GenerationOptions(
         length=int(length) if length.isdecimal() else Length(length),
         preset=row["preset"],
         candidates=row["candidates"],
@@ -171,7 +158,7 @@ def job_of(row: Row) -> Job:
         story_id=row["story_id"],
         room=placed_room_of(row),
         author=author_of(row),
-        ask=ask,
+        options=ask,
         seed=row["seed"],
         state=JobState(row["state"]),
         attempts=row["attempts"],
@@ -181,16 +168,16 @@ def job_of(row: Row) -> Job:
 
 def outbox_columns(row: OutboxRow) -> dict[str, Any]:
     """An outbox row without its key."""
-    draft = row.draft
+    draft = row.reply
     return {
         **room_columns(row.room),
         "message_id": row.message_id,
         "state": draft.state.value,
         "text": writable(draft.text),
         "note": writable(draft.note),
-        "choices": [{"passage": one.passage, "text": writable(one.text)} for one in draft.choices],
+        "choices": [{"passage": one.passage, "text": writable(one.text)} for one in draft.other_candidates],
         "passage": draft.passage,
-        "live": draft.live,
+        "live": draft.interactive,
         "delivered": row.delivered,
         "moved": row.moved,
         "former_id": row.former_id,
@@ -199,14 +186,14 @@ def outbox_columns(row: OutboxRow) -> dict[str, Any]:
 
 def outbox_row_of(row: Row) -> OutboxRow:
     """An outbox row."""
-    draft = Draft(
-        state=DraftState(row["state"]),
+    draft = Reply(
+        state=ReplyState(row["state"]),
         text=row["text"],
         note=row["note"],
-        choices=tuple(Choice(one["passage"], one["text"]) for one in row["choices"]),
+        other_candidates=tuple(Candidate(one["passage"], one["text"]) for one in row["choices"]),
         job=row["job_id"],
         passage=row["passage"],
-        live=row["live"],
+        interactive=row["live"],
     )
     return OutboxRow(
         row["job_id"],

@@ -9,28 +9,23 @@ from datetime import UTC, datetime
 from sqlalchemy import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from bot.errors import ConfigurationError, NotesChanged
-from bot.messages import Act, ActKind, Ask, Author, Job, JobState, Message, Notes, Passage, Room, Score, Story
-from bot.seams import Forgotten, Heard, OutboxRow
-from bot.store import (
-    acts,
-    changes,
-    hearing,
-    heartbeats,
-    jobs,
-    moves,
-    outbox,
-    passages,
-    people,
-    places,
-    relocating,
-    rules,
-    secret,
-    stories,
-)
+from bot.domain.chat import Author, Message, Room
+from bot.domain.errors import ConfigurationError, NotesChanged
+from bot.domain.inference import Score
+from bot.domain.jobs import GenerationOptions, Job, JobState
+from bot.domain.ports import Forgotten, OutboxRow, ReceivedMessage
+from bot.domain.story import Act, ActKind, Notes, Passage, Story
+from bot.store import secret
 from bot.store.database import Database
+from bot.store.repositories import acts, heartbeats, jobs, outbox, passages, people, stories
+from bot.store.repositories import edits as changes
+from bot.store.repositories import messages as hearing
+from bot.store.repositories import relocation as relocating
+from bot.store.repositories import reply_places as places
+from bot.store.repositories import settings as rules
+from bot.store.repositories import story_head as moves
 from bot.store.rows import notes_columns, story_of
-from bot.story import writable
+from bot.story.joining import writable
 
 LISTED = 200
 """How many stories people are shown."""
@@ -46,7 +41,7 @@ def utc_now() -> datetime:
 
 
 class SqlStore:
-    """`bot.seams.Store` on SQLite or PostgreSQL.
+    """`bot.domain.ports.Store` on SQLite or PostgreSQL.
 
     Every method raises StoreError where the database cannot be used, and NoSuchStory for an unknown story.
     """
@@ -85,16 +80,16 @@ class SqlStore:
 
     # Hearing and writing
 
-    async def hear(
+    async def receive_message(
         self,
         message: Message,
-        ask: Ask | None,
+        ask: GenerationOptions | None,
         job_id: str,
         seed: int,
         *,
         parentheses_aside: bool = False,
         earlier: Sequence[Message] = (),
-    ) -> Heard:
+    ) -> ReceivedMessage:
         """Append the message's passage to its room's open story and make a job, once per event id.
 
         Before it come the passages of `earlier` messages that were not heard yet. Where only deleted passages
@@ -105,7 +100,7 @@ class SqlStore:
             PassageGone: `ask.instead_of` is not a passage of this story.
         """
 
-        async def work(connection: AsyncConnection) -> Heard:
+        async def work(connection: AsyncConnection) -> ReceivedMessage:
             known = await hearing.known(connection, message.room.platform, message.event_id)
             if known is not None:
                 return known
@@ -117,7 +112,7 @@ class SqlStore:
 
         return await self._database.write(work)
 
-    async def heard(self, platform: str, event_id: str) -> Heard | None:
+    async def received(self, platform: str, event_id: str) -> ReceivedMessage | None:
         """What became of an event, None where it was never heard."""
         return await self._database.read(lambda connection: hearing.known(connection, platform, event_id))
 
@@ -394,11 +389,11 @@ class SqlStore:
             lambda connection: jobs.count_since(connection, platform, since, author, scope)
         )
 
-    async def heard_until(self, platform: str) -> Mapping[str, datetime]:
+    async def listened_until(self, platform: str) -> Mapping[str, datetime]:
         """Until when each place of a platform was listened to; nothing of one that never was."""
         return await self._database.read(lambda connection: heartbeats.read(connection, platform))
 
-    async def beat(self, platform: str, places: Collection[str]) -> None:
+    async def record(self, platform: str, places: Collection[str]) -> None:
         """Keep that these places are being listened to at this moment."""
         await self._database.write(
             lambda connection: heartbeats.beat(connection, platform, places, self._clock())
@@ -478,6 +473,6 @@ class SqlStore:
         """
         return await self._database.read(outbox.undelivered)
 
-    async def live(self, room: Room) -> Sequence[OutboxRow]:
+    async def interactive_replies(self, room: Room) -> Sequence[OutboxRow]:
         """Rows of a room's jobs that are over whose messages still carry buttons."""
         return await self._database.read(lambda connection: outbox.live(connection, room))

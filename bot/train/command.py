@@ -15,7 +15,7 @@ import torch
 from tqdm import tqdm
 from transformers import XGLMForCausalLM
 
-from bot.errors import CheckpointError
+from bot.domain.errors import CheckpointError
 from bot.train import network
 from bot.train.checkpoint import save_checkpoint
 from bot.train.corpus import Corpus, Source

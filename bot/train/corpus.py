@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
-from bot.errors import CorpusError
+from bot.domain.errors import CorpusError
 
 HELD_OUT_ONE_IN = 50
 """One work in fifty is never trained on; the choice hangs on its id alone, so it outlives reorderings."""

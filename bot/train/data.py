@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import sentencepiece
 
-from bot.errors import CorpusError
+from bot.domain.errors import CorpusError
 from bot.train.corpus import Work
 from bot.train.tokenizer import EOS, UNK, encode_work
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import sentencepiece
 from transformers import XGLMTokenizer
 
-from bot.errors import TokenizerError
+from bot.domain.errors import TokenizerError
 from bot.train.required import required_characters
 
 CHARACTER_COVERAGE = 0.9998

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from bot.errors import CheckpointError
+from bot.domain.errors import CheckpointError
 
 _MIB = 2**20
 _GIB = 2**30

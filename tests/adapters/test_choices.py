@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from adapters.choices import by_number, others_of
-from bot.messages import MODEL, Choice, Draft, DraftState, Passage
+from adapters.shared.candidates import by_number, others_of
+from bot.domain.chat import MODEL
+from bot.domain.replies import Candidate, Reply, ReplyState
+from bot.domain.story import Passage
 
-WRITING = Draft(DraftState.WRITING, "一。", choices=(Choice("", "二。"), Choice("", "三。")))
+WRITING = Reply(ReplyState.WRITING, "一。", other_candidates=(Candidate("", "二。"), Candidate("", "三。")))
 
 
 def passage(name: str) -> Passage:
@@ -20,8 +22,8 @@ def test_candidates_that_are_written_have_their_places_as_numbers() -> None:
 
 def test_numbers_stay_when_another_is_chosen() -> None:
     """The third is the text now, the others are still the first and the second."""
-    others = (Choice("job.0", "一。"), Choice("job.1", "二。"))
-    chosen = Draft(DraftState.DONE, "三。", choices=others, passage="job.2")
+    others = (Candidate("job.0", "一。"), Candidate("job.1", "二。"))
+    chosen = Reply(ReplyState.DONE, "三。", other_candidates=others, passage="job.2")
     assert [(number, choice.text) for number, choice in others_of(chosen)] == [(1, "一。"), (2, "二。")]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from adapters.double_clicks import DOUBLE_CLICK_S, DoubleClicks
+from adapters.shared.double_clicks import DOUBLE_CLICK_S, DoubleClicks
 from tests.fakes.clock import FakeClock
 
 WHO = ("room", "aya")

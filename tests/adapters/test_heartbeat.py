@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, suppress
 
 import pytest
 
-from adapters.heartbeat import BEAT_EVERY_S, LOOK_EVERY_S, keep_beating
+from adapters.shared.heartbeat import BEAT_EVERY_S, LOOK_EVERY_S, keep_beating
 from tests.fakes.clock import FakeClock
 from tests.fakes.heartbeats import MemoryHeartbeats
 
@@ -36,8 +36,8 @@ async def test_it_beats_for_the_places_that_are_heard() -> None:
         heartbeats.now = later = begun.replace(minute=1)
         await clock.advance(BEAT_EVERY_S)
         assert heartbeats.beats == [("T1", "T2"), ("T1",)]
-    assert await heartbeats.heard_until("slack") == {"T1": later, "T2": begun}
-    assert await heartbeats.heard_until("discord") == {}
+    assert await heartbeats.listened_until("slack") == {"T1": later, "T2": begun}
+    assert await heartbeats.listened_until("discord") == {}
 
 
 async def test_nothing_is_kept_while_nothing_is_heard() -> None:

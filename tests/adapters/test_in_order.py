@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from adapters.in_order import InOrder
+from bot.aio.keyed_lock import InOrder
 
 
 async def test_what_came_first_at_a_place_is_done_first() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from config.phrases import Phrases
+from config.i18n import Phrases
 
 NAMES = {
     "retry": ("discord.button.again", "slack.button.retry", "web.retry"),

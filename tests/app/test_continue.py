@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from bot.doctor import EMBEDDED_MODEL
+from bot.app.doctor import EMBEDDED_MODEL
 from tests.app.conftest import Command
 
 FIRST_LINE = "それは九月初旬のある蒸し暑い晩のことであった。"

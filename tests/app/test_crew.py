@@ -7,8 +7,8 @@ import asyncio
 import pytest
 from structlog.testing import capture_logs
 
-from bot.crew import Crew
-from bot.errors import ConfigurationError
+from bot.app.task_supervisor import Crew
+from bot.domain.errors import ConfigurationError
 
 
 async def forever() -> None:

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from adapters.findings import State
-from bot.doctor import examine, report
-from config.phrases import Phrases
+from adapters.shared.checks import State
+from bot.app.doctor import examine, report
+from config.i18n import Phrases
 from config.settings import PLATFORM_VARIABLES, PREFIX, Settings, load_settings
 
 
@@ -100,7 +100,7 @@ def test_a_home_that_nobody_has_ends_nothing(environ: pytest.MonkeyPatch, variab
 
 def test_a_gpu_that_does_not_answer_is_broken(environ: pytest.MonkeyPatch) -> None:
     """What torch raises then is no traceback."""
-    environ.setattr("bot.worker.outlook.free_memory", _no_answer)
+    environ.setattr("bot.worker.preflight.free_memory", _no_answer)
     found = {finding.subject: finding for finding in examine(load_settings())}
     assert found["computing"].state is State.BROKEN
     assert str(found["computing"].values["reason"]) == "CUDA error"

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from bot.errors import NoSuchStory, SeveralStories, UnknownFormat
-from bot.export import export_story, list_stories
-from bot.formats import FORMATS, exported
-from bot.messages import Author, Message, Room
+from bot.app.export import export_story, list_stories
+from bot.domain.chat import Author, Message, Room
+from bot.domain.errors import NoSuchStory, SeveralStories, UnknownFormat
 from bot.store import open_store
-from config.phrases import Phrases
+from bot.story.export_formats import FORMATS, exported
+from config.i18n import Phrases
 
 MEI = Author("web", "1", "芽衣")
 say = Phrases.load()
@@ -25,7 +25,9 @@ async def url(tmp_path: Path) -> AsyncIterator[str]:
     store = await open_store(url)
     for number, (platform, room) in enumerate([("web", "a"), ("web", "b"), ("slack", "T/C/1")]):
         text = f"第{number}の夜。ＡＢＣ……　星"
-        await store.hear(Message(f"e{number}", Room(platform, room), MEI, text), None, f"j{number}", 0)
+        await store.receive_message(
+            Message(f"e{number}", Room(platform, room), MEI, text), None, f"j{number}", 0
+        )
     await store.close()
     return url
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from bot.app.doctor import EMBEDDED_MODEL
 from bot.cli import FAILED, READER_GONE
-from bot.doctor import EMBEDDED_MODEL
 from tests.app.conftest import COMMAND, clean_environ
 from tests.app.gated_worker import FIRST, SECOND, GatedWorker, gated_worker
 

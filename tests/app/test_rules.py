@@ -6,15 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from bot.continuation import FEWEST, MOST
-from bot.messages import Filter, Length, Rules
-from bot.rules import MAX_WORD_CHARACTERS, merged
-from bot.sampling import MAX_BANNED
-from config.complaints import SettingsError
+from bot.core.settings_resolver import MAX_WORD_CHARACTERS, merged
+from bot.domain.jobs import Length
+from bot.domain.room_settings import Filter, RoomSettings
+from bot.domain.sampling import MAX_BANNED
+from bot.text.continuation import FEWEST, MOST
+from config.errors import SettingsError
 from config.settings import load_settings
 
 
-def set_rules(folder: Path, *lines: str) -> Rules:
+def set_rules(folder: Path, *lines: str) -> RoomSettings:
     """The rules of a room where nobody set anything, with these lines in the file."""
     path = folder / "set.toml"
     path.write_text("\n".join(["[rules]", *lines]), encoding="utf-8")
@@ -23,7 +24,7 @@ def set_rules(folder: Path, *lines: str) -> Rules:
 
 def test_the_documented_defaults_are_the_rules_own(tmp_path: Path) -> None:
     """One set of defaults, not two."""
-    assert set_rules(tmp_path) == Rules()
+    assert set_rules(tmp_path) == RoomSettings()
 
 
 def test_every_setting_is_a_rule_that_holds(tmp_path: Path) -> None:
@@ -40,7 +41,7 @@ def test_every_setting_is_a_rule_that_holds(tmp_path: Path) -> None:
         "daily_per_person = 7",
         "daily_in_all = 70",
     )
-    assert set_rules(tmp_path, *lines) == Rules(
+    assert set_rules(tmp_path, *lines) == RoomSettings(
         length=Length.LONG,
         preset="bold",
         candidates=5,

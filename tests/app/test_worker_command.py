@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.app import worker_command
+from bot.app.bootstrap import worker_command
 from bot.cli import app
 from bot.worker.options import EngineOptions
 from config.settings import EngineSettings, load_settings
@@ -48,7 +48,7 @@ def test_every_setting_of_the_engine_is_an_option_of_the_worker(tmp_path: Path) 
 def test_options_win_over_the_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """What is given on the command line is what the worker is told; the rest comes from the settings."""
     told: list[EngineOptions] = []
-    monkeypatch.setattr("bot.worker.command.run_worker", lambda options, *_: told.append(options))
+    monkeypatch.setattr("bot.worker.main.run_worker", lambda options, *_: told.append(options))
     monkeypatch.setenv("TSUZUKI_ENGINE__SLOTS", "3")
     monkeypatch.setenv("TSUZUKI_ENGINE__QUANTIZATION", "none")
     monkeypatch.setenv("TSUZUKI_ENGINE__CACHE", str(tmp_path))

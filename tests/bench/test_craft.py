@@ -11,9 +11,9 @@ from bench import children, craft
 from bench.judges import FAULTS
 from bench.process import Settings, started
 from bench.prompts import PASSAGE
-from bot.sampling import PRESETS
+from bot.domain.sampling import PRESETS
 from bot.train.corpus import Work
-from bot.worker.loader import embedded_model
+from bot.worker.checkpoints.loader import embedded_model
 
 
 def test_prompts_are_of_held_out_works_only(tmp_path: Path) -> None:

@@ -9,8 +9,8 @@ import torch
 
 from bench.quality import GIVEN, LENGTH, Quality, held_out_ids, judge, windows
 from bot.worker.backends.pytorch import TorchBackend
-from bot.worker.loader import embedded_model
-from bot.worker.text import StoryText
+from bot.worker.checkpoints.loader import embedded_model
+from bot.worker.text.encoding import StoryText
 from tests.worker.loading import load_checkpoint
 
 TEXT = (

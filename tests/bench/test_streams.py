@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from bench.streams import Ask, StreamFailed, Told, Worker, connected, total_rate
+from bench.streams import GenerationOptions, StreamFailed, Told, Worker, connected, total_rate
 
 USAGE = {"prompt_tokens": 5, "completion_tokens": 3, "total_tokens": 8}
 
@@ -55,7 +55,7 @@ async def worker() -> AsyncIterator[Worker]:
 
 async def test_events_with_text_are_counted_and_tokens_taken_from_the_usage(worker: Worker) -> None:
     """Comments, the empty last chunk and the usage are no events of text."""
-    told = await worker.stream(Ask("whole", 3, seed=1))
+    told = await worker.stream(GenerationOptions("whole", 3, seed=1))
     assert (len(told.stamps), told.tokens) == (2, 3)
     assert told.asked_s < told.stamps[0] <= told.stamps[1] <= told.ended_s
 
@@ -67,12 +67,14 @@ async def test_events_with_text_are_counted_and_tokens_taken_from_the_usage(work
 async def test_a_stream_that_failed_is_no_measurement(worker: Worker, prompt: str, reason: str) -> None:
     """It says why."""
     with pytest.raises(StreamFailed, match=reason):
-        await worker.stream(Ask(prompt, 3, seed=1))
+        await worker.stream(GenerationOptions(prompt, 3, seed=1))
 
 
 async def test_streams_that_run_together_come_back_in_order(worker: Worker) -> None:
     """Whoever ends first."""
-    told = await worker.together([Ask("whole", 3, seed=1, at_s=0.02), Ask("whole", 3, seed=2)])
+    told = await worker.together(
+        [GenerationOptions("whole", 3, seed=1, at_s=0.02), GenerationOptions("whole", 3, seed=2)]
+    )
     assert told[0].asked_s > told[1].asked_s
 
 

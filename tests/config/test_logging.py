@@ -51,7 +51,7 @@ def test_lines_are_json_where_nobody_reads_along() -> None:
     """Not on a terminal: one JSON object a line, from us and from libraries alike, Japanese readable."""
     stream = io.StringIO()
     configure_logging(stream=stream)
-    structlog.get_logger("bot.app").info("開店", port=8080)
+    structlog.get_logger("bot.app.bootstrap").info("開店", port=8080)
     logging.getLogger("bot.store").warning("slow: %s", "書き込み")
     ours, theirs = (json.loads(line) for line in stream.getvalue().splitlines())
     assert (ours["event"], ours["port"], ours["level"]) == ("開店", 8080, "info")
@@ -63,7 +63,7 @@ def test_a_person_gets_plain_lines() -> None:
     """`human` gives a line to read instead of JSON."""
     stream = io.StringIO()
     configure_logging(form="human", stream=stream)
-    structlog.get_logger("bot.app").info("open", port=8080)
+    structlog.get_logger("bot.app.bootstrap").info("open", port=8080)
     assert "open" in stream.getvalue()
     assert "port=8080" in stream.getvalue()
     assert not stream.getvalue().startswith("{")

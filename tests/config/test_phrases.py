@@ -11,9 +11,9 @@ from string import Formatter
 
 import pytest
 
-from bot import errors
+from bot.domain import errors
+from config.i18n import LOCALES, Phrases
 from config.locale import terminal_locale
-from config.phrases import LOCALES, Phrases
 
 ROOT = Path(__file__).parents[2]
 SOURCES = [path for room in ("bot", "adapters", "config") for path in sorted((ROOT / room).rglob("*.py"))]

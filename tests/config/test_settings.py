@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from config.complaints import SettingsError
+from config.errors import SettingsError
 from config.settings import DEFAULTS, PLATFORM_VARIABLES, load_settings, setting_names, variable
 
 

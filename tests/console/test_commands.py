@@ -6,7 +6,7 @@ import pytest
 
 from adapters.console.commands import ALIASES, Command, command_of
 from adapters.console.listing import changed_lore
-from bot.messages import Lore
+from bot.domain.story import Lore
 
 
 @pytest.mark.parametrize("line", ["それは夜。", "　字下げ。", "//見えない行", "／／見えない行", "（心の声）"])

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from adapters.console import ROOM, ConsoleAdapter
-from bot.messages import Choice, Draft, DraftState
+from bot.domain.replies import Candidate, Reply, ReplyState
 
 BEGUN = "それは　九月初旬の晩。"
 
@@ -47,15 +47,15 @@ def console(out: io.StringIO, err: io.StringIO) -> ConsoleAdapter:
     return console
 
 
-def writing(text: str, note: str = "") -> Draft:
+def writing(text: str, note: str = "") -> Reply:
     """A draft under way."""
-    return Draft(DraftState.WRITING, text, note, job="job")
+    return Reply(ReplyState.WRITING, text, note, job="job")
 
 
-def done(text: str, *others: str, note: str = "") -> Draft:
+def done(text: str, *others: str, note: str = "") -> Reply:
     """The end of a reply, with its other candidates."""
-    choices = tuple(Choice(f"job.{number}", each) for number, each in enumerate(others, start=1))
-    return Draft(DraftState.DONE, text, note, choices, "job", "job.0")
+    choices = tuple(Candidate(f"job.{number}", each) for number, each in enumerate(others, start=1))
+    return Reply(ReplyState.DONE, text, note, choices, "job", "job.0")
 
 
 async def test_only_new_text_is_written(console: ConsoleAdapter, out: io.StringIO) -> None:
@@ -71,8 +71,8 @@ async def test_everything_else_goes_to_standard_error(
     console: ConsoleAdapter, out: io.StringIO, err: io.StringIO
 ) -> None:
     """Places, waking up and hints never mix with the story; a line is said once."""
-    await console.post(ROOM, Draft(DraftState.WAITING, note="40 %"), "job:0")
-    await console.edit(ROOM, "job:0", Draft(DraftState.WAITING, note="40 %"))
+    await console.post(ROOM, Reply(ReplyState.WAITING, note="40 %"), "job:0")
+    await console.edit(ROOM, "job:0", Reply(ReplyState.WAITING, note="40 %"))
     await console.edit(ROOM, "job:0", done("外へ。", note="晩 is not seen"))
 
     assert out.getvalue() == BEGUN + "外へ。\n"
@@ -85,8 +85,8 @@ async def test_at_a_terminal_a_line_takes_the_place_of_the_last(out: io.StringIO
     console = ConsoleAdapter(out, err, say)
     console.begin(BEGUN)
 
-    await console.post(ROOM, Draft(DraftState.WAITING, note="40 %"), "job:0")
-    await console.edit(ROOM, "job:0", Draft(DraftState.WAITING, note="80 %"))
+    await console.post(ROOM, Reply(ReplyState.WAITING, note="40 %"), "job:0")
+    await console.edit(ROOM, "job:0", Reply(ReplyState.WAITING, note="80 %"))
     await console.edit(ROOM, "job:0", writing("外へ。"))
 
     assert err.getvalue().split("\r\x1b[2K") == ["", "40 %", "80 %", ""]
@@ -129,7 +129,7 @@ async def test_a_failure_is_said_and_the_story_stays(
     console: ConsoleAdapter, out: io.StringIO, err: io.StringIO
 ) -> None:
     """What was written stands; why nothing follows is told beside it."""
-    await console.post(ROOM, Draft(DraftState.FAILED, note="the storyteller is gone"), "job:0")
+    await console.post(ROOM, Reply(ReplyState.FAILED, note="the storyteller is gone"), "job:0")
 
     assert out.getvalue() == BEGUN + "\n"
     assert err.getvalue() == "the storyteller is gone\n"
@@ -141,9 +141,9 @@ async def test_on_one_screen_progress_never_clears_a_line_of_the_story() -> None
     console = ConsoleAdapter(screen, screen, say)
     console.begin(BEGUN)
 
-    await console.post(ROOM, Draft(DraftState.WAITING, note="40 %"), "job:0")
+    await console.post(ROOM, Reply(ReplyState.WAITING, note="40 %"), "job:0")
     await console.edit(ROOM, "job:0", writing("外へ"))
-    await console.edit(ROOM, "job:0", Draft(DraftState.WAITING, "外へ", note="again"))
+    await console.edit(ROOM, "job:0", Reply(ReplyState.WAITING, "外へ", note="again"))
     await console.edit(ROOM, "job:0", done("外へ出た。"))
 
     cleared = [line.split("\x1b[2K")[0] for line in screen.getvalue().split("\n") if "\x1b[2K" in line]
@@ -155,7 +155,7 @@ async def test_what_the_person_wrote_stands_there_when_nothing_follows(
     console: ConsoleAdapter, out: io.StringIO
 ) -> None:
     """A continuation that fails does not take their text with it."""
-    await console.post(ROOM, Draft(DraftState.FAILED, note="no"), "job:0")
+    await console.post(ROOM, Reply(ReplyState.FAILED, note="no"), "job:0")
 
     assert out.getvalue() == BEGUN + "\n"
 
@@ -165,7 +165,7 @@ async def test_a_reply_that_only_loses_its_buttons_is_not_told_again(
 ) -> None:
     """What is over stays as it was written, whatever else its message shows elsewhere."""
     await console.post(ROOM, done("外へ。"), "job:0")
-    await console.edit(ROOM, "job:0", replace(done("外へ。"), live=False))
+    await console.edit(ROOM, "job:0", replace(done("外へ。"), interactive=False))
 
     assert out.getvalue() == BEGUN + "外へ。\n"
 

@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 
 from adapters.console import ROOM, ConsoleAdapter, Session, Transcript
-from bot.errors import NoSuchStory
-from bot.messages import Author, Lore, Notes
-from bot.story import text_of, told_passages
-from config.phrases import Phrases
+from bot.domain.chat import Author
+from bot.domain.errors import NoSuchStory
+from bot.domain.story import Lore, Notes
+from bot.story.joining import text_of, told_passages
+from config.i18n import Phrases
 from tests.fakes.house import House, opened, sentence
 
 AYA = Author("console", "-", "綾")

@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.continuation import Continuation, max_tokens, min_tokens
-from bot.japanese import house_style
-from bot.messages import LENGTH_CHARACTERS, Length
-from bot.wordfilter import WordFilter
+from bot.domain.jobs import LENGTH_CHARACTERS, Length
+from bot.text.continuation import Continuation, max_tokens, min_tokens
+from bot.text.japanese import house_style
+from bot.text.word_filter import WordFilter
 
 PROMPT = "それは九月初旬のある蒸し暑い晩のことであった。"
 PIECES = st.lists(

@@ -7,8 +7,8 @@ import unicodedata
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from bot.continuation import Continuation
-from bot.wordfilter import WordFilter
+from bot.text.continuation import Continuation
+from bot.text.word_filter import WordFilter
 
 FILTER = WordFilter.of(["ひみつ"], built_in=False)
 PROMPTS = st.sampled_from(

@@ -13,10 +13,20 @@ from statistics import median
 
 from sqlalchemy import event
 
-from adapters.discord.render import MARKS
-from bot.clock import Clock
-from bot.messages import Delta, DraftState, EngineStatus, Health, Piece, Request, Seen, TokenCount, Window
-from bot.queue import JobQueue
+from adapters.discord.render.drafts import MARKS
+from bot.aio.clock import Clock
+from bot.core.queue import JobQueue
+from bot.domain.inference import (
+    ContextPiece,
+    ContextSpan,
+    ContextWindow,
+    Delta,
+    EngineStatus,
+    GenerationRequest,
+    Health,
+    TokenCount,
+)
+from bot.domain.replies import ReplyState
 from bot.store import SqlStore
 from tests.discord.whole import house_of
 from tests.fakes.clock import LoopClock
@@ -51,7 +61,7 @@ DOES = (
     "待った",
 )
 ASKED = re.compile(f"([{KANJI}]+)人目の([{KANJI}]+)行")
-WRITING_MARK = MARKS[DraftState.WRITING]
+WRITING_MARK = MARKS[ReplyState.WRITING]
 
 Turn = tuple[int, int]
 """Who writes, and how often they wrote before."""
@@ -68,7 +78,7 @@ def number_of(text: str) -> int:
 
 
 class TimedEngine:
-    """`bot.seams.Engine`: two sentences a second for everybody; `ended` says when each text was whole."""
+    """An `Engine`: two sentences a second for everybody; `ended` says when each text was whole."""
 
     def __init__(self, clock: Clock, seed: int) -> None:
         self._clock = clock
@@ -77,7 +87,7 @@ class TimedEngine:
         self.ended: dict[Turn, float] = {}
         self.texts: dict[Turn, str] = {}
 
-    async def generate(self, request: Request) -> AsyncIterator[Delta]:
+    async def generate(self, request: GenerationRequest) -> AsyncIterator[Delta]:
         """Go on from the last line of who asked."""
         who, which = ASKED.findall(request.prompt)[-1]
         turn = number_of(who), number_of(which)
@@ -101,15 +111,15 @@ class TimedEngine:
     def _event(self, turn: Turn) -> asyncio.Event:
         return self._over.setdefault(turn, asyncio.Event())
 
-    async def window(self, request: Request) -> Window:
+    async def context_window(self, request: GenerationRequest) -> ContextWindow:
         """All of the prompt."""
-        return Window((Seen(Piece("story", request.prompt), 1),), 1, 2048, 256)
+        return ContextWindow((ContextSpan(ContextPiece("story", request.prompt), 1),), 1, 2048, 256)
 
     async def health(self) -> Health:
         """Always ready."""
         return Health(EngineStatus.READY, 1.0, model="timed")
 
-    async def count(self, text: str) -> TokenCount:
+    async def count_tokens(self, text: str) -> TokenCount:
         """One token a character."""
         return TokenCount(len(text))
 

@@ -7,9 +7,13 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from bot.errors import PassageGone
-from bot.messages import Ask, Author, Message, Notes, Passage, Room, Rules, Score, Story, Ticket, Window
-from bot.rules import checked, merged
+from bot.core.settings_resolver import checked, merged
+from bot.domain.chat import Author, Message, Room
+from bot.domain.errors import PassageGone
+from bot.domain.inference import ContextWindow, Score
+from bot.domain.jobs import GenerationOptions, JobReceipt
+from bot.domain.room_settings import RoomSettings
+from bot.domain.story import Notes, Passage, Story
 from tests.fakes.play import FakePlay
 
 
@@ -24,7 +28,7 @@ class NotedPlay(FakePlay):
     noted: list[tuple[object, ...]] = field(default_factory=list)
     shows: dict[str, Passage] = field(default_factory=dict)
     made_of: dict[str, list[Passage]] = field(default_factory=dict)
-    settings: Rules = field(default_factory=Rules)
+    settings: RoomSettings = field(default_factory=RoomSettings)
     kept: dict[Room, Notes] = field(default_factory=dict)
     layers: dict[str, dict[str, object]] = field(default_factory=dict)
     rooms: list[Room] = field(default_factory=list)
@@ -68,15 +72,15 @@ class NotedPlay(FakePlay):
             return Story("story-0", room, "無題")
         return story
 
-    async def retry(self, message: Message, ask: Ask) -> Ticket:
+    async def retry(self, message: Message, ask: GenerationOptions) -> JobReceipt:
         """Note it."""
         self._note("retry", message, ask)
-        return Ticket("job-r", "story-1", 0)
+        return JobReceipt("job-r", "story-1", 0)
 
-    async def again(self, message: Message, job_id: str) -> Ticket:
+    async def again(self, message: Message, job_id: str) -> JobReceipt:
         """Note it."""
         self._note("again", message, job_id)
-        return Ticket("job-anew", "story-1", 0)
+        return JobReceipt("job-anew", "story-1", 0)
 
     async def stop(self, job_id: str, by: Author) -> bool:
         """Note it; a job called `over` is over."""
@@ -139,9 +143,9 @@ class NotedPlay(FakePlay):
             self.shows[message_id] = shown
         return shown
 
-    async def window(self, room: Room) -> Window:
+    async def window(self, room: Room) -> ContextWindow:
         """Nothing is seen."""
-        return Window((), 0, 2048, 0)
+        return ContextWindow((), 0, 2048, 0)
 
     async def scores(self, passage_id: str) -> Sequence[Score]:
         """None were kept."""
@@ -207,7 +211,7 @@ class NotedPlay(FakePlay):
         self.kept[room] = notes
         return await self._told(room)
 
-    async def rules(self, room: Room) -> Rules:
+    async def rules(self, room: Room) -> RoomSettings:
         """The test's; the rooms that were asked for, with all they lie in, are in `rooms`."""
         self.rooms.append(room)
         return self.settings
@@ -216,7 +220,7 @@ class NotedPlay(FakePlay):
         """As the test laid it down, or it was set."""
         return self.layers.get(scope, {})
 
-    async def set_rules(self, room: Room, scope: str, changes: Mapping[str, object]) -> Rules:
+    async def set_rules(self, room: Room, scope: str, changes: Mapping[str, object]) -> RoomSettings:
         """Note it, and let it hold."""
         # Presets come filled up with what is as in 標準: a test says what somebody wrote.
         plain = {name: value for name, value in changes.items() if name != "presets"}

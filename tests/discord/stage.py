@@ -7,11 +7,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
-from adapters.base import Play
 from adapters.discord import DiscordAdapter
-from bot.messages import Draft, DraftState, Room
-from bot.seams import Say
-from config.phrases import Phrases
+from adapters.shared.ports import Play
+from bot.domain.chat import Room
+from bot.domain.ports import Translate
+from bot.domain.replies import Reply, ReplyState
+from config.i18n import Phrases
 from tests.discord.noted import NotedPlay
 from tests.fakes.play import FakeReply
 from tests.loopback.discord import Channel, LoopbackDiscord
@@ -47,7 +48,7 @@ class Stage:
     discord: LoopbackDiscord
     adapter: DiscordAdapter
     play: NotedPlay
-    say: Say
+    say: Translate
     clock: QuickClock
 
     def room(self, channel: Channel) -> Room:
@@ -60,7 +61,7 @@ class Stage:
         return NotedPlay()
 
     @staticmethod
-    def new_say() -> Say:
+    def new_say() -> Translate:
         """The sentences."""
         return Phrases.load()
 
@@ -77,7 +78,7 @@ class Stage:
         """Where the reply to the nth message that was heard is shown, once its first sign stands there."""
         room = (await self.play.until_heard(number)).message.room
         reply = FakeReply(self.adapter, room, f"job-{number}:0")
-        await reply.show(Draft(DraftState.WAITING, note="お待ちください", job=f"job-{number}"))
+        await reply.show(Reply(ReplyState.WAITING, note="お待ちください", job=f"job-{number}"))
         return self.discord.world.channels[int(reply.room.id)]
 
     def reply(self, channel: Channel, key: str = "job-1/0") -> FakeReply:

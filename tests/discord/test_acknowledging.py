@@ -9,14 +9,16 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from bot.errors import QueueFull
-from bot.messages import Ask, Draft, DraftState, Message, Room, Ticket
+from bot.domain.chat import Message, Room
+from bot.domain.errors import QueueFull
+from bot.domain.jobs import GenerationOptions, JobReceipt
+from bot.domain.replies import Reply, ReplyState
 from tests.discord.noted import NotedPlay
 from tests.discord.stage import BEGINNING, QuickClock, adapter_for, running
 from tests.fakes.play import FakeReply
 from tests.loopback.discord import Channel, LoopbackDiscord, Slash
 
-DONE = Draft(DraftState.DONE, "夜が更けた。", job="job-1", passage="p1")
+DONE = Reply(ReplyState.DONE, "夜が更けた。", job="job-1", passage="p1")
 
 
 @dataclass(slots=True)
@@ -27,11 +29,13 @@ class SlowPlay(NotedPlay):
     free: asyncio.Event = field(default_factory=asyncio.Event)
     answered: list[int] = field(default_factory=list)
 
-    async def hear(self, message: Message, ask: Ask | None, earlier: Sequence[Message] = ()) -> Ticket | None:
+    async def receive_message(
+        self, message: Message, ask: GenerationOptions | None, earlier: Sequence[Message] = ()
+    ) -> JobReceipt | None:
         """When it may."""
         await self.free.wait()
         self.answered.append(len(callbacks(self.discord)))
-        return await NotedPlay.hear(self, message, ask, earlier)
+        return await NotedPlay.receive_message(self, message, ask, earlier)
 
 
 def callbacks(discord: LoopbackDiscord) -> list[str]:
@@ -108,7 +112,7 @@ async def test_a_reply_stands_below_the_text_that_a_command_shows() -> None:
         asked = await act(play, thread, "text")
         await play.discord.until(lambda: asked.acknowledged_s)
         waiting = FakeReply(reply._platform, reply.room, "job-2:0")
-        posting = asyncio.create_task(waiting.show(Draft(DraftState.WAITING, note="お待ちください")))
+        posting = asyncio.create_task(waiting.show(Reply(ReplyState.WAITING, note="お待ちください")))
         play.free.set()
         await posting
         assert [m.content for m in play.discord.by_bot(thread)][1:] == [

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from bot.messages import Room
+from bot.domain.chat import Room
 from bot.store import open_store
-from config.phrases import Phrases
+from config.i18n import Phrases
 from tests.app.bot_process import bot_process
 from tests.app.gated_worker import FIRST, gated_worker
 from tests.discord.stage import BEGINNING

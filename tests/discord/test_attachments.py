@@ -6,7 +6,8 @@ import asyncio
 
 import pytest
 
-from bot.messages import Ask, Room
+from bot.domain.chat import Room
+from bot.domain.jobs import GenerationOptions
 from tests.discord.stage import BEGINNING, Stage
 from tests.discord.test_whole_path import SENTENCES, done, texts_in
 from tests.discord.whole import whole_house
@@ -30,7 +31,7 @@ async def test_a_long_paste_is_a_passage(stage: Stage, encoding: str) -> None:
     files = (("message.txt", LONG.encode(encoding)),)
     await stage.discord.say_in(thread, stage.discord.hanako, "", mentions_bot=False, files=files)
     heard = await stage.play.until_heard()
-    assert (heard.message.whole, heard.ask) == (LONG, Ask())
+    assert (heard.message.whole, heard.ask) == (LONG, GenerationOptions())
 
 
 async def test_what_was_typed_and_what_is_attached_stand_in_their_order(stage: Stage) -> None:
@@ -45,7 +46,7 @@ async def test_a_picture_beside_a_text_is_not_passed_over_in_silence(stage: Stag
     """The story goes on from the text, and its writer knows that the picture is not in it."""
     await stage.discord.say_in(stage.discord.channel, stage.discord.hanako, BEGINNING, files=(PICTURE,))
     heard = await stage.play.until_heard()
-    assert (heard.message.whole, heard.ask) == (BEGINNING, Ask())
+    assert (heard.message.whole, heard.ask) == (BEGINNING, GenerationOptions())
     (told,) = await stage.discord.until(lambda: stage.discord.by_bot(stage.discord.channel))
     assert "「絵.png」は物語には入っていません" in told.content
     assert stage.discord.files.given == []

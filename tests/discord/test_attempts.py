@@ -7,11 +7,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 from adapters.discord import DiscordAdapter
-from adapters.discord.attempts import UNSAID_S
-from bot.errors import RetryLater
-from bot.messages import Draft, DraftState, Room
-from bot.throttle import NO_TIME_S
-from config.phrases import Phrases
+from adapters.discord.api.http_requests import UNSAID_S
+from bot.aio.rate_limit import NO_TIME_S
+from bot.domain.chat import Room
+from bot.domain.errors import RetryLater
+from bot.domain.replies import Reply, ReplyState
+from config.i18n import Phrases
 from tests.discord.noted import NotedPlay
 from tests.discord.stage import running
 from tests.fakes.clock import LoopClock
@@ -19,7 +20,7 @@ from tests.fakes.leaping import leaping
 from tests.loopback.discord import Channel, LoopbackDiscord
 from tests.loopback.discord_state import SentRequest
 
-FIRST = Draft(DraftState.WAITING, note="まもなく", job="j")
+FIRST = Reply(ReplyState.WAITING, note="まもなく", job="j")
 
 
 @asynccontextmanager
@@ -93,8 +94,8 @@ def test_a_refusal_of_the_whole_bot_holds_for_every_room() -> None:
             await discord.until(lambda: discord.refused_by_limits)
             await asyncio.sleep(0.2)
             discord.state.limits.everything.limit = 50
-            draft = Draft(DraftState.WRITING, "夜が", job="j")
-            rest_s = await adapter.rest_s(Room("discord", str(rooms[2].id)), grows, draft)
+            draft = Reply(ReplyState.WRITING, "夜が", job="j")
+            rest_s = await adapter.seconds_until_due(Room("discord", str(rooms[2].id)), grows, draft)
             await asyncio.gather(*first, post(adapter, rooms[3]))
             return round(rest_s, 2), moments(discord.requests)[2:], discord.refused_by_limits
 
@@ -125,8 +126,8 @@ def test_a_growing_text_does_not_use_its_route_up_before_its_end() -> None:
             message = await post(adapter, rooms[0])
             longest_s, loop = 0.0, asyncio.get_running_loop()
             for number in range(12):
-                draft = Draft(DraftState.WRITING, "夜" * (number + 1), job="j")
-                while (rest_s := await adapter.rest_s(room, message, draft)) > NO_TIME_S:
+                draft = Reply(ReplyState.WRITING, "夜" * (number + 1), job="j")
+                while (rest_s := await adapter.seconds_until_due(room, message, draft)) > NO_TIME_S:
                     await asyncio.sleep(rest_s)
                 began_s = loop.time()
                 await adapter.edit(room, message, draft)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.messages import Room
+from bot.domain.chat import Room
 from bot.store import open_store
 from tests.app.bot_process import bot_process
 from tests.app.gated_worker import FIRST, SECOND, gated_worker
@@ -19,7 +19,7 @@ async def until_it_listens(folder: Path) -> None:
     """Wait until the bot has written down that it hears: what a first start misses nobody knows."""
     store = await open_store(f"sqlite:///{folder / 'stories.db'}")
     async with asyncio.timeout(60):
-        while not await store.heard_until("discord"):
+        while not await store.listened_until("discord"):
             await asyncio.sleep(0.05)
     await store.close()
 

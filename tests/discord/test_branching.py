@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from bot.messages import Lore, Notes, Room
+from bot.domain.chat import Room
+from bot.domain.story import Lore, Notes
 from tests.discord.stage import BEGINNING
 from tests.discord.test_whole_path import LATER, SENTENCES, done, texts_in
 from tests.discord.whole import House, whole_house

@@ -7,20 +7,21 @@ import logging
 
 import pytest
 
-from adapters.discord.budget import LONGEST_WAIT_S, PARTS, Budget, Priority
-from adapters.discord.pace import CHANGE_EVERY_S, LONG_S, Pace
-from adapters.discord.refusals import BAN_AT, QUIET_AT, WITHIN_S, Refusals
-from adapters.discord.routes import Routes
-from adapters.discord.spacing import Spacing
-from bot.errors import RetryLater
-from bot.messages import Draft, DraftState, Room
+from adapters.discord.api.invalid_requests import BAN_AT, QUIET_AT, WITHIN_S, Refusals
+from adapters.discord.api.old_message_edits import Spacing
+from adapters.discord.api.rate_budget import LONGEST_WAIT_S, PARTS, Budget, Priority
+from adapters.discord.api.route_limits import Routes
+from adapters.discord.delivery.edit_pace import CHANGE_EVERY_S, LONG_S, Pace
+from bot.domain.chat import Room
+from bot.domain.errors import RetryLater
+from bot.domain.replies import Reply, ReplyState
 from tests.fakes.clock import FakeClock
 
 PER_S = 10
 ROOM = Room("discord", "1")
-WAITS = Draft(DraftState.WAITING, note="3番目")
-GROWS = Draft(DraftState.WRITING, "夜が")
-OVER = Draft(DraftState.DONE, "夜が明けた。")
+WAITS = Reply(ReplyState.WAITING, note="3番目")
+GROWS = Reply(ReplyState.WRITING, "夜が")
+OVER = Reply(ReplyState.DONE, "夜が明けた。")
 
 
 async def spend(budget: Budget, count: int, priority: Priority = Priority.FIRST) -> None:
@@ -175,7 +176,7 @@ def test_only_refusals_of_the_bot_itself_count() -> None:
 
 
 class StillClock:
-    """`bot.clock.Clock` that stands where a test puts it."""
+    """`bot.aio.clock.Clock` that stands where a test puts it."""
 
     def __init__(self) -> None:
         self.passed_s = 0.0
@@ -192,7 +193,7 @@ class StillClock:
 class Growing:
     """Messages that ask for their turn as the outbox does: again when they were told to."""
 
-    def __init__(self, per_s: float, drafts: dict[str, Draft]) -> None:
+    def __init__(self, per_s: float, drafts: dict[str, Reply]) -> None:
         self.clock = StillClock()
         self.budget = Budget(self.clock, per_s)
         self.routes = Routes(self.clock)

@@ -6,17 +6,20 @@ from dataclasses import replace
 
 import pytest
 
-from bot.errors import NotYours, StoryMoved
-from bot.messages import MODEL, Ask, Author, Choice, Draft, DraftState, Message, Passage, Room
+from bot.domain.chat import MODEL, Author, Message, Room
+from bot.domain.errors import NotYours, StoryMoved
+from bot.domain.jobs import GenerationOptions
+from bot.domain.replies import Candidate, Reply, ReplyState
+from bot.domain.story import Passage
 from tests.discord.stage import BEGINNING, QuickClock, Stage, adapter_for, running
 from tests.loopback.discord import Channel, LoopbackDiscord
 from tests.loopback.discord import Message as Shown
 
 TEXT = "窓の外では虫が鳴いていた。"
-DONE = Draft(DraftState.DONE, TEXT, job="job-1", passage="p1")
+DONE = Reply(ReplyState.DONE, TEXT, job="job-1", passage="p1")
 
 
-async def told(stage: Stage, draft: Draft = DONE) -> tuple[Channel, Shown]:
+async def told(stage: Stage, draft: Reply = DONE) -> tuple[Channel, Shown]:
     """A story's thread with one reply in it."""
     thread = await stage.discord.open_thread(stage.discord.channel, "物語", stage.discord.taro)
     room = stage.room(thread)
@@ -35,21 +38,21 @@ def labels(message: Shown) -> list[str]:
 
 async def test_each_state_has_its_buttons(stage: Stage) -> None:
     """To stop while waiting and writing; then to go on; none once the story has left it behind."""
-    thread, message = await told(stage, Draft(DraftState.WAITING, note="二番目です", job="job-1"))
+    thread, message = await told(stage, Reply(ReplyState.WAITING, note="二番目です", job="job-1"))
     assert message.buttons == {"tz:stop:job-1": "止める"}
     room, message_id = stage.room(thread), str(message.id)
-    await stage.adapter.edit(room, message_id, Draft(DraftState.WRITING, "窓", job="job-1"))
+    await stage.adapter.edit(room, message_id, Reply(ReplyState.WRITING, "窓", job="job-1"))
     assert message.buttons == {"tz:stop:job-1": "止める"}
     await stage.adapter.edit(room, message_id, DONE)
     assert labels(message) == ["▶ 続き", "やり直し", "取り消し", "候補", "編集"]
-    await stage.adapter.edit(room, message_id, Draft(DraftState.DONE, TEXT, job="job-1", live=False))
+    await stage.adapter.edit(room, message_id, Reply(ReplyState.DONE, TEXT, job="job-1", interactive=False))
     assert message.buttons == {}
     assert message.content == TEXT
 
 
 async def test_a_reply_that_came_to_nothing_can_be_asked_for_again_once(stage: Stage) -> None:
     """However often the button is pressed: both presses are the same event."""
-    _, message = await told(stage, Draft(DraftState.FAILED, note="だめでした", job="job-1"))
+    _, message = await told(stage, Reply(ReplyState.FAILED, note="だめでした", job="job-1"))
     assert labels(message) == ["もう一度"]
     for person in (stage.discord.hanako, stage.discord.taro):
         await stage.discord.press(message, person, "tz:go")
@@ -89,7 +92,10 @@ async def test_retry_and_several(stage: Stage) -> None:
     _, several, wanted = await stage.play.until_noted(2)
     assert isinstance(again, Message)
     assert isinstance(several, Message)
-    assert [(again.after, ask), (several.after, wanted)] == [("p1", Ask()), ("p1", Ask(candidates=3))]
+    assert [(again.after, ask), (several.after, wanted)] == [
+        ("p1", GenerationOptions()),
+        ("p1", GenerationOptions(candidates=3)),
+    ]
 
 
 async def test_undo_is_told_to_everybody_with_the_way_back(stage: Stage) -> None:
@@ -107,7 +113,7 @@ async def test_undo_is_told_to_everybody_with_the_way_back(stage: Stage) -> None
 
 async def test_stop_works_while_it_waits_and_says_when_it_is_over(stage: Stage) -> None:
     """By the job's own id."""
-    _, message = await told(stage, Draft(DraftState.WAITING, note="二番目です", job="job-1"))
+    _, message = await told(stage, Reply(ReplyState.WAITING, note="二番目です", job="job-1"))
     await stage.discord.press(message, stage.discord.taro, "tz:stop")
     assert (await stage.play.until_noted())[:2] == ("stop", "job-1")
     late = await stage.discord.press(message, stage.discord.taro, "tz:stop:over")
@@ -119,8 +125,8 @@ async def test_stop_works_while_it_waits_and_says_when_it_is_over(stage: Stage) 
 
 async def test_a_candidate_keeps_its_number_when_another_is_chosen(stage: Stage) -> None:
     """Under the reply, in its text, and where all of them are read."""
-    choices = (Choice("job-1.0", "一つ目。"), Choice("job-1.1", "二つ目。"))
-    _, message = await told(stage, Draft(DraftState.DONE, "三つ目。", "", choices, "job-1", "job-1.2"))
+    choices = (Candidate("job-1.0", "一つ目。"), Candidate("job-1.1", "二つ目。"))
+    _, message = await told(stage, Reply(ReplyState.DONE, "三つ目。", "", choices, "job-1", "job-1.2"))
     assert labels(message)[5:] == ["候補を読む", "〔1〕にする", "〔2〕にする", "〔3〕にする"]
     assert [name for name in message.buttons if "pick" in name] == [f"tz:pick:job-1.{n}" for n in range(3)]
     assert message.content == "三つ目。\n\n**〔1〕**\n一つ目。\n\n**〔2〕**\n二つ目。"
@@ -135,16 +141,16 @@ async def test_a_candidate_keeps_its_number_when_another_is_chosen(stage: Stage)
 
 async def test_more_candidates_than_buttons_leave_out_the_chosen_one(stage: Stage) -> None:
     """Discord takes five in a row: every other can still be chosen."""
-    choices = tuple(Choice(f"job-1.{n}", f"{n}。") for n in range(1, 5))
-    _, message = await told(stage, Draft(DraftState.DONE, "零。", "", choices, "job-1", "job-1.0"))
+    choices = tuple(Candidate(f"job-1.{n}", f"{n}。") for n in range(1, 5))
+    _, message = await told(stage, Reply(ReplyState.DONE, "零。", "", choices, "job-1", "job-1.0"))
     assert labels(message)[6:] == [f"〔{n}〕にする" for n in range(2, 6)]
 
 
 async def test_candidates_have_a_button_each_and_can_be_read_in_full(stage: Stage) -> None:
     """In full to who asks, over as many messages as it takes; choosing is told to everybody."""
     long = "長い候補でした。" * 300
-    choices = (Choice("p2", "二つ目。"), Choice("p3", long[:100]))
-    thread, message = await told(stage, Draft(DraftState.DONE, TEXT, "", choices, "job-1", "p1"))
+    choices = (Candidate("p2", "二つ目。"), Candidate("p3", long[:100]))
+    thread, message = await told(stage, Reply(ReplyState.DONE, TEXT, "", choices, "job-1", "p1"))
     assert labels(message)[5:] == ["候補を読む", "〔1〕にする", "〔2〕にする", "〔3〕にする"]
     stage.play.made_of["p1"] = [
         Passage(name, "story-1", None, MODEL, text)
@@ -300,7 +306,7 @@ async def test_rooms_say_what_they_lie_in(stage: Stage) -> None:
     room = (await stage.play.until_heard()).message.room
     guild, channel = stage.discord.guild, stage.discord.channel
     assert room == Room("discord", str(thread.id))
-    assert (room.within, room.adult) == ((f"guild/{guild.id}", f"channel/{channel.id}"), False)
+    assert (room.parent_scopes, room.adult) == ((f"guild/{guild.id}", f"channel/{channel.id}"), False)
     await stage.discord.say_in(adult, stage.discord.taro, BEGINNING)
     room = (await stage.play.until_heard(2)).message.room
-    assert (room.within, room.adult) == ((f"guild/{guild.id}", f"channel/{adult.id}"), True)
+    assert (room.parent_scopes, room.adult) == ((f"guild/{guild.id}", f"channel/{adult.id}"), True)

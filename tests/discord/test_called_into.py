@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from adapters.discord import past
-from bot.messages import Room
-from config.phrases import Phrases
+from adapters.discord.catchup.catch_up import thread_history as past
+from bot.domain.chat import Room
+from config.i18n import Phrases
 from tests.discord.stage import BEGINNING
 from tests.discord.test_whole_path import SENTENCES, done, texts_in
 from tests.discord.whole import House, whole_house

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bot.messages import Room
+from bot.domain.chat import Room
 from tests.discord.stage import BEGINNING
 from tests.discord.test_whole_path import done, texts_in
 from tests.discord.whole import House, whole_house

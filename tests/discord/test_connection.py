@@ -7,8 +7,8 @@ import asyncio
 import pytest
 
 from adapters.discord import DiscordAdapter
-from bot.errors import ConfigurationError
-from config.phrases import Phrases
+from bot.domain.errors import ConfigurationError
+from config.i18n import Phrases
 from tests.discord.stage import BEGINNING, QuickClock, Stage, adapter_for, running
 from tests.fakes.play import FakePlay
 from tests.loopback.discord import LoopbackDiscord

@@ -7,14 +7,15 @@ import logging
 
 import pytest
 
-from bot.errors import MessageGone, RetryLater, Undeliverable
-from bot.messages import Draft, DraftState, Room
+from bot.domain.chat import Room
+from bot.domain.errors import MessageGone, RetryLater, Undeliverable
+from bot.domain.replies import Reply, ReplyState
 from tests.discord.stage import QuickClock, Stage, adapter_for
 from tests.fakes.play import FakePlay
 from tests.loopback.discord import LoopbackDiscord
 
-DONE = Draft(DraftState.DONE, "窓の外では虫が鳴いていた。", job="job-1", passage="job-1.0")
-WRITING = Draft(DraftState.WRITING, "窓の外では", job="job-1")
+DONE = Reply(ReplyState.DONE, "窓の外では虫が鳴いていた。", job="job-1", passage="job-1.0")
+WRITING = Reply(ReplyState.WRITING, "窓の外では", job="job-1")
 
 
 async def test_the_same_key_posts_once(stage: Stage) -> None:
@@ -74,8 +75,8 @@ async def test_an_archived_thread_is_opened_again_for_an_edit(stage: Stage) -> N
     assert not thread.archived
 
 
-@pytest.mark.parametrize("draft", [WRITING, DONE, dataclasses.replace(DONE, live=False)])
-async def test_a_deleted_message_is_told_apart_and_nothing_is_posted(stage: Stage, draft: Draft) -> None:
+@pytest.mark.parametrize("draft", [WRITING, DONE, dataclasses.replace(DONE, interactive=False)])
+async def test_a_deleted_message_is_told_apart_and_nothing_is_posted(stage: Stage, draft: Reply) -> None:
     """Somebody wanted it gone: while it is written, at its end, and when its buttons are to go."""
     room = stage.room(stage.discord.channel)
     message_id = await stage.adapter.post(room, WRITING, "job-1:0")

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import pytest
 
 from adapters.discord.doctor import MESSAGE_CONTENT_LIMITED, Checkup
-from adapters.findings import Finding, State
-from config.phrases import Phrases
+from adapters.shared.checks import Finding, State
+from config.i18n import Phrases
 from tests.loopback.discord import LoopbackDiscord, Permission
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from adapters.discord.edits import Edits
-from bot.errors import NotPermitted
-from bot.messages import Author, Passage, Rules
+from adapters.discord.payloads.message_edits import Edits
+from bot.domain.chat import Author
+from bot.domain.errors import NotPermitted
+from bot.domain.room_settings import RoomSettings
+from bot.domain.story import Passage
 from tests.discord.stage import BEGINNING, Stage
 from tests.loopback.discord import Channel, Message
 
@@ -90,7 +92,7 @@ async def test_who_may_write_by_a_role_may_delete_by_it(stage: Stage) -> None:
     """Discord does not say whose the deleted message was: the roles are asked for."""
     role = await stage.discord.add_role("作家", stage.discord.hanako)
     _, message = await written(stage, "彼は立った。")
-    stage.play.settings = Rules(allowed=(f"role/{role.id}",))
+    stage.play.settings = RoomSettings(allowed=(f"role/{role.id}",))
     await stage.discord.delete(message)
     _, _, author, name = await stage.play.until_noted()
     assert isinstance(author, Author)
@@ -100,7 +102,7 @@ async def test_who_may_write_by_a_role_may_delete_by_it(stage: Stage) -> None:
 async def test_who_left_the_server_is_nobodys_trouble(stage: Stage) -> None:
     """Without roles; the story decides."""
     thread, message = await written(stage, "彼は立った。")
-    stage.play.settings = Rules(allowed=("role/5",))
+    stage.play.settings = RoomSettings(allowed=("role/5",))
     stage.discord.guild.members.remove(stage.discord.hanako)
     stage.play.fail(NotPermitted())
     await stage.discord.delete(message)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from bot.messages import Room
-from config.phrases import Phrases
+from bot.domain.chat import Room
+from config.i18n import Phrases
 from tests.discord.stage import BEGINNING
 from tests.discord.test_whole_path import LATER, SENTENCES, done, texts_in
 from tests.discord.whole import whole_house

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from bot.errors import QueueFull
-from bot.messages import Draft, DraftState
+from bot.domain.errors import QueueFull
+from bot.domain.replies import Reply, ReplyState
 from tests.discord.stage import BEGINNING, Stage
 from tests.fakes.play import FakeReply
 from tests.loopback.discord import ChannelType
@@ -56,7 +56,7 @@ async def test_the_reply_streams_by_edits_of_one_message(stage: Stage) -> None:
     await stage.discord.say_in(stage.discord.channel, stage.discord.hanako, BEGINNING)
     room = (await stage.play.until_heard()).message.room
     reply = FakeReply(stage.adapter, room, "job-1:0")
-    await reply.show(Draft(DraftState.WAITING, note="順番を待っています"))
+    await reply.show(Reply(ReplyState.WAITING, note="順番を待っています"))
     (thread,) = stage.discord.threads()
     await reply.stream("窓の外では", "窓の外では虫が鳴いていた。")
     (message,) = stage.discord.by_bot(thread)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 
-from bot.messages import Room, Rules
+from bot.domain.chat import Room
+from bot.domain.room_settings import RoomSettings
 from tests.discord.noted import NotedPlay
 from tests.discord.stage import BEGINNING, QuickClock, adapter_for, running
 from tests.discord.test_branching import told
@@ -21,7 +22,7 @@ class SlowRules(NotedPlay):
     asked: asyncio.Event = field(default_factory=asyncio.Event)
     free: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def rules(self, room: Room) -> Rules:
+    async def rules(self, room: Room) -> RoomSettings:
         """When it may."""
         self.asked.set()
         await self.free.wait()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from bot.errors import RetryLater
-from bot.messages import Draft, DraftState
+from bot.domain.errors import RetryLater
+from bot.domain.replies import Reply, ReplyState
 from tests.discord.stage import BEGINNING, Stage
 from tests.loopback.discord import Permission
 
@@ -80,6 +80,6 @@ async def test_without_message_history_the_reply_is_a_plain_message(stage: Stage
     channel = await stage.discord.open_channel("雑談", denied=denied)
     await stage.discord.say_in(channel, stage.discord.hanako, BEGINNING)
     await stage.play.until_heard()
-    await stage.reply(channel).show(Draft(DraftState.DONE, "窓の外では。"))
+    await stage.reply(channel).show(Reply(ReplyState.DONE, "窓の外では。"))
     answer = stage.discord.by_bot(channel)[-1]
     assert (answer.content, answer.reply_to) == ("窓の外では。", None)

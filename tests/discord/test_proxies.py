@@ -8,9 +8,10 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from adapters.discord import proxies
-from bot.errors import NoSuchStory
-from bot.messages import Author, Passage, Room
+from adapters.discord.payloads import proxy_bots as proxies
+from bot.domain.chat import Author, Room
+from bot.domain.errors import NoSuchStory
+from bot.domain.story import Passage
 from tests.discord.stage import BEGINNING
 from tests.discord.test_whole_path import LATER, SENTENCES, done, texts_in
 from tests.discord.whole import House, whole_house

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from adapters.discord.rule_values import value_of
-from bot.errors import BadRule
-from bot.messages import Length, Rules
+from adapters.discord.render.settings_text import value_of
+from bot.domain.errors import BadRule
+from bot.domain.jobs import Length
+from bot.domain.room_settings import RoomSettings
 from tests.discord.stage import BEGINNING, Stage
 from tests.loopback.discord import Channel, Slash, User
 
@@ -117,7 +118,7 @@ async def test_a_rule_without_a_value_is_shown_and_stays(stage: Stage) -> None:
         f"guild/{guild.id}": {"length": "short", "candidates": 5},
         f"channel/{channel.id}": {"length": "long"},
     }
-    stage.play.settings = Rules(length=Length.LONG, candidates=5, daily_per_person=3)
+    stage.play.settings = RoomSettings(length=Length.LONG, candidates=5, daily_per_person=3)
     shown = [await shown_rule(stage, rule) for rule in ("length", "candidates", "daily_per_person")]
     assert shown == [
         "**長さ**：長め（500字ほど）〔このチャンネル〕",
@@ -137,7 +138,7 @@ async def shown_rule(stage: Stage, rule: str) -> str:
 
 async def test_who_may_not_change_a_list_is_shown_it(stage: Stage) -> None:
     """A form would be refused in the end."""
-    stage.play.settings = Rules(words=("ばか", "あほ"))
+    stage.play.settings = RoomSettings(words=("ばか", "あほ"))
     assert await shown_rule(stage, "words") == "**フィルターに足す言葉**：ばか、あほ〔はじめの設定〕"
     assert await shown_rule(stage, "presets") == "**自分たちの調子**：なし〔はじめの設定〕"
 
@@ -147,7 +148,7 @@ async def test_the_form_of_a_list_holds_what_is_set_at_that_scope(stage: Stage) 
     guild, channel, hanako = stage.discord.guild, stage.discord.channel, stage.discord.hanako
     server, here = f"guild/{guild.id}", f"channel/{channel.id}"
     stage.play.layers = {server: {"banned": ["しかし、彼は"]}, here: {"denied": ["user/5", "room/6"]}}
-    stage.play.settings = Rules(banned=("しかし、彼は",), denied=("user/5", "room/6"))
+    stage.play.settings = RoomSettings(banned=("しかし、彼は",), denied=("user/5", "room/6"))
     for scope, rule, lines in (
         ("server", "banned", "しかし、彼は"),
         ("channel", "banned", ""),

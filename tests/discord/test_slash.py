@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from bot.errors import QueueFull
-from bot.messages import Ask, Length
+from bot.domain.errors import QueueFull
+from bot.domain.jobs import GenerationOptions, Length
 from tests.discord.stage import BEGINNING, QuickClock, Stage, adapter_for
 from tests.fakes.play import FakePlay
 from tests.loopback.discord import Permission
@@ -67,7 +67,7 @@ async def test_with_text_the_answer_shows_it_and_a_thread_opens_from_it(stage: S
     assert (BEGINNING, str(slash.id)) == (heard.message.text, heard.message.event_id)
     assert [(str(slash.id), str(shown.id), None, None)] == stage.play.shown_by
     assert (await stage.play.read(stage.room(thread))) is not None
-    assert Ask(Length.LONG, "bold", 3) == heard.ask
+    assert GenerationOptions(Length.LONG, "bold", 3) == heard.ask
     assert slash.took_s < 3.0
     assert shown.allowed_mentions == [{"parse": []}]
 
@@ -89,7 +89,11 @@ async def test_without_text_in_a_storys_thread_it_goes_on(stage: Stage) -> None:
     slash = await stage.discord.slash(thread, stage.discord.hanako, "continue")
     heard = await stage.play.until_heard()
     await stage.discord.until(lambda: slash.original and slash.original.deleted)
-    assert (stage.room(thread), "", Ask()) == (heard.message.room, heard.message.text, heard.ask)
+    assert (stage.room(thread), "", GenerationOptions()) == (
+        heard.message.room,
+        heard.message.text,
+        heard.ask,
+    )
     assert stage.discord.by_bot(thread) == []
     assert slash.answers == []
 
@@ -117,7 +121,7 @@ async def test_without_text_and_story_a_form_takes_the_beginning(stage: Stage) -
     thread = await stage.opened()
     assert heard.message.text == text
     assert (await stage.play.read(stage.room(thread))) is not None
-    assert Ask(Length.LONG, "bold") == heard.ask
+    assert GenerationOptions(Length.LONG, "bold") == heard.ask
     assert slash.modal is not None
     assert slash.modal["title"] == stage.say("discord.form.begin.title", "ja")
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from bot.errors import NothingToUndo
-from bot.formats import exported
-from bot.messages import Author, Lore, Notes, Room
+from bot.domain.chat import Author, Room
+from bot.domain.errors import NothingToUndo
+from bot.domain.story import Lore, Notes
+from bot.story.export_formats import exported
 from tests.discord.stage import BEGINNING, Stage
 from tests.loopback.discord import Channel, ChannelType, Slash
 
@@ -175,7 +176,7 @@ async def test_a_private_threads_stories_are_for_those_who_write_there(stage: St
     await stage.discord.gateway.dispatch("THREAD_CREATE", stage.channel_payload(thread))
     await stage.discord.say_in(thread, taro, "内緒の物語。")
     room = (await stage.play.until_heard()).message.room
-    assert room.within == (
+    assert room.parent_scopes == (
         f"guild/{guild.id}",
         f"channel/{stage.discord.channel.id}",
         f"private/{thread.id}",

@@ -8,12 +8,14 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from adapters.discord import DiscordAdapter
-from bot.messages import Draft, DraftState, Job, Room
-from bot.outbox import Outbox
-from bot.play import StoryPlay
-from bot.queue import JobQueue
+from bot.core.outbox import Outbox
+from bot.core.queue import JobQueue
+from bot.core.story_service import StoryPlay
+from bot.domain.chat import Room
+from bot.domain.jobs import Job
+from bot.domain.replies import Reply, ReplyState
 from bot.store import SqlStore, open_store
-from config.phrases import Phrases
+from config.i18n import Phrases
 from tests.discord.stage import BEGINNING, running
 from tests.loopback.discord import LoopbackDiscord, Message
 from tests.play.stage import Idle, ReadingEngine
@@ -35,10 +37,10 @@ class Desk:
         text = ""
         for sentence in sentences:
             text += sentence
-            self.outbox.show(job, Draft(DraftState.WRITING, text))
+            self.outbox.show(job, Reply(ReplyState.WRITING, text))
             await self.discord.until(lambda shown=text: self._shows(job, shown))
         await self.store.append_model(job.id, [text])
-        self.outbox.show(job, Draft(DraftState.DONE, text))
+        self.outbox.show(job, Reply(ReplyState.DONE, text))
         await self.outbox.flush(job.id)
         self.queue.done(job.id)
         return self._shows(job, text)[-1]

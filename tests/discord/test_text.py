@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.discord.escape import escape
-from adapters.discord.posts import nonce_of
-from adapters.discord.render import MAX_CONTENT, RESERVED, measure, render
-from adapters.discord.translate import Names, Self, locale_of, story_text, thread_name
-from bot.messages import Choice, Draft, DraftState
+from adapters.discord.delivery.posts import nonce_of
+from adapters.discord.payloads.text import Names, Self, locale_of, story_text, thread_name
+from adapters.discord.render.drafts import MAX_CONTENT, RESERVED, measure, render
+from adapters.discord.render.escape import escape
+from bot.domain.replies import Candidate, Reply, ReplyState
 
 ME = Self(1, 9)
 
@@ -51,12 +51,12 @@ def test_escaping_loses_nothing(text: str) -> None:
 @given(
     st.text(max_size=3000),
     st.text(max_size=500),
-    st.sampled_from(DraftState),
+    st.sampled_from(ReplyState),
     st.lists(st.text(), max_size=3),
 )
-def test_every_draft_fits_a_message(text: str, note: str, state: DraftState, choices: list[str]) -> None:
+def test_every_draft_fits_a_message(text: str, note: str, state: ReplyState, choices: list[str]) -> None:
     """Discord takes 1 to 2,000 code points."""
-    shown = render(Draft(state, text, note, tuple(Choice("", text) for text in choices)))
+    shown = render(Reply(state, text, note, tuple(Candidate("", text) for text in choices)))
     assert 1 <= len(shown.strip()) <= len(shown) <= MAX_CONTENT
 
 
@@ -64,14 +64,16 @@ def test_a_text_that_measures_the_limit_is_shown_whole_with_note_and_mark() -> N
     """What the outbox may put into one message is never cut."""
     text = "*" * ((MAX_CONTENT - RESERVED) // 2)
     assert measure(text) == MAX_CONTENT - RESERVED
-    shown = render(Draft(DraftState.WRITING, text, "あ" * 400))
+    shown = render(Reply(ReplyState.WRITING, text, "あ" * 400))
     assert escape(text) in shown
     assert "✍️" in shown
 
 
 def test_the_choices_are_listed_with_numbers() -> None:
     """The text is the first of them and stands as it would alone."""
-    draft = Draft(DraftState.DONE, "一つ目。", choices=(Choice("2", "二つ目。"), Choice("3", "三つ目。")))
+    draft = Reply(
+        ReplyState.DONE, "一つ目。", other_candidates=(Candidate("2", "二つ目。"), Candidate("3", "三つ目。"))
+    )
     assert render(draft) == "一つ目。\n\n**〔2〕**\n二つ目。\n\n**〔3〕**\n三つ目。"
 
 
@@ -86,12 +88,12 @@ def test_the_choices_are_listed_with_numbers() -> None:
 )
 def test_the_indent_of_a_paragraph_stays(text: str, shown: str) -> None:
     """Discord would trim it."""
-    assert render(Draft(DraftState.DONE, text)) == shown
+    assert render(Reply(ReplyState.DONE, text)) == shown
 
 
 def test_a_failed_draft_says_why_below_what_is_there() -> None:
     """The text stays, the note follows."""
-    draft = Draft(DraftState.FAILED, "途中まで", "語り手から返事がありません。")
+    draft = Reply(ReplyState.FAILED, "途中まで", "語り手から返事がありません。")
     assert render(draft) == "途中まで\n-# ⚠️ 語り手から返事がありません。"
 
 

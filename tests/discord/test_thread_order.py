@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from bot.messages import Room, Story
+from bot.domain.chat import Room
+from bot.domain.story import Story
 from tests.app.bot_process import bot_process
 from tests.app.gated_worker import FIRST, SECOND, gated_worker
 from tests.discord.stage import BEGINNING

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from adapters.discord.waits import PATIENCE_S, Waits
-from bot.messages import MODEL, Author, Draft, DraftState, Passage
+from adapters.discord.delivery.wait_times import PATIENCE_S, Waits
+from bot.domain.chat import MODEL, Author
+from bot.domain.replies import Reply, ReplyState
+from bot.domain.story import Passage
 from tests.discord.stage import Stage
 from tests.fakes.clock import FakeClock
 
 TEXT = "窓の外では虫が鳴いていた。"
-WAITING = Draft(DraftState.WAITING, note="二番目です", job="job-1")
-WRITING = Draft(DraftState.WRITING, TEXT, job="job-1")
-DONE = Draft(DraftState.DONE, TEXT, job="job-1", passage="p1")
+WAITING = Reply(ReplyState.WAITING, note="二番目です", job="job-1")
+WRITING = Reply(ReplyState.WRITING, TEXT, job="job-1")
+DONE = Reply(ReplyState.DONE, TEXT, job="job-1", passage="p1")
 
 
 @pytest.mark.parametrize(("waited_s", "told"), [(PATIENCE_S - 1, False), (PATIENCE_S + 1, True)])
@@ -34,12 +36,12 @@ def test_a_reply_that_a_restart_interrupted_counts_as_long() -> None:
     assert waits.edited(DONE)
 
 
-@pytest.mark.parametrize("state", [DraftState.FAILED, DraftState.CANCELLED])
-def test_nobody_is_called_for_nothing(state: DraftState) -> None:
+@pytest.mark.parametrize("state", [ReplyState.FAILED, ReplyState.CANCELLED])
+def test_nobody_is_called_for_nothing(state: ReplyState) -> None:
     """A failure is read in the message; who stopped it knows."""
     waits = Waits(FakeClock())
     waits.edited(WRITING)
-    assert not waits.edited(Draft(state, TEXT, job="job-1", passage="p1"))
+    assert not waits.edited(Reply(state, TEXT, job="job-1", passage="p1"))
 
 
 async def test_the_word_mentions_the_asker_and_nobody_else(stage: Stage) -> None:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from bot.errors import NotPermitted, QueueFull, RetryLater, Undeliverable
-from bot.messages import MODEL, Ask, Author, Draft, DraftState, Passage, Room, Rules
-from bot.sampling import Sampling
+from bot.domain.chat import MODEL, Author, Room
+from bot.domain.errors import NotPermitted, QueueFull, RetryLater, Undeliverable
+from bot.domain.jobs import GenerationOptions
+from bot.domain.replies import Reply, ReplyState
+from bot.domain.room_settings import RoomSettings
+from bot.domain.sampling import Sampling
+from bot.domain.story import Passage
 from tests.discord.stage import BEGINNING, Stage, staged
 from tests.loopback.discord import Channel, LoopbackDiscord, Message
 
@@ -39,7 +43,7 @@ async def test_in_a_storys_thread_no_mention_is_needed(stage: Stage) -> None:
     assert (heard.message.text, heard.message.room, heard.ask) == (
         "　彼は立った。",
         stage.room(thread),
-        Ask(),
+        GenerationOptions(),
     )
     assert len(stage.play.heard) == 1
 
@@ -57,7 +61,7 @@ async def test_what_is_said_beside_the_story_is_kept_and_not_continued(stage: St
 async def test_a_thread_can_be_told_to_listen_to_mentions_only(stage: Stage) -> None:
     """The room's rules decide."""
     thread = await story_in_thread(stage)
-    stage.play.settings = Rules(listens=False)
+    stage.play.settings = RoomSettings(listens=False)
     await stage.discord.say_in(thread, stage.discord.taro, "ひとりごと", mentions_bot=False)
     await stage.discord.say_in(thread, stage.discord.taro, "彼は立った。")
     assert (await stage.play.until_heard()).message.text == "彼は立った。"
@@ -139,7 +143,7 @@ async def test_the_menu_goes_on_from_a_passage(stage: Stage) -> None:
     passage(stage, message)
     picked = await stage.discord.menu(message, stage.discord.taro, "Continue from here")
     heard = await stage.play.until_heard()
-    assert (heard.message.text, heard.message.after, heard.ask) == ("", "p1", Ask())
+    assert (heard.message.text, heard.message.after, heard.ask) == ("", "p1", GenerationOptions())
     assert stage.play.noted[0][0::3] == ("branch", "p1")
     await stage.discord.until(lambda: picked.answers)
     assert [stage.discord.taro] == [answer.ephemeral_to for answer in picked.answers]
@@ -187,7 +191,7 @@ async def test_words_of_the_bot_itself_are_no_passages(stage: Stage) -> None:
 
 async def test_presets_are_proposed_with_the_rooms_own(stage: Stage) -> None:
     """In the reader's language, and found by what was typed."""
-    stage.play.settings = Rules(presets=(("夜", Sampling()),))
+    stage.play.settings = RoomSettings(presets=(("夜", Sampling()),))
     channel, taro = stage.discord.channel, stage.discord.taro
     assert await stage.discord.complete(channel, taro, "continue", "preset") == [
         "夜",
@@ -207,10 +211,10 @@ async def test_where_only_a_person_has_the_bot_it_answers_by_interaction(stage: 
     channel = stage.discord.world.add_channel("談話室", guild)
     slash = await stage.discord.slash(channel, stage.discord.taro, "continue", abroad=True, text=BEGINNING)
     room = (await stage.play.until_heard()).message.room
-    assert (room.id, room.within) == (f"{channel.id}/{stage.discord.taro.id}", ())
-    waiting = Draft(DraftState.WAITING, note="お待ちください", job="job-1")
+    assert (room.id, room.parent_scopes) == (f"{channel.id}/{stage.discord.taro.id}", ())
+    waiting = Reply(ReplyState.WAITING, note="お待ちください", job="job-1")
     message_id = await stage.adapter.post(room, waiting, "job-1:0")
-    done = Draft(DraftState.DONE, TEXT, job="job-1", passage="p1")
+    done = Reply(ReplyState.DONE, TEXT, job="job-1", passage="p1")
     with pytest.raises(RetryLater) as early:
         await stage.adapter.edit(room, message_id, done)
     assert 1.0 < (early.value.after_s or 0) <= 2.1
@@ -231,7 +235,7 @@ async def test_a_conversation_between_people_is_not_the_bots_own(stage: Stage) -
     slash = await stage.discord.slash(conversation, taro, "continue", text=BEGINNING)
     room = (await stage.play.until_heard()).message.room
     assert room.id == f"{conversation.id}/{taro.id}"
-    await stage.adapter.post(room, Draft(DraftState.DONE, TEXT), "job-1:0")
+    await stage.adapter.post(room, Reply(ReplyState.DONE, TEXT), "job-1:0")
     assert [answer.content for answer in slash.answers] == [BEGINNING, TEXT]
 
 
@@ -244,11 +248,11 @@ async def test_abroad_a_token_that_is_over_is_given_up_kindly(stage: Stage) -> N
     room: Room = (await stage.play.until_heard()).message.room
     slash.expired = True
     with pytest.raises(Undeliverable):
-        await stage.adapter.post(room, Draft(DraftState.DONE, TEXT), "job-1:0")
+        await stage.adapter.post(room, Reply(ReplyState.DONE, TEXT), "job-1:0")
     await stage.discord.slash(channel, stage.discord.taro, "continue", abroad=True)
     await stage.play.until_heard(2)
     stage.clock.later_s += 2.1
-    await stage.adapter.post(room, Draft(DraftState.DONE, TEXT), "job-1:0")
+    await stage.adapter.post(room, Reply(ReplyState.DONE, TEXT), "job-1:0")
 
 
 async def test_a_token_that_is_over_at_home_keeps_no_text_back(stage: Stage) -> None:
@@ -256,7 +260,7 @@ async def test_a_token_that_is_over_at_home_keeps_no_text_back(stage: Stage) -> 
     slash = await stage.discord.slash(stage.discord.channel, stage.discord.taro, "continue", text=BEGINNING)
     thread = await stage.opened()
     slash.expired = True
-    await stage.reply(thread, "job-2:0").show(Draft(DraftState.DONE, TEXT))
+    await stage.reply(thread, "job-2:0").show(Reply(ReplyState.DONE, TEXT))
     assert [message.content for message in stage.discord.by_bot(thread)][1:] == [TEXT]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from bot.messages import Room
+from bot.domain.chat import Room
 from tests.discord.stage import BEGINNING
 from tests.discord.whole import House, whole_house
 from tests.loopback.discord import Channel, LoopbackDiscord, Message

@@ -8,17 +8,25 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
 from adapters.discord import DiscordAdapter
-from bot.clock import Clock
-from bot.dispatcher import Dispatcher
-from bot.messages import Delta, EngineStatus, Health, Piece, Request, TokenCount, Window
-from bot.messages import Seen as SeenPiece
-from bot.outbox import Outbox
-from bot.play import StoryPlay
-from bot.queue import JobQueue
-from bot.sampling import Sampling
-from bot.seams import Engine, Heartbeats
+from bot.aio.clock import Clock
+from bot.core.dispatcher import Dispatcher
+from bot.core.outbox import Outbox
+from bot.core.queue import JobQueue
+from bot.core.story_service import StoryPlay
+from bot.domain.inference import (
+    ContextPiece,
+    ContextWindow,
+    Delta,
+    EngineStatus,
+    GenerationRequest,
+    Health,
+    TokenCount,
+)
+from bot.domain.inference import ContextSpan as SeenPiece
+from bot.domain.ports import Engine, Heartbeats
+from bot.domain.sampling import Sampling
 from bot.store import SqlStore, open_store
-from config.phrases import Phrases
+from config.i18n import Phrases
 from tests.loopback.discord import Channel, LoopbackDiscord
 
 ROW = 5
@@ -37,7 +45,7 @@ class ReadAlongEngine:
     prompts: list[str] = field(default_factory=list)
     samplings: list[Sampling] = field(default_factory=list)
 
-    async def generate(self, request: Request) -> AsyncIterator[Delta]:
+    async def generate(self, request: GenerationRequest) -> AsyncIterator[Delta]:
         """The sentences, one by one."""
         sentences = self.texts[min(len(self.prompts), len(self.texts) - 1)]
         self.prompts.append(request.prompt)
@@ -48,15 +56,15 @@ class ReadAlongEngine:
                 await self.seen(sentence)
             yield Delta(index, sentences[-1] + "もう一つ。" * index, "stop")
 
-    async def window(self, request: Request) -> Window:
+    async def context_window(self, request: GenerationRequest) -> ContextWindow:
         """All of the prompt."""
-        return Window((SeenPiece(Piece("story", request.prompt), 1),), 1, 2048, 256)
+        return ContextWindow((SeenPiece(ContextPiece("story", request.prompt), 1),), 1, 2048, 256)
 
     async def health(self) -> Health:
         """Always ready."""
         return Health(EngineStatus.READY, 1.0, model="fake")
 
-    async def count(self, text: str) -> TokenCount:
+    async def count_tokens(self, text: str) -> TokenCount:
         """One token a character."""
         return TokenCount(len(text))
 

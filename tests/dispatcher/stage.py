@@ -7,12 +7,15 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
-from bot.dispatcher import Dispatcher
-from bot.messages import Ask, Author, Choice, Draft, DraftState, Job, JobState, candidate_id
-from bot.outbox import Outbox
-from bot.play import StoryPlay
-from bot.queue import JobQueue
-from bot.seams import Limits
+from bot.core.dispatcher import Dispatcher
+from bot.core.outbox import Outbox
+from bot.core.queue import JobQueue
+from bot.core.story_service import StoryPlay
+from bot.domain.chat import Author
+from bot.domain.jobs import GenerationOptions, Job, JobState
+from bot.domain.ports import Limits
+from bot.domain.replies import Candidate, Reply, ReplyState
+from bot.domain.story import candidate_id
 from tests.fakes.clock import FakeClock, settle
 from tests.fakes.engine import ScriptedEngine, Telling
 from tests.fakes.platform import FakePlatform
@@ -26,15 +29,15 @@ def say(key: str, locale: str, **values: object) -> str:
     return f"{locale} {key}" + "".join(f" {name}={value}" for name, value in values.items())
 
 
-def done(job_id: str, *texts: str) -> Draft:
+def done(job_id: str, *texts: str) -> Reply:
     """A reply that is over and the story's last: the first text is the passage, the others are choices."""
-    choices = tuple(Choice(candidate_id(job_id, n), text) for n, text in enumerate(texts) if n)
-    return Draft(DraftState.DONE, texts[0], choices=choices, passage=candidate_id(job_id, 0))
+    choices = tuple(Candidate(candidate_id(job_id, n), text) for n, text in enumerate(texts) if n)
+    return Reply(ReplyState.DONE, texts[0], other_candidates=choices, passage=candidate_id(job_id, 0))
 
 
-def stopped(job_id: str, text: str) -> Draft:
+def stopped(job_id: str, text: str) -> Reply:
     """A reply that somebody stopped after a text was seen."""
-    return replace(done(job_id, text), state=DraftState.CANCELLED, note="ja play.cancelled")
+    return replace(done(job_id, text), state=ReplyState.CANCELLED, note="ja play.cancelled")
 
 
 class Process:
@@ -78,7 +81,7 @@ class Stage:
         self,
         job_id: str,
         text: str = "雨が降っていた。",
-        ask: Ask | None = None,
+        ask: GenerationOptions | None = None,
         room: str = "r",
         author: Author = AYA,
     ) -> Job:
@@ -86,7 +89,7 @@ class Stage:
         job = self.store.add(job_id, text, ask, room, author)
         place = self.process.queue.put(job)
         note = say("play.place", author.locale, place=place)
-        self.process.outbox.show(job, Draft(DraftState.WAITING, note=note))
+        self.process.outbox.show(job, Reply(ReplyState.WAITING, note=note))
         await settle()
         return job
 
@@ -114,6 +117,6 @@ class Stage:
         return self.store.jobs[job_id].state
 
     @property
-    def shown(self) -> list[Draft]:
+    def shown(self) -> list[Reply]:
         """What people see, message by message."""
         return list(self.platform.messages.values())

@@ -8,12 +8,14 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from itertools import pairwise
 
-from bot.dispatcher import MAX_DEATHS, Dispatcher
-from bot.errors import EngineUnavailable, NotFinite, RequestRejected
-from bot.messages import Ask, Choice, Delta, Draft, DraftState, EngineStatus, Health, Job, JobState, Length
-from bot.outbox import Outbox
-from bot.queue import JobQueue
-from bot.seams import Platform
+from bot.core.dispatcher import MAX_DEATHS, Dispatcher
+from bot.core.outbox import Outbox
+from bot.core.queue import JobQueue
+from bot.domain.errors import EngineUnavailable, NotFinite, RequestRejected
+from bot.domain.inference import Delta, EngineStatus, Health
+from bot.domain.jobs import GenerationOptions, Job, JobState, Length
+from bot.domain.ports import Platform
+from bot.domain.replies import Candidate, Reply, ReplyState
 from tests.dispatcher.stage import done, stopped
 from tests.fakes.clock import FakeClock, settle
 from tests.fakes.engine import ScriptedEngine, Step
@@ -55,7 +57,7 @@ class House:
             tasks[0].cancel()
             await asyncio.wait(tasks)
 
-    async def ask(self, job_id: str = "j", ask: Ask | None = None, room: str = "r") -> Job:
+    async def ask(self, job_id: str = "j", ask: GenerationOptions | None = None, room: str = "r") -> Job:
         """A person asks for a continuation."""
         job = self.store.add(job_id, ask=ask, room=room)
         self.queue.put(job)
@@ -63,7 +65,7 @@ class House:
         return job
 
     @property
-    def draft(self) -> Draft:
+    def draft(self) -> Reply:
         """What the only message shows."""
         (draft,) = self.platform.messages.values()
         return draft
@@ -76,7 +78,7 @@ async def test_a_continuation_is_streamed_and_kept() -> None:
     async with house.open():
         job = await house.ask()
         await house.clock.advance(2)
-        assert Draft(DraftState.WRITING, SENTENCES[0]) == house.draft
+        assert Reply(ReplyState.WRITING, SENTENCES[0]) == house.draft
         hold.set()
         await house.clock.advance(2)
     assert done("j", "".join(SENTENCES)) == house.draft
@@ -111,7 +113,9 @@ async def test_candidates_are_written_side_by_side() -> None:
     async with house.open():
         await house.ask(ask=replace(ASK, candidates=3))
         await house.clock.advance(2)
-        assert house.draft == Draft(DraftState.WRITING, "一。", choices=(Choice("", "二。"), Choice("", "")))
+        assert house.draft == Reply(
+            ReplyState.WRITING, "一。", other_candidates=(Candidate("", "二。"), Candidate("", ""))
+        )
         hold.set()
         await house.clock.advance(2)
     assert done("j", "一。", "二。") == house.draft
@@ -141,7 +145,7 @@ async def test_the_worker_dies_mid_stream() -> None:
         await house.clock.advance(2)
         house.engine.state = Health(EngineStatus.LOADING, 0.4)
         await house.clock.advance(2)
-        assert Draft(DraftState.WAITING, SENTENCES[0], "engine.waking 40") == house.draft
+        assert Reply(ReplyState.WAITING, SENTENCES[0], "engine.waking 40") == house.draft
         house.engine.state = Health(EngineStatus.READY)
         await house.clock.advance(4)
     assert done("j", "".join(SENTENCES)) == house.draft
@@ -160,7 +164,7 @@ async def test_a_job_under_which_the_worker_always_dies_fails() -> None:
         await house.ask()
         await house.clock.advance(10)
     assert len(house.engine.requests) == MAX_DEATHS
-    assert Draft(DraftState.FAILED, note="error.engine_unavailable") == house.draft
+    assert Reply(ReplyState.FAILED, note="error.engine_unavailable") == house.draft
     assert JobState.FAILED is house.store.jobs["j"].state
 
 
@@ -171,10 +175,10 @@ async def test_people_see_the_storyteller_wake_up() -> None:
     async with house.open():
         await house.ask()
         await house.clock.advance(2)
-        assert Draft(DraftState.WAITING, note="engine.waking 10") == house.draft
+        assert Reply(ReplyState.WAITING, note="engine.waking 10") == house.draft
         house.engine.state = Health(EngineStatus.LOADING, 0.4)
         await house.clock.advance(2)
-        assert Draft(DraftState.WAITING, note="engine.waking 40") == house.draft
+        assert Reply(ReplyState.WAITING, note="engine.waking 40") == house.draft
         assert house.engine.requests == []
         house.engine.state = Health(EngineStatus.READY)
         await house.clock.advance(4)
@@ -189,7 +193,7 @@ async def test_an_engine_that_cannot_start_is_told() -> None:
     async with house.open():
         await house.ask()
         await house.clock.advance(3)
-    assert Draft(DraftState.FAILED, note="error.engine_failed no such model") == house.draft
+    assert Reply(ReplyState.FAILED, note="error.engine_failed no such model") == house.draft
 
 
 async def test_errors_are_said_and_the_next_job_runs() -> None:
@@ -200,9 +204,9 @@ async def test_errors_are_said_and_the_next_job_runs() -> None:
             await house.ask(room, room=room)
             await house.clock.advance(2)
     assert [
-        Draft(DraftState.FAILED, note="error.request_rejected too long"),
-        Draft(DraftState.FAILED, note="error.not_finite"),
-        Draft(DraftState.FAILED, note="dispatcher.unexpected"),
+        Reply(ReplyState.FAILED, note="error.request_rejected too long"),
+        Reply(ReplyState.FAILED, note="error.not_finite"),
+        Reply(ReplyState.FAILED, note="dispatcher.unexpected"),
         done("d", "一。"),
     ] == list(house.platform.messages.values())
 
@@ -213,7 +217,7 @@ async def test_a_model_that_says_nothing_readable() -> None:
     async with house.open():
         await house.ask()
         await house.clock.advance(2)
-    assert Draft(DraftState.FAILED, note="dispatcher.silent") == house.draft
+    assert Reply(ReplyState.FAILED, note="dispatcher.silent") == house.draft
     assert house.store.text() == ["それは晩のことであった。"]
 
 
@@ -237,7 +241,7 @@ async def test_stopping_before_the_first_sentence() -> None:
         await house.ask()
         house.queue.cancel("j")
         await house.clock.advance(2)
-    assert Draft(DraftState.CANCELLED, note="play.cancelled") == house.draft
+    assert Reply(ReplyState.CANCELLED, note="play.cancelled") == house.draft
     assert JobState.CANCELLED is house.store.jobs["j"].state
     assert house.store.text() == ["それは晩のことであった。"]
 

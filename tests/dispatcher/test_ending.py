@@ -8,8 +8,11 @@ from dataclasses import replace
 
 import pytest
 
-from bot.errors import EngineUnavailable, MessageGone, Undeliverable
-from bot.messages import Author, Draft, DraftState, JobState, Passage
+from bot.domain.chat import Author
+from bot.domain.errors import EngineUnavailable, MessageGone, Undeliverable
+from bot.domain.jobs import JobState
+from bot.domain.replies import Reply, ReplyState
+from bot.domain.story import Passage
 from tests.dispatcher.stage import Stage, done, stopped
 from tests.fakes.clock import settle
 from tests.fakes.engine import READY
@@ -41,7 +44,7 @@ async def test_stopping_several(stage: Stage) -> None:
         await stage.stops(job)
 
     kept = done("j", "猫が鳴いた。", "犬が吠えた。")
-    assert stage.shown == [replace(kept, state=DraftState.CANCELLED, note="ja play.cancelled")]
+    assert stage.shown == [replace(kept, state=ReplyState.CANCELLED, note="ja play.cancelled")]
     assert stage.store.candidates["j"] == ("猫が鳴いた。", "犬が吠えた。")
 
 
@@ -52,7 +55,7 @@ async def test_stopping_before_the_first_sentence(stage: Stage) -> None:
         await stage.told("私は傘を")
         await stage.stops(job)
 
-    assert stage.shown == [Draft(DraftState.CANCELLED, note="ja play.cancelled")]
+    assert stage.shown == [Reply(ReplyState.CANCELLED, note="ja play.cancelled")]
     assert stage.store.text() == ["雨が降っていた。"]
     assert stage.state("j") is JobState.CANCELLED
 
@@ -65,7 +68,7 @@ async def test_stopping_while_waiting(stage: Stage) -> None:
         await stage.stops(job)
         await stage.told("終わり。", reason="stop")
 
-    assert stage.shown[1] == Draft(DraftState.CANCELLED, note="ja play.cancelled")
+    assert stage.shown[1] == Reply(ReplyState.CANCELLED, note="ja play.cancelled")
     assert stage.state("b") is JobState.CANCELLED
     assert len(stage.engine.tellings) == 1
 
@@ -89,11 +92,11 @@ async def test_stopping_while_it_waits_for_another_worker(stage: Stage) -> None:
         await stage.told("私は傘をさした。")
         stage.engine.state = EngineUnavailable()
         await stage.fails(EngineUnavailable())
-        assert [draft.state for draft in stage.shown] == [DraftState.WAITING]
+        assert [draft.state for draft in stage.shown] == [ReplyState.WAITING]
         await stage.stops(job)
 
     kept = done("j", "私は傘をさした。", "猫が鳴いた。")
-    assert stage.shown == [replace(kept, state=DraftState.CANCELLED, note="ja play.cancelled")]
+    assert stage.shown == [replace(kept, state=ReplyState.CANCELLED, note="ja play.cancelled")]
     assert stage.store.text()[-1] == "私は傘をさした。"
     assert stage.state("j") is JobState.DONE
 
@@ -139,7 +142,7 @@ async def test_nothing_is_remembered_of_jobs_that_are_over(stage: Stage) -> None
         assert not stage.process.dispatcher._pasts
         assert not stage.process.dispatcher._running
 
-    assert [draft.state for draft in stage.shown] == [DraftState.CANCELLED, DraftState.DONE]
+    assert [draft.state for draft in stage.shown] == [ReplyState.CANCELLED, ReplyState.DONE]
 
 
 async def test_the_next_process_finishes_the_same_message(stage: Stage) -> None:
@@ -150,8 +153,8 @@ async def test_the_next_process_finishes_the_same_message(stage: Stage) -> None:
         telling = await stage.told("私は傘をさした。それから")
     assert telling.closed
     assert stage.shown == [
-        Draft(DraftState.WAITING, "私は傘をさした。", "ja dispatcher.interrupted"),
-        Draft(DraftState.WAITING, note="en dispatcher.interrupted"),
+        Reply(ReplyState.WAITING, "私は傘をさした。", "ja dispatcher.interrupted"),
+        Reply(ReplyState.WAITING, note="en dispatcher.interrupted"),
     ]
     assert [stage.state(job) for job in "ab"] == ["waiting", "waiting"]
 
@@ -189,7 +192,7 @@ async def test_what_nobody_can_be_shown_is_not_written(stage: Stage) -> None:
         await stage.told("私は歩いた。それから")
         assert stage.store.text() == ["雨が降っていた。", "私は傘をさした。それから私は歩いた。"]
         stage.platform.errors = [Undeliverable("archived")]
-        stage.process.outbox.show(waiting, Draft(DraftState.WAITING, note="2番目"))
+        stage.process.outbox.show(waiting, Reply(ReplyState.WAITING, note="2番目"))
         await settle()
         assert [stage.state(job) for job in "jk"] == [JobState.DONE, JobState.CANCELLED]
 
@@ -204,7 +207,7 @@ async def test_what_was_readable_stays_while_the_next_process_wakes_up(stage: St
     async with stage.running():
         await stage.clock.advance(1)
         assert [(draft.state, draft.text) for draft in stage.shown] == [
-            (DraftState.WAITING, "私は傘をさした。")
+            (ReplyState.WAITING, "私は傘をさした。")
         ]
         await stage.stops(job)
 

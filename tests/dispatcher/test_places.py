@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from bot.errors import EngineBusy, EngineLoading, EngineUnavailable, StoryBusy
-from bot.messages import Draft, DraftState, Job, JobState
+from bot.domain.errors import EngineBusy, EngineLoading, EngineUnavailable, StoryBusy
+from bot.domain.jobs import Job, JobState
+from bot.domain.replies import Reply, ReplyState
 from tests.dispatcher.stage import Stage, done
 from tests.fakes.engine import READY
 from tests.fakes.store import ASK
@@ -95,14 +96,14 @@ async def test_a_reply_is_posted_below_what_was_written_before_it_began(stage: S
         await stage.told("終わり。", reason="stop")
         assert stage.engine.last.request.prompt == f"{RAIN}\n{CAT}"
         await stage.clock.advance(1)
-        assert stage.shown == [done("busy", "終わり。"), Draft(DraftState.WRITING)]
+        assert stage.shown == [done("busy", "終わり。"), Reply(ReplyState.WRITING)]
         await stage.told(UMBRELLA, reason="stop")
 
     log = [(kind, draft.state) for kind, draft in stage.platform.log if draft.job == "j" and kind != "edit"]
     assert log == [
-        ("post", DraftState.WAITING),
-        ("post", DraftState.WRITING),
-        ("remove", DraftState.WAITING),
+        ("post", ReplyState.WAITING),
+        ("post", ReplyState.WRITING),
+        ("remove", ReplyState.WAITING),
     ]
     assert stage.store.text() == [RAIN, CAT, UMBRELLA]
 

@@ -7,8 +7,8 @@ from itertools import accumulate
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.messages import Score
-from bot.placing import placed
+from bot.domain.inference import Score
+from bot.text.score_alignment import placed
 
 _TOKENS = st.lists(st.text("雨風が降る。!", min_size=1, max_size=4), min_size=1, max_size=20)
 

@@ -6,9 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from bot.errors import EngineUnavailable, StoreError
-from bot.messages import Delta, DraftState, Score, candidate_id
-from bot.sampling import Sampling
+from bot.domain.errors import EngineUnavailable, StoreError
+from bot.domain.inference import Delta, Score
+from bot.domain.replies import ReplyState
+from bot.domain.sampling import Sampling
+from bot.domain.story import candidate_id
 from tests.dispatcher.stage import Stage, done
 from tests.fakes.store import ASK
 
@@ -70,7 +72,7 @@ async def test_another_instead_of_a_passage(stage: Stage) -> None:
         await stage.told("私は傘をさした。", reason="stop")
         job = await stage.asks("k", text="待って。", ask=replace(ASK, instead_of=candidate_id("j", 0)))
         assert stage.engine.last.request.prompt == "雨が降っていた。"
-        assert job.ask.instead_of == "j.0"
+        assert job.options.instead_of == "j.0"
 
 
 async def test_every_draft_says_whose_it_is(stage: Stage) -> None:
@@ -81,8 +83,8 @@ async def test_every_draft_says_whose_it_is(stage: Stage) -> None:
 
     drafts = [draft for _, draft in stage.platform.log]
     assert {draft.job for draft in drafts} == {"j"}
-    assert drafts[-1].state is DraftState.DONE
-    assert all(draft.live for draft in drafts)
+    assert drafts[-1].state is ReplyState.DONE
+    assert all(draft.interactive for draft in drafts)
 
 
 async def test_candidates_grow_side_by_side(stage: Stage) -> None:
@@ -93,7 +95,10 @@ async def test_candidates_grow_side_by_side(stage: Stage) -> None:
         telling.say("私は傘をさした。", index=1)
         await stage.told()
         [growing] = stage.shown
-        assert (growing.text, [one.text for one in growing.choices]) == ("", ["私は傘をさした。", ""])
+        assert (growing.text, [one.text for one in growing.other_candidates]) == (
+            "",
+            ["私は傘をさした。", ""],
+        )
         for index, text in enumerate(("\n", "それから歩いた。", "猫が鳴いた。")):
             telling.say(text, "stop", index)
         await stage.told()
@@ -112,7 +117,7 @@ async def test_a_job_that_others_wait_behind_carries_no_buttons(stage: Stage) ->
         await stage.told("私は傘をさした。", reason="stop")
         await stage.told("それから歩いた。", reason="stop")
 
-    assert [draft.live for draft in stage.shown] == [False, False, True]
+    assert [draft.interactive for draft in stage.shown] == [False, False, True]
 
 
 class TestScores:
@@ -194,4 +199,7 @@ async def test_candidates_are_seen_again_after_a_death(stage: Stage) -> None:
         await stage.told("私は")
         [draft] = stage.shown
 
-    assert (draft.text, [one.text for one in draft.choices]) == ("私は傘をさした。", ["猫が鳴いた。"])
+    assert (draft.text, [one.text for one in draft.other_candidates]) == (
+        "私は傘をさした。",
+        ["猫が鳴いた。"],
+    )

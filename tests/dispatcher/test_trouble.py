@@ -7,7 +7,9 @@ from itertools import count
 
 import pytest
 
-from bot.errors import (
+from bot.core.readiness import PATIENCE_S
+from bot.domain.chat import Author
+from bot.domain.errors import (
     EngineBusy,
     EngineError,
     EngineFailed,
@@ -17,8 +19,9 @@ from bot.errors import (
     RequestRejected,
     StoreError,
 )
-from bot.gate import PATIENCE_S
-from bot.messages import Author, Draft, DraftState, EngineStatus, Health, JobState
+from bot.domain.inference import EngineStatus, Health
+from bot.domain.jobs import JobState
+from bot.domain.replies import Reply, ReplyState
 from tests.dispatcher.stage import Stage, done
 from tests.fakes.clock import settle
 from tests.fakes.engine import READY
@@ -40,7 +43,7 @@ async def test_the_engine_waking_up_is_told_to_everybody(stage: Stage) -> None:
         assert not stage.engine.tellings
         stage.engine.state = READY
         await stage.clock.advance(1)
-        assert [draft.state for draft in stage.shown] == [DraftState.WRITING, DraftState.WAITING]
+        assert [draft.state for draft in stage.shown] == [ReplyState.WRITING, ReplyState.WAITING]
         assert stage.shown[1].note == "en play.starting"
 
 
@@ -62,9 +65,9 @@ async def test_a_worker_that_died_is_waited_for(stage: Stage) -> None:
         await stage.told("さした。それから歩いた。", reason="stop")
 
     seen = "私は傘をさした。"
-    assert waiting == [Draft(DraftState.WAITING, seen, "ja engine.waking percent=0")]
-    assert loading == [Draft(DraftState.WAITING, seen, "ja engine.waking percent=50")]
-    assert again == [Draft(DraftState.WRITING, seen)]
+    assert waiting == [Reply(ReplyState.WAITING, seen, "ja engine.waking percent=0")]
+    assert loading == [Reply(ReplyState.WAITING, seen, "ja engine.waking percent=50")]
+    assert again == [Reply(ReplyState.WRITING, seen)]
     assert stage.shown == [done("j", "私は傘をさした。それから歩いた。")]
     assert stage.store.jobs["j"].attempts == 2
 
@@ -78,7 +81,7 @@ async def test_the_third_death_is_the_jobs_last(stage: Stage) -> None:
             await stage.fails(EngineUnavailable())
         assert len(stage.engine.tellings) == 3
 
-    assert stage.shown == [Draft(DraftState.FAILED, note="en error.engine_unavailable")]
+    assert stage.shown == [Reply(ReplyState.FAILED, note="en error.engine_unavailable")]
     assert stage.state("j") is JobState.FAILED
     assert stage.store.text() == ["雨が降っていた。"]
 
@@ -156,7 +159,7 @@ class TestStoreThatFails:
             await stage.clock.advance(4)
 
         assert stage.state("j") is JobState.FAILED
-        assert stage.shown == [Draft(DraftState.FAILED, note="ja error.not_finite")]
+        assert stage.shown == [Reply(ReplyState.FAILED, note="ja error.not_finite")]
 
 
 @pytest.mark.parametrize(
@@ -176,7 +179,7 @@ async def test_a_failed_job_is_told_kindly(stage: Stage, error: Exception, sente
         await stage.fails(error)
         await stage.told("終わり。", reason="stop")
 
-    assert stage.shown == [Draft(DraftState.FAILED, note=sentence), done("k", "終わり。")]
+    assert stage.shown == [Reply(ReplyState.FAILED, note=sentence), done("k", "終わり。")]
     assert stage.state("j") is JobState.FAILED
     drafts = [draft for _, draft in stage.platform.log]
     assert not [draft for draft in drafts if "secret" in draft.note or "Traceback" in draft.note]
@@ -207,8 +210,8 @@ async def test_silence_is_waited_for_and_then_told(stage: Stage) -> None:
         early = stage.shown
         await stage.clock.advance(3)
 
-    assert early == [Draft(DraftState.WAITING, note="ja engine.waking percent=0")]
-    assert stage.shown == [Draft(DraftState.FAILED, note="ja error.engine_unavailable")]
+    assert early == [Reply(ReplyState.WAITING, note="ja engine.waking percent=0")]
+    assert stage.shown == [Reply(ReplyState.FAILED, note="ja error.engine_unavailable")]
 
 
 async def test_a_store_that_fails_ends_one_job_only(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,8 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from bot.continuation import max_tokens
-from bot.messages import Ask, Author, Draft, DraftState, JobState, Length
+from bot.domain.chat import Author
+from bot.domain.jobs import GenerationOptions, JobState, Length
+from bot.domain.replies import Reply, ReplyState
+from bot.text.continuation import max_tokens
 from tests.dispatcher.stage import Stage, done
 from tests.fakes.store import ASK
 
@@ -25,7 +27,7 @@ async def test_it_streams_and_keeps(stage: Stage) -> None:
     async with stage.running():
         await stage.asks("j", "雨が降っていた。")
         await stage.told("私は傘を", "さした。それから")
-        assert stage.shown == [Draft(DraftState.WRITING, "私は傘をさした。")]
+        assert stage.shown == [Reply(ReplyState.WRITING, "私は傘をさした。")]
         await stage.told("歩いた。", reason="stop")
 
     assert stage.store.text() == ["雨が降っていた。", "私は傘をさした。それから歩いた。"]
@@ -46,7 +48,7 @@ async def test_the_stream_is_closed_when_there_is_enough(stage: Stage) -> None:
 async def test_the_request_says_what_was_asked(stage: Stage) -> None:
     """Seed, candidates, preset and length reach the worker."""
     async with stage.running():
-        job = await stage.asks("j", ask=Ask(Length.LONG, "bold", 3))
+        job = await stage.asks("j", ask=GenerationOptions(Length.LONG, "bold", 3))
         request = stage.engine.last.request
 
     assert (request.n, request.seed, request.sampling.temperature) == (3, job.seed, 1.0)
@@ -111,7 +113,7 @@ async def test_nothing_readable_is_said_so(stage: Stage) -> None:
         await stage.asks("j")
         await stage.told("\n", reason="stop")
 
-    assert stage.shown == [Draft(DraftState.FAILED, note="ja dispatcher.silent")]
+    assert stage.shown == [Reply(ReplyState.FAILED, note="ja dispatcher.silent")]
     assert stage.state("j") is JobState.FAILED
     assert stage.store.text() == ["雨が降っていた。"]
 

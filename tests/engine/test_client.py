@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 
-from bot.engine.client import HttpEngine
-from bot.errors import (
+from bot.domain.errors import (
     EngineBusy,
     EngineError,
     EngineFailed,
@@ -20,11 +19,22 @@ from bot.errors import (
     NotFinite,
     RequestRejected,
 )
-from bot.messages import Delta, EngineStatus, Health, Piece, Request, Score, Seen, TokenCount, Window
-from bot.sampling import Sampling
+from bot.domain.inference import (
+    ContextPiece,
+    ContextSpan,
+    ContextWindow,
+    Delta,
+    EngineStatus,
+    GenerationRequest,
+    Health,
+    Score,
+    TokenCount,
+)
+from bot.domain.sampling import Sampling
+from bot.inference.client import HttpEngine
 from tests.loopback.worker import LoopbackWorker, loopback_worker
 
-ASKED = Request(
+ASKED = GenerationRequest(
     "それは",
     Sampling(top_k=50, no_repeat_ngram=3),
     max_tokens=200,
@@ -36,9 +46,9 @@ ASKED = Request(
     banned=("馬鹿",),
     logit_bias=((5, -1.5),),
     logprobs=2,
-    front=(Piece("memory", "町は雨。"),),
-    inset=(Piece("note", "しずかに。"),),
-    inset_depth=2,
+    prefix=(ContextPiece("memory", "町は雨。"),),
+    depth_inserted=(ContextPiece("note", "しずかに。"),),
+    insertion_depth=2,
 )
 COMPLETIONS = "/v1/completions"
 
@@ -162,10 +172,10 @@ async def test_the_window_is_asked_for(worker: LoopbackWorker, engine: HttpEngin
         },
     )
 
-    window = await engine.window(ASKED)
+    window = await engine.context_window(ASKED)
 
-    note = Piece("note", "しずかに。")
-    assert Window((Seen(note, 3),), 3, 2048, 200, 7, (note,), ("晩",)) == window
+    note = ContextPiece("note", "しずかに。")
+    assert ContextWindow((ContextSpan(note, 3),), 3, 2048, 200, 7, (note,), ("晩",)) == window
     assert worker.bodies[0]["front"] == [{"kind": "memory", "text": "町は雨。"}]
 
 
@@ -173,10 +183,10 @@ async def test_no_window_while_the_model_loads(worker: LoopbackWorker, engine: H
     """What the worker refuses is said as it is for writing; what is no window comes from no worker."""
     worker.answers["/v1/window"] = 503, {"error": {"code": "loading", "progress": 0.4}}
     with pytest.raises(EngineLoading):
-        await engine.window(ASKED)
+        await engine.context_window(ASKED)
     worker.answers["/v1/window"] = 200, {"seen": [{"piece": "雨"}]}
     with pytest.raises(EngineUnavailable):
-        await engine.window(ASKED)
+        await engine.context_window(ASKED)
 
 
 @pytest.mark.parametrize(
@@ -226,7 +236,7 @@ async def test_refusals(
 ) -> None:
     """Each error of the wire format becomes one of ours, with its values."""
     worker.answers[COMPLETIONS] = worker.answers["/tokenize"] = status, {"error": error}
-    for asking in (everything(engine), engine.count("晩")):
+    for asking in (everything(engine), engine.count_tokens("晩")):
         with pytest.raises(type(expected)) as caught:
             await asking
         assert expected.values == caught.value.values
@@ -254,12 +264,12 @@ async def test_something_else_answers(worker: LoopbackWorker, engine: HttpEngine
 async def test_counting(worker: LoopbackWorker, engine: HttpEngine) -> None:
     """How many tokens a text is, and what of it the model cannot see."""
     worker.answers["/tokenize"] = 200, {"tokens": [2, 3], "count": 2, "unknown": ["晩"]}
-    assert TokenCount(2, ("晩",)) == await engine.count("晩")
+    assert TokenCount(2, ("晩",)) == await engine.count_tokens("晩")
 
 
 async def test_nobody_listens(tmp_path: Path) -> None:
     """A socket that is not there is an engine that is not available, whatever is asked."""
     async with HttpEngine(f"unix:{tmp_path}/none") as engine:
-        for asking in (engine.health(), engine.count("晩"), everything(engine)):
+        for asking in (engine.health(), engine.count_tokens("晩"), everything(engine)):
             with pytest.raises(EngineUnavailable):
                 await asking

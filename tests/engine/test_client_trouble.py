@@ -9,13 +9,13 @@ from contextlib import aclosing
 
 import pytest
 
-from bot.engine.client import HttpEngine
-from bot.errors import EngineError, EngineUnavailable, RequestRejected
-from bot.messages import Delta, Request
-from bot.sampling import PRESETS
+from bot.domain.errors import EngineError, EngineUnavailable, RequestRejected
+from bot.domain.inference import Delta, GenerationRequest
+from bot.domain.sampling import PRESETS
+from bot.inference.client import HttpEngine
 from tests.loopback.worker import LoopbackWorker, loopback_worker
 
-ASKED = Request("雨", PRESETS["standard"], 10)
+ASKED = GenerationRequest("雨", PRESETS["standard"], 10)
 COMPLETIONS = "/v1/completions"
 DONE = "data: [DONE]\n\n"
 

@@ -10,21 +10,22 @@ from pathlib import Path
 
 import pytest
 
-from bot.engine.client import HttpEngine
-from bot.errors import EngineFailed, EngineLoading, RequestRejected
-from bot.messages import EngineStatus, Request
-from bot.rules import DEFAULTS, OwnSampling, checked, merged, sampling_of
-from bot.sampling import MAX_BANNED, PRESETS
-from bot.worker.assembly import assemble
-from bot.worker.metrics import Metrics
-from bot.worker.progress import Progress
-from bot.worker.serving import Served
+from bot.core.settings_resolver import DEFAULTS, OwnSampling, checked, merged
+from bot.domain.errors import EngineFailed, EngineLoading, RequestRejected
+from bot.domain.inference import EngineStatus, GenerationRequest
+from bot.domain.room_settings import sampling_of
+from bot.domain.sampling import MAX_BANNED, PRESETS
+from bot.inference.client import HttpEngine
+from bot.worker.checkpoints.progress import Progress
+from bot.worker.engine.loaded_model import Served
+from bot.worker.engine.metrics import Metrics
+from bot.worker.factory import assemble
 from tests.fakes.backend import FakeBackend
 from tests.worker.checkpoints import tiny_checkpoint
 from tests.worker.hosting import fake_served, hosted
 from tests.worker.loading import load_checkpoint
 
-ASKED = Request("雨が降りはじめると、", PRESETS["standard"], max_tokens=8, n=2, seed=7)
+ASKED = GenerationRequest("雨が降りはじめると、", PRESETS["standard"], max_tokens=8, n=2, seed=7)
 WAIT_S = 60
 
 
@@ -77,7 +78,7 @@ async def test_as_much_as_a_room_may_set(url: str, bound: str) -> None:
 async def test_health_and_reading(url: str) -> None:
     """It is ready, and says what the model reads of a text and what it cannot see."""
     async with HttpEngine(url) as engine:
-        health, count = await engine.health(), await engine.count("晩の雨")
+        health, count = await engine.health(), await engine.count_tokens("晩の雨")
 
     assert (health.status, health.model) == (EngineStatus.READY, "tiny")
     assert count.unknown == ("晩",)
@@ -96,7 +97,7 @@ async def test_a_refused_request_says_why(url: str) -> None:
 async def test_a_closed_iterator_frees_the_slot(tmp_path: Path) -> None:
     """With one slot, the next stream begins as soon as an endless one was left."""
     backend = FakeBackend(context=10**6)
-    endless = Request("", PRESETS["standard"], max_tokens=90_000)
+    endless = GenerationRequest("", PRESETS["standard"], max_tokens=90_000)
     with hosted(lambda _: fake_served(backend, Metrics(), rows=1), uds=tmp_path / "s"):
         async with HttpEngine(f"unix:{tmp_path}/s") as engine:
             async with aclosing(engine.generate(endless)) as deltas:  # type: ignore[type-var]
@@ -125,7 +126,7 @@ async def test_loading_and_failing(tmp_path: Path) -> None:
             while (failed := await engine.health()).status is EngineStatus.LOADING:
                 pass
             with pytest.raises(EngineFailed) as told:
-                await engine.count("雨")
+                await engine.count_tokens("雨")
 
     assert health.status is EngineStatus.LOADING
     assert loading.value.values == {"percent": 40}

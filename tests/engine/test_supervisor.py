@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 import structlog
 
-from bot.engine.supervisor import LocalWorker, LogLine
+from bot.inference.worker_process import LocalWorker, LogLine
 from config.logging import configure_logging
 from tests.fakes.clock import FakeClock
 
@@ -232,7 +232,7 @@ async def test_a_killed_bot_leaves_no_worker(tmp_path: Path) -> None:
     script = f"""
 import asyncio, sys
 from pathlib import Path
-from bot.engine.supervisor import LocalWorker
+from bot.inference.worker_process import LocalWorker
 async def main():
     worker = LocalWorker([sys.executable, "-c", {TELL + WAIT!r}], Path({str(tmp_path / "s")!r}))
     task = asyncio.create_task(worker.run())
@@ -258,7 +258,7 @@ LOGS = """
 import structlog, sys
 from config.logging import configure_logging
 configure_logging("info", __import__("os").environ["TSUZUKI_LOG__FORMAT"])
-structlog.get_logger("bot.worker.readiness").warning("OpenVINO is not used", reason="{反}")
+structlog.get_logger("bot.worker.api.readiness").warning("OpenVINO is not used", reason="{反}")
 sys.stderr.write("not of the log\\n"); sys.stderr.flush();
 """
 
@@ -285,7 +285,7 @@ async def test_the_childs_log_goes_on_as_the_bots_own(tmp_path: Path, log: io.St
 
     lines = [json.loads(line) for line in log.getvalue().splitlines()]
     said = next(line for line in lines if line["event"] == "OpenVINO is not used")
-    assert (said["level"], said["logger"], said["reason"]) == ("warning", "bot.worker.readiness", "{反}")
+    assert (said["level"], said["logger"], said["reason"]) == ("warning", "bot.worker.api.readiness", "{反}")
     assert [line["line"] for line in lines if "line" in line] == ["not of the log"]
     assert worker.last_lines == ("not of the log",)
 

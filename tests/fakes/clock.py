@@ -15,7 +15,7 @@ async def settle(rounds: int = 200) -> None:
 
 
 class FakeClock:
-    """`bot.clock.Clock` that a test moves. `rest` waits until everything that could go on did."""
+    """`bot.aio.clock.Clock` that a test moves. `rest` waits until everything that could go on did."""
 
     def __init__(self, rest: Callable[[], Awaitable[None]] = settle) -> None:
         self.rest = rest
@@ -47,7 +47,7 @@ class FakeClock:
 
 
 class LoopClock:
-    """`bot.clock.Clock` on the running loop's own time, whatever that loop makes of it."""
+    """`bot.aio.clock.Clock` on the running loop's own time, whatever that loop makes of it."""
 
     def now(self) -> float:
         """The loop's time."""

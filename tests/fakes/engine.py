@@ -5,7 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterable
 
-from bot.messages import Delta, EngineStatus, Health, Piece, Request, Seen, TokenCount, Window
+from bot.domain.inference import (
+    ContextPiece,
+    ContextSpan,
+    ContextWindow,
+    Delta,
+    EngineStatus,
+    GenerationRequest,
+    Health,
+    TokenCount,
+)
 
 Step = Delta | Exception | asyncio.Event | str
 """A delta, or the text of one of candidate 0; an error to end with; an event to wait for."""
@@ -18,7 +27,7 @@ READY = Health(EngineStatus.READY, 1.0, model="scripted")
 class Telling:
     """One request that was made, and what is answered to it. `closed`: nobody listens any longer."""
 
-    def __init__(self, request: Request, script: Iterable[Step] | None) -> None:
+    def __init__(self, request: GenerationRequest, script: Iterable[Step] | None) -> None:
         self.request = request
         self.closed = False
         self._steps: asyncio.Queue[Step | None] = asyncio.Queue()
@@ -58,7 +67,7 @@ class Telling:
 
 
 class ScriptedEngine:
-    """`bot.seams.Engine`: each `generate` plays the next of `scripts`; without one the test tells it what.
+    """An `Engine`: each `generate` plays the next of `scripts`; without one the test tells it what.
 
     `state` is what `health` says, or the error it raises; `tellings` are the requests, first to last.
     """
@@ -69,7 +78,7 @@ class ScriptedEngine:
         self.state: Health | Exception = READY
 
     @property
-    def requests(self) -> list[Request]:
+    def requests(self) -> list[GenerationRequest]:
         """What was asked, first to last."""
         return [telling.request for telling in self.tellings]
 
@@ -87,7 +96,7 @@ class ScriptedEngine:
         """From now on it loads."""
         self.state = Health(EngineStatus.LOADING, progress)
 
-    def generate(self, request: Request) -> AsyncIterator[Delta]:
+    def generate(self, request: GenerationRequest) -> AsyncIterator[Delta]:
         """Play the next script, or wait for the test."""
         self.tellings.append(Telling(request, self.scripts.pop(0) if self.scripts else None))
         return self.last.deltas()
@@ -98,12 +107,12 @@ class ScriptedEngine:
             raise self.state
         return self.state
 
-    async def count(self, text: str) -> TokenCount:
+    async def count_tokens(self, text: str) -> TokenCount:
         """One token a character, all of them known."""
         return TokenCount(len(text))
 
-    async def window(self, request: Request) -> Window:
+    async def context_window(self, request: GenerationRequest) -> ContextWindow:
         """All of the pieces, the inset behind the story; one token a character."""
-        pieces = (*request.front, Piece("story", request.prompt), *request.inset)
-        seen = tuple(Seen(piece, len(piece.text)) for piece in pieces)
-        return Window(seen, sum(one.tokens for one in seen), CONTEXT, request.max_tokens)
+        pieces = (*request.prefix, ContextPiece("story", request.prompt), *request.depth_inserted)
+        seen = tuple(ContextSpan(piece, len(piece.text)) for piece in pieces)
+        return ContextWindow(seen, sum(one.tokens for one in seen), CONTEXT, request.max_tokens)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 
-from bot.errors import StoreError
+from bot.domain.errors import StoreError
 
 
 class MemoryHeartbeats:
-    """`bot.seams.Heartbeats`. Outlives an adapter as a database outlives a process."""
+    """`bot.domain.ports.Heartbeats`. Outlives an adapter as a database outlives a process."""
 
     def __init__(self) -> None:
         self.now = datetime(2026, 1, 1, tzinfo=UTC)
@@ -21,11 +21,11 @@ class MemoryHeartbeats:
         """Somebody listened until now."""
         self._until.setdefault(platform, {})[place] = self.now
 
-    async def heard_until(self, platform: str) -> Mapping[str, datetime]:
+    async def listened_until(self, platform: str) -> Mapping[str, datetime]:
         """What was kept."""
         return dict(self._until.get(platform, {}))
 
-    async def beat(self, platform: str, places: Collection[str]) -> None:
+    async def record(self, platform: str, places: Collection[str]) -> None:
         """Keep the moment; a broken one keeps nothing."""
         if self.broken:
             raise StoreError("the disk is full")

@@ -9,12 +9,22 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bot.dispatcher import Dispatcher
-from bot.messages import Delta, EngineStatus, Health, Piece, Request, Score, Seen, TokenCount, Window
-from bot.outbox import Outbox
-from bot.play import StoryPlay
-from bot.queue import JobQueue
-from bot.seams import Platform, Say
+from bot.core.dispatcher import Dispatcher
+from bot.core.outbox import Outbox
+from bot.core.queue import JobQueue
+from bot.core.story_service import StoryPlay
+from bot.domain.inference import (
+    ContextPiece,
+    ContextSpan,
+    ContextWindow,
+    Delta,
+    EngineStatus,
+    GenerationRequest,
+    Health,
+    Score,
+    TokenCount,
+)
+from bot.domain.ports import Platform, Translate
 from bot.store import SqlStore, open_store
 
 PAIRS = (
@@ -50,20 +60,20 @@ def sentence(number: int) -> str:
 
 @dataclass
 class Storyteller:
-    """`bot.seams.Engine`: writes `sentence(0)`, `sentence(1)` ..., a number for each candidate.
+    """`bot.domain.ports.Engine`: writes `sentence(0)`, `sentence(1)` ..., a number for each candidate.
 
     Unless it is `free` it stops in the middle of them. It reads a token for each character, but for
     `UNREADABLE`.
     """
 
-    requests: list[Request] = field(default_factory=list)
+    requests: list[GenerationRequest] = field(default_factory=list)
     written: int = 0
     free: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
         self.free.set()
 
-    async def generate(self, request: Request) -> AsyncIterator[Delta]:
+    async def generate(self, request: GenerationRequest) -> AsyncIterator[Delta]:
         """Write every candidate, one sentence of each first."""
         self.requests.append(request)
         first = self.written
@@ -79,21 +89,21 @@ class Storyteller:
         """Ready."""
         return Health(EngineStatus.READY, 1.0)
 
-    async def count(self, text: str) -> TokenCount:
+    async def count_tokens(self, text: str) -> TokenCount:
         """A token a character."""
         if UNREADABLE not in text:
             return TokenCount(len(text))
         return TokenCount(len(text), (UNREADABLE,), text.replace(UNREADABLE, "〓"))
 
-    async def window(self, request: Request) -> Window:
+    async def context_window(self, request: GenerationRequest) -> ContextWindow:
         """The pieces as they were asked for."""
-        pieces = (*request.front, Piece("story", request.prompt), *request.inset)
-        seen = tuple(Seen(piece, len(piece.text)) for piece in pieces)
+        pieces = (*request.prefix, ContextPiece("story", request.prompt), *request.depth_inserted)
+        seen = tuple(ContextSpan(piece, len(piece.text)) for piece in pieces)
         unknown = (UNREADABLE,) if any(UNREADABLE in piece.text for piece in pieces) else ()
-        return Window(seen, sum(each.tokens for each in seen), CONTEXT, RESERVED, unknown=unknown)
+        return ContextWindow(seen, sum(each.tokens for each in seen), CONTEXT, RESERVED, unknown=unknown)
 
 
-def _scores(request: Request, text: str) -> tuple[Score, ...]:
+def _scores(request: GenerationRequest, text: str) -> tuple[Score, ...]:
     """Two tokens for the first sentence, each with one that might have come instead."""
     if request.logprobs is None:
         return ()
@@ -119,7 +129,7 @@ class House:
 
 
 @asynccontextmanager
-async def opened(folder: Path, platform: Platform, say: Say) -> AsyncIterator[House]:
+async def opened(folder: Path, platform: Platform, say: Translate) -> AsyncIterator[House]:
     """A house at work around a platform, with a store in `folder`."""
     store, engine = await open_store(f"sqlite:///{folder}/tsuzuki.db"), Storyteller()
     queue, outbox = JobQueue(), Outbox(store, {platform.name: platform})

@@ -6,26 +6,16 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-from bot.aside import is_aside
-from bot.errors import EmptyPrompt, ToldElsewhere
-from bot.formats import exported
-from bot.messages import (
-    MODEL,
-    Act,
-    Ask,
-    Author,
-    Begun,
-    Draft,
-    DraftState,
-    Message,
-    Passage,
-    Room,
-    Rules,
-    Story,
-    Ticket,
-    TokenCount,
-)
-from bot.seams import Platform
+from bot.domain.chat import MODEL, Author, Message, Room
+from bot.domain.errors import EmptyPrompt, ToldElsewhere
+from bot.domain.inference import TokenCount
+from bot.domain.jobs import GenerationOptions, JobReceipt
+from bot.domain.ports import Platform
+from bot.domain.replies import Reply, ReplyState
+from bot.domain.room_settings import RoomSettings
+from bot.domain.story import Act, Passage, ReplyInProgress, Story
+from bot.story.export_formats import exported
+from bot.text.out_of_character import is_aside
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +23,8 @@ class HeardMessage:
     """One call of `hear` that was accepted, in the order of arrival."""
 
     message: Message
-    ask: Ask | None
-    ticket: Ticket | None
+    ask: GenerationOptions | None
+    ticket: JobReceipt | None
 
 
 @dataclass(slots=True)
@@ -51,7 +41,7 @@ class FakePlay:
     heard: list[HeardMessage] = field(default_factory=list)
     cancelled: list[Room] = field(default_factory=list)
     _stories: dict[Room, Story] = field(default_factory=dict)
-    _tickets: dict[tuple[str, str], Ticket | None] = field(default_factory=dict)
+    _tickets: dict[tuple[str, str], JobReceipt | None] = field(default_factory=dict)
     _refusals: list[Exception] = field(default_factory=list)
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -73,7 +63,7 @@ class FakePlay:
     def begin(self, room: Room, job: str) -> None:
         """A reply is begun behind the last passage of the story of `room`."""
         story = self._stories[room]
-        self._stories[room] = replace(story, begun=Begun(job, story.passages[-1].id))
+        self._stories[room] = replace(story, reply_in_progress=ReplyInProgress(job, story.passages[-1].id))
 
     async def check(self, message: Message) -> None:
         """Nobody is refused here; `refuse` is for what is heard."""
@@ -82,11 +72,13 @@ class FakePlay:
         """As in a story with the usual rule."""
         return is_aside(message.text, parentheses=False)
 
-    async def reading(self, message: Message) -> TokenCount:
+    async def count_tokens(self, message: Message) -> TokenCount:
         """A token a character; what cannot be read is what tickets say, too."""
         return TokenCount(len(message.text), self.unknown, self.read_as)
 
-    async def hear(self, message: Message, ask: Ask | None, earlier: Sequence[Message] = ()) -> Ticket | None:
+    async def receive_message(
+        self, message: Message, ask: GenerationOptions | None, earlier: Sequence[Message] = ()
+    ) -> JobReceipt | None:
         """Record the message; see the class for refusals and repeated events."""
         event = (message.room.platform, message.event_id)
         if event in self._tickets:
@@ -102,7 +94,7 @@ class FakePlay:
             self.tell(message.room, message.whole, message.author)
         story = self._stories[message.room]
         job_id = f"job-{len(self.heard) + 1}"
-        ticket = Ticket(job_id, story.id, self.place, False, self.unknown, self.read_as) if ask else None
+        ticket = JobReceipt(job_id, story.id, self.place, False, self.unknown, self.read_as) if ask else None
         self._tickets[event] = ticket
         self.heard.append(HeardMessage(message, ask, ticket))
         self._changed.set()
@@ -127,9 +119,9 @@ class FakePlay:
     async def last_act(self, room: Room) -> Act | None:
         """Nothing was done."""
 
-    async def rules(self, room: Room) -> Rules:
+    async def rules(self, room: Room) -> RoomSettings:
         """What holds unless somebody sets something else."""
-        return Rules()
+        return RoomSettings()
 
     async def stories(self, platform: str) -> Sequence[Story]:
         """The stories of a platform, latest first, without passages."""
@@ -157,8 +149,8 @@ class FakePlay:
         return self.heard[count - 1]
 
 
-def _again(ticket: Ticket | None) -> Ticket | None:
-    return ticket and Ticket(ticket.job_id, ticket.story_id, ticket.place, repeated=True)
+def _again(ticket: JobReceipt | None) -> JobReceipt | None:
+    return ticket and JobReceipt(ticket.job_id, ticket.story_id, ticket.place, repeated=True)
 
 
 class FakeReply:
@@ -175,17 +167,19 @@ class FakeReply:
         self.rested_s: list[float] = []
         """For how long each growing text should have rested before it was shown."""
 
-    async def show(self, draft: Draft) -> str:
+    async def show(self, draft: Reply) -> str:
         """Post or edit; returns the message's id."""
         if self.message_id is None:
             self.message_id = await self._post(draft)
         else:
-            if draft.state is DraftState.WRITING:
-                self.rested_s.append(await self._platform.rest_s(self.room, self.message_id, draft))
+            if draft.state is ReplyState.WRITING:
+                self.rested_s.append(
+                    await self._platform.seconds_until_due(self.room, self.message_id, draft)
+                )
             await self._platform.edit(self.room, self.message_id, draft)
         return self.message_id
 
-    async def _post(self, draft: Draft) -> str:
+    async def _post(self, draft: Reply) -> str:
         try:
             return await self._platform.post(self.room, draft, self._key)
         except ToldElsewhere as moved:
@@ -195,5 +189,5 @@ class FakeReply:
     async def stream(self, *texts: str) -> str:
         """Show each text as WRITING and the last as DONE."""
         for text in texts:
-            await self.show(Draft(DraftState.WRITING, text))
-        return await self.show(Draft(DraftState.DONE, texts[-1]))
+            await self.show(Reply(ReplyState.WRITING, text))
+        return await self.show(Reply(ReplyState.DONE, texts[-1]))

@@ -1,34 +1,24 @@
-"""A store in memory: what the dispatcher and the outbox need of `bot.seams.Store`, without a thread."""
+"""A store in memory: what the dispatcher and the outbox need of `Store`, without a thread."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from bot.errors import NoOpenJob
-from bot.messages import (
-    MODEL,
-    Ask,
-    Author,
-    Job,
-    JobState,
-    Length,
-    Message,
-    Passage,
-    Room,
-    Score,
-    Story,
-    candidate_id,
-)
-from bot.seams import Heard, OutboxRow
+from bot.domain.chat import MODEL, Author, Message, Room
+from bot.domain.errors import NoOpenJob
+from bot.domain.inference import Score
+from bot.domain.jobs import GenerationOptions, Job, JobState, Length
+from bot.domain.ports import OutboxRow, ReceivedMessage
+from bot.domain.story import Passage, Story, candidate_id
 
 AYA = Author("fake", "u1", "綾", "ja")
-ASK = Ask(Length.MEDIUM, "standard", 1)
+ASK = GenerationOptions(Length.MEDIUM, "standard", 1)
 """What somebody wants who leaves it all to the rules."""
 
 
 class MemoryStore:
-    """`bot.seams.Store`. Outlives the parts of a test as a database outlives a process."""
+    """`bot.domain.ports.Store`. Outlives the parts of a test as a database outlives a process."""
 
     def __init__(self) -> None:
         self.jobs: dict[str, Job] = {}
@@ -45,7 +35,7 @@ class MemoryStore:
         self,
         job_id: str,
         text: str = "それは晩のことであった。",
-        ask: Ask | None = None,
+        ask: GenerationOptions | None = None,
         room: str = "r",
         author: Author = AYA,
     ) -> Job:
@@ -62,13 +52,19 @@ class MemoryStore:
         """The passages of a room's story."""
         return [passage.text for passage in self.told[f"story {room}"].passages]
 
-    async def hear(
-        self, message: Message, ask: Ask | None, job_id: str, seed: int, *, parentheses_aside: bool = False
-    ) -> Heard:
+    async def receive_message(
+        self,
+        message: Message,
+        ask: GenerationOptions | None,
+        job_id: str,
+        seed: int,
+        *,
+        parentheses_aside: bool = False,
+    ) -> ReceivedMessage:
         """Not needed here."""
         raise NotImplementedError
 
-    async def heard(self, platform: str, event_id: str) -> Heard | None:
+    async def received(self, platform: str, event_id: str) -> ReceivedMessage | None:
         """Nothing was heard twice."""
         return None
 
@@ -113,9 +109,11 @@ class MemoryStore:
         """Keep them."""
         self.scores[passage_id] = tuple(scores)
 
-    async def live(self, room: Room) -> Sequence[OutboxRow]:
+    async def interactive_replies(self, room: Room) -> Sequence[OutboxRow]:
         """Rows that carry buttons, of jobs that are over."""
-        rows = [row for row in self.rows.values() if row.draft.live and row.message_id and row.room == room]
+        rows = [
+            row for row in self.rows.values() if row.reply.interactive and row.message_id and row.room == room
+        ]
         return [row for row in rows if self.jobs[row.job_id].state.final]
 
     async def job(self, job_id: str) -> Job | None:
@@ -140,7 +138,7 @@ class MemoryStore:
         moved = job.moved
         if job_id not in self.places:
             self.places[job_id] = self._place(job)
-            moved += self._ends_at(job) > self.asked[job_id] and job.ask.instead_of is None
+            moved += self._ends_at(job) > self.asked[job_id] and job.options.instead_of is None
         self.jobs[job_id] = replace(job, state=JobState.RUNNING, attempts=job.attempts + 1, moved=moved)
         return self.jobs[job_id]
 
@@ -176,13 +174,13 @@ class MemoryStore:
     def _place(self, job: Job) -> int:
         """How many passages stand before a job's reply."""
         ids = [passage.id for passage in self.told[job.story_id].passages]
-        return self._ends_at(job) if job.ask.instead_of is None else ids.index(job.ask.instead_of)
+        return self._ends_at(job) if job.options.instead_of is None else ids.index(job.options.instead_of)
 
     def _put_in(self, job: Job, text: str, name: str) -> Passage:
         """What was written meanwhile stands behind it."""
         story, place = self.told[job.story_id], self.places.get(job.id, self._ends_at(job))
         before = story.passages[:place]
-        after = story.passages[place + (job.ask.instead_of is not None) :]
+        after = story.passages[place + (job.options.instead_of is not None) :]
         passage = Passage(name, story.id, before[-1].id if before else None, MODEL, text)
         head, hangs_on = (story.head, name) if after else (name, None)
         passages = (*before, passage, *after)

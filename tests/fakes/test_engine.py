@@ -8,13 +8,13 @@ from dataclasses import replace
 
 import pytest
 
-from bot.errors import EngineUnavailable
-from bot.messages import Delta, EngineStatus, Piece, Request
-from bot.sampling import PRESETS
-from bot.seams import Engine
+from bot.domain.errors import EngineUnavailable
+from bot.domain.inference import ContextPiece, Delta, EngineStatus, GenerationRequest
+from bot.domain.ports import Engine
+from bot.domain.sampling import PRESETS
 from tests.fakes.engine import ScriptedEngine
 
-REQUEST = Request("むかし", PRESETS["standard"], 10)
+REQUEST = GenerationRequest("むかし", PRESETS["standard"], 10)
 
 
 async def test_it_says_what_it_is_told() -> None:
@@ -57,7 +57,7 @@ async def test_it_knows_when_nobody_listens() -> None:
 
     assert engine.last.closed
     assert (await engine.health()).status is EngineStatus.LOADING
-    assert (await engine.count("雨。")).tokens == 2
+    assert (await engine.count_tokens("雨。")).tokens == 2
 
 
 async def test_it_plays_what_was_written_down() -> None:
@@ -75,8 +75,8 @@ async def test_it_plays_what_was_written_down() -> None:
 
 async def test_its_window_has_all_the_pieces() -> None:
     """A token a character; what is reserved is what was asked for."""
-    memory, note = Piece("memory", "町は雨。"), Piece("note", "しずかに。")
-    window = await ScriptedEngine().window(replace(REQUEST, front=(memory,), inset=(note,)))
+    memory, note = ContextPiece("memory", "町は雨。"), ContextPiece("note", "しずかに。")
+    window = await ScriptedEngine().context_window(replace(REQUEST, prefix=(memory,), depth_inserted=(note,)))
 
-    assert [seen.piece for seen in window.seen] == [memory, Piece("story", "むかし"), note]
+    assert [seen.piece for seen in window.seen] == [memory, ContextPiece("story", "むかし"), note]
     assert (window.tokens, window.reserved) == (12, 10)

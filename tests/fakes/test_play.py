@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from bot.errors import EmptyPrompt, QueueFull
-from bot.messages import Ask, Author, Begun, Message, Room, TokenCount
+from bot.domain.chat import Author, Message, Room
+from bot.domain.errors import EmptyPrompt, QueueFull
+from bot.domain.inference import TokenCount
+from bot.domain.jobs import GenerationOptions
+from bot.domain.story import ReplyInProgress
 from tests.fakes.play import FakePlay
 
 ROOM = Room("test", "1")
@@ -16,8 +19,8 @@ async def test_the_same_event_twice_is_heard_once() -> None:
     """A redelivered event gets the first ticket again, marked as repeated."""
     play = FakePlay()
     message = Message("e1", ROOM, AUTHOR, "むかし")
-    first = await play.hear(message, Ask())
-    second = await play.hear(message, Ask())
+    first = await play.receive_message(message, GenerationOptions())
+    second = await play.receive_message(message, GenerationOptions())
     assert first is not None
     assert second is not None
     assert (first.job_id, True) == (second.job_id, second.repeated)
@@ -27,17 +30,19 @@ async def test_the_same_event_twice_is_heard_once() -> None:
 async def test_what_is_only_written_is_read_as_tickets_say() -> None:
     """By itself everything can be read."""
     message = Message("e1", ROOM, AUTHOR, "晩。")
-    assert await FakePlay().reading(message) == TokenCount(2)
-    assert await FakePlay(unknown=("晩",), read_as="〓。").reading(message) == TokenCount(2, ("晩",), "〓。")
+    assert await FakePlay().count_tokens(message) == TokenCount(2)
+    assert await FakePlay(unknown=("晩",), read_as="〓。").count_tokens(message) == TokenCount(
+        2, ("晩",), "〓。"
+    )
 
 
 async def test_nothing_to_go_on_from_is_refused() -> None:
     """An empty text in a room without a story raises, and with a story it goes on."""
     play = FakePlay()
     with pytest.raises(EmptyPrompt):
-        await play.hear(Message("e1", ROOM, AUTHOR, ""), Ask())
+        await play.receive_message(Message("e1", ROOM, AUTHOR, ""), GenerationOptions())
     play.tell(ROOM, "むかし")
-    assert await play.hear(Message("e2", ROOM, AUTHOR, ""), Ask()) is not None
+    assert await play.receive_message(Message("e2", ROOM, AUTHOR, ""), GenerationOptions()) is not None
 
 
 async def test_a_refusal_is_raised_once_and_keeps_nothing() -> None:
@@ -45,9 +50,11 @@ async def test_a_refusal_is_raised_once_and_keeps_nothing() -> None:
     play = FakePlay()
     play.refuse(QueueFull(limit=1))
     with pytest.raises(QueueFull):
-        await play.hear(Message("e1", ROOM, AUTHOR, "むかし"), Ask())
+        await play.receive_message(Message("e1", ROOM, AUTHOR, "むかし"), GenerationOptions())
     assert await play.read(ROOM) is None
-    assert (await play.hear(Message("e1", ROOM, AUTHOR, "むかし"), Ask())) is not None
+    assert (
+        await play.receive_message(Message("e1", ROOM, AUTHOR, "むかし"), GenerationOptions())
+    ) is not None
     assert (await play.until_heard()).message.text == "むかし"
 
 
@@ -56,4 +63,6 @@ async def test_a_reply_is_begun_where_the_story_ends() -> None:
     play = FakePlay()
     story = play.tell(ROOM, "むかし")
     play.begin(ROOM, "job-1")
-    assert play.tell(ROOM, "あるところに").begun == Begun("job-1", story.passages[-1].id)
+    assert play.tell(ROOM, "あるところに").reply_in_progress == ReplyInProgress(
+        "job-1", story.passages[-1].id
+    )

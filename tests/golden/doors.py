@@ -7,18 +7,18 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from bot.errors import CheckpointError as CheckpointError
-from bot.messages import ActKind as ActKind
-from bot.messages import DraftState as DraftState
-from bot.messages import EngineStatus as EngineStatus
-from bot.messages import Filter as Filter
-from bot.messages import JobState as JobState
-from bot.messages import Length as Length
-from bot.messages import Rules as RoomSettings
-from bot.sampling import PRESET_NAMES as PRESET_NAMES
-from bot.sampling import PRESETS as PRESETS
-from bot.worker.metrics import Metrics as Metrics
-from config.complaints import SettingsError as SettingsError
+from bot.domain.errors import CheckpointError as CheckpointError
+from bot.domain.inference import EngineStatus as EngineStatus
+from bot.domain.jobs import JobState as JobState
+from bot.domain.jobs import Length as Length
+from bot.domain.replies import ReplyState as ReplyState
+from bot.domain.room_settings import Filter as Filter
+from bot.domain.room_settings import RoomSettings as RoomSettings
+from bot.domain.sampling import PRESET_NAMES as PRESET_NAMES
+from bot.domain.sampling import PRESETS as PRESETS
+from bot.domain.story import ActKind as ActKind
+from bot.worker.engine.metrics import Metrics as Metrics
+from config.errors import SettingsError as SettingsError
 from config.settings import PLATFORM_VARIABLES as PLATFORM_VARIABLES
 from config.settings import Settings as Settings
 from config.settings import load_settings as load_settings

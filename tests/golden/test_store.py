@@ -79,7 +79,7 @@ def test_kept_words(golden: Golden) -> None:
     """Values of enumerations, names of rules and presets: they stand in databases, buttons and settings."""
     kinds = (
         ("acts.kind", doors.ActKind),
-        ("outbox.state", doors.DraftState),
+        ("outbox.state", doors.ReplyState),
         ("jobs.state", doors.JobState),
         ("jobs.length", doors.Length),
         ("rules filter", doors.Filter),

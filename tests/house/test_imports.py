@@ -19,7 +19,9 @@ def imported_by(module: str) -> set[str]:
     return set(result.stdout.split())
 
 
-@pytest.mark.parametrize("module", ["bot.app", "bot.solo", "bot.cli", "bot.doctor", "bot.export"])
+@pytest.mark.parametrize(
+    "module", ["bot.app.bootstrap", "bot.app.terminal", "bot.cli", "bot.app.doctor", "bot.app.export"]
+)
 def test_the_bots_process_imports_neither_torch_nor_an_unused_platform(module: str) -> None:
     """Torch belongs to the worker, a platform's SDK to those who have its token."""
     assert imported_by(module) & set(HEAVY) == set()

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.brackets import balanced, closed, open_brackets
-from bot.japanese import house_style, sentence_ends
+from bot.text.brackets import balanced, closed, open_brackets
+from bot.text.japanese import house_style, sentence_ends
 
 ANY = st.text(alphabet='あ彼。、「」『』（）()［］[]《》“”" \u3000\nA', max_size=40)
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.japanese import house_style
+from bot.text.japanese import house_style
 
 MIXED = st.text(alphabet="あ彼。！？!?.…・~-—―()（） \naBc3", max_size=40)
 

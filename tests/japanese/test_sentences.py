@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.brackets import open_brackets
-from bot.japanese import (
+from bot.text.brackets import open_brackets
+from bot.text.japanese import (
     is_japanese,
     sentence_ends,
     trailing_off,

@@ -11,42 +11,40 @@ from functools import cache
 
 import pytest
 
-from adapters import presetlines
 from adapters.console import commands, listing
-from adapters.discord import escape as discord_escape
-from adapters.discord import render as discord_render
-from adapters.discord import translate as discord
-from adapters.slack import entities as slack
-from adapters.slack import render as slack_render
-from adapters.slack import words as slack_words
-from adapters.web import settings as web_settings
-from adapters.web import translate as web
-from bot import (
-    aside,
-    brackets,
-    characters,
-    context,
-    japanese,
-    lore,
-    outline,
-    parts,
-    placing,
-    ruby,
-    rules,
-    story,
-    textfile,
-)
-from bot.continuation import Continuation
-from bot.formats import exported
-from bot.junk import Junk
-from bot.loops import Loops, letters, stutter
-from bot.messages import MODEL, Author, Draft, DraftState, Lore, Passage, Room, Score, Story
-from bot.wordfilter import WordFilter
-from bot.worker import paragraphs
-from bot.worker.banned import folded, phrases_of
-from bot.worker.decoding import Joint
-from bot.worker.stops import StopWatch
-from bot.worker.text import StoryText, read_as
+from adapters.discord.payloads import text as discord
+from adapters.discord.render.drafts import drafts as discord_render
+from adapters.discord.render.drafts import escape as discord_escape
+from adapters.shared import preset_text as presetlines
+from adapters.slack.delivery import render as slack_render
+from adapters.slack.payloads import text as slack
+from adapters.slack.payloads import thread_words as slack_words
+from adapters.web import payloads as web
+from adapters.web.render import settings as web_settings
+from bot.core import settings_resolver as rules
+from bot.domain.chat import MODEL, Author, Room
+from bot.domain.inference import Score
+from bot.domain.replies import Reply, ReplyState
+from bot.domain.story import Lore, Passage, Story
+from bot.story.export_formats import exported
+from bot.story.joining import joining as story
+from bot.story.joining import lorebook as lore
+from bot.story.joining import prompt as context
+from bot.story.joining import tree as outline
+from bot.text import brackets, japanese, ruby
+from bot.text import character_names as characters
+from bot.text import message_split as parts
+from bot.text import out_of_character as aside
+from bot.text import score_alignment as placing
+from bot.text import text_file as textfile
+from bot.text.boilerplate import Junk
+from bot.text.continuation import Continuation
+from bot.text.repetition import Loops, letters, stutter
+from bot.text.word_filter import WordFilter
+from bot.worker.sampling.banned_phrases import folded, phrases_of
+from bot.worker.text.decoding import Joint
+from bot.worker.text.encoding import StoryText, paragraphs, read_as
+from bot.worker.text.stop_strings import StopWatch
 from tests.linear.stopwatch import LENGTH, MOST, growth
 from tests.linear.texts import texts
 from tests.worker.checkpoints import tiny_tokenizer
@@ -194,10 +192,10 @@ WORKS: dict[str, Work] = {
     "slack.plain": lambda text: slack.plain(text, {}),
     "slack.measure": slack_render.measure,
     "slack.clip": lambda text: slack_render.clip(text, len(text) // 2),
-    "slack.shown": lambda text: slack_render.shown(Draft(DraftState.DONE, text, note=text)),
+    "slack.shown": lambda text: slack_render.shown(Reply(ReplyState.DONE, text, note=text)),
     "slack.meaning": slack_words.meaning,
     "discord.escape": discord_escape.escape,
-    "discord.render": lambda text: discord_render.render(Draft(DraftState.DONE, text, note=text)),
+    "discord.render": lambda text: discord_render.render(Reply(ReplyState.DONE, text, note=text)),
     "discord.candidate": lambda text: discord_render.candidate(1, text),
     "discord.story_text": lambda text: discord.story_text(text, ME, NAMES),
     "discord.thread_name": lambda text: discord.thread_name(text, "題"),

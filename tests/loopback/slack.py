@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from aiohttp import web
 
-from adapters.slack.surface import BOT_SCOPES, METHOD_SCOPES
+from adapters.slack.connection.manifest import BOT_SCOPES, METHOD_SCOPES
 from tests.loopback.slack_faults import Fault, Faults, Kind, Rates
 from tests.loopback.slack_files import Files
 from tests.loopback.slack_interactions import Interactions

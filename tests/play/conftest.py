@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from bot.ground import Bounds
-from bot.play import StoryPlay
-from bot.queue import JobQueue
+from bot.core.ground import Bounds
+from bot.core.queue import JobQueue
+from bot.core.story_service import StoryPlay
 from bot.store import SqlStore, open_store
 from tests.play.stage import Idle, ReadingEngine, Shown, Stage, Today, say
 from tests.play.told import Told, telling

@@ -7,10 +7,13 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from adapters.base import Play
-from bot.errors import EngineError
-from bot.messages import Author, Delta, Draft, Health, Job, Message, Request, Room, TokenCount, Window
-from bot.queue import JobQueue
+from adapters.shared.ports import Play
+from bot.core.queue import JobQueue
+from bot.domain.chat import Author, Message, Room
+from bot.domain.errors import EngineError
+from bot.domain.inference import ContextWindow, Delta, GenerationRequest, Health, TokenCount
+from bot.domain.jobs import Job
+from bot.domain.replies import Reply
 from bot.store import SqlStore
 
 ROOM = Room("web", "moon")
@@ -27,7 +30,7 @@ class ReadingEngine:
         self.hangs = False
         self.read: list[str] = []
 
-    async def count(self, text: str) -> TokenCount:
+    async def count_tokens(self, text: str) -> TokenCount:
         """One token a character."""
         self.read.append(text)
         if self.hangs:
@@ -36,7 +39,7 @@ class ReadingEngine:
             raise self.error
         return TokenCount(len(text), tuple(c for c in self.unseen if c in text))
 
-    def generate(self, request: Request) -> AsyncIterator[Delta]:
+    def generate(self, request: GenerationRequest) -> AsyncIterator[Delta]:
         """The play never generates."""
         raise NotImplementedError
 
@@ -44,29 +47,29 @@ class ReadingEngine:
         """The play never asks."""
         raise NotImplementedError
 
-    async def window(self, request: Request) -> Window:
+    async def context_window(self, request: GenerationRequest) -> ContextWindow:
         """Nothing is seen here."""
         raise NotImplementedError
 
 
 class Shown:
-    """`bot.seams.Replies` that keeps what people would be shown."""
+    """`bot.domain.ports.Replies` that keeps what people would be shown."""
 
     def __init__(self) -> None:
-        self.shown: list[tuple[str, Draft]] = []
+        self.shown: list[tuple[str, Reply]] = []
         self.retired: list[tuple[str, str | None]] = []
 
-    def show(self, job: Job, draft: Draft) -> None:
+    def show(self, job: Job, draft: Reply) -> None:
         """Note it."""
         self.shown.append((job.id, draft))
 
-    async def retire(self, room: Room, but: str | None = None) -> None:
+    async def remove_buttons(self, room: Room, but: str | None = None) -> None:
         """Note where, and which reply keeps its buttons."""
         self.retired.append((room.id, but))
 
 
 class Idle:
-    """`bot.seams.Writer` that notes whose jobs were stopped, and whose replies were deleted."""
+    """`bot.domain.ports.Writer` that notes whose jobs were stopped, and whose replies were deleted."""
 
     def __init__(self) -> None:
         self.ended: list[str] = []
@@ -76,7 +79,7 @@ class Idle:
         """Note it."""
         self.ended.append(job.id)
 
-    async def unwanted(self, job: Job) -> None:
+    async def discard(self, job: Job) -> None:
         """Note it."""
         self.deleted.append(job.id)
 
@@ -105,7 +108,7 @@ class Stage:
     today: Today
 
     @property
-    def shown(self) -> list[tuple[str, Draft]]:
+    def shown(self) -> list[tuple[str, Reply]]:
         """What people would be shown, first to last."""
         return self.replies.shown
 

@@ -6,8 +6,11 @@ import asyncio
 
 import pytest
 
-from bot.errors import NotYours, PassageGone, StoryMoved
-from bot.messages import Ask, Choice, DraftState, Room, Story
+from bot.domain.chat import Room
+from bot.domain.errors import NotYours, PassageGone, StoryMoved
+from bot.domain.jobs import GenerationOptions
+from bot.domain.replies import Candidate, ReplyState
+from bot.domain.story import Story
 from bot.store import SqlStore
 from tests.fakes.house import sentence
 from tests.play.told import AYA, BO, HALL, Told, telling
@@ -29,16 +32,16 @@ class TestButtons:
     async def test_a_persons_passage_takes_them(self, told: Told) -> None:
         """The story goes on from what that person wrote."""
         await told.hears("雨。")
-        await told.play.hear(told.message("風。", BO), None)
+        await told.play.receive_message(told.message("風。", BO), None)
         await told.buttons_under()
 
     async def test_an_event_that_comes_again_takes_nothing(self, told: Told) -> None:
         """A late redelivery of what stands further up in the story is no news."""
         early = told.message("雨。")
-        await told.play.hear(early, None)
+        await told.play.receive_message(early, None)
         first = await told.hears()
 
-        await told.play.hear(early, None)
+        await told.play.receive_message(early, None)
         await told.outbox.flush(first.partition(".")[0])
 
         assert told.live == [first]
@@ -56,7 +59,7 @@ class TestButtons:
     async def test_undoing_a_persons_passage_brings_them_back(self, told: Told) -> None:
         """Under the reply before it."""
         first = await told.hears("雨。")
-        await told.play.hear(told.message("風。"), None)
+        await told.play.receive_message(told.message("風。"), None)
         await told.buttons_under()
 
         await told.play.undo(HALL, AYA)
@@ -104,16 +107,18 @@ class TestButtons:
     async def test_of_two_waiting_replies_the_later_has_them(self, told: Told) -> None:
         """The first one is done while the second stands below it already."""
         told.engine.free.clear()
-        first = await told.play.hear(told.message("雨。"), Ask())
-        second = await told.play.hear(told.message("風。", BO), Ask())
+        first = await told.play.receive_message(told.message("雨。"), GenerationOptions())
+        second = await told.play.receive_message(told.message("風。", BO), GenerationOptions())
         await told.platform.until(lambda: len(told.platform.messages) == 2)
         told.engine.free.set()
 
         passages = [await told.whole(first), await told.whole(second)]
 
         await told.buttons_under(passages[1])
-        texts = [(draft.state, draft.live) for _, draft in told.platform.log if draft.passage == passages[0]]
-        assert texts[0] == (DraftState.DONE, False)
+        texts = [
+            (draft.state, draft.interactive) for _, draft in told.platform.log if draft.passage == passages[0]
+        ]
+        assert texts[0] == (ReplyState.DONE, False)
 
     async def test_they_survive_a_restart_until_the_story_goes_on(self, store: SqlStore) -> None:
         """The next process takes them from messages that it never sent."""
@@ -136,7 +141,9 @@ class TestButtons:
         second = await told.hears()
 
         await told.buttons_under(second)
-        assert [row.job_id for row in await told.store.live(HALL)] == [second.partition(".")[0]]
+        assert [row.job_id for row in await told.store.interactive_replies(HALL)] == [
+            second.partition(".")[0]
+        ]
 
 
 class TestAsides:
@@ -144,16 +151,16 @@ class TestAsides:
 
     async def test_candidates_can_be_talked_about(self, told: Told) -> None:
         """The buttons stay where they are, and each of them does what it did."""
-        first = await told.hears("雨。", Ask(candidates=3))
+        first = await told.hears("雨。", GenerationOptions(candidates=3))
         job = first.partition(".")[0]
-        await told.play.hear(told.message("（（どれがいい？　私は海がいい））", BO), None)
+        await told.play.receive_message(told.message("（（どれがいい？　私は海がいい））", BO), None)
         await told.buttons_under(first)
-        assert (await told.story()).others == 2
+        assert (await told.story()).alternatives == 2
 
         await told.play.choose(HALL, BO, f"{job}.1")
-        await told.play.hear(told.message("// それがいい"), None)
+        await told.play.receive_message(told.message("// それがいい"), None)
         await told.buttons_under(f"{job}.1")
-        again = await told.whole(await told.play.retry(told.message(after=f"{job}.1"), Ask()))
+        again = await told.whole(await told.play.retry(told.message(after=f"{job}.1"), GenerationOptions()))
 
         assert await told.texts() == ["雨。", told.shown(again).text]
         assert told.engine.requests[-1].prompt == "雨。"
@@ -161,7 +168,7 @@ class TestAsides:
     async def test_undo_takes_them_with_the_passage_before(self, told: Told) -> None:
         """And redo brings both back."""
         first = await told.hears("雨。")
-        await told.play.hear(told.message("（（うーん））", BO), None)
+        await told.play.receive_message(told.message("（（うーん））", BO), None)
         before = await told.story()
 
         assert [one.text for one in (await told.play.undo(HALL, BO, after=first)).passages] == ["雨。"]
@@ -170,9 +177,9 @@ class TestAsides:
     async def test_one_that_comes_while_the_model_writes(self, told: Told) -> None:
         """It stands behind the reply, as in the thread, and hangs on it; the buttons are there."""
         told.engine.free.clear()
-        ticket = await told.play.hear(told.message("昨日の夜、"), Ask(candidates=2))
+        ticket = await told.play.receive_message(told.message("昨日の夜、"), GenerationOptions(candidates=2))
         await told.platform.until(lambda: told.writing(ticket))
-        await told.play.hear(told.message("（（いいね））", BO), None)
+        await told.play.receive_message(told.message("（（いいね））", BO), None)
         told.engine.free.set()
         first = await told.whole(ticket)
         assert await told.texts() == ["昨日の夜、", sentence(0), "（（いいね））"]
@@ -184,9 +191,9 @@ class TestAsides:
 
     async def test_they_name_no_story(self, told: Told) -> None:
         """Its title comes from the first line that belongs to it."""
-        await told.play.hear(told.message("// みんな遅れてくる"), None)
+        await told.play.receive_message(told.message("// みんな遅れてくる"), None)
         assert (await told.story()).title == ""
-        await told.play.hear(told.message("（（では））\n雨が降る。"), None)
+        await told.play.receive_message(told.message("（（では））\n雨が降る。"), None)
         assert (await told.story()).title == "雨が降る"
 
 
@@ -195,7 +202,7 @@ class TestForgetting:
 
     async def test_what_they_made_of_a_reply(self, told: Told) -> None:
         """Its message reads as the model wrote it, choices and buttons as before."""
-        first = await told.hears("雨。", Ask(candidates=2))
+        first = await told.hears("雨。", GenerationOptions(candidates=2))
         job = first.partition(".")[0]
         await told.play.edit(HALL, AYA, first, "秘密の番地。")
         await told.platform.until(lambda: told.shown(first).text == "秘密の番地。")
@@ -204,9 +211,9 @@ class TestForgetting:
 
         await told.platform.until(lambda: told.shown(first).text == sentence(0))
         await told.outbox.flush(job)
-        assert told.shown(first).choices == (Choice(f"{job}.1", sentence(1)),)
+        assert told.shown(first).other_candidates == (Candidate(f"{job}.1", sentence(1)),)
         await told.buttons_under(first)
-        assert ["秘密" in row.draft.text for row in await told.store.outbox(job)] == [False]
+        assert ["秘密" in row.reply.text for row in await told.store.outbox(job)] == [False]
 
 
 class TestAlternatives:
@@ -219,14 +226,14 @@ class TestAlternatives:
 
         assert await told.texts() == ["雨。", sentence(1)]
         assert [one.id for one in await told.play.alternatives(second)] == [first, second]
-        assert (await told.story()).others == 1
+        assert (await told.story()).alternatives == 1
         assert told.engine.requests[1].prompt == "雨。"
         await told.buttons_under(second)
 
     async def test_retry_after_a_person_goes_on(self, told: Told) -> None:
         """There is nothing of the model's to replace."""
         await told.hears("雨。")
-        await told.play.hear(told.message("風。"), None)
+        await told.play.receive_message(told.message("風。"), None)
         await told.retries()
         assert await told.texts() == ["雨。", sentence(0), "風。", sentence(1)]
 
@@ -234,7 +241,7 @@ class TestAlternatives:
         """The second is the story's last as well, and both are kept."""
         first = await told.hears("雨。")
         told.engine.free.clear()  # else the first may be over, and the second too late
-        tickets = [await told.play.retry(told.message(by=by), Ask()) for by in (AYA, BO)]
+        tickets = [await told.play.retry(told.message(by=by), GenerationOptions()) for by in (AYA, BO)]
         told.engine.free.set()
         second, third = [await told.whole(ticket) for ticket in tickets]
 
@@ -250,7 +257,7 @@ class TestAlternatives:
         """Who named no passage means whatever the story ends with by then."""
         first = await told.hears("雨。")
         told.engine.free.clear()
-        early = await told.play.retry(told.message(), Ask())
+        early = await told.play.retry(told.message(), GenerationOptions())
         read = told.store.story
 
         async def slowly(room: Room) -> Story | None:
@@ -261,7 +268,7 @@ class TestAlternatives:
             return story
 
         monkeypatch.setattr(told.store, "story", slowly)
-        late = await told.play.retry(told.message(by=BO), Ask())
+        late = await told.play.retry(told.message(by=BO), GenerationOptions())
 
         assert early is not None
         third = await told.whole(late)
@@ -273,8 +280,8 @@ class TestAlternatives:
         """The new one takes the place of the former, with the buttons; what they wrote stands behind it."""
         first = await told.hears("雨。")
         told.engine.free.clear()
-        ticket = await told.play.retry(told.message(), Ask())
-        await told.play.hear(told.message("風。", BO), None)
+        ticket = await told.play.retry(told.message(), GenerationOptions())
+        await told.play.receive_message(told.message("風。", BO), None)
         told.engine.free.set()
 
         second = await told.whole(ticket)
@@ -295,20 +302,20 @@ class TestAlternatives:
 
     async def test_choosing_a_candidate(self, told: Told) -> None:
         """The message shows it, with the others to choose from, and stands for it from then on."""
-        first = await told.hears("雨。", Ask(candidates=3))
+        first = await told.hears("雨。", GenerationOptions(candidates=3))
         job = first.partition(".")[0]
-        assert told.shown(first).choices == (
-            Choice(f"{job}.1", sentence(1)),
-            Choice(f"{job}.2", sentence(2)),
+        assert told.shown(first).other_candidates == (
+            Candidate(f"{job}.1", sentence(1)),
+            Candidate(f"{job}.2", sentence(2)),
         )
 
         await told.play.choose(HALL, BO, f"{job}.1")
 
         await told.buttons_under(f"{job}.1")
         assert told.shown(first).text == sentence(1)
-        assert told.shown(first).choices == (
-            Choice(f"{job}.0", sentence(0)),
-            Choice(f"{job}.2", sentence(2)),
+        assert told.shown(first).other_candidates == (
+            Candidate(f"{job}.0", sentence(0)),
+            Candidate(f"{job}.2", sentence(2)),
         )
         assert await told.texts() == ["雨。", sentence(1)]
         message_id = told.platform.keys[f"{job}:0"]
@@ -318,7 +325,7 @@ class TestAlternatives:
 
     async def test_choosing_what_does_not_stand_there(self, told: Told) -> None:
         """A button of an old passage does not throw away what came since; nonsense is no passage."""
-        first = await told.hears("雨。", Ask(candidates=2))
+        first = await told.hears("雨。", GenerationOptions(candidates=2))
         await told.hears()
 
         with pytest.raises(StoryMoved):
@@ -328,11 +335,11 @@ class TestAlternatives:
 
     async def test_choosing_after_what_followed_was_deleted(self, told: Told) -> None:
         """The story ends with the reply again, and its choices can be had as before."""
-        first = await told.hears("雨。", Ask(candidates=3))
+        first = await told.hears("雨。", GenerationOptions(candidates=3))
         second = await told.hears()
         await told.play.delete(HALL, AYA, second)
         await told.buttons_under(first)
-        assert (await told.story()).others == 2
+        assert (await told.story()).alternatives == 2
 
         other = first.replace(".0", ".1")
         await told.play.choose(HALL, BO, other)
@@ -345,9 +352,12 @@ class TestAlternatives:
         first = await told.hears("雨。")
         told.engine.free.clear()
         rooms = [Room("fake", f"room {number}") for number in range(2)]  # a job for each slot
-        busy = [await told.play.hear(told.message("月。", room=room), Ask()) for room in rooms]
-        ticket = await told.play.retry(told.message(), Ask())
-        await told.play.hear(told.message("風。", BO), None)
+        busy = [
+            await told.play.receive_message(told.message("月。", room=room), GenerationOptions())
+            for room in rooms
+        ]
+        ticket = await told.play.retry(told.message(), GenerationOptions())
+        await told.play.receive_message(told.message("風。", BO), None)
         await told.play.delete(HALL, AYA, first)
         told.engine.free.set()
 
@@ -396,12 +406,12 @@ class TestChanges:
 
     async def test_a_candidate_that_is_not_shown(self, told: Told) -> None:
         """The message goes on showing the chosen one; the choice reads otherwise."""
-        first = await told.hears("雨。", Ask(candidates=2))
+        first = await told.hears("雨。", GenerationOptions(candidates=2))
         other = first.replace(".0", ".1")
 
         await told.play.edit(HALL, AYA, other, "雪。")
 
-        await told.platform.until(lambda: told.shown(first).choices == (Choice(other, "雪。"),))
+        await told.platform.until(lambda: told.shown(first).other_candidates == (Candidate(other, "雪。"),))
         assert (told.shown(first).text, told.shown(first).passage) == (sentence(0), first)
 
     async def test_deleting_leaves_a_note(self, told: Told) -> None:
@@ -411,7 +421,7 @@ class TestChanges:
 
         assert [passage.text for passage in story.passages] == ["雨。"]
         await told.platform.until(lambda: told.shown(first).note == "ja play.deleted")
-        assert (told.shown(first).text, told.shown(first).live) == ("", False)
+        assert (told.shown(first).text, told.shown(first).interactive) == ("", False)
         with pytest.raises(PassageGone):
             await told.play.delete(HALL, AYA, first)
         with pytest.raises(PassageGone):
@@ -428,7 +438,7 @@ class TestChanges:
         await told.platform.until(lambda: told.shown(first).note == "ja play.deleted")
         await told.outbox.flush(second.partition(".")[0])
         await told.buttons_under(second)
-        assert all(draft.live for _, draft in told.platform.log if draft.passage == second)
+        assert all(draft.interactive for _, draft in told.platform.log if draft.passage == second)
 
     async def test_a_passage_of_another_story(self, told: Told) -> None:
         """It is not changed from here."""
@@ -445,7 +455,10 @@ class TestPresses:
         """One job; whoever comes second gets its ticket."""
         first = await told.hears("雨。")
         told.engine.free.clear()
-        tickets = [await told.play.hear(told.message(by=by, after=first), Ask()) for by in (AYA, BO)]
+        tickets = [
+            await told.play.receive_message(told.message(by=by, after=first), GenerationOptions())
+            for by in (AYA, BO)
+        ]
         told.engine.free.set()
 
         one, two = tickets
@@ -460,8 +473,8 @@ class TestPresses:
         first = await told.hears("雨。")
         told.engine.free.clear()
         tickets = await asyncio.gather(
-            told.play.hear(told.message(after=first), Ask()),
-            told.play.retry(told.message(by=BO, after=first), Ask()),
+            told.play.receive_message(told.message(after=first), GenerationOptions()),
+            told.play.retry(told.message(by=BO, after=first), GenerationOptions()),
         )
         told.engine.free.set()
 
@@ -475,9 +488,9 @@ class TestPresses:
         second = await told.hears()
 
         with pytest.raises(StoryMoved):
-            await told.play.hear(told.message(after=first), Ask())
+            await told.play.receive_message(told.message(after=first), GenerationOptions())
         with pytest.raises(StoryMoved):
-            await told.play.retry(told.message(after=first), Ask())
+            await told.play.retry(told.message(after=first), GenerationOptions())
         with pytest.raises(StoryMoved):
             await told.play.undo(HALL, BO, after=first)
         assert (await told.story()).head == second
@@ -485,14 +498,14 @@ class TestPresses:
     async def test_stopping_one_job(self, told: Told) -> None:
         """What was seen stays, the story goes on from it, and the message says so."""
         told.engine.free.clear()
-        ticket = await told.play.hear(told.message("雨。"), Ask())
+        ticket = await told.play.receive_message(told.message("雨。"), GenerationOptions())
         assert ticket is not None
         await told.platform.until(lambda: bool(told.shown(ticket.job_id).text))
         seen = told.shown(ticket.job_id).text
 
         assert await told.play.stop(ticket.job_id, BO)
 
-        await told.platform.until(lambda: told.shown(ticket.job_id).state is DraftState.CANCELLED)
+        await told.platform.until(lambda: told.shown(ticket.job_id).state is ReplyState.CANCELLED)
         assert told.shown(ticket.job_id).text == seen
         assert await told.texts() == ["雨。", seen]
         assert not await told.play.stop(ticket.job_id, BO)
@@ -501,8 +514,8 @@ class TestPresses:
     async def test_stopping_all_of_a_story(self, told: Told) -> None:
         """What was seen of the first reply is the story's last, and the buttons stand there alone."""
         told.engine.free.clear()
-        first = await told.play.hear(told.message("雨。"), Ask())
-        second = await told.play.hear(told.message("風。", BO), Ask())
+        first = await told.play.receive_message(told.message("雨。"), GenerationOptions())
+        second = await told.play.receive_message(told.message("風。", BO), GenerationOptions())
         assert first is not None
         assert second is not None
         await told.platform.until(lambda: bool(told.shown(first.job_id).text))
@@ -511,8 +524,8 @@ class TestPresses:
 
         for ticket in (first, second):
             await self._cancelled(told, ticket.job_id)
-        assert (told.shown(first.job_id).live, told.shown(second.job_id).live) == (True, False)
+        assert (told.shown(first.job_id).interactive, told.shown(second.job_id).interactive) == (True, False)
 
     @staticmethod
     async def _cancelled(told: Told, job: str) -> None:
-        await told.platform.until(lambda: told.shown(job).state is DraftState.CANCELLED)
+        await told.platform.until(lambda: told.shown(job).state is ReplyState.CANCELLED)

@@ -14,8 +14,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.context import MEMORY_CHARACTERS
-from bot.errors import (
+from bot.core.queue import JobQueue
+from bot.core.story_service import StoryPlay
+from bot.domain.chat import Room
+from bot.domain.errors import (
     EmptyText,
     NoStory,
     NoSuchStory,
@@ -27,10 +29,10 @@ from bot.errors import (
     StoryMoved,
     TextTooLong,
 )
-from bot.messages import Ask, Length, Lore, Notes, Room, Story
-from bot.play import StoryPlay
-from bot.queue import JobQueue
+from bot.domain.jobs import GenerationOptions, Length
+from bot.domain.story import Lore, Notes, Story
 from bot.store import open_store
+from bot.story.prompt import MEMORY_CHARACTERS
 from tests.fakes.house import sentence
 from tests.play.stage import AKI, BEN, ROOM, Idle, ReadingEngine, Shown, Stage, say, says
 from tests.play.told import AYA, BO, HALL, Told
@@ -42,25 +44,25 @@ class TestMoves:
     async def test_undo_and_redo(self, stage: Stage) -> None:
         """One passage at a time, to the beginning and back."""
         for event, text in (("e1", "雨。"), ("e2", "風。")):
-            await stage.play.hear(says(text, event), None)
+            await stage.play.receive_message(says(text, event), None)
 
-        assert (await stage.play.undo(ROOM, BEN)).undone
+        assert (await stage.play.undo(ROOM, BEN)).can_redo
         assert await stage.texts() == ["雨。"]
         await stage.play.undo(ROOM, BEN)
         with pytest.raises(NothingToUndo):
             await stage.play.undo(ROOM, BEN)
         await stage.play.redo(ROOM, AKI)
-        assert not (await stage.play.redo(ROOM, AKI)).undone
+        assert not (await stage.play.redo(ROOM, AKI)).can_redo
         assert await stage.texts() == ["雨。", "風。"]
         with pytest.raises(NothingToRedo):
             await stage.play.redo(ROOM, AKI)
 
     async def test_what_is_undone_stays_reachable(self, stage: Stage) -> None:
         """Also after the story went on otherwise: a branch leads back."""
-        await stage.play.hear(says("雨。"), None)
-        await stage.play.hear(says("風。", "e2"), None)
+        await stage.play.receive_message(says("雨。"), None)
+        await stage.play.receive_message(says("風。", "e2"), None)
         left = (await stage.play.undo(ROOM, AKI)).head
-        await stage.play.hear(says("雪。", "e3"), None)
+        await stage.play.receive_message(says("雪。", "e3"), None)
 
         tree = await stage.play.tree(ROOM)
         assert [(passage.text, passage.parent_id) for passage in tree] == [
@@ -75,20 +77,20 @@ class TestMoves:
     async def test_choosing_what_a_person_wrote(self, stage: Stage) -> None:
         """Alternatives are all that stand in one place, whoever wrote them."""
         for event, text in (("e1", "雨。"), ("e2", "風。")):
-            await stage.play.hear(says(text, event), None)
+            await stage.play.receive_message(says(text, event), None)
             await stage.play.undo(ROOM, AKI)
         rain, wind = await stage.play.tree(ROOM)
         await stage.play.redo(ROOM, AKI)
 
         await stage.play.choose(ROOM, AKI, rain.id)
         assert await stage.texts() == ["雨。"]
-        await stage.play.hear(says("海。", "e3"), None)
+        await stage.play.receive_message(says("海。", "e3"), None)
         with pytest.raises(StoryMoved):
             await stage.play.choose(ROOM, AKI, wind.id)
 
     async def test_nothing_moves_while_the_model_writes(self, stage: Stage) -> None:
         """The reply would belong nowhere."""
-        await stage.play.hear(says("雨。"), Ask())
+        await stage.play.receive_message(says("雨。"), GenerationOptions())
         story = await stage.play.read(ROOM)
         assert story is not None
         assert story.head is not None
@@ -132,7 +134,7 @@ class TestProperties:
 
         async def tell() -> None:
             async with _play(empty) as play:
-                await play.hear(says("雨。"), None)
+                await play.receive_message(says("雨。"), None)
                 for number, act in enumerate(acts):
                     await _act(play, act, number)
                     before = await play.read(ROOM)
@@ -151,7 +153,7 @@ class TestProperties:
         async def tell() -> None:
             async with _play(empty) as play:
                 texts = [f"{number}。" for number in range(writers)]
-                await asyncio.gather(*(play.hear(says(text, text), None) for text in texts))
+                await asyncio.gather(*(play.receive_message(says(text, text), None) for text in texts))
                 story = await play.read(ROOM)
                 assert story is not None
                 assert sorted(passage.text for passage in story.passages) == sorted(texts)
@@ -173,14 +175,14 @@ async def _play(empty: Path) -> AsyncIterator[StoryPlay]:
 async def _act(play: StoryPlay, act: str, number: int) -> None:
     match act:
         case "write":
-            await play.hear(says(f"{number}。", f"act {number}"), None)
+            await play.receive_message(says(f"{number}。", f"act {number}"), None)
         case "undo":
             story = await play.read(ROOM)
             if story is not None and story.passages:
                 await play.undo(ROOM, AKI)
         case "redo":
             story = await play.read(ROOM)
-            if story is not None and story.undone:
+            if story is not None and story.can_redo:
                 await play.redo(ROOM, AKI)
         case _:
             tree = await play.tree(ROOM)
@@ -192,7 +194,7 @@ class TestStories:
 
     async def test_a_story_is_begun_and_the_former_stays(self, stage: Stage) -> None:
         """It can be read, listed and gone on with."""
-        await stage.play.hear(says("雨。"), None)
+        await stage.play.receive_message(says("雨。"), None)
         former = await stage.play.read(ROOM)
         assert former is not None
 
@@ -218,15 +220,15 @@ class TestStories:
 
     async def test_closing(self, stage: Stage) -> None:
         """The room has no story until somebody writes again."""
-        await stage.play.hear(says("雨。"), None)
+        await stage.play.receive_message(says("雨。"), None)
         assert (await stage.play.close(ROOM, AKI)).closed
         assert await stage.play.read(ROOM) is None
-        await stage.play.hear(says("海。", "e2"), None)
+        await stage.play.receive_message(says("海。", "e2"), None)
         assert await stage.texts() == ["海。"]
 
     async def test_a_name(self, stage: Stage) -> None:
         """One line of it; a blank one is none."""
-        await stage.play.hear(says("雨。"), None)
+        await stage.play.receive_message(says("雨。"), None)
         assert (await stage.play.rename(ROOM, BEN, " 海の\n話 ")).title == "海の 話"
         with pytest.raises(EmptyText):
             await stage.play.rename(ROOM, BEN, " \n")
@@ -256,11 +258,13 @@ class TestStories:
         """Wherever it is typed; only one that is taken from a first line is cut."""
         assert (await stage.play.begin(ROOM, AKI, f" {title}\n")).title == title
         assert (await stage.play.rename(ROOM, AKI, title)).title == title
-        for number, ask in enumerate((None, Ask())):
+        for number, ask in enumerate((None, GenerationOptions())):
             room = Room("web", f"titled-{number}")
-            await stage.play.hear(replace(says("雨。", f"t{number}", room=room), title=title), ask)
+            await stage.play.receive_message(replace(says("雨。", f"t{number}", room=room), title=title), ask)
             assert [story.title for story in await stage.play.stories("web", room=room)] == [title]
-        await stage.play.hear(says("ねえ、聞いて！私の話", "t2", room=Room("web", "untitled")), None)
+        await stage.play.receive_message(
+            says("ねえ、聞いて！私の話", "t2", room=Room("web", "untitled")), None
+        )
         (story,) = await stage.play.stories("web", room=Room("web", "untitled"))
         assert story.title == "ねえ、聞いて！"
 
@@ -269,8 +273,8 @@ class TestStories:
         title = "あ" * 81
         for refused in (
             stage.play.begin(ROOM, AKI, title),
-            stage.play.hear(replace(says("雨。", "t1"), title=title), Ask()),
-            stage.play.hear(replace(says("雨。", "t2"), title=title), None),
+            stage.play.receive_message(replace(says("雨。", "t1"), title=title), GenerationOptions()),
+            stage.play.receive_message(replace(says("雨。", "t2"), title=title), None),
         ):
             with pytest.raises(TextTooLong) as caught:
                 await refused
@@ -279,8 +283,8 @@ class TestStories:
 
     async def test_an_export(self, stage: Stage) -> None:
         """Title, text, and who wrote; what was said beside the story is not in it."""
-        await stage.play.hear(says("雨が降る。\n"), None)
-        await stage.play.hear(says("（（いいね））", "e2", BEN), None)
+        await stage.play.receive_message(says("雨が降る。\n"), None)
+        await stage.play.receive_message(says("（（いいね））", "e2", BEN), None)
         story = await stage.play.read(ROOM)
         assert story is not None
         text = await stage.play.export(story.id)
@@ -289,8 +293,8 @@ class TestStories:
 
     async def test_edits_of_ones_own(self, stage: Stage) -> None:
         """In its place; what followed stays, and blank or too long is refused."""
-        await stage.play.hear(says("雨。"), None)
-        await stage.play.hear(says("風。", "e2", BEN), None)
+        await stage.play.receive_message(says("雨。"), None)
+        await stage.play.receive_message(says("風。", "e2", BEN), None)
         story = await stage.play.read(ROOM)
         assert story is not None
         own = story.passages[0].id
@@ -307,7 +311,7 @@ class TestStories:
     async def test_an_edit_of_what_came_with_a_file(self, stage: Stage) -> None:
         """It may stay as long as a file and what people type; who makes it short types from then on."""
         paste = "あ" * 50
-        await stage.play.hear(replace(says(""), attached=paste), None)
+        await stage.play.receive_message(replace(says(""), attached=paste), None)
         story = await stage.play.read(ROOM)
         assert story is not None
         own = story.passages[0].id
@@ -321,13 +325,13 @@ class TestStories:
 
     async def test_changes_of_a_former_story_are_made_there(self, stage: Stage) -> None:
         """A message that is edited or deleted long after is still one's own; of another room it is not."""
-        await stage.play.hear(says("雨。"), None)
-        await stage.play.hear(says("風。", "e2"), None)
+        await stage.play.receive_message(says("雨。"), None)
+        await stage.play.receive_message(says("風。", "e2"), None)
         former = await stage.play.read(ROOM)
         assert former is not None
         first, second = (passage.id for passage in former.passages)
         await stage.play.begin(ROOM, AKI)
-        await stage.play.hear(says("海。", "e3"), None)
+        await stage.play.receive_message(says("海。", "e3"), None)
 
         await stage.play.edit(ROOM, AKI, first, "雪。")
         await stage.play.delete(ROOM, AKI, second)
@@ -339,9 +343,9 @@ class TestStories:
 
     async def test_forgetting_somebody(self, stage: Stage) -> None:
         """Their words are gone from every story, the others' stay."""
-        await stage.play.hear(says("雨。"), None)
-        await stage.play.hear(says("風。", "e2", BEN), None)
-        await stage.play.hear(says("海。", "e3", AKI, Room("web", "sea")), None)
+        await stage.play.receive_message(says("雨。"), None)
+        await stage.play.receive_message(says("風。", "e2", BEN), None)
+        await stage.play.receive_message(says("海。", "e3", AKI, Room("web", "sea")), None)
 
         assert await stage.play.forget(AKI) == 2
 
@@ -355,7 +359,7 @@ class TestLooking:
     async def test_the_window_is_what_the_model_is_sent(self, told: Told) -> None:
         """Memory in front, the note near the end, asides left out, as the next request has it."""
         await told.play.annotate(HALL, AYA, Notes("海辺の町。", "静かに。"), Notes())
-        await told.play.hear(told.message("雨。\n（（いいね））"), None)
+        await told.play.receive_message(told.message("雨。\n（（いいね））"), None)
 
         window = await told.play.window(HALL)
         await told.hears()
@@ -367,11 +371,14 @@ class TestLooking:
             ("note", "静かに。"),
         ]
         assert request.prompt == "雨。"
-        assert [piece.text for piece in (*request.front, *request.inset)] == ["海辺の町。", "静かに。"]
+        assert [piece.text for piece in (*request.prefix, *request.depth_inserted)] == [
+            "海辺の町。",
+            "静かに。",
+        ]
 
     async def test_scores_are_kept_on_request(self, told: Told) -> None:
         """Of each candidate; without being asked for there are none."""
-        first = await told.hears("雨。", Ask(candidates=2, scores=True))
+        first = await told.hears("雨。", GenerationOptions(candidates=2, scores=True))
         other = first.replace(".0", ".1")
         for number, passage in enumerate((first, other)):
             tokens = [score.token for score in await told.play.scores(passage)]
@@ -384,6 +391,6 @@ class TestLooking:
     async def test_lengths_reach_the_model(self, told: Told) -> None:
         """A longer one may take more tokens."""
         for length in (Length.SHORT, Length.LONG, 40):
-            await told.hears("雨。", Ask(length))
+            await told.hears("雨。", GenerationOptions(length))
         short, long, few = (request.max_tokens for request in told.engine.requests)
         assert few < short < long

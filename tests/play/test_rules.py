@@ -11,9 +11,12 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from bot.access import permits
-from bot.continuation import max_tokens
-from bot.errors import (
+from bot.core.permissions import permits
+from bot.core.queue import JobQueue
+from bot.core.settings_resolver import checked, merged, typed_value
+from bot.core.story_service import StoryPlay
+from bot.domain.chat import Author, Message, Room
+from bot.domain.errors import (
     BadRule,
     EmptyPrompt,
     FilteredText,
@@ -22,18 +25,19 @@ from bot.errors import (
     UnknownPreset,
     UnknownRule,
 )
-from bot.messages import Ask, Author, Filter, Length, Lore, Message, Notes, Room, Rules, Ticket, TokenCount
-from bot.play import StoryPlay
-from bot.queue import JobQueue
-from bot.rules import checked, merged, preset_of, sampling_of, typed_value
-from bot.sampling import Sampling
+from bot.domain.inference import TokenCount
+from bot.domain.jobs import GenerationOptions, JobReceipt, Length
+from bot.domain.room_settings import Filter, RoomSettings, preset_of, sampling_of
+from bot.domain.sampling import Sampling
+from bot.domain.story import Lore, Notes
 from bot.store import SqlStore
+from bot.text.continuation import max_tokens
 from tests.play.stage import AKI, BEN, ROOM, Idle, ReadingEngine, Shown, Stage, Today, say, says
 
 GUILD, CHANNEL = "guild/1", "channel/2"
-INNER = Room("web", "thread", within=(GUILD, CHANNEL))
-NEXT_DOOR = Room("web", "next", within=(GUILD, "channel/3"))
-ABROAD = Room("web", "abroad", within=("guild/9",))
+INNER = Room("web", "thread", parent_scopes=(GUILD, CHANNEL))
+NEXT_DOOR = Room("web", "next", parent_scopes=(GUILD, "channel/3"))
+ABROAD = Room("web", "abroad", parent_scopes=("guild/9",))
 
 _TEXT = st.text("a1/ 雨標準０\x00")
 _JSON = st.recursive(
@@ -53,16 +57,18 @@ class TestScopes:
         await stage.play.set_rules(INNER, CHANNEL, {"candidates": 4})
         await stage.play.set_rules(INNER, "", {"listens": True})
 
-        assert await stage.play.rules(INNER) == Rules(preset="bold", candidates=4, listens=True)
-        assert await stage.play.rules(NEXT_DOOR) == Rules(preset="bold", candidates=2, listens=False)
-        assert await stage.play.rules(ABROAD) == Rules()
+        assert await stage.play.rules(INNER) == RoomSettings(preset="bold", candidates=4, listens=True)
+        assert await stage.play.rules(NEXT_DOOR) == RoomSettings(preset="bold", candidates=2, listens=False)
+        assert await stage.play.rules(ABROAD) == RoomSettings()
 
     async def test_none_takes_a_rule_back(self, stage: Stage) -> None:
         """What holds further out holds again; the scope's other rules stay."""
         await stage.play.set_rules(INNER, GUILD, {"preset": "bold"})
         await stage.play.set_rules(INNER, "", {"preset": "steady", "candidates": 5})
 
-        assert await stage.play.set_rules(INNER, "", {"preset": None}) == Rules(preset="bold", candidates=5)
+        assert await stage.play.set_rules(INNER, "", {"preset": None}) == RoomSettings(
+            preset="bold", candidates=5
+        )
 
     async def test_two_who_set_at_once(self, stage: Stage) -> None:
         """Neither undoes what the other set."""
@@ -72,18 +78,18 @@ class TestScopes:
                 for rule, value in {"candidates": 5, "listens": False, "preset": "bold"}.items()
             )
         )
-        assert await stage.play.rules(INNER) == Rules(candidates=5, listens=False, preset="bold")
+        assert await stage.play.rules(INNER) == RoomSettings(candidates=5, listens=False, preset="bold")
 
     async def test_what_another_version_kept_stops_nobody(self, stage: Stage) -> None:
         """Unknown rules and values that are out of bounds by now are left out, the others hold."""
         strange: dict[str, object] = {"length": 99_999, "candidates": 17, "colour": "red", "listens": False}
         await stage.store.save_rules("web", "room/moon", strange)
 
-        assert await stage.play.rules(ROOM) == Rules(listens=False)
-        assert await stage.play.hear(says("雨。"), Ask()) is not None
+        assert await stage.play.rules(ROOM) == RoomSettings(listens=False)
+        assert await stage.play.receive_message(says("雨。"), GenerationOptions()) is not None
 
     @example({"length": "9" * 5000})
-    @given(st.dictionaries(st.sampled_from([field.name for field in fields(Rules)]), _JSON))
+    @given(st.dictionaries(st.sampled_from([field.name for field in fields(RoomSettings)]), _JSON))
     def test_nothing_that_is_kept_stops_a_room(self, layer: dict[str, object]) -> None:
         """Whatever stands there, there are rules, and a preset and a length that can be written with."""
         rules = merged([layer])
@@ -141,7 +147,7 @@ class TestSetting:
         with pytest.raises(BadRule) as caught:
             await stage.play.set_rules(ROOM, "", {"listens": False, rule: given})
         assert caught.value.values == {"name": rule, "value": given, "known": known}
-        assert await stage.play.rules(ROOM) == Rules()
+        assert await stage.play.rules(ROOM) == RoomSettings()
 
     @pytest.mark.parametrize(
         ("rule", "given", "value", "known"),
@@ -176,7 +182,7 @@ class TestSetting:
     def test_a_preset_comes_back_as_it_was_set(self, temperature: float, top_p: float, top_k: int) -> None:
         """Through JSON, with 標準's values for what it leaves out."""
         wanted = {"temperature": temperature, "top_p": top_p, "top_k": top_k}
-        kept = json.loads(json.dumps(checked({"presets": {"弱火": wanted}}, Rules())))
+        kept = json.loads(json.dumps(checked({"presets": {"弱火": wanted}}, RoomSettings())))
         assert sampling_of("弱火", merged([kept])) == Sampling(
             temperature=temperature, top_p=top_p, top_k=top_k
         )
@@ -209,7 +215,7 @@ class TestSetting:
 )
 def test_values_as_people_type_them(rule: str, typed: str, value: object) -> None:
     """On every platform alike: full-width digits, words of both languages, several in a line."""
-    assert checked({rule: typed_value(rule, typed)}, Rules()) == {rule: value}
+    assert checked({rule: typed_value(rule, typed)}, RoomSettings()) == {rule: value}
 
 
 @pytest.mark.parametrize(
@@ -225,7 +231,7 @@ def test_values_as_people_type_them(rule: str, typed: str, value: object) -> Non
 def test_other_values_are_refused(rule: str, typed: str) -> None:
     """With what was typed, and what it could be."""
     with pytest.raises(BadRule) as caught:
-        checked({rule: typed_value(rule, typed)}, Rules())
+        checked({rule: typed_value(rule, typed)}, RoomSettings())
     assert caught.value.values["value"] == typed
 
 
@@ -237,12 +243,12 @@ class TestOwnPresets:
         rules = {"presets": {"Yowabi": {"temperature": 0.3}}, "preset": "yowabi"}
         await stage.play.set_rules(ROOM, "", rules)
 
-        for event, ask in (("e1", Ask(preset="ＹＯＷＡＢＩ")), ("e2", Ask())):
-            ticket = await stage.play.hear(says("雨。", event), ask)
+        for event, ask in (("e1", GenerationOptions(preset="ＹＯＷＡＢＩ")), ("e2", GenerationOptions())):
+            ticket = await stage.play.receive_message(says("雨。", event), ask)
             assert ticket is not None
             job = await stage.store.job(ticket.job_id)
             assert job is not None
-            assert job.ask.preset == "Yowabi"
+            assert job.options.preset == "Yowabi"
 
     async def test_those_of_the_place_around_are_there_too(self, stage: Stage) -> None:
         """One of the same name further in counts."""
@@ -258,13 +264,13 @@ class TestOwnPresets:
         await stage.play.set_rules(ROOM, "", {"presets": {"弱火": {}}, "preset": "弱火"})
         await stage.play.set_rules(ROOM, "", {"presets": None})
 
-        ticket = await stage.play.hear(says("雨。"), Ask())
+        ticket = await stage.play.receive_message(says("雨。"), GenerationOptions())
         assert ticket is not None
         job = await stage.store.job(ticket.job_id)
         assert job is not None
-        assert job.ask.preset == "standard"
+        assert job.options.preset == "standard"
         with pytest.raises(UnknownPreset):
-            await stage.play.hear(says("風。", "e2"), Ask(preset="弱火"))
+            await stage.play.receive_message(says("風。", "e2"), GenerationOptions(preset="弱火"))
 
 
 class TestAsks:
@@ -274,29 +280,29 @@ class TestAsks:
         """Nothing stays open; the number of candidates is one unless more are asked for."""
         await stage.play.set_rules(ROOM, "", {"length": 120, "preset": "bold", "candidates": 4})
 
-        ticket = await stage.play.hear(says("雨。"), Ask())
+        ticket = await stage.play.receive_message(says("雨。"), GenerationOptions())
 
         assert ticket is not None
         job = await stage.store.job(ticket.job_id)
         assert job is not None
-        assert (job.ask.length, job.ask.preset, job.ask.candidates) == (120, "bold", 1)
+        assert (job.options.length, job.options.preset, job.options.candidates) == (120, "bold", 1)
 
     async def test_an_ask_beats_the_rules(self, stage: Stage) -> None:
         """In this room as in any."""
         await stage.play.set_rules(ROOM, "", {"length": 120, "preset": "bold"})
-        ticket = await stage.play.hear(says("雨。"), Ask(Length.SHORT, "堅実", 2))
+        ticket = await stage.play.receive_message(says("雨。"), GenerationOptions(Length.SHORT, "堅実", 2))
         assert ticket is not None
         job = await stage.store.job(ticket.job_id)
         assert job is not None
-        assert (job.ask.length, job.ask.preset, job.ask.candidates) == (Length.SHORT, "steady", 2)
+        assert (job.options.length, job.options.preset, job.options.candidates) == (Length.SHORT, "steady", 2)
 
     async def test_an_aside_asks_without_text(self, stage: Stage) -> None:
         """It is kept; alone it is nothing to go on from, and the model is not asked to read it."""
         with pytest.raises(EmptyPrompt):
-            await stage.play.hear(says("（（どうする？））"), Ask())
-        await stage.play.hear(says("雨。", "e2"), None)
+            await stage.play.receive_message(says("（（どうする？））"), GenerationOptions())
+        await stage.play.receive_message(says("雨。", "e2"), None)
 
-        assert await stage.play.hear(says("// 続けて", "e3"), Ask()) is not None
+        assert await stage.play.receive_message(says("// 続けて", "e3"), GenerationOptions()) is not None
 
         assert await stage.texts() == ["雨。", "// 続けて"]
         assert stage.engine.read == []
@@ -309,7 +315,7 @@ class TestParentheses:
 
     async def test_it_is_a_thought_in_the_story(self, stage: Stage) -> None:
         """The model reads it, and goes on from it."""
-        assert await stage.play.hear(says(self.THOUGHT), Ask()) is not None
+        assert await stage.play.receive_message(says(self.THOUGHT), GenerationOptions()) is not None
         assert not await stage.play.is_aside(says(self.THOUGHT))
         assert stage.engine.read == [self.THOUGHT]
 
@@ -318,16 +324,18 @@ class TestParentheses:
         await stage.play.set_rules(ROOM, "", {"parentheses_aside": True})
 
         with pytest.raises(EmptyPrompt):
-            await stage.play.hear(says(self.THOUGHT), Ask())
+            await stage.play.receive_message(says(self.THOUGHT), GenerationOptions())
         assert await stage.play.is_aside(says(self.THOUGHT))
-        assert await stage.play.reading(says(self.THOUGHT)) == TokenCount(0)
+        assert await stage.play.count_tokens(says(self.THOUGHT)) == TokenCount(0)
         assert stage.engine.read == []
 
     async def test_a_story_keeps_the_rule_that_it_began_with(self, stage: Stage) -> None:
         """However it began: with a passage, an ask, a note or a command; the next one has the new rule."""
         begun = {
-            "passage": stage.play.hear(says("雨。", "e1", room=Room("web", "passage")), None),
-            "ask": stage.play.hear(says("雨。", "e2", room=Room("web", "ask")), Ask()),
+            "passage": stage.play.receive_message(says("雨。", "e1", room=Room("web", "passage")), None),
+            "ask": stage.play.receive_message(
+                says("雨。", "e2", room=Room("web", "ask")), GenerationOptions()
+            ),
             "note": stage.play.annotate(Room("web", "note"), AKI, Notes("海"), Notes()),
             "command": stage.play.begin(Room("web", "command"), AKI),
         }
@@ -349,13 +357,13 @@ class TestFilter:
     async def test_only_where_the_room_wants_it(self, stage: Stage) -> None:
         """The words are named, nothing is kept; edits are held to it too."""
         await stage.play.set_rules(ROOM, "", {"words": ["雷神"]})
-        await stage.play.hear(says("雷神。"), None)
+        await stage.play.receive_message(says("雷神。"), None)
         await stage.play.set_rules(ROOM, "", {"filter_people": True})
 
         with pytest.raises(FilteredText) as caught:
-            await stage.play.hear(says("雷神が来た。", "e2"), Ask())
+            await stage.play.receive_message(says("雷神が来た。", "e2"), GenerationOptions())
         assert caught.value.values == {"words": "雷神"}
-        await stage.play.hear(says("雨。", "e3"), None)
+        await stage.play.receive_message(says("雨。", "e3"), None)
         story = await stage.play.read(ROOM)
         assert story is not None
         with pytest.raises(FilteredText):
@@ -365,12 +373,12 @@ class TestFilter:
     async def test_titles_and_notes_too(self, stage: Stage) -> None:
         """Everybody in the room reads them."""
         await stage.play.set_rules(ROOM, "", {"words": ["雷神"], "filter_people": True})
-        await stage.play.hear(says("雨。"), None)
+        await stage.play.receive_message(says("雨。"), None)
         for act in (
             stage.play.begin(ROOM, AKI, "雷神の話"),
             stage.play.rename(ROOM, AKI, "雷神の話"),
             stage.play.annotate(ROOM, AKI, Notes(lore=(Lore(("雷神",), "神。"),)), Notes()),
-            stage.play.hear(replace(says("雪。", "e2"), title="雷神の話"), None),
+            stage.play.receive_message(replace(says("雪。", "e2"), title="雷神の話"), None),
         ):
             with pytest.raises(FilteredText):
                 await act
@@ -378,9 +386,9 @@ class TestFilter:
     async def test_not_where_the_filter_is_off(self, stage: Stage) -> None:
         """Set so, or because the platform marks the room as age-restricted."""
         await stage.play.set_rules(ROOM, "", {"words": ["雷神"], "filter_people": True, "filter": "off"})
-        await stage.play.hear(says("雷神。"), None)
+        await stage.play.receive_message(says("雷神。"), None)
         await stage.play.set_rules(ROOM, "", {"filter": None})
-        await stage.play.hear(says("雷神！", "e2", room=replace(ROOM, adult=True)), None)
+        await stage.play.receive_message(says("雷神！", "e2", room=replace(ROOM, adult=True)), None)
 
         assert await stage.texts() == ["雷神。", "雷神！"]
 
@@ -414,20 +422,20 @@ class TestAccess:
     def test_allowed_and_denied(self, allowed: tuple[str, ...], denied: tuple[str, ...], may: bool) -> None:
         """Of people one is enough, of places one is enough, and what is denied is denied."""
         author = Author("web", "aki", "秋", roles=("role/5",))
-        assert permits(Rules(allowed=allowed, denied=denied), INNER, author) is may
+        assert permits(RoomSettings(allowed=allowed, denied=denied), INNER, author) is may
 
     async def test_who_may_not_does_nothing(self, stage: Stage) -> None:
         """But read; and others go on."""
-        await stage.play.hear(says("雨。"), None)
+        await stage.play.receive_message(says("雨。"), None)
         story = await stage.play.read(ROOM)
         assert story is not None
         passage = story.passages[0].id
         await stage.play.set_rules(ROOM, "", {"denied": ["user/ben"]})
         play = stage.play
         acts = [
-            play.hear(says("風。", "e2", BEN), None),
-            play.hear(says("風。", "e3", BEN), Ask()),
-            play.retry(Message("e4", ROOM, BEN, ""), Ask()),
+            play.receive_message(says("風。", "e2", BEN), None),
+            play.receive_message(says("風。", "e3", BEN), GenerationOptions()),
+            play.retry(Message("e4", ROOM, BEN, ""), GenerationOptions()),
             play.undo(ROOM, BEN),
             play.redo(ROOM, BEN),
             play.choose(ROOM, BEN, passage),
@@ -447,7 +455,7 @@ class TestAccess:
         assert await play.read(ROOM) == story
         with pytest.raises(NotPermitted):  # out of the room in which they may do nothing
             await play.reopen(ABROAD, BEN, story.id)
-        ticket = await play.hear(says("風。", "e5"), Ask())
+        ticket = await play.receive_message(says("風。", "e5"), GenerationOptions())
         assert ticket is not None
         with pytest.raises(NotPermitted):
             await play.stop(ticket.job_id, BEN)
@@ -467,7 +475,7 @@ class TestQuotas:
             await self._asks(stage, "e3")
         assert caught.value.values == {"limit": 2, "who": "person"}
         assert await stage.texts() == ["雨。", "雨。"]
-        await stage.play.hear(says("風。", "e4"), None)
+        await stage.play.receive_message(says("風。", "e4"), None)
         await self._asks(stage, "e5", BEN)
 
         stage.today.now += timedelta(hours=24, seconds=1)
@@ -476,7 +484,7 @@ class TestQuotas:
     async def test_a_whole_server(self, stage: Stage) -> None:
         """In all of its channels together, whoever asks; other servers are not held to it."""
         for room in (INNER, ABROAD):
-            await stage.play.set_rules(room, room.within[0], {"daily_in_all": 2})
+            await stage.play.set_rules(room, room.parent_scopes[0], {"daily_in_all": 2})
         await self._asks(stage, "e1", room=INNER)
         await self._asks(stage, "e2", BEN, room=NEXT_DOOR)
 
@@ -487,7 +495,7 @@ class TestQuotas:
 
     async def test_it_counts_where_it_was_set(self, stage: Stage) -> None:
         """What a person asks for elsewhere does not use up what one server, or one room, allows them."""
-        await stage.play.set_rules(INNER, INNER.within[0], {"daily_per_person": 2})
+        await stage.play.set_rules(INNER, INNER.parent_scopes[0], {"daily_per_person": 2})
         await stage.play.set_rules(NEXT_DOOR, "", {"daily_per_person": 1})
         for event, room in (("e1", ABROAD), ("e2", INNER), ("e3", NEXT_DOOR)):
             stage.queue.cancel((await self._asks(stage, event, room=room)).job_id)
@@ -500,14 +508,14 @@ class TestQuotas:
 
     async def test_of_whoever_runs_it(self, stage: Stage, store: SqlStore, today: Today) -> None:
         """A limit out of the settings holds for all of a platform together."""
-        defaults = Rules(daily_in_all=2)
+        defaults = RoomSettings(daily_in_all=2)
         play = StoryPlay(
             store, JobQueue(), ReadingEngine(), Shown(), Idle(), say, defaults=defaults, clock=today
         )
         for event, room in (("e1", INNER), ("e2", ABROAD)):
-            await play.hear(says("雨。", event, AKI, room), Ask())
+            await play.receive_message(says("雨。", event, AKI, room), GenerationOptions())
         with pytest.raises(QuotaReached):
-            await play.hear(says("雨。", "e3", BEN, NEXT_DOOR), Ask())
+            await play.receive_message(says("雨。", "e3", BEN, NEXT_DOOR), GenerationOptions())
 
     async def test_two_requests_at_once(self, stage: Stage) -> None:
         """The second counts the first."""
@@ -516,9 +524,9 @@ class TestQuotas:
             *(self._asks(stage, f"e{number}") for number in range(3)), return_exceptions=True
         )
         assert sorted(type(outcome).__name__ for outcome in outcomes) == [
+            "JobReceipt",
             "QuotaReached",
             "QuotaReached",
-            "Ticket",
         ]
 
     async def test_what_was_accepted_is_not_refused(self, stage: Stage) -> None:
@@ -528,14 +536,16 @@ class TestQuotas:
         again = await self._asks(stage, "e1")
         story = await stage.play.read(ROOM)
         assert story is not None
-        pressed = await stage.play.hear(Message("e2", ROOM, BEN, "", after=story.head), Ask())
+        pressed = await stage.play.receive_message(
+            Message("e2", ROOM, BEN, "", after=story.head), GenerationOptions()
+        )
 
         assert pressed is not None
         assert [again.job_id, pressed.job_id] == [first.job_id] * 2
         assert [first.repeated, again.repeated, pressed.repeated] == [False, True, True]
 
     @staticmethod
-    async def _asks(stage: Stage, event: str, author: Author = AKI, room: Room = ROOM) -> Ticket:
-        ticket = await stage.play.hear(says("雨。", event, author, room), Ask())
+    async def _asks(stage: Stage, event: str, author: Author = AKI, room: Room = ROOM) -> JobReceipt:
+        ticket = await stage.play.receive_message(says("雨。", event, author, room), GenerationOptions())
         assert ticket is not None
         return ticket

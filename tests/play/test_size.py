@@ -8,8 +8,11 @@ from typing import Any, cast
 
 import pytest
 
-from adapters.base import Play
-from bot.errors import (
+from adapters.shared.ports import Play
+from bot.core.ground import Bounds
+from bot.core.queue import JobQueue
+from bot.core.story_service import StoryPlay
+from bot.domain.errors import (
     BadRule,
     FileTooLong,
     KeywordTooLong,
@@ -19,11 +22,9 @@ from bot.errors import (
     TextTooLong,
     TitleTooLong,
 )
-from bot.ground import Bounds
-from bot.messages import Ask, Lore, Notes
-from bot.play import StoryPlay
-from bot.queue import JobQueue
-from config.phrases import Phrases
+from bot.domain.jobs import GenerationOptions
+from bot.domain.story import Lore, Notes
+from config.i18n import Phrases
 from tests.play.stage import AKI, ROOM, Idle, Shown, Stage, say, says
 
 LONG = "漢" * 400_000
@@ -46,21 +47,21 @@ def play() -> Play:
 
 
 REFUSED: dict[str, tuple[Callable[[Play], Awaitable[object]], type[Exception], int]] = {
-    "hear": (lambda play: play.hear(says(LONG), None), TextTooLong, 4000),
-    "hear and ask": (lambda play: play.hear(says(LONG), Ask()), TextTooLong, 4000),
+    "hear": (lambda play: play.receive_message(says(LONG), None), TextTooLong, 4000),
+    "hear and ask": (lambda play: play.receive_message(says(LONG), GenerationOptions()), TextTooLong, 4000),
     "hear a title": (
-        lambda play: play.hear(replace(says("雨。"), title=LONG), Ask()),
+        lambda play: play.receive_message(replace(says("雨。"), title=LONG), GenerationOptions()),
         TitleTooLong,
         80,
     ),
     "hear a file": (
-        lambda play: play.hear(replace(says("雨。"), attached=LONG), None),
+        lambda play: play.receive_message(replace(says("雨。"), attached=LONG), None),
         FileTooLong,
         40_000,
     ),
     "check": (lambda play: play.check(says(LONG)), TextTooLong, 4000),
-    "reading": (lambda play: play.reading(says(LONG)), TextTooLong, 4000),
-    "reading of blanks": (lambda play: play.reading(says(" " * 400_000)), TextTooLong, 4000),
+    "reading": (lambda play: play.count_tokens(says(LONG)), TextTooLong, 4000),
+    "reading of blanks": (lambda play: play.count_tokens(says(" " * 400_000)), TextTooLong, 4000),
     "edit": (lambda play: play.edit(ROOM, AKI, "p", LONG), TextTooLong, 44_000),
     "memory": (
         lambda play: play.annotate(ROOM, AKI, Notes(memory=LONG), NOTHING),

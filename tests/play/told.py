@@ -8,13 +8,16 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from itertools import count
 
-from bot.dispatcher import Dispatcher
-from bot.errors import Undeliverable
-from bot.messages import Ask, Author, Draft, DraftState, Message, Room, Story, Ticket
-from bot.outbox import Outbox
-from bot.play import StoryPlay
-from bot.queue import JobQueue
-from bot.seams import Limits
+from bot.core.dispatcher import Dispatcher
+from bot.core.outbox import Outbox
+from bot.core.queue import JobQueue
+from bot.core.story_service import StoryPlay
+from bot.domain.chat import Author, Message, Room
+from bot.domain.errors import Undeliverable
+from bot.domain.jobs import GenerationOptions, JobReceipt
+from bot.domain.ports import Limits
+from bot.domain.replies import Reply, ReplyState
+from bot.domain.story import Story
 from bot.store import SqlStore
 from tests.fakes.house import Storyteller
 from tests.fakes.platform import FakePlatform
@@ -34,13 +37,13 @@ class WatchedPlatform(FakePlatform):
         self.gone: set[str] = set()
         self._changed = asyncio.Condition()
 
-    async def post(self, room: Room, draft: Draft, key: str) -> str:
+    async def post(self, room: Room, draft: Reply, key: str) -> str:
         """Show a new message."""
         message_id = await super().post(room, draft, key)
         await self._tell()
         return message_id
 
-    async def edit(self, room: Room, message_id: str, draft: Draft) -> None:
+    async def edit(self, room: Room, message_id: str, draft: Reply) -> None:
         """Change a message. Raises Undeliverable for those that are `gone`."""
         if message_id in self.gone:
             raise Undeliverable("deleted")
@@ -78,29 +81,31 @@ class Told:
         """Something new that somebody says."""
         return Message(f"event {next(self._events)}", room, by, text, after=after)
 
-    async def hears(self, text: str = "", ask: Ask | None = None, by: Author = AYA, room: Room = HALL) -> str:
+    async def hears(
+        self, text: str = "", ask: GenerationOptions | None = None, by: Author = AYA, room: Room = HALL
+    ) -> str:
         """Somebody writes, asks, and has the whole reply; returns the id of its passage."""
-        ticket = await self.play.hear(self.message(text, by, room), ask or Ask())
+        ticket = await self.play.receive_message(self.message(text, by, room), ask or GenerationOptions())
         return await self.whole(ticket)
 
-    async def retries(self, ask: Ask | None = None, by: Author = AYA) -> str:
+    async def retries(self, ask: GenerationOptions | None = None, by: Author = AYA) -> str:
         """Somebody wants it otherwise; returns the id of the new passage."""
-        return await self.whole(await self.play.retry(self.message(by=by), ask or Ask()))
+        return await self.whole(await self.play.retry(self.message(by=by), ask or GenerationOptions()))
 
-    async def whole(self, ticket: Ticket | None) -> str:
+    async def whole(self, ticket: JobReceipt | None) -> str:
         """Wait until people see all of a reply; returns its passage."""
         assert ticket is not None
-        await self.platform.until(lambda: self.shown(ticket.job_id).state is DraftState.DONE)
+        await self.platform.until(lambda: self.shown(ticket.job_id).state is ReplyState.DONE)
         await self.outbox.flush(ticket.job_id)
         return self.shown(ticket.job_id).passage
 
-    def shown(self, passage: str) -> Draft:
+    def shown(self, passage: str) -> Reply:
         """The first message of a passage's reply, or a job's."""
         keys, key = self.platform.keys, f"{passage.partition('.')[0]}:0"
         message_id = keys.get(f"{key}:1", keys.get(key, ""))  # the former where it was posted anew
-        return self.platform.messages.get(message_id, Draft(DraftState.WAITING))
+        return self.platform.messages.get(message_id, Reply(ReplyState.WAITING))
 
-    def writing(self, ticket: Ticket | None) -> bool:
+    def writing(self, ticket: JobReceipt | None) -> bool:
         """Whether the first of a reply can be read."""
         assert ticket is not None
         return bool(self.shown(ticket.job_id).text)
@@ -109,7 +114,7 @@ class Told:
     def live(self) -> list[str]:
         """The passages under which there are buttons."""
         drafts = self.platform.messages.values()
-        return [draft.passage for draft in drafts if draft.live and draft.state is DraftState.DONE]
+        return [draft.passage for draft in drafts if draft.interactive and draft.state is ReplyState.DONE]
 
     async def buttons_under(self, *passages: str) -> None:
         """Wait until there are buttons under these passages, and under no others."""

@@ -8,9 +8,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, multiple, rule
 
-from bot.errors import QueueFull, TooManyWaiting
-from bot.messages import Job
-from bot.queue import JobQueue
+from bot.core.queue import JobQueue
+from bot.domain.errors import QueueFull, TooManyWaiting
+from bot.domain.jobs import Job
 from tests.queue.jobs import job
 
 LIMIT = 6

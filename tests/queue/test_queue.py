@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from bot.errors import QueueFull, TooManyWaiting
-from bot.messages import Author
-from bot.queue import JobQueue
+from bot.core.queue import JobQueue
+from bot.domain.chat import Author
+from bot.domain.errors import QueueFull, TooManyWaiting
 from tests.queue.jobs import job
 
 

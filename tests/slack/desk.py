@@ -7,11 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from bot.errors import PassageGone
-from bot.messages import Ask, Author, Message, Passage, Room, Rules, Story, Ticket
+from bot.domain.chat import Author, Message, Room
+from bot.domain.errors import PassageGone
+from bot.domain.jobs import GenerationOptions, JobReceipt
+from bot.domain.room_settings import RoomSettings
+from bot.domain.story import Passage, Story
 from tests.fakes.play import FakePlay
 
-_AT_FIRST = Rules()
+_AT_FIRST = RoomSettings()
 
 
 @dataclass(slots=True)
@@ -25,7 +28,7 @@ class Desk(FakePlay):
     calls: list[tuple[str, tuple[Any, ...]]] = field(default_factory=list)
     wrong: list[Exception] = field(default_factory=list)
     shown: dict[str, Passage] = field(default_factory=dict)
-    now: Rules = _AT_FIRST
+    now: RoomSettings = _AT_FIRST
     set_there: dict[str, Mapping[str, object]] = field(default_factory=dict)
     running: bool = True
 
@@ -55,20 +58,20 @@ class Desk(FakePlay):
         if self.wrong:
             raise self.wrong.pop(0)
 
-    async def retry(self, message: Message, ask: Ask) -> Ticket:
+    async def retry(self, message: Message, ask: GenerationOptions) -> JobReceipt:
         """Recorded."""
         self._did("retry", message, ask)
-        return Ticket("job-again", "story-1", 0)
+        return JobReceipt("job-again", "story-1", 0)
 
     async def cancel(self, room: Room, by: Author) -> bool:
         """Recorded."""
         self._did("cancel", room)
         return self.running
 
-    async def again(self, message: Message, job_id: str) -> Ticket:
+    async def again(self, message: Message, job_id: str) -> JobReceipt:
         """Recorded."""
         self._did("again", message, job_id)
-        return Ticket("job-anew", "story-1", 0)
+        return JobReceipt("job-anew", "story-1", 0)
 
     async def stop(self, job_id: str, by: Author) -> bool:
         """Recorded."""
@@ -104,7 +107,7 @@ class Desk(FakePlay):
         self._did("delete", room, by, passage_id)
         return await self._story(room)
 
-    async def set_rules(self, room: Room, scope: str, changes: Mapping[str, object]) -> Rules:
+    async def set_rules(self, room: Room, scope: str, changes: Mapping[str, object]) -> RoomSettings:
         """Recorded; what is set at the room itself holds from now on."""
         self._did("set_rules", room, scope, dict(changes))
         if not scope:
@@ -115,7 +118,7 @@ class Desk(FakePlay):
         """What the test says is set there."""
         return self.set_there.get(scope, {})
 
-    async def rules(self, room: Room) -> Rules:
+    async def rules(self, room: Room) -> RoomSettings:
         """What the test says."""
         return self.now
 
@@ -142,7 +145,7 @@ class Desk(FakePlay):
         found = [
             story
             for told, story in self._stories.items()
-            if (within is None or within in told.within)
+            if (within is None or within in told.parent_scopes)
             and (author is None or any(passage.author.id == author.id for passage in story.passages))
         ]
         return [replace(story, passages=()) for story in reversed(found)]

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from adapters.slack import SlackAdapter
-from bot.clock import Clock
-from bot.dispatcher import Dispatcher
-from bot.outbox import Outbox
-from bot.play import StoryPlay
-from bot.queue import JobQueue
-from bot.seams import Engine
+from bot.aio.clock import Clock
+from bot.core.dispatcher import Dispatcher
+from bot.core.outbox import Outbox
+from bot.core.queue import JobQueue
+from bot.core.story_service import StoryPlay
+from bot.domain.ports import Engine
 from bot.store import SqlStore, open_store
-from config.phrases import Phrases
+from config.i18n import Phrases
 from tests.loopback.slack import SlackServer
 from tests.loopback.slack_workspace import Posted
 from tests.slack.running import StillClock, adapter_for, running

@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
-from adapters.base import Play
+from adapters.shared.ports import Play
 from adapters.slack import SlackAdapter
-from bot.clock import SystemClock
+from bot.aio.clock import SystemClock
 from tests.loopback.slack import APP_TOKEN, BOT_TOKEN, SIGNING_SECRET, SlackServer
 
 

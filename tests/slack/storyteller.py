@@ -5,23 +5,23 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 
-from bot.messages import Delta, EngineStatus, Health, Request, TokenCount, Window
+from bot.domain.inference import ContextWindow, Delta, EngineStatus, GenerationRequest, Health, TokenCount
 
 
 class Storyteller:
-    """`bot.seams.Engine`: continuations in order, each a tuple of pieces; `go_on` lets the next piece out."""
+    """An `Engine`: continuations in order, each a tuple of pieces; `go_on` lets the next piece out."""
 
     def __init__(self, *continuations: tuple[str, ...]) -> None:
         self._continuations = list(continuations)
         self._pieces = asyncio.Semaphore(0)
-        self.requests: list[Request] = []
+        self.requests: list[GenerationRequest] = []
 
     def go_on(self, pieces: int = 1) -> None:
         """Let so many pieces out."""
         for _ in range(pieces):
             self._pieces.release()
 
-    async def generate(self, request: Request) -> AsyncIterator[Delta]:
+    async def generate(self, request: GenerationRequest) -> AsyncIterator[Delta]:
         """The next continuation."""
         self.requests.append(request)
         pieces = self._continuations.pop(0)
@@ -36,10 +36,10 @@ class Storyteller:
         """Ready."""
         return Health(EngineStatus.READY, 1.0, model="storyteller")
 
-    async def count(self, text: str) -> TokenCount:
+    async def count_tokens(self, text: str) -> TokenCount:
         """A token a character, and nothing unknown."""
         return TokenCount(len(text))
 
-    async def window(self, request: Request) -> Window:
+    async def context_window(self, request: GenerationRequest) -> ContextWindow:
         """Nothing worth telling."""
-        return Window((), len(request.prompt), 2048, 0)
+        return ContextWindow((), len(request.prompt), 2048, 0)

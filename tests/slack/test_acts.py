@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bot.messages import Author, Room
-from config.phrases import Phrases
+from bot.domain.chat import Author, Room
+from config.i18n import Phrases
 from tests.loopback.slack import Call, SlackServer
 from tests.loopback.slack_workspace import TEAM, Posted
 from tests.slack.house import BUTTONS, House, house, shows

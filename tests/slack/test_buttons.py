@@ -7,8 +7,12 @@ import json
 import pytest
 
 from adapters.slack import SlackAdapter
-from bot.errors import FilteredText, StoryMoved
-from bot.messages import MODEL, Ask, Author, Choice, Draft, DraftState, Passage, Room, Rules
+from bot.domain.chat import MODEL, Author, Room
+from bot.domain.errors import FilteredText, StoryMoved
+from bot.domain.jobs import GenerationOptions
+from bot.domain.replies import Candidate, Reply, ReplyState
+from bot.domain.room_settings import RoomSettings
+from bot.domain.story import Passage
 from tests.loopback.slack import SlackServer
 from tests.loopback.slack_workspace import BOT_USER, TEAM, Posted
 from tests.slack.desk import Desk
@@ -16,7 +20,7 @@ from tests.slack.running import StillClock, adapter_for, running
 
 FIRST_LINE = "それは九月初旬のある蒸し暑い晩のことであった。"
 HANAKO = Author("slack", "U1", "花子")
-DONE = Draft(DraftState.DONE, "夜が更けた。", job="job-1", passage="job-1.0")
+DONE = Reply(ReplyState.DONE, "夜が更けた。", job="job-1", passage="job-1.0")
 
 
 def room_of(root: Posted) -> Room:
@@ -37,7 +41,7 @@ def answer(play: Desk, root: Posted) -> Passage:
     return play.lay_out(room_of(root), "C1:answer", "夜が更けた。", MODEL, HANAKO)
 
 
-async def posted(slack: SlackServer, adapter: SlackAdapter, root: Posted, draft: Draft) -> Posted:
+async def posted(slack: SlackServer, adapter: SlackAdapter, root: Posted, draft: Reply) -> Posted:
     """A draft in the thread."""
     await adapter.post(room_of(root), draft, f"{draft.job}:0")
     return slack.workspace.by_bot()[-1]
@@ -45,18 +49,18 @@ async def posted(slack: SlackServer, adapter: SlackAdapter, root: Posted, draft:
 
 async def test_what_stands_below_a_text(slack: SlackServer, adapter: SlackAdapter, root: Posted) -> None:
     """To stop while it waits or is written; afterwards all the others; none on old messages."""
-    message = await posted(slack, adapter, root, Draft(DraftState.WAITING, note="待つ", job="job-1"))
+    message = await posted(slack, adapter, root, Reply(ReplyState.WAITING, note="待つ", job="job-1"))
     assert message.labels == ["slack.button.stop/ja"]
     message_id = f"C1:{message.ts}"
-    await adapter.edit(room_of(root), message_id, Draft(DraftState.WRITING, "夜が", job="job-1"))
+    await adapter.edit(room_of(root), message_id, Reply(ReplyState.WRITING, "夜が", job="job-1"))
     assert message.labels == ["slack.button.stop/ja"]
     await adapter.edit(room_of(root), message_id, DONE)
     names = ["continue", "retry", "undo", "several", "edit"]
     assert message.labels == [f"slack.button.{name}/ja" for name in names]
-    old = Draft(DraftState.DONE, "夜が更けた。", job="job-1", passage="job-1.0", live=False)
+    old = Reply(ReplyState.DONE, "夜が更けた。", job="job-1", passage="job-1.0", interactive=False)
     await adapter.edit(room_of(root), message_id, old)
     assert message.labels == []
-    failed = Draft(DraftState.FAILED, note="だめでした", job="job-2")
+    failed = Reply(ReplyState.FAILED, note="だめでした", job="job-2")
     assert (await posted(slack, adapter, root, failed)).labels == ["slack.button.again/ja"]
 
 
@@ -64,17 +68,17 @@ async def test_going_on_and_again(
     slack: SlackServer, play: Desk, adapter: SlackAdapter, root: Posted, answer: Passage
 ) -> None:
     """The passage is named under which the button was pressed, so that nothing is done twice."""
-    draft = Draft(DraftState.DONE, "夜が更けた。", job="job-1", passage=answer.id)
+    draft = Reply(ReplyState.DONE, "夜が更けた。", job="job-1", passage=answer.id)
     message = await posted(slack, adapter, root, draft)
     await slack.deliver(slack.people.click(message, "continue", "U2"))
     heard = (await play.until_heard()).message
     assert (heard.text, heard.after, heard.author.name, heard.room) == ("", answer.id, "太郎", room_of(root))
     await slack.deliver(slack.people.click(message, "retry", "U1"))
     again, ask = await play.until_asked("retry")
-    assert (again.after, again.author.name, ask) == (answer.id, "花子", Ask())
-    play.now = Rules(candidates=4)
+    assert (again.after, again.author.name, ask) == (answer.id, "花子", GenerationOptions())
+    play.now = RoomSettings(candidates=4)
     await slack.deliver(slack.people.click(message, "several", "U1"))
-    assert (await play.until_asked("retry", 2))[1] == Ask(candidates=4)
+    assert (await play.until_asked("retry", 2))[1] == GenerationOptions(candidates=4)
     await slack.deliver(slack.people.click(message, "undo", "U1"))
     assert await play.until_asked("undo") == (room_of(root), HANAKO, answer.id)
 
@@ -83,7 +87,7 @@ async def test_once_more_what_came_to_nothing(
     slack: SlackServer, play: Desk, adapter: SlackAdapter, root: Posted, answer: Passage
 ) -> None:
     """Whoever presses how often, it is one event: the play asks anew once."""
-    failed = Draft(DraftState.FAILED, note="だめでした", job="job-2")
+    failed = Reply(ReplyState.FAILED, note="だめでした", job="job-2")
     message = await posted(slack, adapter, root, failed)
     await slack.deliver(slack.people.click(message, "again", "U1"))
     await slack.deliver(slack.people.click(message, "again", "U2"))
@@ -98,8 +102,8 @@ async def test_choosing_a_candidate(
 ) -> None:
     """Every other candidate stands there in full with a button of its own."""
     play.lay_out(room_of(root), "C1:x", FIRST_LINE, HANAKO)
-    choices = (Choice("job-1.1", "雨が降った。"), Choice("job-1.2", "風が吹いた。"))
-    draft = Draft(DraftState.DONE, "夜が更けた。", choices=choices, job="job-1", passage="job-1.0")
+    choices = (Candidate("job-1.1", "雨が降った。"), Candidate("job-1.2", "風が吹いた。"))
+    draft = Reply(ReplyState.DONE, "夜が更けた。", other_candidates=choices, job="job-1", passage="job-1.0")
     message = await posted(slack, adapter, root, draft)
     assert message.shown == "夜が更けた。\n[〔2〕]\n雨が降った。\n[〔3〕]\n風が吹いた。"
     await slack.deliver(slack.people.click(message, "choose", "U1", number=1))
@@ -110,7 +114,7 @@ async def test_stopping_by_button(
     slack: SlackServer, play: Desk, adapter: SlackAdapter, root: Posted
 ) -> None:
     """The job is named; where it is over, only who pressed is told."""
-    message = await posted(slack, adapter, root, Draft(DraftState.WRITING, "夜が", job="job-1"))
+    message = await posted(slack, adapter, root, Reply(ReplyState.WRITING, "夜が", job="job-1"))
     await slack.deliver(slack.people.click(message, "stop", "U1"))
     assert await play.until_asked("stop") == ("job-1", HANAKO)
     play.running = False
@@ -165,7 +169,7 @@ async def test_editing_in_a_form(
     slack: SlackServer, play: Desk, adapter: SlackAdapter, root: Posted, answer: Passage
 ) -> None:
     """The form holds the text as it is; what comes back is the passage's new text."""
-    draft = Draft(DraftState.DONE, answer.text, job="job-1", passage=answer.id)
+    draft = Reply(ReplyState.DONE, answer.text, job="job-1", passage=answer.id)
     message = await posted(slack, adapter, root, draft)
     await slack.deliver(slack.people.click(message, "edit", "U1"))
     await slack.until(lambda: slack.people.views)
@@ -179,7 +183,7 @@ async def test_the_form_comes_to_whom_the_passage_belongs(
     slack: SlackServer, play: Desk, adapter: SlackAdapter, root: Posted, answer: Passage
 ) -> None:
     """Nobody else fills it in for nothing; a language or name that changed makes nobody else."""
-    draft = Draft(DraftState.DONE, answer.text, job="job-1", passage=answer.id)
+    draft = Reply(ReplyState.DONE, answer.text, job="job-1", passage=answer.id)
     message = await posted(slack, adapter, root, draft)
     await slack.deliver(slack.people.click(message, "edit", "U2"))
     await slack.until(lambda: slack.methods.ephemeral)
@@ -195,7 +199,7 @@ async def test_what_is_wrong_with_an_edit_is_said_in_the_form(
     """The form stays open, the text in it."""
     play.wrong = [FilteredText(words="悪い")]
     message = await posted(
-        slack, adapter, root, Draft(DraftState.DONE, answer.text, job="job-1", passage=answer.id)
+        slack, adapter, root, Reply(ReplyState.DONE, answer.text, job="job-1", passage=answer.id)
     )
     await slack.deliver(slack.people.click(message, "edit", "U1"))
     await slack.until(lambda: slack.people.views)
@@ -222,7 +226,7 @@ async def test_over_http_it_is_the_same(slack: SlackServer, play: Desk, root: Po
     play.wrong = [FilteredText(words="悪い")]
     async with running(adapter_for(slack, mode="http"), play) as adapter:
         door = slack.sender(adapter.port)
-        draft = Draft(DraftState.DONE, answer.text, job="job-1", passage=answer.id)
+        draft = Reply(ReplyState.DONE, answer.text, job="job-1", passage=answer.id)
         message = await posted(slack, adapter, root, draft)
         assert (await door.deliver(slack.people.click(message, "edit", "U1"))).status == 200
         await slack.until(lambda: slack.people.views)
@@ -243,7 +247,7 @@ async def test_going_on_from_a_message_that_stands_alone(
     await slack.deliver(slack.people.shortcut(root, "U2", "continue_here"))
     await play.until_heard(2)
     heard = [(each.message.author.name, each.message.text, each.ask) for each in play.heard]
-    assert heard == [("花子", FIRST_LINE, None), ("太郎", "", Ask())]
+    assert heard == [("花子", FIRST_LINE, None), ("太郎", "", GenerationOptions())]
     assert {each.message.room for each in play.heard} == {room_of(root)}
 
 

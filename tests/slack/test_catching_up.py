@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from adapters.slack import SlackAdapter
-from adapters.slack.missed import Absence
-from bot.errors import QueueFull
-from bot.messages import MODEL, Author, Room, Rules
+from adapters.slack.catchup.missed import Absence
+from bot.domain.chat import MODEL, Author, Room
+from bot.domain.errors import QueueFull
+from bot.domain.room_settings import RoomSettings
 from tests.fakes.heartbeats import MemoryHeartbeats
 from tests.loopback.slack import SlackServer
 from tests.loopback.slack_faults import Tier
@@ -96,7 +97,7 @@ async def caught_up(slack: SlackServer, play: Desk, day: Day, **changed: Any) ->
 async def until_beat(day: Day) -> None:
     """Wait until nothing is missing any more: the bot keeps that it listens."""
     async with asyncio.timeout(20):
-        while (await day.memory.heard_until("slack")).get(TEAM) != day.memory.now:
+        while (await day.memory.listened_until("slack")).get(TEAM) != day.memory.now:
             await asyncio.sleep(0.01)
 
 
@@ -200,7 +201,7 @@ async def test_old_words_that_show_something_are_over(slack: SlackServer, play: 
 async def test_a_thread_that_does_not_listen(slack: SlackServer, play: Desk, day: Day) -> None:
     """As if it had been there: only what mentions the bot."""
     root = story(slack, play)
-    play.now = Rules(listens=False)
+    play.now = RoomSettings(listens=False)
     await was_there(slack, play, day)
     day.pass_minutes(1)
     slack.types("C1", "U2", "人どうしの話。", root.ts)

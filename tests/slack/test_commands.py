@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from adapters.slack import SlackAdapter
-from bot.errors import TooManyWaiting
-from bot.messages import Ask, Length, Message, Room, Ticket
+from bot.domain.chat import Message, Room
+from bot.domain.errors import TooManyWaiting
+from bot.domain.jobs import GenerationOptions, JobReceipt, Length
 from tests.loopback.slack import SlackServer
 from tests.loopback.slack_workspace import TEAM, Channel
 from tests.slack.desk import Desk
@@ -49,7 +50,7 @@ async def test_options_at_the_end(slack: SlackServer, play: Desk, adapter: Slack
     )
     heard = await play.until_heard()
     assert heard.message.text == "昔々、--length の村に。"
-    assert heard.ask == Ask(Length.LONG, "bold", 3)
+    assert heard.ask == GenerationOptions(Length.LONG, "bold", 3)
 
 
 @pytest.mark.parametrize(
@@ -134,9 +135,9 @@ async def test_a_beginning_that_comes_late_is_taken_away(slack: SlackServer) -> 
     """It was not there when it was looked for, and appears beside the second try."""
 
     class Late(Desk):
-        async def hear(self, message: Message, ask: Ask | None) -> Ticket | None:
+        async def receive_message(self, message: Message, ask: GenerationOptions | None) -> JobReceipt | None:
             slack.do_what_is_late()
-            return await super().hear(message, ask)
+            return await super().receive_message(message, ask)
 
     play = Late()
     async with running(adapter_for(slack, clock=StillClock()), play):

@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from adapters.slack import SlackAdapter
-from bot.errors import ConfigurationError
-from bot.messages import Ask, Draft, DraftState, Message, Ticket
+from bot.domain.chat import Message
+from bot.domain.errors import ConfigurationError
+from bot.domain.jobs import GenerationOptions, JobReceipt
+from bot.domain.replies import Reply, ReplyState
 from tests.fakes.play import FakeReply
 from tests.loopback.slack import SIGNING_SECRET, SlackServer
 from tests.loopback.slack_sender import SignedSender
@@ -138,11 +140,11 @@ class SlowPlay(Desk):
         self.began = asyncio.Event()
         self.go_on = asyncio.Event()
 
-    async def hear(self, message: Message, ask: Ask | None) -> Ticket | None:
+    async def receive_message(self, message: Message, ask: GenerationOptions | None) -> JobReceipt | None:
         """Wait for the test."""
         self.began.set()
         await self.go_on.wait()
-        return await super().hear(message, ask)
+        return await super().receive_message(message, ask)
 
 
 async def test_what_was_acknowledged_is_still_heard(slack: SlackServer) -> None:
@@ -167,8 +169,8 @@ async def test_last_words_after_leaving(slack: SlackServer, play: Desk) -> None:
     async with running(adapter_for(slack), play) as adapter:
         await slack.deliver(slack.mention("C1", "U1", FIRST_LINE))
         reply = FakeReply(adapter, (await play.until_heard()).message.room, "job:0")
-        await reply.show(Draft(DraftState.WRITING, "夜が"))
-    await reply.show(Draft(DraftState.DONE, "夜が明けた。"))
+        await reply.show(Reply(ReplyState.WRITING, "夜が"))
+    await reply.show(Reply(ReplyState.DONE, "夜が明けた。"))
     assert slack.workspace.by_bot()[0].story == "夜が明けた。"
 
 

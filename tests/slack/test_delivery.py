@@ -5,15 +5,16 @@ from __future__ import annotations
 import pytest
 
 from adapters.slack import SlackAdapter
-from bot.errors import RetryLater, Undeliverable
-from bot.messages import Draft, DraftState, Room
+from bot.domain.chat import Room
+from bot.domain.errors import RetryLater, Undeliverable
+from bot.domain.replies import Reply, ReplyState
 from tests.loopback.slack import SlackServer
 from tests.loopback.slack_workspace import TEAM, Posted
 from tests.slack.desk import Desk
 from tests.slack.running import StillClock, adapter_for, running
 
-DRAFT = Draft(DraftState.WRITING, "夜が明けた。")
-DONE = Draft(DraftState.DONE, "夜が明けた。鳥が鳴いた。")
+DRAFT = Reply(ReplyState.WRITING, "夜が明けた。")
+DONE = Reply(ReplyState.DONE, "夜が明けた。鳥が鳴いた。")
 
 
 @pytest.fixture
@@ -171,7 +172,7 @@ async def test_many_updates_stay_within_the_tier(
     slack.set_clock(clock.now)
     ts = await still.post(room, DRAFT, "job:0")
     for number in range(60):
-        await still.edit(room, ts, Draft(DraftState.WRITING, f"{number}行。"))
+        await still.edit(room, ts, Reply(ReplyState.WRITING, f"{number}行。"))
     assert {call.answer for call in slack.calls} == {"ok"}
     assert clock.slept
 

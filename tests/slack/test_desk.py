@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from bot.errors import PassageGone, StoryMoved
-from bot.messages import Author, Room
+from bot.domain.chat import Author, Room
+from bot.domain.errors import PassageGone, StoryMoved
 from tests.slack.desk import Desk
 
 HANAKO = Author("slack", "U1", "花子")

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import yaml
 
-from adapters.findings import Finding, State
+from adapters.shared.checks import Finding, State
+from adapters.slack.connection.credentials import Secrets
 from adapters.slack.doctor import Checkup
-from adapters.slack.tokens import Secrets
 from tests.loopback.slack import APP_TOKEN, BOT_TOKEN, SIGNING_SECRET, SlackServer
 from tests.loopback.slack_faults import Tier
 from tests.loopback.slack_oauth import CONFIG_TOKEN

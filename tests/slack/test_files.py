@@ -7,13 +7,14 @@ from typing import Any
 import pytest
 
 from adapters.slack import SlackAdapter
-from adapters.slack.attachments import file_of
-from adapters.slack.boltapp import web_client
-from adapters.slack.download import NoAccess, download
-from adapters.slack.surface import SHORTCUT
-from bot.errors import FileTooLong, QueueFull
-from bot.messages import Ask, Author, Room
-from bot.textfile import MAX_CHARACTERS
+from adapters.slack.connection.bolt_app import web_client
+from adapters.slack.connection.manifest import SHORTCUT
+from adapters.slack.payloads.files import file_of
+from adapters.slack.web_api.download import NoAccess, download
+from bot.domain.chat import Author, Room
+from bot.domain.errors import FileTooLong, QueueFull
+from bot.domain.jobs import GenerationOptions
+from bot.text.text_file import MAX_CHARACTERS
 from tests.loopback.slack import BOT_TOKEN, SlackServer
 from tests.loopback.slack_workspace import BOT_USER, TEAM, Posted
 from tests.slack.desk import Desk
@@ -52,7 +53,7 @@ async def test_a_paste_that_slack_made_a_snippet_of(
     sent = slack.sends("C1", "U1", CALL, slack.files.add("paste.txt", content, mimetype))
     await slack.deliver(slack.event_of(sent, "app_mention"))
     heard = await play.until_heard()
-    assert (heard.message.text, heard.message.attached, heard.ask) == ("昔々。", PASTE, Ask())
+    assert (heard.message.text, heard.message.attached, heard.ask) == ("昔々。", PASTE, GenerationOptions())
     assert (told(slack), whispered(slack)) == ([], [])
 
 
@@ -66,7 +67,7 @@ async def test_a_paste_alone(slack: SlackServer, play: Desk, adapter: SlackAdapt
     await slack.deliver(slack.event_of(slack.workspace.messages[-1]))
     await play.until_heard(4)
     assert [each.message.whole for each in play.heard] == [PASTE, PASTE, PASTE, "夜。"]
-    assert {each.ask for each in play.heard} == {Ask()}
+    assert {each.ask for each in play.heard} == {GenerationOptions()}
 
 
 async def test_several_files(slack: SlackServer, play: Desk, adapter: SlackAdapter) -> None:
@@ -102,7 +103,10 @@ async def test_what_cannot_be_read_is_said(
         await slack.deliver(slack.event_of(sent, kind))
     await slack.deliver(slack.mention("C1", "U1", "次。"))
     await play.until_heard(2)
-    assert [(each.message.whole, each.ask) for each in play.heard] == [("昔々。", None), ("次。", Ask())]
+    assert [(each.message.whole, each.ask) for each in play.heard] == [
+        ("昔々。", None),
+        ("次。", GenerationOptions()),
+    ]
     assert told(slack) == [sentence]
 
 
@@ -135,7 +139,7 @@ async def test_pictures_and_sound(
     picture = slack.files.add("a", b"\x89PNG", mimetype, "hosted")
     await slack.deliver(slack.event_of(slack.sends("C1", "U1", CALL, picture)))
     heard = await play.until_heard()
-    assert (heard.message.whole, heard.ask) == ("昔々。", Ask())
+    assert (heard.message.whole, heard.ask) == ("昔々。", GenerationOptions())
     await slack.until_called("chat.postEphemeral")
     assert whispered(slack) == ["slack.file.media/ja"]
     await slack.deliver(slack.event_of(slack.sends("C1", "U1", f"<@{BOT_USER}>", picture)))

@@ -15,8 +15,9 @@ import pytest
 from sqlalchemy import text
 
 from adapters.slack import SlackAdapter
-from bot.errors import ConfigurationError, Undeliverable
-from bot.messages import Draft, DraftState, Room
+from bot.domain.chat import Room
+from bot.domain.errors import ConfigurationError, Undeliverable
+from bot.domain.replies import Reply, ReplyState
 from bot.store import SqlStore, open_store
 from tests.loopback.slack import BOT_TOKEN, SlackServer, Tenant
 from tests.loopback.slack_oauth import CLIENT_ID, CLIENT_SECRET
@@ -103,7 +104,7 @@ async def test_two_workspaces_each_with_its_token(
         await play.until_heard(2)
         rooms = {heard.message.author.name: heard.message.room for heard in play.heard}
         assert [room.id.split("/")[0] for room in (rooms["花子"], rooms["次郎"])] == [TEAM, OTHER]
-        await adapter.post(rooms["次郎"], Draft(DraftState.DONE, "夜。", job="j"), "j:0")
+        await adapter.post(rooms["次郎"], Reply(ReplyState.DONE, "夜。", job="j"), "j:0")
     assert [message.story for message in other.workspace.by_bot()] == ["夜。"]
     assert slack.workspace.by_bot() == []
 
@@ -142,7 +143,7 @@ async def test_leaving_cleans_up(
     assert await rows(store, "slack_bots") == 1
     assert await rows(store, "slack_installations") == 1
     with pytest.raises(Undeliverable):
-        await adapter.post(Room("slack", f"{OTHER}/C7/1.0"), Draft(DraftState.DONE, "夜。"), "k")
+        await adapter.post(Room("slack", f"{OTHER}/C7/1.0"), Reply(ReplyState.DONE, "夜。"), "k")
 
 
 async def test_each_workspace_catches_up_with_its_own(
@@ -171,7 +172,7 @@ async def test_each_workspace_catches_up_with_its_own(
 
 async def _beaten(store: SqlStore, teams: int) -> None:
     async with asyncio.timeout(10):
-        while len(await store.heard_until("slack")) < teams:
+        while len(await store.listened_until("slack")) < teams:
             await asyncio.sleep(0.01)
 
 

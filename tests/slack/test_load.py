@@ -11,11 +11,13 @@ import pytest
 from sqlalchemy import event
 
 from adapters.slack import SlackAdapter
-from adapters.slack.render import WRITING_MARK
-from bot.errors import RetryLater
-from bot.messages import Delta, Draft, DraftState, Message, Request, Room
+from adapters.slack.delivery.render import WRITING_MARK
+from bot.aio.rate_limit import NO_TIME_S, RoomThrottle
+from bot.domain.chat import Message, Room
+from bot.domain.errors import RetryLater
+from bot.domain.inference import Delta, GenerationRequest
+from bot.domain.replies import Reply, ReplyState
 from bot.store import SqlStore
-from bot.throttle import NO_TIME_S, RoomThrottle
 from tests.fakes.clock import FakeClock, settle
 from tests.fakes.play import FakeReply
 from tests.loopback.slack import SlackServer
@@ -53,16 +55,16 @@ async def tell(adapter: SlackAdapter, room: Room, job: str, clock: FakeClock) ->
     """Show a reply as the outbox does: the rest and the room's throttle first, the latest draft after."""
     limits, begun, over = adapter.limits, clock.now(), False
     throttle = RoomThrottle(limits.changes_per_period, limits.period_s, clock)
-    message_id = await adapter.post(room, Draft(DraftState.WAITING, note="まもなく", job=job), f"{job}:0")
-    growing = Draft(DraftState.WRITING, job=job)
+    message_id = await adapter.post(room, Reply(ReplyState.WAITING, note="まもなく", job=job), f"{job}:0")
+    growing = Reply(ReplyState.WRITING, job=job)
     while not over:
-        while (rest_s := await adapter.rest_s(room, message_id, growing)) > NO_TIME_S:
+        while (rest_s := await adapter.seconds_until_due(room, message_id, growing)) > NO_TIME_S:
             await clock.sleep(rest_s)
         await throttle.acquire()
         text = STORY[: int((clock.now() - begun) * CHARACTERS_PER_S)]
         over = clock.now() - begun >= WRITES_S
-        state = DraftState.DONE if over else DraftState.WRITING
-        draft = Draft(state, text, job=job, passage=f"{job}.0" if over else "")
+        state = ReplyState.DONE if over else ReplyState.WRITING
+        draft = Reply(state, text, job=job, passage=f"{job}.0" if over else "")
         while True:
             try:
                 await adapter.edit(room, message_id, draft)
@@ -93,7 +95,7 @@ class Writer(Storyteller):
         super().__init__()
         self._clock = clock
 
-    async def generate(self, request: Request) -> AsyncIterator[Delta]:
+    async def generate(self, request: GenerationRequest) -> AsyncIterator[Delta]:
         """Five hundred characters in a minute."""
         self.requests.append(request)
         text = "".join(f"{who}が{does}。" for does in DOES for who in WHO)
@@ -120,7 +122,7 @@ class Rest:
         while self._begun > before:
             await settle()
             before = self._begun + 1
-            await self._store.heard("slack", "nothing")
+            await self._store.received("slack", "nothing")
             await settle()
 
 
@@ -131,7 +133,9 @@ async def test_five_threads_and_two_commands(slack: SlackServer, channels: tuple
     slack.set_clock(clock.now)
     async with house(slack, engine := Writer(clock), clock=clock) as bot:
         clock.rest = Rest(bot.store)
-        await bot.play.set_rules(Room("slack", f"{TEAM}/C1/"), f"team/{TEAM}", {"length": "long"})
+        await bot.core.story_service.set_rules(
+            Room("slack", f"{TEAM}/C1/"), f"team/{TEAM}", {"length": "long"}
+        )
         for channel in channels:
             await bot.deliver(slack.mention(channel, "U1", "昔々。"))
         await clock.advance(20)
@@ -174,9 +178,9 @@ async def test_only_growing_texts_are_paced(slack: SlackServer, play: Desk) -> N
         room = Room("slack", f"{TEAM}/C1/{root.ts}")
         reply = FakeReply(adapter, room, "j:0")
         for place in (3, 2, 1):
-            await reply.show(Draft(DraftState.WAITING, note=f"{place}番目", job="j"))
-        await reply.show(Draft(DraftState.WRITING, "夜が", job="j"))
-        await reply.show(Draft(DraftState.DONE, "夜が明けた。", job="j", passage="j.0"))
+            await reply.show(Reply(ReplyState.WAITING, note=f"{place}番目", job="j"))
+        await reply.show(Reply(ReplyState.WRITING, "夜が", job="j"))
+        await reply.show(Reply(ReplyState.DONE, "夜が明けた。", job="j", passage="j.0"))
     assert clock.slept == []
     assert reply.rested_s == [pytest.approx(1.44, abs=0.01)]
 
@@ -188,7 +192,7 @@ async def test_the_first_sign_costs_one_call(slack: SlackServer, play: Desk) -> 
         await slack.deliver(slack.mention("C1", "U1", "昔々。"))
         message: Message = (await play.until_heard()).message
         before = len(slack.calls)
-        await adapter.post(message.room, Draft(DraftState.WAITING, note="まもなく", job="j"), "j:0")
+        await adapter.post(message.room, Reply(ReplyState.WAITING, note="まもなく", job="j"), "j:0")
         assert len(slack.calls) == before + 1
     assert clock.now() == 0.0
 
@@ -202,7 +206,9 @@ async def test_a_stop_does_not_wait_its_turn(slack: SlackServer, streams: bool) 
         slack.faults.refuse("chat.startStream", "unknown_method", times=50)
     async with house(slack, Writer(clock), clock=clock) as bot:
         clock.rest = Rest(bot.store)
-        await bot.play.set_rules(Room("slack", f"{TEAM}/C1/"), f"team/{TEAM}", {"length": "long"})
+        await bot.core.story_service.set_rules(
+            Room("slack", f"{TEAM}/C1/"), f"team/{TEAM}", {"length": "long"}
+        )
         for number in range(8):
             await bot.deliver(slack.mention("C1", f"U{number % 3 + 1}", "昔々。"))
         await clock.advance(20)
@@ -221,7 +227,9 @@ async def test_a_stop_of_the_bot_leaves_no_message_growing(slack: SlackServer) -
     slack.faults.refuse("chat.startStream", "unknown_method", times=50)
     async with house(slack, Writer(clock), clock=clock) as bot:
         clock.rest = Rest(bot.store)
-        await bot.play.set_rules(Room("slack", f"{TEAM}/C1/"), f"team/{TEAM}", {"length": "long"})
+        await bot.core.story_service.set_rules(
+            Room("slack", f"{TEAM}/C1/"), f"team/{TEAM}", {"length": "long"}
+        )
         for number in range(8):
             await bot.deliver(slack.mention("C1", f"U{number % 3 + 1}", "昔々。"))
         await clock.advance(20)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from adapters.slack import surface
+from adapters.slack.connection import manifest as surface
 
 ROOT = Path(__file__).parents[2]
 SOURCES = sorted((ROOT / "adapters" / "slack").glob("*.py"))

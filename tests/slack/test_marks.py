@@ -7,7 +7,7 @@ import unicodedata
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.slack.marks import is_marked, mark
+from adapters.slack.payloads.message_keys import is_marked, mark
 
 
 @given(key=st.text(max_size=60), other=st.text(max_size=60), text=st.text(max_size=20))

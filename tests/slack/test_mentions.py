@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from adapters.slack import SlackAdapter
-from bot.errors import EngineUnavailable, QueueFull
-from bot.messages import Ask, Author, Room
+from bot.domain.chat import Author, Room
+from bot.domain.errors import EngineUnavailable, QueueFull
+from bot.domain.jobs import GenerationOptions
 from tests.fakes.play import FakeReply
 from tests.loopback.slack import SlackServer
 from tests.loopback.slack_workspace import BOT_USER, TEAM
@@ -28,7 +29,7 @@ async def test_a_mention_begins_a_story_in_its_thread(
     assert heard.message.room == Room("slack", f"{TEAM}/C1/{ts}")
     assert heard.message.event_id == f"C1:{ts}"
     assert heard.message.author == Author("slack", "U1", "花子", "ja")
-    assert heard.ask == Ask()
+    assert heard.ask == GenerationOptions()
 
 
 @pytest.mark.parametrize(
@@ -204,7 +205,7 @@ async def test_quick_messages_are_heard_in_order(
 class BrokenPlay(Desk):
     """A play that cannot reach its store."""
 
-    async def hear(self, message: object, ask: object) -> None:
+    async def receive_message(self, message: object, ask: object) -> None:
         """Fail in a way nobody planned."""
         raise EngineUnavailable
 

@@ -7,18 +7,19 @@ import asyncio
 import pytest
 
 from adapters.slack import SlackAdapter
-from adapters.slack.boltapp import web_client
-from adapters.slack.budget import CALLS_A_MINUTE, MINUTE_S, POSTS_PER_CHANNEL, Budget
-from adapters.slack.inflight import Inflight
-from adapters.slack.people import KEPT_S, People
-from adapters.slack.postings import Postings
-from adapters.slack.recent import Recent
-from adapters.slack.render import shown
-from adapters.slack.translate import Place
-from adapters.slack.webapi import WebApi
-from bot.access import UNKNOWN_ROLES
-from bot.errors import RetryLater
-from bot.messages import Author, Draft, DraftState
+from adapters.slack.connection.bolt_app import web_client
+from adapters.slack.connection.in_flight import Inflight
+from adapters.slack.delivery.posts import Postings
+from adapters.slack.delivery.render import shown
+from adapters.slack.payloads.events import Place
+from adapters.slack.payloads.recent import Recent
+from adapters.slack.web_api.client import WebApi
+from adapters.slack.web_api.people import KEPT_S, People
+from adapters.slack.web_api.rate_budget import CALLS_A_MINUTE, MINUTE_S, POSTS_PER_CHANNEL, Budget
+from bot.core.permissions import UNKNOWN_ROLES
+from bot.domain.chat import Author
+from bot.domain.errors import RetryLater
+from bot.domain.replies import Reply, ReplyState
 from tests.loopback.slack import BOT_TOKEN, SlackServer
 from tests.loopback.slack_workspace import TEAM
 from tests.slack.desk import Desk
@@ -114,7 +115,7 @@ async def test_draining_waits_for_the_last() -> None:
 async def test_a_thread_that_may_not_be_read(slack: SlackServer, api: WebApi) -> None:
     """A post goes out though the thread cannot be read for long; in doubt rather twice than never."""
     root = slack.types("C1", "U1", "昔々。")
-    place, draft = Place(TEAM, "C1", root.ts), shown(Draft(DraftState.DONE, "夜。"))
+    place, draft = Place(TEAM, "C1", root.ts), shown(Reply(ReplyState.DONE, "夜。"))
     postings = Postings(api)
     slack.faults.status("conversations.replies", 503)
     with pytest.raises(RetryLater):
@@ -164,6 +165,6 @@ async def test_it_is_a_platform(slack: SlackServer, adapter: SlackAdapter) -> No
     root = slack.types("C1", "U1", "昔々。")
     place = Place(TEAM, "C1", root.ts)
     text = "あ" * (adapter.limits.max_units // 3)
-    ts = await adapter.post(place.room, Draft(DraftState.WRITING, text, "執" * 200), "job:0")
-    await adapter.edit(place.room, ts, Draft(DraftState.DONE, text))
+    ts = await adapter.post(place.room, Reply(ReplyState.WRITING, text, "執" * 200), "job:0")
+    await adapter.edit(place.room, ts, Reply(ReplyState.DONE, text))
     assert slack.workspace.by_bot()[0].story == text

@@ -8,12 +8,14 @@ from typing import Any
 import pytest
 
 from adapters.slack import SlackAdapter
-from adapters.slack.forms import filled
-from adapters.slack.settings import changed
-from bot.errors import BadRule
-from bot.messages import Author, Choice, Draft, DraftState, Filter, Room, Rules
-from bot.rules import own_scope
-from config.phrases import Phrases
+from adapters.slack.listeners.settings_view import changed
+from adapters.slack.payloads.views import filled
+from bot.domain.chat import Author, Room
+from bot.domain.errors import BadRule
+from bot.domain.replies import Candidate, Reply, ReplyState
+from bot.domain.room_settings import Filter, RoomSettings
+from bot.domain.scopes import own_scope
+from config.i18n import Phrases
 from tests.loopback.slack import SlackServer
 from tests.loopback.slack_workspace import TEAM, Posted
 from tests.slack.desk import Desk
@@ -215,7 +217,7 @@ async def test_who_may_not_use_the_bot_sets_nothing(
     """Neither by the form that was open already, nor is there another one; an admin may always."""
     await slack.deliver(slack.command("C1", "U2", "設定"))
     await slack.until(lambda: slack.people.views)
-    play.now = Rules(denied=("user/U1", "user/U2"))
+    play.now = RoomSettings(denied=("user/U1", "user/U2"))
     envelope = await slack.deliver(slack.people.submit("U2", length="long"))
     assert slack.socket.acknowledged[envelope]["errors"] == {"listens": "error.not_permitted/ja"}
     await slack.deliver(slack.command("C1", "U2", "設定"))
@@ -227,7 +229,7 @@ async def test_who_may_not_use_the_bot_sets_nothing(
 
 async def test_nothing_changed_sets_nothing(slack: SlackServer, play: Desk, adapter: SlackAdapter) -> None:
     """Rules of further out stay in force."""
-    play.now = Rules(length=300, filter=Filter.ON, words=("悪い",), denied=("role/guest", "user/U3"))
+    play.now = RoomSettings(length=300, filter=Filter.ON, words=("悪い",), denied=("role/guest", "user/U3"))
     await slack.deliver(slack.command("C1", "U1", "設定"))
     await slack.until(lambda: slack.people.views)
     await slack.deliver(slack.people.submit("U1"))
@@ -237,7 +239,7 @@ async def test_nothing_changed_sets_nothing(slack: SlackServer, play: Desk, adap
 def test_fields_that_a_form_lacks_change_nothing() -> None:
     """An older form knows fewer rules."""
     state = {"length": {"value": {"selected_option": {"value": "short"}}}}
-    assert changed(Rules(), state, None) == {"length": "short"}
+    assert changed(RoomSettings(), state, None) == {"length": "short"}
     assert filled(state, "words") is None
 
 
@@ -259,8 +261,10 @@ async def test_every_word_of_forms_and_home_is_there(
         await slack.deliver(slack.command("C1", user, "settings"))
         await slack.deliver(slack.mention("C1", user, "夜。", root.ts))
         await play.until_heard()
-        choices = (Choice("c", "朝。"),)
-        draft = Draft(DraftState.DONE, "夜。", job="j", passage=answer.id, choices=choices, locale=locale)
+        choices = (Candidate("c", "朝。"),)
+        draft = Reply(
+            ReplyState.DONE, "夜。", job="j", passage=answer.id, other_candidates=choices, locale=locale
+        )
         await adapter.post(room, draft, "j:0")
         message = slack.workspace.by_bot()[-1]
         await slack.deliver(slack.people.click(message, "edit", user))
@@ -328,7 +332,7 @@ async def test_a_story_from_the_home_tab_as_a_file(slack: SlackServer, play: Des
 
 async def test_what_the_home_tab_cannot_do_is_said(slack: SlackServer, play: Desk, root: Posted) -> None:
     """In the person's own channel: who may not use the bot, and whose file does not come, read why."""
-    play.now = Rules(denied=("user/U2",))
+    play.now = RoomSettings(denied=("user/U2",))
     await slack.deliver(home_event(slack, "U2"))
     await slack.until(lambda: slack.people.homes)
     await slack.deliver(slack.people.click_home("U2", "tsuzuki:home_settings"))

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from bot.messages import Draft, DraftState
+from bot.domain.replies import Reply, ReplyState
 from tests.loopback.slack import SlackServer
 from tests.slack.desk import Desk
 from tests.slack.running import adapter_for, running
@@ -57,8 +57,8 @@ async def test_a_mention_is_answered_in_its_thread(unknown: str) -> None:
                 await slack.deliver(slack.spare(mention))
                 message = (await play.until_heard(count)).message
                 assert (message.author.name, message.text.endswith("昔々。")) == ("U1", True)
-                ts = await adapter.post(message.room, Draft(DraftState.WRITING, "夜が"), f"job-{count}:0")
-                await adapter.edit(message.room, ts, Draft(DraftState.DONE, "夜が更けた。"))
+                ts = await adapter.post(message.room, Reply(ReplyState.WRITING, "夜が"), f"job-{count}:0")
+                await adapter.edit(message.room, ts, Reply(ReplyState.DONE, "夜が更けた。"))
                 posted = slack.workspace.by_bot()[-1]
                 assert posted.thread_ts == (thread or mention["event"]["ts"])
                 assert posted.story == "夜が更けた。"

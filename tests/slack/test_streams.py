@@ -11,22 +11,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.slack import SlackAdapter
-from adapters.slack.entities import markdown
-from bot.errors import RetryLater
-from bot.messages import Choice, Draft, DraftState, Room
+from adapters.slack.payloads.text import markdown
+from bot.domain.chat import Room
+from bot.domain.errors import RetryLater
+from bot.domain.replies import Candidate, Reply, ReplyState
 from tests.loopback.slack import SlackServer
 from tests.loopback.slack_faults import Fault, Kind
 from tests.loopback.slack_workspace import Posted
 from tests.slack.desk import Desk
 from tests.slack.running import StillClock, adapter_for, running
 
-STARTING = Draft(DraftState.WAITING, note="まもなく", job="job-1")
-DONE = Draft(DraftState.DONE, "夜が更けた。雨が降った。", job="job-1", passage="job-1.0")
+STARTING = Reply(ReplyState.WAITING, note="まもなく", job="job-1")
+DONE = Reply(ReplyState.DONE, "夜が更けた。雨が降った。", job="job-1", passage="job-1.0")
 
 
-def writing(text: str, **more: object) -> Draft:
+def writing(text: str, **more: object) -> Reply:
     """A draft that is being written."""
-    return Draft(DraftState.WRITING, text, job="job-1", **more)  # type: ignore[arg-type]
+    return Reply(ReplyState.WRITING, text, job="job-1", **more)  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -122,12 +123,12 @@ async def test_nobody_known_to_stream_for(slack: SlackServer) -> None:
     [
         writing("雨が"),
         writing("夜が更けた。", note="語り手が起きるのを待っています"),
-        writing("夜が更けた。", choices=(Choice("", "朝が"),)),
-        Draft(DraftState.WAITING, note="順番を待っています", job="job-1"),
+        writing("夜が更けた。", choices=(Candidate("", "朝が"),)),
+        Reply(ReplyState.WAITING, note="順番を待っています", job="job-1"),
     ],
 )
 async def test_what_a_stream_cannot_show_is_edited(
-    slack: SlackServer, still: SlackAdapter, room: Room, draft: Draft
+    slack: SlackServer, still: SlackAdapter, room: Room, draft: Reply
 ) -> None:
     """Another beginning, a note, candidates, waiting again: the same message goes on by edits."""
     message_id = await still.post(room, STARTING, "job-1:0")
@@ -245,7 +246,7 @@ async def test_a_dead_processs_stream_in_a_thread_that_cannot_be_read_now(
     await after.edit(room, message_id, DONE)
     assert left_open in slack.workspace.by_bot()
     clock.time += 61
-    await after.edit(room, message_id, replace(DONE, live=False))
+    await after.edit(room, message_id, replace(DONE, interactive=False))
     assert [message.story for message in slack.workspace.by_bot()] == [DONE.text]
 
 
@@ -263,7 +264,7 @@ async def test_a_first_sign_does_not_wait_until_threads_may_be_read_again(
     assert (len(slack.called("conversations.replies")), len(clock.slept)) == (asked, slept)
     clock.time += 61
     slack.methods.most_at_once = 1_000
-    await after.edit(root_elsewhere, message_id, replace(DONE, live=False))
+    await after.edit(root_elsewhere, message_id, replace(DONE, interactive=False))
     assert [message.story for message in slack.workspace.by_bot() if message.story] == [DONE.text]
 
 
@@ -359,6 +360,6 @@ async def test_no_ping_and_no_link_in_a_stream(slack: SlackServer, still: SlackA
     assert slack.workspace.pings == []
     assert "://" not in message.text
     assert "\\*太字\\*" in message.text
-    await still.edit(room, message_id, Draft(DraftState.DONE, "昔" + evil, job="job-1", passage="p"))
+    await still.edit(room, message_id, Reply(ReplyState.DONE, "昔" + evil, job="job-1", passage="p"))
     assert slack.workspace.pings == []
     assert message.story == "昔" + evil

@@ -6,13 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.slack.entities import escape, plain, with_emoji, without_mention
-from adapters.slack.options import parse
-from adapters.slack.render import STORY_BYTES, TEXT_BYTES, beginning, clip, measure, shown
-from adapters.slack.translate import Bot, Place, incoming
-from bot.errors import UnknownLength, UnknownPreset
-from bot.messages import Ask, Choice, Draft, DraftState, Length, Rules
-from bot.sampling import Sampling
+from adapters.slack.delivery.render import STORY_BYTES, TEXT_BYTES, beginning, clip, measure, shown
+from adapters.slack.payloads.command_options import parse
+from adapters.slack.payloads.events import Bot, Place, incoming
+from adapters.slack.payloads.text import escape, plain, with_emoji, without_mention
+from bot.domain.errors import UnknownLength, UnknownPreset
+from bot.domain.jobs import GenerationOptions, Length
+from bot.domain.replies import Candidate, Reply, ReplyState
+from bot.domain.room_settings import RoomSettings
+from bot.domain.sampling import Sampling
 from tests.loopback.slack_workspace import Posted
 
 NAMES = {"U2": "太郎"}
@@ -79,34 +81,34 @@ def test_emoji_come_back_as_typed() -> None:
 @pytest.mark.parametrize(
     ("given_", "text", "ask"),
     [
-        ("昔々。", "昔々。", Ask()),
-        ("昔々。 --length long", "昔々。", Ask(Length.LONG)),
-        ("昔々。 --length 長め --preset 堅実", "昔々。", Ask(Length.LONG, "steady")),
-        ("昔々。 —candidates=3", "昔々。", Ask(candidates=3)),
-        ("昔々。 --candidates 99", "昔々。", Ask(candidates=5)),
-        ("昔々。　--preset　bold", "昔々。", Ask(preset="bold")),
-        ("昔々。 --preset ＢＯＬＤ --length Short", "昔々。", Ask(Length.SHORT, "bold")),
-        ("昔々。 --preset 夜語り --length 300", "昔々。", Ask(300, "夜語り")),
-        ("--length long", "", Ask(Length.LONG)),
-        ("--length の話をしよう。 彼は", "--length の話をしよう。 彼は", Ask()),
-        ("彼は――length long", "彼は――length long", Ask()),
-        ("昔々。 --unknown 1", "昔々。 --unknown 1", Ask()),
+        ("昔々。", "昔々。", GenerationOptions()),
+        ("昔々。 --length long", "昔々。", GenerationOptions(Length.LONG)),
+        ("昔々。 --length 長め --preset 堅実", "昔々。", GenerationOptions(Length.LONG, "steady")),
+        ("昔々。 —candidates=3", "昔々。", GenerationOptions(candidates=3)),
+        ("昔々。 --candidates 99", "昔々。", GenerationOptions(candidates=5)),
+        ("昔々。　--preset　bold", "昔々。", GenerationOptions(preset="bold")),
+        ("昔々。 --preset ＢＯＬＤ --length Short", "昔々。", GenerationOptions(Length.SHORT, "bold")),
+        ("昔々。 --preset 夜語り --length 300", "昔々。", GenerationOptions(300, "夜語り")),
+        ("--length long", "", GenerationOptions(Length.LONG)),
+        ("--length の話をしよう。 彼は", "--length の話をしよう。 彼は", GenerationOptions()),
+        ("彼は――length long", "彼は――length long", GenerationOptions()),
+        ("昔々。 --unknown 1", "昔々。 --unknown 1", GenerationOptions()),
     ],
 )
-def test_options_stand_at_the_end(given_: str, text: str, ask: Ask) -> None:
+def test_options_stand_at_the_end(given_: str, text: str, ask: GenerationOptions) -> None:
     """Known options at the end are taken, everything else stays in the text."""
-    assert parse(given_, Rules(presets=(("夜語り", Sampling()),)), "ja") == (text, ask)
+    assert parse(given_, RoomSettings(presets=(("夜語り", Sampling()),)), "ja") == (text, ask)
 
 
 def test_unknown_values_are_refused() -> None:
     """A length or preset that is not there is a person's error."""
     with pytest.raises(UnknownLength):
-        parse("昔々。 --length huge", Rules(), "ja")
+        parse("昔々。 --length huge", RoomSettings(), "ja")
     with pytest.raises(UnknownPreset):
-        parse("昔々。 --preset 無謀", Rules(), "ja")
+        parse("昔々。 --preset 無謀", RoomSettings(), "ja")
 
 
-def _posted(draft: Draft) -> Posted:
+def _posted(draft: Reply) -> Posted:
     message = shown(draft)
     return Posted("C1", "1.0", "UB", message.text, blocks=message.blocks)
 
@@ -116,7 +118,7 @@ HOSTILE = "<!channel> <@U1> *太字* _斜体_ `code` > 引用\n\n<http://a.jp|x>
 
 def test_model_text_is_shown_literally() -> None:
     """Whatever the model writes appears as it is and notifies nobody."""
-    posted = _posted(Draft(DraftState.DONE, HOSTILE))
+    posted = _posted(Reply(ReplyState.DONE, HOSTILE))
     assert posted.story == HOSTILE
     assert posted.pings == []
     assert "<" not in posted.text
@@ -124,26 +126,28 @@ def test_model_text_is_shown_literally() -> None:
 
 def test_notes_and_marks() -> None:
     """The note stands apart from the text, the mark only while it is written, and a failure is not small."""
-    assert _posted(Draft(DraftState.WAITING, note="3番目です")).shown == "[3番目です]"
-    assert _posted(Draft(DraftState.WRITING, "夜が", note="執筆中")).shown == "夜が ✍️\n[執筆中]"
-    assert _posted(Draft(DraftState.DONE, "夜が明けた。")).shown == "夜が明けた。"
-    assert _posted(Draft(DraftState.CANCELLED, "夜が", note="止めました")).shown == "夜が\n[止めました]"
-    assert _posted(Draft(DraftState.FAILED, note="だめでした")).shown == "だめでした"
-    assert _posted(Draft(DraftState.WRITING)).shown == "✍️"
-    assert _posted(Draft(DraftState.WAITING)).shown == "…"
-    assert _posted(Draft(DraftState.DONE, " \n")).shown == "…"
+    assert _posted(Reply(ReplyState.WAITING, note="3番目です")).shown == "[3番目です]"
+    assert _posted(Reply(ReplyState.WRITING, "夜が", note="執筆中")).shown == "夜が ✍️\n[執筆中]"
+    assert _posted(Reply(ReplyState.DONE, "夜が明けた。")).shown == "夜が明けた。"
+    assert _posted(Reply(ReplyState.CANCELLED, "夜が", note="止めました")).shown == "夜が\n[止めました]"
+    assert _posted(Reply(ReplyState.FAILED, note="だめでした")).shown == "だめでした"
+    assert _posted(Reply(ReplyState.WRITING)).shown == "✍️"
+    assert _posted(Reply(ReplyState.WAITING)).shown == "…"
+    assert _posted(Reply(ReplyState.DONE, " \n")).shown == "…"
 
 
 def test_choices_follow_the_text() -> None:
     """Other candidates come numbered below the first."""
-    posted = _posted(Draft(DraftState.DONE, "一。", choices=(Choice("", "二。"), Choice("", "三。"))))
+    posted = _posted(
+        Reply(ReplyState.DONE, "一。", other_candidates=(Candidate("", "二。"), Candidate("", "三。")))
+    )
     assert posted.shown == "一。\n[〔2〕]\n二。\n[〔3〕]\n三。"
 
 
 @given(st.text(max_size=3_000), st.text(max_size=800))
 def test_the_limit_holds_for_any_text_and_note(text: str, note: str) -> None:
     """A text within the limit fits whole with any note; what is too long never exceeds Slack's bytes."""
-    message = shown(Draft(DraftState.WRITING, text, note))
+    message = shown(Reply(ReplyState.WRITING, text, note))
     assert len(message.text.encode()) <= TEXT_BYTES
     if measure(text) <= STORY_BYTES:
         assert escape(text).strip() in message.text

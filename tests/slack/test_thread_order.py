@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.messages import Room
+from bot.domain.chat import Room
 from tests.loopback.slack import SlackServer
 from tests.loopback.slack_workspace import TEAM
 from tests.slack.house import BUTTONS, house

@@ -7,9 +7,11 @@ from dataclasses import replace
 import pytest
 
 from adapters.slack import SlackAdapter
-from bot.errors import FilteredText, NotPermitted, NotYours, TextTooLong
-from bot.formats import exported
-from bot.messages import MODEL, Ask, Author, Room, Rules
+from bot.domain.chat import MODEL, Author, Room
+from bot.domain.errors import FilteredText, NotPermitted, NotYours, TextTooLong
+from bot.domain.jobs import GenerationOptions
+from bot.domain.room_settings import RoomSettings
+from bot.story.export_formats import exported
 from tests.loopback.slack import SlackServer
 from tests.loopback.slack_faults import Tier
 from tests.loopback.slack_workspace import BOT_USER, TEAM, Posted
@@ -60,9 +62,9 @@ async def test_the_thread_so_far_becomes_the_story(
         ("花子", FIRST_LINE, None),
         ("太郎", "@花子 は<森>へ。", None),
         ("花子", "雨が降った。", None),
-        ("太郎", "", Ask()),
+        ("太郎", "", GenerationOptions()),
     ]
-    assert {each.message.room.within for each in play.heard} == {(f"team/{TEAM}", "channel/C1")}
+    assert {each.message.room.parent_scopes for each in play.heard} == {(f"team/{TEAM}", "channel/C1")}
     assert len(slack.called("conversations.replies")) == 1
 
 
@@ -139,7 +141,7 @@ async def test_every_message_in_its_thread_is_heard(slack: SlackServer, play: De
     await said(slack, root, "朝が来た。")
     await play.until_heard(2)
     assert [each.message.text for each in play.heard] == ["雨が降った。", "朝が来た。"]
-    assert [each.ask for each in play.heard] == [Ask(), Ask()]
+    assert [each.ask for each in play.heard] == [GenerationOptions(), GenerationOptions()]
     assert {each.message.room for each in play.heard} == {room_of(root)}
 
 
@@ -150,7 +152,7 @@ async def test_what_is_said_beside_the_story_asks_for_nothing(
     await said(slack, root, "（（ちょっと席を外します））")
     await said(slack, root, "雨が降った。")
     await play.until_heard(2)
-    assert [each.ask for each in play.heard] == [None, Ask()]
+    assert [each.ask for each in play.heard] == [None, GenerationOptions()]
 
 
 async def test_a_picture_asks_for_nothing(slack: SlackServer, play: Desk, root: Posted) -> None:
@@ -198,7 +200,7 @@ async def test_a_word_makes_it_quiet_and_another_listen_again(
 
 async def test_a_channel_where_it_only_hears_mentions(slack: SlackServer, play: Desk, root: Posted) -> None:
     """The rule of the channel holds in its threads."""
-    play.now = Rules(listens=False)
+    play.now = RoomSettings(listens=False)
     await said(slack, root, "雨が降った。")
     await slack.deliver(slack.mention("C1", "U2", "朝が来た。", root.ts))
     await play.until_heard()
@@ -208,7 +210,7 @@ async def test_a_channel_where_it_only_hears_mentions(slack: SlackServer, play: 
 @pytest.mark.parametrize("word", ["止めて", "stop", "Ｓｔｏｐ", " やめて。 "])
 async def test_words_stop_it(slack: SlackServer, play: Desk, root: Posted, word: str) -> None:
     """In its thread a word is enough, even where it does not listen."""
-    play.now = Rules(listens=False)
+    play.now = RoomSettings(listens=False)
     await said(slack, root, word)
     assert await play.until_asked("cancel") == (room_of(root),)
     assert play.heard == []
@@ -227,7 +229,7 @@ async def test_words_of_who_may_not_use_the_bot(
     slack: SlackServer, play: Desk, root: Posted, word: str
 ) -> None:
     """They do nothing, as the buttons would; who is asked for by a role is permitted."""
-    play.now = Rules(allowed=("role/admin",))
+    play.now = RoomSettings(allowed=("role/admin",))
     await said(slack, root, word)
     await slack.until_called("chat.postEphemeral")
     assert [each["text"] for each in slack.methods.ephemeral] == ["error.not_permitted/ja"]

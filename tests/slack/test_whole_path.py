@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from adapters.slack.translate import message_id
-from bot.messages import Room
+from adapters.slack.payloads.events import message_id
+from bot.domain.chat import Room
 from tests.loopback.slack import SlackServer
 from tests.loopback.slack_workspace import TEAM, Posted
 from tests.slack.house import BUTTONS, House, house, shows
@@ -270,7 +270,7 @@ async def test_a_reply_that_is_deleted_while_it_is_written_is_not_in_the_story(
         await bot.deliver(slack.event_of(slack.types("C1", "U2", "そして。", event["event"]["ts"])))
         engine.go_on()
         await shows(slack, "朝が来た。")
-        story = await bot.play.read(Room("slack", f"{TEAM}/C1/{event['event']['ts']}"))
+        story = await bot.core.story_service.read(Room("slack", f"{TEAM}/C1/{event['event']['ts']}"))
     assert story is not None
     assert [passage.text for passage in story.passages] == ["昔々。", "そして。", "朝が来た。"]
 
@@ -280,7 +280,9 @@ async def test_a_guest_whom_slack_does_not_name_is_asked_to_wait(slack: SlackSer
     slack.workspace.people["U2"].is_restricted = True
     engine = Storyteller(("夜。",))
     async with house(slack, engine) as bot:
-        await bot.play.set_rules(Room("slack", f"{TEAM}/C1/"), f"team/{TEAM}", {"denied": ["role/guest"]})
+        await bot.core.story_service.set_rules(
+            Room("slack", f"{TEAM}/C1/"), f"team/{TEAM}", {"denied": ["role/guest"]}
+        )
         slack.faults.status("users.info", 500, times=2)
         await bot.deliver(slack.mention("C1", "U2", "昔々。"))
         assert "確かめられませんでした" in (await slack.until_posted()).shown
@@ -332,7 +334,7 @@ async def test_what_may_not_be_said_is_not_posted(slack: SlackServer) -> None:
     async with house(slack, engine) as bot:
         here = Room("slack", f"{TEAM}/C1/", (f"team/{TEAM}", "channel/C1"))
         rules = {"denied": ["user/U2"], "filter_people": True, "words": ["禁句"]}
-        await bot.play.set_rules(here, f"team/{TEAM}", rules)
+        await bot.core.story_service.set_rules(here, f"team/{TEAM}", rules)
 
         await bot.deliver(slack.command("C1", "U2", "誰でも見る広告です。"))
         await slack.until(lambda: len(slack.responses) == 1)
@@ -372,11 +374,11 @@ async def test_only_those_with_a_role(slack: SlackServer) -> None:
         engine.go_on()
         answer = await shows(slack, "夜。")
         await slack.until(lambda: answer.labels == BUTTONS)
-        await bot.play.set_rules(room, "channel/C1", {"allowed": ["role/admin"]})
+        await bot.core.story_service.set_rules(room, "channel/C1", {"allowed": ["role/admin"]})
         await bot.deliver(slack.deleted(line))
         await bot.deliver(slack.event_of(slack.types("C1", "U2", "静かに", root.ts)))
         await slack.until(lambda: slack.methods.ephemeral)
-        story, rules = await bot.play.read(room), await bot.play.rules(room)
+        story, rules = await bot.core.story_service.read(room), await bot.core.story_service.rules(room)
     assert story is not None
     assert [passage.text for passage in story.passages] == ["昔々。", "雨。", "夜。"]
     assert rules.listens

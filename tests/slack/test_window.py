@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from adapters.slack.budget import CALLS_A_MINUTE, MINUTE_S, Budget
-from adapters.slack.window import PATIENCE_S, Window
+from adapters.slack.web_api.rate_budget import CALLS_A_MINUTE, MINUTE_S, Budget
+from adapters.slack.web_api.rate_window import PATIENCE_S, Window
 from tests.fakes.clock import FakeClock
 from tests.loopback.slack_faults import TIERS
 from tests.slack.running import StillClock

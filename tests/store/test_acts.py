@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from bot.errors import NothingToTakeBack, NotYours, StoryMoved
-from bot.messages import Act, ActKind, Author, Message, Room
+from bot.domain.chat import Author, Message, Room
+from bot.domain.errors import NothingToTakeBack, NotYours, StoryMoved
+from bot.domain.story import Act, ActKind
 from bot.store import SqlStore
 
 ROOM = Room("web", "a-room")
@@ -14,7 +15,7 @@ MIO, KEN = Author("web", "1", "澪"), Author("web", "2", "健")
 
 async def told(store: SqlStore, *texts: str) -> str:
     """A story with these passages, all Mio's; returns its id."""
-    heard = [await store.hear(Message(text, ROOM, MIO, text), None, "", 0) for text in texts]
+    heard = [await store.receive_message(Message(text, ROOM, MIO, text), None, "", 0) for text in texts]
     return heard[0].story_id
 
 
@@ -68,7 +69,7 @@ async def test_what_went_on_since_is_not_undone(store: SqlStore) -> None:
     story = await told(store, "一。", "二。")
     await store.undo(story, by=KEN)
     act = await last(store)
-    await store.hear(Message("later", ROOM, MIO, "別の二。"), None, "", 0)
+    await store.receive_message(Message("later", ROOM, MIO, "別の二。"), None, "", 0)
     with pytest.raises(StoryMoved):
         await store.take_back(act.id, KEN)
     assert await texts(store) == ["一。", "別の二。"]
@@ -80,7 +81,7 @@ async def test_another_candidate_is_taken_back(store: SqlStore) -> None:
     story = await told(store, "一。")
     first = (await store.tree(story))[0]
     await store.undo(story)
-    await store.hear(Message("other", ROOM, KEN, "別の一。"), None, "", 0)
+    await store.receive_message(Message("other", ROOM, KEN, "別の一。"), None, "", 0)
     await store.choose(story, first.id, by=KEN)
     assert await texts(store) == ["一。"]
     await store.take_back((await last(store)).id, MIO)

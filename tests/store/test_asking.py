@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from bot.errors import PassageGone, StoryMoved
-from bot.messages import Ask, JobState, Length, Room
+from bot.domain.chat import Room
+from bot.domain.errors import PassageGone, StoryMoved
+from bot.domain.jobs import GenerationOptions, JobState, Length
 from bot.store import SqlStore
 from tests.store.told import ELSEWHERE, ROOM, asked, says, texts, told, tried_again, went_on, wrote
 
@@ -16,7 +17,9 @@ async def test_a_button_under_the_last_passage_goes_on(store: SqlStore) -> None:
     """The job is made, and no passage."""
     (one,) = await wrote(store, "一。")
 
-    heard = await store.hear(replace(says("", "press"), after=one.id), Ask(), "j1", 0)
+    heard = await store.receive_message(
+        replace(says("", "press"), after=one.id), GenerationOptions(), "j1", 0
+    )
 
     assert heard.job == await store.job("j1")
     assert (heard.passage, heard.repeated) == (None, False)
@@ -27,10 +30,10 @@ async def test_a_button_under_an_earlier_passage_is_late(store: SqlStore) -> Non
     one, _ = await wrote(store, "一。", "二。")
 
     with pytest.raises(StoryMoved):
-        await store.hear(replace(says("", "press"), after=one.id), Ask(), "j1", 0)
+        await store.receive_message(replace(says("", "press"), after=one.id), GenerationOptions(), "j1", 0)
 
     assert await store.job("j1") is None
-    assert await store.heard("web", "press") is None
+    assert await store.received("web", "press") is None
 
 
 async def test_a_button_of_a_closed_story_is_late(store: SqlStore) -> None:
@@ -39,7 +42,7 @@ async def test_a_button_of_a_closed_story_is_late(store: SqlStore) -> None:
     await store.close_story((await told(store)).id)
 
     with pytest.raises(StoryMoved):
-        await store.hear(replace(says("", "press"), after=one.id), Ask(), "j1", 0)
+        await store.receive_message(replace(says("", "press"), after=one.id), GenerationOptions(), "j1", 0)
 
     assert await store.story(ROOM) is None
 
@@ -49,12 +52,16 @@ async def test_two_people_press_a_button_once(store: SqlStore, running: bool) ->
     """The second is told of the first one's job, and again when the platform repeats the press."""
     (one,) = await wrote(store, "一。")
     press = replace(says("", "first press"), after=one.id)
-    await store.hear(press, Ask(), "j1", 0)
+    await store.receive_message(press, GenerationOptions(), "j1", 0)
     if running:
         await store.claim("j1")
 
-    second = await store.hear(replace(press, event_id="second press"), Ask(), "j2", 0)
-    repeated = await store.hear(replace(press, event_id="second press"), Ask(), "j3", 0)
+    second = await store.receive_message(
+        replace(press, event_id="second press"), GenerationOptions(), "j2", 0
+    )
+    repeated = await store.receive_message(
+        replace(press, event_id="second press"), GenerationOptions(), "j3", 0
+    )
 
     assert second == repeated
     assert second.repeated
@@ -79,7 +86,7 @@ async def test_another_try_stands_beside_the_first(store: SqlStore) -> None:
 
     assert [passage.parent_id for passage in again] == [one.id, one.id]
     story = await told(store)
-    assert (story.passages, story.others) == ((one, again[0]), 2)
+    assert (story.passages, story.alternatives) == ((one, again[0]), 2)
     assert list(await store.alternatives(two.id)) == [two, *again]
 
 
@@ -99,7 +106,7 @@ async def test_another_try_of_a_deleted_passage_takes_its_place(store: SqlStore)
     """Whoever deleted it while it was tried again reads the new one."""
     await wrote(store, "一。")
     (two,) = await went_on(store, "j1", "二。")
-    await store.hear(says("", "retry"), Ask(instead_of=two.id), "j2", 0)
+    await store.receive_message(says("", "retry"), GenerationOptions(instead_of=two.id), "j2", 0)
     await store.delete(two.id)
 
     await store.append_model("j2", ["弐。"])
@@ -122,10 +129,10 @@ async def test_only_the_last_passage_is_tried_again(store: SqlStore) -> None:
     (other,) = await wrote(store, "海。", room=ELSEWHERE)
 
     with pytest.raises(StoryMoved):
-        await store.hear(says("", "retry"), Ask(instead_of=one.id), "j1", 0)
+        await store.receive_message(says("", "retry"), GenerationOptions(instead_of=one.id), "j1", 0)
     for passage_id in (other.id, "nothing"):
         with pytest.raises(PassageGone):
-            await store.hear(says("", "retry"), Ask(instead_of=passage_id), "j1", 0)
+            await store.receive_message(says("", "retry"), GenerationOptions(instead_of=passage_id), "j1", 0)
 
     assert await store.unfinished_jobs() == []
 
@@ -134,29 +141,29 @@ async def test_a_job_remembers_all_that_was_asked(store: SqlStore) -> None:
     """A length in characters, the passage to replace, and whether scores are wanted."""
     (one,) = await wrote(store, "一。")
     asks = [
-        Ask(300, "bold", 5, 2**63 - 1, one.id, scores=True),
-        Ask(Length.SHORT, "steady", 1),
-        Ask(),
+        GenerationOptions(300, "bold", 5, 2**63 - 1, one.id, scores=True),
+        GenerationOptions(Length.SHORT, "steady", 1),
+        GenerationOptions(),
     ]
 
     for number, ask in enumerate(asks):
-        await store.hear(says("", f"e{number}"), ask, f"j{number}", 0)
+        await store.receive_message(says("", f"e{number}"), ask, f"j{number}", 0)
 
     jobs = [await store.job(f"j{number}") for number in range(3)]
-    assert [job and job.ask for job in jobs] == asks
-    assert [type(job.ask.length) for job in jobs if job] == [int, Length, int]
+    assert [job and job.options for job in jobs] == asks
+    assert [type(job.options.length) for job in jobs if job] == [int, Length, int]
 
 
 async def test_a_room_remembers_where_it_lies(store: SqlStore) -> None:
     """As the last message had it; jobs and stories tell so, and it is no other room for it."""
     placed = Room("web", "moon", ("guild/1", "channel/2"), adult=True)
-    await store.hear(says("一。", "e1", placed), Ask(), "j1", 0)
-    await store.hear(says("二。", "e2", replace(placed, adult=False)), None, "", 0)
+    await store.receive_message(says("一。", "e1", placed), GenerationOptions(), "j1", 0)
+    await store.receive_message(says("二。", "e2", replace(placed, adult=False)), None, "", 0)
 
     story, job = await told(store), await store.job("j1")
 
     assert job is not None
     for room in (story.room, job.room):
-        assert (room.within, room.adult) == (("guild/1", "channel/2"), False)
+        assert (room.parent_scopes, room.adult) == (("guild/1", "channel/2"), False)
     assert len(await store.stories("web")) == 1
     assert (await store.unfinished_jobs())[0].state is JobState.WAITING

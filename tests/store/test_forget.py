@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bot.messages import Ask, Choice, Draft, DraftState
-from bot.parts import NOTHING
-from bot.seams import Forgotten, OutboxRow
+from bot.domain.jobs import GenerationOptions
+from bot.domain.ports import Forgotten, OutboxRow
+from bot.domain.replies import Candidate, Reply, ReplyState
 from bot.store import SqlStore, open_store
+from bot.text.message_split import NOTHING
 from tests.store.told import (
     AKI,
     BEN,
@@ -48,7 +49,7 @@ async def test_a_forgotten_person_is_nobody(store: SqlStore) -> None:
     """Their rows lead to no person, also not as whom the model wrote for; nobody else's are touched."""
     await wrote(store, "一。")
     await went_on(store, "j1", "二。")
-    await store.hear(says("三。", "e3", author=BEN), Ask(), "j2", 0)
+    await store.receive_message(says("三。", "e3", author=BEN), GenerationOptions(), "j2", 0)
 
     await store.forget(AKI)
 
@@ -68,15 +69,15 @@ async def test_a_forgotten_person_is_nobody(store: SqlStore) -> None:
 
 async def test_a_forgotten_persons_messages_lead_nowhere(store: SqlStore) -> None:
     """A message that comes again is still known, and not kept anew."""
-    await store.hear(says("一。", "e1"), None, "", 0)
+    await store.receive_message(says("一。", "e1"), None, "", 0)
     await asked(store, "j1")
 
     await store.forget(AKI)
 
-    heard = await store.hear(says("一。", "e1"), None, "", 0)
+    heard = await store.receive_message(says("一。", "e1"), None, "", 0)
     assert (heard.repeated, heard.passage, heard.job) == (True, None, None)
     assert await store.passage_of_message("web", "e1") is None
-    again = await store.heard("web", "event of j1")
+    again = await store.received("web", "event of j1")
     assert again is not None
     assert again.job is not None
     assert await texts(store) == []
@@ -122,8 +123,8 @@ async def test_what_replies_show_of_it_goes_too(store: SqlStore) -> None:
     first, second = await went_on(store, "j1", "二。", "弐。")
     await store.edit(second.id, "わたしの三。")
     drafts = [
-        Draft(DraftState.DONE, "わたしの", passage=second.id, live=False),
-        Draft(DraftState.DONE, "三。", choices=(Choice(first.id, "二。"),), passage=second.id),
+        Reply(ReplyState.DONE, "わたしの", passage=second.id, interactive=False),
+        Reply(ReplyState.DONE, "三。", other_candidates=(Candidate(first.id, "二。"),), passage=second.id),
     ]
     for part, draft in enumerate(drafts):
         await store.save_outbox(OutboxRow("j1", part, ROOM, f"m{part}", draft, delivered=True))
@@ -131,7 +132,7 @@ async def test_what_replies_show_of_it_goes_too(store: SqlStore) -> None:
     await store.forget(AKI)
 
     rows = await store.outbox("j1")
-    assert [(row.draft.text, row.draft.choices, row.message_id, row.delivered) for row in rows] == [
+    assert [(row.reply.text, row.reply.other_candidates, row.message_id, row.delivered) for row in rows] == [
         ("弐。", (), "m0", False),
         (NOTHING, (), "m1", False),
     ]
@@ -158,7 +159,7 @@ async def test_a_forgotten_text_is_not_in_the_file(tmp_path: Path) -> None:
     await store.edit(one.id, "ひみつの風が吹く。")
     (reply,) = await went_on(store, "j1", "二。")
     mine = await store.edit(reply.id, "ひみつの月。")
-    draft = Draft(DraftState.DONE, mine.text, passage=mine.id)
+    draft = Reply(ReplyState.DONE, mine.text, passage=mine.id)
     await store.save_outbox(OutboxRow("j1", 0, ROOM, "m", draft, delivered=True))
     await store.forget(AKI)
     await store.close()

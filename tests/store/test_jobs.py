@@ -6,8 +6,9 @@ import asyncio
 
 import pytest
 
-from bot.errors import NoSuchStory, StoreError
-from bot.messages import MODEL, JobState
+from bot.domain.chat import MODEL
+from bot.domain.errors import NoSuchStory, StoreError
+from bot.domain.jobs import JobState
 from bot.store import SqlStore
 from tests.store.told import ELSEWHERE, ROOM, asked, says, texts
 
@@ -97,7 +98,7 @@ async def test_the_other_candidates_are_kept_beside_the_story(store: SqlStore) -
     await asked(store, "j1", text="一。")
 
     first, *_ = await store.append_model("j1", ["二。", "別の二。", "また別の二。"])
-    heard = await store.hear(says("三。", "e3"), None, "", 0)
+    heard = await store.receive_message(says("三。", "e3"), None, "", 0)
 
     assert await texts(store) == ["一。", "二。", "三。"]
     assert heard.passage is not None
@@ -107,7 +108,7 @@ async def test_the_other_candidates_are_kept_beside_the_story(store: SqlStore) -
 async def test_what_people_wrote_before_the_start_is_gone_on_from(store: SqlStore) -> None:
     """Passages that came while the job still waited are in the model's window: no line is broken."""
     await asked(store, "j1", text="一。")
-    await store.hear(says("二。", "e2"), None, "", 0)
+    await store.receive_message(says("二。", "e2"), None, "", 0)
     await store.claim("j1")
 
     await store.append_model("j1", ["三。"])
@@ -122,7 +123,7 @@ async def test_people_and_models_who_write_at_once_lose_nothing(store: SqlStore)
 
     await asyncio.gather(
         *(store.append_model(f"j{i}", [f"m{i}", f"x{i}"]) for i in range(20)),
-        *(store.hear(says(f"p{i}", f"p{i}"), None, "", 0) for i in range(20)),
+        *(store.receive_message(says(f"p{i}", f"p{i}"), None, "", 0) for i in range(20)),
     )
 
     written = [text.strip() for text in await texts(store)]

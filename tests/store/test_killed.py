@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from bot.messages import JobState
+from bot.domain.jobs import JobState
 from bot.store import open_store
 from tests.store.told import texts
 

@@ -12,12 +12,14 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
-from bot.errors import ConfigurationError
-from bot.messages import Ask, Choice, Draft, DraftState, JobState, Length, Notes
+from bot.domain.errors import ConfigurationError
+from bot.domain.jobs import GenerationOptions, JobState, Length
+from bot.domain.replies import Candidate, Reply, ReplyState
+from bot.domain.story import Notes
 from bot.store import migrate, open_store
-from bot.store.address import address, make_folder
 from bot.store.database import Database
 from bot.store.tables import metadata
+from bot.store.url import address, make_folder
 from tests.store.told import AKI, ELSEWHERE, ROOM, asked, says, texts, told, wrote
 
 FIRST = "0001"
@@ -84,7 +86,7 @@ async def test_an_older_store_is_upgraded_with_its_stories(url: str) -> None:
 
     assert await texts(store) == ["一。"]
     assert (await told(store)).parentheses_aside
-    assert (await store.hear(says("一。", "e1"), None, "", 0)).repeated
+    assert (await store.receive_message(says("一。", "e1"), None, "", 0)).repeated
     await asked(store, "j1", text="二。")
     await store.append_model("j1", ["三。"])
     assert await texts(store) == ["一。", "二。", "三。"]
@@ -99,8 +101,8 @@ async def test_a_growing_story_becomes_a_tree(url: str) -> None:
 
     story = await told(store)
     assert [passage.text for passage in story.passages] == ["一。", "二。", "三。"]
-    assert (story.title, story.closed, story.undone, story.notes) == ("題", False, False, Notes())
-    assert (story.room.within, story.room.adult, story.head) == ((), False, "p3")
+    assert (story.title, story.closed, story.can_redo, story.notes) == ("題", False, False, Notes())
+    assert (story.room.parent_scopes, story.room.adult, story.head) == ((), False, "p3")
     assert [passage.asker for passage in story.passages] == [None, AKI, None]
     assert [passage.id for passage in await store.alternatives("p2")] == ["p2", "p2b"]
     for length in (2, 1, 0):
@@ -121,16 +123,20 @@ async def test_jobs_and_replies_of_a_growing_story_stay(url: str) -> None:
 
     job = await store.job("j1")
     assert job is not None
-    assert (job.ask, job.author, job.state) == (Ask(Length.LONG, "bold", 2, 5), AKI, JobState.DONE)
+    assert (job.options, job.author, job.state) == (
+        GenerationOptions(Length.LONG, "bold", 2, 5),
+        AKI,
+        JobState.DONE,
+    )
     assert [passage.id for passage in await store.append_model("j1", ["x"])] == ["p2", "p2b"]
     (row,) = await store.outbox("j1")
-    choices = (Choice("p2b", "弐。"), Choice("", "消。"))
-    assert row.draft == Draft(DraftState.DONE, "二。", "注", choices, "j1", "p2", live=False)
+    choices = (Candidate("p2b", "弐。"), Candidate("", "消。"))
+    assert row.reply == Reply(ReplyState.DONE, "二。", "注", choices, "j1", "p2", interactive=False)
     assert (row.message_id, row.delivered) == ("m1", True)
     passage = await store.passage_of_message("web", "m1")
     assert passage is not None
     assert passage.text == "二。"
-    assert await store.live(ROOM) == []
+    assert await store.interactive_replies(ROOM) == []
     assert await store.asked_since("web", datetime(2025, 1, 1, tzinfo=UTC), author=AKI) == 1
     await store.close()
 

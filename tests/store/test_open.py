@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from bot.errors import ConfigurationError, StoreError
+from bot.domain.errors import ConfigurationError, StoreError
 from bot.store import SqlStore, open_store
-from bot.store.address import address, is_memory, shown, without_secrets
+from bot.store.url import address, is_memory, shown, without_secrets
 from tests.store.told import ROOM, says, texts
 
 SECRET = "pa55word"
@@ -19,7 +19,7 @@ SECRET = "pa55word"
 async def test_a_story_outlives_its_store(url: str) -> None:
     """What was written is there when the store is opened again."""
     store = await open_store(url)
-    await store.hear(says("一。", "e1"), None, "", 0)
+    await store.receive_message(says("一。", "e1"), None, "", 0)
     await store.close()
 
     store = await open_store(url)
@@ -46,7 +46,7 @@ async def test_two_processes_may_open_a_new_store_at_once(url: str) -> None:
     import asyncio
 
     first, second = await asyncio.gather(open_store(url), open_store(url))
-    await first.hear(says("一。", "e1"), None, "", 0)
+    await first.receive_message(says("一。", "e1"), None, "", 0)
 
     assert await texts(second) == ["一。"]
     await first.close()
@@ -56,7 +56,7 @@ async def test_two_processes_may_open_a_new_store_at_once(url: str) -> None:
 async def test_a_store_in_memory_works_and_is_its_own() -> None:
     """Two of them share nothing."""
     first, second = [await open_store("sqlite:///:memory:") for _ in range(2)]
-    await first.hear(says("一。", "e1"), None, "", 0)
+    await first.receive_message(says("一。", "e1"), None, "", 0)
 
     assert await texts(first) == ["一。"]
     assert await texts(second) == []
@@ -122,11 +122,11 @@ async def test_a_server_that_does_not_answer_is_told_without_its_password(
 async def test_story_text_stays_out_of_errors(url: str) -> None:
     """A statement that fails is told without the values in it."""
     store = await open_store(url)
-    from bot.messages import Ask
+    from bot.domain.jobs import GenerationOptions
 
-    await store.hear(says("ひとつめ。", "e1"), Ask(), "j1", 0)
+    await store.receive_message(says("ひとつめ。", "e1"), GenerationOptions(), "j1", 0)
     with pytest.raises(StoreError) as caught:
-        await store.hear(says("ひみつの文章。", "e2"), Ask(), "j1", 0)
+        await store.receive_message(says("ひみつの文章。", "e2"), GenerationOptions(), "j1", 0)
 
     assert "ひみつ" not in str(caught.value)
     assert "ひみつ" not in repr(caught.value.__cause__)
@@ -201,7 +201,7 @@ def test_a_database_without_its_driver_says_what_to_install(monkeypatch: pytest.
 
 def test_the_store_is_what_the_seam_asks_for() -> None:
     """Checked by the type checker; named here so that it is not lost."""
-    from bot.seams import Store
+    from bot.domain.ports import Store
 
     def takes(store: Store) -> Store:
         return store

@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from bot.errors import StoreError
-from bot.messages import Choice, Draft, DraftState, JobState
-from bot.seams import OutboxRow
+from bot.domain.errors import StoreError
+from bot.domain.jobs import JobState
+from bot.domain.ports import OutboxRow
+from bot.domain.replies import Candidate, Reply, ReplyState
 from bot.store import SqlStore
 from tests.store.told import ELSEWHERE, ROOM, asked
 
@@ -16,7 +17,7 @@ from tests.store.told import ELSEWHERE, ROOM, asked
 def row(job_id: str, part: int = 0, **changes: object) -> OutboxRow:
     """An outbox row that was not posted yet."""
     fresh = OutboxRow(
-        job_id, part, ROOM, None, Draft(DraftState.WRITING, "雨が", job=job_id), delivered=False
+        job_id, part, ROOM, None, Reply(ReplyState.WRITING, "雨が", job=job_id), delivered=False
     )
     return replace(fresh, **changes)  # type: ignore[arg-type]
 
@@ -24,9 +25,9 @@ def row(job_id: str, part: int = 0, **changes: object) -> OutboxRow:
 async def test_a_reply_is_remembered_by_part(store: SqlStore) -> None:
     """Rows come back whole and in order, with notes and choices."""
     await asked(store, "j1")
-    choices = (Choice("j1.1", "一"), Choice("", "二"))
-    draft = Draft(DraftState.DONE, "風。", "ノート", choices, "j1", "j1.0", live=False)
-    rows = [row("j1", 0, message_id="m0", delivered=True), row("j1", 1, draft=draft)]
+    choices = (Candidate("j1.1", "一"), Candidate("", "二"))
+    draft = Reply(ReplyState.DONE, "風。", "ノート", choices, "j1", "j1.0", interactive=False)
+    rows = [row("j1", 0, message_id="m0", delivered=True), row("j1", 1, reply=draft)]
 
     for one in reversed(rows):
         await store.save_outbox(one)
@@ -39,7 +40,7 @@ async def test_a_row_is_replaced(store: SqlStore) -> None:
     await asked(store, "j1")
     await store.save_outbox(row("j1"))
 
-    last = row("j1", message_id="m1", draft=Draft(DraftState.DONE, "雨が降る。", job="j1"), delivered=True)
+    last = row("j1", message_id="m1", reply=Reply(ReplyState.DONE, "雨が降る。", job="j1"), delivered=True)
     await store.save_outbox(last)
 
     assert await store.outbox("j1") == [last]
@@ -67,21 +68,21 @@ async def test_messages_with_buttons_are_listed_once_their_job_is_over(store: Sq
     for name, room in (("j1", ROOM), ("j2", ROOM), ("j3", ELSEWHERE), ("j4", ROOM)):
         await asked(store, name, room)
         await store.save_outbox(
-            row(name, 0, room=room, message_id=f"m {name}", draft=told_by(name, live=False))
+            row(name, 0, room=room, message_id=f"m {name}", reply=told_by(name, live=False))
         )
-        await store.save_outbox(row(name, 1, room=room, message_id=f"n {name}", draft=told_by(name)))
-        await store.save_outbox(row(name, 2, room=room, draft=told_by(name)))
+        await store.save_outbox(row(name, 1, room=room, message_id=f"n {name}", reply=told_by(name)))
+        await store.save_outbox(row(name, 2, room=room, reply=told_by(name)))
     await store.append_model("j2", ["二。"])
     await store.append_model("j3", ["三。"])
     await store.finish("j1", JobState.CANCELLED)
 
-    live = await store.live(ROOM)
+    live = await store.interactive_replies(ROOM)
 
     assert [(one.job_id, one.part, one.message_id) for one in live] == [("j1", 1, "n j1"), ("j2", 1, "n j2")]
-    await store.save_outbox(replace(live[0], draft=replace(live[0].draft, live=False)))
-    assert [one.job_id for one in await store.live(ROOM)] == ["j2"]
+    await store.save_outbox(replace(live[0], reply=replace(live[0].reply, interactive=False)))
+    assert [one.job_id for one in await store.interactive_replies(ROOM)] == ["j2"]
 
 
-def told_by(job_id: str, *, live: bool = True) -> Draft:
+def told_by(job_id: str, *, live: bool = True) -> Reply:
     """A last draft of a job."""
-    return Draft(DraftState.DONE, "雨。", job=job_id, live=live)
+    return Reply(ReplyState.DONE, "雨。", job=job_id, interactive=live)

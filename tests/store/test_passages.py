@@ -6,9 +6,10 @@ import math
 
 import pytest
 
-from bot.errors import StoreError
-from bot.messages import Draft, DraftState, Score
-from bot.seams import OutboxRow
+from bot.domain.errors import StoreError
+from bot.domain.inference import Score
+from bot.domain.ports import OutboxRow
+from bot.domain.replies import Reply, ReplyState
 from bot.store import SqlStore
 from tests.store.told import ELSEWHERE, ROOM, says, went_on, wrote
 
@@ -20,7 +21,7 @@ SCORES = [
 
 async def test_a_message_leads_to_its_passage(store: SqlStore) -> None:
     """As it reads now; the same id on another platform does not."""
-    heard = await store.hear(says("一。", "m1"), None, "", 0)
+    heard = await store.receive_message(says("一。", "m1"), None, "", 0)
     assert heard.passage is not None
 
     edited = await store.edit(heard.passage.id, "壱。")
@@ -36,7 +37,7 @@ async def test_a_reply_leads_to_its_passage(store: SqlStore) -> None:
     await wrote(store, "一。")
     first, second = await went_on(store, "j1", "二。", "弐。")
     for part, passage in enumerate(("", first.id, second.id)):
-        draft = Draft(DraftState.DONE, "…", passage=passage)
+        draft = Reply(ReplyState.DONE, "…", passage=passage)
         await store.save_outbox(OutboxRow("j1", part, ROOM, f"m{part}", draft, delivered=True))
 
     shown = [await store.passage_of_message("web", f"m{part}") for part in range(3)]
@@ -48,9 +49,9 @@ async def test_a_reply_leads_to_its_passage(store: SqlStore) -> None:
 
 async def test_a_reply_that_is_being_written_leads_nowhere(store: SqlStore) -> None:
     """Nor does a message that only asked for something."""
-    await store.hear(says("一。", "e1"), None, "", 0)
+    await store.receive_message(says("一。", "e1"), None, "", 0)
     await wrote(store, "海。", room=ELSEWHERE)
-    await store.hear(says("", "e2"), None, "", 0)
+    await store.receive_message(says("", "e2"), None, "", 0)
 
     assert await store.passage_of_message("web", "e2") is None
 

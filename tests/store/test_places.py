@@ -6,9 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from bot.errors import NoOpenJob, PassageGone, StoryBusy, StoryMoved
-from bot.messages import Ask, Begun, Draft, DraftState, Job, JobState, Story
-from bot.seams import OutboxRow
+from bot.domain.errors import NoOpenJob, PassageGone, StoryBusy, StoryMoved
+from bot.domain.jobs import GenerationOptions, Job, JobState
+from bot.domain.ports import OutboxRow
+from bot.domain.replies import Reply, ReplyState
+from bot.domain.story import ReplyInProgress, Story
 from bot.store import SqlStore
 from tests.store.told import BEN, ROOM, asked, says, texts, told, tried_again, went_on, wrote
 
@@ -38,7 +40,7 @@ async def test_a_reply_stands_before_what_was_written_meanwhile(store: SqlStore)
     story = await told(store)
     assert read(story) == ALL
     assert story.passages[1] == reply
-    assert (story.head, story.hangs_on, story.others) == (story.passages[-1].id, reply.id, 0)
+    assert (story.head, story.hangs_on, story.alternatives) == (story.passages[-1].id, reply.id, 0)
     parents = {passage.id: passage.parent_id for passage in await store.tree(story.id)}
     assert [parents[one.id] for one in story.passages] == [None, *(one.id for one in story.passages[:-1])]
     assert len(parents) == 4
@@ -56,7 +58,7 @@ async def test_what_is_written_meanwhile_is_read_at_once(store: SqlStore) -> Non
 
 async def test_the_first_reply_of_a_story_begins_it(store: SqlStore) -> None:
     """A story without a passage has a place as well."""
-    await store.hear(says("", "e1"), Ask(), "j1", 0)
+    await store.receive_message(says("", "e1"), GenerationOptions(), "j1", 0)
     await store.claim("j1")
     await wrote(store, "二。")
 
@@ -131,7 +133,7 @@ async def test_what_was_written_meanwhile_survives_the_reply(store: SqlStore, st
 async def test_moves_are_refused_while_a_story_is_written(store: SqlStore) -> None:
     """Choosing is one of them; afterwards it is not."""
     first, second = await went_on(store, "j1", "一。", "壱。")
-    await store.hear(says("", "e2"), Ask(), "j2", 0)
+    await store.receive_message(says("", "e2"), GenerationOptions(), "j2", 0)
 
     for _ in ("waiting", "running"):
         with pytest.raises(StoryBusy):
@@ -176,7 +178,7 @@ async def test_another_candidate_takes_it_along(store: SqlStore) -> None:
     await wrote(store, "三。", "四。")
     first, second = await store.append_model("j1", ["二。", "弐。"])
     before = await told(store)
-    assert before.others == 1
+    assert before.alternatives == 1
 
     story = await store.choose(first.story_id, second.id)
 
@@ -200,7 +202,7 @@ async def test_the_candidate_that_was_left_leads_nowhere(store: SqlStore) -> Non
 
     story = await store.go_to(first.story_id, first.id)
 
-    assert (read(story), story.undone) == (["一。", "二。"], False)
+    assert (read(story), story.can_redo) == (["一。", "二。"], False)
     assert read(await store.go_to(first.story_id, second.id)) == ["一。", "弐。"]
     assert read(await store.redo(first.story_id)) == ["一。", "弐。", "三。"]
 
@@ -216,7 +218,7 @@ async def test_what_was_written_after_the_end_keeps_the_candidate(store: SqlStor
         await store.choose(first.story_id, second.id)
     for message in (replace(says("", "e9"), after=first.id), says("", "e8")):
         with pytest.raises(StoryMoved):
-            await store.hear(message, Ask(instead_of=first.id), "j2", 0)
+            await store.receive_message(message, GenerationOptions(instead_of=first.id), "j2", 0)
     assert ((await told(store)).hangs_on, await texts(store)) == (None, ALL)
 
 
@@ -255,7 +257,7 @@ async def test_a_button_under_the_reply_goes_on_behind_both(store: SqlStore) -> 
     await wrote(store, "三。")
     (reply,) = await store.append_model("j1", ["二。"])
 
-    await store.hear(replace(says("", "press"), after=reply.id), Ask(), "j2", 0)
+    await store.receive_message(replace(says("", "press"), after=reply.id), GenerationOptions(), "j2", 0)
     await store.claim("j2")
 
     assert read(await store.story_before("j2")) == ["一。", "二。", "三。"]
@@ -267,7 +269,7 @@ async def test_another_try_wins_over_what_was_written_meanwhile(store: SqlStore)
     """While it waited or was written: it stands in the place of the first, and they stand behind it."""
     await wrote(store, "一。")
     (two,) = await went_on(store, "j1", "二。")
-    await store.hear(says("", "retry"), Ask(instead_of=two.id), "j2", 0)
+    await store.receive_message(says("", "retry"), GenerationOptions(instead_of=two.id), "j2", 0)
     await wrote(store, "三。")
     job = await store.claim("j2")
     await wrote(store, "四。")
@@ -298,7 +300,7 @@ async def test_another_try_that_fails_changes_nothing(store: SqlStore, state: Jo
     """What was written meanwhile stands behind the first."""
     await wrote(store, "一。")
     (two,) = await went_on(store, "j1", "二。")
-    await store.hear(says("", "retry"), Ask(instead_of=two.id), "j2", 0)
+    await store.receive_message(says("", "retry"), GenerationOptions(instead_of=two.id), "j2", 0)
     await store.claim("j2")
     await wrote(store, "三。")
 
@@ -311,8 +313,8 @@ async def test_another_try_behind_which_the_model_went_on_is_an_alternative(stor
     """A reply that read the first is not put behind something else."""
     await wrote(store, "一。")
     (two,) = await went_on(store, "j1", "二。")
-    await store.hear(says("", "more"), Ask(), "j2", 0)
-    await store.hear(says("", "retry"), Ask(instead_of=two.id), "j3", 0)
+    await store.receive_message(says("", "more"), GenerationOptions(), "j2", 0)
+    await store.receive_message(says("", "retry"), GenerationOptions(instead_of=two.id), "j3", 0)
     await store.claim("j2")
     await store.append_model("j2", ["三。"])
     await store.claim("j3")
@@ -330,7 +332,7 @@ async def test_two_tries_at_once_stand_beside_each_other(store: SqlStore) -> Non
     await wrote(store, "一。")
     (two,) = await went_on(store, "j1", "二。")
     for name in ("j2", "j3"):
-        await store.hear(says("", name), Ask(instead_of=two.id), name, 0)
+        await store.receive_message(says("", name), GenerationOptions(instead_of=two.id), name, 0)
     await store.claim("j2")
     await wrote(store, "三。")
     await store.append_model("j2", ["弐。"])
@@ -496,7 +498,7 @@ class TestTheWaitingSign:
         """They stand below, as they should."""
         await wrote(store, "一。")
         for number in range(2):
-            await store.hear(says("", f"more {number}"), Ask(), f"j{number}", 0)
+            await store.receive_message(says("", f"more {number}"), GenerationOptions(), f"j{number}", 0)
             job = await store.job(f"j{number}")
             assert job is not None
             await self._posted(store, job, f"m{number}")
@@ -505,7 +507,7 @@ class TestTheWaitingSign:
 
     @staticmethod
     async def _posted(store: SqlStore, job: Job, message_id: str, part: int = 0, moved: int = 0) -> None:
-        draft = Draft(DraftState.WAITING, job=job.id)
+        draft = Reply(ReplyState.WAITING, job=job.id)
         row = OutboxRow(job.id, part, ROOM, message_id, draft, delivered=False, moved=moved)
         for _ in range(2):  # what is said of a message later does not post it later
             await store.save_outbox(row)
@@ -515,20 +517,20 @@ async def test_a_story_tells_what_was_begun_behind_which_passage(store: SqlStore
     """From the claim to the end, over attempts, whatever is written or deleted meanwhile."""
     (one,) = await wrote(store, "一。")
     await asked(store, "j1", text="二。")
-    assert (await told(store)).begun is None
+    assert (await told(store)).reply_in_progress is None
     await store.claim("j1")
     two = (await told(store)).passages[-1]
     await wrote(store, "四。")
-    assert (await told(store)).begun == Begun("j1", two.id)
+    assert (await told(store)).reply_in_progress == ReplyInProgress("j1", two.id)
     await store.release("j1")
-    assert (await told(store)).begun == Begun("j1", two.id)
+    assert (await told(store)).reply_in_progress == ReplyInProgress("j1", two.id)
     await store.delete(two.id)
-    assert (await told(store)).begun == Begun("j1", one.id)
+    assert (await told(store)).reply_in_progress == ReplyInProgress("j1", one.id)
     await store.delete(one.id)
-    assert (await told(store)).begun == Begun("j1", None)
+    assert (await told(store)).reply_in_progress == ReplyInProgress("j1", None)
     await store.claim("j1")
     await store.append_model("j1", ["三。"])
-    assert (await told(store)).begun is None
+    assert (await told(store)).reply_in_progress is None
 
 
 async def test_another_try_is_begun_behind_what_it_replaces(store: SqlStore) -> None:
@@ -536,10 +538,10 @@ async def test_another_try_is_begun_behind_what_it_replaces(store: SqlStore) -> 
     await begun(store, "j1")
     await wrote(store, "三。")
     (two,) = await store.append_model("j1", ["二。"])
-    await store.hear(says("", "retry"), Ask(instead_of=two.id), "j2", 0)
+    await store.receive_message(says("", "retry"), GenerationOptions(instead_of=two.id), "j2", 0)
     await store.claim("j2")
     await wrote(store, "四。")
-    assert (await told(store)).begun == Begun("j2", two.id)
+    assert (await told(store)).reply_in_progress == ReplyInProgress("j2", two.id)
     await store.append_model("j2", ["弐。"])
     assert await texts(store) == ["一。", "弐。", "三。", "四。"]
 
@@ -547,10 +549,10 @@ async def test_another_try_is_begun_behind_what_it_replaces(store: SqlStore) -> 
     await wrote(store, "一。")
     (reply,) = await went_on(store, "j3", "二。")
     (aside,) = await wrote(store, "（（うーん。））")
-    await store.hear(says("", "again"), Ask(instead_of=reply.id), "j4", 0)
+    await store.receive_message(says("", "again"), GenerationOptions(instead_of=reply.id), "j4", 0)
     await store.claim("j4")
     await wrote(store, "三。")
-    assert (await told(store)).begun == Begun("j4", aside.id)
+    assert (await told(store)).reply_in_progress == ReplyInProgress("j4", aside.id)
     await store.delete(aside.id)
     await store.delete(reply.id)
-    assert (await told(store)).begun == Begun("j4", reply.parent_id)
+    assert (await told(store)).reply_in_progress == ReplyInProgress("j4", reply.parent_id)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from bot.messages import Ask, Author, Room
+from bot.domain.chat import Author, Room
+from bot.domain.jobs import GenerationOptions
 from bot.store import SqlStore
 from tests.store.told import AKI, BEN, ELSEWHERE, ROOM, says
 
@@ -47,7 +48,7 @@ async def test_rules_belong_to_a_platform(store: SqlStore) -> None:
 
 async def asks(store: SqlStore, name: str, room: Room, author: Author = AKI) -> None:
     """A job that somebody asked for."""
-    await store.hear(says("雨。", name, room, author), Ask(), name, 0)
+    await store.receive_message(says("雨。", name, room, author), GenerationOptions(), name, 0)
 
 
 async def test_jobs_of_a_person_are_counted(store: SqlStore) -> None:
@@ -90,6 +91,6 @@ async def test_earlier_jobs_are_not_counted(store: SqlStore) -> None:
 
 async def test_messages_without_an_ask_are_not_counted(store: SqlStore) -> None:
     """Only the model's work is limited."""
-    await store.hear(says("雨。", "e1"), None, "", 0)
+    await store.receive_message(says("雨。", "e1"), None, "", 0)
 
     assert await store.asked_since("web", BEGINNING) == 0

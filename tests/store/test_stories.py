@@ -7,8 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from bot.errors import NoSuchStory, StoryBusy
-from bot.messages import Lore, Notes, Room
+from bot.domain.chat import Room
+from bot.domain.errors import NoSuchStory, StoryBusy
+from bot.domain.story import Lore, Notes
 from bot.store import SqlStore
 from tests.store.told import AKI, BEN, ELSEWHERE, ROOM, asked, says, texts, told, wrote
 
@@ -65,7 +66,7 @@ async def test_a_closed_story_can_be_gone_on_with(store: SqlStore) -> None:
     moved = await store.reopen_story(first.id, Room("web", "sea", ("folder/1",), adult=True))
     assert await store.story(ROOM) is None
     assert await store.story(ELSEWHERE) == moved
-    assert (moved.room.within, moved.room.adult) == (("folder/1",), True)
+    assert (moved.room.parent_scopes, moved.room.adult) == (("folder/1",), True)
 
 
 async def test_opening_an_open_story_again_keeps_it(store: SqlStore) -> None:
@@ -107,7 +108,7 @@ async def test_a_room_has_one_open_story_whatever_happens_at_once(store: SqlStor
     """Of people who begin one at the same time, the last one's is open and nothing is lost."""
     await asyncio.gather(
         *(store.open_story(ROOM, f"{i}") for i in range(5)),
-        *(store.hear(says(f"{i}。", f"e{i}"), None, "", 0) for i in range(5)),
+        *(store.receive_message(says(f"{i}。", f"e{i}"), None, "", 0) for i in range(5)),
     )
 
     stories = await store.stories("web", room=ROOM)
@@ -202,7 +203,7 @@ async def test_rooms_with_an_open_story(store: SqlStore) -> None:
     rooms = await store.open_rooms("discord")
 
     assert rooms == [OTHER_GUILD, GUILD]
-    assert [room.within for room in rooms] == [OTHER_GUILD.within, GUILD.within]
+    assert [room.parent_scopes for room in rooms] == [OTHER_GUILD.parent_scopes, GUILD.parent_scopes]
     assert await store.open_rooms("slack") == []
 
 

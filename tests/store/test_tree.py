@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from bot.errors import NoSuchStory, NothingToRedo, NothingToUndo, PassageGone, StoryBusy, StoryMoved
-from bot.messages import MODEL, Passage, candidate_id
+from bot.domain.chat import MODEL
+from bot.domain.errors import NoSuchStory, NothingToRedo, NothingToUndo, PassageGone, StoryBusy, StoryMoved
+from bot.domain.story import Passage, candidate_id
 from bot.store import SqlStore
 from tests.store.told import (
     AKI,
@@ -29,11 +30,11 @@ async def test_undoing_takes_the_last_passage_back(store: SqlStore) -> None:
     """The story ends one passage earlier, and knows that there is something to redo."""
     one, _ = await wrote(store, "一", "二")
     story = await told(store)
-    assert not story.undone
+    assert not story.can_redo
 
     undone = await store.undo(story.id)
 
-    assert (undone.passages, undone.head, undone.undone) == ((one,), one.id, True)
+    assert (undone.passages, undone.head, undone.can_redo) == ((one,), one.id, True)
     assert await told(store) == undone
 
 
@@ -128,7 +129,7 @@ async def test_going_back_can_be_redone(store: SqlStore) -> None:
     one, *_ = await wrote(store, "一", "二", "三")
     story = await told(store)
 
-    assert (await store.go_to(story.id, one.id)).undone
+    assert (await store.go_to(story.id, one.id)).can_redo
     await store.redo(story.id)
 
     assert await store.redo(story.id) == story
@@ -262,7 +263,7 @@ async def test_only_deleted_passages_ahead_are_nothing_to_redo(store: SqlStore) 
     await store.undo(story_id)
     await store.delete(two.id)
 
-    assert not (await told(store)).undone
+    assert not (await told(store)).can_redo
     with pytest.raises(NothingToRedo):
         await store.redo(story_id)
 
@@ -302,7 +303,7 @@ async def test_candidates_are_alternatives(store: SqlStore) -> None:
     for passage in kept:
         assert list(await store.alternatives(passage.id)) == kept
     story = await told(store)
-    assert (story.passages, story.others) == ((one, kept[0]), 2)
+    assert (story.passages, story.alternatives) == ((one, kept[0]), 2)
 
 
 async def test_another_candidate_can_be_chosen(store: SqlStore) -> None:
@@ -314,7 +315,7 @@ async def test_another_candidate_can_be_chosen(store: SqlStore) -> None:
     chosen = await store.go_to(story_id, second.id)
 
     assert read(chosen.passages) == "一弐"
-    assert chosen.others == 1
+    assert chosen.alternatives == 1
     await store.undo(story_id)
     assert await store.redo(story_id) == chosen
 
@@ -326,7 +327,7 @@ async def test_deleted_passages_are_no_alternatives(store: SqlStore) -> None:
     await store.delete(second.id)
 
     assert list(await store.alternatives(first.id)) == [first, third]
-    assert (await told(store)).others == 1
+    assert (await told(store)).alternatives == 1
 
 
 async def test_beginnings_are_alternatives_of_their_story_only(store: SqlStore) -> None:
@@ -361,7 +362,7 @@ async def test_an_undone_beginning_can_be_begun_anew(store: SqlStore) -> None:
     await wrote(store, "一。")
     before = await store.undo((await told(store)).id)
 
-    await store.hear(says("壱。", "e9"), None, "", 0)
+    await store.receive_message(says("壱。", "e9"), None, "", 0)
 
     story = await told(store)
-    assert (story.title, story.others, read(story.passages)) == (before.title, 1, "壱。")
+    assert (story.title, story.alternatives, read(story.passages)) == (before.title, 1, "壱。")

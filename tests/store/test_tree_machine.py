@@ -19,8 +19,10 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from bot.errors import NothingToRedo, NothingToUndo, StoryBusy
-from bot.messages import Ask, JobState, Passage, Room, Story
+from bot.domain.chat import Room
+from bot.domain.errors import NothingToRedo, NothingToUndo, StoryBusy
+from bot.domain.jobs import GenerationOptions, JobState
+from bot.domain.story import Passage, Story
 from bot.store import SqlStore, open_store
 from tests.store.told import Calendar, former_texts, says
 
@@ -114,7 +116,7 @@ class Telling(RuleBasedStateMachine):
     def somebody_writes(self) -> None:
         """A passage goes behind the head and becomes it, also while the model writes."""
         head, event = self.now().head, self.name()
-        heard = self.run(self.store.hear(says(event, event, self.room), None, "", 0))
+        heard = self.run(self.store.receive_message(says(event, event, self.room), None, "", 0))
         assert heard.passage is not None
         self.note(heard.passage, head)
         assert self.now().head == heard.passage.id
@@ -126,8 +128,8 @@ class Telling(RuleBasedStateMachine):
         story, self.job = self.now(), self.name()
         self.replaced = (story.hangs_on or story.head) if again else None
         self.placed = False
-        ask = Ask(instead_of=self.replaced)
-        self.run(self.store.hear(says("", f"ask {self.job}", self.room), ask, self.job, 0))
+        ask = GenerationOptions(instead_of=self.replaced)
+        self.run(self.store.receive_message(says("", f"ask {self.job}", self.room), ask, self.job, 0))
         with pytest.raises(StoryBusy):
             self.run(self.store.undo(self.story_id))
 
@@ -166,7 +168,7 @@ class Telling(RuleBasedStateMachine):
         self.job, self.running = None, False
         if not candidates:
             self.run(self.store.finish(name, JobState.FAILED))
-            assert self.now() == replace(before, begun=None)
+            assert self.now() == replace(before, reply_in_progress=None)
             return
         kept = self.run(self.store.append_model(name, [self.name() for _ in range(candidates)]))
         for passage in kept:
@@ -227,7 +229,7 @@ class Telling(RuleBasedStateMachine):
             assert before.passages == ()
             return
         assert after.passages == before.passages[:-1]
-        assert after.undone
+        assert after.can_redo
 
     @precondition(lambda self: self.job is None)
     @rule()
@@ -237,9 +239,9 @@ class Telling(RuleBasedStateMachine):
         try:
             after = self.run(self.store.redo(self.story_id))
         except NothingToRedo:
-            assert not before.undone
+            assert not before.can_redo
             return
-        assert before.undone
+        assert before.can_redo
         assert after.passages[:-1] == before.passages
 
     @precondition(lambda self: self.texts and self.job is None)
@@ -290,13 +292,13 @@ class Telling(RuleBasedStateMachine):
         """All that are there with the parent of the last passage that is there, and no others."""
         story = self.now()
         if not story.passages:
-            assert story.others == 0
+            assert story.alternatives == 0
             return
         last = story.hangs_on or story.passages[-1].id
         beside = {one for one in self.texts if self.parents[one] == self.parents[last]}
         alternatives = self.run(self.store.alternatives(last))
         assert {passage.id for passage in alternatives} == beside
-        assert story.others == len(beside - {last})
+        assert story.alternatives == len(beside - {last})
 
 
 def test_a_story_keeps_all_whatever_is_done_to_it(loop: Loop) -> None:

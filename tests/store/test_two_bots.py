@@ -8,9 +8,11 @@ from dataclasses import replace
 
 import pytest
 
-from bot.errors import StoryBusy, StoryMoved
-from bot.messages import Ask, JobState, Room, Story
-from bot.seams import Heard
+from bot.domain.chat import Room
+from bot.domain.errors import StoryBusy, StoryMoved
+from bot.domain.jobs import GenerationOptions, JobState
+from bot.domain.ports import ReceivedMessage
+from bot.domain.story import Story
 from bot.store import SqlStore, open_store
 from tests.store.told import BEN, asked, former_texts, says, texts, told, wrote
 
@@ -37,7 +39,10 @@ async def test_a_job_is_claimed_by_one_of_them(bots: tuple[SqlStore, SqlStore]) 
 async def test_an_event_is_heard_by_one_of_them(bots: tuple[SqlStore, SqlStore]) -> None:
     """Both are told of the same passage and job."""
     heard = await asyncio.gather(
-        *(bot.hear(says("雨。", "e1"), Ask(), f"j{i}", 0) for i, bot in enumerate(bots))
+        *(
+            bot.receive_message(says("雨。", "e1"), GenerationOptions(), f"j{i}", 0)
+            for i, bot in enumerate(bots)
+        )
     )
 
     assert [h.repeated for h in heard].count(True) == 1
@@ -47,7 +52,9 @@ async def test_an_event_is_heard_by_one_of_them(bots: tuple[SqlStore, SqlStore])
 
 async def test_both_write_into_a_story(bots: tuple[SqlStore, SqlStore]) -> None:
     """No passage of either is lost."""
-    await asyncio.gather(*(bots[i % 2].hear(says(str(i), f"e{i}"), None, "", 0) for i in range(20)))
+    await asyncio.gather(
+        *(bots[i % 2].receive_message(says(str(i), f"e{i}"), None, "", 0) for i in range(20))
+    )
 
     assert sorted(await texts(bots[0]), key=int) == [str(i) for i in range(20)]
     assert await texts(bots[1]) == await texts(bots[0])
@@ -61,7 +68,7 @@ async def test_the_model_and_people_write_into_a_story_of_two_bots(bots: tuple[S
     await asyncio.gather(
         *(bots[i % 2].append_model(f"j{i}", [f"m{i}", f"x{i}"]) for i in range(8)),
         *(bots[i % 2].append_model(f"j{i}", [f"m{i}", f"x{i}"]) for i in range(8)),
-        *(bots[(i + 1) % 2].hear(says(f"q{i}", f"q{i}"), None, "", 0) for i in range(8)),
+        *(bots[(i + 1) % 2].receive_message(says(f"q{i}", f"q{i}"), None, "", 0) for i in range(8)),
     )
 
     written = [text.strip() for text in await texts(bots[0])]
@@ -89,11 +96,13 @@ async def test_a_story_is_asked_or_moved(bots: tuple[SqlStore, SqlStore]) -> Non
         press = replace(says("", f"e{i}"), after=one.id)
 
         heard, undone = await asyncio.gather(
-            bots[0].hear(press, Ask(), f"j{i}", 0), bots[1].undo(story_id), return_exceptions=True
+            bots[0].receive_message(press, GenerationOptions(), f"j{i}", 0),
+            bots[1].undo(story_id),
+            return_exceptions=True,
         )
 
         assert isinstance(heard, StoryMoved) or isinstance(undone, StoryBusy)
-        assert isinstance(heard, Heard) or isinstance(undone, Story)
+        assert isinstance(heard, ReceivedMessage) or isinstance(undone, Story)
         await bots[0].finish(f"j{i}", JobState.CANCELLED)
 
 
@@ -102,7 +111,12 @@ async def test_a_button_is_pressed_for_one_of_them(bots: tuple[SqlStore, SqlStor
     (one,) = await wrote(bots[0], "一。")
 
     heard = await asyncio.gather(
-        *(bots[i % 2].hear(replace(says("", f"e{i}"), after=one.id), Ask(), f"j{i}", 0) for i in range(8))
+        *(
+            bots[i % 2].receive_message(
+                replace(says("", f"e{i}"), after=one.id), GenerationOptions(), f"j{i}", 0
+            )
+            for i in range(8)
+        )
     )
 
     assert [h.repeated for h in heard].count(False) == 1
@@ -117,7 +131,7 @@ async def test_passages_are_changed_while_others_are_written(bots: tuple[SqlStor
     await asyncio.gather(
         *(bots[i % 2].edit(passage.id, f"e{i}") for i, passage in enumerate(passages[:3])),
         *(bots[i % 2].delete(passage.id) for i, passage in enumerate(passages[3:])),
-        *(bots[i % 2].hear(says(f"q{i}", f"q{i}"), None, "", 0) for i in range(6)),
+        *(bots[i % 2].receive_message(says(f"q{i}", f"q{i}"), None, "", 0) for i in range(6)),
         bots[1].forget(BEN),
     )
 

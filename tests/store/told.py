@@ -9,7 +9,9 @@ from uuid import uuid4
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.messages import Ask, Author, Job, Message, Passage, Room, Story
+from bot.domain.chat import Author, Message, Room
+from bot.domain.jobs import GenerationOptions, Job
+from bot.domain.story import Passage, Story
 from bot.store import SqlStore
 from bot.store.tables import revisions
 
@@ -37,7 +39,7 @@ def says(text: str, event: str, room: Room = ROOM, author: Author = AKI) -> Mess
 
 async def asked(store: SqlStore, name: str, room: Room = ROOM, text: str = "雨が降っている。") -> Job:
     """A waiting job with the id `name`."""
-    heard = await store.hear(says(text, f"event of {name}", room), Ask(), name, 7)
+    heard = await store.receive_message(says(text, f"event of {name}", room), GenerationOptions(), name, 7)
     if heard.job is None:
         raise AssertionError("no job was made")
     return heard.job
@@ -51,20 +53,24 @@ async def texts(store: SqlStore, room: Room = ROOM) -> list[str]:
 
 async def wrote(store: SqlStore, *written: str, room: Room = ROOM, author: Author = AKI) -> list[Passage]:
     """Passages that a person wrote one after the other."""
-    heard = [await store.hear(says(text, uuid4().hex, room, author), None, "", 0) for text in written]
+    heard = [
+        await store.receive_message(says(text, uuid4().hex, room, author), None, "", 0) for text in written
+    ]
     return [one.passage for one in heard if one.passage is not None]
 
 
 async def went_on(store: SqlStore, name: str, *written: str, room: Room = ROOM) -> list[Passage]:
     """The candidates of the job `name`, behind the story's end."""
-    await store.hear(says("", f"event of {name}", room), Ask(), name, 7)
+    await store.receive_message(says("", f"event of {name}", room), GenerationOptions(), name, 7)
     await store.claim(name)
     return list(await store.append_model(name, written))
 
 
 async def tried_again(store: SqlStore, name: str, instead_of: str, *written: str) -> list[Passage]:
     """The candidates of the job `name`, beside another passage."""
-    await store.hear(says("", f"event of {name}"), Ask(instead_of=instead_of), name, 7)
+    await store.receive_message(
+        says("", f"event of {name}"), GenerationOptions(instead_of=instead_of), name, 7
+    )
     await store.claim(name)
     return list(await store.append_model(name, written))
 

@@ -6,7 +6,7 @@ import asyncio
 import itertools
 import sys
 
-from bot.messages import Ask
+from bot.domain.jobs import GenerationOptions
 from bot.store import open_store
 from tests.store.told import says
 
@@ -15,7 +15,7 @@ async def write(url: str) -> None:
     """Hear messages with asks, claim and finish their jobs, and print each text that was kept."""
     store = await open_store(url)
     for i in itertools.count():
-        await store.hear(says(f"p{i}", f"e{i}"), Ask(), f"j{i}", i)
+        await store.receive_message(says(f"p{i}", f"e{i}"), GenerationOptions(), f"j{i}", i)
         print(f"p{i}", flush=True)  # noqa: T201 - the other process reads it
         await store.claim(f"j{i}")
         await store.append_model(f"j{i}", [f"m{i}", f"x{i}"])

@@ -8,8 +8,14 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from bot.aside import aside_lines, is_aside, without_asides
-from bot.context import (
+from bot.domain.chat import MODEL, Author, Room
+from bot.domain.errors import TextTooLong, TooMuchLore
+from bot.domain.inference import ContextPiece, ContextWindow
+from bot.domain.story import Lore, Notes, Passage, Story
+from bot.story.export_formats import exported
+from bot.story.joining import ending, ends_with, last_told, prompt_of, text_of
+from bot.story.lorebook import is_named, told_lore
+from bot.story.prompt import (
     LORE_CHARACTERS,
     MAX_LORE,
     MEMORY_CHARACTERS,
@@ -17,12 +23,8 @@ from bot.context import (
     require_short,
     with_unsent,
 )
-from bot.errors import TextTooLong, TooMuchLore
-from bot.formats import exported
-from bot.lore import is_named, told_lore
-from bot.messages import MODEL, Author, Lore, Notes, Passage, Piece, Room, Story, Window
-from bot.ruby import without_ruby
-from bot.story import ending, ends_with, last_told, prompt_of, text_of
+from bot.text.out_of_character import aside_lines, is_aside, without_asides
+from bot.text.ruby import without_ruby
 
 AKI = Author("web", "aki", "秋")
 MOON = Lore(("月", "moon"), "月は二つある。")
@@ -171,10 +173,10 @@ def test_notes_stand_around_the_story() -> None:
 
     context = context_of(story("MOON を見た。", notes=notes))
 
-    assert context.front == (Piece("memory", "町は雨。"),)
-    assert context.inset == (Piece("lore", "月は二つある。"), Piece("note", "しずかに。"))
+    assert context.front == (ContextPiece("memory", "町は雨。"),)
+    assert context.inset == (ContextPiece("lore", "月は二つある。"), ContextPiece("note", "しずかに。"))
     assert context_of(story("雨。", notes=Notes(" ", "\n"))).inset == ()
-    assert context_of(story(notes=Notes("秋《あき》"))).front == (Piece("memory", "秋"),)
+    assert context_of(story(notes=Notes("秋《あき》"))).front == (ContextPiece("memory", "秋"),)
 
 
 def test_what_was_written_meanwhile_is_not_the_end() -> None:
@@ -279,7 +281,7 @@ def test_what_was_never_sent_is_told_too() -> None:
     lore = tuple(Lore(("雨",), mark * LORE_CHARACTERS) for mark in "あいう")
     told = story(*["雨が降る。" * 100] * 40, notes=Notes(lore=lore))
     context = context_of(told)
-    window = Window((), 900, 1024, 100, left_out_characters=70, left_out=context.inset[1:])
+    window = ContextWindow((), 900, 1024, 100, left_out_characters=70, left_out=context.inset[1:])
 
     whole = with_unsent(window, told)
 

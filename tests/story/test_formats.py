@@ -10,10 +10,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from bot.errors import UnknownFormat
-from bot.formats import FILE_NAME_CHARACTERS, exported, file_name
-from bot.messages import MODEL, Author, Passage, Room, Story
-from bot.story import is_blank
+from bot.domain.chat import MODEL, Author, Room
+from bot.domain.errors import UnknownFormat
+from bot.domain.story import Passage, Story
+from bot.story.export_formats import FILE_NAME_CHARACTERS, exported, file_name
+from bot.story.joining import is_blank
 
 MEI, BEN = Author("web", "1", "芽衣"), Author("web", "2", "Ben")
 READERS = ("commonmark", "gfm-like")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.ruby import Kind, Span, spans, without_ruby
+from bot.text.ruby import Kind, Span, spans, without_ruby
 
 
 def found(text: str) -> list[tuple[str, str, Kind]]:

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.messages import MODEL, Author, Passage
-from bot.story import is_blank, prompt_of, separator, text_of, title_of, window, writable
+from bot.domain.chat import MODEL, Author
+from bot.domain.story import Passage
+from bot.story.joining import is_blank, prompt_of, separator, text_of, title_of, window, writable
 
 AKI = Author("web", "aki", "秋")
 

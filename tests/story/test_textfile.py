@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.errors import FileTooLarge, FileTooLong, NotText, UnknownEncoding
-from bot.textfile import MAX_CHARACTERS, most_bytes, require_small, text_of
+from bot.domain.errors import FileTooLarge, FileTooLong, NotText, UnknownEncoding
+from bot.text.text_file import MAX_CHARACTERS, most_bytes, require_small, text_of
 
 PROSE = "　彼は「行くのか」と言った。\n雨の夜、カフェで十七時まで――待つ。"
 OLDER = ["utf-8", "shift_jis", "cp932", "euc_jp", "iso2022_jp"]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.errors import CorpusError
+from bot.domain.errors import CorpusError
 from bot.train.corpus import Corpus, Source, Work, read_works
 
 

@@ -10,7 +10,7 @@ import sentencepiece
 import torch
 from transformers import AutoTokenizer, XGLMForCausalLM
 
-from bot.errors import CheckpointError, CorpusError
+from bot.domain.errors import CheckpointError, CorpusError
 from bot.train import network
 from bot.train.command import CURVE_FILE, RELEASE, Shape, train
 from bot.train.corpus import Corpus, Source

@@ -9,7 +9,7 @@ import pytest
 import sentencepiece
 from transformers import AutoTokenizer
 
-from bot.errors import TokenizerError
+from bot.domain.errors import TokenizerError
 from bot.train.corpus import Corpus
 from bot.train.required import joyo_kanji, required_characters
 from bot.train.tokenizer import EOS, UNK, encode_work, save_tokenizer, train_sentencepiece, verify

@@ -13,11 +13,11 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, async_playwright, expect
 
-from adapters.base import Play
+from adapters.shared.ports import Play
 from adapters.web import WebAdapter
-from adapters.web.translate import new_slug, room_of
-from bot.messages import Room
-from config.phrases import Phrases
+from adapters.web.payloads import new_slug, room_of
+from bot.domain.chat import Room
+from config.i18n import Phrases
 from tests.fakes.house import House, opened
 from tests.fakes.play import FakePlay
 from tests.web.chromium import FLAGS, find_chromium

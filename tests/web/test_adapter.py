@@ -9,8 +9,9 @@ import pytest
 
 from adapters.web import WebAdapter
 from adapters.web.server import url_of
-from bot.errors import ConfigurationError
-from bot.messages import Author, Draft, DraftState, Room
+from bot.domain.chat import Author, Room
+from bot.domain.errors import ConfigurationError
+from bot.domain.replies import Reply, ReplyState
 from tests.fakes.play import FakePlay
 from tests.web.conftest import StrictPhrases
 
@@ -83,11 +84,11 @@ async def test_the_rules_come_first(phrases: StrictPhrases) -> None:
 async def test_posting_again_is_the_same_reply(web: WebAdapter, play: FakePlay) -> None:
     """The key is the id, and an edit may come first: a restarted bot goes on where it was."""
     play.tell(ROOM, "一。", Author("web", "1", "澪"))
-    draft = Draft(DraftState.WRITING, "雨")
+    draft = Reply(ReplyState.WRITING, "雨")
     assert "job/0" == await web.post(ROOM, draft, "job/0") == await web.post(ROOM, draft, "job/0")
-    await web.edit(ROOM, "older/0", Draft(DraftState.WRITING, "雪"))
+    await web.edit(ROOM, "older/0", Reply(ReplyState.WRITING, "雪"))
     for key in ("job/0", "older/0"):
-        await web.edit(ROOM, key, Draft(DraftState.DONE, "雨"))
+        await web.edit(ROOM, key, Reply(ReplyState.DONE, "雨"))
 
 
 async def test_limits_are_generous(web: WebAdapter) -> None:

@@ -9,10 +9,10 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import expect
 
-from adapters.web.translate import new_slug
-from bot.formats import file_name
-from bot.messages import Lore, Notes
-from bot.sampling import Sampling
+from adapters.web.payloads import new_slug
+from bot.domain.sampling import Sampling
+from bot.domain.story import Lore, Notes
+from bot.story.export_formats import file_name
 from tests.fakes.house import House, beginning, sentence
 from tests.web.conftest import Enter
 from tests.web.person import Person

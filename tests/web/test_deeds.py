@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from adapters.double_clicks import DOUBLE_CLICK_S, DoubleClicks
-from adapters.web.deeds import Deeds
-from adapters.web.hub import LiveRoom
-from adapters.web.visitor import Visitor
-from bot.errors import TextTooLong
-from bot.messages import Author, Room, Story
+from adapters.shared.double_clicks import DOUBLE_CLICK_S, DoubleClicks
+from adapters.web.live.actions import Deeds
+from adapters.web.live.room import LiveRoom
+from adapters.web.live.visitor import Visitor
+from bot.domain.chat import Author, Room
+from bot.domain.errors import TextTooLong
+from bot.domain.story import Story
 from tests.fakes.clock import FakeClock
 from tests.fakes.play import FakePlay
 

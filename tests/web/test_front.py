@@ -9,7 +9,8 @@ import pytest
 from playwright.async_api import expect
 
 from adapters.web import WebAdapter
-from bot.messages import Author, Room, Story
+from bot.domain.chat import Author, Room
+from bot.domain.story import Story
 from tests.fakes.play import FakePlay
 from tests.web.conftest import Enter
 

@@ -8,23 +8,12 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from adapters.web.hub import Hub, LiveRoom
-from adapters.web.shown import Change, Person, ShownAct, ShownDraft, ShownPassage, Standing
-from bot.messages import (
-    MODEL,
-    Act,
-    ActKind,
-    Author,
-    Choice,
-    Draft,
-    DraftState,
-    Notes,
-    Passage,
-    Room,
-    Rules,
-    Story,
-    candidate_id,
-)
+from adapters.web.live.room import Hub, LiveRoom
+from adapters.web.render.values import Change, Person, ShownAct, ShownDraft, ShownPassage, Standing
+from bot.domain.chat import MODEL, Author, Room
+from bot.domain.replies import Candidate, Reply, ReplyState
+from bot.domain.room_settings import RoomSettings
+from bot.domain.story import Act, ActKind, Notes, Passage, Story, candidate_id
 
 ROOM = Room("web", "a-room")
 MIO = Author("web", "1", "澪")
@@ -67,7 +56,7 @@ class Shelf:
         """The story is only its first passages."""
         passages = self.story.passages[:count]
         head = passages[-1].id if passages else None
-        self.story = replace(self.story, passages=passages, head=head, undone=True)
+        self.story = replace(self.story, passages=passages, head=head, can_redo=True)
 
 
 @dataclass(eq=False)
@@ -79,7 +68,7 @@ class Page:
     people: tuple[Person, ...] = ()
     standing: Standing | None = None
     act: ShownAct | None = None
-    rules: Rules | None = None
+    rules: RoomSettings | None = None
     name: str | None = None
     changes: int = 0
 
@@ -98,7 +87,7 @@ class Page:
         """Keep them."""
         self.people = people
 
-    def show_rules(self, rules: Rules) -> None:
+    def show_rules(self, rules: RoomSettings) -> None:
         """Keep them."""
         self.rules = rules
 
@@ -136,15 +125,15 @@ def live(shelf: Shelf) -> LiveRoom:
     return Hub(shelf).room(ROOM)
 
 
-def writing(text: str, job: str = "job") -> Draft:
+def writing(text: str, job: str = "job") -> Reply:
     """A draft that grows."""
-    return Draft(DraftState.WRITING, text, job=job)
+    return Reply(ReplyState.WRITING, text, job=job)
 
 
-def done(text: str, *others: str, job: str = "job") -> Draft:
+def done(text: str, *others: str, job: str = "job") -> Reply:
     """A reply that became a passage, with other candidates."""
-    choices = tuple(Choice(candidate_id(job, number), each) for number, each in enumerate(others, start=1))
-    return Draft(DraftState.DONE, text, choices=choices, job=job, passage=candidate_id(job, 0))
+    choices = tuple(Candidate(candidate_id(job, number), each) for number, each in enumerate(others, start=1))
+    return Reply(ReplyState.DONE, text, other_candidates=choices, job=job, passage=candidate_id(job, 0))
 
 
 async def test_a_new_passage_reaches_every_watcher_once(live: LiveRoom, shelf: Shelf) -> None:
@@ -229,11 +218,11 @@ async def test_why_a_stopped_reply_ended_is_said_beside_its_passage(live: LiveRo
     page = await Page().join(live)
     await live.draft("job/0", writing("雨"))
     shelf.tell("雨", job="job")
-    stopped = Draft(DraftState.CANCELLED, "雨", "止めました。", job="job", passage="job.0")
+    stopped = Reply(ReplyState.CANCELLED, "雨", "止めました。", job="job", passage="job.0")
     await live.draft("job/0", stopped)
     assert page.texts == ["一。", "雨"]
     assert [(draft.text, draft.note) for draft in page.drafts.values()] == [("", "止めました。")]
-    await live.draft("job/0", replace(stopped, live=False))
+    await live.draft("job/0", replace(stopped, interactive=False))
     assert page.drafts == {}
 
 
@@ -250,7 +239,7 @@ async def test_waiting_replies_stay_when_another_is_done(live: LiveRoom, shelf: 
     """Only the reply that was written becomes the passage."""
     page = await Page().join(live)
     await live.draft("first/0", writing("雨", "first"))
-    await live.draft("second/0", Draft(DraftState.WAITING, note="次", job="second"))
+    await live.draft("second/0", Reply(ReplyState.WAITING, note="次", job="second"))
     shelf.tell("雨。", job="first")
     await live.refresh()
     assert list(page.drafts) == ["second/0"]
@@ -267,9 +256,9 @@ async def test_a_story_with_old_continuations_keeps_the_running_draft(live: Live
 async def test_why_a_reply_failed_is_said_while_another_waits(live: LiveRoom) -> None:
     """Until that one is there; a late change of its message takes it away, or adds nothing."""
     page = await Page().join(live)
-    failed = Draft(DraftState.FAILED, note="読めるものが書けませんでした。", job="1", live=False)
+    failed = Reply(ReplyState.FAILED, note="読めるものが書けませんでした。", job="1", interactive=False)
     await live.draft("1/0", writing("風。", "1"))
-    await live.draft("2/0", Draft(DraftState.WAITING, note="順番待ち", job="2"))
+    await live.draft("2/0", Reply(ReplyState.WAITING, note="順番待ち", job="2"))
     await live.draft("1/0", failed)
     assert page.drafts["1/0"].note == failed.note
 
@@ -281,8 +270,8 @@ async def test_why_a_reply_failed_is_old_when_the_next_one_is_there(live: LiveRo
     """What waited behind it was written: the note would stand under a text that it is not about."""
     page = await Page().join(live)
     await live.draft("1/0", writing("風。", "1"))
-    await live.draft("2/0", Draft(DraftState.WAITING, job="2"))
-    await live.draft("1/0", Draft(DraftState.FAILED, note="だめでした。", job="1", live=False))
+    await live.draft("2/0", Reply(ReplyState.WAITING, job="2"))
+    await live.draft("1/0", Reply(ReplyState.FAILED, note="だめでした。", job="1", interactive=False))
     shelf.tell("雨。", job="2")
     await live.draft("2/0", done("雨。", job="2"))
     assert (page.texts, page.drafts) == (["一。", "雨。"], {})
@@ -291,10 +280,10 @@ async def test_why_a_reply_failed_is_old_when_the_next_one_is_there(live: LiveRo
 async def test_an_ended_reply_gives_way_to_the_next(live: LiveRoom) -> None:
     """Why it failed stays to be read until something newer is there."""
     page = await Page().join(live)
-    await live.draft("job/0", Draft(DraftState.FAILED, note="だめでした。", job="job"))
+    await live.draft("job/0", Reply(ReplyState.FAILED, note="だめでした。", job="job"))
     late = await Page().join(live)
     assert [draft.note for draft in late.drafts.values()] == ["だめでした。"]
-    await live.draft("job2/0", Draft(DraftState.WAITING, job="job2"))
+    await live.draft("job2/0", Reply(ReplyState.WAITING, job="job2"))
     assert [list(each.drafts) for each in (page, late)] == [["job2/0"]] * 2
 
 
@@ -342,8 +331,8 @@ async def test_whose_a_passage_is_is_told_without_anybodys_id(live: LiveRoom, sh
 async def test_new_rules_reach_every_page(live: LiveRoom) -> None:
     """So that each offers what holds by now."""
     page = await Page().join(live)
-    live.ruled(Rules(candidates=4))
-    assert page.rules == Rules(candidates=4)
+    live.ruled(RoomSettings(candidates=4))
+    assert page.rules == RoomSettings(candidates=4)
 
 
 async def test_people_are_counted_once_and_may_leave(live: LiveRoom) -> None:

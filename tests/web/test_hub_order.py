@@ -6,23 +6,24 @@ from dataclasses import replace
 
 import pytest
 
-from adapters.web.hub import LiveRoom
-from bot.messages import Begun, Draft, DraftState, candidate_id
+from adapters.web.live.room import LiveRoom
+from bot.domain.replies import Reply, ReplyState
+from bot.domain.story import ReplyInProgress, candidate_id
 from tests.web.test_hub import KEN, Page, Shelf, done, live, shelf, writing
 
 __all__ = ["live", "shelf"]
 
-WAITING = Draft(DraftState.WAITING, note="次", job="job")
+WAITING = Reply(ReplyState.WAITING, note="次", job="job")
 
 
 def begin(shelf: Shelf, after: str | None, job: str = "job") -> None:
     """A reply is begun behind a passage."""
-    shelf.story = replace(shelf.story, begun=Begun(job, after))
+    shelf.story = replace(shelf.story, reply_in_progress=ReplyInProgress(job, after))
 
 
 def is_over(shelf: Shelf) -> None:
     """The reply that was begun is over."""
-    shelf.story = replace(shelf.story, begun=None)
+    shelf.story = replace(shelf.story, reply_in_progress=None)
 
 
 def kept(shelf: Shelf, text: str, place: int) -> None:
@@ -30,7 +31,7 @@ def kept(shelf: Shelf, text: str, place: int) -> None:
     shelf.tell(text, job="job")
     *others, reply = shelf.story.passages
     others.insert(place, reply)
-    shelf.story = replace(shelf.story, passages=tuple(others), head=others[-1].id, begun=None)
+    shelf.story = replace(shelf.story, passages=tuple(others), head=others[-1].id, reply_in_progress=None)
 
 
 def lines(page: Page) -> list[str]:
@@ -98,7 +99,7 @@ async def test_a_draft_keeps_its_place_while_the_worker_is_away(live: LiveRoom, 
     assert lines(page) == ["一。", "次", "三。"]
     is_over(shelf)
     await live.refresh()
-    await live.draft("job/0", Draft(DraftState.FAILED, note="だめでした。", job="job"))
+    await live.draft("job/0", Reply(ReplyState.FAILED, note="だめでした。", job="job"))
     assert lines(page) == ["一。", "だめでした。", "三。"]
 
 
@@ -110,7 +111,7 @@ async def test_a_draft_goes_along_when_what_it_stands_behind_is_deleted(live: Li
     await live.draft("job/0", writing("雨。"))
     shelf.tell("四。", KEN)
     first, _, last = shelf.story.passages
-    shelf.story = replace(shelf.story, passages=(first, last), begun=Begun("job", "p0"))
+    shelf.story = replace(shelf.story, passages=(first, last), reply_in_progress=ReplyInProgress("job", "p0"))
     await live.refresh()
     assert lines(page) == ["一。", "雨。", "四。"]
 
@@ -121,7 +122,7 @@ async def test_why_a_reply_failed_stands_where_it_was(live: LiveRoom, shelf: She
     begin(shelf, "p0")
     await live.draft("job/0", writing("雨"))
     is_over(shelf)
-    await live.draft("job/0", Draft(DraftState.FAILED, note="だめでした。", job="job"))
+    await live.draft("job/0", Reply(ReplyState.FAILED, note="だめでした。", job="job"))
     shelf.tell("三。", KEN)
     await live.refresh()
     assert lines(page) == ["一。", "だめでした。", "三。"]
@@ -133,7 +134,7 @@ async def test_why_a_reply_failed_that_nobody_saw_begin(live: LiveRoom, shelf: S
     page = await Page().join(live)
     if begun:
         await live.draft("job/0", WAITING)
-    await live.draft("job/0", Draft(DraftState.FAILED, note="だめでした。", job="job"))
+    await live.draft("job/0", Reply(ReplyState.FAILED, note="だめでした。", job="job"))
     shelf.tell("三。", KEN)
     await live.refresh()
     assert lines(page) == ["一。", "だめでした。", "三。"]
@@ -147,7 +148,7 @@ async def test_that_a_reply_was_stopped_is_said_behind_its_passage(live: LiveRoo
     shelf.tell("三。", KEN)
     await live.refresh()
     kept(shelf, "雨", 1)
-    stopped = Draft(DraftState.CANCELLED, "雨", "止めました。", job="job", passage=candidate_id("job", 0))
+    stopped = Reply(ReplyState.CANCELLED, "雨", "止めました。", job="job", passage=candidate_id("job", 0))
     await live.draft("job/0", stopped)
     assert lines(page) == ["一。", "雨", "止めました。", "三。"]
 

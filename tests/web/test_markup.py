@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from adapters.web.markup import ShownPiece, marked
-from bot.aside import aside_lines
+from adapters.web.render.markup import ShownPiece, marked
+from bot.text.out_of_character import aside_lines
 
 
 @pytest.mark.parametrize(

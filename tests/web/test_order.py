@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import expect
 
-from bot.messages import MODEL
+from bot.domain.chat import MODEL
 from tests.fakes.house import House, beginning, sentence
 from tests.web.conftest import Enter
 from tests.web.person import Person

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from adapters.web.probability import shaded
-from bot.messages import Score
+from adapters.web.render.probability import shaded
+from bot.domain.inference import Score
 
 
 def score(token: str, offset: int) -> Score:

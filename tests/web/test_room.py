@@ -7,10 +7,13 @@ from nicegui import Client
 from playwright.async_api import expect
 
 from adapters.web import WebAdapter
-from adapters.web.shown import Change
-from adapters.web.shown import Person as Visitor
-from bot.errors import QueueFull
-from bot.messages import MODEL, Ask, Author, Choice, Draft, DraftState, Length, Message, Room, Rules, Ticket
+from adapters.web.render.values import Change
+from adapters.web.render.values import Person as Visitor
+from bot.domain.chat import MODEL, Author, Message, Room
+from bot.domain.errors import QueueFull
+from bot.domain.jobs import GenerationOptions, JobReceipt, Length
+from bot.domain.replies import Candidate, Reply, ReplyState
+from bot.domain.room_settings import RoomSettings
 from tests.fakes.play import FakePlay, FakeReply
 from tests.web.conftest import Enter, Stage, StrictPhrases
 
@@ -83,20 +86,20 @@ async def test_going_on_streams_to_everybody(
     await mio.box.fill(FIRST)
     await mio.more_button.click()
     heard = await play.until_heard()
-    assert (FIRST, Ask(Length.LONG, "bold")) == (heard.message.text, heard.ask)
+    assert (FIRST, GenerationOptions(Length.LONG, "bold")) == (heard.message.text, heard.ask)
 
     reply = FakeReply(web, room, "job-1/0")
-    await reply.show(Draft(DraftState.WAITING, note="2番目です。"))
+    await reply.show(Reply(ReplyState.WAITING, note="2番目です。"))
     for person in (mio, ken):
         await expect(person.draft).to_contain_text("2番目です。")
-    await reply.show(Draft(DraftState.WRITING, "雨が"))
-    await reply.show(Draft(DraftState.WRITING, "雨が降っていた。"))
+    await reply.show(Reply(ReplyState.WRITING, "雨が"))
+    await reply.show(Reply(ReplyState.WRITING, "雨が降っていた。"))
     for person in (mio, ken):
         await expect(person.draft.locator(".tz-text")).to_have_text("雨が降っていた。")
         await person.sees(FIRST)
         await expect(person.page.get_by_role("log")).to_contain_text("雨が降っていた。")
     play.tell(room, "雨が降っていた。")
-    await reply.show(Draft(DraftState.DONE, "雨が降っていた。"))
+    await reply.show(Reply(ReplyState.DONE, "雨が降っていた。"))
     for person in (mio, ken):
         await person.sees(FIRST, "雨が降っていた。")
         await expect(person.draft).to_have_count(0)
@@ -109,7 +112,7 @@ async def test_going_on_without_own_text(enter: Enter, play: FakePlay, room: Roo
     ken = await enter(address(room), "健")
     await ken.more_button.click()
     heard = await play.until_heard()
-    assert ("", Ask()) == (heard.message.text, heard.ask)
+    assert ("", GenerationOptions()) == (heard.message.text, heard.ask)
 
 
 async def test_the_storyteller_is_waking_up(
@@ -119,7 +122,7 @@ async def test_the_storyteller_is_waking_up(
     play.tell(room, FIRST, MIO)
     ken = await enter(address(room), "健")
     reply = FakeReply(web, room, "job-1/0")
-    await reply.show(Draft(DraftState.WAITING, note="語り手が目を覚ましています（40%）"))
+    await reply.show(Reply(ReplyState.WAITING, note="語り手が目を覚ましています（40%）"))
     await expect(ken.draft).to_contain_text("語り手が目を覚ましています（40%）")
 
 
@@ -130,14 +133,14 @@ async def test_a_late_joiner_and_a_reload_see_all_once(
     play.tell(room, FIRST, MIO)
     ken = await enter(address(room), "健")
     reply = FakeReply(web, room, "job-1/0")
-    await reply.show(Draft(DraftState.WRITING, "雨が"))
+    await reply.show(Reply(ReplyState.WRITING, "雨が"))
     late = await enter(address(room))
     await ken.reload()
     for person in (ken, late):
         await person.sees(FIRST)
         await expect(person.draft.locator(".tz-text")).to_have_text("雨が")
     play.tell(room, "雨が降った。")
-    await reply.show(Draft(DraftState.DONE, "雨が降った。"))
+    await reply.show(Reply(ReplyState.DONE, "雨が降った。"))
     await late.reload()
     for person in (ken, late):
         await person.sees(FIRST, "雨が降った。")
@@ -218,14 +221,14 @@ class Silent:
     def show_people(self, people: tuple[Visitor, ...]) -> None:
         """Nothing."""
 
-    def show_rules(self, rules: Rules) -> None:
+    def show_rules(self, rules: RoomSettings) -> None:
         """Nothing."""
 
 
 class BrokenPlay(FakePlay):
     """A Play whose store is gone."""
 
-    async def hear(self, message: Message, ask: Ask | None) -> Ticket | None:
+    async def receive_message(self, message: Message, ask: GenerationOptions | None) -> JobReceipt | None:
         """Fail as no rule foresees."""
         raise OSError("disk full")
 
@@ -248,7 +251,7 @@ async def test_what_nobody_foresaw_is_no_loss(
     await mio.write(FIRST)
     await expect(mio.notice).to_have_text(phrases("web.trouble", "ja"))
     await expect(mio.box).to_have_value(FIRST)
-    await FakeReply(web, room, "job/0").show(Draft(DraftState.WRITING, "雨が"))
+    await FakeReply(web, room, "job/0").show(Reply(ReplyState.WRITING, "雨が"))
     await mio.draft.get_by_role("button").click()
     await expect(mio.page.locator(".q-notification__badge")).to_have_text("2")
     ours = [record for record in caplog.records if record.name.startswith("adapters.web")]
@@ -277,13 +280,13 @@ async def test_a_running_continuation_can_be_stopped(
     play.tell(room, FIRST, MIO)
     ken = await enter(address(room), "健")
     reply = FakeReply(web, room, "job-1/0")
-    await reply.show(Draft(DraftState.WRITING, "雨が"))
+    await reply.show(Reply(ReplyState.WRITING, "雨が"))
     await ken.draft.get_by_role("button", name="止める").click()
     await expect(ken.notice).to_have_count(0)
-    await reply.show(Draft(DraftState.CANCELLED, note="止めました。"))
+    await reply.show(Reply(ReplyState.CANCELLED, note="止めました。"))
     await expect(ken.draft).to_contain_text("止めました。")
     await expect(ken.draft.get_by_role("button")).to_have_count(0)
-    await FakeReply(web, room, "job-2/0").show(Draft(DraftState.WAITING, note="次です。"))
+    await FakeReply(web, room, "job-2/0").show(Reply(ReplyState.WAITING, note="次です。"))
     await expect(ken.draft).to_have_count(1)
     assert [room] == play.cancelled
 
@@ -297,7 +300,7 @@ async def test_text_is_never_read_as_html(enter: Enter, play: FakePlay, web: Web
     play.tell(room, evil, Author("web", "x", "<b onclick=1>悪</b>"))
     ken = await enter(address(room), "<i>健</i>")
     await ken.write(evil)
-    draft = Draft(DraftState.WRITING, evil, evil, (Choice("", evil),))
+    draft = Reply(ReplyState.WRITING, evil, evil, (Candidate("", evil),))
     await FakeReply(web, room, "job/0").show(draft)
     await ken.sees(evil, evil)
     await expect(ken.authors.first).to_have_text("<b onclick=1>悪</b>")
@@ -345,7 +348,7 @@ async def test_a_phone_needs_no_sideways_scrolling(
     play.tell(room, "あ" * 400 + "W" * 200, Author("web", "x", "とても長い名前" * 4))
     ken = await enter(address(room), "健" * 30, width=360, height=640)
     await ken.page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
-    await FakeReply(web, room, "job/0").show(Draft(DraftState.WRITING, "い" * 300))
+    await FakeReply(web, room, "job/0").show(Reply(ReplyState.WRITING, "い" * 300))
     await expect(ken.draft).to_be_visible()
     assert await ken.page.evaluate("document.documentElement.scrollWidth") == 360
     paper = await ken.page.evaluate("getComputedStyle(document.body).backgroundColor")

@@ -6,8 +6,9 @@ import pytest
 from playwright.async_api import expect
 
 from adapters.web import WebAdapter
-from adapters.web.shown import Person as Visitor
-from bot.messages import MODEL, Author, Choice, Draft, DraftState, Room
+from adapters.web.render.values import Person as Visitor
+from bot.domain.chat import MODEL, Author, Room
+from bot.domain.replies import Candidate, Reply, ReplyState
 from tests.fakes.house import House
 from tests.fakes.play import FakePlay, FakeReply
 from tests.web.conftest import Enter
@@ -68,7 +69,7 @@ async def test_a_notch_of_the_wheel_leaves_the_end(
     fill(play, room)
     mio = await enter(f"/r/{room.id}", "澪")
     reply = FakeReply(web, room, "job-1/0")
-    await reply.show(Draft(DraftState.WRITING, LINE))
+    await reply.show(Reply(ReplyState.WRITING, LINE))
     await expect(mio.draft).to_contain_text(LINE)
     assert await below(mio) < 1
 
@@ -76,13 +77,13 @@ async def test_a_notch_of_the_wheel_leaves_the_end(
     await mio.page.mouse.wheel(0, -60)
     await mio.page.wait_for_function("document.documentElement.scrollHeight - innerHeight - scrollY > 50")
     before = await top(mio)
-    await reply.show(Draft(DraftState.WRITING, LINE * 5))
+    await reply.show(Reply(ReplyState.WRITING, LINE * 5))
     await expect(mio.draft).to_contain_text(LINE * 5)
     assert before == await top(mio)
 
     await mio.page.get_by_role("button", name="新しい文").click()
     assert await below(mio) < 1
-    await reply.show(Draft(DraftState.WRITING, LINE * 9))
+    await reply.show(Reply(ReplyState.WRITING, LINE * 9))
     await expect(mio.draft).to_contain_text(LINE * 9)
     assert await below(mio) < 1
     await expect(mio.page.get_by_role("button", name="新しい文")).to_have_count(0)
@@ -96,7 +97,7 @@ async def test_a_draft_that_grows_further_up_moves_no_reader(
     mio = await enter(f"/r/{room.id}", "澪")
     play.begin(room, "job-1")
     reply = FakeReply(web, room, "job-1/0")
-    await reply.show(Draft(DraftState.WRITING, LINE, job="job-1"))
+    await reply.show(Reply(ReplyState.WRITING, LINE, job="job-1"))
     await expect(mio.draft).to_contain_text(LINE)
     for number in range(30):
         play.tell(room, f"続{number}{LINE}", KEN)
@@ -104,7 +105,7 @@ async def test_a_draft_that_grows_further_up_moves_no_reader(
     await expect(mio.passages).to_have_count(71)
     await expect(mio.page.locator(".tz-passage").nth(40)).to_contain_class("tz-draft")
     assert await below(mio) < 1
-    await reply.show(Draft(DraftState.WRITING, LINE * 5, job="job-1"))
+    await reply.show(Reply(ReplyState.WRITING, LINE * 5, job="job-1"))
     await expect(mio.draft).to_contain_text(LINE * 5)
     assert await below(mio) < 1
 
@@ -114,7 +115,7 @@ async def test_a_draft_that_grows_further_up_moves_no_reader(
     await mio.page.wait_for_function("document.documentElement.scrollHeight - innerHeight - scrollY > 1000")
     await top(mio)
     before = await line.evaluate(TOP)
-    await reply.show(Draft(DraftState.WRITING, LINE * 9, job="job-1"))
+    await reply.show(Reply(ReplyState.WRITING, LINE * 9, job="job-1"))
     await expect(mio.draft).to_contain_text(LINE * 9)
     await top(mio)
     assert abs(before - await line.evaluate(TOP)) < 2
@@ -128,7 +129,7 @@ async def test_what_others_write_moves_no_reader(
     fill(play, room)
     mio = await enter(f"/r/{room.id}", "澪")
     before = await go_to(mio, 600)
-    await FakeReply(web, room, "job-1/0").show(Draft(DraftState.WRITING, LINE))
+    await FakeReply(web, room, "job-1/0").show(Reply(ReplyState.WRITING, LINE))
     newer = mio.page.get_by_role("button", name="新しい文")
     await expect(newer).to_be_visible()
     assert before == await top(mio)
@@ -171,9 +172,9 @@ async def test_candidates_begin_at_their_beginnings(
     fill(play, room)
     mio = await enter(f"/r/{room.id}", "澪", height=700)
     texts = [f"{first}　{LINE * 14}" for first in "甲乙丙"]
-    others = tuple(Choice("", text) for text in texts[1:])
+    others = tuple(Candidate("", text) for text in texts[1:])
     reply = FakeReply(web, room, "job-1/0")
-    await reply.show(Draft(DraftState.WRITING, texts[0], choices=others, job="job-1"))
+    await reply.show(Reply(ReplyState.WRITING, texts[0], other_candidates=others, job="job-1"))
     await expect(mio.draft.locator(".tz-column")).to_have_count(3)
     await expect(mio.draft.locator(".tz-compare")).to_be_in_viewport()
     first = await mio.draft.locator(".tz-compare").evaluate("(e) => e.getBoundingClientRect().top")
@@ -223,7 +224,7 @@ async def test_an_open_editor_stays_in_view(
     await editor.fill("　彼は傘をひらいた。")
     for number in range(30):
         play.tell(room, f"続{number}{LINE}", KEN)
-    await FakeReply(web, room, "job-1/0").show(Draft(DraftState.WRITING, LINE))
+    await FakeReply(web, room, "job-1/0").show(Reply(ReplyState.WRITING, LINE))
     await expect(mio.passages).to_have_count(71)
     await mio.page.evaluate(FRAME)
     await expect(editor).to_be_in_viewport()
@@ -241,15 +242,15 @@ async def test_who_comes_back_to_the_end_by_hand_goes_along(
     fill(play, room)
     mio = await enter(f"/r/{room.id}", "澪")
     reply = FakeReply(web, room, "job-1/0")
-    await reply.show(Draft(DraftState.WRITING, LINE))
+    await reply.show(Reply(ReplyState.WRITING, LINE))
     await expect(mio.draft).to_contain_text(LINE)
     assert await below(mio) < 1
     await go_to(mio, 0)
-    await reply.show(Draft(DraftState.WRITING, LINE, note="まだ"))
+    await reply.show(Reply(ReplyState.WRITING, LINE, note="まだ"))
     await expect(mio.draft).to_contain_text("まだ")
     assert await top(mio) == 0
     await go_to(mio, 100_000)
-    await reply.show(Draft(DraftState.WRITING, LINE * 9))
+    await reply.show(Reply(ReplyState.WRITING, LINE * 9))
     await expect(mio.draft).to_contain_text(LINE * 9)
     assert await below(mio) < 1
     await expect(mio.page.get_by_role("button", name="新しい文")).to_have_count(0)

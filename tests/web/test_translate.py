@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from adapters.web import translate
-from adapters.web.translate import BadRequest
-from bot.messages import Ask, Author, Length, Lore, Message, Notes
+from adapters.web import payloads as translate
+from adapters.web.payloads import BadRequest
+from bot.domain.chat import Author, Message
+from bot.domain.jobs import GenerationOptions, Length
+from bot.domain.story import Lore, Notes
 
 ROOM = translate.room_of("a-room")
 MIO = Author("web", "1", "澪")
@@ -58,12 +60,12 @@ def test_no_ask_is_only_writing() -> None:
 def test_an_ask_carries_the_choices() -> None:
     """Length, preset and candidates; an unknown preset is for the rules to refuse, in words."""
     ask = {"length": "long", "preset": "wild", "candidates": 3, "scores": True}
-    assert Ask(Length.LONG, "wild", 3, scores=True) == translate.ask_of({"ask": ask})
+    assert GenerationOptions(Length.LONG, "wild", 3, scores=True) == translate.ask_of({"ask": ask})
 
 
 def test_what_is_not_chosen_is_left_to_the_room() -> None:
     """An ask may be all open."""
-    assert translate.ask_of({"ask": {"length": "", "preset": "", "candidates": 0}}) == Ask()
+    assert translate.ask_of({"ask": {"length": "", "preset": "", "candidates": 0}}) == GenerationOptions()
 
 
 def test_notes_come_with_keywords_apart() -> None:

@@ -10,7 +10,7 @@ import pytest_asyncio
 from playwright.async_api import expect
 
 from adapters.web import WebAdapter
-from bot.messages import MODEL
+from bot.domain.chat import MODEL
 from tests.fakes.house import House, beginning, opened, sentence
 from tests.web.conftest import Enter, Stage, StrictPhrases
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.wordfilter import WordFilter
+from bot.text.word_filter import WordFilter
 
 BUILT_IN = WordFilter.of()
 OWN = WordFilter.of(["ひみつ計画", "Project X", "spoil*"], built_in=False)

@@ -7,12 +7,12 @@ from copy import copy
 from dataclasses import dataclass, field, replace
 from itertools import accumulate
 
-from bot.errors import EngineError
-from bot.messages import Delta, Score
-from bot.sampling import Sampling
-from bot.worker.echo import as_written
-from bot.worker.engine import Start
-from bot.worker.sequence import Sequence, SequenceRequest
+from bot.domain.errors import EngineError
+from bot.domain.inference import Delta, Score
+from bot.domain.sampling import Sampling
+from bot.worker.engine.engine import Start
+from bot.worker.engine.sequence import Sequence, SequenceRequest
+from bot.worker.text.echo import as_written
 
 PLAIN = Sampling(repetition_penalty=1.0, dry_multiplier=0.0, temperature=1.0, top_p=1.0)
 """No penalty and no filter."""

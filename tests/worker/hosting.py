@@ -9,15 +9,15 @@ from pathlib import Path
 
 import httpx
 
-from bot.worker.command import Server, address, open_socket, open_unix_socket
-from bot.worker.engine import Engine
-from bot.worker.metrics import Metrics
-from bot.worker.readiness import EngineLoader
-from bot.worker.sampler import Sampler
-from bot.worker.scheduler import Scheduler
-from bot.worker.server import create_app
-from bot.worker.serving import Served
-from bot.worker.text import StoryText
+from bot.worker.api.app import create_app
+from bot.worker.api.readiness import EngineLoader
+from bot.worker.engine.engine import Engine
+from bot.worker.engine.loaded_model import Served
+from bot.worker.engine.metrics import Metrics
+from bot.worker.engine.scheduler import Scheduler
+from bot.worker.main import Server, address, open_socket, open_unix_socket
+from bot.worker.sampling.sampler import Sampler
+from bot.worker.text.encoding import StoryText
 from tests.fakes.backend import FakeBackend
 from tests.worker.checkpoints import tiny_tokenizer
 from tests.worker.driving import EOS

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from bot.worker.loader import Checkpoint, find_checkpoint, read_checkpoint
+from bot.worker.checkpoints.loader import Checkpoint, find_checkpoint, read_checkpoint
 
 
 def load_checkpoint(name_or_folder: str | Path, **options: Any) -> Checkpoint:

@@ -12,14 +12,14 @@ import torch
 from safetensors.torch import load_file, save_file
 from structlog.testing import capture_logs
 
-from bot.errors import CheckpointError, ConfigurationError
-from bot.messages import Request
-from bot.worker.assembly import SMALL_PARAMETERS, default_threads, load_model
-from bot.worker.choice import openvino_trouble
+from bot.domain.errors import CheckpointError, ConfigurationError
+from bot.domain.inference import GenerationRequest
+from bot.worker.backends.selection import openvino_trouble
+from bot.worker.engine.loaded_model import Served
+from bot.worker.engine.metrics import Metrics
+from bot.worker.factory import SMALL_PARAMETERS, default_threads, load_model
 from bot.worker.memory import Size, kv_blocks
-from bot.worker.metrics import Metrics
 from bot.worker.options import EngineOptions
-from bot.worker.serving import Served
 from tests.worker.checkpoints import tiny_checkpoint
 from tests.worker.driving import GREEDY
 
@@ -45,7 +45,7 @@ def load(folder: Path | str, **options: object) -> Served:
 
 async def write(served: Served) -> str:
     """A greedy continuation."""
-    completion = await served.begin(Request("雨が降りはじめると、", GREEDY, 12, min_tokens=12))
+    completion = await served.begin(GenerationRequest("雨が降りはじめると、", GREEDY, 12, min_tokens=12))
     while served.engine.step():
         pass
     text = ""
@@ -103,7 +103,7 @@ def test_nothing_is_converted_for_a_graph_that_is_not_there(
 ) -> None:
     """Converting takes minutes and gigabytes."""
     _change(folder, activation_function="silu")
-    monkeypatch.delattr("bot.worker.assembly.int8_model")
+    monkeypatch.delattr("bot.worker.factory.int8_model")
     with capture_logs() as log:
         assert load(folder).backend == "torch"
     assert [str(entry["reason"]) for entry in log if "silu" in str(entry.get("reason"))] == [
@@ -150,7 +150,7 @@ def test_more_keys_and_values_than_there_is_memory_are_refused(
 @WITH_OPENVINO
 def test_memory_that_runs_out_is_said(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where nothing told before how much there is."""
-    monkeypatch.setattr("bot.worker.assembly.available_memory", lambda: None)
+    monkeypatch.setattr("bot.worker.factory.available_memory", lambda: None)
     with pytest.raises(CheckpointError, match=r"ran out .*set TSUZUKI_ENGINE__KV_MEMORY_MIB to less"):
         load(folder, backend="openvino", kv_memory_mib=2**30)
 
@@ -160,7 +160,7 @@ def test_too_little_memory_is_said_before_anything_is_read(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In eight bits it does not fit either: the figures say so."""
-    monkeypatch.setattr("bot.worker.assembly.available_memory", lambda: 10_000)
+    monkeypatch.setattr("bot.worker.factory.available_memory", lambda: 10_000)
     (folder / "model.safetensors").write_bytes(b"never read")
     with pytest.raises(CheckpointError, match=r"int8 takes about .* GiB of memory and .* is free"):
         load(folder)
@@ -172,7 +172,7 @@ def test_both_reasons_are_told_where_nothing_can_compute(
 ) -> None:
     """Torch may need more memory than there is, which alone would be a riddle."""
     _change(folder, activation_function="silu")
-    monkeypatch.setattr("bot.worker.assembly.read_checkpoint", _no_memory)
+    monkeypatch.setattr("bot.worker.factory.read_checkpoint", _no_memory)
     with pytest.raises(CheckpointError, match=r"float32 takes much .*OpenVINO failed.*silu"):
         load(folder)
 

@@ -11,12 +11,12 @@ import pytest
 import torch
 from transformers import XGLMConfig, XGLMForCausalLM
 
-from bot.errors import CheckpointError
+from bot.domain.errors import CheckpointError
 from bot.worker.backends.base import Copy, Row
+from bot.worker.backends.kv_cache import CPU_BLOCK, CUDA_BLOCK, block_size, bytes_per_token
 from bot.worker.backends.linear import make_linear
 from bot.worker.backends.pytorch import TorchBackend, sinusoidal_positions
-from bot.worker.cache import CPU_BLOCK, CUDA_BLOCK, block_size, bytes_per_token
-from bot.worker.loader import embedded_model
+from bot.worker.checkpoints.loader import embedded_model
 from tests.worker.checkpoints import tiny_checkpoint, tiny_config
 from tests.worker.loading import load_checkpoint
 

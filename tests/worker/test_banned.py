@@ -10,15 +10,15 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.messages import Delta
-from bot.sampling import Sampling
-from bot.worker.banned import Phrasebook, folded, phrases_of
-from bot.worker.decoding import Joint, StreamDecoder
-from bot.worker.engine import MAX_REWINDS, Engine, Start
-from bot.worker.sampler import Sampler
-from bot.worker.scheduler import Scheduler
-from bot.worker.sequence import Sequence
-from bot.worker.vocabulary import Spelling
+from bot.domain.inference import Delta
+from bot.domain.sampling import Sampling
+from bot.worker.engine.engine import MAX_REWINDS, Engine, Start
+from bot.worker.engine.scheduler import Scheduler
+from bot.worker.engine.sequence import Sequence
+from bot.worker.sampling.banned_phrases import Phrasebook, folded, phrases_of
+from bot.worker.sampling.sampler import Sampler
+from bot.worker.text.decoding import Joint, StreamDecoder
+from bot.worker.text.vocabulary import Spelling
 from tests.fakes.backend import VOCABULARY, FakeBackend, Kept, counting, scattering
 from tests.worker.driving import EOS, GREEDY, PLAIN, Ear, sequence
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from bot.worker.blocks import Beginning, BlockPool, chain_keys
+from bot.worker.engine.block_pool import Beginning, BlockPool, chain_keys
 
 BLOCKS = 6
 

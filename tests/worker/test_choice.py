@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from bot.errors import ConfigurationError
-from bot.worker.choice import OPENVINO, TORCH, Choice, choose, openvino_trouble
+from bot.domain.errors import ConfigurationError
+from bot.worker.backends.selection import OPENVINO, TORCH, Choice, choose, openvino_trouble
 from bot.worker.options import EngineOptions
 
 
@@ -129,7 +129,7 @@ def test_openvino_sends_nothing_anywhere() -> None:
         "def hear(event, arguments):\n"
         "    if event.startswith(('socket.', 'os.fork', 'os.mkdir', 'subprocess.')):\n"
         "        print(event, arguments)\n"
-        "from bot.worker.choice import openvino_trouble\n"
+        "from bot.worker.backends.selection import openvino_trouble\n"
         "sys.addaudithook(hear)\n"
         "assert openvino_trouble() is None, openvino_trouble()\n"
         "assert 'openvino' in sys.modules\n"

@@ -15,14 +15,14 @@ from pathlib import Path
 import httpx
 import pytest
 
-from bot.errors import ConfigurationError
-from bot.worker.command import address, open_socket, open_unix_socket, run_worker
+from bot.domain.errors import ConfigurationError
+from bot.worker.main import address, open_socket, open_unix_socket, run_worker
 from bot.worker.options import EngineOptions
 from tests.worker.checkpoints import tiny_checkpoint
 
 ROOT = Path(__file__).parents[2]
 WAIT_S = 60
-IMPORTS = "from bot.worker.command import run_worker\nfrom bot.worker.options import EngineOptions\n"
+IMPORTS = "from bot.worker.main import run_worker\nfrom bot.worker.options import EngineOptions\n"
 
 
 @contextmanager
@@ -71,7 +71,7 @@ def test_it_answers_before_torch_and_stops_cleanly(tmp_path: Path) -> None:
         "import sys, builtins\n"
         "real = builtins.__import__\n"
         "def held(name, *rest, **kept):\n"
-        "    if name == 'bot.worker.assembly' and 'torch' not in sys.modules:\n"
+        "    if name == 'bot.worker.factory' and 'torch' not in sys.modules:\n"
         f"        open({str(gate)!r}).read()\n"
         "    return real(name, *rest, **kept)\n"
         "builtins.__import__ = held\n"

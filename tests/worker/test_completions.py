@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from bot.engine.client import _body
-from bot.errors import CheckpointError
-from bot.messages import Request
-from bot.sampling import PRESETS, Sampling
-from bot.worker.completions import CompletionRequest
-from bot.worker.conversion import load_tokenizer
-from bot.worker.loader import embedded_model
-from bot.worker.presets import read_presets
+from bot.domain.errors import CheckpointError
+from bot.domain.inference import GenerationRequest
+from bot.domain.sampling import PRESETS, Sampling
+from bot.inference.client import _body
+from bot.worker.api.requests import CompletionRequest
+from bot.worker.checkpoints.loader import embedded_model
+from bot.worker.checkpoints.tokenizer_loader import load_tokenizer
+from bot.worker.sampling.presets import read_presets
 
 EVERYTHING = Sampling(
     repetition_penalty=1.2,
@@ -40,7 +40,7 @@ EVERYTHING = Sampling(
 )
 
 
-def asked(**fields: object) -> Request:
+def asked(**fields: object) -> GenerationRequest:
     """What a body asks for."""
     return CompletionRequest.model_validate({"prompt": "雨", **fields}).request()
 
@@ -56,7 +56,9 @@ def test_who_leaves_everything_out_gets_the_standard_preset() -> None:
 @pytest.mark.parametrize("sampling", [EVERYTHING, *PRESETS.values()])
 def test_what_the_client_sends_is_what_the_worker_reads(sampling: Sampling) -> None:
     """Every setting, bans and bias come over the wire as they were."""
-    sent = Request("雨", sampling, 9, banned=("馬鹿", "Bad"), logit_bias=((5, -1.5), (7, 100.0)), seed=3)
+    sent = GenerationRequest(
+        "雨", sampling, 9, banned=("馬鹿", "Bad"), logit_bias=((5, -1.5), (7, 100.0)), seed=3
+    )
 
     read = CompletionRequest.model_validate(_body(sent)).request()
 
@@ -112,7 +114,7 @@ def test_a_checkpoint_changes_presets(tmp_path: Path) -> None:
     (tmp_path / "presets.json").write_text('{"standard": {"temperature": 0.9, "bias": {"「": -1}}}', "utf-8")
     presets = read_presets(tmp_path, {"「": 7})
 
-    def read(**fields: object) -> Request:
+    def read(**fields: object) -> GenerationRequest:
         return CompletionRequest.model_validate({"prompt": "雨", **fields}).request(presets)
 
     assert (

@@ -20,14 +20,14 @@ import torch
 from safetensors.torch import load_file, save_file
 from structlog.testing import capture_logs
 
-from bot.errors import CheckpointError
-from bot.worker import shelf
-from bot.worker.converted import CONTENTS, ConvertedModel, Quantizer, UnkeptModel, is_whole
-from bot.worker.int8 import Int8Linear, Int8Model, quantize
-from bot.worker.loader import read_config
+from bot.domain.errors import CheckpointError
+from bot.worker.checkpoints import quantized_cache as shelf
+from bot.worker.checkpoints.int8 import Int8Linear, Int8Model, quantize
+from bot.worker.checkpoints.loader import read_config
+from bot.worker.checkpoints.quantized_cache import KNOWN, PARTIAL, cache_folder, int8_model
+from bot.worker.checkpoints.quantized_model import CONTENTS, ConvertedModel, Quantizer, UnkeptModel, is_whole
+from bot.worker.checkpoints.weights import StoredTensors, find_weights
 from bot.worker.memory import Room, Size, conversion_memory, int8_memory, unkept_memory
-from bot.worker.shelf import KNOWN, PARTIAL, cache_folder, int8_model
-from bot.worker.weights import StoredTensors, find_weights
 from tests.worker.checkpoints import Layout, tiny_checkpoint
 
 ROOT = Path(__file__).parents[2]
@@ -373,7 +373,7 @@ def test_a_file_that_is_read_at_once_must_fit_the_memory(tmp_path: Path) -> None
 
 def test_the_table_in_memory_is_there_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It may be a gigabyte: its pieces are put where they stay."""
-    monkeypatch.setattr("bot.worker.converted.ROWS", 100)
+    monkeypatch.setattr("bot.worker.checkpoints.quantized_model.ROWS", 100)
     folder = tiny_checkpoint(tmp_path / "tiny")
     quantizer = Quantizer(read_config(folder), find_weights(folder))
     alive: list[weakref.ref[torch.Tensor]] = []
@@ -556,9 +556,9 @@ def _converting(folder: Path, cache: Path, then: str) -> subprocess.Popen[str]:
     code = (
         "import sys\n"
         "from pathlib import Path\n"
-        "from bot.worker.loader import read_config\n"
-        "from bot.worker.shelf import int8_model\n"
-        "from bot.worker.weights import find_weights\n"
+        "from bot.worker.checkpoints.loader import read_config\n"
+        "from bot.worker.checkpoints.quantized_cache import int8_model\n"
+        "from bot.worker.checkpoints.weights import find_weights\n"
         "folder, cache = map(Path, sys.argv[1:])\n"
         "told = []\n"
         "def progress(part):\n"

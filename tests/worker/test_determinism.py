@@ -11,17 +11,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
-from bot.sampling import Sampling
+from bot.domain.sampling import Sampling
 from bot.worker.backends.base import Backend
 from bot.worker.backends.pytorch import TorchBackend
-from bot.worker.converted import Quantizer, UnkeptModel
-from bot.worker.engine import Engine, Start
-from bot.worker.loader import embedded_model, read_config
-from bot.worker.metrics import Metrics
-from bot.worker.sampler import Sampler
-from bot.worker.scheduler import Scheduler
-from bot.worker.sequence import Sequence
-from bot.worker.weights import find_weights
+from bot.worker.checkpoints.loader import embedded_model, read_config
+from bot.worker.checkpoints.quantized_model import Quantizer, UnkeptModel
+from bot.worker.checkpoints.weights import find_weights
+from bot.worker.engine.engine import Engine, Start
+from bot.worker.engine.metrics import Metrics
+from bot.worker.engine.scheduler import Scheduler
+from bot.worker.engine.sequence import Sequence
+from bot.worker.sampling.sampler import Sampler
 from tests.fakes.backend import FakeBackend, scattering
 from tests.worker.checkpoints import tiny_checkpoint
 from tests.worker.driving import EOS, GREEDY, Ear, sequence, start

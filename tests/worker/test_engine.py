@@ -7,12 +7,12 @@ import queue
 import pytest
 from prometheus_client import CollectorRegistry
 
-from bot.errors import EngineError, EngineFailed, EngineUnavailable, NotFinite, QueueFull
-from bot.messages import Delta
-from bot.worker.engine import Engine
-from bot.worker.metrics import Metrics
-from bot.worker.sampler import Sampler
-from bot.worker.scheduler import Batch, Scheduler
+from bot.domain.errors import EngineError, EngineFailed, EngineUnavailable, NotFinite, QueueFull
+from bot.domain.inference import Delta
+from bot.worker.engine.engine import Engine
+from bot.worker.engine.metrics import Metrics
+from bot.worker.engine.scheduler import Batch, Scheduler
+from bot.worker.sampling.sampler import Sampler
 from tests.fakes.backend import FakeBackend, counting
 from tests.worker.driving import EOS, Ear, sequence, start
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch.nn import functional
 
-from bot.worker.int8 import LARGEST, ROWS, ZERO, quantize
+from bot.worker.checkpoints.int8 import LARGEST, ROWS, ZERO, quantize
 
 GENERATOR = torch.Generator().manual_seed(0)
 

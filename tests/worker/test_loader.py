@@ -16,10 +16,10 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import GPT2Config, XGLMConfig, XGLMForCausalLM
 
-from bot.errors import CheckpointError, TokenizerError
-from bot.worker.loader import choose_device, choose_dtype, embedded_model, read_config
+from bot.domain.errors import CheckpointError, TokenizerError
+from bot.worker.checkpoints.loader import choose_device, choose_dtype, embedded_model, read_config
+from bot.worker.checkpoints.weights import StoredTensors, expected_shapes, find_weights, read_tensors
 from bot.worker.memory import PUBLISHED, Room, Size, available_memory, int8_way, too_little, torch_memory
-from bot.worker.weights import StoredTensors, expected_shapes, find_weights, read_tensors
 from tests.worker.checkpoints import Layout, tiny_checkpoint, tiny_config
 from tests.worker.loading import load_checkpoint
 

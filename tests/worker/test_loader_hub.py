@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.errors import CheckpointError
-from bot.worker.hub import fetch, is_hub_name
+from bot.domain.errors import CheckpointError
+from bot.worker.checkpoints.hub import fetch, is_hub_name
 from tests.worker.checkpoints import tiny_checkpoint
 from tests.worker.hub_server import FakeHub
 from tests.worker.loading import load_checkpoint

@@ -11,10 +11,10 @@ from tokenizers import Tokenizer
 from tokenizers.models import BPE
 from transformers import AutoTokenizer
 
-from bot.errors import TokenizerError
-from bot.worker.conversion import SAMPLES, load_tokenizer
-from bot.worker.loader import read_config
-from bot.worker.text import StoryText
+from bot.domain.errors import TokenizerError
+from bot.worker.checkpoints.loader import read_config
+from bot.worker.checkpoints.tokenizer_loader import SAMPLES, load_tokenizer
+from bot.worker.text.encoding import StoryText
 from tests.worker.checkpoints import SENTENCES, TokenizerFiles, sentencepiece_model, tiny_checkpoint
 from tests.worker.loading import load_checkpoint
 

@@ -12,11 +12,11 @@ import openai
 import pytest
 from openai import AsyncOpenAI, OpenAI
 
-from bot.worker.assembly import assemble
-from bot.worker.metrics import Metrics
-from bot.worker.progress import Progress
-from bot.worker.serving import Served
-from bot.worker.text import StoryText
+from bot.worker.checkpoints.progress import Progress
+from bot.worker.engine.loaded_model import Served
+from bot.worker.engine.metrics import Metrics
+from bot.worker.factory import assemble
+from bot.worker.text.encoding import StoryText
 from tests.fakes.backend import FakeBackend, counting
 from tests.worker.checkpoints import tiny_checkpoint, tiny_tokenizer
 from tests.worker.hosting import fake_served, hosted

@@ -17,15 +17,15 @@ from hypothesis import strategies as st
 from openvino import Type
 from transformers import XGLMForCausalLM
 
-from bot.errors import CheckpointError
+from bot.domain.errors import CheckpointError
 from bot.worker.backends.base import Copy, Row
 from bot.worker.backends.openvino import OpenVinoBackend
 from bot.worker.backends.openvino_graph import BLOCK, Shape, attention_type
-from bot.worker.choice import KV_PRECISIONS
-from bot.worker.converted import Quantizer, UnkeptModel
-from bot.worker.int8 import Int8Linear
-from bot.worker.loader import embedded_model, read_config
-from bot.worker.weights import find_weights
+from bot.worker.backends.selection import KV_PRECISIONS
+from bot.worker.checkpoints.int8 import Int8Linear
+from bot.worker.checkpoints.loader import embedded_model, read_config
+from bot.worker.checkpoints.quantized_model import Quantizer, UnkeptModel
+from bot.worker.checkpoints.weights import find_weights
 from tests.worker.checkpoints import tiny_checkpoint
 
 EOS = 2

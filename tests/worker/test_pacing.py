@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from bot.errors import EngineError, EngineFailed
-from bot.messages import Delta, Score
-from bot.worker.pacing import Paced
+from bot.domain.errors import EngineError, EngineFailed
+from bot.domain.inference import Delta, Score
+from bot.worker.engine.delta_coalescer import Paced
 
 
 @dataclass(slots=True)

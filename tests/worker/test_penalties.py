@@ -13,12 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from bot.sampling import Sampling
-from bot.worker.drawing import Choice
-from bot.worker.filters import Left, choose, open_wide, without_top_choices
-from bot.worker.penalties import LONGEST_REPEAT, Marks
-from bot.worker.sampler import Sampler, change
-from bot.worker.weighing import weigh
+from bot.domain.sampling import Sampling
+from bot.worker.sampling.penalties import LONGEST_REPEAT, Marks
+from bot.worker.sampling.random_draw import Choice
+from bot.worker.sampling.sampler import Sampler, change
+from bot.worker.sampling.softmax import weigh
+from bot.worker.sampling.truncation import Left, choose, open_wide, without_top_choices
 from tests.worker.driving import EOS, PLAIN, sequence
 
 VOCABULARY = 40

@@ -22,14 +22,14 @@ from transformers.generation.logits_process import (
     TypicalLogitsWarper,
 )
 
-from bot.sampling import Sampling
-from bot.worker.drawing import Choice, Lot, draw
-from bot.worker.exempt import blank_tokens, exempt_tokens, is_exempt
-from bot.worker.filters import choose, open_wide
-from bot.worker.sampler import Sampler, change
-from bot.worker.scores import Drawn
-from bot.worker.sequence import Sequence
-from bot.worker.weighing import weigh
+from bot.domain.sampling import Sampling
+from bot.worker.engine.sequence import Sequence
+from bot.worker.sampling.penalty_exempt import blank_tokens, exempt_tokens, is_exempt
+from bot.worker.sampling.random_draw import Choice, Lot, draw
+from bot.worker.sampling.sampler import Sampler, change
+from bot.worker.sampling.softmax import weigh
+from bot.worker.sampling.truncation import choose, open_wide
+from bot.worker.text.logprobs import Drawn
 from tests.worker.driving import EOS, PLAIN, sequence
 
 VOCABULARY = 200

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.errors import QueueFull
+from bot.domain.errors import QueueFull
 from bot.worker.backends.base import Copy
-from bot.worker.scheduler import Batch, Scheduler
-from bot.worker.sequence import Sequence
+from bot.worker.engine.scheduler import Batch, Scheduler
+from bot.worker.engine.sequence import Sequence
 from tests.worker.driving import sequence
 
 NEW = 7
@@ -63,7 +63,9 @@ def cuts(batch: Batch) -> list[tuple[int, int, int, int]]:
 
 def test_imports_no_torch() -> None:
     """The policy can be read and tested where torch is not installed."""
-    code = "import sys, bot.worker.scheduler, bot.worker.engine; sys.exit('torch' in sys.modules)"
+    code = (
+        "import sys, bot.worker.engine.scheduler, bot.worker.engine.engine; sys.exit('torch' in sys.modules)"
+    )
 
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0  # noqa: S603
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from bot.messages import Score
-from bot.worker.scores import Drawn, ScoreKeeper
+from bot.domain.inference import Score
+from bot.worker.text.logprobs import Drawn, ScoreKeeper
 
 
 def drawn(token: int) -> Drawn:

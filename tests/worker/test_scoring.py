@@ -9,16 +9,16 @@ import pytest
 import torch
 from transformers import XGLMForCausalLM
 
-from bot.errors import NotFinite
+from bot.domain.errors import NotFinite
 from bot.worker.backends.base import Backend
 from bot.worker.backends.pytorch import TorchBackend
-from bot.worker.converted import Quantizer, UnkeptModel
-from bot.worker.engine import Engine
-from bot.worker.loader import embedded_model, read_config
-from bot.worker.sampler import Sampler, _scored_on_device
-from bot.worker.scheduler import SCORED, SCORERS, Scheduler
-from bot.worker.sequence import Sequence
-from bot.worker.weights import find_weights
+from bot.worker.checkpoints.loader import embedded_model, read_config
+from bot.worker.checkpoints.quantized_model import Quantizer, UnkeptModel
+from bot.worker.checkpoints.weights import find_weights
+from bot.worker.engine.engine import Engine
+from bot.worker.engine.scheduler import SCORED, SCORERS, Scheduler
+from bot.worker.engine.sequence import Sequence
+from bot.worker.sampling.sampler import Sampler, _scored_on_device
 from tests.fakes.backend import FakeBackend, counting
 from tests.worker.checkpoints import tiny_checkpoint
 from tests.worker.driving import EOS, Ear, sequence, start

@@ -10,11 +10,8 @@ import pytest
 import torch
 
 from bot.worker.backends.base import Backend, Copy, Row
-from bot.worker.choice import openvino_trouble
-from bot.worker.converted import Quantizer, UnkeptModel
-from bot.worker.int8 import Int8Model
-from bot.worker.loader import embedded_model, read_config
-from bot.worker.selfcheck import (
+from bot.worker.backends.selection import openvino_trouble
+from bot.worker.backends.self_check import (
     BLOCKS,
     LAYERS,
     VOCABULARY,
@@ -24,7 +21,10 @@ from bot.worker.selfcheck import (
     deviations,
     reference,
 )
-from bot.worker.weights import find_weights
+from bot.worker.checkpoints.int8 import Int8Model
+from bot.worker.checkpoints.loader import embedded_model, read_config
+from bot.worker.checkpoints.quantized_model import Quantizer, UnkeptModel
+from bot.worker.checkpoints.weights import find_weights
 from tests.worker.checkpoints import tiny_checkpoint
 
 BLOCK = 32

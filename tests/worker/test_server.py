@@ -12,13 +12,13 @@ from typing import Any
 import httpx
 import pytest
 
-from bot.errors import CheckpointError
-from bot.worker.assembly import assemble
-from bot.worker.completions import MAX_PROMPT_CHARACTERS, CompletionRequest
-from bot.worker.metrics import Metrics
-from bot.worker.progress import Progress
-from bot.worker.server import MAX_BODY_BYTES
-from bot.worker.serving import Served
+from bot.domain.errors import CheckpointError
+from bot.worker.api.app import MAX_BODY_BYTES
+from bot.worker.api.requests import MAX_PROMPT_CHARACTERS, CompletionRequest
+from bot.worker.checkpoints.progress import Progress
+from bot.worker.engine.loaded_model import Served
+from bot.worker.engine.metrics import Metrics
+from bot.worker.factory import assemble
 from tests.fakes.backend import FakeBackend, counting
 from tests.worker.checkpoints import tiny_checkpoint
 from tests.worker.hosting import fake_served, hosted

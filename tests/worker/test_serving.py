@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from bot.errors import NotFinite
-from bot.messages import Delta, Request
-from bot.sampling import Sampling
-from bot.worker.metrics import Metrics
+from bot.domain.errors import NotFinite
+from bot.domain.inference import Delta, GenerationRequest
+from bot.domain.sampling import Sampling
+from bot.worker.engine.metrics import Metrics
 from tests.fakes.backend import FakeBackend
 from tests.worker.hosting import fake_served
 
@@ -15,7 +15,7 @@ from tests.worker.hosting import fake_served
 async def test_text_that_was_drawn_before_an_error_is_not_lost() -> None:
     """What stands in the queue before the error is read first, then the error is raised."""
     served = fake_served(FakeBackend(), Metrics())
-    completion = await served.begin(Request("雨", Sampling(temperature=0), 5))
+    completion = await served.begin(GenerationRequest("雨", Sampling(temperature=0), 5))
     written = [Delta(0, "夜"), Delta(0, "の")]
     for event in (*written, NotFinite()):
         completion.hear(event)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.worker.stops import StopWatch
+from bot.worker.text.stop_strings import StopWatch
 
 SHORT = st.text("ab。\n", max_size=12)
 STOPS = st.lists(st.text("ab。\n", min_size=1, max_size=3), max_size=3)

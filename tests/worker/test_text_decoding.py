@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer
 from tokenizers.models import Unigram
 
-from bot.worker.decoding import StreamDecoder
-from bot.worker.text import StoryText
-from bot.worker.vocabulary import EOS
+from bot.worker.text.decoding import StreamDecoder
+from bot.worker.text.encoding import StoryText
+from bot.worker.text.vocabulary import EOS
 from tests.worker.checkpoints import CONTROLS, MADEUP_WORDS
 
 PIECES = [*"s雨が。猫」.한\u3000", "▁", "▁The", "▁cat", "▁is", "▁「", "▁です", "▁말"]

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sentencepiece import SentencePieceProcessor
 
-from bot.worker.text import StoryText
-from bot.worker.vocabulary import EOS, UNK
+from bot.worker.text.encoding import StoryText
+from bot.worker.text.vocabulary import EOS, UNK
 from tests.worker.checkpoints import (
     CONTROLS,
     MADEUP_WORDS,

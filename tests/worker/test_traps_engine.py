@@ -9,14 +9,14 @@ import pytest
 import torch
 from transformers import XGLMForCausalLM
 
-from bot.errors import EngineError
-from bot.messages import Request
-from bot.sampling import Sampling
-from bot.worker.assembly import assemble
+from bot.domain.errors import EngineError
+from bot.domain.inference import GenerationRequest
+from bot.domain.sampling import Sampling
 from bot.worker.backends.base import Row
 from bot.worker.backends.pytorch import TorchBackend
-from bot.worker.sampler import change
-from bot.worker.serving import Completion, Served
+from bot.worker.engine.loaded_model import Completion, Served
+from bot.worker.factory import assemble
+from bot.worker.sampling.sampler import change
 from tests.worker.checkpoints import SENTENCES, tiny_checkpoint
 from tests.worker.driving import GREEDY
 from tests.worker.loading import load_checkpoint
@@ -37,7 +37,7 @@ def served(folder: Path) -> Served:
     return assemble(load_checkpoint(folder, dtype="float32", device="cpu"), slots=4)
 
 
-async def finish(served: Served, *requests: Request) -> list[tuple[Completion, dict[int, str]]]:
+async def finish(served: Served, *requests: GenerationRequest) -> list[tuple[Completion, dict[int, str]]]:
     """Run requests side by side to their ends; each one's completion and its candidates' texts."""
     completions = [await served.begin(request) for request in requests]
     while served.engine.step():
@@ -61,7 +61,9 @@ async def test_point_6_prompt_and_new_tokens_stay_within_the_context(
 
     The prompt keeps half of the context at least, and what was dropped is told.
     """
-    request = Request(prompt, Sampling(temperature=1.0, top_p=1.0), max_tokens, min_tokens=max_tokens)
+    request = GenerationRequest(
+        prompt, Sampling(temperature=1.0, top_p=1.0), max_tokens, min_tokens=max_tokens
+    )
 
     [(completion, _)] = await finish(served, request)
 
@@ -95,9 +97,9 @@ async def test_point_7_not_finite_fails_one_request_with_its_name(folder: Path) 
     served = assemble(checkpoint, slots=2)
     table = served.engine._backend._table  # type: ignore[attr-defined]
     table[poison] = torch.inf
-    ill = await served.begin(Request("雨と猫", GREEDY, 5))
+    ill = await served.begin(GenerationRequest("雨と猫", GREEDY, 5))
 
-    [(well, texts)] = await finish(served, Request("雨が", GREEDY, 5, min_tokens=5))
+    [(well, texts)] = await finish(served, GenerationRequest("雨が", GREEDY, 5, min_tokens=5))
 
     with pytest.raises(EngineError) as failed:
         await ill.read()
@@ -110,7 +112,7 @@ async def test_point_8_batches_equal_transformers(served: Served, folder: Path) 
     """Several stories in one batch, by way of the whole worker, are each what `generate` writes alone."""
     model = XGLMForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()  # type: ignore[no-untyped-call]
     prompts = ["雨が", SENTENCES[0], "The old house", "町は\n猫は", "「おや、"]
-    requests = [Request(prompt, GREEDY, 20, min_tokens=20) for prompt in prompts]
+    requests = [GenerationRequest(prompt, GREEDY, 20, min_tokens=20) for prompt in prompts]
 
     written = await finish(served, *requests)
 
@@ -138,7 +140,7 @@ async def test_point_10_penalties_spare_punctuation_and_count_the_prompt(served:
     spared = {vocabulary["。"], vocabulary["、"], vocabulary["」"], 2}
     word = vocabulary["猫"] if "猫" in vocabulary else vocabulary["▁猫"]
     sequence_sampling = Sampling(temperature=0, repetition_penalty=1.5, repetition_window=0)
-    completion = await served.begin(Request("猫、雨。」\n", sequence_sampling, 3))
+    completion = await served.begin(GenerationRequest("猫、雨。」\n", sequence_sampling, 3))
     [sequence] = completion._sequences
     row = np.ones(len(vocabulary) + 10, np.float32)
 
@@ -151,12 +153,14 @@ async def test_point_10_penalties_spare_punctuation_and_count_the_prompt(served:
 
 async def test_point_12_a_seed_repeats(served: Served) -> None:
     """Seed, settings and prompt decide every candidate's text; the company and the slot do not."""
-    request = Request("雨が", Sampling(temperature=1.2, top_p=0.95), 30, n=3, seed=11)
-    others = [Request(STORY, Sampling(), 25, seed=seed) for seed in range(3)]
+    request = GenerationRequest("雨が", Sampling(temperature=1.2, top_p=0.95), 30, n=3, seed=11)
+    others = [GenerationRequest(STORY, Sampling(), 25, seed=seed) for seed in range(3)]
 
     [(_, alone)] = await finish(served, request)
     [*_, (_, together)] = await finish(served, *others, request)
-    [(_, other)] = await finish(served, Request("雨が", Sampling(temperature=1.2), 30, n=3, seed=12))
+    [(_, other)] = await finish(
+        served, GenerationRequest("雨が", Sampling(temperature=1.2), 30, n=3, seed=12)
+    )
 
     assert alone == together
     assert alone != other
@@ -165,7 +169,7 @@ async def test_point_12_a_seed_repeats(served: Served) -> None:
 
 async def test_point_12_the_number_of_candidates_changes_none(served: Served) -> None:
     """The first candidate of three is the only one of one."""
-    [(_, one)] = await finish(served, Request(STORY, Sampling(), 20, n=1, seed=5))
-    [(_, three)] = await finish(served, Request(STORY, Sampling(), 20, n=3, seed=5))
+    [(_, one)] = await finish(served, GenerationRequest(STORY, Sampling(), 20, n=1, seed=5))
+    [(_, three)] = await finish(served, GenerationRequest(STORY, Sampling(), 20, n=3, seed=5))
 
     assert one[0] == three[0]

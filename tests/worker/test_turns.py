@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.worker.turns import Turns
+from bot.worker.engine.waiting_queue import Turns
 from tests.worker.driving import sequence
 
 

@@ -10,30 +10,33 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
-from bot.context import context_of
-from bot.continuation import max_tokens
-from bot.messages import MODEL, Author, Length, Lore, Notes, Passage, Piece, Request, Room, Story
-from bot.sampling import Sampling
-from bot.story import WINDOW_CHARACTERS, text_of
-from bot.worker.loader import embedded_model
-from bot.worker.metrics import Metrics
-from bot.worker.surroundings import Surroundings, fitted
-from bot.worker.text import Encoded, StoryText, read_as
-from bot.worker.vocabulary import EOS
+from bot.domain.chat import MODEL, Author, Room
+from bot.domain.inference import ContextPiece, GenerationRequest
+from bot.domain.jobs import Length
+from bot.domain.sampling import Sampling
+from bot.domain.story import Lore, Notes, Passage, Story
+from bot.story.joining import WINDOW_CHARACTERS, text_of
+from bot.story.prompt import context_of
+from bot.text.continuation import max_tokens
+from bot.worker.checkpoints.loader import embedded_model
+from bot.worker.engine.metrics import Metrics
+from bot.worker.text.context_window import Surroundings, fitted
+from bot.worker.text.encoding import Encoded, StoryText, read_as
+from bot.worker.text.vocabulary import EOS
 from tests.fakes.backend import FakeBackend
 from tests.worker.hosting import fake_served
 from tests.worker.test_text_encoding import pieces, story_text
 
 AKI = Author("web", "aki", "秋")
-MEMORY = Piece("memory", "町は雨。")
-NOTE = Piece("note", "しずかに。")
-LORE = Piece("lore", "猫は歩く。")
+MEMORY = ContextPiece("memory", "町は雨。")
+NOTE = ContextPiece("note", "しずかに。")
+LORE = ContextPiece("lore", "猫は歩く。")
 AROUND = Surroundings((MEMORY,), (LORE, NOTE), depth=1)
 LINES = st.lists(
     st.sampled_from(["雨が降る。", "猫が歩く。", "町はしずかだ。猫だけが歩いていく。", ""]), max_size=40
 )
 TEXTS = st.text(alphabet="雨が降る。猫", min_size=1, max_size=60)
-PIECES = st.lists(st.builds(Piece, st.sampled_from(["lore", "note"]), TEXTS), max_size=4).map(tuple)
+PIECES = st.lists(st.builds(ContextPiece, st.sampled_from(["lore", "note"]), TEXTS), max_size=4).map(tuple)
 
 
 def test_the_pieces_stand_where_they_belong() -> None:
@@ -67,9 +70,9 @@ def test_the_depth_counts_paragraphs_of_the_story() -> None:
 def test_a_memory_that_is_too_long_keeps_its_beginning() -> None:
     """Cut at a sentence's end, the rest is told; other pieces are left out whole, lore before the note."""
     memory, lore, note = (
-        Piece("memory", "あああ。いいい。ううう。"),
-        Piece("lore", "ろ" * 8),
-        Piece("note", "の" * 3),
+        ContextPiece("memory", "あああ。いいい。ううう。"),
+        ContextPiece("lore", "ろ" * 8),
+        ContextPiece("note", "の" * 3),
     )
     around = Surroundings((memory,), (lore, note))
 
@@ -77,8 +80,8 @@ def test_a_memory_that_is_too_long_keeps_its_beginning() -> None:
 
     assert whole.kept == Surroundings((memory,))
     assert whole.left_out == (lore, note)
-    assert cut.kept.front == (Piece("memory", "あああ。いいい。"),)
-    assert cut.left_out == (Piece("memory", "ううう。"), lore, note)
+    assert cut.kept.front == (ContextPiece("memory", "あああ。いいい。"),)
+    assert cut.left_out == (ContextPiece("memory", "ううう。"), lore, note)
 
 
 @pytest.mark.parametrize(
@@ -87,13 +90,15 @@ def test_a_memory_that_is_too_long_keeps_its_beginning() -> None:
 )
 def test_a_memory_without_sentences_is_cut_too(memory: str, kept: str) -> None:
     """At a line's end; where even one line is too long, anywhere. It is never left out."""
-    assert fitted(Surroundings((Piece("memory", memory),)), 24, 1, len).kept.front == (Piece("memory", kept),)
+    assert fitted(Surroundings((ContextPiece("memory", memory),)), 24, 1, len).kept.front == (
+        ContextPiece("memory", kept),
+    )
 
 
 @given(st.lists(st.integers(1, 30), max_size=5), st.integers(8, 60), st.integers(1, 20))
 def test_pieces_have_half_of_the_window(lengths: list[int], limit: int, grain: int) -> None:
     """They never take more, what is kept free is enough for them, and it grows in grains up to the half."""
-    inset = tuple(Piece("lore", "ろ" * length) for length in lengths)
+    inset = tuple(ContextPiece("lore", "ろ" * length) for length in lengths)
 
     fit = fitted(Surroundings((), inset), limit, grain, len)
 
@@ -105,11 +110,11 @@ def test_pieces_have_half_of_the_window(lengths: list[int], limit: int, grain: i
 @settings(max_examples=150, deadline=None)
 @given(lines=LINES, front=TEXTS, inset=PIECES, room=st.integers(16, 256), depth=st.integers(1, 5))
 def test_the_window_holds(
-    lines: list[str], front: str, inset: tuple[Piece, ...], room: int, depth: int
+    lines: list[str], front: str, inset: tuple[ContextPiece, ...], room: int, depth: int
 ) -> None:
     """Never over budget, always the end of the story, the memory always in, nothing lost without a word."""
     story = "\n".join(lines)
-    memory = Piece("memory", front)
+    memory = ContextPiece("memory", front)
 
     encoded = story_text().encode(story, room, Surroundings((memory,), inset, depth))
 
@@ -197,8 +202,13 @@ def test_another_length_cuts_at_the_same_places() -> None:
 async def test_what_is_told_is_what_is_read() -> None:
     """The window of a request is the one it is generated from, to the token."""
     served = fake_served(FakeBackend(), Metrics())
-    request = Request(
-        "晩の雨。\n" * 30 + "猫が。", Sampling(), 12, front=(MEMORY,), inset=(NOTE,), inset_depth=1
+    request = GenerationRequest(
+        "晩の雨。\n" * 30 + "猫が。",
+        Sampling(),
+        12,
+        prefix=(MEMORY,),
+        depth_inserted=(NOTE,),
+        insertion_depth=1,
     )
 
     window = await served.window(request)

@@ -14,7 +14,7 @@ import torch
 from torch.nn import functional
 
 from bot.worker.backends.base import Row
-from bot.worker.cache import BlockCache, Places
+from bot.worker.backends.kv_cache import BlockCache, Places
 
 if TYPE_CHECKING:
     from torch.cuda import _POOL_HANDLE

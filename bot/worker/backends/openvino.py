@@ -32,7 +32,7 @@ from bot.worker.backends.openvino_graph import (
 )
 from bot.worker.backends.openvino_passes import LENGTH, Floats, Subsequence, most_at_once, passes
 from bot.worker.backends.pytorch import POSITION_OFFSET, sinusoidal_positions
-from bot.worker.int8 import Int8Model
+from bot.worker.checkpoints.int8 import Int8Model
 from bot.worker.memory import COMPILED_BYTES
 from bot.worker.memory_release import let_go
 
@@ -67,7 +67,7 @@ class OpenVinoBackend:
             model: the weights.
             blocks: how many blocks of keys and values there are, `BLOCK` tokens each.
             threads: threads of computation; None: one a core.
-            kv_precision: one of `bot.worker.choice.KV_PRECISIONS`.
+            kv_precision: one of `bot.worker.backends.selection.KV_PRECISIONS`.
             measured: find out how many tokens may be computed at once. Without, any number is, and on some
                 processors bits depend on it.
 

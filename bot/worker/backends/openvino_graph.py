@@ -18,8 +18,8 @@ import openvino.opset13 as op
 from openvino import PartialShape, Type
 from openvino.op import _PagedAttentionExtension as PagedAttention
 
-from bot.errors import CheckpointError
-from bot.worker.int8 import ZERO, Int8Layer, Int8Linear
+from bot.domain.errors import CheckpointError
+from bot.worker.checkpoints.int8 import ZERO, Int8Layer, Int8Linear
 
 BLOCK = 32
 """Tokens a KV block: the only size that the CPU plugin takes."""

@@ -17,11 +17,11 @@ import torch
 from torch.nn import functional
 from transformers.activations import ACT2FN
 
-from bot.errors import CheckpointError
+from bot.domain.errors import CheckpointError
 from bot.worker.backends.base import Copy, Row, wanted_tokens
 from bot.worker.backends.cuda_graphs import Attend, DecodeGraphs
+from bot.worker.backends.kv_cache import BlockCache, Places, block_size
 from bot.worker.backends.linear import FEWEST_TALL, Linear, compact, make_linear
-from bot.worker.cache import BlockCache, Places, block_size
 
 Tensors = MutableMapping[str, torch.Tensor]
 

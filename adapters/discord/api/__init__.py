@@ -1,0 +1,1 @@
+"""The way to Discord's REST API: rate limits, errors, history."""

@@ -1,0 +1,246 @@
+"""What was written while the bot was away, or between two connections: heard late, in its order.
+
+Discord tells a client that resumes what it missed, and one that identifies anew nothing. So the places that
+show a newer message than the last moment the bot is known to have listened are read. What came live meanwhile
+is known by its event and changes nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Collection, Coroutine, Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import discord
+
+from adapters.discord.api.history import History
+from adapters.discord.catchup.missed import Missed, Search
+from adapters.discord.catchup.shards import Shards
+from adapters.discord.handlers.messages import Conversation
+from adapters.discord.payloads.mention_names import self_in
+from adapters.discord.payloads.message_kinds import complete, is_by_person, is_meant_for, says_something
+from adapters.discord.payloads.text import PLATFORM, Self
+from adapters.discord.payloads.thread_ref import opens_threads, room_of
+from adapters.shared.ports import Play
+from bot.aio.keyed_lock import InOrder
+from bot.domain.ports import Heartbeats
+
+EVERYWHERE = ""
+"""Discord is heard as a whole: there is one heartbeat for all of it."""
+OVERLAP = timedelta(minutes=2)
+"""A connection that died is noticed within a minute, and this machine's clock may be another minute ahead."""
+ANSWERED_FOR = timedelta(minutes=15)
+"""Who asked longer ago than this does not wait for an answer any more."""
+MOST_IN_THREAD = 1000
+MOST_IN_CHANNEL = 300
+"""How far back a place is read. In a channel only what mentions the bot counts."""
+
+_log = logging.getLogger(__name__)
+
+
+class CatchUp:
+    """Follows the connection's shards, and hears late what each of them missed."""
+
+    def __init__(
+        self,
+        client: discord.AutoShardedClient,
+        play: Play,
+        conversation: Conversation,
+        in_order: InOrder,
+        heartbeats: Heartbeats | None,
+        history: History,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._client = client
+        self._play = play
+        self._conversation = conversation
+        self._in_order = in_order
+        self._heartbeats = heartbeats
+        self._now = now
+        self._history = history
+        self._search = Search(client, play, history)
+        self._shards = Shards()
+        self._deaf_to: dict[int, datetime] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._unreadable = 0
+        self._heard_before = False
+
+    async def prepare(self) -> None:
+        """Before the connection: on a first start nothing was missed, and nobody waits."""
+        self._heard_before = await self._since() is not None
+
+    def hearing(self) -> Collection[str]:
+        """All of Discord, while nothing that was written is missing."""
+        return (EVERYWHERE,) if self._shards.all_hear(self._client.shards) else ()
+
+    async def until_settled(self, guild_id: int | None) -> None:
+        """Wait until what was missed where this comes from has its turn."""
+        await self._shards.until_settled(self._shard_of(guild_id))
+
+    def close(self) -> None:
+        """Leave it to the next connection."""
+        for task in self._tasks:
+            task.cancel()
+
+    # What the connection tells
+
+    def began_anew(self, shard_id: int) -> None:
+        """A shard identified."""
+        self._shards.began_anew(shard_id, missed=self._heard_before)
+
+    def lost(self, shard_id: int) -> None:
+        """A shard's connection is gone."""
+        self._shards.lost(shard_id)
+
+    def resumed(self, shard_id: int) -> None:
+        """A shard was told what it missed."""
+        self._shards.resumed(shard_id)
+
+    def ready(self, shard_id: int) -> None:
+        """A shard knows its servers: find out what was missed there."""
+        self._shards.begin(shard_id)
+        self._started(self._ready(shard_id))
+
+    async def _ready(self, shard_id: int) -> None:
+        guilds = [guild for guild in self._client.guilds if guild.shard_id == shard_id]
+        try:
+            since = await self._since()
+            if since is not None:
+                self._deaf_to.update({guild.id: since for guild in guilds if guild.unavailable})
+                there = [guild for guild in guilds if not guild.unavailable]
+                await self._catch_up(there, since, shard_id)
+        except Exception:  # noqa: BLE001 - a task's end: what is written from now on is heard all the same
+            _log.exception("What was written while the bot was away could not be caught up with")
+        finally:
+            self._heard_before = self._heartbeats is not None
+            self._shards.end(shard_id)
+
+    def guild_lost(self, guild: discord.Guild) -> None:
+        """A server is out of order."""
+        self._deaf_to.setdefault(guild.id, self._now() - OVERLAP)
+
+    def guild_back(self, guild: discord.Guild) -> None:
+        """A server is there again: what was written before the bot was told of it was missed."""
+        since = self._deaf_to.pop(guild.id, None)
+        if since is not None:
+            self._started(self._read_guild(guild, since))
+
+    async def _read_guild(self, guild: discord.Guild, since: datetime) -> None:
+        await self._read_all(await self._search.known([guild], since), since)
+
+    # What was missed
+
+    async def _since(self) -> datetime | None:
+        if self._heartbeats is None:
+            return None
+        until = (await self._heartbeats.listened_until(PLATFORM)).get(EVERYWHERE)
+        return None if until is None else until - OVERLAP
+
+    async def _catch_up(self, guilds: Iterable[discord.Guild], since: datetime, shard_id: int) -> None:
+        reading = self._started(self._read_all(await self._search.known(guilds, since), since))
+        await asyncio.sleep(0)  # each place has its turn now, and whoever writes there comes behind
+        self._shards.settled(shard_id)
+        await reading
+        async for missed in self._search.unknown(shard_id, since):
+            await self._read_all([missed], since)
+        self._tell_unreadable()
+
+    async def _read_all(self, places: Iterable[Missed], since: datetime) -> None:
+        work = [self._started(self._read(missed, since)) for missed in places]
+        await asyncio.gather(*work)
+
+    def _started(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def _read(self, missed: Missed, since: datetime) -> None:
+        try:
+            if opens_threads(missed.channel):
+                await self._read_channel(missed, since)
+            else:
+                async with self._in_order.at(str(missed.channel_id)):
+                    await self._read_story(missed, since)
+        except Exception:  # noqa: BLE001 - a task's end: the other places are read all the same
+            _log.exception("Channel %s could not be caught up with", missed.channel_id)
+
+    async def _read_channel(self, missed: Missed, since: datetime) -> None:
+        """Where each mention begins a story of its own, in a thread of its own."""
+        for message in await self._history.back_to(missed.channel, missed.after, MOST_IN_CHANNEL) or ():
+            me = self_in(self._client, message.guild)
+            if me is None or not is_by_person(message):
+                continue
+            complete(message)
+            async with self._in_order.at(str(missed.channel_id), str(message.id)):
+                if await self._is_new(message, me, missed, since) and is_meant_for(me, message):
+                    await self._hear(message, me, answer=self._is_young(message))
+
+    async def _read_story(self, missed: Missed, since: datetime) -> None:
+        """Where one story is told: all that was written is heard, and answered once at most."""
+        messages = await self._history.back_to(missed.channel, missed.after, MOST_IN_THREAD) or []
+        new: list[tuple[discord.Message, Self]] = []
+        for message in messages:
+            me = self_in(self._client, message.guild)
+            if me is not None and is_by_person(message):
+                complete(message)
+                if await self._is_new(message, me, missed, since):
+                    new.append((message, me))
+        unread = self._unreadable
+        wanting = await self._wanting(new)
+        for message, me in new:
+            last = bool(wanting) and message.id == wanting[-1].id
+            if last or message in wanting or isinstance(message.channel, discord.Thread):
+                await self._hear(message, me, answer=last and self._is_young(message), told_of=last)
+        if wanting and self._unreadable > unread:
+            await self._conversation.tell_unread_lines(wanting[-1], self._unreadable - unread)
+
+    async def _wanting(self, new: Iterable[tuple[discord.Message, Self]]) -> list[discord.Message]:
+        """The messages that would have been answered."""
+        wanting: list[discord.Message] = []
+        for message, me in new:
+            guild_id = message.guild.id if message.guild is not None else None
+            room = room_of(message.channel, message.channel.id, guild_id)
+            if is_meant_for(me, message):
+                wanting.append(message)
+            elif isinstance(message.channel, discord.Thread) and (await self._play.rules(room)).listens:
+                told = bool(wanting) or await self._play.read(room) is not None
+                if told and says_something(message):
+                    wanting.append(message)
+                elif told and not self._client.intents.message_content:
+                    self._unreadable += 1
+        return wanting
+
+    async def _is_new(self, message: discord.Message, me: Self, missed: Missed, since: datetime) -> bool:
+        """Whether a message was never heard. One that was, and was edited since, is heard of again."""
+        if await self._play.passage_of_message(PLATFORM, str(message.id)) is None:
+            return message.id > missed.after
+        if message.edited_at is not None and message.edited_at > since and says_something(message):
+            await self._conversation.changed(message, me)
+        return False
+
+    async def _hear(self, message: discord.Message, me: Self, *, answer: bool, told_of: bool = True) -> None:
+        await self._history.with_member(message)
+        if is_meant_for(me, message):
+            await self._conversation.heard(message, me, answer=answer)
+        elif says_something(message):
+            await self._conversation.overheard(message, me, answer=answer)
+        if told_of and not answer:
+            await self._conversation.tell_kept(message)
+
+    def _is_young(self, message: discord.Message) -> bool:
+        return self._now() - message.created_at <= ANSWERED_FOR
+
+    def _shard_of(self, guild_id: int | None) -> int:
+        return 0 if guild_id is None else (guild_id >> 22) % (self._client.shard_count or 1)
+
+    def _tell_unreadable(self) -> None:
+        if self._unreadable:
+            _log.warning(
+                "%d lines in stories' threads could not be read: Discord does not give this bot the content "
+                "of messages that do not mention it",
+                self._unreadable,
+            )
+        self._unreadable = 0

@@ -1,0 +1,123 @@
+"""The thread that the bot is called into: what people wrote there so far, to become the story's beginning."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import discord
+
+from adapters.discord.api.errors import delivery
+from adapters.discord.payloads.attachments import Attachments, Brought, may_be_text
+from adapters.discord.payloads.authors import author_of, with_roles
+from adapters.discord.payloads.mention_names import names_in
+from adapters.discord.payloads.message_kinds import is_by_person
+from adapters.discord.payloads.text import PLATFORM, Self, story_text
+from adapters.discord.payloads.thread_ref import Pause, room_of
+from adapters.shared.ports import Play
+from bot.core.permissions import names_roles
+from bot.domain.chat import Author, Message, Room
+from bot.domain.errors import RetryLater, Undeliverable
+from bot.domain.ports import Translate
+
+MOST_LINES = 500
+"""The latest so many: far more than a model reads, and five requests at most."""
+MOST_FILES = 20
+TRIES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """What people wrote, oldest first; how many lines and files were not readable, and why none came."""
+
+    messages: tuple[Message, ...] = ()
+    unread: int = 0
+    closed: bool = False
+    unread_files: int = 0
+
+    def remark(self, say: Translate, locale: str) -> str | None:
+        """What people have to know of what could not be read."""
+        if self.closed:
+            permission = say("discord.permission.read_message_history", locale)
+            return say("discord.no_history", locale, permission=permission)
+        remarks = [("discord.unread_lines", self.unread), ("discord.file.in_thread", self.unread_files)]
+        return "\n".join(say(key, locale, count=count) for key, count in remarks if count) or None
+
+
+class Past:
+    """Reads threads in which no story was ever told. `sees_content`: Discord gives the bot others' texts."""
+
+    def __init__(self, play: Play, pause: Pause, attachments: Attachments, *, sees_content: bool) -> None:
+        self._play = play
+        self._pause = pause
+        self._attachments = attachments
+        self._sees_content = sees_content
+
+    async def lines(
+        self, channel: object, before: int, me: Self, locale: str, allowed: discord.Permissions
+    ) -> Lines:
+        """What stands in a thread before a message, each line its writer's. Raises RetryLater."""
+        if not isinstance(channel, discord.Thread):
+            return Lines()
+        room = room_of(channel, channel.id, channel.guild.id)
+        if await self._play.read(room) is not None or await self._play.stories(PLATFORM, room=room):
+            return Lines()
+        if not allowed.read_message_history:
+            return Lines(closed=True)
+        said = await self._said(channel, before)
+        people = await self._people(said, room, locale)
+        brought = await self._brought(said)
+        told = (
+            Message(
+                str(one.id),
+                room,
+                people[one.author.id],
+                story_text(one.content, me, names_in(one)),
+                attached=brought[one.id].text if one.id in brought else "",
+            )
+            for one in said
+        )
+        messages = tuple(message for message in told if message.whole.strip())
+        unread = 0 if self._sees_content else sum(not one.content for one in said)
+        return Lines(messages, unread, unread_files=sum(one.lacks_text for one in brought.values()))
+
+    async def _brought(self, said: list[discord.Message]) -> Mapping[int, Brought]:
+        """What files say, by their message; of the latest few."""
+        with_text = [one for one in said if any(map(may_be_text, one.attachments))]
+        return {one.id: await self._attachments.read(one.attachments) for one in with_text[-MOST_FILES:]}
+
+    async def _said(self, thread: discord.Thread, before: int) -> list[discord.Message]:
+        for attempt in range(1, TRIES + 1):
+            try:
+                found = await _history(thread, before)
+                return [line for one in reversed(found) if (line := _by_a_person(one)) is not None]
+            except RetryLater as error:
+                if attempt == TRIES:
+                    raise
+                await self._pause(error.after_s or attempt)
+        return []
+
+    async def _people(self, said: list[discord.Message], room: Room, locale: str) -> Mapping[int, Author]:
+        """Who wrote, by id, with their roles where rules name any."""
+        people = {one.author.id: author_of(one.author, locale) for one in said}
+        if names_roles(await self._play.rules(room)):
+            guild = said[0].guild if said else None
+            people = {number: await with_roles(author, guild) for number, author in people.items()}
+        return people
+
+
+async def _history(thread: discord.Thread, before: int) -> list[discord.Message]:
+    """Newest first; nothing where Discord does not show it."""
+    try:
+        with delivery():
+            return [one async for one in thread.history(limit=MOST_LINES, before=discord.Object(before))]
+    except Undeliverable:
+        return []
+
+
+def _by_a_person(message: discord.Message) -> discord.Message | None:
+    """A person's message; for the first line of a thread, the message that it hangs on."""
+    if message.type is discord.MessageType.thread_starter_message:
+        above = message.reference.resolved if message.reference is not None else None
+        return _by_a_person(above) if isinstance(above, discord.Message) else None
+    return message if is_by_person(message) else None

@@ -1,0 +1,1 @@
+"""How replies get to people: posts, edits and their pace, threads, interaction responses."""

@@ -1,0 +1,126 @@
+"""When each open reply's message is changed next, so that all of them get their part of the budget."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from adapters.discord.api.rate_budget import Budget, Priority, Slot
+from adapters.discord.api.route_limits import Routes
+from bot.aio.clock import Clock
+from bot.aio.rate_limit import NO_TIME_S
+from bot.domain.chat import Room
+from bot.domain.replies import Reply, ReplyState
+
+CHANGE_EVERY_S = 1.05
+"""A message is edited at most once a second."""
+OPEN = {ReplyState.WAITING: Priority.PLACE, ReplyState.WRITING: Priority.GROWTH}
+EARLY = 2
+"""So many pieces of a text that begins come before the next ones of others: one sees that it is written."""
+STALE_S = 5.0
+"""Who did not ask again for so long after it should does not wait for a turn any more."""
+REMEMBERED = 5000
+LONG_S = 20.0
+"""A place in the queue that is so old is told as soon as a text that grows."""
+
+
+@dataclass(slots=True)
+class _Message:
+    """What an open message shows, since when, and how often it grew.
+
+    What turn it will ask for, and when, and the slot it got.
+    """
+
+    state: ReplyState
+    changed_s: float
+    growths: int = 0
+    wants: Priority | None = None
+    asks_s: float = 0.0
+    slot: Slot | None = None
+
+    @property
+    def rank(self) -> tuple[int, float]:
+        """Who comes first among those that want the same turn."""
+        return min(self.growths, EARLY), self.changed_s
+
+    @property
+    def kept(self) -> Slot | None:
+        """The slot, as long as nothing was sent with it."""
+        return self.slot if self.slot is not None and not self.slot.sent else None
+
+
+class Pace:
+    """Gives the turns that are left to the messages that waited longest: they all grow equally often."""
+
+    def __init__(self, budget: Budget, routes: Routes, clock: Clock) -> None:
+        self._budget = budget
+        self._routes = routes
+        self._clock = clock
+        self._messages: OrderedDict[str, _Message] = OrderedDict()
+
+    def rest_s(self, room: Room, message_id: str, draft: Reply) -> float:
+        """How many seconds are left until an open message is due to show `draft`.
+
+        0: it is now, and a slot is kept for it. What is shown for the first time has no rest.
+        """
+        message = self._messages.get(message_id)
+        if message is None or draft.state not in OPEN or (message.state, draft.state) == _BROKEN_OFF:
+            return 0.0
+        if message.kept is not None:
+            return 0.0
+        due_s = message.changed_s + CHANGE_EVERY_S - self._clock.now()
+        due_s = max(due_s, self._routes.due_in_s(room.id))
+        if due_s > NO_TIME_S:
+            message.wants = None
+            return due_s
+        return self._turn_in_s(message, OPEN[draft.state])
+
+    def _turn_in_s(self, message: _Message, priority: Priority) -> float:
+        now = self._clock.now()
+        if now - message.changed_s > LONG_S:
+            priority = Priority.GROWTH
+        mine = (priority, message.rank)
+        behind = sum(
+            other.wants is not None and (other.wants, other.rank) < mine and now < other.asks_s + STALE_S
+            for other in self._messages.values()
+        )
+        message.slot, message.wants = self._budget.take_now(priority, behind), None
+        if message.slot is not None:
+            return 0.0
+        rest_s = self._budget.free_in_s(priority, behind)
+        message.wants, message.asks_s = priority, now + rest_s
+        return rest_s
+
+    def shown(self, message_id: str, draft: Reply) -> None:
+        """A message shows something else now."""
+        if draft.state in OPEN:
+            former = self._messages.get(message_id)
+            growths = former.growths + (draft.state is ReplyState.WRITING) if former is not None else 0
+            self._messages[message_id] = _Message(draft.state, self._clock.now(), growths)
+            self._messages.move_to_end(message_id)
+            if len(self._messages) > REMEMBERED:
+                self._messages.popitem(last=False)
+        else:
+            self.forget(message_id)
+
+    def forget(self, message_id: str) -> None:
+        """A message changes no more."""
+        self._messages.pop(message_id, None)
+
+    @asynccontextmanager
+    async def turn(self, message_id: str, draft: Reply) -> AsyncIterator[None]:
+        """Change a message in this block: with the slot that is kept for it, or before all that can wait.
+
+        Raises:
+            RetryLater: Discord wants nothing of the bot for a while.
+        """
+        message = self._messages.get(message_id)
+        async with self._budget.turn(slot=message.kept if message is not None else None):
+            self.shown(message_id, draft)
+            yield
+
+
+_BROKEN_OFF = (ReplyState.WRITING, ReplyState.WAITING)
+"""A text that nobody writes on just now: a mark that it grows must not stay."""

@@ -1,0 +1,1 @@
+"""What the bot does with what Discord sends: messages, commands, component interactions."""

@@ -1,0 +1,109 @@
+"""Places where the bot is no member, only installed by a person: it speaks through what they just did.
+
+Each interaction brings a token that lives fifteen minutes and takes five new messages. A story there
+belongs to a person and a channel.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import discord
+
+from adapters.discord.api.endpoint import redirected_webhooks
+from adapters.discord.api.errors import UNAUTHORIZED, delivery
+from adapters.discord.api.old_message_edits import Spacing
+from bot.aio.clock import Clock
+from bot.domain.chat import Room
+from bot.domain.errors import RetryLater, Undeliverable
+
+TOKEN_LIFE_S = 14 * 60.0
+"""A minute less than Discord's, for what is on its way."""
+CHANGE_EVERY_S = 2.1
+"""Webhooks take 30 changes a minute in a channel."""
+REMEMBERED = 1000
+
+
+@dataclass(slots=True)
+class _Door:
+    """The way into one room."""
+
+    webhook: discord.Webhook
+    until_s: float
+
+
+class Abroad:
+    """Rooms that are reached through interactions only. Their ids are no channel's: `CHANNEL/PERSON`."""
+
+    def __init__(self, clock: Clock, api_url: str | None) -> None:
+        self._clock = clock
+        self._spacing = Spacing(clock, CHANGE_EVERY_S)
+        self._api_url = api_url
+        self._doors: OrderedDict[str, _Door] = OrderedDict()
+
+    def lend(self, room: Room, webhook: discord.Webhook) -> None:
+        """Speak in `room` through this webhook, as long as it takes us."""
+        self._doors[room.id] = _Door(webhook, self._clock.now() + TOKEN_LIFE_S)
+        self._doors.move_to_end(room.id)
+        while len(self._doors) > REMEMBERED:
+            self._doors.popitem(last=False)
+
+    def holds(self, room: Room) -> bool:
+        """Whether this is how to speak there."""
+        return room.id in self._doors
+
+    def rest_s(self, room: Room) -> float:
+        """How long the room's webhook takes nothing. What can wait does so before it is sent."""
+        return self._spacing.rest_s(room)
+
+    async def post(self, room: Room, content: str, view: discord.ui.View | None) -> str:
+        """A new message. Raises RetryLater or Undeliverable."""
+        webhook = self._through(room)
+        with redirected_webhooks(self._api_url), _lasting(), delivery():
+            message = await webhook.send(
+                content,
+                wait=True,
+                view=view or discord.utils.MISSING,
+                allowed_mentions=discord.AllowedMentions.none(),
+                suppress_embeds=True,
+            )
+        return str(message.id)
+
+    async def edit(self, room: Room, message_id: str, content: str, view: discord.ui.View | None) -> None:
+        """Change a message. Raises RetryLater or Undeliverable."""
+        webhook = self._through(room)
+        with redirected_webhooks(self._api_url), _lasting(), delivery():
+            await webhook.edit_message(
+                int(message_id), content=content, view=view, allowed_mentions=discord.AllowedMentions.none()
+            )
+
+    async def remove(self, room: Room, message_id: str) -> None:
+        """Take a message away. Raises RetryLater or Undeliverable."""
+        webhook = self._through(room)
+        with redirected_webhooks(self._api_url), _lasting(), delivery():
+            await webhook.delete_message(int(message_id))
+
+    def _through(self, room: Room) -> discord.Webhook:
+        door = self._doors[room.id]
+        if self._clock.now() > door.until_s:
+            raise Undeliverable("the interaction is over")
+        wait_s = self._spacing.wait_s(room)
+        if wait_s:
+            # Not waited for here: who asks again has a later text.
+            raise RetryLater("a webhook's turn", wait_s)
+        return door.webhook
+
+
+@contextmanager
+def _lasting() -> Iterator[None]:
+    """A token that Discord does not know any more will not be known later either."""
+    try:
+        yield
+    except RetryLater as error:
+        cause = error.__cause__
+        if isinstance(cause, discord.HTTPException) and cause.status == UNAUTHORIZED:
+            raise Undeliverable("the interaction is over") from cause
+        raise

@@ -1,0 +1,1 @@
+"""From discord.py's objects to values of ours."""

@@ -1,0 +1,116 @@
+"""What the files of a message say. Discord itself makes `message.txt` of a paste over 2,000 characters."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import discord
+
+from adapters.discord.api.errors import delivery
+from adapters.discord.payloads.thread_ref import Pause
+from bot.domain.errors import DeliveryError, FileTooLong, NotText, RetryLater, UserError
+from bot.story.joining import is_blank
+from bot.text.text_file import MAX_CHARACTERS, require_small, text_of
+
+DOWNLOAD_TRIES = 3
+DOWNLOAD_PAUSE_S = 1.0
+DOWNLOAD_S = 20.0
+"""Whoever writes next waits behind a file, so that the order stays."""
+_MEDIA = ("image/", "audio/", "video/")
+_TEXT = ("text/", "application/octet-stream")
+"""Where Discord does not know what a file is, its bytes tell."""
+_TEXT_NAMES = (".txt", ".md", ".text")
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """A file that was not read, and the sentence that says why. `is_text`: it may be what somebody wrote."""
+
+    key: str
+    values: Mapping[str, object]
+    is_text: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """What came with a message."""
+
+    text: str = ""
+    unread: tuple[Unread, ...] = ()
+
+    @property
+    def lacks_text(self) -> bool:
+        """Whether a part of what the person wrote is missing: nobody asked to go on without it."""
+        return any(one.is_text for one in self.unread)
+
+
+class Attachments:
+    """Reads the text files among the attachments of messages."""
+
+    def __init__(self, pause: Pause, max_characters: int = MAX_CHARACTERS) -> None:
+        self._pause = pause
+        self._max_characters = max_characters
+
+    async def read(self, files: Iterable[discord.Attachment]) -> Brought:
+        """The texts in their order, one below the other; why a file is none of them is told, not raised."""
+        texts: list[str] = []
+        unread: list[Unread] = []
+        for file in files:
+            try:
+                texts.append(await self._text(file, self._max_characters - sum(map(len, texts)) - len(texts)))
+            except _Unreadable as error:
+                unread.append(error.unread)
+            except NotText:
+                unread.append(_unread("discord.file.not_text", file))
+            except UserError as error:
+                unread.append(Unread(error.key, error.values))
+        return Brought("\n".join(texts), tuple(unread))
+
+    async def _text(self, file: discord.Attachment, room_left: int) -> str:
+        if not may_be_text(file):
+            media = (file.content_type or "").startswith(_MEDIA)
+            key = "discord.file.media" if media else "discord.file.other"
+            raise _Unreadable(_unread(key, file, is_text=not media))
+        require_small(file.size, self._max_characters)
+        text = text_of(await self._downloaded(file), self._max_characters)
+        if is_blank(text):
+            raise _Unreadable(_unread("discord.file.empty", file))
+        if len(text) > room_left:
+            raise FileTooLong(limit=self._max_characters, length=self._max_characters - room_left + len(text))
+        return text
+
+    async def _downloaded(self, file: discord.Attachment) -> bytes:
+        for attempt in range(1, DOWNLOAD_TRIES + 1):
+            try:
+                with delivery():
+                    async with asyncio.timeout(DOWNLOAD_S):
+                        return await file.read()
+            except RetryLater as error:
+                _log.warning("A file could not be fetched from Discord (attempt %d): %s", attempt, error)
+            except DeliveryError as error:
+                _log.warning("A file could not be fetched from Discord: %s", error)
+                break
+            if attempt < DOWNLOAD_TRIES:
+                await self._pause(DOWNLOAD_PAUSE_S * attempt)
+        raise _Unreadable(_unread("discord.file.away", file))
+
+
+def may_be_text(file: discord.Attachment) -> bool:
+    """Whether it is worth to be fetched, by what Discord says of it."""
+    kind = (file.content_type or "").lower()
+    return not kind or kind.startswith(_TEXT) or file.filename.lower().endswith(_TEXT_NAMES)
+
+
+class _Unreadable(Exception):
+    def __init__(self, unread: Unread) -> None:
+        super().__init__(unread.key)
+        self.unread = unread
+
+
+def _unread(key: str, file: discord.Attachment, *, is_text: bool = True) -> Unread:
+    return Unread(key, {"name": file.filename}, is_text)

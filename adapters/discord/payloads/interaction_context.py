@@ -1,0 +1,81 @@
+"""Where an interaction happens, and who acts: the room, the person, and whether the bot is at home there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import discord
+
+from adapters.discord.delivery.interaction_response import Interaction, locale_of
+from adapters.discord.delivery.posts import Posts
+from adapters.discord.payloads.authors import author_of
+from adapters.discord.payloads.text import PLATFORM, chosen_locale
+from adapters.discord.payloads.thread_ref import room_of
+from adapters.shared.ports import Play
+from bot.domain.chat import Author, Message, Room
+from bot.domain.story import Passage
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """An interaction in our words. `abroad`: only the person installed the bot, so it may only answer.
+
+    `locale` is the person's; what everybody there reads is in the language `aloud`.
+    """
+
+    interaction: Interaction
+    room: Room
+    author: Author
+    locale: str
+    aloud: str
+    abroad: bool
+
+    def message(self, text: str = "", *, after: str | None = None, event_id: str = "") -> Message:
+        """What the story hears of it."""
+        return Message(event_id or str(self.interaction.id), self.room, self.author, text, after=after)
+
+
+def scene_of(interaction: Interaction, posts: Posts) -> Scene:
+    """Look around; what is said to the room goes in this language, and abroad through this interaction."""
+    scene = around(interaction)
+    if scene.abroad:
+        posts.abroad.lend(scene.room, interaction.followup)
+    posts.speak(scene.room, scene.aloud)
+    return scene
+
+
+def around(interaction: Interaction) -> Scene:
+    """Look around, and change nothing: somebody who is still typing has said nothing."""
+    locale, channel_id = locale_of(interaction), interaction.channel_id or 0
+    author = author_of(interaction.user, locale)
+    room = room_of(interaction.channel, channel_id, interaction.guild_id)
+    abroad = is_abroad(interaction)
+    if abroad:
+        room = Room(PLATFORM, f"{channel_id}/{author.id}", adult=room.adult)
+    return Scene(interaction, room, author, locale, _public_locale(interaction) or locale, abroad)
+
+
+def _public_locale(interaction: Interaction) -> str | None:
+    guild = interaction.guild
+    if guild is None or interaction.guild_locale is None:
+        return None
+    return chosen_locale(interaction.guild_locale.value, list(guild.features))
+
+
+def is_abroad(interaction: Interaction) -> bool:
+    """Whether the bot is no member of this place: of a server, or of a conversation between people."""
+    if interaction.context.private_channel:
+        return True
+    at_home = interaction.is_guild_integration() or isinstance(interaction.channel, discord.DMChannel)
+    return not at_home and interaction.is_user_integration()
+
+
+async def where_told(play: Play, scene: Scene, passage: Passage) -> Scene:
+    """The scene in the room of a passage's story: a thread, where the person acts on its first message.
+
+    Abroad a story can be reached from its own place only. Raises NoSuchStory.
+    """
+    if scene.abroad:
+        return scene
+    told = (await play.story(passage.story_id)).room
+    return scene if told == scene.room else replace(scene, room=told)

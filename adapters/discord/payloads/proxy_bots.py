@@ -1,0 +1,144 @@
+"""Proxy bots for role play, such as PluralKit and Tupperbox: a person's line under another name.
+
+They post a person's message again by a webhook, without the marks that asked for it (`A:text`, `[text]`), and
+delete it, within seconds and in either order. Only both together make a proxy: a webhook's message that pairs
+with no deleted one is another bot's, and a deleted message that comes back nowhere is deleted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TypeVar
+
+import discord
+
+from adapters.discord.payloads.mention_names import names_in
+from adapters.discord.payloads.text import PLATFORM, Self, story_text
+from adapters.discord.payloads.thread_ref import Pause
+from adapters.shared.ports import Play
+from bot.aio.keyed_lock import InOrder
+from bot.domain.chat import Room
+from bot.domain.errors import RetryLater
+from bot.domain.story import Passage
+
+_log = logging.getLogger(__name__)
+
+WITHIN = timedelta(seconds=15)
+"""How long after a message its proxy may come."""
+AWAITED_S = 5.0
+"""How long a deletion waits for the webhook's message, where that comes second."""
+LONGEST_MARKS = 60
+"""Characters that may stand around the text to ask for a proxy."""
+REMEMBERED = 1000
+
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What a message says, and where."""
+
+    message_id: int
+    channel_id: int
+    text: str
+    name: str = ""
+
+    def posted_again_by(self, other: _Said) -> bool:
+        """Whether `other` is this one without its marks, soon after."""
+        after = discord.utils.snowflake_time(other.message_id) - discord.utils.snowflake_time(self.message_id)
+        mine, theirs = self.text.strip(), other.text.strip()
+        short = len(mine) - len(theirs) <= LONGEST_MARKS
+        soon = timedelta(0) <= after <= WITHIN and self.channel_id == other.channel_id
+        return soon and short and bool(theirs) and theirs in mine
+
+
+class Proxies:
+    """Pairs what webhooks post with what people's messages said that were deleted."""
+
+    def __init__(self, play: Play, pause: Pause, in_order: InOrder) -> None:
+        self._play = play
+        self._pause = pause
+        self._in_order = in_order
+        self._posted: OrderedDict[int, _Said] = OrderedDict()
+        self._gone: OrderedDict[int, _Said] = OrderedDict()
+        self._outcomes: OrderedDict[int, int | None] = OrderedDict()
+        self._waiting: set[asyncio.Task[None]] = set()
+
+    def close(self) -> None:
+        """Wait no longer: what is not decided stays in its story."""
+        for task in self._waiting:
+            task.cancel()
+
+    async def posted(self, message: discord.Message, me: Self) -> None:
+        """A webhook posted something."""
+        text = story_text(message.content, me, names_in(message))
+        proxy = _Said(message.id, message.channel.id, text, message.author.display_name)
+        found = [gone for gone in self._gone.values() if gone.posted_again_by(proxy)]
+        if found:
+            await self._pair(_closest(found), proxy)
+        else:
+            _remember(self._posted, message.id, proxy)
+
+    async def deleted(
+        self, message_id: int, channel_id: int, passage: Passage, delete: Callable[[], Awaitable[None]]
+    ) -> None:
+        """A message that shows a passage is gone; `delete` where no proxy says it again."""
+        gone = _Said(message_id, channel_id, passage.text)
+        found = [proxy for proxy in self._posted.values() if gone.posted_again_by(proxy)]
+        if found:
+            # The longest: the least was taken off.
+            await self._pair(gone, max(found, key=lambda proxy: (len(proxy.text), proxy.message_id)))
+        elif discord.utils.utcnow() - discord.utils.snowflake_time(message_id) > WITHIN:
+            await delete()
+        else:
+            _remember(self._gone, message_id, gone)
+            task = asyncio.create_task(self._wait(gone, delete))
+            self._waiting.add(task)
+            task.add_done_callback(self._waiting.discard)
+
+    async def successor(self, room: Room) -> int | None:
+        """The message that says again what a thread was to hang on.
+
+        Raises:
+            RetryLater: that is not decided yet.
+        """
+        message_id = int(room.id)
+        if message_id in self._outcomes:
+            return self._outcomes[message_id]
+        if discord.utils.utcnow() - discord.utils.snowflake_time(message_id) <= WITHIN:
+            raise RetryLater("a message that is gone may be posted again", 1.0)
+        return None
+
+    async def _wait(self, gone: _Said, delete: Callable[[], Awaitable[None]]) -> None:
+        await self._pause(AWAITED_S)
+        async with self._in_order.at(str(gone.channel_id)):
+            if self._gone.pop(gone.message_id, None) is None:
+                return  # it came
+            _remember(self._outcomes, gone.message_id, None)
+            try:
+                await delete()
+            except Exception:  # noqa: BLE001 - a task's end
+                _log.exception("A deleted message could not be taken from its story")
+
+    async def _pair(self, gone: _Said, proxy: _Said) -> None:
+        self._gone.pop(gone.message_id, None)
+        self._posted.pop(proxy.message_id, None)
+        _remember(self._outcomes, gone.message_id, proxy.message_id)
+        ids = str(gone.message_id), str(proxy.message_id)
+        await self._play.show_by(PLATFORM, *ids, name=proxy.name, text=proxy.text)
+
+
+def _closest(found: list[_Said]) -> _Said:
+    """The one of which the least was taken off; of equal ones the first."""
+    return min(found, key=lambda gone: (len(gone.text), gone.message_id))
+
+
+def _remember(memory: OrderedDict[int, Value], key: int, value: Value) -> None:
+    memory[key] = value
+    while len(memory) > REMEMBERED:
+        memory.popitem(last=False)

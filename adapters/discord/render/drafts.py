@@ -1,0 +1,82 @@
+"""What a draft looks like in Discord."""
+
+from __future__ import annotations
+
+from adapters.discord.render.escape import escape
+from adapters.shared.candidates import others_of
+from bot.domain.replies import Candidate, Reply, ReplyState
+
+MAX_CONTENT = 2000
+"""Discord's limit for a message, in code points."""
+MAX_NOTE = 200
+RESERVED = 250
+"""Room beside the story's text for our note and the mark."""
+MARKS = {
+    ReplyState.WAITING: "⏳",
+    ReplyState.WRITING: "✍️",
+    ReplyState.DONE: "",
+    ReplyState.FAILED: "⚠️",
+    ReplyState.CANCELLED: "⏹️",
+}
+NOTHING = "…"
+"""Discord takes no empty message."""
+
+
+def measure(text: str) -> int:
+    """Code points that `text` takes in a message."""
+    return len(escape(text))
+
+
+def indented(content: str) -> str:
+    """Content whose first line keeps its indent, the 「　」 of a paragraph: Discord trims a message's ends.
+
+    A zero-width space before it is no white space to Discord, and nothing to see for people.
+    """
+    content = content.lstrip("\r\n")
+    return f"\u200b{content}" if content[:1].isspace() and content.strip() else content
+
+
+def render(draft: Reply) -> str:
+    """The message's content: the story's text literally, our note small below it, a mark until it is done."""
+    note = _note(draft)
+    room = MAX_CONTENT - len(note) - 2
+    body = cut(_body(draft), room)
+    if not note:
+        return body if body.strip() else MARKS[draft.state] or NOTHING
+    return f"{body}\n{note}" if body.strip() else note
+
+
+def candidate(number: int, text: str) -> str:
+    """One of several candidates, with its number."""
+    shown = escape(text).strip("\n")
+    return f"**〔{number}〕**\n{shown}"
+
+
+def cut(content: str, room: int = MAX_CONTENT) -> str:
+    """Content of at most `room` characters; one that was longer ends with a sign of that."""
+    if len(content) <= room:
+        return content
+    return content[: room - len(NOTHING)].rstrip("\\") + NOTHING
+
+
+def _note(draft: Reply) -> str:
+    if not draft.note:
+        return ""
+    beside_text = draft.state is ReplyState.WRITING and draft.text
+    mark = "" if beside_text else MARKS[draft.state]
+    # A line that begins with -# is shown small; a line break would end it.
+    words = ["-#", mark, escape(" ".join(draft.note.split()))]
+    return cut(" ".join(word for word in words if word), MAX_NOTE)
+
+
+def _body(draft: Reply) -> str:
+    text = indented(escape(draft.text))
+    others = [candidate(number, choice.text) for number, choice in _told(draft)]
+    if draft.state is ReplyState.WRITING and draft.text:
+        return "\n\n".join([text, *others]).rstrip() + f" {MARKS[draft.state]}"
+    return "\n\n".join([text, *others])
+
+
+def _told(draft: Reply) -> list[tuple[int, Candidate]]:
+    # One that stands in a message of its own, or of which nothing is written yet, has no text here.
+    return [(number, choice) for number, choice in others_of(draft) if choice.text.strip()]

@@ -1,0 +1,201 @@
+"""Forms for long texts. Their ids say what they are about: one that is sent after a restart counts too."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+import discord
+
+from adapters.discord.render.buttons import Press, Verb, id_of
+from adapters.discord.render.drafts import cut
+from adapters.discord.render.preset_text import MAX_NAME
+from adapters.discord.render.settings_text import PRESETS
+from bot.domain.errors import TextTooLong, UserError
+from bot.domain.jobs import GenerationOptions, Length
+from bot.domain.ports import Translate
+from bot.domain.story import Lore, Notes, Passage, Story
+from bot.story.joining import told_passages
+
+MAX_FIELD = 4000
+"""Discord's limit for what a field holds."""
+MAX_LABEL = 45
+MAX_HINT = 100
+MAX_TITLE = 80
+"""As the rules of play take it."""
+MAX_NAMED = 24
+"""Of a title within a hint."""
+TEXT = "text"
+NAME = "name"
+NO_LINE_BREAKS = str.maketrans("\r\n", "  ")
+
+
+class ChangedMeanwhile(UserError):
+    """Somebody else changed what a form showed."""
+
+    key = "discord.form.changed"
+
+
+class AnotherIsOpen(UserError):
+    """Another story was opened since a form asked whether to close the one that was open."""
+
+    key = "discord.form.another_is_open"
+
+
+class TooLongForForm(UserError):
+    """A passage is longer than what a form holds. Values: `limit`, `length` (characters)."""
+
+    key = "discord.form.too_long"
+
+
+def begin_form(ask: GenerationOptions, say: Translate, locale: str) -> discord.ui.Modal:
+    """For the beginning of a story."""
+    about = f"{ask.length},{ask.candidates},{ask.preset}"
+    return _form(Verb.BEGIN, about, say, locale)
+
+
+def anew_form(story: Story, title: str, say: Translate, locale: str) -> discord.ui.Modal:
+    """Before a new story closes one that has a text: for the new one's title."""
+    modal = _modal(Verb.BEGIN_ANEW, story.id, say("discord.form.anew.title", locale))
+    field: discord.ui.TextInput[discord.ui.Modal] = discord.ui.TextInput(
+        custom_id=TEXT, default=title or None, required=False, max_length=MAX_TITLE
+    )
+    count = len(told_passages(story))
+    called = story.title or say("discord.thread_name", locale)
+    label = say("discord.form.anew.label", locale)
+    hint = say("discord.form.anew.hint", locale, title=cut(called, MAX_NAMED), count=count)
+    modal.add_item(discord.ui.Label(text=label[:MAX_LABEL], description=hint[:MAX_HINT], component=field))
+    return modal
+
+
+def ask_of(about: str) -> GenerationOptions:
+    """The ask that a form for a beginning carries. Raises ValueError."""
+    length, candidates, preset = about.split(",", 2)  # a preset's name may have commas
+    known = set(Length)
+    return GenerationOptions(Length(length) if length in known else int(length), preset, int(candidates))
+
+
+def edit_form(passage: Passage, say: Translate, locale: str) -> discord.ui.Modal:
+    """For another text of a passage. Raises TooLongForForm: what came with a file may be."""
+    if len(passage.text) > MAX_FIELD:
+        raise TooLongForForm(limit=MAX_FIELD, length=len(passage.text))
+    return _form(Verb.EDIT, passage.id, say, locale, passage.text)
+
+
+def notes_form(verb: Verb, notes: Notes, say: Translate, locale: str) -> discord.ui.Modal:
+    """For memory, author's note or lore. Raises TextTooLong: what did not fit would be lost."""
+    filled = _field_for(verb, notes)
+    _require_room(filled)
+    return _form(verb, _digest(filled), say, locale, filled, required=False)
+
+
+def require_unchanged(press: Press, notes: Notes) -> None:
+    """Raise ChangedMeanwhile where a form for notes did not show what it would take the place of."""
+    if press.about and press.about != _digest(_field_for(press.verb, notes)):
+        raise ChangedMeanwhile
+
+
+def _field_for(verb: Verb, notes: Notes) -> str:
+    return {Verb.MEMORY: notes.memory, Verb.NOTE: notes.note, Verb.LORE: lore_lines(notes.lore)}[verb]
+
+
+def _digest(text: str) -> str:
+    return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
+
+
+def rule_form(scope: str, rule: str, lines: str, say: Translate, locale: str) -> discord.ui.Modal:
+    """For a rule that is a list, one a line, as it is set at a scope. Raises TextTooLong."""
+    _require_room(lines)
+    modal = _modal(Verb.RULE, f"{scope},{rule}", _heading(scope, rule, say, locale))
+    field = _long_field(lines, required=False)
+    modal.add_item(_labelled(field, "rule", say, locale))
+    return modal
+
+
+def preset_form(scope: str, name: str, lines: str, say: Translate, locale: str) -> discord.ui.Modal:
+    """For a preset of a place's own; `name` is empty for a new one."""
+    modal = _modal(Verb.PRESET, f"{scope},{name}", _heading(scope, PRESETS, say, locale))
+    named: discord.ui.TextInput[discord.ui.Modal] = discord.ui.TextInput(
+        custom_id=NAME, default=name or None, max_length=MAX_NAME
+    )
+    modal.add_item(_labelled(named, "preset_name", say, locale))
+    modal.add_item(_labelled(_long_field(lines, required=False), "preset", say, locale))
+    return modal
+
+
+def _require_room(text: str) -> None:
+    if len(text) > MAX_FIELD:
+        raise TextTooLong(limit=MAX_FIELD, length=len(text))
+
+
+def _form(
+    verb: Verb, about: str, say: Translate, locale: str, text: str = "", *, required: bool = True
+) -> discord.ui.Modal:
+    modal = _modal(verb, about, say(f"discord.form.{verb}.title", locale))
+    field = _long_field(text[:MAX_FIELD], required=required)
+    label = say(f"discord.form.{verb}.label", locale)
+    modal.add_item(discord.ui.Label(text=label[:MAX_LABEL], component=field))
+    return modal
+
+
+def _modal(verb: Verb, about: str, title: str) -> discord.ui.Modal:
+    modal = discord.ui.Modal(title=title[:MAX_LABEL], custom_id=id_of(verb, about))
+    modal.stop()  # what is sent reaches us by its id
+    return modal
+
+
+def _long_field(text: str, *, required: bool) -> discord.ui.TextInput[discord.ui.Modal]:
+    return discord.ui.TextInput(
+        style=discord.TextStyle.paragraph,
+        custom_id=TEXT,
+        default=text or None,
+        required=required,
+        max_length=MAX_FIELD,
+    )
+
+
+def _labelled(
+    field: discord.ui.TextInput[discord.ui.Modal], name: str, say: Translate, locale: str
+) -> discord.ui.Label[discord.ui.Modal]:
+    label, hint = say(f"discord.form.{name}.label", locale), say(f"discord.form.{name}.hint", locale)
+    return discord.ui.Label(text=label[:MAX_LABEL], description=hint[:MAX_HINT], component=field)
+
+
+def _heading(scope: str, rule: str, say: Translate, locale: str) -> str:
+    """What a form sets, and how far."""
+    name, where = say(f"discord.rule.{rule}", locale), say(f"discord.scope.{scope}", locale)
+    return say("discord.form.rule.title", locale, rule=name, scope=where)
+
+
+def field_of(data: Mapping[str, Any], name: str = TEXT) -> str:
+    """What a person wrote into a form's field, which stands in a label or in a row."""
+    for row in data.get("components", ()):
+        for part in (row.get("component"), *row.get("components", ())):
+            if part and part.get("custom_id") == name:
+                return str(part.get("value") or "")
+    return ""
+
+
+def lore_lines(lore: tuple[Lore, ...]) -> str:
+    """Entries as people write them: `keyword、keyword：text`, the most important one first."""
+    ordered = sorted(lore, key=lambda entry: -entry.priority)
+    return "\n".join(
+        f"{'、'.join(entry.keywords)}：{entry.text.translate(NO_LINE_BREAKS)}" for entry in ordered
+    )
+
+
+def lore_of(lines: str) -> tuple[Lore, ...]:
+    """Entries from a form. A line without a colon goes on with the entry above it."""
+    entries: list[tuple[tuple[str, ...], str]] = []
+    for line in filter(None, map(str.strip, lines.splitlines())):
+        before, colon, text = line.replace(":", "：", 1).partition("：")
+        keywords = tuple(word.strip() for word in before.replace(",", "、").split("、") if word.strip())
+        if colon and keywords:
+            entries.append((keywords, text.strip()))
+        elif entries:
+            entries[-1] = (entries[-1][0], f"{entries[-1][1]}\n{line}".strip())
+    count = len(entries)
+    return tuple(
+        Lore(keywords, text, count - number) for number, (keywords, text) in enumerate(entries) if text
+    )

@@ -1,0 +1,99 @@
+"""Rules as people type them and as they are told: plain values in, plain values out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from adapters.discord.render.escape import escape
+from bot.core.settings_resolver import typed_value
+from bot.domain.errors import BadRule
+from bot.domain.jobs import Length
+from bot.domain.ports import Translate
+from bot.domain.room_settings import Filter
+from bot.domain.sampling import PRESET_NAMES
+
+PRESETS = "presets"
+"""The rule that holds a place's own presets."""
+RULES = (
+    "preset",
+    "length",
+    "candidates",
+    "filter",
+    "filter_people",
+    "words",
+    "banned",
+    PRESETS,
+    "listens",
+    "parentheses_aside",
+    "daily_per_person",
+    "daily_in_all",
+    "allowed",
+    "denied",
+)
+PEOPLE = frozenset({"allowed", "denied"})
+_CHOICES: frozenset[object] = frozenset({*Length, *Filter})
+_WHO = re.compile(r"<(@!?|@&|#)(\d+)>|(user|role|channel|guild|room)/([^\s、,，;；・]+)")
+_BETWEEN_NAMES = re.compile(r"[\s、,，;；・とや]+|\b(?:and|or)\b")
+_KINDS = {"@": "user", "@!": "user", "@&": "role", "#": "channel"}
+_MENTIONS = {"user": "<@{}>", "role": "<@&{}>", "channel": "<#{}>"}
+
+
+def value_of(rule: str, typed: str, *, lines: bool = False) -> object:
+    """A rule's value as somebody typed it; None: as it is further out. `lines`: a list has one a line.
+
+    Raises:
+        BadRule: somebody in a list of people is no mention.
+    """
+    between = "\n" if lines else "\n、,，"
+    value = typed_value(rule, typed, between=between)
+    return _who(rule, typed) if rule in PEOPLE and value else value
+
+
+def lines_of(rule: str, value: object) -> str:
+    """A list as its form shows it, one a line; people and places as mentions."""
+    entries = [str(entry) for entry in value] if isinstance(value, list | tuple) else []
+    return "\n".join(_mention(entry) or entry for entry in entries) if rule in PEOPLE else "\n".join(entries)
+
+
+def told(rule: str, value: object, say: Translate, locale: str) -> str:
+    """A rule's value for people."""
+    if isinstance(value, bool):
+        return say("discord.yes" if value else "discord.no", locale)
+    if rule in {"daily_per_person", "daily_in_all"} and value == 0:
+        return say("discord.unlimited", locale)
+    if isinstance(value, tuple):
+        return "、".join(_names(rule, value)) or say("discord.none", locale)
+    if rule == "preset":
+        return escape(_preset_name(str(value), locale))
+    if value in _CHOICES:
+        return say(f"discord.{rule}.{value}", locale)
+    return escape(str(value))
+
+
+def _names(rule: str, entries: Sequence[object]) -> list[str]:
+    if rule == PRESETS:
+        return [escape(str(entry[0])) for entry in entries if isinstance(entry, tuple)]
+    return [(rule in PEOPLE and _mention(str(entry))) or escape(str(entry)) for entry in entries]
+
+
+def _preset_name(preset: str, locale: str) -> str:
+    names = {value: name for name, value in PRESET_NAMES.items()} if locale == "ja" else {}
+    return names.get(preset, preset)
+
+
+def _who(rule: str, typed: str) -> list[str]:
+    found = [
+        f"{_KINDS[mark]}/{number}" if mark else f"{kind}/{named}"
+        for mark, number, kind, named in _WHO.findall(typed)
+    ]
+    rest = _BETWEEN_NAMES.sub("", _WHO.sub("", typed))
+    if rest or not found:  # a name that was typed out, say: it must not be left out without a word
+        raise BadRule(name=rule, value=rest or typed, known="@…, #…")
+    return found
+
+
+def _mention(entry: str) -> str:
+    """Of a person, role or channel; empty for anything else."""
+    kind, _, number = entry.partition("/")
+    return _MENTIONS[kind].format(number) if kind in _MENTIONS and number.isdecimal() else ""

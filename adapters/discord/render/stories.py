@@ -1,0 +1,50 @@
+"""Stories as people are shown them by commands."""
+
+from __future__ import annotations
+
+from adapters.discord.render.drafts import cut
+from adapters.discord.render.escape import escape
+from bot.domain.jobs import JobReceipt
+from bot.domain.ports import Translate
+from bot.domain.story import Passage, Story
+from bot.story.joining import is_beside, last_told, told_text
+from bot.text.character_names import names
+
+ENDING = 120
+"""Characters of a story's end that remind people where it stands."""
+LABEL = 90
+
+
+def ending_of(story: Story, say: Translate, locale: str) -> str:
+    """The story's last words, or that it is at its beginning."""
+    last = last_told(story)
+    words = " ".join(told_text(story, last).split()) if last is not None else ""
+    if not words:
+        return say("discord.at_beginning", locale)
+    return escape("…" + words[-ENDING:] if len(words) > ENDING else words)
+
+
+def unread(ticket: JobReceipt, say: Translate, locale: str) -> str:
+    """Which characters of a text the model cannot see, and what it reads instead."""
+    key = "discord.unknown_as" if ticket.read_as else "discord.unknown"
+    characters = escape(" ".join(names(ticket.unknown)))
+    return say(key, locale, characters=characters, read_as=escape(ticket.read_as))
+
+
+def label_of(story: Story, passage: Passage) -> str:
+    """A passage in one line: who wrote it, and its beginning; marked where it stands beside the story."""
+    words = " ".join(passage.text.split()) or "…"
+    mark = "💬 " if is_beside(story, passage) else ""
+    return cut(f"{mark}{passage.author.name}：{words}", LABEL)
+
+
+def split(content: str, room: int) -> list[str]:
+    """Content in pieces of at most `room` characters: at a sentence's end where one is in the second half."""
+    pieces = []
+    while len(content) > room:
+        end = max(content.rfind(mark, room // 2, room) for mark in "。！？」\n") + 1 or room
+        if content[end - 1] == "\\":
+            end -= 1
+        pieces.append(content[:end])
+        content = content[end:]
+    return [*pieces, content]

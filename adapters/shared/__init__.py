@@ -1,0 +1,1 @@
+"""What every adapter needs: the ports they stand between, and small mechanisms."""

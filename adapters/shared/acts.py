@@ -1,0 +1,30 @@
+"""What somebody does to a story that everybody sees, and the act that is kept of it."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from typing import Any
+
+from adapters.shared.ports import Play
+from bot.domain.chat import Author, Room
+from bot.domain.story import Act, Story
+
+
+@dataclass(frozen=True, slots=True)
+class Acted:
+    """What came of it. `act` None: nothing to take back, as where nothing changed."""
+
+    story: Story
+    act: Act | None = None
+
+
+async def acted(play: Play, room: Room, by: Author, doing: Coroutine[Any, Any, Story]) -> Acted:
+    """Do it, and find the act that was kept of it."""
+    before = await play.last_act(room)
+    story = await doing
+    last = await play.last_act(room)
+    if last is None or (before is not None and last.id == before.id):
+        return Acted(story)
+    # Somebody else's came in between: what they undo or choose is theirs to tell of.
+    return Acted(story, last if last.by.person == by.person else None)

@@ -1,0 +1,171 @@
+"""Catching up: Slack's events of a time when nobody listened are gone, but its threads are there.
+
+Threads of open stories are read, the one told on last first, and the channels' latest messages for mentions
+that nobody answered. Whatever came as an event, too, is known by its channel and time stamp. Slack counts
+these calls: live messages go first, and an app that may read one thread a minute reads the latest ones only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from adapters.shared.ports import Play
+from adapters.slack.catchup.channels import Channels
+from adapters.slack.catchup.late_messages import Late
+from adapters.slack.catchup.missed import Absence, missed
+from adapters.slack.payloads.events import PLATFORM, Place
+from adapters.slack.web_api.client import Patience
+from adapters.slack.web_api.errors import Misunderstood
+from adapters.slack.workspace import Workspace
+from adapters.slack.workspaces import Workspaces
+from bot.aio.clock import Clock
+from bot.aio.keyed_lock import InOrder
+from bot.domain.errors import DeliveryError, RetryLater, StoreError
+
+_FIRST_WAIT_S, _LONGEST_WAIT_S = 2.0, 60.0
+_TRIES = 30
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(eq=False, slots=True)
+class _Pending:
+    """An absence, and the rooms whose threads were read for it."""
+
+    absence: Absence
+    read: set[str] = field(default_factory=set)
+
+
+class CatchUp:
+    """Catches up with what was missed in each workspace, one absence after the other."""
+
+    def __init__(
+        self,
+        workspaces: Workspaces,
+        play: Play,
+        late: Late,
+        channels: Channels,
+        in_order: InOrder,
+        clock: Clock,
+        wall: Callable[[], float],
+    ) -> None:
+        self._workspaces = workspaces
+        self._play = play
+        self._late = late
+        self._channels = channels
+        self._in_order = in_order
+        self._clock = clock
+        self._wall = wall
+        self._pending: dict[str, deque[_Pending]] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+
+    def begin(self, team: str, since: float) -> None:
+        """Nobody listened in a workspace since then, and somebody does now."""
+        self._pending.setdefault(team, deque()).append(_Pending(Absence(since, self._wall())))
+        if team not in self._tasks:
+            self._tasks[team] = asyncio.create_task(self._run(team), name=f"slack catches up {team}")
+
+    @property
+    def behind(self) -> Collection[str]:
+        """The workspaces in which something may still be missing."""
+        return self._pending.keys()
+
+    async def close(self) -> None:
+        """Read nothing more; what is left is found again at the next start."""
+        for task in self._tasks.values():
+            task.cancel()
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+
+    async def before(self, workspace: Workspace, place: Place) -> None:
+        """Let what was missed in a thread be heard before what comes now, where that needs no waiting."""
+        for pending in tuple(self._pending.get(place.team, ())):
+            unread = place.room.id not in pending.read
+            if not unread or not workspace.api.may_read() or await self._play.read(place.room) is None:
+                continue
+            try:
+                await self._thread(workspace, place, pending, None)
+            except DeliveryError as error:
+                _log.info("A thread could not be caught up with at once: %s", error)
+
+    async def _run(self, team: str) -> None:
+        waiting = self._pending[team]
+        try:
+            while waiting:
+                await self._catch_up(team, waiting[0])
+                waiting.popleft()
+            del self._pending[team]
+        except Exception:  # noqa: BLE001  a task's border: it counts as missing, and the next start tries again
+            _log.exception("What was written in Slack meanwhile could not be read")
+        finally:
+            del self._tasks[team]
+
+    async def _catch_up(self, team: str, pending: _Pending) -> None:
+        try:
+            workspace = await self._workspaces.of(team)
+        except DeliveryError:
+            return  # taken out meanwhile
+        told = map(Place.of, await self._play.open_rooms(PLATFORM))
+        places = [place for place in told if place.team == team]
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._threads(workspace, places, pending))
+            group.create_task(self._channels.catch_up(workspace, places, pending.absence, self._patiently))
+
+    async def _threads(self, workspace: Workspace, places: Sequence[Place], pending: _Pending) -> None:
+        for number, place in enumerate(places):
+            if number >= pending.absence.looks(workspace.api.reads_a_minute):
+                left = len(places) - number
+                _log.info("Slack: %d older stories were not looked at for what was missed", left)
+                return
+            try:
+                await self._thread(workspace, place, pending, self._patiently)
+            except DeliveryError as error:
+                _log.info("A story's thread cannot be caught up with: %s", error)
+            except StoreError:
+                raise
+            except Exception:  # noqa: BLE001  one thread's border: what is odd there must not keep out the others
+                _log.exception("A story's thread could not be caught up with")
+
+    async def _thread(
+        self, workspace: Workspace, place: Place, pending: _Pending, patience: Patience | None
+    ) -> None:
+        if place.room.id in pending.read:
+            return
+        messages = await _messages(workspace, place, pending.absence, patience)
+        async with self._in_order.at(place.room.id):
+            if place.room.id not in pending.read:
+                pending.read.add(place.room.id)
+                found = missed(messages, place, workspace.bot, pending.absence)
+                await self._late.hear(workspace, found)
+
+    async def _patiently(self, call: Callable[[], Awaitable[Any]]) -> Any:
+        wait_s = _FIRST_WAIT_S
+        for _ in range(_TRIES):
+            try:
+                return await call()
+            except Misunderstood:
+                raise
+            except RetryLater as error:
+                await self._clock.sleep(wait_s if error.after_s is None else error.after_s)
+                wait_s = min(_LONGEST_WAIT_S, wait_s * 2)
+        return await call()
+
+
+async def _messages(
+    workspace: Workspace, place: Place, absence: Absence, patience: Patience | None
+) -> list[Any]:
+    """A thread, as a whole where that costs little: what is older may have been edited."""
+    api, found = workspace.api, []
+    if not api.reads_little:
+        async for message in api.messages(place, patience, patient=patience is not None):
+            found.append(message)
+            if api.reads_little:
+                break
+        else:
+            return found
+    since = absence.since
+    return [each async for each in api.messages(place, patience, since=since, patient=patience is not None)]

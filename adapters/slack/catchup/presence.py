@@ -1,0 +1,90 @@
+"""Where the app listens, until when it did, and what it sees to when it was away."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Collection, Mapping
+
+from adapters.shared.heartbeat import keep_beating
+from adapters.slack.catchup.catch_up import CatchUp
+from adapters.slack.connection.in_flight import Inflight
+from adapters.slack.payloads.events import PLATFORM
+from adapters.slack.workspaces import Workspaces
+from bot.aio.clock import Clock
+from bot.domain.errors import StoreError
+from bot.domain.ports import Heartbeats
+
+_log = logging.getLogger(__name__)
+
+
+class Presence:
+    """Keeps until when each workspace was heard, and has caught up with what was missed since.
+
+    `hears`: whether nothing speaks against it that events arrive; `unsure_s`: for how long that may be wrong.
+    """
+
+    def __init__(
+        self,
+        heartbeats: Heartbeats | None,
+        workspaces: Workspaces,
+        catch_up: CatchUp,
+        inflight: Inflight,
+        clock: Clock,
+        hears: Callable[[], bool],
+        unsure_s: float,
+    ) -> None:
+        self._heartbeats = heartbeats
+        self._workspaces = workspaces
+        self._catch_up = catch_up
+        self._inflight = inflight
+        self._clock = clock
+        self._hears = hears
+        self._unsure_s = unsure_s
+        self._left: Mapping[str, float] = {}
+
+    async def prepare(self) -> None:
+        """Look up until when the last process listened; before anything is heard."""
+        joined = await self._workspaces.joined()
+        if self._heartbeats is None:
+            return  # each start is a first one
+        try:
+            kept = await self._heartbeats.listened_until(PLATFORM)
+        except StoreError as error:
+            _log.warning("Until when Slack was heard cannot be read: %s", error)
+            return
+        self._left = {
+            team: max(kept[team].timestamp() - self._unsure_s, joined[team])
+            for team in joined
+            if team in kept
+        }
+
+    async def run(self, connected: asyncio.Event) -> None:
+        """Once events can arrive: catch up, and beat until cancelled."""
+        await connected.wait()
+        for team, since in self._left.items():
+            self._catch_up.begin(team, since)
+        if self._heartbeats is not None:
+            await keep_beating(self._heartbeats, PLATFORM, self._clock, self._heard)
+
+    async def leave(self) -> None:
+        """Nothing more is heard from now on."""
+        places = self._heard()
+        await self._catch_up.close()
+        if not places or self._heartbeats is None:
+            return
+        try:
+            await self._heartbeats.record(PLATFORM, places)
+        except StoreError as error:
+            _log.warning("Until when Slack was heard could not be kept: %s", error)
+
+    def came_back(self, since: float) -> None:
+        """The link was away since then, and stands again."""
+        for team in tuple(self._workspaces.teams):
+            self._catch_up.begin(team, since)
+
+    def _heard(self) -> Collection[str]:
+        # What was acknowledged and is not kept yet would be missing if the process ended now.
+        if self._inflight.busy or not self._hears():
+            return ()
+        return sorted(set(self._workspaces.teams) - set(self._catch_up.behind))

@@ -1,0 +1,1 @@
+"""What the app does with what Slack sends: events, commands, actions, views, shortcuts."""

@@ -1,0 +1,154 @@
+"""The app's home tab: how to start, settings, and one's own stories."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from adapters.shared.ports import Play
+from adapters.slack.connection.manifest import COMMAND
+from adapters.slack.delivery.render import ACTION
+from adapters.slack.listeners.export import Exports
+from adapters.slack.listeners.settings_view import SettingsForm
+from adapters.slack.payloads.events import PLATFORM, Place, team_of
+from adapters.slack.payloads.views import View, button, header, paragraph, row
+from adapters.slack.web_api.people import ADMIN
+from adapters.slack.workspace import Workspace
+from bot.domain.chat import Author
+from bot.domain.errors import DeliveryError, UserError
+from bot.domain.ports import Translate
+from bot.domain.story import Story
+
+HOME = f"{ACTION}home_"
+STORIES = 10
+"""Shown of one's own."""
+_DIRECT = "D"
+"""What ids of direct messages begin with. Whoever wrote in the bot's is the one whom they belong to."""
+
+_log = logging.getLogger(__name__)
+
+
+class Home:
+    """Draws the home tab, and follows its buttons."""
+
+    def __init__(self, play: Play, exports: Exports, settings: SettingsForm, say: Translate) -> None:
+        self._play = play
+        self._exports = exports
+        self._settings = settings
+        self._say = say
+
+    async def opened(self, workspace: Workspace, body: Mapping[str, Any]) -> None:
+        """Somebody looks at it."""
+        event = body.get("event") or {}
+        if event.get("tab") not in {None, "home"}:
+            return
+        author = await workspace.people.author(str(event["user"]))
+        await self._draw(workspace, author, team_of(body, workspace.bot))
+
+    async def press(self, workspace: Workspace, body: Mapping[str, Any]) -> None:
+        """One of its buttons, acknowledged."""
+        action = body["actions"][0]
+        author = await workspace.people.author(str(body["user"]["id"]))
+        team, name = team_of(body, workspace.bot), str(action["action_id"]).removeprefix(HOME)
+        try:
+            if name == "settings":
+                place = Place(team, await workspace.api.direct_channel(author.id))
+                await self._settings.open(workspace, place, author, str(body["trigger_id"]))
+            elif name == "settings_team" and ADMIN in author.roles:
+                scope = f"team/{team}"
+                trigger = str(body["trigger_id"])
+                await self._settings.open(workspace, Place(team, "-"), author, trigger, scope)
+            elif name == "export":
+                await self._export(workspace, author, team, str(action["value"]))
+        except UserError as error:
+            await self._tell(workspace, author, body, error.key, **error.values)
+        except DeliveryError as error:
+            _log.warning("A button of the home tab could not be followed: %s", error)
+            await self._tell(workspace, author, body, "slack.later")
+
+    async def _tell(
+        self, workspace: Workspace, author: Author, body: Mapping[str, Any], key: str, **values: object
+    ) -> None:
+        """Say it in their own channel: a home tab has no place for a sentence."""
+        try:
+            channel = await workspace.api.direct_channel(author.id)
+        except DeliveryError as error:
+            _log.warning("Somebody on the home tab cannot be told: %s", error)
+            return
+        place = Place(team_of(body, workspace.bot), channel)
+        await workspace.telling.once(place, f"home:{body['trigger_id']}", key, author, **values)
+
+    async def _export(self, workspace: Workspace, author: Author, team: str, story_id: str) -> None:
+        # Only one's own: the id comes back from the person's side.
+        mine = {story.id: story for story in await self._mine(workspace, author, team)}
+        if story_id in mine:
+            place = Place(team, await workspace.api.direct_channel(author.id))
+            await self._exports.of_story(workspace, mine[story_id], place)
+
+    async def _draw(self, workspace: Workspace, author: Author, team: str) -> None:
+        links = {}
+        stories = (await self._mine(workspace, author, team))[:STORIES]
+        for story in stories:
+            place = Place.of(story.room)
+            try:
+                links[story.id] = await workspace.api.permalink(place.channel, place.thread_ts)
+            except DeliveryError:
+                links[story.id] = ""
+        try:
+            await workspace.api.publish_home(author.id, home(author, stories, links, self._say))
+        except DeliveryError as error:
+            _log.warning("The home tab cannot be shown: %s", error)
+
+    async def _mine(self, workspace: Workspace, author: Author, team: str) -> Sequence[Story]:
+        """The stories that a person wrote in, where they may still read."""
+        stories = await self._play.stories(PLATFORM, author=author)
+        told = [(story, Place.of(story.room)) for story in stories]
+        # Asked each time: who left a private channel may not read there a moment later.
+        channels = await _channels_of(workspace, author) if told else frozenset()
+        return [story for story, place in told if place.team == team and _is_open(place.channel, channels)]
+
+
+async def _channels_of(workspace: Workspace, author: Author) -> frozenset[str]:
+    try:
+        return await workspace.api.channels_of(author.id)
+    except DeliveryError as error:
+        _log.warning(
+            "Nobody tells which channels a person is in, their stories there are not shown: %s", error
+        )
+        return frozenset()
+
+
+def _is_open(channel: str, channels: frozenset[str]) -> bool:
+    return channel in channels or channel.startswith(_DIRECT)
+
+
+def home(author: Author, stories: Sequence[Story], links: Mapping[str, str], say: Translate) -> View:
+    """The home tab of a person."""
+
+    def sentence(name: str, **values: object) -> str:
+        return say(f"slack.home.{name}", author.locale, **values)
+
+    buttons = [button(f"{HOME}settings", sentence("settings"))]
+    if ADMIN in author.roles:
+        buttons.append(button(f"{HOME}settings_team", sentence("settings_team")))
+    blocks = [
+        header(sentence("start")),
+        paragraph(sentence("how", command=COMMAND)),
+        row(*buttons),
+        {"type": "divider"},
+        header(sentence("stories")),
+        *([] if stories else [paragraph(sentence("none"))]),
+    ]
+    for story in stories:
+        blocks += _story(story, links.get(story.id, ""), sentence)
+    return {"type": "home", "blocks": blocks}
+
+
+def _story(story: Story, link: str, sentence: Any) -> list[View]:
+    title = story.title or sentence("untitled")
+    opened = [button(f"{HOME}open", sentence("open"), story.id, link)] if link else []
+    return [
+        paragraph(title),
+        row(*opened, button(f"{HOME}export", sentence("export"), story.id)),
+    ]

@@ -1,0 +1,71 @@
+"""The story as a file in its thread."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from adapters.shared.ports import Play
+from adapters.slack.payloads.events import Place
+from adapters.slack.web_api.errors import AnswerLost
+from adapters.slack.workspace import Workspace
+from bot.aio.clock import Clock
+from bot.domain.errors import DeliveryError, NoStory
+from bot.domain.story import Story
+from bot.story.export_formats import file_name
+
+_LOOKS_AFTER_S = (0.0, 1.0, 3.0)
+"""When a file whose upload was not answered is looked for: Slack shows files a moment later."""
+_CLOCKS_DIFFER_S = 60.0
+
+
+class Exports:
+    """Uploads stories."""
+
+    def __init__(self, play: Play, clock: Clock, wall: Callable[[], float]) -> None:
+        self._play = play
+        self._clock = clock
+        self._wall = wall
+
+    async def of_room(self, workspace: Workspace, place: Place, form: str = "txt") -> None:
+        """Put the story that is open in a thread into it as a file.
+
+        Raises:
+            NoStory, RetryLater, Undeliverable
+        """
+        story = await self._play.read(place.room)
+        if story is None:
+            raise NoStory
+        await self.of_story(workspace, story, place, form)
+
+    async def of_story(self, workspace: Workspace, story: Story, place: Place, form: str = "txt") -> None:
+        """Put a story as a file where `place` says.
+
+        Raises:
+            NoSuchStory, RetryLater, Undeliverable
+        """
+        text = await self._play.export(story.id, form)
+        file, since = file_name(story, form), self._wall() - _CLOCKS_DIFFER_S
+        try:
+            await workspace.api.upload(place, file, story.title or "story", text)
+        except AnswerLost:
+            if not await self._appeared(workspace, place, file, since):
+                raise
+
+    async def _appeared(self, workspace: Workspace, place: Place, file: str, since: float) -> bool:
+        """Whether a file stands there although nothing said so."""
+        for pause_s in _LOOKS_AFTER_S:
+            await self._clock.sleep(pause_s)
+            try:
+                if await _stands(workspace, place, file, since):
+                    return True
+            except DeliveryError:
+                return False
+        return False
+
+
+async def _stands(workspace: Workspace, place: Place, file: str, since: float) -> bool:
+    async for message in workspace.api.messages(place, since=since):
+        names = {each.get("name") for each in message.get("files") or ()}
+        if message.get("user") == workspace.bot.user_id and file in names and float(message["ts"]) > since:
+            return True
+    return False

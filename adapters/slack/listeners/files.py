@@ -1,0 +1,124 @@
+"""What the files of a message say, and what is to be told of those that cannot be read."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from adapters.slack.delivery.notices import patiently
+from adapters.slack.payloads.files import File
+from adapters.slack.web_api.client import WebApi
+from adapters.slack.web_api.download import NoAccess
+from adapters.slack.web_api.errors import Refused
+from bot.aio.clock import Clock
+from bot.domain.errors import DeliveryError, FileTooLong, UserError
+from bot.story.joining import is_blank
+from bot.text.text_file import MAX_CHARACTERS, text_of
+
+MOST_FILES = 10
+"""As many as Slack's own window takes at once."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """A file that was not read, and the sentence that says why. `text`: it may be a text of the person's."""
+
+    key: str
+    given: tuple[tuple[str, object], ...] = ()
+    text: bool = True
+
+    @property
+    def values(self) -> Mapping[str, object]:
+        """What fills the sentence."""
+        return dict(self.given)
+
+
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """What a message brought with it."""
+
+    text: str = ""
+    unread: tuple[Unread, ...] = ()
+
+    @property
+    def lacks_text(self) -> bool:
+        """Whether a text of the person is missing: going on without it is not what they asked for."""
+        return any(each.text for each in self.unread)
+
+
+NOTHING = Brought()
+
+
+class Files:
+    """Reads the files of one workspace."""
+
+    def __init__(self, api: WebApi, clock: Clock) -> None:
+        self._api = api
+        self._clock = clock
+
+    async def read(self, files: Iterable[File]) -> Brought:
+        """The texts among the files, one below the other; never raises for what a file is."""
+        texts: list[str] = []
+        unread: list[Unread] = []
+        for number, file in enumerate(files):
+            try:
+                text = await self._text(file, number)
+                if sum(map(len, texts)) + len(texts) + len(text) > MAX_CHARACTERS:
+                    length = sum(map(len, texts)) + len(text)
+                    raise FileTooLong(limit=MAX_CHARACTERS, length=length)
+            except _Unreadable as error:
+                unread.append(error.unread)
+            except UserError as error:
+                unread.append(Unread(error.key, tuple(error.values.items())))
+            else:
+                texts.append(text)
+        return Brought("\n".join(texts), tuple(dict.fromkeys(unread)))
+
+    async def _text(self, file: File, number: int) -> str:
+        if number >= MOST_FILES:
+            raise _Unreadable("slack.file.many", most=MOST_FILES)
+        if file.asked_for and not file.url:
+            file = await self._described(file)
+        if file.is_media:
+            raise _Unreadable("slack.file.media", text=False)
+        if file.kind and not file.is_text:
+            raise _Unreadable("slack.file.other", name=file.name)
+        if not file.is_there:
+            raise _Unreadable("slack.file.closed", name=file.name)
+        text = text_of(await self._fetched(file))
+        if is_blank(text):
+            raise _Unreadable("slack.file.empty", name=file.name)
+        return text
+
+    async def _described(self, file: File) -> File:
+        try:
+            return await patiently(lambda: self._api.file(file.id), self._clock)
+        except Refused as error:
+            raise self._closed(file, error) from None
+        except DeliveryError as error:
+            raise self._away(file, error) from None
+
+    async def _fetched(self, file: File) -> bytes:
+        try:
+            return await patiently(lambda: self._api.content(file), self._clock)
+        except NoAccess as error:
+            raise self._closed(file, error) from None
+        except DeliveryError as error:
+            raise self._away(file, error) from None
+
+    def _closed(self, file: File, error: DeliveryError) -> _Unreadable:
+        _log.warning("Slack does not let a file be read (%s): is files:read granted?", error)
+        return _Unreadable("slack.file.closed", name=file.name)
+
+    def _away(self, file: File, error: DeliveryError) -> _Unreadable:
+        _log.warning("A file could not be fetched: %s", error)
+        return _Unreadable("slack.file.away", name=file.name)
+
+
+class _Unreadable(Exception):
+    def __init__(self, key: str, *, text: bool = True, **values: object) -> None:
+        super().__init__(key)
+        self.unread = Unread(key, tuple(values.items()), text)

@@ -1,0 +1,225 @@
+"""The form for what holds in a channel. Everybody sets how it writes; who may ask, and how often, admins."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from slack_bolt.async_app import AsyncAck
+
+from adapters.shared.ports import Play
+from adapters.shared.preset_text import RULE as PRESETS
+from adapters.slack.delivery.render import ACTION, Label
+from adapters.slack.payloads.events import Place
+from adapters.slack.payloads.preset_text import preset_lines, presets_of
+from adapters.slack.payloads.views import (
+    INPUT_CHARACTERS,
+    State,
+    View,
+    choice_field,
+    filled,
+    form,
+    kept,
+    number_field,
+    people_field,
+    text_field,
+)
+from adapters.slack.web_api.people import ADMIN, GUEST
+from adapters.slack.workspace import Workspace
+from bot.core.permissions import require
+from bot.domain.chat import Author, Room
+from bot.domain.errors import BadRule, UserError
+from bot.domain.jobs import Length
+from bot.domain.ports import Translate
+from bot.domain.room_settings import Filter, RoomSettings
+from bot.domain.sampling import PRESET_NAMES
+from bot.domain.sampling import PRESETS as BUILT_IN
+from bot.domain.scopes import room_of
+
+SETTINGS_FORM = f"{ACTION}settings_form"
+_MOST_CANDIDATES = 5
+_USER = "user/"
+_YES_NO = ("yes", "no")
+FOR_ALL = frozenset({"listens", "length", "preset", "candidates", "parentheses_aside"})
+"""Rules that everybody in a channel may set; for a story also which phrases are never written."""
+
+
+class SettingsForm:
+    """Shows the rules of a channel, or of the whole workspace, and sets those that were changed."""
+
+    def __init__(self, play: Play, say: Translate) -> None:
+        self._play = play
+        self._say = say
+
+    async def open(
+        self, workspace: Workspace, place: Place, author: Author, trigger_id: str, scope: str = ""
+    ) -> None:
+        """Show the form. `scope` empty: for the place's channel; its room's own: for the story told there.
+
+        Raises:
+            NotPermitted, RolesUnknown, RetryLater, Undeliverable
+        """
+        rules = await self._play.rules(place.room)
+        _require_permission(rules, place.room, author)
+
+        def word(name: str) -> str:
+            return self._say(f"slack.settings.{name}", author.locale)
+
+        scope = scope or f"channel/{place.channel}"
+        of_story = room_of(scope) is not None
+        thread = place.thread_ts if of_story else ""
+        what = {"team": place.team, "channel": place.channel, "thread": thread, "scope": scope}
+        own = (await self._play.rules_at(place.room, scope)).get(PRESETS)
+        fields = _for_all(rules, word)
+        if of_story or ADMIN in author.roles:
+            fields.append(text_field("banned", word("banned"), "\n".join(rules.banned), optional=True))
+        if len(lines := preset_lines(own)) <= INPUT_CHARACTERS:
+            hint = word("presets_hint")
+            fields.append(text_field(PRESETS, word("presets"), lines, optional=True, hint=hint))
+        if ADMIN in author.roles:
+            fields += _for_admins(rules, word)
+        title = word("title_story" if of_story else "title_team" if scope.startswith("team/") else "title")
+        await workspace.api.open_view(
+            trigger_id, form(SETTINGS_FORM, title, word("submit"), word("close"), what, fields)
+        )
+
+    async def saved(self, workspace: Workspace, ack: AsyncAck, view: Mapping[str, Any], user_id: str) -> None:
+        """The form came back."""
+        what, state = kept(view), view["state"]["values"]
+        author = await workspace.people.author(user_id)
+        room = Place(what["team"], what["channel"], what.get("thread", "")).room
+        if what["scope"].startswith("team/") and ADMIN not in author.roles:
+            await ack()
+            return
+        try:
+            await self._save(room, what["scope"], state, author)
+        except UserError as error:
+            name = str(error.values.get("name") or "")
+            block = name if name in state else next(iter(state))
+            await ack(response_action="errors", errors={block: self._wrong(error, author.locale)})
+        else:
+            await ack()
+
+    async def _save(self, room: Room, scope: str, state: State, author: Author) -> None:
+        rules = await self._play.rules(room)
+        _require_permission(rules, room, author)
+        story = frozenset({"banned"}) if room_of(scope) is not None else frozenset[str]()
+        changes = changed(rules, state, None if ADMIN in author.roles else FOR_ALL | story)
+        if (lines := filled(state, PRESETS)) is not None:
+            # Others of the same name may be set further out: only what is set here is changed here.
+            own = (await self._play.rules_at(room, scope)).get(PRESETS)
+            if (given := presets_of(lines)) != presets_of(preset_lines(own)):
+                changes[PRESETS] = given or None
+        if changes:
+            await self._play.set_rules(room, scope, changes)
+
+    def _wrong(self, error: UserError, locale: str) -> str:
+        if not isinstance(error, BadRule):
+            return self._say(error.key, locale, **error.values)
+        value, known = error.values["value"], error.values["known"]
+        what = f"{value} ({known})" if isinstance(value, str) else known
+        return self._say("slack.settings.wrong", locale, what=what)
+
+
+def _require_permission(rules: RoomSettings, room: Room, author: Author) -> None:
+    """Who may not use the bot sets nothing; admins could lock themselves out. Raises as `require` does."""
+    if ADMIN not in author.roles:
+        require(rules, room, author)
+
+
+def _for_all(rules: RoomSettings, word: Label) -> list[View]:
+    yes_no = {name: word(name) for name in _YES_NO}
+    lengths = {length.value: word(f"length_{length.value}") for length in Length}
+    if rules.length not in lengths:
+        lengths = {str(rules.length): str(rules.length), **lengths}
+    japanese = {name: called for called, name in PRESET_NAMES.items()}
+    presets = {name: japanese.get(name, name) for name in (*BUILT_IN, *(own for own, _ in rules.presets))}
+    candidates = {str(count): str(count) for count in range(2, _MOST_CANDIDATES + 1)}
+    return [
+        choice_field("listens", word("listens"), yes_no, _yes_or_no(rules.listens)),
+        choice_field("length", word("length"), lengths, str(rules.length)),
+        choice_field("preset", word("preset"), presets, rules.preset),
+        choice_field("candidates", word("candidates"), candidates, str(rules.candidates)),
+        choice_field(
+            "parentheses_aside", word("parentheses_aside"), yes_no, _yes_or_no(rules.parentheses_aside)
+        ),
+    ]
+
+
+def _for_admins(rules: RoomSettings, word: Label) -> list[View]:
+    yes_no = {name: word(name) for name in _YES_NO}
+    filters = {kind.value: word(f"filter_{kind.value}") for kind in Filter}
+    return [
+        choice_field("filter", word("filter"), filters, rules.filter.value),
+        choice_field("filter_people", word("filter_people"), yes_no, _yes_or_no(rules.filter_people)),
+        text_field("words", word("words"), "\n".join(rules.words), optional=True),
+        number_field("daily_per_person", word("daily_per_person"), rules.daily_per_person),
+        number_field("daily_in_all", word("daily_in_all"), rules.daily_in_all),
+        people_field("allowed", word("allowed"), _people(rules.allowed)),
+        people_field("denied", word("denied"), _people(rules.denied)),
+        choice_field("guests", word("guests"), yes_no, "no" if GUEST in rules.denied else "yes"),
+    ]
+
+
+def _yes_or_no(value: bool) -> str:  # noqa: FBT001  what it is about
+    return "yes" if value else "no"
+
+
+def changed(rules: RoomSettings, state: State, settable: frozenset[str] | None) -> dict[str, object]:
+    """The rules that a filled form has otherwise than they are, of those that a person may set; None: all."""
+    wanted = _wanted(rules, state)
+    if settable is not None:
+        wanted = {name: value for name, value in wanted.items() if name in settable}
+    return {name: value for name, value in wanted.items() if _plain(value) != _plain(getattr(rules, name))}
+
+
+def _wanted(rules: RoomSettings, state: State) -> dict[str, object]:
+    given = {name: filled(state, name) for name in state}
+    wanted: dict[str, object] = {
+        name: read(given[name]) for name, read in _READ.items() if given.get(name) is not None
+    }
+    if "allowed" in given:
+        wanted["allowed"] = _with_people(rules.allowed, given["allowed"])
+    if "denied" in given:
+        guests = [GUEST] if given.get("guests") == "no" else []
+        others = tuple(each for each in rules.denied if each != GUEST)
+        wanted["denied"] = _with_people(others, given["denied"]) + guests
+    return wanted
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isdecimal() and len(text) < 10 else 0
+
+
+def _lines(text: str) -> list[str]:
+    return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+_READ: dict[str, Callable[[str], object]] = {
+    "listens": lambda chosen: chosen == "yes",
+    "parentheses_aside": lambda chosen: chosen == "yes",
+    "length": lambda chosen: int(chosen) if chosen.isdecimal() else chosen,
+    "preset": str,
+    "candidates": _number,
+    "filter": str,
+    "filter_people": lambda chosen: chosen == "yes",
+    "words": _lines,
+    "banned": _lines,
+    "daily_per_person": _number,
+    "daily_in_all": _number,
+}
+"""What a filled field means."""
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, tuple | list):
+        return sorted(value)
+    return value.value if isinstance(value, Length | Filter) else value
+
+
+def _people(labels: tuple[str, ...]) -> list[str]:
+    return [label.removeprefix(_USER) for label in labels if label.startswith(_USER)]
+
+
+def _with_people(labels: tuple[str, ...], people: list[str]) -> list[str]:
+    return [label for label in labels if not label.startswith(_USER)] + [_USER + each for each in people]

@@ -1,0 +1,279 @@
+"""Slack's payloads into our own values. Pure: names of people are looked up elsewhere and passed in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from adapters.slack.payloads.files import File, files_of
+from adapters.slack.payloads.text import plain, users_in, with_emoji, without_mention
+from adapters.slack.payloads.thread_words import meaning
+from bot.domain.chat import Author, Message, Room
+
+PLATFORM = "slack"
+
+_SUBTYPES_OF_PEOPLE = {None, "file_share", "thread_broadcast"}
+"""A person writing. Every other subtype is an edit, a join, a bot, a change of topic."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bot:
+    """Who the bot is in its workspace, as `auth.test` says."""
+
+    team_id: str
+    user_id: str
+    bot_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """An address in Slack: a thread of a channel. `thread_ts` empty: the channel itself."""
+
+    team: str
+    channel: str
+    thread_ts: str = ""
+
+    @property
+    def room(self) -> Room:
+        """The same address as a Room."""
+        within = (f"team/{self.team}", f"channel/{self.channel}")
+        return Room(PLATFORM, f"{self.team}/{self.channel}/{self.thread_ts}", within)
+
+    def thread(self, ts: str) -> Place:
+        """The thread under the message `ts` of the same channel."""
+        return replace(self, thread_ts=ts)
+
+    @classmethod
+    def of(cls, room: Room) -> Place:
+        """The address that a Room of this platform holds."""
+        team, channel, thread_ts = room.id.split("/")
+        return cls(team, channel, thread_ts)
+
+
+def message_id(channel: str, ts: str) -> str:
+    """What a message is called outside: a `ts` alone is unique in its channel only."""
+    return f"{channel}:{ts}"
+
+
+def ts_of(message_id: str) -> str:
+    """The `ts` in what `message_id` made."""
+    return message_id.rpartition(":")[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """A person's message, still in Slack's writing, without the bot's name.
+
+    `begins`: it is not in a thread yet, so a story made of it has no earlier messages. `called`: the bot was
+    mentioned. `direct`: it is a direct message. What is neither is heard in a story's thread only.
+    """
+
+    place: Place
+    ts: str
+    user_id: str
+    raw: str
+    begins: bool
+    called: bool = True
+    direct: bool = False
+    files: tuple[File, ...] = ()
+
+    @property
+    def event_id(self) -> str:
+        """The same for the mention and the message of one text, and for every delivery of both."""
+        return message_id(self.place.channel, self.ts)
+
+    @property
+    def orders(self) -> bool:
+        """Whether it is nothing but a word for the bot: no line of a story."""
+        return self.called and meaning(self.raw) is not None and not self.files
+
+    @property
+    def mentioned(self) -> tuple[str, ...]:
+        """The people whose names the text needs."""
+        return users_in(self.raw)
+
+    @property
+    def is_bare(self) -> bool:
+        """Whether nothing was written, nor sent that could be a text."""
+        return not self.raw.strip() and all(file.is_media for file in self.files)
+
+    def message(self, author: Author, names: Mapping[str, str], attached: str = "") -> Message:
+        """What the play hears; `attached` is what its files say."""
+        return Message(self.event_id, self.place.room, author, plain(self.raw, names), attached=attached)
+
+
+def incoming(body: Mapping[str, Any], bot: Bot) -> Incoming | None:
+    """What a person wrote where the bot may hear it; None for bots, edits, joins and talk outside of threads.
+
+    A mention may come as `app_mention`, as `message`, or as both in either order.
+    """
+    event = body.get("event") or {}
+    called = event.get("type") == "app_mention" or bot.user_id in users_in(str(event.get("text") or ""))
+    direct = event.get("channel_type") == "im"
+    heard = called or direct or event.get("thread_ts")
+    if not by_a_person(event, bot) or event.get("edited") or not heard:
+        return None
+    said = spoken(event, team_of(body, bot), str(event["channel"]), bot)
+    return replace(said, called=called, direct=direct)
+
+
+def spoken(message: Mapping[str, Any], team: str, channel: str, bot: Bot) -> Incoming:
+    """A message as it stands in an event or in a thread's history."""
+    ts, thread_ts = str(message["ts"]), str(message.get("thread_ts") or "")
+    text = str(message.get("text") or "")
+    raw = with_emoji(without_mention(text, bot.user_id), message.get("blocks"))
+    place = Place(team, channel, thread_ts or ts)
+    user, called = str(message.get("user") or ""), bot.user_id in users_in(text)
+    files = files_of(message)
+    return Incoming(place, ts, user, raw, begins=thread_ts in {"", ts}, called=called, files=files)
+
+
+def team_of(body: Mapping[str, Any], bot: Bot | None = None) -> str:
+    """The workspace in which the app heard something."""
+    granted = body.get("authorizations") or [{}]
+    team = body.get("team")
+    named = team.get("id") if isinstance(team, Mapping) else team
+    user = body.get("user")
+    of_user = user.get("team_id") if isinstance(user, Mapping) else ""
+    return str(
+        granted[0].get("team_id") or body.get("team_id") or named or of_user or (bot and bot.team_id) or ""
+    )
+
+
+def by_a_person(message: Mapping[str, Any], bot: Bot) -> bool:
+    """Whether a person wrote it, as a message of its own."""
+    return (
+        message.get("subtype") in _SUBTYPES_OF_PEOPLE
+        and not message.get("bot_id")
+        and not message.get("hidden")
+        and message.get("user") not in {None, bot.user_id, "USLACKBOT"}
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What became of a message: `raw` is its new text, None where it was deleted."""
+
+    place: Place
+    ts: str
+    raw: str | None
+    files: tuple[File, ...] = ()
+
+    @property
+    def mentioned(self) -> tuple[str, ...]:
+        """The people whose names the text needs."""
+        return users_in(self.raw or "")
+
+    def text(self, names: Mapping[str, str], attached: str = "") -> str:
+        """The new text as its writer sees it, and what its files say."""
+        return "\n".join(part for part in (plain(self.raw or "", names), attached) if part)
+
+
+def change(body: Mapping[str, Any], bot: Bot) -> Change | None:
+    """What an event says about an earlier message; None where people changed nothing."""
+    event = body.get("event") or {}
+    former: Mapping[str, Any] = event.get("previous_message") or {}
+    if event.get("subtype") == "message_deleted":
+        now: Mapping[str, Any] = former
+        ts = str(event.get("deleted_ts") or former.get("ts") or "")
+        gone = True
+    elif event.get("subtype") == "message_changed":
+        now = event.get("message") or {}
+        ts = str(now.get("ts") or "")
+        # The first message of a thread leaves a tombstone.
+        gone = now.get("subtype") == "tombstone"
+        if not gone and (not by_a_person(now, bot) or now.get("text") == former.get("text")):
+            return None
+    else:
+        return None
+    said = spoken({**now, "ts": ts}, team_of(body, bot), str(event["channel"]), bot)
+    return Change(said.place, ts, None if gone else said.raw, () if gone else said.files)
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A slash command, its text still in Slack's writing."""
+
+    place: Place
+    user_id: str
+    user_name: str
+    raw: str
+    trigger_id: str
+
+    def text(self, names: Mapping[str, str]) -> str:
+        """What the person wrote after the command."""
+        return plain(self.raw, names)
+
+
+def command(body: Mapping[str, Any], bot: Bot) -> Command:
+    """A slash command's payload."""
+    return Command(
+        Place(team_of(body, bot), str(body["channel_id"])),
+        str(body["user_id"]),
+        str(body.get("user_name") or body["user_id"]),
+        str(body.get("text") or ""),
+        str(body.get("trigger_id") or ""),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Click:
+    """A pressed button: which, what it carries, on which message of which thread; `said`: what that says."""
+
+    name: str
+    value: str
+    place: Place
+    ts: str
+    user_id: str
+    action_ts: str
+    trigger_id: str
+    said: str = ""
+
+    @property
+    def event_id(self) -> str:
+        """The same for every delivery of one click."""
+        return f"{message_id(self.place.channel, self.ts)}:{self.name}:{self.action_ts}"
+
+
+def click(body: Mapping[str, Any], bot: Bot) -> Click:
+    """A button's payload."""
+    action = (body.get("actions") or [{}])[0]
+    container = body.get("container") or {}
+    message = body.get("message") or {}
+    channel = str((body.get("channel") or {}).get("id") or container.get("channel_id") or "")
+    ts = str(container.get("message_ts") or message.get("ts") or "")
+    thread_ts = str(message.get("thread_ts") or container.get("thread_ts") or ts)
+    return Click(
+        str(action.get("action_id") or "").partition(":")[2],
+        str(action.get("value") or ""),
+        Place(team_of(body, bot), channel, thread_ts),
+        ts,
+        str(body["user"]["id"]),
+        str(action.get("action_ts") or ""),
+        str(body.get("trigger_id") or ""),
+        plain(str(message.get("text") or ""), {}),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Pointed:
+    """A message that somebody chose in its menu."""
+
+    said: Incoming
+    by_a_person: bool
+    user_id: str
+    action_ts: str
+    trigger_id: str
+
+
+def pointed(body: Mapping[str, Any], bot: Bot) -> Pointed:
+    """A message shortcut's payload."""
+    message = body["message"]
+    return Pointed(
+        spoken(message, team_of(body, bot), str(body["channel"]["id"]), bot),
+        by_a_person(message, bot),
+        str(body["user"]["id"]),
+        str(body.get("action_ts") or message["ts"]),
+        str(body.get("trigger_id") or ""),
+    )

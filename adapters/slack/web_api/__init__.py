@@ -1,0 +1,1 @@
+"""Slack's Web API: one client, one budget, one border for errors."""

@@ -1,0 +1,1 @@
+"""Rooms as they are told on, and what visitors do in them."""

@@ -1,0 +1,136 @@
+"""What the buttons of a room do with its story, each by the name that the page sends."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+from adapters.shared.double_clicks import DoubleClicks
+from adapters.shared.ports import Play
+from adapters.web import payloads as translate
+from adapters.web.live.room import LiveRoom
+from adapters.web.live.visitor import Visitor
+from adapters.web.payloads import BadRequest
+from adapters.web.render import settings
+from bot.domain.errors import NotesChanged, UserError
+from bot.domain.story import Notes
+
+Payload = Mapping[str, object]
+
+
+class NothingToStop(UserError):
+    """Nothing is being written."""
+
+    key = "web.nothing_to_stop"
+
+
+@dataclass(frozen=True, slots=True)
+class Deeds:
+    """Does one visitor's clicks in one room, and lets everybody there see what came of it."""
+
+    play: Play
+    visitor: Visitor
+    live: LiveRoom
+    everywhere: Callable[[], Awaitable[None]]
+    """Lets everybody in every room see what is new."""
+    clash: Callable[[Notes], None]
+    """Shows the notes as somebody else made them meanwhile."""
+
+    forgotten: Callable[[int], None]
+    """Tells the visitor in how many passages their words were deleted."""
+    clicks: DoubleClicks
+
+    async def do(self, payload: Payload) -> None:
+        """Do what an event's `do` names.
+
+        Raises:
+            UserError: it cannot be done; the person is told why.
+            BadRequest: no page of ours sends this.
+        """
+        deeds: dict[str, Callable[[Payload], Awaitable[object]]] = {
+            "undo": self._undo,
+            "redo": self._redo,
+            "choose": self._choose,
+            "branch": self._branch,
+            "edit": self._edit,
+            "delete": self._delete,
+            "stop": self._stop,
+            "rename": self._rename,
+            "begin": self._begin,
+            "close": self._close,
+            "reopen": self._reopen,
+            "annotate": self._annotate,
+            "rules": self._rules,
+            "take_back": self._take_back,
+            "forget": self._forget,
+        }
+        deed = deeds.get(str(payload.get("do")))
+        if deed is None:
+            raise BadRequest("do")
+        if deed != self._stop:
+            self.visitor.require_name()
+        with self.clicks.first(self.visitor.id, json.dumps(payload, sort_keys=True)) as first:
+            if first:
+                await deed(payload)
+                await self.live.refresh()
+
+    async def _undo(self, payload: Payload) -> None:
+        await self.play.undo(self.live.room, self.visitor.author, translate.text_of(payload, "after") or None)
+
+    async def _redo(self, payload: Payload) -> None:
+        await self.play.redo(self.live.room, self.visitor.author, translate.text_of(payload, "after") or None)
+
+    async def _take_back(self, payload: Payload) -> None:
+        await self.play.take_back(self.live.room, self.visitor.author, translate.text_of(payload, "act"))
+
+    async def _choose(self, payload: Payload) -> None:
+        await self.play.choose(self.live.room, self.visitor.author, translate.passage_of(payload))
+        self.live.decided()
+
+    async def _branch(self, payload: Payload) -> None:
+        await self.play.branch(self.live.room, self.visitor.author, translate.passage_of(payload))
+        self.live.decided()
+
+    async def _edit(self, payload: Payload) -> None:
+        passage, text = translate.passage_of(payload), translate.text_of(payload)
+        await self.play.edit(self.live.room, self.visitor.author, passage, text)
+
+    async def _delete(self, payload: Payload) -> None:
+        await self.play.delete(self.live.room, self.visitor.author, translate.passage_of(payload))
+
+    async def _stop(self, payload: Payload) -> None:
+        job = translate.text_of(payload, "job")
+        # A reply that was posted before it was known whose it is can only be stopped with the room.
+        by = self.visitor.author
+        if not await (self.play.stop(job, by) if job else self.play.cancel(self.live.room, by)):
+            raise NothingToStop
+
+    async def _rename(self, payload: Payload) -> None:
+        await self.play.rename(self.live.room, self.visitor.author, translate.title_of(payload))
+
+    async def _begin(self, payload: Payload) -> None:
+        await self.play.begin(self.live.room, self.visitor.author, translate.title_of(payload))
+
+    async def _close(self, _: Payload) -> None:
+        await self.play.close(self.live.room, self.visitor.author)
+
+    async def _reopen(self, payload: Payload) -> None:
+        await self.play.reopen(self.live.room, self.visitor.author, translate.text_of(payload, "story"))
+
+    async def _annotate(self, payload: Payload) -> None:
+        seen = payload.get("seen")
+        before = translate.notes_of(seen) if isinstance(seen, dict) else Notes()
+        try:
+            await self.play.annotate(self.live.room, self.visitor.author, translate.notes_of(payload), before)
+        except NotesChanged as error:
+            self.clash(error.notes)
+            raise
+
+    async def _rules(self, payload: Payload) -> None:
+        self.live.ruled(await self.play.set_rules(self.live.room, "", settings.changes_of(payload)))
+
+    async def _forget(self, _: Payload) -> None:
+        count = await self.play.forget(self.visitor.author)
+        await self.everywhere()
+        self.forgotten(count)

@@ -1,0 +1,97 @@
+"""The replies that a room shows before they are passages, each at its place in the story."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+
+from bot.domain.replies import Reply, ReplyState
+from bot.domain.story import Story, candidate_id
+
+LIVE = frozenset({ReplyState.WAITING, ReplyState.WRITING})
+
+BEGINNING = ""
+"""Where a reply stands that begins its story."""
+
+
+class Drafts:
+    """Drafts by their messages' ids, in the order in which they came.
+
+    A place is the id of the passage that a draft stands behind, or `BEGINNING`; None is the story's end,
+    whatever is written. One that waits has none; one that was begun has the place that its job has in the
+    story; one that failed or was stopped keeps it, for as long as there is something to be read of it.
+    """
+
+    def __init__(self) -> None:
+        self._drafts: dict[str, Reply] = {}
+        self._places: dict[str, str | None] = {}
+        self._stored: Collection[str] = frozenset()
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self._drafts)
+
+    def __iter__(self) -> Iterator[str]:
+        """Their messages' ids."""
+        return iter(self._drafts)
+
+    def __getitem__(self, message_id: str) -> Reply:
+        """A message's draft."""
+        return self._drafts[message_id]
+
+    def state(self, message_id: str) -> ReplyState | None:
+        """What a draft was last; None: there is none."""
+        draft = self._drafts.get(message_id)
+        return None if draft is None else draft.state
+
+    def place(self, message_id: str) -> str | None:
+        """Where a draft stands."""
+        return self._places.get(message_id)
+
+    def is_stored(self, draft: Reply) -> bool:
+        """Whether a draft is a passage by now."""
+        return bool(draft.job) and candidate_id(draft.job, 0) in self._stored
+
+    def grow(self, message_id: str, draft: Reply) -> None:
+        """Keep a draft that waits or is written. One that waits anew has no place until that is told."""
+        if draft.state is ReplyState.WAITING and self.state(message_id) is not ReplyState.WAITING:
+            self._places.pop(message_id, None)
+        self._drafts[message_id] = draft
+
+    def end(self, message_id: str, draft: Reply, story: Story | None) -> None:
+        """Keep one that is over: behind its passage, or where it stood; nothing written later goes before."""
+        here = [passage.id for passage in story.passages] if story else []
+        last = here[-1] if here else BEGINNING
+        stood = self._places.get(message_id)
+        self._drafts[message_id] = draft
+        self._places[message_id] = draft.passage or (last if stood is None else stood)
+
+    def drop(self, message_id: str) -> tuple[str, ...]:
+        """Forget a draft; returns its id if it was there."""
+        self._places.pop(message_id, None)
+        return () if self._drafts.pop(message_id, None) is None else (message_id,)
+
+    def drop_ended(self) -> tuple[str, ...]:
+        """Forget replies that failed or were stopped: something newer takes their place."""
+        return self._drop([key for key, draft in self._drafts.items() if draft.state not in LIVE])
+
+    def drop_stored(self, stored: Collection[str]) -> tuple[str, ...]:
+        """Forget those that are among the `stored` passages, so that nobody sees their text twice."""
+        self._stored = stored
+        live = [(key, draft) for key, draft in self._drafts.items() if draft.state in LIVE]
+        return self._drop([key for key, draft in live if self.is_stored(draft)])
+
+    def follow(self, story: Story | None) -> list[str]:
+        """Take over where the story has its replies; returns those that stand elsewhere now."""
+        places = {key: self._place(key, draft, story) for key, draft in self._drafts.items()}
+        moved = [key for key, place in places.items() if place != self._places.get(key)]
+        self._places = places
+        return moved
+
+    def _place(self, message_id: str, draft: Reply, story: Story | None) -> str | None:
+        begun = story.reply_in_progress if story else None
+        if begun and draft.state in LIVE and begun.job == draft.job:
+            return BEGINNING if begun.after is None else begun.after
+        return self._places.get(message_id)  # over, or so in a moment, or it never had any
+
+    def _drop(self, message_ids: list[str]) -> tuple[str, ...]:
+        return tuple(key for each in message_ids for key in self.drop(each))

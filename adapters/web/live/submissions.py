@@ -1,0 +1,141 @@
+"""What becomes of what a person sends: heard, or kindly refused with the text left in the box."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+from nicegui import ui
+from nicegui.events import GenericEventArguments
+
+from adapters.shared.ports import Play
+from adapters.web import payloads as translate
+from adapters.web.elements import ComposerPart
+from adapters.web.live.visitor import Visitor
+from bot.domain.chat import Room
+from bot.domain.errors import BadRule, EmptyPrompt, SpokenError
+from bot.domain.inference import TokenCount
+from bot.domain.jobs import JobReceipt
+from bot.domain.ports import Translate
+from bot.text.character_names import named
+
+NOTICE_MS = 7000
+RULE_WORDS = {
+    "preset": "preset",
+    "length": "length",
+    "candidates": "several_count",
+    "filter": "filter",
+    "filter_people": "filter_people",
+    "words": "words",
+    "banned": "banned",
+    "presets": "own_preset",
+    "daily_per_person": "daily_per_person",
+    "daily_in_all": "daily_in_all",
+    "parentheses_aside": "parentheses_aside",
+}
+"""What the page calls the rules that can be set there."""
+
+
+OWN_WORDS = {"error.story_moved": "web.story_moved"}
+"""What is said otherwise here than where the buttons stand under each message."""
+
+_log = logging.getLogger(__name__)
+
+
+def payload_of(event: GenericEventArguments) -> Mapping[str, object]:
+    """What an event carries, as far as it is what our pages send."""
+    return event.args if isinstance(event.args, dict) else {}
+
+
+async def done(work: Awaitable[None], say: Translate, locale: str) -> bool:
+    """Whether what a click asked for was done. The person is told why it was not."""
+    try:
+        await work
+    except SpokenError as error:
+        notify(say(OWN_WORDS.get(error.key, error.key), locale, **_in_words(error, say, locale)))
+    except Exception:  # noqa: BLE001 the border of one click: the person is told, the cause is logged once
+        _log.exception("What was asked for in the web room could not be done")
+        notify(say("web.trouble", locale))
+    else:
+        return True
+    return False
+
+
+def _in_words(error: SpokenError, say: Translate, locale: str) -> Mapping[str, object]:
+    """The values of an error, with the rule that it names called as the page calls it."""
+    word = RULE_WORDS.get(str(error.values.get("name"))) if isinstance(error, BadRule) else None
+    return error.values if word is None else {**error.values, "name": say(f"web.{word}", locale)}
+
+
+def notify(sentence: str) -> None:
+    """Show a sentence to the person of the current page, long enough to read it."""
+    # At the top, away from the box and its buttons; as text, for it may hold what somebody typed.
+    # `textColor` names no colour of Quasar's, whose own would win over the style sheet.
+    ui.notify(
+        sentence,
+        position="top",
+        classes="tz-notice",
+        textColor="ink",
+        timeout=NOTICE_MS,
+        multi_line=True,
+        close_button="×",
+        html=False,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Takes the events of one composer. `then` runs once a message was taken, before the box is emptied.
+
+    `tell`: how the person hears what there is to say of their text.
+    """
+
+    play: Play
+    say: Translate
+    visitor: Visitor
+    room: Room
+    composer: ComposerPart
+    then: Callable[[], Awaitable[None]]
+    tell: Callable[[str], None] = notify
+
+    async def take(self, event: GenericEventArguments) -> None:
+        """Hear what the composer sent."""
+        payload = payload_of(event)
+        event_id = str(payload.get("event_id", ""))
+        if await done(self._take(payload), self.say, self.visitor.locale):
+            self.composer.accepted(event_id)
+        else:
+            self.composer.refused(event_id)
+
+    async def _take(self, payload: Mapping[str, object]) -> None:
+        self.visitor.rename(payload)
+        self.visitor.require_name()
+        read = await self._ask(payload) if payload.get("retry") else await self._hear(payload)
+        if read:
+            self._warn_of_unseen(read)
+        await self.then()
+
+    async def _hear(self, payload: Mapping[str, object]) -> JobReceipt | TokenCount | None:
+        message = translate.message_of(payload, self.room, self.visitor.author)
+        ask = translate.ask_of(payload)
+        if ask is not None:
+            return await self.play.receive_message(message, ask)
+        if not message.text.strip():
+            raise EmptyPrompt
+        read = await self.play.count_tokens(message)
+        await self.play.receive_message(message, None)
+        return read
+
+    async def _ask(self, payload: Mapping[str, object]) -> JobReceipt:
+        message = translate.message_of({**payload, "text": ""}, self.room, self.visitor.author)
+        ask = translate.ask_of(payload)
+        if ask is None:
+            raise translate.BadRequest("ask")
+        return await self.play.retry(message, ask)
+
+    def _warn_of_unseen(self, read: JobReceipt | TokenCount) -> None:
+        if read.unknown:
+            key = "web.unseen_as" if read.read_as else "web.unseen"
+            characters = named(read.unknown)
+            self.tell(self.say(key, self.visitor.locale, characters=characters, read_as=read.read_as))

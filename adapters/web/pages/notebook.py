@@ -1,0 +1,84 @@
+"""The notebook beside a story: branches, notes, what the model sees, the settings, the room's stories."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict, dataclass, replace
+
+from adapters.shared.ports import Play
+from adapters.web import payloads as translate
+from adapters.web.payloads import BadRequest
+from adapters.web.render import settings
+from adapters.web.render.values import shown_branch
+from bot.domain.chat import Room
+from bot.domain.story import Notes
+from bot.story.export_formats import file_name
+from bot.story.tree import outline
+from bot.text.character_names import names
+
+Leaf = dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Notebook:
+    """What stands on each leaf of one room's notebook."""
+
+    play: Play
+    room: Room
+
+    async def leaf(self, name: str) -> Leaf:
+        """What a leaf shows. Raises UserError where it cannot be had, BadRequest where there is none."""
+        leaves: dict[str, Callable[[], Awaitable[Leaf]]] = {
+            "tree": self._tree,
+            "notes": self._notes,
+            "window": self._window,
+            "rules": self._rules,
+            "stories": self._stories,
+        }
+        if name not in leaves:
+            raise BadRequest("leaf")
+        return await leaves[name]()
+
+    async def text_of_story(self, story_id: str, form: str) -> tuple[str, str]:
+        """A story to keep: the name of its file, and its text. Raises NoSuchStory, UnknownFormat."""
+        text = await self.play.export(story_id, form)
+        return file_name(await self.play.story(story_id), form), text
+
+    async def _tree(self) -> Leaf:
+        story = await self.play.read(self.room)
+        if story is None:
+            return {"branches": []}
+        lines = outline(story, await self.play.tree(self.room))
+        return {"branches": [asdict(shown_branch(line)) for line in lines]}
+
+    async def _notes(self) -> Leaf:
+        story = await self.play.read(self.room)
+        return shown_notes(story.notes if story else Notes())
+
+    async def _window(self) -> Leaf:
+        if await self.play.read(self.room) is None:
+            return {"window": None}
+        window = await self.play.window(self.room)
+        return {"window": asdict(replace(window, unknown=names(window.unknown)))}
+
+    async def _rules(self) -> Leaf:
+        return {"rules": settings.shown(await self.play.rules(self.room))}
+
+    async def _stories(self) -> Leaf:
+        now = await self.play.read(self.room)
+        told = await self.play.stories(translate.PLATFORM, room=self.room)
+        return {
+            "stories": [
+                {"id": story.id, "title": story.title, "open": now is not None and story.id == now.id}
+                for story in told
+            ]
+        }
+
+
+def shown_notes(notes: Notes) -> Leaf:
+    """Notes as the notebook shows and sends them."""
+    lore = [
+        {"keywords": "、".join(entry.keywords), "text": entry.text, "priority": entry.priority}
+        for entry in notes.lore
+    ]
+    return {"memory": notes.memory, "note": notes.note, "lore": lore}

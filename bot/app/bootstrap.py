@@ -1,0 +1,181 @@
+"""The composition root: everything is built here, started in order, and stopped so that nothing is lost.
+
+Nothing here imports torch: the model lives in the worker's process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from bot.app.platforms import CatchingUp, Connectable, Keeping, Opening, Signing, connect
+from bot.app.signals import stopping
+from bot.app.task_supervisor import Crew
+from bot.core.dispatcher import Dispatcher
+from bot.core.ground import Bounds
+from bot.core.outbox import Outbox
+from bot.core.queue import JobQueue
+from bot.core.settings_resolver import merged
+from bot.core.story_service import StoryPlay
+from bot.domain.errors import ConfigurationError
+from bot.domain.ports import Platform, Translate
+from bot.inference.client import HttpEngine
+from bot.inference.worker_process import LocalWorker
+from bot.store import SqlStore, open_store
+from bot.store.url import address, shown
+from config.settings import EngineSettings, Settings
+
+Announce = Callable[[str], None]
+"""Is told a line for the person at the terminal."""
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """The built parts, not yet running. `worker` is None where the worker runs elsewhere."""
+
+    store: SqlStore
+    engine: HttpEngine
+    queue: JobQueue
+    outbox: Outbox
+    dispatcher: Dispatcher
+    play: StoryPlay
+    worker: LocalWorker | None
+
+    def start(self, crew: Crew) -> None:
+        """Let the parts work. The worker comes first: it takes longest to be ready."""
+        if self.worker is not None:
+            crew.start("worker", self.worker.run(), needed=True)
+        crew.start("outbox", self.outbox.run(), needed=True)
+        crew.start("dispatcher", self.dispatcher.run(), needed=True)
+
+    async def stop(self, crew: Crew, platforms: Sequence[Connectable], grace_s: float) -> None:
+        """End in the order in which nothing is lost.
+
+        First the dispatcher, which puts running jobs back to waiting; then the outbox sends the last texts,
+        for which the platforms must still be connected; then the rest.
+        """
+        await crew.dismiss("dispatcher", grace_s)
+        await self.outbox.close(grace_s)
+        for platform in reversed(platforms):
+            await crew.dismiss(platform.name, grace_s)
+        await crew.dismiss("outbox", grace_s)
+        await crew.dismiss("worker", grace_s)
+
+
+async def run(settings: Settings, say: Translate, locale: str, announce: Announce) -> None:
+    """Be the bot until SIGINT or SIGTERM; a second signal ends it at once.
+
+    Raises:
+        ConfigurationError: nothing could be connected, or the store cannot be opened.
+    """
+    platforms = tuple(connect(settings, say))
+    if not platforms:
+        raise ConfigurationError(say("app.nothing_connected", locale))
+    stop = asyncio.Event()
+    with stopping(stop):
+        async with build(settings, say, platforms, settings.store.url) as house:
+            crew = Crew()
+            for platform in platforms:
+                platform.attach(house.play)
+                if isinstance(platform, Keeping):
+                    platform.keep_in(house.store.engine)
+                if isinstance(platform, Signing) and settings.web.secret is None:
+                    platform.sign_with(await house.store.cookie_secret())
+                if isinstance(platform, CatchingUp):
+                    platform.remember_in(house.store)
+            house.start(crew)
+            for platform in platforms:
+                crew.start(platform.name, platform.run(), needed=False)
+            async with _announcing(settings, platforms, say, locale, announce):
+                try:
+                    await crew.watch(stop)
+                finally:
+                    await house.stop(crew, platforms, settings.grace_s)
+    if not stop.is_set():
+        raise ConfigurationError(say("app.nothing_connected", locale))
+
+
+@asynccontextmanager
+async def build(
+    settings: Settings, say: Translate, platforms: Sequence[Platform], store_url: str
+) -> AsyncIterator[House]:
+    """Put the parts together around `platforms`; they are closed at the end, not stopped."""
+    async with AsyncExitStack() as stack:
+        store = await open_store(store_url)
+        stack.push_async_callback(store.close)
+        where, worker = stack.enter_context(_worker(settings))
+        engine = await stack.enter_async_context(HttpEngine(where))
+        queue = JobQueue(settings.queue.limit, settings.queue.per_author)
+        outbox = Outbox(store, {platform.name: platform for platform in platforms})
+        defaults = merged([settings.rules.model_dump()])
+        bounds = Bounds(settings.story.max_characters, max_file_characters=settings.story.max_file_characters)
+        slots = settings.engine.slots
+        dispatcher = Dispatcher(store, queue, engine, outbox, say, slots=slots, defaults=defaults)
+        yield House(
+            store=store,
+            engine=engine,
+            queue=queue,
+            outbox=outbox,
+            dispatcher=dispatcher,
+            play=StoryPlay(store, queue, engine, outbox, dispatcher, say, bounds=bounds, defaults=defaults),
+            worker=worker,
+        )
+
+
+def worker_command(settings: EngineSettings, log_level: str, socket: Path) -> list[str]:
+    """How the worker is started as a child of this process."""
+    command = [sys.executable, "-m", "bot.cli", "worker", "--uds", str(socket)]
+    for option, value in (
+        ("--model", settings.model),
+        ("--dtype", settings.dtype),
+        ("--device", settings.device),
+        ("--backend", settings.backend),
+        ("--quantization", settings.quantization),
+        ("--slots", settings.slots),
+        ("--threads", settings.threads),
+        ("--kv-memory-mib", settings.kv_memory_mib),
+        ("--kv-precision", settings.kv_precision),
+        ("--cuda-graphs", settings.cuda_graphs),
+        ("--cache", settings.cache),
+        ("--log-level", log_level),
+    ):
+        if value is not None:
+            command += [option, str(value)]
+    return command
+
+
+@contextmanager
+def _worker(settings: Settings) -> Iterator[tuple[str, LocalWorker | None]]:
+    if settings.engine.url is not None:
+        yield settings.engine.url, None
+        return
+    # A folder of our own: only this user may enter it, and a socket's path must be short.
+    with tempfile.TemporaryDirectory(prefix="tsuzuki-") as folder:
+        socket = Path(folder) / "worker.sock"
+        yield (
+            f"unix:{socket}",
+            LocalWorker(worker_command(settings.engine, settings.log.level, socket), socket),
+        )
+
+
+@asynccontextmanager
+async def _announcing(
+    settings: Settings, platforms: Sequence[Connectable], say: Translate, locale: str, announce: Announce
+) -> AsyncIterator[None]:
+    """Tell where the room is as soon as it is open."""
+
+    async def tell(room: Opening) -> None:
+        announce(say("app.room_open", locale, url=await room.started()))
+        announce(say("app.stop_hint", locale, store=shown(address(settings.store.url))))
+
+    tasks = [asyncio.create_task(tell(platform)) for platform in platforms if isinstance(platform, Opening)]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()

@@ -1,0 +1,202 @@
+"""The small houses of the terminal: one reader, one worker.
+
+`tsuzuki continue` keeps its one story in memory; `tsuzuki play` tells stories of the configured store.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import getpass
+from collections.abc import AsyncIterator
+from typing import TextIO
+
+from adapters.console import ROOM, ConsoleAdapter, Session, Transcript
+from bot.app.bootstrap import House, build
+from bot.app.signals import stopping
+from bot.app.task_supervisor import Crew
+from bot.core.settings_resolver import length_named
+from bot.domain.chat import Author, Message
+from bot.domain.errors import EngineError
+from bot.domain.jobs import GenerationOptions, JobReceipt, JobState
+from bot.domain.ports import Translate
+from bot.text.character_names import named
+from config.settings import Settings
+
+MEMORY = "sqlite:///:memory:"
+
+
+def ask_for(length: str, preset: str, candidates: int, seed: int | None, locale: str) -> GenerationOptions:
+    """What the options say. The preset's name is looked up by the rules of play.
+
+    Raises:
+        UnknownLength
+    """
+    return GenerationOptions(length_named(length, locale), preset, candidates, seed)
+
+
+def typed(text: str, locale: str) -> Message:
+    """What somebody wrote at the terminal."""
+    return Message("continue", ROOM, _author(locale), text)
+
+
+def from_file(text: str, locale: str) -> Message:
+    """What a file or a pipe says, which may be longer than what is typed."""
+    return Message("continue", ROOM, _author(locale), "", attached=text)
+
+
+def with_model(settings: Settings, model: str | None) -> Settings:
+    """The settings with a local worker for `model`, if one is named."""
+    if model is None:
+        return settings
+    engine = settings.engine.model_copy(update={"model": model, "url": None})
+    return settings.model_copy(update={"engine": engine})
+
+
+async def continue_story(
+    settings: Settings,
+    say: Translate,
+    locale: str,
+    story: Message,
+    ask: GenerationOptions,
+    out: TextIO,
+    err: TextIO,
+) -> JobState:
+    """Write a text and what comes next to `out`, everything else to `err`; returns how it ended.
+
+    Raises:
+        EmptyPrompt, TextTooLong, FileTooLong, UnknownPreset: before anything is started or written.
+        OSError: nothing can be written to `out` any more.
+    """
+    console = ConsoleAdapter(out, err, say, locale)
+    stop = asyncio.Event()
+    with stopping(stop):
+        async with build(settings, say, (console,), MEMORY) as house:
+            author, text = story.author, story.whole
+            ticket = await house.play.receive_message(story, ask)
+            if ticket is None:
+                raise RuntimeError("a continuation was asked for, and play made no job of it")
+            console.begin(text)
+            crew = Crew()
+            try:
+                crew.start("story", _tell(house, console, ticket, text, say, locale, err, stop), needed=False)
+                house.start(crew)
+                await crew.watch(stop)
+                stopped = await _stopped(house, console, author, ticket, settings.grace_s)
+                if console.lost is not None:
+                    raise console.lost
+                if stopped:
+                    return JobState.CANCELLED
+                job = await house.store.job(ticket.job_id)
+            finally:
+                await crew.dismiss("story", settings.grace_s)
+                await house.stop(crew, (), settings.grace_s)
+    return job.state if job else JobState.CANCELLED
+
+
+async def play_stories(
+    settings: Settings,
+    say: Translate,
+    locale: str,
+    wanted: str | None,
+    lines: AsyncIterator[str],
+    out: TextIO,
+    err: TextIO,
+    *,
+    whole: bool = False,
+) -> bool:
+    """Tell stories line by line, as they are typed; whether all went well.
+
+    `whole`: `out` gets all of the story; otherwise the replies alone, for what people type a terminal shows.
+
+    `wanted`: the beginning of a story's id; None: the one that stands open. The story's text goes to `out`,
+    everything else to `err`. SIGINT stops what is being written, else the program.
+
+    Raises:
+        NoSuchStory, SeveralStories, NotText
+        OSError: nothing can be written to `out` any more.
+    """
+    console = ConsoleAdapter(out, err, say, locale, labels=err, transcript=Transcript(out) if whole else None)
+    stop = asyncio.Event()
+    async with build(settings, say, (console,), settings.store.url) as house:
+        session = Session(house.play, console, _author(locale), say, out, err)
+        await session.enter(wanted)
+        stops: set[asyncio.Task[bool]] = set()
+
+        def stop_writing() -> bool:
+            if session.writing:
+                stops.add(asyncio.create_task(session.stop()))
+            return session.writing
+
+        crew = Crew()
+        story = asyncio.create_task(session.run(lines), name="story")
+        story.add_done_callback(lambda _: stop.set())
+        with stopping(stop, stop_writing):
+            try:
+                crew.start("story", _until(story, console, stop), needed=False)
+                house.start(crew)
+                await crew.watch(stop)
+                if console.lost is not None:
+                    await session.stop()
+            finally:
+                story.cancel()
+                await asyncio.gather(story, return_exceptions=True)
+                await crew.dismiss("story", settings.grace_s)
+                await house.stop(crew, (), settings.grace_s)
+    if console.lost is not None:
+        raise console.lost
+    return story.result() if not story.cancelled() else False
+
+
+async def _until(story: asyncio.Task[bool], console: ConsoleAdapter, stop: asyncio.Event) -> None:
+    """Wait until the story is over, or nobody can read it any more, then end everything."""
+    gone = asyncio.create_task(console.gone())
+    try:
+        await asyncio.wait({story, gone}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        gone.cancel()
+    stop.set()
+
+
+async def _tell(
+    house: House,
+    console: ConsoleAdapter,
+    ticket: JobReceipt,
+    text: str,
+    say: Translate,
+    locale: str,
+    err: TextIO,
+    stop: asyncio.Event,
+) -> None:
+    """Wait until the continuation has been written out, or cannot be, then end everything."""
+    await console.ended(ticket.job_id)
+    # Beside the story: where nobody hears it, or the worker is gone, the story was written all the same.
+    with contextlib.suppress(EngineError, OSError):
+        read = await house.engine.count_tokens(text)
+        if read.unknown:
+            key = "solo.unseen_as" if read.read_as else "solo.unseen"
+            print(say(key, locale, characters=named(read.unknown), read_as=read.read_as), file=err)
+    stop.set()
+
+
+async def _stopped(
+    house: House, console: ConsoleAdapter, author: Author, ticket: JobReceipt, grace_s: float
+) -> bool:
+    """Whether somebody had enough before the end: then what there is stays, and they are told so."""
+    if not await house.play.cancel(ROOM, author):
+        return False
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(grace_s):
+            await console.ended(ticket.job_id)
+    return True
+
+
+def _author(locale: str) -> Author:
+    return Author(ROOM.platform, "-", _user(), locale)
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return "-"

@@ -1,0 +1,394 @@
+"""A job's life: taken from the queue, written by the engine, shown as it grows, kept or put back."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+import structlog
+
+from bot.aio.cancellation import to_its_end, until
+from bot.aio.clock import Clock, SystemClock
+from bot.core.outbox import Outbox
+from bot.core.queue import JobQueue
+from bot.core.readiness import EngineGate
+from bot.core.settings_resolver import DEFAULTS, rules_in
+from bot.domain.errors import (
+    EngineBusy,
+    EngineError,
+    EngineFailed,
+    EngineLoading,
+    EngineUnavailable,
+    MessageGone,
+    NoOpenJob,
+    StoreError,
+    StoryBusy,
+    Undeliverable,
+)
+from bot.domain.inference import GenerationRequest
+from bot.domain.jobs import Job, JobState
+from bot.domain.ports import Engine, OutboxRow, Store, Translate
+from bot.domain.replies import Candidate, Reply, ReplyState
+from bot.domain.room_settings import RoomSettings, is_filtered
+from bot.domain.story import Passage, candidate_id
+from bot.story.joining import ends_with
+from bot.story.prompt import request_of
+from bot.text.candidates import Candidates, Kept
+from bot.text.score_alignment import placed
+from bot.text.word_filter import WordFilter
+
+MAX_DEATHS = 3
+"""How often the worker may die under a job before the job is the suspect."""
+
+MAX_STARTS = 20
+"""How often a job is begun in all, over every restart of the bot."""
+
+TURN_PAUSE_S = 1.0
+"""How soon a job asks again whether its story is still being written by another process."""
+
+STORE_TRIES = 40
+STORE_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0
+"""How often, and how long apart, what became of a job is brought to a store that fails: a quarter of an hour
+in all. Until then the job holds its story; the next start would run it again."""
+
+
+Result = TypeVar("Result")
+
+
+@dataclass(slots=True)
+class _Past:
+    """What a job went through: what people were shown of it, and how often the worker died under it.
+
+    `unwanted`: they deleted that.
+    """
+
+    seen: tuple[Kept, ...] = (Kept(""),)
+    deaths: int = 0
+    unwanted: bool = False
+
+
+class Dispatcher:
+    """Runs `slots` jobs at once, and says in people's messages what they wait for."""
+
+    def __init__(
+        self,
+        store: Store,
+        queue: JobQueue,
+        engine: Engine,
+        outbox: Outbox,
+        say: Translate,
+        *,
+        slots: int = 8,
+        clock: Clock | None = None,
+        defaults: RoomSettings = DEFAULTS,
+    ) -> None:
+        self._store = store
+        self._queue = queue
+        self._engine = engine
+        self._outbox = outbox
+        self._say = say
+        self._slots = slots
+        self._defaults = defaults
+        self._clock = clock or SystemClock()
+        self._gate = EngineGate(engine, self._clock, self._tell_waiting, self._give_up)
+        self._pasts: dict[str, _Past] = {}
+        self._running: set[str] = set()
+        self._leaving = False
+        self._log = structlog.get_logger(__name__)
+
+    async def run(self) -> None:
+        """Take up what an earlier process left, then run jobs until cancelled; running ones are put back."""
+        await self._reload()
+        self._queue.on_change(self._tell_waiting)
+        self._outbox.on_lost(self._stop_lost)
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._gate.run(), name="engine gate")
+                for number in range(self._slots):
+                    tasks.create_task(self._serve(), name=f"slot {number}")
+        finally:
+            self._leaving = True
+            self._tell_waiting()
+
+    async def stopped(self, job: Job) -> None:
+        """End a job that was taken out of the queue while it waited; what people saw of it is kept."""
+        await to_its_end(self._finish(job, self._seen(job), stopped=True))
+
+    async def discard(self, job: Job) -> None:
+        """Write a job no further, and keep nothing of it: people deleted its reply."""
+        await self._stop_lost(job, MessageGone())
+
+    async def _stop_lost(self, job: Job, error: Undeliverable) -> None:
+        """Write no further what nobody can be shown; of a message that people deleted nothing is kept."""
+        past = self._past(job)
+        past.unwanted = past.unwanted or isinstance(error, MessageGone)
+        waits = self._queue.place(job.id) is not None
+        if self._queue.cancel(job.id) and waits:
+            await self.stopped(job)
+
+    async def _reload(self) -> None:
+        # Those of other platforms may be running: another process serves them from the same store.
+        jobs = [job for job in await self._store.unfinished_jobs() if self._outbox.serves(job.room.platform)]
+        for job in jobs:
+            if job.state is JobState.RUNNING:
+                await self._store.release(job.id)
+            if text := _broken_off(await self._store.outbox(job.id)):
+                self._past(job).seen = (Kept(text),)
+        self._queue.restore(jobs)
+
+    async def _serve(self) -> None:
+        while True:
+            await self._gate.wait()
+            job = await self._queue.get()
+            if not self._gate.is_open:
+                self._queue.put_back(job)
+                continue
+            await self._run(job)
+
+    async def _run(self, job: Job) -> None:
+        """One job from claim to end. Whatever happens, its story is free afterwards."""
+        self._running.add(job.id)
+        try:
+            await self._attempt(job)
+        except asyncio.CancelledError:
+            if job.id in self._running:
+                await asyncio.shield(self._interrupted(job))
+            raise
+        except Exception as error:  # noqa: BLE001  # a task's boundary: one job must not end the others
+            self._log.exception("a job failed unexpectedly", job=job.id)
+            await self._fail(job, self._say("dispatcher.unexpected", job.author.locale), repr(error))
+
+    async def _attempt(self, job: Job) -> None:
+        stop = self._queue.stop_event(job.id)
+        try:
+            claimed = await self._patiently(lambda: self._store.claim(job.id))
+        except StoryBusy:
+            # Of its story another process writes: one reply after the other.
+            await self._clock.sleep(TURN_PAUSE_S)
+            await self._put_back(job, stop)
+            return
+        if claimed is None:
+            # It is over, or another process writes it: its message is not ours to change any more.
+            self._outbox.forget(job.id)
+            self._forget(job)
+        elif claimed.attempts > MAX_STARTS:
+            await self._fail(job, self._say("dispatcher.unexpected", job.author.locale), "begun too often")
+        else:
+            await to_its_end(await self._outcome(claimed, stop))
+
+    async def _outcome(self, job: Job, stop: asyncio.Event) -> Coroutine[None, None, None]:
+        """Write, and say how the job has to be ended then."""
+        written = None
+        try:
+            written = await self._write(job, stop)
+        except EngineError as error:
+            if not stop.is_set():
+                return self._stumbled(job, error, stop)
+        if stop.is_set() or written is None:
+            return self._finish(job, self._seen(job), stopped=True)
+        return self._finish(job, written.kept, stopped=False, filtered=written.filtered)
+
+    async def _stumbled(self, job: Job, error: EngineError, stop: asyncio.Event) -> None:
+        """The engine failed: the job waits for it, or fails where waiting would not help."""
+        past = self._past(job)
+        if isinstance(error, EngineUnavailable):
+            past.deaths += 1
+        if isinstance(error, EngineLoading | EngineBusy | EngineFailed | EngineUnavailable):
+            self._gate.close()
+        died = isinstance(error, EngineUnavailable) and past.deaths < MAX_DEATHS
+        if died or isinstance(error, EngineLoading | EngineBusy):
+            self._log.warning("a job waits for the worker", job=job.id, deaths=past.deaths, error=str(error))
+            await self._patiently(lambda: self._store.release(job.id, begun=died))
+            await self._put_back(job, stop)
+        else:
+            self._log.warning("a job failed", job=job.id, error=str(error))
+            await self._fail(job, self._sentence(error, job), str(error))
+
+    async def _write(self, job: Job, stop: asyncio.Event) -> Candidates:
+        """The candidates as they are in the end. A stopped job keeps what people have seen."""
+        request, words = await self._patiently(lambda: self._prepared(job))
+        candidates = Candidates(job.options.candidates, job.options.length, request.prompt, words)
+        self._show_writing(job, self._past(job).seen)
+        async with aclosing(until(self._engine.generate(request), stop)) as deltas:
+            async for delta in deltas:
+                candidates.push(delta)
+                self._show_writing(job, candidates.seen)
+                if candidates.complete:
+                    break
+        if not stop.is_set():
+            candidates.finish()
+        return candidates
+
+    async def _prepared(self, job: Job) -> tuple[GenerationRequest, WordFilter | None]:
+        """What the worker is asked, of the story before the reply, and which words it may not write."""
+        story = await self._store.story_before(job.id)
+        rules = await rules_in(self._store, story.room, self._defaults)
+        words = WordFilter.of(rules.words) if is_filtered(rules, story.room) else None
+        return request_of(job, story, rules), words
+
+    def _seen(self, job: Job) -> list[Kept]:
+        """What people have seen of a job that was stopped; candidates that had not begun are none."""
+        found: dict[str, Kept] = {}
+        for one in self._past(job).seen:
+            if text := one.text.rstrip():
+                found.setdefault(text, replace(one, text=text))
+        return list(found.values())
+
+    async def _finish(self, job: Job, kept: list[Kept], *, stopped: bool, filtered: bool = False) -> None:
+        locale = job.author.locale
+        if not kept or self._past(job).unwanted:
+            await self._end_empty(job, stopped=stopped, filtered=filtered)
+            return
+        texts = [one.text for one in kept]
+        state, note = (ReplyState.CANCELLED, self._stopped(locale)) if stopped else (ReplyState.DONE, "")
+        choices = tuple(Candidate(candidate_id(job.id, n), text) for n, text in enumerate(texts) if n)
+        draft = Reply(state, texts[0], note, choices, passage=candidate_id(job.id, 0))
+        # Written down before the job is over: a process that ends in between shows it at its next start.
+        await self._patiently(lambda: self._outbox.prepare(job, draft))
+        passages = await self._patiently(lambda: self._store.append_model(job.id, texts))
+        await self._keep_scores(job, kept, passages)
+        self._outbox.show(job, replace(draft, interactive=await self._ends_story(job)))
+        self._forget(job)
+
+    async def _keep_scores(self, job: Job, kept: list[Kept], passages: Sequence[Passage]) -> None:
+        try:
+            for one, passage in zip(kept, passages, strict=True):
+                if one.scores:
+                    await self._store.save_scores(passage.id, placed(one.scores, one.raw, passage.text))
+        except StoreError:
+            # The text is kept, and that is what was asked for.
+            self._log.exception("scores could not be kept", job=job.id)
+
+    async def _ends_story(self, job: Job) -> bool:
+        """Whether a job's reply carries the buttons now that its text is kept."""
+        try:
+            story = await self._store.story_by_id(job.story_id)
+        except StoreError:
+            return self._is_latest(job)
+        return self._is_latest(job) and ends_with(story, candidate_id(job.id, 0))
+
+    def _is_latest(self, job: Job) -> bool:
+        """Whether nobody waits for more of the story: their reply stands below this one already."""
+        return all(other.id == job.id for other in self._queue.jobs_of(job.story_id))
+
+    async def _end_empty(self, job: Job, *, stopped: bool, filtered: bool) -> None:
+        locale = job.author.locale
+        if stopped or self._past(job).unwanted:
+            draft = Reply(ReplyState.CANCELLED, note=self._stopped(locale))
+            await self._end(job, JobState.CANCELLED, draft)
+        elif filtered:
+            await self._fail(job, self._say("dispatcher.filtered", locale), "the word filter took it all")
+        else:
+            await self._fail(job, self._say("dispatcher.silent", locale), "nothing readable was written")
+
+    async def _fail(self, job: Job, sentence: str, reason: str) -> None:
+        # Without the text: it is not in the story, and a reader would go on from it.
+        await self._end(job, JobState.FAILED, Reply(ReplyState.FAILED, note=sentence), reason)
+
+    async def _end(self, job: Job, state: JobState, draft: Reply, reason: str = "") -> None:
+        try:
+            await self._patiently(lambda: self._store.finish(job.id, state, reason))
+        except Exception:  # noqa: BLE001
+            # The store is what failed: the person is told all the same, and the next start finds the job.
+            self._log.exception("a job's end could not be stored", job=job.id)
+        self._outbox.show(job, replace(draft, interactive=self._is_latest(job)))
+        self._forget(job)
+
+    async def _put_back(self, job: Job, stop: asyncio.Event) -> None:
+        """Let a job wait again, unless somebody had enough of it meanwhile."""
+        self._wait_again(job)
+        if stop.is_set() and self._queue.cancel(job.id):
+            await self._finish(job, self._seen(job), stopped=True)
+
+    def _wait_again(self, job: Job) -> None:
+        """Let a job wait in front of the others, with what people have seen of it."""
+        self._running.discard(job.id)
+        self._queue.put_back(job)
+
+    async def _patiently(self, work: Callable[[], Awaitable[Result]]) -> Result:
+        """Do what needs the store, again and again while it fails: what people were shown must not be lost.
+
+        Raises:
+            StoreError: it fails for too long.
+        """
+        pause_s = STORE_PAUSE_S
+        for _ in range(STORE_TRIES - 1):
+            try:
+                return await work()
+            except NoOpenJob:
+                raise
+            except StoreError as error:
+                self._log.warning("the store is tried again", error=str(error))
+                await self._clock.sleep(pause_s)
+                pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+        return await work()
+
+    async def _interrupted(self, job: Job) -> None:
+        """The process ends: the next one goes on with this job, in the same message."""
+        try:
+            await self._store.release(job.id)
+            self._wait_again(job)
+        except Exception:  # noqa: BLE001  # the end of the process: the next one finds the job running
+            self._log.exception("a job could not be put back", job=job.id)
+
+    async def _give_up(self, error: EngineError) -> None:
+        """Tell everybody who waits that they wait in vain."""
+        for job in self._queue.waiting():
+            if self._queue.cancel(job.id):
+                self._log.warning("a job failed", job=job.id, error=str(error))
+                await self._fail(job, self._sentence(error, job), str(error))
+
+    # Showing
+
+    def _show_writing(self, job: Job, seen: tuple[Kept, ...]) -> None:
+        # A job that is run again comes to the same words: what was seen stays until there is more.
+        past = self._past(job)
+        pairs = zip(seen, past.seen, strict=False)
+        if len(seen) < len(past.seen) or any(len(now.text) < len(before.text) for now, before in pairs):
+            return
+        past.seen = seen
+        choices = tuple(Candidate("", one.text) for one in seen[1:])
+        self._outbox.show(job, Reply(ReplyState.WRITING, seen[0].text, other_candidates=choices))
+
+    def _tell_waiting(self) -> None:
+        """Keep everybody's place, or the engine's waking up, true in their messages."""
+        for job in self._queue.waiting():
+            past = self._pasts.get(job.id)
+            text = past.seen[0].text if past else ""
+            self._outbox.show(job, Reply(ReplyState.WAITING, text, self._note(job)))
+
+    def _note(self, job: Job) -> str:
+        if self._leaving:
+            return self._say("dispatcher.interrupted", job.author.locale)
+        if not self._gate.is_open:
+            return self._say("engine.waking", job.author.locale, percent=self._gate.percent)
+        place = self._queue.place(job.id)
+        if place:
+            return self._say("play.place", job.author.locale, place=place)
+        return self._say("play.starting", job.author.locale)
+
+    def _sentence(self, error: EngineError, job: Job) -> str:
+        return self._say(error.key, job.author.locale, **error.values)
+
+    def _stopped(self, locale: str) -> str:
+        return self._say("play.cancelled", locale)
+
+    def _past(self, job: Job) -> _Past:
+        return self._pasts.setdefault(job.id, _Past())
+
+    def _forget(self, job: Job) -> None:
+        self._running.discard(job.id)
+        self._queue.done(job.id)
+        # Of others too: a job that was put back may have been cancelled while it waited.
+        here = self._running | {waiting.id for waiting in self._queue.waiting()}
+        for gone in self._pasts.keys() - here:
+            del self._pasts[gone]
+
+
+def _broken_off(rows: Sequence[OutboxRow]) -> str:
+    """What people can read of a reply that an earlier process could not bring to its end."""
+    end = next((n for n, row in enumerate(rows, 1) if row.reply.state is ReplyState.WAITING), 0)
+    return "".join(row.reply.text for row in rows[:end])

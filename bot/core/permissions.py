@@ -1,0 +1,48 @@
+"""Pure: who may use the bot, and where."""
+
+from __future__ import annotations
+
+from bot.domain.chat import Author, Room
+from bot.domain.errors import NotPermitted, RolesUnknown
+from bot.domain.room_settings import RoomSettings
+from bot.domain.scopes import own_scope
+
+_WHO = frozenset({"user", "role", "usergroup"})
+"""The kinds of labels that name people; all others name places."""
+
+
+UNKNOWN_ROLES = "role/?"
+"""Stands among the roles of a person whose roles the platform could not tell."""
+
+
+def require(rules: RoomSettings, room: Room, author: Author) -> None:
+    """Make sure that a person may use the bot in a room.
+
+    Raises:
+        NotPermitted
+        RolesUnknown: it depends on roles, and theirs could not be told just now.
+    """
+    if UNKNOWN_ROLES in author.roles and names_roles(rules):
+        raise RolesUnknown
+    if not permits(rules, room, author):
+        raise NotPermitted
+
+
+def names_roles(rules: RoomSettings) -> bool:
+    """Whether it depends on roles who may use the bot."""
+    return any(label.startswith("role/") for label in (*rules.allowed, *rules.denied))
+
+
+def permits(rules: RoomSettings, room: Room, author: Author) -> bool:
+    """Whether a person may use the bot in a room.
+
+    Nothing of theirs may be denied. Where people are among the allowed ones, the person has to be, or one of
+    their roles; where places are, the room has to be, or something that it lies in.
+    """
+    people = {f"user/{author.id}", *author.roles}
+    places = {own_scope(room), *room.parent_scopes}
+    if (people | places) & set(rules.denied):
+        return False
+    who = {label for label in rules.allowed if label.partition("/")[0] in _WHO}
+    where = set(rules.allowed) - who
+    return (not who or bool(who & people)) and (not where or bool(where & places))

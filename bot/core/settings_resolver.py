@@ -1,0 +1,278 @@
+"""What holds in a room: read from what was set around it, and checked before it is set."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import fields, replace
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from bot.domain.chat import Room
+from bot.domain.errors import BadRule, UnknownLength, UnknownPreset, UnknownRule
+from bot.domain.jobs import Length
+from bot.domain.ports import Store
+from bot.domain.room_settings import Filter, RoomSettings
+from bot.domain.sampling import MAX_BANNED, PRESET_NAMES, PRESETS, Sampling
+from bot.domain.scopes import scopes_of
+from bot.text.continuation import FEWEST, MOST
+
+DEFAULTS = RoomSettings()
+"""What holds where nobody set anything."""
+
+LENGTH_NAMES = {"短め": Length.SHORT, "ふつう": Length.MEDIUM, "長め": Length.LONG}
+"""What a Japanese reader is shown for a length."""
+SWITCHES = frozenset({"filter_people", "listens", "parentheses_aside"})
+"""Rules that hold or do not."""
+LISTS = frozenset({"words", "banned", "allowed", "denied"})
+RESET = "reset"
+"""Typed for a rule: take it back to what holds further out."""
+
+_TYPED_LENGTHS = {
+    **LENGTH_NAMES,
+    **dict.fromkeys(("短い", "短く", "みじかめ"), Length.SHORT),
+    **dict.fromkeys(("普通", "中くらい"), Length.MEDIUM),
+    **dict.fromkeys(("長い", "長く", "ながめ"), Length.LONG),
+}
+_TYPED_FILTERS = {"自動": Filter.AUTO, "オン": Filter.ON, "オフ": Filter.OFF}
+_COUNTS = frozenset({"candidates", "daily_per_person", "daily_in_all"})
+_RESET = frozenset({RESET, "既定", "もとに戻す", "元に戻す", "-", "ー"})
+_NOTHING = frozenset({"なし", "none"})
+_SWITCHED = {
+    **dict.fromkeys(("yes", "on", "true", "1", "はい", "オン", "する"), True),
+    **dict.fromkeys(("no", "off", "false", "0", "いいえ", "オフ", "しない"), False),
+}
+_YES_OR_NO = "はい / いいえ, yes / no"
+
+MAX_WORDS = 500
+MAX_WORD_CHARACTERS = 50
+MAX_PRESETS = 20
+_DIGITS = 9
+"""More digits are no number that a rule may have; thousands of them Python refuses to read."""
+_SHOWN = 20
+"""Characters of something too long that are named."""
+
+_Word = Annotated[str, Field(min_length=1, max_length=MAX_WORD_CHARACTERS)]
+_Words = Annotated[tuple[_Word, ...], Field(max_length=MAX_WORDS)]
+_Count = Annotated[int, Field(ge=0, le=100_000)]
+_Scope = Annotated[str, Field(pattern=r"^[a-z]+/.+$", max_length=100)]
+
+
+_STANDARD = Sampling()
+
+
+class OwnSampling(BaseModel):
+    """The bounds of a preset's settings. What is left out is as in 標準."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    temperature: float = Field(_STANDARD.temperature, ge=0, le=2)
+    top_p: float = Field(_STANDARD.top_p, gt=0, le=1)
+    top_k: int = Field(_STANDARD.top_k, ge=0, le=1000)
+    min_p: float = Field(_STANDARD.min_p, ge=0, lt=1)
+    typical_p: float = Field(_STANDARD.typical_p, gt=0, le=1)
+    repetition_penalty: float = Field(_STANDARD.repetition_penalty, ge=1, le=2)
+    repetition_window: int = Field(_STANDARD.repetition_window, ge=0, le=2048)
+    repetition_slope: float = Field(_STANDARD.repetition_slope, ge=0, le=10)
+    frequency_penalty: float = Field(_STANDARD.frequency_penalty, ge=-2, le=2)
+    presence_penalty: float = Field(_STANDARD.presence_penalty, ge=-2, le=2)
+    no_repeat_ngram: int = Field(_STANDARD.no_repeat_ngram, ge=0, le=20)
+    dry_multiplier: float = Field(_STANDARD.dry_multiplier, ge=0, le=5)
+    dry_base: float = Field(_STANDARD.dry_base, ge=1, le=4)
+    dry_allowed_length: int = Field(_STANDARD.dry_allowed_length, ge=1, le=100)
+    dry_window: int = Field(_STANDARD.dry_window, ge=0, le=2048)
+    xtc_threshold: float = Field(_STANDARD.xtc_threshold, ge=0, le=0.5)
+    xtc_probability: float = Field(_STANDARD.xtc_probability, ge=0, le=1)
+
+
+_PRESETS = Annotated[dict[_Word, OwnSampling], Field(max_length=MAX_PRESETS)]
+
+_KINDS: Mapping[str, TypeAdapter[Any]] = {
+    "candidates": TypeAdapter(Annotated[int, Field(ge=2, le=5)]),
+    "filter": TypeAdapter(Filter),
+    "filter_people": TypeAdapter(bool),
+    "words": TypeAdapter(_Words),
+    "banned": TypeAdapter(Annotated[tuple[_Word, ...], Field(max_length=MAX_BANNED)]),
+    "presets": TypeAdapter(_PRESETS),
+    "listens": TypeAdapter(bool),
+    "parentheses_aside": TypeAdapter(bool),
+    "daily_per_person": TypeAdapter(_Count),
+    "daily_in_all": TypeAdapter(_Count),
+    "allowed": TypeAdapter(Annotated[tuple[_Scope, ...], Field(max_length=MAX_WORDS)]),
+    "denied": TypeAdapter(Annotated[tuple[_Scope, ...], Field(max_length=MAX_WORDS)]),
+}
+
+
+_NAMES = tuple(field.name for field in fields(RoomSettings))
+_MEANT: Mapping[str, str] = {
+    "candidates": "2–5",
+    "filter": ", ".join(Filter),
+    **dict.fromkeys(SWITCHES, _YES_OR_NO),
+    "daily_per_person": "0–100000",
+    "daily_in_all": "0–100000",
+    "words": f"≤ {MAX_WORDS} × ≤ {MAX_WORD_CHARACTERS}",
+    "banned": f"≤ {MAX_BANNED} × ≤ {MAX_WORD_CHARACTERS}",
+    "allowed": "user/1, role/5, channel/2",
+    "denied": "user/1, role/5, channel/2",
+}
+"""What a rule may be, in signs that are read in any language."""
+
+_SIGNS = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<", "max_length": "≤", "min_length": "≥"}
+
+
+def set_at(name: str, layers: Sequence[Mapping[str, object]], room: Room) -> str | None:
+    """The scope whose value of a rule holds in a room with these layers; None for a default."""
+    scopes = zip(scopes_of(room), layers, strict=True)
+    return next((scope for scope, layer in reversed(list(scopes)) if name in _readable(layer)), None)
+
+
+async def rules_in(store: Store, room: Room, defaults: RoomSettings = DEFAULTS) -> RoomSettings:
+    """What holds in a room, after all that it lies in had its say."""
+    return merged(await store.rules(room.platform, scopes_of(room)), defaults)
+
+
+def merged(layers: Iterable[Mapping[str, object]], defaults: RoomSettings = DEFAULTS) -> RoomSettings:
+    """The rules that the layers make, outermost first, over `defaults`; presets add up, by their names.
+
+    What another version kept and this one cannot read is left out: it must not stop a room.
+    """
+    rules = defaults
+    for layer in layers:
+        held = _readable(layer)
+        if "presets" in held:
+            held["presets"] = tuple({**dict(rules.presets), **dict(held["presets"])}.items())
+        rules = replace(rules, **held)
+    return rules
+
+
+def takes_back(typed: str) -> bool:
+    """Whether somebody who typed this wants a rule as it is further out."""
+    return _folded(typed) in _RESET
+
+
+def typed_value(name: str, typed: str, *, between: str = "\n、,，") -> object:
+    """A rule's value as somebody typed it, in either language, on any platform; None takes the rule back.
+
+    `between`: the characters between the entries of a list; 「なし」 is an empty one. What is no value for
+    the rule stays as it was typed: `checked` refuses it.
+    """
+    folded = _folded(typed)
+    if not folded or folded in _RESET:
+        return None
+    if name in LISTS:
+        entries = [] if folded in _NOTHING else re.split(f"[{between}]", typed)
+        return [entry.strip() for entry in entries if entry.strip()]
+    if name in SWITCHES:
+        return _SWITCHED.get(folded, typed)
+    if name == "filter":
+        return _TYPED_FILTERS.get(folded, folded)
+    if name in _COUNTS:
+        return int(folded) if folded.isdecimal() and len(folded) <= _DIGITS else typed
+    return typed.strip()
+
+
+def checked(changes: Mapping[str, object], rules: RoomSettings) -> dict[str, object]:
+    """The changes as they are kept (JSON); None stays None.
+
+    Raises:
+        UnknownRule, BadRule
+    """
+    if changes.get("presets") is not None:  # the default may be one of those that come with it
+        rules = merged([{"presets": _kept("presets", changes["presets"], rules)}], rules)
+    return {name: None if value is None else _kept(name, value, rules) for name, value in changes.items()}
+
+
+def preset_named(name: str, rules: RoomSettings, locale: str) -> str:
+    """A preset's own name, by what somebody typed. Raises UnknownPreset."""
+    typed = _folded(name)
+    own = {_folded(each): each for each, _ in rules.presets}
+    preset = own.get(typed) or PRESET_NAMES.get(typed, typed)
+    if preset in PRESETS or typed in own:
+        return preset
+    known = [*own.values(), *(PRESET_NAMES if locale == "ja" else PRESETS)]
+    raise UnknownPreset(name=name, known=_listed(known, locale))
+
+
+def length_named(name: object, locale: str = "en") -> Length | int:
+    """A length by its name in either language, or as a number of characters. Raises UnknownLength."""
+    typed = _folded(str(name)).removesuffix("字").removesuffix("characters").strip()
+    if typed in set(Length):
+        return Length(typed)
+    if typed in _TYPED_LENGTHS:
+        return _TYPED_LENGTHS[typed]
+    if typed.isascii() and typed.isdigit() and len(typed) <= len(str(MOST)) and FEWEST <= int(typed) <= MOST:
+        return int(typed)
+    known = [*(LENGTH_NAMES if locale == "ja" else Length), f"{FEWEST}–{MOST}"]
+    raise UnknownLength(name=name, known=_listed(known, locale))
+
+
+def _readable(layer: Mapping[str, object]) -> dict[str, Any]:
+    """What of a layer this version can read."""
+    held: dict[str, Any] = {}
+    for name in layer.keys() & _NAMES:
+        with suppress(ValidationError, UnknownLength):
+            held[name] = _read(name, layer[name])
+    return held
+
+
+def _kept(name: str, value: object, rules: RoomSettings) -> object:
+    if name == "length":
+        return _or_bad(name, value, lambda: length_named(value))
+    if name == "preset":
+        return _or_bad(name, value, lambda: preset_named(str(value), rules, "en"))
+    kind = _KINDS.get(name)
+    if kind is None:
+        raise UnknownRule(name=name, known=", ".join(_NAMES))
+    try:
+        return kind.dump_python(kind.validate_python(value), mode="json")
+    except ValidationError as error:
+        raise BadRule(name=name, value=_refused(error), known=_MEANT.get(name) or _bound(error)) from None
+
+
+def _refused(error: ValidationError) -> object:
+    """The first thing that is wrong, where it can be shown."""
+    found = error.errors(include_url=False)[0]["input"]
+    return (
+        _short(found) if isinstance(found, str) else found if isinstance(found, int | float | bool) else "…"
+    )
+
+
+def _short(value: str) -> str:
+    """What was typed, as it is named in a complaint: of what is too long the beginning and how long it is."""
+    return value if len(value) <= MAX_WORD_CHARACTERS else f"{value[:_SHOWN]}… ({len(value)})"
+
+
+def _bound(error: ValidationError) -> str:
+    """What the first thing that is wrong would have to be, in signs where there are some."""
+    first = error.errors(include_url=False)[0]
+    bounds = [f"{_SIGNS[key]} {value:g}" for key, value in first.get("ctx", {}).items() if key in _SIGNS]
+    return ": ".join([".".join(map(str, first["loc"])), *(bounds or [first["msg"]])])
+
+
+def _or_bad(name: str, value: object, read: Callable[[], object]) -> object:
+    try:
+        return read()
+    except (UnknownLength, UnknownPreset) as error:
+        raise BadRule(name=name, value=value, known=error.values["known"]) from None
+
+
+def _read(name: str, value: Any) -> Any:
+    if name == "length":
+        return length_named(value)
+    if name == "preset":
+        return str(value)
+    read = _KINDS[name].validate_python(value)
+    if name == "presets":
+        return tuple((each, Sampling(**settings.model_dump())) for each, settings in read.items())
+    return read
+
+
+def _folded(name: str) -> str:
+    return unicodedata.normalize("NFKC", name).strip().casefold()
+
+
+def _listed(names: Iterable[object], locale: str) -> str:
+    return ("、" if locale == "ja" else ", ").join(map(str, names))

@@ -1,0 +1,76 @@
+"""One job's reply as it is being shown: what is wanted, what people have, and what is still to be done."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field, replace
+
+from bot.domain.jobs import Job, JobState
+from bot.domain.replies import Reply, ReplyState
+from bot.text.message_split import NOTHING
+
+OPEN = frozenset({ReplyState.WAITING, ReplyState.WRITING})
+LAST_STATE = {
+    JobState.DONE: ReplyState.DONE,
+    JobState.FAILED: ReplyState.FAILED,
+    JobState.CANCELLED: ReplyState.CANCELLED,
+}
+
+
+@dataclass(slots=True)
+class ShownReply:
+    """What one job shows.
+
+    `latest` is wanted, `shown` is what people have by part, `promised` what the store says they will have.
+    `fixed` are the parts as an earlier process cut them. A `quiet` one waits until no other is to be sent.
+    `moved` is the job's count of when each part was posted: one that people wrote below since is posted anew.
+    `former` are the messages in whose place others were, and which are still to be removed.
+    `due` is when what is not finished may be changed again; the end of it is due at once.
+    """
+
+    job: Job
+    latest: Reply
+    fixed: list[Reply] = field(default_factory=list)
+    ids: dict[int, str] = field(default_factory=dict)
+    shown: dict[int, Reply] = field(default_factory=dict)
+    promised: dict[int, Reply] = field(default_factory=dict)
+    moved: dict[int, int] = field(default_factory=dict)
+    former: dict[int, str] = field(default_factory=dict)
+    known_parts: int = 0
+    loaded: bool = False
+    dirty: bool = True
+    dead: bool = False
+    quiet: bool = False
+    due: float = 0.0
+    settled: asyncio.Event = field(default_factory=asyncio.Event)
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    @property
+    def over(self) -> bool:
+        """Whether `latest` is the last."""
+        return self.latest.state not in OPEN
+
+    def left(self, part: int) -> bool:
+        """Whether a part's message stands above what people wrote before the reply began."""
+        return part in self.ids and not self.quiet and self.moved.get(part, 0) < self.job.moved
+
+    def posted(self, part: int) -> str | None:
+        """The message that is to show a part; None where one is to be posted."""
+        return None if self.left(part) else self.ids.get(part)
+
+
+def key_of(job: Job, part: int) -> str:
+    """The same for the same post, however often it is tried; another one below what somebody wrote."""
+    return f"{job.id}:{part}:{job.moved}" if job.moved else f"{job.id}:{part}"
+
+
+def looks_alike(shown: Reply | None, draft: Reply) -> bool:
+    """Whether people see no difference: without buttons nobody sees which passage a message shows."""
+    return shown is not None and not draft.interactive and replace(shown, passage=draft.passage) == draft
+
+
+def closed(draft: Reply, state: JobState) -> Reply:
+    """A draft that nobody will go on with."""
+    if draft.state not in OPEN:
+        return draft
+    return Reply(LAST_STATE[state], draft.text or NOTHING, job=draft.job, interactive=False)

@@ -1,0 +1,116 @@
+"""What the store forgets of a person; inside a transaction that the caller owns."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, Table, delete, func, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.domain.chat import Author
+from bot.domain.ports import Forgotten
+from bot.domain.story import Passage, candidate_id
+from bot.store import tables
+from bot.store.repositories import outbox, passages
+from bot.story.joining import title_of
+from bot.text.message_split import NOTHING
+from bot.text.out_of_character import without_asides
+
+_passages, _revisions = tables.passages.c, tables.revisions.c
+
+
+async def forget(connection: AsyncConnection, author: Author, now: datetime) -> Forgotten:
+    """Empty an author's passages and their former texts, and make their rows nobody's.
+
+    The passages keep their places, as deleted ones do. What the author changed of the model's passages reads
+    again as the model wrote it, and the replies that show it are to be sent again. A title that was taken
+    from a text of theirs goes with it.
+    """
+    await _lock_stories(connection, author)
+    await _untitle(connection, await _texts_of(connection, author))
+    restored = await _take_edits_back(connection, author)
+    for job_id in dict.fromkeys(passage.id.rpartition(".")[0] for passage in restored):
+        await _show_anew(connection, job_id, now)
+    emptied = await _empty(connection, author, now)
+    nobody = {"author_id": uuid.uuid4().hex, "author_name": ""}
+    for table in (tables.passages, tables.jobs, tables.acts):
+        await connection.execute(update(table).where(_is_by(table, author)).values(nobody))
+    return Forgotten(emptied, tuple(restored))
+
+
+async def _lock_stories(connection: AsyncConnection, author: Author) -> None:
+    stories = tables.stories.c
+    theirs = select(_passages.story_id).where(_is_by(tables.passages, author))
+    query = select(stories.id).where(stories.id.in_(theirs)).order_by(stories.id).with_for_update()
+    await connection.execute(query)
+
+
+async def _texts_of(connection: AsyncConnection, author: Author) -> list[Any]:
+    """Every text that the author wrote, with its story and that one's rule, and every former one."""
+    stories = tables.stories.c
+    theirs = _is_by(tables.passages, author) & (stories.id == _passages.story_id)
+    texts = select(stories.id, stories.parentheses_aside, _passages.text).where(theirs)
+    former = select(stories.id, stories.parentheses_aside, _revisions.text).where(
+        theirs, _revisions.passage_id == _passages.id
+    )
+    return [row for query in (texts, former) for row in await connection.execute(query)]
+
+
+async def _untitle(connection: AsyncConnection, texts: Iterable[Any]) -> None:
+    """Take away titles that were made of these texts; the story's next passage gives another."""
+    stories = tables.stories
+    for story_id, title in {(row.id, _title_from(row)) for row in texts}:
+        taken = (stories.c.id == story_id) & (stories.c.title == title)
+        await connection.execute(update(stories).where(taken).values(title=""))
+
+
+def _title_from(row: Any) -> str:
+    return title_of(without_asides(row.text, parentheses=row.parentheses_aside))
+
+
+async def _take_edits_back(connection: AsyncConnection, author: Author) -> list[Passage]:
+    """A passage that the model wrote for the author was changed by nobody but them."""
+    edited = (
+        select(_passages.id, _passages.deleted_at)
+        .join(tables.jobs, tables.jobs.c.id == _passages.job_id)
+        .where(_is_by(tables.jobs, author), _passages.edited_at.is_not(None))
+    )
+    rows = (await connection.execute(edited)).all()
+    for row in rows:
+        mine = _revisions.passage_id == row.id
+        query = select(_revisions.number, _revisions.text).where(mine).order_by(_revisions.number).limit(1)
+        original = (await connection.execute(query)).one()
+        await connection.execute(delete(tables.revisions).where(mine, _revisions.number != original.number))
+        if row.deleted_at is None:
+            await connection.execute(delete(tables.revisions).where(mine))
+            changes = {"text": original.text, "edited_at": None}
+            await connection.execute(update(tables.passages).where(_passages.id == row.id).values(changes))
+    return [await passages.there(connection, row.id) for row in rows]
+
+
+async def _show_anew(connection: AsyncConnection, job_id: str, now: datetime) -> None:
+    """Let nothing that a reply showed be kept but its passage as it reads now."""
+    for row in await outbox.of_job(connection, job_id):
+        shown = await passages.by_id(connection, row.reply.passage or candidate_id(job_id, 0))
+        text = shown.text if shown is not None and row.part == 0 else ""
+        draft = replace(row.reply, text=text or NOTHING, other_candidates=())
+        await outbox.save(connection, replace(row, reply=draft, delivered=False), now)
+
+
+async def _empty(connection: AsyncConnection, author: Author, now: datetime) -> int:
+    theirs = _is_by(tables.passages, author)
+    ids: Select[Any] = select(_passages.id).where(theirs)
+    for table in (tables.revisions, tables.scores):
+        await connection.execute(delete(table).where(table.c.passage_id.in_(ids)))
+    heard = tables.heard
+    await connection.execute(update(heard).where(heard.c.passage_id.in_(ids)).values(passage_id=None))
+    erased = {"text": "", "event_id": None, "deleted_at": func.coalesce(_passages.deleted_at, now)}
+    return (await connection.execute(update(tables.passages).where(theirs).values(erased))).rowcount
+
+
+def _is_by(table: Table, author: Author) -> ColumnElement[bool]:
+    return (table.c.author_platform == author.platform) & (table.c.author_id == author.id)

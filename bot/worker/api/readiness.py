@@ -1,0 +1,100 @@
+"""Loading the model beside the server: it answers from the first moment on."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import structlog
+
+from bot.domain.errors import TsuzukiError
+from bot.domain.inference import EngineStatus
+from bot.worker.api.responses import Fault, Json, failed, loading
+from bot.worker.checkpoints.progress import Progress
+
+if TYPE_CHECKING:
+    from bot.worker.engine.loaded_model import Served
+
+EngineLoader = Callable[[Progress], "Served"]
+"""Loads a model and returns it with its engine not yet started. Blocks; says how far it is, 0 to 1."""
+
+
+class Readiness:
+    """Loading, ready or failed; and the model, once it is there."""
+
+    def __init__(self, load: EngineLoader) -> None:
+        self._load = load
+        self._lock = threading.Lock()
+        self._stopped = False
+        self._thread: threading.Thread | None = None
+        self._log = structlog.get_logger()
+        self.served: Served | None = None
+        self.progress = 0.0
+        self.reason = ""
+        self.loaded = threading.Event()
+
+    @property
+    def status(self) -> EngineStatus:
+        """What `/health` says."""
+        if self.served is not None:
+            return EngineStatus.READY
+        return EngineStatus.FAILED if self.reason else EngineStatus.LOADING
+
+    @property
+    def fault(self) -> Fault:
+        """Why nothing can be asked just now."""
+        return failed(self.reason) if self.reason else loading(self.progress)
+
+    @property
+    def health(self) -> Json:
+        """The body of `/health`."""
+        if self.served is not None:
+            served = self.served
+            return {
+                "status": "ready",
+                "model": served.name,
+                "progress": 1.0,
+                "max_model_len": served.context,
+                "backend": served.backend,
+                "quantization": served.quantization,
+                "running": served.engine.running,
+                "waiting": served.engine.waiting,
+                "last_step_s": served.engine.idle_s,
+            }
+        if self.reason:
+            return {"status": "failed", "reason": self.reason}
+        return {"status": "loading", "progress": self.progress}
+
+    def start(self) -> None:
+        """Load in a thread that does not keep the process alive."""
+        self._thread = threading.Thread(target=self._run, name="loader", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End everything that runs; a model that comes too late is dropped."""
+        with self._lock:
+            self._stopped = True
+            served = self.served
+        if served is not None:
+            served.engine.stop()
+
+    def _run(self) -> None:
+        try:
+            served = self._load(self._advance)
+        except TsuzukiError as error:
+            self.reason = str(error)
+            self._log.error("the model could not be loaded", reason=self.reason)
+        except Exception as error:  # noqa: BLE001 - the border of loading: the server tells the reason
+            self.reason = str(error) or type(error).__name__
+            self._log.exception("the model could not be loaded")
+        else:
+            with self._lock:
+                if not self._stopped:
+                    served.engine.start()
+                    self.served = served
+                    self._log.info("ready", model=served.name, context=served.context)
+        self.loaded.set()
+
+    def _advance(self, progress: float) -> None:
+        self.progress = round(max(self.progress, min(progress, 1.0)), 3)

@@ -1,0 +1,303 @@
+"""What `/v1/completions` and `/tokenize` take: each field of OpenAI is honoured, or refused with a reason."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+
+from bot.domain.inference import ContextPiece, GenerationRequest
+from bot.domain.sampling import MAX_BANNED, STANDARD, Sampling
+from bot.worker.sampling.presets import BUILT_IN, Presets
+
+MAX_PROMPT_CHARACTERS = 100_000
+"""Of all prompts. Many times what any XGLM holds; it is read in a quarter of a second."""
+MAX_PROMPT_TOKENS = 100_000
+MAX_CANDIDATES = 8
+MAX_CHOICES = 64
+"""Prompts times candidates: as many as an idle worker with few slots lets wait; more would never be taken."""
+MAX_STOPS = 16
+MAX_NEW_TOKENS = 100_000
+DEFAULT_NEW_TOKENS = 200
+MAX_LOGPROBS = 20
+MAX_USER_CHARACTERS = 200
+MAX_BIASED = 1_000
+LARGEST_BIAS = 100.0
+LARGEST_PENALTY = 2.0
+MAX_NGRAM = 100
+MAX_PIECES = 128
+MAX_PIECE_CHARACTERS = 20_000
+"""Of one piece that stands around a prompt, and of all in front of it, and of all inset."""
+
+Prompt = str | tuple[int, ...]
+"""A text, or what the model shall read, token by token."""
+
+
+def _prompts(value: object) -> tuple[Prompt, ...]:
+    """A text, token ids, or a list of either. Counted before anything is looked into."""
+    if not isinstance(value, list):
+        return (_prompt(value),)
+    if not value:
+        raise ValueError("is empty: give a text, or a list of texts, of token ids, or of lists of token ids")
+    if not isinstance(value[0], (str, list)):
+        return (_prompt(value),)
+    if len(value) > MAX_CHOICES:
+        raise ValueError(f"{len(value)} prompts are too many: {MAX_CHOICES} are taken at once")
+    _check_length(sum(len(each) for each in value if isinstance(each, str)))
+    return tuple(_prompt(each) for each in value)
+
+
+def _check_length(characters: int) -> None:
+    if characters > MAX_PROMPT_CHARACTERS:
+        raise ValueError(f"it may have {MAX_PROMPT_CHARACTERS} characters, and this one has {characters}")
+
+
+def _of_length(text: str) -> str:
+    _check_length(len(text))
+    return text
+
+
+def _prompt(value: object) -> Prompt:
+    if isinstance(value, str):
+        return _of_length(value)
+    if not isinstance(value, list):
+        raise ValueError("should be a text, or a list of texts or token ids")  # noqa: TRY004 - pydantic's kind
+    if not 0 < len(value) <= MAX_PROMPT_TOKENS:
+        raise ValueError(f"{len(value)} token ids: there may be 1 to {MAX_PROMPT_TOKENS}")
+    if not all(type(token) is int and token >= 0 for token in value):
+        raise ValueError("token ids are whole numbers from 0 on; texts and ids are not mixed")
+    return tuple(value)
+
+
+def _listed(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+Text = Annotated[str, AfterValidator(_of_length)]
+Prompts = Annotated[tuple[Prompt, ...], PlainValidator(_prompts, json_schema_input_type=str | list[Any])]
+Stop = Annotated[str, Field(min_length=1, max_length=200)]
+Banned = Annotated[str, Field(min_length=1, max_length=200)]
+TokenId = Annotated[str, Field(pattern="^[0-9]{1,7}$")]
+Bias = Annotated[float, Field(ge=-LARGEST_BIAS, le=LARGEST_BIAS, allow_inf_nan=False)]
+Additive = Annotated[float, Field(ge=-LARGEST_PENALTY, le=LARGEST_PENALTY, allow_inf_nan=False)]
+Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+
+PRESET = Sampling()
+"""What holds where a request says nothing."""
+
+
+SETTINGS = {field.name: field.name for field in fields(Sampling)} | {
+    "no_repeat_ngram": "no_repeat_ngram_size"
+}
+"""By our name for a setting, its name on the wire."""
+
+
+class PieceOfContext(BaseModel):
+    """A piece that stands around the story."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    kind: Literal["memory", "lore", "note"]
+    text: Annotated[str, Field(min_length=1, max_length=MAX_PIECE_CHARACTERS)]
+
+
+class StreamOptions(BaseModel):
+    """What a stream has besides the text."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True, strict=True)
+
+    include_usage: bool = False
+    include_obfuscation: bool = False
+
+    @field_validator("include_obfuscation")
+    @classmethod
+    def _no_obfuscation(cls, wanted: object) -> object:
+        if wanted:
+            raise ValueError("pieces have the length of their text; leave include_obfuscation out")
+        return wanted
+
+
+class CompletionRequest(BaseModel):
+    """OpenAI's fields and ours. Unknown fields are ignored, null is the default."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True, strict=True)
+
+    prompt: Prompts
+    suffix: str = ""
+    model: str | None = None
+    preset: str = Field("", max_length=MAX_USER_CHARACTERS)
+    user: str = Field("", max_length=MAX_USER_CHARACTERS)
+    echo: bool = False
+    n: int = Field(1, ge=1, le=MAX_CANDIDATES)
+    best_of: int = 1
+    logprobs: int | None = Field(None, ge=0, le=MAX_LOGPROBS)
+    max_tokens: int = Field(DEFAULT_NEW_TOKENS, ge=0, le=MAX_NEW_TOKENS)
+    min_tokens: int = Field(0, ge=0, le=MAX_NEW_TOKENS)
+    repetition_penalty: float = Field(PRESET.repetition_penalty, ge=0.01, le=5, allow_inf_nan=False)
+    repetition_window: int = Field(PRESET.repetition_window, ge=0)
+    repetition_slope: float = Field(PRESET.repetition_slope, ge=0, le=10, allow_inf_nan=False)
+    frequency_penalty: Additive = PRESET.frequency_penalty
+    presence_penalty: Additive = PRESET.presence_penalty
+    no_repeat_ngram_size: int = Field(PRESET.no_repeat_ngram, ge=0, le=MAX_NGRAM)
+    dry_multiplier: float = Field(PRESET.dry_multiplier, ge=0, le=100, allow_inf_nan=False)
+    dry_base: float = Field(PRESET.dry_base, ge=1, le=10, allow_inf_nan=False)
+    dry_allowed_length: int = Field(PRESET.dry_allowed_length, ge=1)
+    dry_window: int = Field(PRESET.dry_window, ge=0)
+    temperature: float = Field(PRESET.temperature, ge=0, le=5, allow_inf_nan=False)
+    top_k: int = Field(PRESET.top_k, ge=0)
+    typical_p: float = Field(PRESET.typical_p, gt=0, le=1, allow_inf_nan=False)
+    top_p: float = Field(PRESET.top_p, gt=0, le=1, allow_inf_nan=False)
+    min_p: Share = PRESET.min_p
+    xtc_threshold: Share = PRESET.xtc_threshold
+    xtc_probability: Share = PRESET.xtc_probability
+    logit_bias: dict[TokenId, Bias] = Field(default_factory=dict, max_length=MAX_BIASED)
+    banned: list[Banned] = Field(default_factory=list, max_length=MAX_BANNED)
+    front: list[PieceOfContext] = Field(default_factory=list, max_length=MAX_PIECES)
+    inset: list[PieceOfContext] = Field(default_factory=list, max_length=MAX_PIECES)
+    inset_depth: int = Field(3, ge=1, le=100)
+    seed: int | None = Field(None, ge=-(2**63), lt=2**64)
+    stop: Annotated[list[Stop], Field(max_length=MAX_STOPS), BeforeValidator(_listed)] = Field(
+        default_factory=list
+    )
+    stream: bool = False
+    stream_options: StreamOptions | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _null_is_default(cls, data: Any) -> Any:
+        if isinstance(data, dict):
+            return {key: value for key, value in data.items() if value is not None}
+        return data
+
+    @field_validator("suffix")
+    @classmethod
+    def _no_suffix(cls, suffix: str) -> str:
+        # Refused rather than ignored: who asks for it would take the continuation for what fits in between.
+        if suffix:
+            raise ValueError("the model goes on behind a text, it fills no gap; leave suffix out")
+        return suffix
+
+    @field_validator("n")
+    @classmethod
+    def _not_too_many(cls, n: int, info: ValidationInfo) -> int:
+        prompts = len(info.data.get("prompt", ()))
+        if n * prompts > MAX_CHOICES:
+            raise ValueError(f"{prompts} prompts times {n} are too many: {MAX_CHOICES} are written at once")
+        return n
+
+    @field_validator("best_of")
+    @classmethod
+    def _no_best_of(cls, best_of: int, info: ValidationInfo) -> int:
+        if best_of not in {1, info.data.get("n", 1)}:
+            raise ValueError("every candidate is sent, none is picked; leave best_of out and ask for n")
+        return best_of
+
+    @field_validator("max_tokens")
+    @classmethod
+    def _something_is_sent(cls, max_tokens: int, info: ValidationInfo) -> int:
+        if max_tokens == 0 and not info.data.get("echo"):
+            raise ValueError("0 needs echo: nothing would be sent; ask for 1 or more")
+        return max_tokens
+
+    @field_validator("min_tokens")
+    @classmethod
+    def _min_fits_max(cls, min_tokens: int, info: ValidationInfo) -> int:
+        max_tokens = info.data.get("max_tokens", MAX_NEW_TOKENS)
+        if min_tokens > max_tokens:
+            raise ValueError(f"{min_tokens} is over max_tokens ({max_tokens})")
+        return min_tokens
+
+    @field_validator("front", "inset")
+    @classmethod
+    def _stands_by_itself(cls, pieces: list[PieceOfContext], info: ValidationInfo) -> list[PieceOfContext]:
+        if pieces and info.data.get("echo"):
+            raise ValueError("nothing is sent back of what stands around a prompt; leave it out, or echo")
+        if pieces and not all(isinstance(prompt, str) for prompt in info.data.get("prompt", ())):
+            raise ValueError("nothing stands around token ids; put its ids among them")
+        return pieces
+
+    @field_validator("front", "inset")
+    @classmethod
+    def _all_are_short(cls, pieces: list[PieceOfContext]) -> list[PieceOfContext]:
+        length = sum(len(piece.text) for piece in pieces)
+        if length > MAX_PIECE_CHARACTERS:
+            raise ValueError(
+                f"all pieces may have {MAX_PIECE_CHARACTERS} characters, and these have {length}"
+            )
+        return pieces
+
+    @field_validator("stream_options")
+    @classmethod
+    def _of_a_stream(cls, options: StreamOptions | None, info: ValidationInfo) -> StreamOptions | None:
+        if options is not None and not info.data.get("stream"):
+            raise ValueError("is for streams; leave it out, or set stream")
+        return options
+
+    @property
+    def include_usage(self) -> bool:
+        """Whether a stream ends with a chunk that says how many tokens were read and written."""
+        return self.stream_options is not None and self.stream_options.include_usage
+
+    def request(self, presets: Presets = BUILT_IN) -> GenerationRequest:
+        """The same for its first text in the house's own terms.
+
+        That is its preset, with the settings that are given instead of the preset's own. A preset's bias
+        comes with it where it is named, or where nothing else is said of the sampling.
+
+        Raises:
+            KeyError: there is no such preset.
+        """
+        preset = presets[self.preset or STANDARD]
+        given = {
+            name: getattr(self, wire) for name, wire in SETTINGS.items() if wire in self.model_fields_set
+        }
+        bias = dict(preset.bias if self.preset or not given else ())
+        bias |= {int(token): value for token, value in self.logit_bias.items()}
+        return GenerationRequest(
+            prompt=next((prompt for prompt in self.prompt if isinstance(prompt, str)), ""),
+            sampling=replace(preset.sampling, **given),
+            preset=self.preset,
+            max_tokens=self.max_tokens,
+            min_tokens=self.min_tokens,
+            n=self.n,
+            seed=self.seed,
+            stop=tuple(self.stop),
+            story=self.user,
+            logprobs=self.logprobs,
+            banned=tuple(self.banned),
+            logit_bias=tuple(bias.items()),
+            prefix=tuple(ContextPiece(piece.kind, piece.text) for piece in self.front),
+            depth_inserted=tuple(ContextPiece(piece.kind, piece.text) for piece in self.inset),
+            insertion_depth=self.inset_depth,
+        )
+
+
+class TokenizeRequest(BaseModel):
+    """A text, under either name."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True, strict=True)
+
+    prompt: Text | None = None
+    text: Text | None = None
+
+    @model_validator(mode="after")
+    def _one_is_there(self) -> Self:
+        if self.prompt is None and self.text is None:
+            raise ValueError("prompt (or text) is missing")
+        return self
+
+    @property
+    def written(self) -> str:
+        """The text."""
+        return self.prompt if self.prompt is not None else self.text or ""

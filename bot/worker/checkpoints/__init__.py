@@ -1,0 +1,1 @@
+"""Checkpoints: found, fetched, read, converted to eight bits, kept."""

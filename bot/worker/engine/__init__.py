@@ -1,0 +1,1 @@
+"""The step loop, its scheduler, and the blocks that keys and values lie in."""

@@ -1,0 +1,249 @@
+"""A loaded model at work: requests in, streams of text out."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+import uuid
+from collections.abc import Sequence as Rows
+from dataclasses import dataclass, field, replace
+
+from bot.domain.errors import EngineError
+from bot.domain.inference import ContextWindow, Delta, GenerationRequest
+from bot.worker.engine.delta_coalescer import Listener
+from bot.worker.engine.engine import Engine, Start
+from bot.worker.engine.metrics import Metrics
+from bot.worker.engine.sequence import Sequence, SequenceRequest
+from bot.worker.sampling.banned_phrases import looked_for
+from bot.worker.sampling.presets import BUILT_IN, Presets
+from bot.worker.text.context_window import Surroundings
+from bot.worker.text.decoding import StreamDecoder
+from bot.worker.text.echo import Echo
+from bot.worker.text.encoding import Encoded, StoryText
+
+SEED_BITS = 63
+
+Prompt = str | tuple[int, ...]
+
+
+class UnfitPromptError(Exception):
+    """A prompt that may not be cut does not fit, or holds what the model has not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A prompt as the model reads it, and what decodes behind it; `echo`: what is sent back of it."""
+
+    encoded: Encoded
+    decoder: StreamDecoder
+    echo: Echo | None = None
+
+
+class Completion:
+    """The running candidates of one request, for one event loop. Close it: that frees the slots."""
+
+    def __init__(self, engine: Engine, *, seed: int, prompts: Rows[Encoded]) -> None:
+        self.id = f"cmpl-{uuid.uuid4().hex}"
+        self.seed = seed
+        self.prompts = tuple(prompts)
+        self._engine = engine
+        self._sequences: tuple[Sequence, ...] = ()
+        self._left = 0
+        self._events: asyncio.Queue[Delta | EngineError] = asyncio.Queue()
+        self._loop = asyncio.get_running_loop()
+
+    @property
+    def finished(self) -> bool:
+        """Whether every candidate's last piece was read."""
+        return self._left == 0
+
+    @property
+    def completion_tokens(self) -> int:
+        """Tokens drawn so far, by all candidates."""
+        return sum(sequence.generated for sequence in self._sequences)
+
+    def start(self, starts: Rows[Start]) -> None:
+        """Queue the candidates, after what is told of their prompts before.
+
+        Raises QueueFull, or EngineUnavailable when the engine stops.
+        """
+        self._left = len(starts)
+        at_work = [start for start in starts if not _begun(start)]
+        self._sequences = tuple(start.sequence for start in at_work)
+        self._engine.submit(at_work)
+
+    def listener(self, first: int) -> Listener:
+        """Hears of the candidates of one prompt, which are told as those from `first` on."""
+
+        def hear(event: Delta | EngineError) -> None:
+            self.hear(replace(event, index=first + event.index) if isinstance(event, Delta) else event)
+
+        return hear if first else self.hear
+
+    def hear(self, event: Delta | EngineError) -> None:
+        """Take an event, from the engine's thread."""
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody listens any more
+            self._loop.call_soon_threadsafe(self._events.put_nowait, event)
+
+    async def read(self, within_s: float | None = None) -> list[Delta]:
+        """Wait for the next pieces, and take all there are; none where none came `within_s`.
+
+        Raises:
+            NotFinite, EngineUnavailable, EngineFailed: the request failed.
+        """
+        deltas: list[Delta] = []
+        try:
+            async with asyncio.timeout(within_s):
+                event = await self._events.get()
+        except TimeoutError:
+            return deltas
+        while isinstance(event, Delta):
+            deltas.append(event)
+            if self._events.empty():
+                break
+            event = self._events.get_nowait()
+        if isinstance(event, EngineError):
+            if not deltas:
+                raise event
+            self._events.put_nowait(event)  # what was written before it is told first
+        self._left -= sum(delta.finish_reason is not None for delta in deltas)
+        return deltas
+
+    def close(self) -> bool:
+        """Free the slots of all candidates at once; whether one was still at work."""
+        return self._engine.cancel(self._sequences)
+
+
+@dataclass(slots=True)
+class Served:
+    """A model that can be asked: its name, its text and its engine."""
+
+    name: str
+    text: StoryText
+    engine: Engine
+    end_token: int
+    metrics: Metrics = field(default_factory=Metrics)
+    backend: str = "torch"
+    quantization: str = "none"
+    presets: Presets = field(default_factory=lambda: BUILT_IN)
+
+    @property
+    def context(self) -> int:
+        """How many tokens prompt and continuation may have together."""
+        return self.text.context
+
+    async def window(self, request: GenerationRequest) -> ContextWindow:
+        """What `begin` would let the model read of a request."""
+        encoded = await asyncio.to_thread(self._encode, request)
+        return ContextWindow(
+            seen=encoded.seen,
+            tokens=len(encoded.ids),
+            context=self.context,
+            reserved=min(request.max_tokens, self.context - len(encoded.ids)),
+            left_out_characters=encoded.dropped_characters,
+            left_out=encoded.left_out,
+            unknown=encoded.unknown,
+        )
+
+    def _encode(self, request: GenerationRequest) -> Encoded:
+        room = max(self.context - request.max_tokens, self.context // 2)
+        around = Surroundings(request.prefix, request.depth_inserted, request.insertion_depth)
+        return self.text.encode(request.prompt, room, around)
+
+    async def begin(
+        self, request: GenerationRequest, prompts: Rows[Prompt] | None = None, *, echo: bool = False
+    ) -> Completion:
+        """Encode a request's prompts and queue the candidates of each, those of the first one first.
+
+        `prompts`: instead of the request's own. A text is cut to leave room for `max_tokens`, but never below
+        half of the context: then the continuation has to be shorter. Token ids, and what is sent back
+        (`echo`), are read whole.
+
+        Raises:
+            UnfitPromptError, QueueFull, EngineUnavailable
+        """
+        asked = (request.prompt,) if prompts is None else prompts
+        told = await asyncio.to_thread(lambda: [self._read(one, request, echo=echo) for one in asked])
+        barred = await asyncio.to_thread(self._barred, request)
+        seed = secrets.randbits(SEED_BITS) if request.seed is None else request.seed
+        completion = Completion(self.engine, seed=seed, prompts=[one.encoded for one in told])
+        starts = []
+        for number, prompt in enumerate(told):
+            listener = completion.listener(number * request.n)
+            for index in range(request.n):
+                sequence = self._sequence(request, prompt, f"{completion.id}-{number}", index, seed, barred)
+                decoder = prompt.decoder.copy()
+                starts.append(Start(sequence, decoder, request.stop, listener, request.banned, prompt.echo))
+        completion.start(starts)
+        self.metrics.prompt_tokens.inc(sum(len(one.encoded.ids) for one in told))
+        return completion
+
+    def _barred(self, request: GenerationRequest) -> tuple[int, ...]:
+        """What is never drawn, and the phrases read for the watch; in a thread, for they may be many."""
+        looked_for(request.banned)
+        return self.text.holding(request.banned)
+
+    def _read(self, prompt: Prompt, request: GenerationRequest, *, echo: bool) -> Told:
+        if isinstance(prompt, str):
+            if not echo:
+                encoded = self._encode(replace(request, prompt=prompt))
+                return Told(encoded, self.text.decoder(prompt))
+            whole = self.text.echo(prompt)
+            encoded = self.text.encode(prompt, self.context)
+        else:
+            self._check(prompt)
+            whole = self.text.spelled_out(prompt)
+            encoded = Encoded(prompt, 0, (), unreadable=False)
+        new = min(1, request.max_tokens)
+        if len(whole.ids) + new > self.context:
+            raise UnfitPromptError(
+                f"{len(whole.ids)} tokens are too many: the model has {self.context} positions, and "
+                f"{new} of them is for what it writes; token ids, and what is echoed, are never cut"
+            )
+        return Told(encoded, self.text.decoder(whole.text), whole if echo else None)
+
+    def _check(self, ids: tuple[int, ...]) -> None:
+        known = self.text.vocabulary
+        if max(ids) >= known:
+            raise UnfitPromptError(f"there is no token {max(ids)}: the last one is {known - 1}")
+
+    def _sequence(
+        self,
+        request: GenerationRequest,
+        prompt: Told,
+        group: str,
+        index: int,
+        seed: int,
+        barred: tuple[int, ...],
+    ) -> Sequence:
+        allowed = min(request.max_tokens, self.context - len(prompt.encoded.ids))
+        return Sequence(
+            SequenceRequest(
+                id=f"{group}-{index}",
+                group=group,
+                index=index,
+                prompt=prompt.encoded.ids,
+                sampling=request.sampling,
+                max_tokens=allowed,
+                min_tokens=min(request.min_tokens, allowed),
+                seed=seed,
+                end_token=self.end_token,
+                story=request.story or group.rpartition("-")[0],
+                logprobs=request.logprobs,
+                barred=barred,
+                bias=request.logit_bias,
+                scored=prompt.echo is not None and request.logprobs is not None,
+            )
+        )
+
+
+def _begun(start: Start) -> bool:
+    """Tell what can be told of a prompt at once; whether that was all."""
+    sequence, request = start.sequence, start.sequence.request
+    over = request.max_tokens == 0 and not sequence.scoring
+    if start.echo is not None:
+        text = start.echo.piece(0, 1) if request.scored else start.echo.text
+        scores = (start.echo.first,) if request.scored else ()
+        start.listener(Delta(request.index, text, "length" if over else None, scores))
+    return over

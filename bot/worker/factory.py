@@ -1,0 +1,305 @@
+"""Puts a worker's parts together. Importing this imports torch."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import structlog
+import torch
+from tokenizers import Tokenizer
+from transformers import XGLMConfig
+
+from bot.domain.errors import CheckpointError
+from bot.worker.api.requests import MAX_CANDIDATES
+from bot.worker.backends.base import Backend
+from bot.worker.backends.kv_cache import block_size, bytes_per_token
+from bot.worker.backends.pytorch import TorchBackend
+from bot.worker.backends.selection import OPENVINO, TORCH, Choice, choose
+from bot.worker.backends.self_check import BLOCKS, check
+from bot.worker.checkpoints.int8 import Int8Model
+from bot.worker.checkpoints.loader import (
+    Checkpoint,
+    Source,
+    choose_device,
+    choose_dtype,
+    embedded_model,
+    find_checkpoint,
+    free_memory,
+    is_here,
+    read_checkpoint,
+)
+from bot.worker.checkpoints.progress import Progress
+from bot.worker.checkpoints.quantized_cache import cache_folder, int8_model
+from bot.worker.checkpoints.weights import EMBEDDING
+from bot.worker.engine.delta_coalescer import TOLD_EVERY_S
+from bot.worker.engine.engine import Engine
+from bot.worker.engine.loaded_model import Served
+from bot.worker.engine.metrics import Metrics
+from bot.worker.engine.scheduler import Scheduler
+from bot.worker.memory import KV_VARIABLE, Room, Size, available_memory, int8_memory, int8_way, kv_blocks
+from bot.worker.memory_release import trim
+from bot.worker.options import EngineOptions
+from bot.worker.sampling.penalty_exempt import blank_tokens, breaking_tokens, exempt_tokens
+from bot.worker.sampling.presets import read_presets
+from bot.worker.sampling.sampler import Sampler
+from bot.worker.text.encoding import StoryText
+from bot.worker.text.vocabulary import EOS
+
+IMPORTED = 0.1
+"""Share of the loading that is done once torch is imported."""
+FETCHED = 0.6
+"""Share that is done once a checkpoint was fetched from the hub."""
+READ = 0.9
+"""Share that is done once the checkpoint is read, or converted."""
+
+SMALL_PARAMETERS = 32_000_000
+"""Below this one thread is as fast as several: handing the work out costs what they save, and
+a core is left to the bot beside it."""
+
+KV_PRECISION = "u8"
+"""What `auto` keeps keys and values in with OpenVINO: half the memory of f16, and faster."""
+
+
+def decide(options: EngineOptions) -> Choice:
+    """What computes, on the device that torch finds here.
+
+    Raises:
+        ConfigurationError: the options contradict each other or this machine.
+        CheckpointError: there is no such device or dtype.
+    """
+    device = choose_device(options.device)
+    choose_dtype(options.dtype, device)
+    return choose(options, device.type)
+
+
+def default_threads(size: Size) -> int:
+    """How many threads compute a model of this size, where nobody said."""
+    return 1 if size.parameters < SMALL_PARAMETERS else torch.get_num_threads()
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a worker is put together of, whichever backend computes."""
+
+    name: str
+    config: XGLMConfig
+    tokenizer: Tokenizer
+    backend: Backend
+    choice: Choice
+    slots: int
+    threads: int
+
+    def served(self, metrics: Metrics) -> Served:
+        """Build the rest around them; the engine is not yet started."""
+        text = StoryText(self.tokenizer, self.config.max_position_embeddings, self.config.vocab_size)
+        vocabulary = self.tokenizer.get_vocab()
+        sampler = Sampler(
+            banned=text.banned,
+            exempt=exempt_tokens(vocabulary, EOS),
+            breaking=breaking_tokens(vocabulary, EOS),
+            blank=blank_tokens(vocabulary),
+            end_token=EOS,
+        )
+        engine = Engine(
+            self.backend,
+            sampler,
+            Scheduler(
+                block=self.backend.block,
+                blocks=self.backend.blocks,
+                rows=self.slots,
+                grain=self.backend.grain,
+                # A client with as many slots may ask for all at once, each with all candidates.
+                waiting_limit=MAX_CANDIDATES * max(self.slots, 8),
+            ),
+            metrics=metrics,
+            before=lambda: torch.set_num_threads(self.threads),
+            broken=_end_process,
+            told_every_s=TOLD_EVERY_S,
+        )
+        return Served(self.name, text, engine, EOS, metrics, self.choice.backend, self.choice.quantization)
+
+
+def _end_process() -> None:
+    """Stop as if told to: whoever watches the worker starts another one."""
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+class OpenVinoUnusable(Exception):
+    """OpenVINO failed, or computes something else than the reference; the message says which."""
+
+
+def load_model(options: EngineOptions, *, metrics: Metrics, progress: Progress) -> Served:
+    """Load a checkpoint and build the engine around it, not yet started.
+
+    Raises:
+        CheckpointError, TokenizerError, ConfigurationError
+    """
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    # Before anything is fetched: options that contradict each other are said at once.
+    choice = decide(options)
+    if choice.trouble is not None:
+        _warn(choice.trouble)
+    progress(IMPORTED)
+    named = options.model or embedded_model()
+    begin = IMPORTED if is_here(named) else FETCHED
+    source = find_checkpoint(named, lambda part: progress(IMPORTED + (begin - IMPORTED) * part))
+
+    def reading(part: float) -> None:
+        progress(begin + (READ - begin) * part)
+
+    served = _served(source, options, choice, metrics, reading)
+    served.presets = read_presets(source.folder, source.tokenizer().get_vocab())
+    return served
+
+
+def _served(
+    source: Source, options: EngineOptions, choice: Choice, metrics: Metrics, reading: Progress
+) -> Served:
+    reason = ""
+    if choice == OPENVINO:
+        try:
+            return _with_openvino(source, options, metrics, reading)
+        except OpenVinoUnusable as error:
+            # Only its words: the error holds on to what was built until then.
+            reason = str(error)
+        _warn(reason)
+    try:
+        return _with_torch(source, options, metrics, reading, int8=not reason)
+    except CheckpointError as error:
+        raise CheckpointError(f"{error} (OpenVINO failed: {reason})" if reason else str(error)) from error
+
+
+def _warn(reason: str) -> None:
+    structlog.get_logger().warning(
+        "OpenVINO is not used: torch computes instead, several times slower", reason=reason
+    )
+
+
+def assemble(
+    checkpoint: Checkpoint,
+    *,
+    slots: int,
+    threads: int | None = None,
+    kv_memory_mib: int | None = None,
+    graphs: bool = False,
+    metrics: Metrics | None = None,
+) -> Served:
+    """Build text, torch backend, sampler and engine around a checkpoint that was read.
+
+    `graphs`: record decode steps on a GPU. Empties `checkpoint.tensors`: the backend owns them now.
+    """
+    config, tensors = checkpoint.config, checkpoint.tensors
+    table = tensors[EMBEDDING]
+    threads = threads or default_threads(Size.of(config))
+    block = block_size(table.device)
+    blocks = kv_blocks(
+        context=config.max_position_embeddings,
+        block=block,
+        bytes_per_token=bytes_per_token(config, table.dtype),
+        slots=slots,
+        memory_mib=kv_memory_mib,
+        free=free_memory(table.device),
+    )
+    with _filling():
+        backend = TorchBackend(config, tensors, blocks=blocks, block=block, graphs=graphs)
+    parts = Parts(checkpoint.name, config, checkpoint.tokenizer, backend, TORCH, slots, threads)
+    return parts.served(metrics or Metrics())
+
+
+def _with_torch(
+    source: Source, options: EngineOptions, metrics: Metrics, progress: Progress, *, int8: bool
+) -> Served:
+    checkpoint = read_checkpoint(
+        source,
+        dtype=options.dtype,
+        device=options.device,
+        kv_memory_mib=options.kv_memory_mib,
+        int8=int8,
+        progress=progress,
+    )
+    return assemble(
+        checkpoint,
+        slots=options.slots,
+        threads=options.threads,
+        kv_memory_mib=options.kv_memory_mib,
+        graphs=options.cuda_graphs == "on",
+        metrics=metrics,
+    )
+
+
+def _with_openvino(source: Source, options: EngineOptions, metrics: Metrics, progress: Progress) -> Served:
+    """Build around OpenVINO, once it has computed a few tokens as torch does.
+
+    Raises:
+        OpenVinoUnusable: it failed, or computes something else.
+        CheckpointError: the checkpoint cannot be read or converted, or does not fit the memory.
+    """
+    config, size = source.config, source.size
+    precision = KV_PRECISION if options.kv_precision == "auto" else options.kv_precision
+    with _failing():
+        from bot.worker.backends.openvino import OpenVinoBackend
+        from bot.worker.backends.openvino_graph import Shape
+
+        # Before minutes of converting: there is not a graph for every configuration.
+        Shape.of(config)
+    token_bytes = OpenVinoBackend.bytes_per_token_of(config, precision)
+    free = available_memory()
+    room = Room(free, options.kv_memory_mib)
+    kv_bytes = room.kv_bytes(config.max_position_embeddings * token_bytes)
+    room.check(int8_way(size, kv_bytes), size)
+    blocks = kv_blocks(
+        context=config.max_position_embeddings,
+        block=OpenVinoBackend.block,
+        bytes_per_token=token_bytes,
+        slots=options.slots,
+        memory_mib=options.kv_memory_mib,
+        free=None if free is None else free - int8_memory(size, 0),
+    )
+    tokenizer = source.tokenizer()
+    model = int8_model(
+        source.folder,
+        config,
+        source.weights,
+        cache=cache_folder(options.cache, os.environ),
+        progress=progress,
+        room=room,
+        kv_bytes=kv_bytes,
+    )
+    threads = options.threads or default_threads(size)
+
+    def made(of: Int8Model, blocks: int, *, measured: bool) -> Backend:
+        return OpenVinoBackend(of, blocks=blocks, threads=threads, kv_precision=precision, measured=measured)
+
+    with _failing(CheckpointError), _filling():
+        check(model, lambda excerpt: made(excerpt, BLOCKS, measured=False))
+        backend = made(model, blocks, measured=True)
+    trim()
+    parts = Parts(source.name, config, tokenizer, backend, OPENVINO, options.slots, threads)
+    return parts.served(metrics)
+
+
+@contextmanager
+def _failing(*others: type[Exception]) -> Iterator[None]:
+    """Turn what goes wrong into OpenVinoUnusable, except for `others`: those torch could not help either."""
+    try:
+        yield
+    except others:
+        raise
+    except Exception as error:
+        raise OpenVinoUnusable(f"{type(error).__name__}: {error}") from error
+
+
+@contextmanager
+def _filling() -> Iterator[None]:
+    """Say what to set where memory runs out while a backend is built."""
+    try:
+        yield
+    except (MemoryError, torch.OutOfMemoryError) as error:
+        raise CheckpointError(
+            f"the memory ran out while the model was built ({error}): free some, or set {KV_VARIABLE} to less"
+        ) from error

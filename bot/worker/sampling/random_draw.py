@@ -1,0 +1,62 @@
+"""From a row of weights to a token. No torch.
+
+All of it works on one row, in one thread, by operations whose order depends on the row's length alone: so a
+row gives the same bits in any company.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bot.domain.sampling import Sampling
+from bot.worker.sampling.softmax import LANES, Floats, Ids, Weights
+from bot.worker.sampling.truncation import Left, choose, open_wide
+
+
+@dataclass(frozen=True, slots=True)
+class Lot:
+    """The random numbers of one draw: the `point`, 0 to below 1, and whether XTC excludes top choices."""
+
+    point: float
+    excluding: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What may be drawn: token ids, and the running sum of their probabilities in the same order, up to 1."""
+
+    ids: Ids
+    cumulative: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, left: Left) -> Choice:
+        """What the filters left, as likely as its weights say."""
+        cumulative = left.weights.cumsum(dtype=np.float64)
+        return cls(left.ids, cumulative / cumulative[-1])
+
+    def pick(self, point: float) -> int:
+        """The token at `point`, 0 to below 1."""
+        return int(self.ids[self.cumulative.searchsorted(point, side="right")])
+
+
+def draw(weights: Weights, sampling: Sampling, lot: Lot) -> int:
+    """The token at the lot's point of the probability that the filters leave."""
+    if open_wide(sampling):
+        return _walk(weights.row, lot.point)
+    return Choice.of(choose(weights, sampling, excluding=lot.excluding)).pick(lot.point)
+
+
+def _walk(row: Floats, point: float) -> int:
+    """The token at `point` of all the probability, in the order of ids: its part of the row first."""
+    parts = np.array_split(row, LANES)
+    sums = np.cumsum([part.sum() for part in parts], dtype=np.float64)
+    target = point * sums[-1]
+    place = min(int(sums.searchsorted(target, side="right")), int(sums.searchsorted(sums[-1])))
+    before = sums[place - 1] if place else 0.0
+    inside = parts[place].cumsum(dtype=np.float64)
+    # The two sums round differently: the last token with any weight takes the difference.
+    token = min(int(inside.searchsorted(target - before, side="right")), int(inside.searchsorted(inside[-1])))
+    return token + sum(len(part) for part in parts[:place])

@@ -1,0 +1,1 @@
+"""A story's text and XGLM's tokens, both ways."""
