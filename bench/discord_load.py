@@ -10,8 +10,8 @@ import argparse
 import asyncio
 import os
 
-from tests.discord.crowd import Crowd
 from tests.fakes.leaping import leaping
+from tests.integration.discord.crowd import Crowd
 
 MOST_S = 600
 

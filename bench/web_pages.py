@@ -33,7 +33,7 @@ from bot.domain.inference import ContextWindow, Delta, EngineStatus, GenerationR
 from bot.domain.jobs import GenerationOptions
 from bot.store import open_store
 from config.i18n import Phrases
-from tests.discord.crowd import DOES, WHO
+from tests.integration.discord.crowd import DOES, WHO
 
 MOST_ROUNDS = 100
 PASSAGES = 60

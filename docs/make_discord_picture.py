@@ -16,9 +16,9 @@ from pathlib import Path
 
 from playwright.async_api import async_playwright
 
-from tests.discord.whole import whole_house
-from tests.loopback.discord import LoopbackDiscord, Message
-from tests.web.chromium import FLAGS, find_chromium
+from tests.integration.discord.whole import whole_house
+from tests.integration.web.chromium import FLAGS, find_chromium
+from tests.servers.discord import LoopbackDiscord, Message
 
 PICTURE = Path(__file__).parent / "pictures" / "discord.png"
 WIDTH, HEIGHT, SCALE = 820, 900, 1.5

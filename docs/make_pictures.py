@@ -21,7 +21,7 @@ from urllib.parse import quote
 
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from tests.web.chromium import FLAGS, find_chromium
+from tests.integration.web.chromium import FLAGS, find_chromium
 
 PICTURES = Path(__file__).parent / "pictures"
 WIDTH, HEIGHT, SCALE = 1120, 1240, 1.5

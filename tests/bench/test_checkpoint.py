@@ -14,7 +14,7 @@ from transformers import XGLMForCausalLM
 from bench.checkpoint import SURENESS, WEIGHTS, layout, need_room, random_checkpoint
 from bench.shapes import SHAPES, Shape
 from bot.worker.checkpoints.loader import embedded_model
-from tests.worker.loading import load_checkpoint
+from tests.bot.worker.loading import load_checkpoint
 
 SMALL = Shape("small", 17_000, 32, 48, 2, 4, context=64)
 

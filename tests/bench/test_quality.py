@@ -11,7 +11,7 @@ from bench.quality import GIVEN, LENGTH, Quality, held_out_ids, judge, windows
 from bot.worker.backends.pytorch import TorchBackend
 from bot.worker.checkpoints.loader import embedded_model
 from bot.worker.text.encoding import StoryText
-from tests.worker.loading import load_checkpoint
+from tests.bot.worker.loading import load_checkpoint
 
 TEXT = (
     "それは九月初旬のある蒸し暑い夜のことであった。私は行きつけのカフェで、冷しコーヒーを啜っていた。\n" * 8

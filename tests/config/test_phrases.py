@@ -14,8 +14,8 @@ import pytest
 from bot.domain import errors
 from config.i18n import LOCALES, Phrases
 from config.locale import terminal_locale
+from tests import ROOT
 
-ROOT = Path(__file__).parents[2]
 SOURCES = [path for room in ("bot", "adapters", "config") for path in sorted((ROOT / room).rglob("*.py"))]
 KEY = re.compile(r"[a-z]+(?:\.[a-z0-9_]+)*\.(?!json$|py$|toml$)[a-z0-9_]+")
 

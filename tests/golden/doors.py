@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 from bot.domain.errors import CheckpointError as CheckpointError
 from bot.domain.inference import EngineStatus as EngineStatus
@@ -22,24 +21,24 @@ from config.errors import SettingsError as SettingsError
 from config.settings import PLATFORM_VARIABLES as PLATFORM_VARIABLES
 from config.settings import Settings as Settings
 from config.settings import load_settings as load_settings
-from tests.app.bot_process import BotProcess as BotProcess
-from tests.app.bot_process import bot_process as bot_process
-from tests.app.conftest import clean_environ as clean_environ
+from tests import ROOT
+from tests.bot.app.conftest import clean_environ as clean_environ
 from tests.fakes.backend import FakeBackend as FakeBackend
-from tests.loopback.discord import Channel as DiscordChannel
-from tests.loopback.discord import LoopbackDiscord as LoopbackDiscord
-from tests.loopback.discord import Message as DiscordMessage
-from tests.loopback.discord import Slash as Interaction
-from tests.loopback.slack import APP_TOKEN as APP_TOKEN
-from tests.loopback.slack import BOT_TOKEN as BOT_TOKEN
-from tests.loopback.slack import SlackServer as SlackServer
-from tests.loopback.slack_workspace import Posted as SlackMessage
-from tests.store.postgres import NoServer as NoServer
-from tests.store.postgres import server as postgres_server
-from tests.worker.hosting import fake_served as fake_served
-from tests.worker.hosting import hosted as hosted
+from tests.servers.bot_process import BotProcess as BotProcess
+from tests.servers.bot_process import bot_process as bot_process
+from tests.servers.discord import Channel as DiscordChannel
+from tests.servers.discord import LoopbackDiscord as LoopbackDiscord
+from tests.servers.discord import Message as DiscordMessage
+from tests.servers.discord import Slash as Interaction
+from tests.servers.hosted_worker import fake_served as fake_served
+from tests.servers.hosted_worker import hosted as hosted
+from tests.servers.postgres import NoServer as NoServer
+from tests.servers.postgres import server as postgres_server
+from tests.servers.slack import APP_TOKEN as APP_TOKEN
+from tests.servers.slack import BOT_TOKEN as BOT_TOKEN
+from tests.servers.slack import SlackServer as SlackServer
+from tests.servers.slack_workspace import Posted as SlackMessage
 
-ROOT = Path(__file__).parents[2]
 COMMAND = (sys.executable, "-m", "bot.cli")
 NAMED_COMMAND = (
     sys.executable,

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
-SCRIPT = Path(__file__).parents[2] / "tools" / "make-venv"
+from tests import ROOT
+
+SCRIPT = ROOT / "tools" / "make-venv"
 PYTHON = """#!/bin/sh
 [ "$3" = --version ] && exit 0
 echo "$@"

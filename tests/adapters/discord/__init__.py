@@ -1,0 +1,1 @@
+"""Tests of Discord's parts by themselves."""

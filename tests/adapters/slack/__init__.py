@@ -1,0 +1,1 @@
+"""Tests of Slack's parts by themselves."""

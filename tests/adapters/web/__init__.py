@@ -1,0 +1,1 @@
+"""Tests of the web room's parts by themselves."""

@@ -1,0 +1,1 @@
+"""Tests of rooms as they are told on."""

@@ -1,0 +1,1 @@
+"""Tests of how checkpoints are found, read and kept."""

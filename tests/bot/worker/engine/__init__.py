@@ -1,0 +1,1 @@
+"""Tests of the step loop and what it decides with."""

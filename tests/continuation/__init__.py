@@ -1,1 +1,0 @@
-"""What of a streaming text is kept."""

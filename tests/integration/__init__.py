@@ -1,0 +1,1 @@
+"""Whole paths: real clients, browsers and processes against servers of ours."""

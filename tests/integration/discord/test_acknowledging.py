@@ -1,0 +1,121 @@
+"""Commands and presses: kept first, acknowledged in time, whichever takes longer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import pytest
+
+from bot.domain.chat import Message, Room
+from bot.domain.errors import QueueFull
+from bot.domain.jobs import GenerationOptions, JobReceipt
+from bot.domain.replies import Reply, ReplyState
+from tests.fakes.play import FakeReply
+from tests.integration.discord.noted import NotedPlay
+from tests.integration.discord.stage import BEGINNING, QuickClock, adapter_for, running
+from tests.servers.discord import Channel, LoopbackDiscord, Slash
+
+DONE = Reply(ReplyState.DONE, "夜が更けた。", job="job-1", passage="p1")
+
+
+@dataclass(slots=True)
+class SlowPlay(NotedPlay):
+    """A Play that hears when the test lets it; `answered` says how many callbacks had come by then."""
+
+    discord: LoopbackDiscord = field(default_factory=LoopbackDiscord)
+    free: asyncio.Event = field(default_factory=asyncio.Event)
+    answered: list[int] = field(default_factory=list)
+
+    async def receive_message(
+        self, message: Message, ask: GenerationOptions | None, earlier: Sequence[Message] = ()
+    ) -> JobReceipt | None:
+        """When it may."""
+        await self.free.wait()
+        self.answered.append(len(callbacks(self.discord)))
+        return await NotedPlay.receive_message(self, message, ask, earlier)
+
+
+def callbacks(discord: LoopbackDiscord) -> list[str]:
+    """The first answers that came, to whichever interaction."""
+    return [sent.path for sent in discord.requests if sent.path.endswith("/callback")]
+
+
+@asynccontextmanager
+async def slow() -> AsyncIterator[tuple[SlowPlay, Channel, FakeReply]]:
+    """A thread with a story, and a reply in it that carries buttons."""
+    play = SlowPlay()
+    discord = play.discord
+    async with discord:
+        adapter = adapter_for(discord, play, QuickClock([]))
+        async with running(adapter, discord):
+            thread = await discord.open_thread(discord.channel, "物語", discord.taro)
+            room = Room("discord", str(thread.id))
+            play.tell(room, BEGINNING)
+            reply = FakeReply(adapter, room, "job-1:0")
+            await reply.show(DONE)
+            yield play, thread, reply
+
+
+async def act(play: SlowPlay, thread: Channel, way: str) -> Slash:
+    """A person asks for more."""
+    discord = play.discord
+    if way == "press":
+        return await discord.press(discord.by_bot(thread)[0], discord.hanako, "tz:more")
+    options = {"text": "彼は立った。"} if way == "text" else {}
+    return await discord.slash(thread, discord.hanako, "continue", **options)
+
+
+@pytest.mark.parametrize("way", ["text", "no text", "press"])
+async def test_what_is_asked_for_is_kept_before_it_is_acknowledged(way: str) -> None:
+    """A process that ends in between has promised nothing."""
+    async with slow() as (play, thread, _):
+        play.free.set()
+        asked = await act(play, thread, way)
+        await play.until_heard()
+        await play.discord.until(lambda: asked.acknowledged_s)
+        assert play.answered == [0]
+
+
+@pytest.mark.parametrize("way", ["text", "no text", "press"])
+async def test_what_takes_long_to_keep_is_acknowledged_in_time(way: str) -> None:
+    """Within Discord's three seconds; the text is shown once it is kept."""
+    async with slow() as (play, thread, _):
+        asked = await act(play, thread, way)
+        await play.discord.until(lambda: asked.acknowledged_s)
+        assert play.heard == []
+        assert asked.took_s < 3.0
+        play.free.set()
+        await play.until_heard()
+        if way == "text":
+            (shown,) = play.discord.by_bot(thread)[1:]
+            await play.discord.until(lambda: shown.content == "彼は立った。")
+
+
+async def test_what_is_refused_late_is_shown_to_nobody_else() -> None:
+    """The sign that everybody saw goes; the person alone has the reason and their text."""
+    async with slow() as (play, thread, _):
+        asked = await act(play, thread, "text")
+        await play.discord.until(lambda: asked.acknowledged_s)
+        play.refuse(QueueFull(limit=3))
+        play.free.set()
+        (told,) = await play.discord.until(lambda: [m for m in asked.answers if m.ephemeral_to])
+        assert told.content.endswith(">>> 彼は立った。")
+        assert len(play.discord.by_bot(thread)) == 1
+
+
+async def test_a_reply_stands_below_the_text_that_a_command_shows() -> None:
+    """It is not posted before."""
+    async with slow() as (play, thread, reply):
+        asked = await act(play, thread, "text")
+        await play.discord.until(lambda: asked.acknowledged_s)
+        waiting = FakeReply(reply._platform, reply.room, "job-2:0")
+        posting = asyncio.create_task(waiting.show(Reply(ReplyState.WAITING, note="お待ちください")))
+        play.free.set()
+        await posting
+        assert [m.content for m in play.discord.by_bot(thread)][1:] == [
+            "彼は立った。",
+            "-# ⏳ お待ちください",
+        ]

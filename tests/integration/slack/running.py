@@ -1,0 +1,77 @@
+"""A running adapter for a test, and what stands around it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+from adapters.shared.ports import Play
+from adapters.slack import SlackAdapter
+from bot.aio.clock import SystemClock
+from tests.servers.slack import APP_TOKEN, BOT_TOKEN, SIGNING_SECRET, SlackServer
+
+
+def say(key: str, locale: str, **values: object) -> str:
+    """A sentence one can recognise: its key, its language, its values."""
+    filled = " ".join(f"{name}={value}" for name, value in sorted(values.items()))
+    return f"{key}/{locale} {filled}".rstrip()
+
+
+class StillClock:
+    """A clock that only sleeping moves: nobody waits, and `slept` says for how long they would have."""
+
+    def __init__(self) -> None:
+        self.time = 1_000.0
+        self.slept: list[float] = []
+
+    def now(self) -> float:
+        """The time, in seconds."""
+        return self.time
+
+    async def sleep(self, seconds: float) -> None:
+        """Let `seconds` pass at once."""
+        self.slept.append(seconds)
+        self.time += seconds
+        await asyncio.sleep(0)
+
+
+class HastyClock(SystemClock):
+    """The machine's clock, for who does not want to wait for the next beat."""
+
+    async def sleep(self, seconds: float) -> None:
+        """A moment."""
+        await super().sleep(min(seconds, 0.02))
+
+
+def adapter_for(slack: SlackServer, **changed: Any) -> SlackAdapter:
+    """An adapter of the loopback Slack; `changed` replaces constructor arguments."""
+    arguments: dict[str, Any] = {
+        "bot_token": BOT_TOKEN,
+        "say": say,
+        "app_token": APP_TOKEN,
+        "signing_secret": SIGNING_SECRET,
+        "mode": "socket",
+        "port": 0,
+        "api_url": slack.api_url,
+    }
+    return SlackAdapter(**(arguments | changed))
+
+
+@asynccontextmanager
+async def running(adapter: SlackAdapter, play: Play) -> AsyncIterator[SlackAdapter]:
+    """Run an adapter until the block ends; its failure is the test's."""
+    adapter.attach(play)
+    task = asyncio.create_task(adapter.run())
+    connected = asyncio.create_task(adapter.until_connected())
+    try:
+        await asyncio.wait({task, connected}, return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            task.result()
+        yield adapter
+    finally:
+        connected.cancel()
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task

@@ -1,0 +1,36 @@
+"""The recording Play does what tests rely on."""
+
+from __future__ import annotations
+
+import pytest
+
+from bot.domain.chat import Author, Room
+from bot.domain.errors import PassageGone, StoryMoved
+from tests.integration.slack.desk import Desk
+
+HANAKO = Author("slack", "U1", "花子")
+ROOM = Room("slack", "T/C/1.0", ("team/T", "channel/C"))
+
+
+async def test_it_records_and_fails_once() -> None:
+    """A laid out error is raised by the next change only, which is recorded all the same."""
+    desk = Desk(wrong=[StoryMoved()])
+    desk.lay_out(ROOM, "C:1.0", "昔々。", HANAKO)
+    with pytest.raises(StoryMoved):
+        await desk.undo(ROOM, HANAKO, "p")
+    await desk.undo(ROOM, HANAKO, "q")
+    assert desk.asked("undo") == [(ROOM, HANAKO, "p"), (ROOM, HANAKO, "q")]
+
+
+async def test_it_finds_what_was_laid_out() -> None:
+    """Passages by message and id, stories by place and writer, rules as they were set at the room."""
+    desk = Desk()
+    passage = desk.lay_out(ROOM, "C:1.0", "昔々。", HANAKO)
+    assert await desk.passage_of_message("slack", "C:1.0") == passage
+    assert await desk.passage(passage.id) == passage
+    with pytest.raises(PassageGone):
+        await desk.passage("none")
+    assert len(await desk.stories("slack", within="channel/C", author=HANAKO)) == 1
+    assert await desk.stories("slack", within="channel/D") == []
+    await desk.set_rules(ROOM, "", {"listens": False})
+    assert not (await desk.rules(ROOM)).listens

@@ -1,0 +1,1 @@
+"""The worker as its clients see it, and its promises about texts."""

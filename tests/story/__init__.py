@@ -1,1 +1,0 @@
-"""A story's text."""

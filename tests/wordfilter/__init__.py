@@ -1,1 +1,0 @@
-"""Words that a room does not want."""
