@@ -14,7 +14,7 @@ from tokenizers import Tokenizer
 from transformers import XGLMConfig
 
 from bot.domain.errors import CheckpointError
-from bot.worker.api.requests import MAX_CANDIDATES
+from bot.wire.completion_request import MAX_CANDIDATES
 from bot.worker.backends.base import Backend
 from bot.worker.backends.kv_cache import block_size, bytes_per_token
 from bot.worker.backends.pytorch import TorchBackend

@@ -19,6 +19,7 @@ WRONG = [
     ("bot/store/tables.py", "bot.core.queue", "store and inference do not know the core"),
     ("bot/inference/client.py", "bot.core.queue", "store and inference do not know the core"),
     ("bot/worker/options.py", "bot.story.tree", "the worker knows no story"),
+    ("bot/wire/errors.py", "transformers", "torch and transformers"),
     ("bot/domain/chat.py", "pydantic", "the standard library only"),
     ("bot/core/queue.py", "config.settings", "only the command and the composition root"),
     ("adapters/web/payloads.py", "adapters.console.commands", "adapters know nothing of each other"),

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict
+from typing import Any
 
 from fastapi import FastAPI, Response
 from fastapi import Request as HttpRequest
@@ -19,12 +20,15 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bot.domain.errors import EngineError, EngineFailed, QueueFull
-from bot.domain.inference import Delta, EngineStatus, GenerationRequest
-from bot.worker.api import responses as wire
+from bot.domain.inference import Delta, EngineStatus
+from bot.wire.completion_request import CompletionRequest, TokenizeRequest
+from bot.wire.errors import ApiError, api_error, invalid_request
+from bot.wire.event_stream import ALIVE, DONE, OPEN, encode_event, encode_json
+from bot.wire.model_info import ModelCard, ModelList, TokenizeResponse
+from bot.worker.api.completion_formatter import CompletionFormatter
 from bot.worker.api.event_stream import EventStream, ReaderGone, while_read
 from bot.worker.api.readiness import EngineLoader, Readiness
-from bot.worker.api.request_body import RefusedError, read_body
-from bot.worker.api.requests import CompletionRequest, TokenizeRequest
+from bot.worker.api.request_body import RefusedError, generation_request, read_body
 from bot.worker.engine.delta_coalescer import joined
 from bot.worker.engine.loaded_model import Completion, Served, UnfitPromptError
 from bot.worker.engine.metrics import Metrics
@@ -108,21 +112,23 @@ class Desk:
         served = self._served()
         body = await read_body(request, CompletionRequest)
         try:
-            completion = await served.begin(_request(body, served), body.prompt, echo=body.echo)
+            completion = await served.begin(
+                generation_request(body, served.presets), body.prompt, echo=body.echo
+            )
         except UnfitPromptError as error:
-            fault = wire.invalid(f"prompt: {error}", code="context_length_exceeded", param="prompt")
-            raise RefusedError(fault) from error
+            refused = invalid_request(f"prompt: {error}", code="context_length_exceeded", param="prompt")
+            raise RefusedError(refused) from error
         except (EngineError, QueueFull) as error:
-            fault = wire.fault(error)
-            self._count(fault.code)
-            raise RefusedError(fault) from error
+            refused = api_error(error)
+            self._count(refused.code)
+            raise RefusedError(refused) from error
         spell = None if body.logprobs is None else served.text.spell
         created = int(self._wall_clock())
-        page = wire.Page(completion.id, created, served.name, spell, body.include_usage)
+        formatter = CompletionFormatter(completion.id, created, served.name, spell, body.include_usage)
         if body.stream:
-            return EventStream(self._events(completion, page), lambda: self._close(completion))
+            return EventStream(self._events(completion, formatter), lambda: self._close(completion))
         try:
-            return await while_read(request.receive, self._whole(completion, page))
+            return await while_read(request.receive, self._whole(completion, formatter))
         except ReaderGone:
             return Response(status_code=499)
         finally:
@@ -131,41 +137,40 @@ class Desk:
     async def models(self) -> Response:
         """The one model, once it is loaded."""
         served = self._readiness.served
-        listed = [] if served is None else [self._model(served)]
-        return _json({"object": "list", "data": listed})
+        listed = ModelList(object="list", data=[] if served is None else [self._card(served)])
+        return _json(listed)
 
     async def model(self, name: str) -> Response:
         """The one model, by its name or as the default."""
         served = self._served()
         if name not in {DEFAULT_MODEL, served.name}:
             message = f"there is no model {name[:200]!r}: this worker serves {served.name!r}"
-            raise RefusedError(wire.invalid(message, code="model_not_found", param="model", status=404))
-        return _json(self._model(served))
+            raise RefusedError(invalid_request(message, code="model_not_found", param="model", status=404))
+        return _json(self._card(served))
 
     async def window(self, request: HttpRequest) -> Response:
         """What the model would read of the same body at `/v1/completions`."""
         served = self._served()
         body = await read_body(request, CompletionRequest)
         if len(body.prompt) > 1 or not isinstance(body.prompt[0], str):
-            raise RefusedError(wire.invalid("prompt: the window is that of one text", param="prompt"))
-        return _json(asdict(await served.window(_request(body, served))))
+            raise RefusedError(invalid_request("prompt: the window is that of one text", param="prompt"))
+        return _json(asdict(await served.window(generation_request(body, served.presets))))
 
     async def tokenize(self, request: HttpRequest) -> Response:
         """How the model reads a text."""
         served = self._served()
         body = await read_body(request, TokenizeRequest)
         encoded = await asyncio.to_thread(served.text.encode, body.written, served.context)
-        return _json(
-            {
-                "tokens": list(encoded.ids),
-                "count": len(encoded.ids),
-                "max_model_len": served.context,
-                "unknown": list(encoded.unknown),
-                "read_as": read_as(body.written, encoded.unknown),
-                "dropped_characters": encoded.dropped_characters,
-                "unreadable": encoded.unreadable,
-            }
-        )
+        response: TokenizeResponse = {
+            "tokens": list(encoded.ids),
+            "count": len(encoded.ids),
+            "max_model_len": served.context,
+            "unknown": list(encoded.unknown),
+            "read_as": read_as(body.written, encoded.unknown),
+            "dropped_characters": encoded.dropped_characters,
+            "unreadable": encoded.unreadable,
+        }
+        return _json(response)
 
     async def health(self) -> Response:
         """Loading, ready, or failed with the reason."""
@@ -179,43 +184,48 @@ class Desk:
     def _served(self) -> Served:
         served = self._readiness.served
         if served is None:
-            raise RefusedError(self._readiness.fault)
+            raise RefusedError(self._readiness.error)
         return served
 
-    def _model(self, served: Served) -> wire.Json:
-        described = {"id": served.name, "object": "model", "created": self._started, "owned_by": "tsuzuki"}
-        return {**described, "max_model_len": served.context}
+    def _card(self, served: Served) -> ModelCard:
+        return {
+            "id": served.name,
+            "object": "model",
+            "created": self._started,
+            "owned_by": "tsuzuki",
+            "max_model_len": served.context,
+        }
 
-    async def _whole(self, completion: Completion, page: wire.Page) -> Response:
+    async def _whole(self, completion: Completion, formatter: CompletionFormatter) -> Response:
         pieces: dict[int, list[Delta]] = {}
         try:
             while not completion.finished:
                 for delta in await completion.read():
                     pieces.setdefault(delta.index, []).append(delta)
         except EngineError as error:
-            fault = wire.fault(error)
-            self._count(fault.code)
-            return _refusal(fault)
+            refused = api_error(error)
+            self._count(refused.code)
+            return _refusal(refused)
         self._count("completed")
         # Away from the loop: the scores of long prompts are megabytes to spell and to write.
         return await asyncio.to_thread(
-            lambda: _json(page.whole(completion, [joined(pieces[i]) for i in sorted(pieces)]))
+            lambda: _json(formatter.whole(completion, [joined(pieces[i]) for i in sorted(pieces)]))
         )
 
-    async def _events(self, completion: Completion, page: wire.Page) -> AsyncIterator[bytes]:
-        yield wire.OPEN
+    async def _events(self, completion: Completion, formatter: CompletionFormatter) -> AsyncIterator[bytes]:
+        yield OPEN
         try:
             while not completion.finished:
                 deltas = await completion.read(self._alive_every_s)
-                yield b"".join(wire.event(page.piece(delta)) for delta in deltas) or wire.ALIVE
+                yield b"".join(encode_event(formatter.chunk(delta)) for delta in deltas) or ALIVE
         except EngineError as error:
-            fault = wire.fault(error)
-            self._count(fault.code)
-            yield wire.event(fault.body)
+            refused = api_error(error)
+            self._count(refused.code)
+            yield encode_event(refused.body)
             return
         self._count("completed")
-        usage = wire.event(page.usage(completion)) if page.include_usage else b""
-        yield usage + wire.DONE
+        usage = encode_event(formatter.usage_chunk(completion)) if formatter.include_usage else b""
+        yield usage + DONE
 
     def _close(self, completion: Completion) -> None:
         if completion.close():
@@ -266,35 +276,27 @@ async def _passed_over(receive: Receive, limit: int) -> None:
             return
 
 
-def _too_large(limit: int, length: str) -> wire.Fault:
+def _too_large(limit: int, length: str) -> ApiError:
     said = f"a body may have {limit} bytes, and this one has {length}"
-    return wire.invalid(said, code="too_large", status=413)
+    return invalid_request(said, code="too_large", status=413)
 
 
-def _request(body: CompletionRequest, served: Served) -> GenerationRequest:
-    try:
-        return body.request(served.presets)
-    except KeyError as error:
-        said = f"there is no preset {body.preset!r}; there are {', '.join(served.presets)}"
-        raise RefusedError(wire.invalid(said, code="invalid_value", param="preset")) from error
+def _json(value: Mapping[str, Any], *, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    return Response(encode_json(value), status, headers, media_type="application/json")
 
 
-def _json(value: wire.Json, *, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    return Response(wire.encode(value), status, headers, media_type="application/json")
-
-
-def _refusal(fault: wire.Fault) -> Response:
-    return _json(fault.body, status=fault.status, headers=fault.headers)
+def _refusal(error: ApiError) -> Response:
+    return _json(error.body, status=error.status, headers=error.headers)
 
 
 async def _refuse_http(_: HttpRequest, error: Exception) -> Response:
     if isinstance(error, RefusedError):
-        return _refusal(error.fault)
+        return _refusal(error.error)
     if not isinstance(error, HTTPException):
         raise error
-    return _refusal(wire.invalid(str(error.detail), code="not_found", status=error.status_code))
+    return _refusal(invalid_request(str(error.detail), code="not_found", status=error.status_code))
 
 
 async def _refuse_unforeseen(_: HttpRequest, error: Exception) -> Response:
-    """A fault of ours, in the form of all others; Starlette raises it anew for the log."""
-    return _refusal(wire.fault(EngineFailed(reason=type(error).__name__)))
+    """An error of ours, in the form of all others; Starlette raises it anew for the log."""
+    return _refusal(api_error(EngineFailed(reason=type(error).__name__)))

@@ -10,7 +10,8 @@ import structlog
 
 from bot.domain.errors import TsuzukiError
 from bot.domain.inference import EngineStatus
-from bot.worker.api.responses import Fault, Json, failed, loading
+from bot.wire.errors import ApiError, failed, loading
+from bot.wire.model_info import HealthBody
 from bot.worker.checkpoints.progress import Progress
 
 if TYPE_CHECKING:
@@ -42,17 +43,17 @@ class Readiness:
         return EngineStatus.FAILED if self.reason else EngineStatus.LOADING
 
     @property
-    def fault(self) -> Fault:
+    def error(self) -> ApiError:
         """Why nothing can be asked just now."""
         return failed(self.reason) if self.reason else loading(self.progress)
 
     @property
-    def health(self) -> Json:
+    def health(self) -> HealthBody:
         """The body of `/health`."""
         if self.served is not None:
             served = self.served
             return {
-                "status": "ready",
+                "status": self.status,
                 "model": served.name,
                 "progress": 1.0,
                 "max_model_len": served.context,
@@ -63,8 +64,8 @@ class Readiness:
                 "last_step_s": served.engine.idle_s,
             }
         if self.reason:
-            return {"status": "failed", "reason": self.reason}
-        return {"status": "loading", "progress": self.progress}
+            return {"status": self.status, "reason": self.reason}
+        return {"status": self.status, "progress": self.progress}
 
     def start(self) -> None:
         """Load in a thread that does not keep the process alive."""

@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import NoReturn, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request as HttpRequest
 
-from bot.worker.api import responses as wire
+from bot.domain.inference import ContextPiece, GenerationRequest
+from bot.domain.sampling import STANDARD
+from bot.wire.completion_request import CompletionRequest
+from bot.wire.errors import ApiError, invalid_request
+from bot.worker.sampling.presets import BUILT_IN, Presets
 
 Body = TypeVar("Body", bound=BaseModel)
 
 
 class RefusedError(HTTPException):
-    """A request ends here, with this fault."""
+    """A request ends here, with this error."""
 
-    def __init__(self, fault: wire.Fault) -> None:
-        super().__init__(fault.status, fault.message)
-        self.fault = fault
+    def __init__(self, error: ApiError) -> None:
+        super().__init__(error.status)
+        self.error = error
 
 
 async def read_body(request: HttpRequest, kind: type[Body]) -> Body:
@@ -31,11 +36,46 @@ async def read_body(request: HttpRequest, kind: type[Body]) -> Body:
     _check_type(request.headers.get("content-type", ""))
     value = _parsed(await request.body())
     if not isinstance(value, dict):
-        raise RefusedError(wire.invalid("the body has to be a JSON object, with the fields in it"))
+        raise RefusedError(invalid_request("the body has to be a JSON object, with the fields in it"))
     try:
         return kind.model_validate(value)
     except ValidationError as error:
-        raise RefusedError(_fault(error)) from error
+        raise RefusedError(_invalid(error)) from error
+
+
+def generation_request(body: CompletionRequest, presets: Presets = BUILT_IN) -> GenerationRequest:
+    """The same for its first text in the house's own terms.
+
+    That is its preset, with the settings that are given instead of the preset's own. A preset's bias comes
+    with it where it is named, or where nothing else is said of the sampling.
+
+    Raises:
+        RefusedError: there is no such preset.
+    """
+    preset = presets.get(body.preset or STANDARD)
+    if preset is None:
+        message = f"there is no preset {body.preset!r}; there are {', '.join(presets)}"
+        raise RefusedError(invalid_request(message, param="preset"))
+    given = body.sampling
+    bias = dict(preset.bias if body.preset or not given else ())
+    bias |= {int(token): value for token, value in body.logit_bias.items()}
+    return GenerationRequest(
+        prompt=next((prompt for prompt in body.prompt if isinstance(prompt, str)), ""),
+        sampling=replace(preset.sampling, **given),
+        preset=body.preset,
+        max_tokens=body.max_tokens,
+        min_tokens=body.min_tokens,
+        n=body.n,
+        seed=body.seed,
+        stop=tuple(body.stop),
+        story=body.user,
+        logprobs=body.logprobs,
+        banned=tuple(body.banned),
+        logit_bias=tuple(bias.items()),
+        prefix=tuple(ContextPiece(piece.kind, piece.text) for piece in body.front),
+        depth_inserted=tuple(ContextPiece(piece.kind, piece.text) for piece in body.inset),
+        insertion_depth=body.inset_depth,
+    )
 
 
 def _check_type(said: str) -> None:
@@ -44,7 +84,7 @@ def _check_type(said: str) -> None:
     if kind != "application/json" and not (kind.startswith("application/") and kind.endswith("+json")):
         is_it = f"this one is called {kind[:100]}" if kind else "this request has no Content-Type"
         message = f"the body has to be sent as application/json: {is_it}"
-        raise RefusedError(wire.invalid(message, code="content_type"))
+        raise RefusedError(invalid_request(message, code="content_type"))
 
 
 def _parsed(body: bytes) -> object:
@@ -56,18 +96,18 @@ def _parsed(body: bytes) -> object:
         message = f"the body is not valid JSON: {error.msg} (line {error.lineno}, column {error.colno})"
     except (ValueError, RecursionError) as error:
         message = f"the body is not valid JSON: {error}"
-    raise RefusedError(wire.invalid(message, code="invalid_json"))
+    raise RefusedError(invalid_request(message, code="invalid_json"))
 
 
 def _no_number(name: str) -> NoReturn:
     raise ValueError(f"{name} is no number")
 
 
-def _fault(error: ValidationError) -> wire.Fault:
+def _invalid(error: ValidationError) -> ApiError:
     """The first thing that is wrong, in words."""
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
     param = str(first["loc"][0]) if first["loc"] else None
     place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"][1:])
     said = str(first["msg"]).removeprefix("Value error, ")
     code = "missing" if first["type"] == "missing" else "invalid_value"
-    return wire.invalid(f"{param}{place}: {said}" if param else said, code=code, param=param)
+    return invalid_request(f"{param}{place}: {said}" if param else said, code=code, param=param)

@@ -13,8 +13,8 @@ from pydantic import ValidationError
 from bot.domain.errors import CheckpointError
 from bot.domain.inference import GenerationRequest
 from bot.domain.sampling import PRESETS, Sampling
-from bot.inference.client import _body
-from bot.worker.api.requests import CompletionRequest
+from bot.wire.completion_request import CompletionRequest, completion_body
+from bot.worker.api.request_body import RefusedError, generation_request
 from bot.worker.checkpoints.loader import embedded_model
 from bot.worker.checkpoints.tokenizer_loader import load_tokenizer
 from bot.worker.sampling.presets import read_presets
@@ -42,7 +42,7 @@ EVERYTHING = Sampling(
 
 def asked(**fields: object) -> GenerationRequest:
     """What a body asks for."""
-    return CompletionRequest.model_validate({"prompt": "雨", **fields}).request()
+    return generation_request(CompletionRequest.model_validate({"prompt": "雨", **fields}))
 
 
 def test_who_leaves_everything_out_gets_the_standard_preset() -> None:
@@ -60,7 +60,7 @@ def test_what_the_client_sends_is_what_the_worker_reads(sampling: Sampling) -> N
         "雨", sampling, 9, banned=("馬鹿", "Bad"), logit_bias=((5, -1.5), (7, 100.0)), seed=3
     )
 
-    read = CompletionRequest.model_validate(_body(sent)).request()
+    read = generation_request(CompletionRequest.model_validate(completion_body(sent)))
 
     assert (read.sampling, read.banned, read.logit_bias) == (sent.sampling, sent.banned, sent.logit_bias)
 
@@ -115,7 +115,7 @@ def test_a_checkpoint_changes_presets(tmp_path: Path) -> None:
     presets = read_presets(tmp_path, {"「": 7})
 
     def read(**fields: object) -> GenerationRequest:
-        return CompletionRequest.model_validate({"prompt": "雨", **fields}).request(presets)
+        return generation_request(CompletionRequest.model_validate({"prompt": "雨", **fields}), presets)
 
     assert (
         read().sampling == read(preset="standard").sampling == replace(PRESETS["standard"], temperature=0.9)
@@ -124,7 +124,7 @@ def test_a_checkpoint_changes_presets(tmp_path: Path) -> None:
     assert read(temperature=0.9).logit_bias == ()
     assert read(preset="bold") == replace(asked(), preset="bold", sampling=PRESETS["bold"])
     assert read(preset="standard", logit_bias={"7": 2.0}).logit_bias == ((7, 2.0),)
-    with pytest.raises(KeyError):
+    with pytest.raises(RefusedError):
         read(preset="none")
 
 

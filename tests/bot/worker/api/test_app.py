@@ -13,8 +13,9 @@ import httpx
 import pytest
 
 from bot.domain.errors import CheckpointError
+from bot.wire.completion_request import MAX_PROMPT_CHARACTERS, CompletionRequest
 from bot.worker.api.app import MAX_BODY_BYTES
-from bot.worker.api.requests import MAX_PROMPT_CHARACTERS, CompletionRequest
+from bot.worker.api.request_body import generation_request
 from bot.worker.checkpoints.progress import Progress
 from bot.worker.engine.loaded_model import Served
 from bot.worker.engine.metrics import Metrics
@@ -758,5 +759,5 @@ def test_stopping_ends_streams_with_a_reason() -> None:
 
 def test_the_user_is_who_takes_turns() -> None:
     """`user` goes on as the story that a request is for; without it a request is for itself."""
-    assert CompletionRequest(prompt="雨", user="a").request().story == "a"
-    assert CompletionRequest(prompt="雨", user=None).request().story == ""
+    assert generation_request(CompletionRequest(prompt="雨", user="a")).story == "a"
+    assert generation_request(CompletionRequest(prompt="雨", user=None)).story == ""

@@ -1,8 +1,8 @@
-"""What `/v1/completions` and `/tokenize` take: each field of OpenAI is honoured, or refused with a reason."""
+"""What `/v1/completions`, `/v1/window` and `/tokenize` take: each field of OpenAI, honoured or refused."""
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import asdict, fields
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -17,9 +17,8 @@ from pydantic import (
     model_validator,
 )
 
-from bot.domain.inference import ContextPiece, GenerationRequest
-from bot.domain.sampling import MAX_BANNED, STANDARD, Sampling
-from bot.worker.sampling.presets import BUILT_IN, Presets
+from bot.domain.inference import GenerationRequest
+from bot.domain.sampling import MAX_BANNED, PRESETS, Sampling
 
 MAX_PROMPT_CHARACTERS = 100_000
 """Of all prompts. Many times what any XGLM holds; it is read in a quarter of a second."""
@@ -103,7 +102,7 @@ SETTINGS = {field.name: field.name for field in fields(Sampling)} | {
 """By our name for a setting, its name on the wire."""
 
 
-class PieceOfContext(BaseModel):
+class PieceBody(BaseModel):
     """A piece that stands around the story."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
@@ -136,14 +135,25 @@ class CompletionRequest(BaseModel):
     prompt: Prompts
     suffix: str = ""
     model: str | None = None
-    preset: str = Field("", max_length=MAX_USER_CHARACTERS)
-    user: str = Field("", max_length=MAX_USER_CHARACTERS)
     echo: bool = False
-    n: int = Field(1, ge=1, le=MAX_CANDIDATES)
-    best_of: int = 1
-    logprobs: int | None = Field(None, ge=0, le=MAX_LOGPROBS)
     max_tokens: int = Field(DEFAULT_NEW_TOKENS, ge=0, le=MAX_NEW_TOKENS)
     min_tokens: int = Field(0, ge=0, le=MAX_NEW_TOKENS)
+    n: int = Field(1, ge=1, le=MAX_CANDIDATES)
+    best_of: int = 1
+    seed: int | None = Field(None, ge=-(2**63), lt=2**64)
+    stop: Annotated[list[Stop], Field(max_length=MAX_STOPS), BeforeValidator(_listed)] = Field(
+        default_factory=list
+    )
+    stream: bool = False
+    stream_options: StreamOptions | None = None
+    user: str = Field("", max_length=MAX_USER_CHARACTERS)
+    banned: list[Banned] = Field(default_factory=list, max_length=MAX_BANNED)
+    logit_bias: dict[TokenId, Bias] = Field(default_factory=dict, max_length=MAX_BIASED)
+    logprobs: int | None = Field(None, ge=0, le=MAX_LOGPROBS)
+    front: list[PieceBody] = Field(default_factory=list, max_length=MAX_PIECES)
+    inset: list[PieceBody] = Field(default_factory=list, max_length=MAX_PIECES)
+    inset_depth: int = Field(3, ge=1, le=100)
+    preset: str = Field("", max_length=MAX_USER_CHARACTERS)
     repetition_penalty: float = Field(PRESET.repetition_penalty, ge=0.01, le=5, allow_inf_nan=False)
     repetition_window: int = Field(PRESET.repetition_window, ge=0)
     repetition_slope: float = Field(PRESET.repetition_slope, ge=0, le=10, allow_inf_nan=False)
@@ -161,17 +171,6 @@ class CompletionRequest(BaseModel):
     min_p: Share = PRESET.min_p
     xtc_threshold: Share = PRESET.xtc_threshold
     xtc_probability: Share = PRESET.xtc_probability
-    logit_bias: dict[TokenId, Bias] = Field(default_factory=dict, max_length=MAX_BIASED)
-    banned: list[Banned] = Field(default_factory=list, max_length=MAX_BANNED)
-    front: list[PieceOfContext] = Field(default_factory=list, max_length=MAX_PIECES)
-    inset: list[PieceOfContext] = Field(default_factory=list, max_length=MAX_PIECES)
-    inset_depth: int = Field(3, ge=1, le=100)
-    seed: int | None = Field(None, ge=-(2**63), lt=2**64)
-    stop: Annotated[list[Stop], Field(max_length=MAX_STOPS), BeforeValidator(_listed)] = Field(
-        default_factory=list
-    )
-    stream: bool = False
-    stream_options: StreamOptions | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -220,7 +219,7 @@ class CompletionRequest(BaseModel):
 
     @field_validator("front", "inset")
     @classmethod
-    def _stands_by_itself(cls, pieces: list[PieceOfContext], info: ValidationInfo) -> list[PieceOfContext]:
+    def _stands_by_itself(cls, pieces: list[PieceBody], info: ValidationInfo) -> list[PieceBody]:
         if pieces and info.data.get("echo"):
             raise ValueError("nothing is sent back of what stands around a prompt; leave it out, or echo")
         if pieces and not all(isinstance(prompt, str) for prompt in info.data.get("prompt", ())):
@@ -229,7 +228,7 @@ class CompletionRequest(BaseModel):
 
     @field_validator("front", "inset")
     @classmethod
-    def _all_are_short(cls, pieces: list[PieceOfContext]) -> list[PieceOfContext]:
+    def _all_are_short(cls, pieces: list[PieceBody]) -> list[PieceBody]:
         length = sum(len(piece.text) for piece in pieces)
         if length > MAX_PIECE_CHARACTERS:
             raise ValueError(
@@ -249,38 +248,43 @@ class CompletionRequest(BaseModel):
         """Whether a stream ends with a chunk that says how many tokens were read and written."""
         return self.stream_options is not None and self.stream_options.include_usage
 
-    def request(self, presets: Presets = BUILT_IN) -> GenerationRequest:
-        """The same for its first text in the house's own terms.
+    @property
+    def sampling(self) -> dict[str, Any]:
+        """The settings of the sampling that were given, by the house's names."""
+        return {name: getattr(self, wire) for name, wire in SETTINGS.items() if wire in self.model_fields_set}
 
-        That is its preset, with the settings that are given instead of the preset's own. A preset's bias
-        comes with it where it is named, or where nothing else is said of the sampling.
 
-        Raises:
-            KeyError: there is no such preset.
-        """
-        preset = presets[self.preset or STANDARD]
-        given = {
-            name: getattr(self, wire) for name, wire in SETTINGS.items() if wire in self.model_fields_set
-        }
-        bias = dict(preset.bias if self.preset or not given else ())
-        bias |= {int(token): value for token, value in self.logit_bias.items()}
-        return GenerationRequest(
-            prompt=next((prompt for prompt in self.prompt if isinstance(prompt, str)), ""),
-            sampling=replace(preset.sampling, **given),
-            preset=self.preset,
-            max_tokens=self.max_tokens,
-            min_tokens=self.min_tokens,
-            n=self.n,
-            seed=self.seed,
-            stop=tuple(self.stop),
-            story=self.user,
-            logprobs=self.logprobs,
-            banned=tuple(self.banned),
-            logit_bias=tuple(bias.items()),
-            prefix=tuple(ContextPiece(piece.kind, piece.text) for piece in self.front),
-            depth_inserted=tuple(ContextPiece(piece.kind, piece.text) for piece in self.inset),
-            insertion_depth=self.inset_depth,
-        )
+def completion_body(request: GenerationRequest) -> dict[str, Any]:
+    """What is sent for a request. Its bounds are for the worker to check, which says what it refuses.
+
+    Settings of the sampling are left out that are the preset's own: the checkpoint may know better ones.
+    """
+    body = CompletionRequest.model_construct(
+        prompt=request.prompt,
+        max_tokens=request.max_tokens,
+        min_tokens=request.min_tokens,
+        n=request.n,
+        seed=request.seed,
+        stop=list(request.stop) or None,
+        stream=True,
+        user=request.story or None,
+        banned=list(request.banned) or None,
+        logit_bias={str(token): bias for token, bias in request.logit_bias} or None,
+        logprobs=request.logprobs,
+        front=[asdict(piece) for piece in request.prefix] or None,
+        inset=[asdict(piece) for piece in request.depth_inserted] or None,
+        inset_depth=request.insertion_depth,
+        **_preset(request),
+    )
+    # Without warnings: null is not the kind of a field that has a default, but is what stands for it.
+    return body.model_dump(exclude_unset=True, warnings=False)
+
+
+def _preset(request: GenerationRequest) -> dict[str, Any]:
+    named = {"preset": request.preset} if request.preset else {}
+    if request.preset and request.sampling == PRESETS.get(request.preset):
+        return named
+    return named | {SETTINGS[name]: value for name, value in asdict(request.sampling).items()}
 
 
 class TokenizeRequest(BaseModel):
