@@ -13,8 +13,8 @@ import pytest
 
 from adapters.console import commands, listing
 from adapters.discord.payloads import text as discord
-from adapters.discord.render.drafts import escape as discord_escape
-from adapters.discord.render.drafts import render as discord_render
+from adapters.discord.render import drafts as discord_render
+from adapters.discord.render import escape as discord_escape
 from adapters.shared import preset_text as presetlines
 from adapters.slack.delivery import render as slack_render
 from adapters.slack.payloads import text as slack
