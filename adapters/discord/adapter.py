@@ -9,20 +9,16 @@ from collections.abc import Collection
 
 import discord
 
-from adapters.discord.api.endpoint import redirected_webhooks
 from adapters.discord.api.errors import DROPPED
-from adapters.discord.api.http_requests import Attempts
-from adapters.discord.api.old_message_edits import OldMessages
-from adapters.discord.api.rate_budget import REQUESTS_PER_S, Budget
-from adapters.discord.api.route_limits import Routes
+from adapters.discord.api.rate_limits import REQUESTS_PER_S, Budget, Routes
+from adapters.discord.api.requests import Attempts, redirected_webhooks
 from adapters.discord.client import TsuzukiClient
-from adapters.discord.delivery.edit_pace import CHANGE_EVERY_S, Pace
-from adapters.discord.delivery.posts import AskerOf, Posts
+from adapters.discord.delivery.edit_pacing import CHANGE_EVERY_S, OldMessages, Pace
+from adapters.discord.delivery.posts import AskerOf, Posts, Waits
 from adapters.discord.delivery.threads import Threads
-from adapters.discord.delivery.wait_times import Waits
-from adapters.discord.handlers.user_installed import Abroad
-from adapters.discord.payloads.text import PLATFORM
-from adapters.discord.render.drafts import MAX_CONTENT, RESERVED, measure
+from adapters.discord.delivery.user_installed import Abroad
+from adapters.discord.payloads.messages import PLATFORM
+from adapters.discord.render.replies import MAX_CONTENT, RESERVED, measure
 from adapters.shared.double_clicks import DoubleClicks
 from adapters.shared.heartbeat import keep_beating
 from adapters.shared.ports import Limits, Play

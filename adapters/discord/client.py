@@ -12,24 +12,23 @@ import aiohttp
 import discord
 from discord import app_commands
 
-from adapters.discord.api.endpoint import redirect
 from adapters.discord.api.errors import DROPPED
-from adapters.discord.api.history import History
-from adapters.discord.api.rate_budget import Budget
+from adapters.discord.api.rate_limits import Budget
+from adapters.discord.api.requests import redirect
 from adapters.discord.catchup.catch_up import CatchUp
+from adapters.discord.catchup.history import History
 from adapters.discord.catchup.thread_history import Past
 from adapters.discord.delivery.interaction_response import Answers, Interaction, locale_of
 from adapters.discord.delivery.posts import Posts
 from adapters.discord.delivery.threads import Threads
 from adapters.discord.handlers.command_sync import Translator, sync_if_changed
 from adapters.discord.handlers.command_tree import command_the
+from adapters.discord.handlers.message_edits import CLOCKS_DIFFER, Edits
 from adapters.discord.handlers.messages import Conversation
+from adapters.discord.handlers.proxy_bots import Proxies
 from adapters.discord.payloads.attachments import Attachments
-from adapters.discord.payloads.mention_names import self_in
-from adapters.discord.payloads.message_edits import CLOCKS_DIFFER, Edits
-from adapters.discord.payloads.message_kinds import complete, is_by_person, is_meant_for, says_something
-from adapters.discord.payloads.proxy_bots import Proxies
-from adapters.discord.payloads.thread_ref import Pause, opens_threads
+from adapters.discord.payloads.messages import complete, is_by_person, is_meant_for, says_something, self_in
+from adapters.discord.payloads.rooms import Pause, opens_threads
 from adapters.shared.double_clicks import DoubleClicks
 from adapters.shared.ports import Play
 from bot.aio.keyed_lock import InOrder

@@ -1,1 +1,1 @@
-"""The way to Discord's REST API: rate limits, errors, history."""
+"""The way to Discord's REST API: requests, rate limits, errors."""

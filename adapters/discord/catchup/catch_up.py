@@ -15,14 +15,20 @@ from typing import Any
 
 import discord
 
-from adapters.discord.api.history import History
-from adapters.discord.catchup.missed import Missed, Search
+from adapters.discord.catchup.history import History
+from adapters.discord.catchup.missed_channels import Missed, Search
 from adapters.discord.catchup.shards import Shards
 from adapters.discord.handlers.messages import Conversation
-from adapters.discord.payloads.mention_names import self_in
-from adapters.discord.payloads.message_kinds import complete, is_by_person, is_meant_for, says_something
-from adapters.discord.payloads.text import PLATFORM, Self
-from adapters.discord.payloads.thread_ref import opens_threads, room_of
+from adapters.discord.payloads.messages import (
+    PLATFORM,
+    Self,
+    complete,
+    is_by_person,
+    is_meant_for,
+    says_something,
+    self_in,
+)
+from adapters.discord.payloads.rooms import opens_threads, room_of
 from adapters.shared.ports import Play
 from bot.aio.keyed_lock import InOrder
 from bot.domain.ports import Heartbeats

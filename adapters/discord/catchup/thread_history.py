@@ -9,11 +9,16 @@ import discord
 
 from adapters.discord.api.errors import delivery
 from adapters.discord.payloads.attachments import Attachments, Brought, may_be_text
-from adapters.discord.payloads.authors import author_of, with_roles
-from adapters.discord.payloads.mention_names import names_in
-from adapters.discord.payloads.message_kinds import is_by_person
-from adapters.discord.payloads.text import PLATFORM, Self, story_text
-from adapters.discord.payloads.thread_ref import Pause, room_of
+from adapters.discord.payloads.messages import (
+    PLATFORM,
+    Self,
+    author_of,
+    is_by_person,
+    names_in,
+    story_text,
+    with_roles,
+)
+from adapters.discord.payloads.rooms import Pause, room_of
 from adapters.shared.ports import Play
 from bot.core.permissions import names_roles
 from bot.domain.chat import Author, Message, Room

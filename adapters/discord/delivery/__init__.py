@@ -1,1 +1,1 @@
-"""How replies get to people: posts, edits and their pace, threads, interaction responses."""
+"""How replies get to people: posts, edits and when, threads, interaction responses, webhooks."""

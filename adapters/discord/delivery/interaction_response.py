@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 import discord
 
 from adapters.discord.api.errors import delivery
-from adapters.discord.payloads.text import known_locale
-from adapters.discord.render.drafts import MAX_CONTENT
-from adapters.discord.render.stories import split
+from adapters.discord.payloads.messages import known_locale
+from adapters.discord.render.replies import MAX_CONTENT
+from adapters.discord.render.story_lines import split
 from bot.domain.errors import DeliveryError, NotAllowed, SpokenError, Undeliverable
 from bot.domain.ports import Translate
 

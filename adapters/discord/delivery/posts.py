@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
+import math
 from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -13,18 +14,17 @@ from typing import TypeVar
 import discord
 
 from adapters.discord.api.errors import NO_HISTORY, delivery, is_archived
-from adapters.discord.api.old_message_edits import OldMessages
-from adapters.discord.api.rate_budget import Budget, Priority
-from adapters.discord.delivery.edit_pace import Pace
-from adapters.discord.delivery.wait_times import Waits
-from adapters.discord.handlers.user_installed import Abroad
-from adapters.discord.payloads.thread_ref import channel_of
-from adapters.discord.render.buttons import buttons_of
-from adapters.discord.render.drafts import render
+from adapters.discord.api.rate_limits import Budget, Priority
+from adapters.discord.delivery.edit_pacing import OldMessages, Pace
+from adapters.discord.delivery.user_installed import Abroad
+from adapters.discord.payloads.rooms import channel_of
+from adapters.discord.render.replies import render
+from adapters.discord.render.views import buttons_of
+from bot.aio.clock import Clock
 from bot.domain.chat import Author, Room
 from bot.domain.errors import DeliveryError, MessageGone, RetryLater, TsuzukiError, Undeliverable
 from bot.domain.ports import Translate
-from bot.domain.replies import Reply
+from bot.domain.replies import Reply, ReplyState
 
 _log = logging.getLogger(__name__)
 
@@ -297,3 +297,34 @@ def _remember(memory: OrderedDict[str, Value], key: str, value: Value) -> None:
     memory.move_to_end(key)
     while len(memory) > REMEMBERED:
         memory.popitem(last=False)
+
+
+PATIENCE_S = 60.0
+_OPEN = {ReplyState.WAITING, ReplyState.WRITING}
+
+
+class Waits:
+    """When each reply that is not finished was begun, on `clock`."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._begun: dict[str, float] = {}
+
+    def posted(self, draft: Reply) -> None:
+        """A first message was posted."""
+        if draft.job and draft.state in _OPEN:
+            self._begun.setdefault(draft.job, self._clock.now())
+
+    def edited(self, draft: Reply) -> bool:
+        """A message changes; True where this ends a long wait, once."""
+        if not draft.job:
+            return False
+        if draft.state in _OPEN:
+            # One that an earlier process began: they have waited through a restart.
+            self._begun.setdefault(draft.job, -math.inf)
+            return False
+        if not draft.interactive:
+            return False
+        begun = self._begun.pop(draft.job, None)
+        finished = draft.state is ReplyState.DONE and bool(draft.passage)
+        return finished and begun is not None and self._clock.now() - begun > PATIENCE_S

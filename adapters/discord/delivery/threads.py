@@ -26,11 +26,10 @@ from adapters.discord.api.errors import (
     is_forbidden,
 )
 from adapters.discord.delivery.posts import REMEMBERED, Posts
-from adapters.discord.payloads.text import PLATFORM, thread_name
-from adapters.discord.payloads.thread_ref import awaits_answer, channel_of, thread_of
-from adapters.discord.render.drafts import MAX_CONTENT, indented
-from adapters.discord.render.escape import escape
-from adapters.discord.render.stories import split
+from adapters.discord.payloads.messages import PLATFORM, thread_name
+from adapters.discord.payloads.rooms import awaits_answer, channel_of, thread_of
+from adapters.discord.render.replies import MAX_CONTENT, escape, indented
+from adapters.discord.render.story_lines import split
 from adapters.shared.ports import Play
 from bot.domain.chat import Author, Room
 from bot.domain.errors import DeliveryError, MessageGone, RetryLater, StoryBusy, ToldElsewhere, Undeliverable

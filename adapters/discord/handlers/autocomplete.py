@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from adapters.discord.delivery.interaction_response import Interaction, locale_of
+from adapters.discord.handlers.interaction_context import around
 from adapters.discord.handlers.settings_command import address_of
-from adapters.discord.payloads.interaction_context import around
 from adapters.discord.render.settings_text import PRESETS as OWN
 from adapters.shared.ports import Play
 from bot.core.settings_resolver import RESET, SWITCHES

@@ -7,7 +7,6 @@ from typing import Any
 from discord import app_commands
 
 from adapters.discord.catchup.thread_history import Past
-from adapters.discord.delivery.act_notices import Telling
 from adapters.discord.delivery.interaction_response import Answers
 from adapters.discord.delivery.posts import Posts
 from adapters.discord.delivery.threads import Threads
@@ -19,7 +18,7 @@ from adapters.discord.handlers.continue_command import Continuing
 from adapters.discord.handlers.settings_command import Settings
 from adapters.discord.handlers.story_actions import Stories
 from adapters.discord.handlers.story_commands import StoryCommands
-from adapters.discord.handlers.tree_moves import Moves
+from adapters.discord.handlers.tree_actions import Moves, Telling
 from adapters.shared.double_clicks import DoubleClicks
 from adapters.shared.ports import Play
 from bot.domain.ports import Translate

@@ -10,18 +10,17 @@ from typing import Any, cast
 import discord
 
 from adapters.discord.api.errors import delivery
-from adapters.discord.delivery.act_notices import Telling
 from adapters.discord.delivery.interaction_response import Answers, Interaction, locale_of
 from adapters.discord.delivery.posts import Posts
 from adapters.discord.handlers.continue_command import Continuing
+from adapters.discord.handlers.interaction_context import Scene, scene_of, where_told
 from adapters.discord.handlers.settings_command import Settings
 from adapters.discord.handlers.story_actions import Stories
-from adapters.discord.handlers.tree_moves import Moves
-from adapters.discord.payloads.interaction_context import Scene, scene_of, where_told
-from adapters.discord.render.buttons import Press, Verb, pick_button, read_id
-from adapters.discord.render.drafts import MAX_CONTENT, candidate
+from adapters.discord.handlers.tree_actions import Moves, Telling
 from adapters.discord.render.modals import NAME, ask_of, edit_form, field_of, lore_of, require_unchanged
-from adapters.discord.render.stories import split
+from adapters.discord.render.replies import MAX_CONTENT, candidate
+from adapters.discord.render.story_lines import split
+from adapters.discord.render.views import Press, Verb, pick_button, read_id
 from adapters.shared.candidates import by_number
 from adapters.shared.double_clicks import DoubleClicks
 from adapters.shared.ports import Play

@@ -14,12 +14,10 @@ from adapters.discord.delivery.posts import Posts
 from adapters.discord.delivery.threads import Threads
 from adapters.discord.handlers.command_sync import CONTEXTS, INSTALLS, Phrase
 from adapters.discord.handlers.component_interactions import Presses
-from adapters.discord.handlers.tree_moves import Moves
-from adapters.discord.payloads.authors import author_of, with_roles
-from adapters.discord.payloads.interaction_context import Scene, scene_of, where_told
-from adapters.discord.payloads.mention_names import names_in
-from adapters.discord.payloads.text import PLATFORM, Self, story_text
-from adapters.discord.payloads.thread_ref import Place, opens_threads, place_from, require_speech, thread_of
+from adapters.discord.handlers.interaction_context import Scene, scene_of, where_told
+from adapters.discord.handlers.tree_actions import Moves
+from adapters.discord.payloads.messages import PLATFORM, Self, author_of, names_in, story_text, with_roles
+from adapters.discord.payloads.rooms import Place, opens_threads, place_from, require_speech, thread_of
 from adapters.shared.ports import Play
 from bot.core.permissions import names_roles
 from bot.domain.chat import Author, Message

@@ -12,19 +12,18 @@ from adapters.discord.catchup.thread_history import Lines, Past
 from adapters.discord.delivery.interaction_response import PROMPTLY_S, Answers, Interaction
 from adapters.discord.delivery.posts import Posts
 from adapters.discord.delivery.threads import Threads
-from adapters.discord.payloads.interaction_context import Scene, scene_of
-from adapters.discord.payloads.mention_names import names_told, self_in
-from adapters.discord.payloads.text import PLATFORM, story_text
-from adapters.discord.payloads.thread_ref import (
+from adapters.discord.handlers.interaction_context import Scene, scene_of
+from adapters.discord.payloads.messages import PLATFORM, names_told, self_in, story_text
+from adapters.discord.payloads.rooms import (
     Place,
     awaiting_answer,
     awaits_answer,
     place_from,
     require_speech,
 )
-from adapters.discord.render.drafts import MAX_CONTENT, indented
 from adapters.discord.render.modals import begin_form
-from adapters.discord.render.stories import split, unread
+from adapters.discord.render.replies import MAX_CONTENT, indented
+from adapters.discord.render.story_lines import split, unread
 from adapters.shared.ports import Play
 from bot.domain.chat import Message
 from bot.domain.errors import DeliveryError, SpokenError

@@ -17,12 +17,18 @@ from adapters.discord.catchup.thread_history import Lines, Past
 from adapters.discord.delivery.interaction_response import sentence_of
 from adapters.discord.delivery.posts import Posts, nonce_of
 from adapters.discord.delivery.threads import Threads
+from adapters.discord.handlers.proxy_bots import Proxies
 from adapters.discord.payloads.attachments import Attachments, Brought, may_be_text
-from adapters.discord.payloads.authors import author_of, with_roles
-from adapters.discord.payloads.mention_names import names_in
-from adapters.discord.payloads.proxy_bots import Proxies
-from adapters.discord.payloads.text import PLATFORM, Self, locale_of, story_text
-from adapters.discord.payloads.thread_ref import (
+from adapters.discord.payloads.messages import (
+    PLATFORM,
+    Self,
+    author_of,
+    locale_of,
+    names_in,
+    story_text,
+    with_roles,
+)
+from adapters.discord.payloads.rooms import (
     Place,
     opens_threads,
     place_from,
@@ -30,8 +36,8 @@ from adapters.discord.payloads.thread_ref import (
     room_of_message,
     thread_of,
 )
-from adapters.discord.render.escape import escape
-from adapters.discord.render.stories import unread
+from adapters.discord.render.replies import escape
+from adapters.discord.render.story_lines import unread
 from adapters.shared.ports import Play
 from bot.aio.keyed_lock import InOrder
 from bot.core.permissions import names_roles

@@ -10,11 +10,19 @@ import discord
 
 from adapters.discord.api.errors import delivery
 from adapters.discord.delivery.interaction_response import Answers
-from adapters.discord.payloads.interaction_context import Scene
-from adapters.discord.render.drafts import cut
+from adapters.discord.handlers.interaction_context import Scene
 from adapters.discord.render.modals import preset_form, rule_form
-from adapters.discord.render.preset_text import MAX_NAME, preset_lines, settings_of
-from adapters.discord.render.settings_text import PRESETS, RULES, lines_of, told, value_of
+from adapters.discord.render.replies import cut
+from adapters.discord.render.settings_text import (
+    MAX_NAME,
+    PRESETS,
+    RULES,
+    lines_of,
+    preset_lines,
+    settings_of,
+    told,
+    value_of,
+)
 from adapters.shared.ports import Play
 from bot.core.settings_resolver import LISTS, takes_back
 from bot.domain.errors import BadRule, UnknownRule, UserError

@@ -9,19 +9,17 @@ from typing import Any
 import discord
 
 from adapters.discord.api.errors import delivery
-from adapters.discord.delivery.act_notices import Telling
 from adapters.discord.delivery.interaction_response import Answers, Interaction
 from adapters.discord.delivery.posts import Posts
+from adapters.discord.handlers.interaction_context import Scene, around, scene_of
 from adapters.discord.handlers.settings_command import Settings
-from adapters.discord.handlers.tree_moves import Moves
-from adapters.discord.payloads.interaction_context import Scene, around, scene_of
-from adapters.discord.payloads.text import PLATFORM
-from adapters.discord.payloads.thread_ref import is_private
-from adapters.discord.render.buttons import Verb, row_of
-from adapters.discord.render.drafts import MAX_CONTENT, cut, indented
-from adapters.discord.render.escape import escape
+from adapters.discord.handlers.tree_actions import Moves, Telling
+from adapters.discord.payloads.messages import PLATFORM
+from adapters.discord.payloads.rooms import is_private
 from adapters.discord.render.modals import AnotherIsOpen, anew_form, notes_form
-from adapters.discord.render.stories import label_of
+from adapters.discord.render.replies import MAX_CONTENT, cut, escape, indented
+from adapters.discord.render.story_lines import label_of
+from adapters.discord.render.views import Verb, row_of
 from adapters.shared.ports import Play
 from bot.core.permissions import require
 from bot.domain.errors import NoStory, NoSuchStory

@@ -11,9 +11,9 @@ from adapters.discord.delivery.interaction_response import Interaction
 from adapters.discord.handlers.command_sync import CONTEXTS, INSTALLS, Phrase, Proposed, proposals
 from adapters.discord.handlers.settings_command import Scope
 from adapters.discord.handlers.story_actions import Stories
-from adapters.discord.render.buttons import Verb
 from adapters.discord.render.modals import MAX_TITLE
 from adapters.discord.render.settings_text import RULES
+from adapters.discord.render.views import Verb
 from bot.domain.ports import Translate
 from bot.story.export_formats import FORMATS
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import discord
 
 from adapters.discord.api.errors import delivery
-from adapters.discord.payloads.thread_ref import Pause
+from adapters.discord.payloads.rooms import Pause
 from bot.domain.errors import DeliveryError, FileTooLong, NotText, RetryLater, UserError
 from bot.story.joining import is_blank
 from bot.text.text_file import MAX_CHARACTERS, require_small, text_of

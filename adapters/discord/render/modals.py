@@ -8,10 +8,9 @@ from typing import Any
 
 import discord
 
-from adapters.discord.render.buttons import Press, Verb, id_of
-from adapters.discord.render.drafts import cut
-from adapters.discord.render.preset_text import MAX_NAME
-from adapters.discord.render.settings_text import PRESETS
+from adapters.discord.render.replies import cut
+from adapters.discord.render.settings_text import MAX_NAME, PRESETS
+from adapters.discord.render.views import Press, Verb, id_of
 from bot.domain.errors import TextTooLong, UserError
 from bot.domain.jobs import GenerationOptions, Length
 from bot.domain.ports import Translate

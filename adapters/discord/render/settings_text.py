@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 
-from adapters.discord.render.escape import escape
+from adapters.discord.render.replies import escape
+from adapters.shared.preset_text import NAMES, setting_line, setting_of
 from bot.core.settings_resolver import typed_value
 from bot.domain.errors import BadRule
 from bot.domain.jobs import Length
 from bot.domain.ports import Translate
 from bot.domain.room_settings import Filter
-from bot.domain.sampling import PRESET_NAMES
+from bot.domain.sampling import PRESET_NAMES, Sampling
 
 PRESETS = "presets"
 """The rule that holds a place's own presets."""
@@ -97,3 +99,18 @@ def _mention(entry: str) -> str:
     """Of a person, role or channel; empty for anything else."""
     kind, _, number = entry.partition("/")
     return _MENTIONS[kind].format(number) if kind in _MENTIONS and number.isdecimal() else ""
+
+
+MAX_NAME = 50
+"""As the rules take it."""
+
+
+def preset_lines(settings: Mapping[str, float]) -> str:
+    """Every setting of a preset; what is not among `settings` is as in 標準."""
+    whole = {**asdict(Sampling()), **settings}
+    return "\n".join(setting_line(name, whole[name]) for name in NAMES)
+
+
+def settings_of(lines: str) -> dict[str, float]:
+    """The settings that somebody wrote. Raises BadRule."""
+    return dict(setting_of(line) for line in map(str.strip, lines.splitlines()) if line)

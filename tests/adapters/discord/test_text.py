@@ -7,9 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.discord.delivery.posts import nonce_of
-from adapters.discord.payloads.text import Names, Self, locale_of, story_text, thread_name
-from adapters.discord.render.drafts import MAX_CONTENT, RESERVED, measure, render
-from adapters.discord.render.escape import escape
+from adapters.discord.payloads.messages import Names, Self, locale_of, story_text, thread_name
+from adapters.discord.render.replies import MAX_CONTENT, RESERVED, escape, measure, render
 from bot.domain.replies import Candidate, Reply, ReplyState
 
 ME = Self(1, 9)

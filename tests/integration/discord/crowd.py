@@ -13,7 +13,7 @@ from statistics import median
 
 from sqlalchemy import event
 
-from adapters.discord.render.drafts import MARKS
+from adapters.discord.render.replies import MARKS
 from bot.aio.clock import Clock
 from bot.core.queue import JobQueue
 from bot.domain.inference import (

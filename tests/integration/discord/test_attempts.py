@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 from adapters.discord import DiscordAdapter
-from adapters.discord.api.http_requests import UNSAID_S
+from adapters.discord.api.requests import UNSAID_S
 from bot.aio.rate_limit import NO_TIME_S
 from bot.domain.chat import Room
 from bot.domain.errors import RetryLater

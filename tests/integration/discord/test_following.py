@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from adapters.discord.payloads.message_edits import Edits
+from adapters.discord.handlers.message_edits import Edits
 from bot.domain.chat import Author
 from bot.domain.errors import NotPermitted
 from bot.domain.room_settings import RoomSettings

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from adapters.discord.payloads import proxy_bots as proxies
+from adapters.discord.handlers import proxy_bots as proxies
 from bot.domain.chat import Author, Room
 from bot.domain.errors import NoSuchStory
 from bot.domain.story import Passage

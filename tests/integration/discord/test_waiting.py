@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from adapters.discord.delivery.wait_times import PATIENCE_S, Waits
+from adapters.discord.delivery.posts import PATIENCE_S, Waits
 from bot.domain.chat import MODEL, Author
 from bot.domain.replies import Reply, ReplyState
 from bot.domain.story import Passage

@@ -7,11 +7,18 @@ import logging
 
 import pytest
 
-from adapters.discord.api.invalid_requests import BAN_AT, QUIET_AT, WITHIN_S, Refusals
-from adapters.discord.api.old_message_edits import Spacing
-from adapters.discord.api.rate_budget import LONGEST_WAIT_S, PARTS, Budget, Priority
-from adapters.discord.api.route_limits import Routes
-from adapters.discord.delivery.edit_pace import CHANGE_EVERY_S, LONG_S, Pace
+from adapters.discord.api.rate_limits import (
+    BAN_AT,
+    LONGEST_WAIT_S,
+    PARTS,
+    QUIET_AT,
+    WITHIN_S,
+    Budget,
+    Priority,
+    Refusals,
+    Routes,
+)
+from adapters.discord.delivery.edit_pacing import CHANGE_EVERY_S, LONG_S, Pace, Spacing
 from bot.domain.chat import Room
 from bot.domain.errors import RetryLater
 from bot.domain.replies import Reply, ReplyState

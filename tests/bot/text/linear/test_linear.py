@@ -12,9 +12,8 @@ from functools import cache
 import pytest
 
 from adapters.console import commands, listing
-from adapters.discord.payloads import text as discord
-from adapters.discord.render import drafts as discord_render
-from adapters.discord.render import escape as discord_escape
+from adapters.discord.payloads import messages as discord
+from adapters.discord.render import replies as discord_render
 from adapters.shared import preset_text as presetlines
 from adapters.slack.delivery import render as slack_render
 from adapters.slack.payloads import text as slack
@@ -195,7 +194,7 @@ WORKS: dict[str, Work] = {
     "slack.clip": lambda text: slack_render.clip(text, len(text) // 2),
     "slack.shown": lambda text: slack_render.shown(Reply(ReplyState.DONE, text, note=text)),
     "slack.meaning": slack_words.meaning,
-    "discord.escape": discord_escape.escape,
+    "discord.escape": discord_render.escape,
     "discord.render": lambda text: discord_render.render(Reply(ReplyState.DONE, text, note=text)),
     "discord.candidate": lambda text: discord_render.candidate(1, text),
     "discord.story_text": lambda text: discord.story_text(text, ME, NAMES),

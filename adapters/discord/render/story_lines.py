@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from adapters.discord.render.drafts import cut
-from adapters.discord.render.escape import escape
+from adapters.discord.render.replies import cut, escape
 from bot.domain.jobs import JobReceipt
 from bot.domain.ports import Translate
 from bot.domain.story import Passage, Story

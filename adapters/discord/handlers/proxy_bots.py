@@ -17,9 +17,8 @@ from typing import TypeVar
 
 import discord
 
-from adapters.discord.payloads.mention_names import names_in
-from adapters.discord.payloads.text import PLATFORM, Self, story_text
-from adapters.discord.payloads.thread_ref import Pause
+from adapters.discord.payloads.messages import PLATFORM, Self, names_in, story_text
+from adapters.discord.payloads.rooms import Pause
 from adapters.shared.ports import Play
 from bot.aio.keyed_lock import InOrder
 from bot.domain.chat import Room

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 
 import discord
 
-from adapters.discord.api.endpoint import redirected_webhooks
 from adapters.discord.api.errors import UNAUTHORIZED, delivery
-from adapters.discord.api.old_message_edits import Spacing
+from adapters.discord.api.requests import redirected_webhooks
+from adapters.discord.delivery.edit_pacing import Spacing
 from bot.aio.clock import Clock
 from bot.domain.chat import Room
 from bot.domain.errors import RetryLater, Undeliverable

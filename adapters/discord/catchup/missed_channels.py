@@ -8,9 +8,9 @@ from datetime import datetime
 
 import discord
 
-from adapters.discord.api.history import History
-from adapters.discord.payloads.text import PLATFORM
-from adapters.discord.payloads.thread_ref import PRIVATE
+from adapters.discord.catchup.history import History
+from adapters.discord.payloads.messages import PLATFORM
+from adapters.discord.payloads.rooms import PRIVATE
 from adapters.shared.ports import Play
 from bot.domain.story import Story
 

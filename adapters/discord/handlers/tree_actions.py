@@ -1,4 +1,4 @@
-"""What somebody does to a story is told to everybody in one line, with the button to take it back."""
+"""Undo, redo, choose and branch: everybody in the room gets a notice, with the button to take it back."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import discord
 
 from adapters.discord.delivery.interaction_response import Answers
 from adapters.discord.delivery.posts import Posts
-from adapters.discord.payloads.interaction_context import Scene
-from adapters.discord.render.buttons import Verb, row_of
-from adapters.discord.render.escape import escape
-from adapters.discord.render.stories import ending_of
+from adapters.discord.handlers.interaction_context import Scene
+from adapters.discord.render.replies import escape
+from adapters.discord.render.story_lines import ending_of
+from adapters.discord.render.views import Verb, row_of
 from adapters.shared.acts import Acted, acted
 from adapters.shared.ports import Play
 from bot.domain.errors import DeliveryError, NothingToTakeBack, Undeliverable
@@ -82,3 +82,42 @@ class Telling:
         }
         presses = [(verb, wanted) for verb in (*verbs, Verb.TAKE_BACK) if (wanted := about[verb])]
         return row_of(presses, self._say, scene.aloud) if presses else None
+
+
+class Moves:
+    """Undo, redo, choose and branch, however they were asked for."""
+
+    def __init__(self, play: Play, telling: Telling) -> None:
+        self._play = play
+        self._telling = telling
+
+    async def undo(self, scene: Scene, passage: str = "") -> None:
+        """Take the last passage back; `passage`: the one that the person meant."""
+        undoing = self._play.undo(scene.room, scene.author, after=passage or None)
+        done = await self._telling.acted(scene, undoing)
+        # Taking the undo back is the way forth; a second button for the same would only puzzle people.
+        verbs = (Verb.MORE,) if done.act is not None else (Verb.MORE, Verb.REDO)
+        await self._telling.aloud(scene, "discord.undone", done, verbs)
+
+    async def redo(self, scene: Scene, end: str = "") -> None:
+        """Take an undo back; `end`: where the story ended by that undo."""
+        redoing = self._play.redo(scene.room, scene.author, after=end or None)
+        await self._telling.aloud(scene, "discord.redone", await self._telling.acted(scene, redoing))
+
+    async def pick(self, scene: Scene, passage: str) -> None:
+        """Go on with another candidate."""
+        choosing = self._play.choose(scene.room, scene.author, passage)
+        await self._telling.aloud(scene, "discord.picked", await self._telling.acted(scene, choosing))
+
+    async def branch(self, scene: Scene, passage: str) -> None:
+        """Go on from any passage."""
+        branching = self._play.branch(scene.room, scene.author, passage)
+        done = await self._telling.acted(scene, branching)
+        await self._telling.aloud(scene, "discord.branched", done, (Verb.MORE,))
+
+    async def branch_to_go_on(self, scene: Scene, passage: str) -> None:
+        """Go on from any passage at once: the continuation follows the line in the story's room."""
+        branching = self._play.branch(scene.room, scene.author, passage)
+        done = await self._telling.acted(scene, branching)
+        if not scene.abroad:  # there nobody else reads the story
+            await self._telling.in_room(scene, "discord.branched", done)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import discord
 
-from adapters.discord.payloads.text import PLATFORM
+from adapters.discord.payloads.messages import PLATFORM
 from bot.domain.chat import Room
 from bot.domain.errors import NotAllowed
 from bot.domain.ports import Translate

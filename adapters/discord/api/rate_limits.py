@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import logging
 from bisect import insort
-from collections.abc import AsyncIterator
+from collections import OrderedDict, deque
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from enum import IntEnum
 from itertools import count
 
-from adapters.discord.api.invalid_requests import Refusals
 from bot.aio.cancellation import sleep_until
 from bot.aio.clock import Clock
 from bot.aio.rate_limit import NO_TIME_S
@@ -212,3 +213,73 @@ class Budget:
     def _wake(self) -> None:
         if self._line:
             self._line[0][2].set()
+
+
+BAN_AT, WITHIN_S = 10_000, 600.0
+INVALID = frozenset({401, 403, 429})
+"""Answers that count, whatever was asked for."""
+QUIET_AT = BAN_AT // 4
+"""From then on only what people wait for is asked, until it is forgotten."""
+
+_log = logging.getLogger(__name__)
+
+
+class Refusals:
+    """The refusals of the last ten minutes; each quarter of what bans is told in the log."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._at: deque[float] = deque()
+        self._told = 0
+
+    @property
+    def many(self) -> bool:
+        """Whether there were so many that what is not urgent should stop."""
+        return self._count() >= QUIET_AT
+
+    def note(self, status: int, *, shared: bool = False) -> None:
+        """An answer came; `shared`: its limit is not the bot's own, which does not count."""
+        if status not in INVALID or shared:
+            return
+        self._at.append(self._clock.now())
+        quarters = self._count() // QUIET_AT
+        if quarters > self._told:
+            _log.warning(
+                "Discord refused %d requests within ten minutes, and bans the address at %d. Until it is "
+                "less, texts are shown when they are whole, not while they grow.",
+                len(self._at),
+                BAN_AT,
+            )
+        self._told = quarters
+
+    def _count(self) -> int:
+        now = self._clock.now()
+        while self._at and now - self._at[0] >= WITHIN_S:
+            self._at.popleft()
+        return len(self._at)
+
+
+REMEMBERED = 1000
+
+
+class Routes:
+    """When each channel's next change of a message is due that can wait."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._due_s: OrderedDict[str, float] = OrderedDict()
+
+    def learn(self, channel: str, headers: Mapping[str, str]) -> None:
+        """Discord answered an edit in a channel."""
+        try:
+            left, over_in_s = int(headers["X-RateLimit-Remaining"]), float(headers["X-RateLimit-Reset-After"])
+        except (KeyError, ValueError):
+            return
+        self._due_s[channel] = self._clock.now() + over_in_s / max(1, left)
+        self._due_s.move_to_end(channel)
+        while len(self._due_s) > REMEMBERED:
+            self._due_s.popitem(last=False)
+
+    def due_in_s(self, channel: str) -> float:
+        """How long a change that can wait leaves the route alone."""
+        return max(0.0, self._due_s.get(channel, 0.0) - self._clock.now())

@@ -1,8 +1,9 @@
-"""What a draft looks like in Discord."""
+"""What a reply looks like in Discord: its text literally, within the limits of a message."""
 
 from __future__ import annotations
 
-from adapters.discord.render.escape import escape
+import re
+
 from adapters.shared.candidates import others_of
 from bot.domain.replies import Candidate, Reply, ReplyState
 
@@ -80,3 +81,28 @@ def _body(draft: Reply) -> str:
 def _told(draft: Reply) -> list[tuple[int, Candidate]]:
     # One that stands in a message of its own, or of which nothing is written yet, has no text here.
     return [(number, choice) for number, choice in others_of(draft) if choice.text.strip()]
+
+
+_MARKS = re.compile(
+    r"""
+      [\\*_~`|]                                   # emphasis, strike-through, code, spoilers
+    | (?m:^)[ \t]*(?=[>#+-])                      # quotes, headings, lists: the mark follows
+    | (?<=[0-9])\.(?=[ \t])                       # numbered lists
+    | \](?=\()                                    # links with a text
+    | <(?=[@\#:/]|a:|t:|id:|https?:)              # mentions, emoji, timestamps
+    | @(?=everyone|here)
+    | :(?=//)                                     # links
+    | :(?=[A-Za-z0-9_+-]+:)                       # emoji by name
+    """,
+    re.VERBOSE,
+)
+
+
+def escape(text: str) -> str:
+    """`text` so that Discord shows it as it is written."""
+    return _MARKS.sub(_behind_backslash, text)
+
+
+def _behind_backslash(mark: re.Match[str]) -> str:
+    found = mark.group()
+    return f"{found}\\" if not found.strip() else f"\\{found}"

@@ -10,8 +10,8 @@ from typing import TypeVar
 import discord
 
 from adapters.discord.api.errors import delivery
-from adapters.discord.api.rate_budget import Budget, Priority
-from adapters.discord.payloads.thread_ref import Pause
+from adapters.discord.api.rate_limits import Budget, Priority
+from adapters.discord.payloads.rooms import Pause
 from bot.domain.errors import DeliveryError, RetryLater
 
 PAGE = 100

@@ -8,9 +8,8 @@ import discord
 
 from adapters.discord.delivery.interaction_response import Interaction, locale_of
 from adapters.discord.delivery.posts import Posts
-from adapters.discord.payloads.authors import author_of
-from adapters.discord.payloads.text import PLATFORM, chosen_locale
-from adapters.discord.payloads.thread_ref import room_of
+from adapters.discord.payloads.messages import PLATFORM, author_of, chosen_locale
+from adapters.discord.payloads.rooms import room_of
 from adapters.shared.ports import Play
 from bot.domain.chat import Author, Message, Room
 from bot.domain.story import Passage
