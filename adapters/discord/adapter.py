@@ -9,14 +9,14 @@ from collections.abc import Collection
 
 import discord
 
-from adapters.discord.api.errors import DROPPED
-from adapters.discord.api.rate_limits import REQUESTS_PER_S, Budget, Routes
-from adapters.discord.api.requests import Attempts, redirected_webhooks
+from adapters.discord.api.errors import CONNECTION_ERRORS
+from adapters.discord.api.rate_limits import REQUESTS_PER_S, RequestBudget, RouteLimits
+from adapters.discord.api.requests import RequestTrace, redirected_webhooks
 from adapters.discord.client import TsuzukiClient
-from adapters.discord.delivery.edit_pacing import CHANGE_EVERY_S, OldMessages, Pace
-from adapters.discord.delivery.posts import AskerOf, Posts, Waits
-from adapters.discord.delivery.threads import Threads
-from adapters.discord.delivery.user_installed import Abroad
+from adapters.discord.delivery.edit_pacing import CHANGE_EVERY_S, EditScheduler, OldMessageLimit
+from adapters.discord.delivery.posts import AskerOf, Posts, ReplyWaits
+from adapters.discord.delivery.threads import StoryThreads
+from adapters.discord.delivery.user_installed import UserInstalledRooms
 from adapters.discord.payloads.messages import PLATFORM
 from adapters.discord.render.replies import MAX_CONTENT, RESERVED, measure
 from adapters.shared.double_clicks import DoubleClicks
@@ -49,7 +49,7 @@ class DiscordAdapter:
     def __init__(
         self,
         token: str,
-        say: Translate,
+        translate: Translate,
         *,
         api_url: str | None = None,
         clock: Clock | None = None,
@@ -57,19 +57,21 @@ class DiscordAdapter:
         max_file_characters: int = MAX_CHARACTERS,
     ) -> None:
         self._token = token.strip()
-        self._say = say
+        self._translate = translate
         self._api_url = api_url
         self._clock = clock or SystemClock()
-        abroad, old = Abroad(self._clock, api_url), OldMessages(self._clock)
-        self._budget, routes = Budget(self._clock, requests_per_s), Routes(self._clock)
-        pace = Pace(self._budget, routes, self._clock)
-        self._posts = Posts(say, Waits(self._clock), abroad, old, self._budget, pace)
-        self._attempts = Attempts(self._budget, routes, api_url)
+        user_installed, old_messages = UserInstalledRooms(self._clock, api_url), OldMessageLimit(self._clock)
+        self._budget, routes = RequestBudget(self._clock, requests_per_s), RouteLimits(self._clock)
+        scheduler = EditScheduler(self._budget, routes, self._clock)
+        self._posts = Posts(
+            translate, ReplyWaits(self._clock), user_installed, old_messages, self._budget, scheduler
+        )
+        self._request_trace = RequestTrace(self._budget, routes, api_url)
         self._max_file_characters = max_file_characters
         self._heartbeats: Heartbeats | None = None
-        self._listening: TsuzukiClient | None = None
+        self._client_now: TsuzukiClient | None = None
         self._play: Play | None = None
-        self._threads: Threads | None = None
+        self._threads: StoryThreads | None = None
         self._intents = discord.Intents.default()
         self._intents.message_content = True
 
@@ -77,7 +79,7 @@ class DiscordAdapter:
         """Who hears what people say."""
         self._play = play
         self._posts.asker_of = asker_by(play)
-        self._threads = Threads(play, self._say, self._posts)
+        self._threads = StoryThreads(play, self._translate, self._posts)
 
     def remember_in(self, heartbeats: Heartbeats) -> None:
         """Keep there until when Discord was heard, and catch up with what is missing; before it runs."""
@@ -87,23 +89,23 @@ class DiscordAdapter:
         """Code points that `text` takes once escaped."""
         return measure(text)
 
-    async def post(self, room: Room, draft: Reply, key: str) -> str:
+    async def post(self, room: Room, reply: Reply, key: str) -> str:
         """Post a message, once for a key. Raises RetryLater, Undeliverable, ToldElsewhere."""
-        return await self._opened().post(room, draft, key)
+        return await self._opened().post(room, reply, key)
 
-    async def edit(self, room: Room, message_id: str, draft: Reply) -> None:
+    async def edit(self, room: Room, message_id: str, reply: Reply) -> None:
         """Make an earlier message show `draft`. Raises RetryLater or Undeliverable."""
-        await self._posts.edit(room, message_id, draft)
+        await self._posts.edit(room, message_id, reply)
 
     async def remove(self, room: Room, message_id: str) -> None:
         """Take away a message of ours. Raises RetryLater or Undeliverable."""
         await self._posts.remove(room, message_id)
 
-    async def seconds_until_due(self, room: Room, message_id: str, draft: Reply) -> float:
+    async def seconds_until_due(self, room: Room, message_id: str, reply: Reply) -> float:
         """For how many seconds yet a reply that is not finished leaves the bot's budget to the others."""
-        return self._posts.rest_s(room, message_id, draft)
+        return self._posts.seconds_until_due(room, message_id, reply)
 
-    def _opened(self) -> Threads:
+    def _opened(self) -> StoryThreads:
         if self._threads is None:
             raise RuntimeError("attach a play before anything is posted")
         return self._threads
@@ -121,21 +123,21 @@ class DiscordAdapter:
         beating = asyncio.create_task(self._beat())
         try:
             with redirected_webhooks(self._api_url):
-                await self._stay(self._play)
+                await self._stay_connected(self._play)
         finally:
             beating.cancel()
 
     async def _beat(self) -> None:
         if self._heartbeats is not None:
-            await keep_beating(self._heartbeats, PLATFORM, self._clock, self._hearing)
+            await keep_beating(self._heartbeats, PLATFORM, self._clock, self._listening_to)
 
-    def _hearing(self) -> Collection[str]:
-        return self._listening.hearing() if self._listening is not None else ()
+    def _listening_to(self) -> Collection[str]:
+        return self._client_now.listening_to() if self._client_now is not None else ()
 
-    async def _stay(self, play: Play) -> None:
+    async def _stay_connected(self, play: Play) -> None:
         wait_s = FIRST_WAIT_S
         while True:
-            client = self._client(play)
+            client = self._new_client(play)
             try:
                 await self._connection(client)
                 continue_after = "the connection was closed"
@@ -148,7 +150,7 @@ class DiscordAdapter:
                 if error.code == BAD_TOKEN:
                     raise ConfigurationError(_bad_token("is refused by Discord")) from error
                 continue_after = f"the gateway closed with {error.code}"
-            except (discord.DiscordException, *DROPPED) as error:
+            except (discord.DiscordException, *CONNECTION_ERRORS) as error:
                 continue_after = f"{type(error).__name__}"
             if client.was_connected:
                 wait_s = FIRST_WAIT_S
@@ -156,29 +158,29 @@ class DiscordAdapter:
             await self._clock.sleep(wait_s)
             wait_s = min(LONGEST_WAIT_S, wait_s * 2)
 
-    def _client(self, play: Play) -> TsuzukiClient:
+    def _new_client(self, play: Play) -> TsuzukiClient:
         return TsuzukiClient(
             play,
-            self._say,
+            self._translate,
             self._posts,
             self._opened(),
             self._clock.sleep,
             DoubleClicks(self._clock),
             intents=self._intents,
             api_url=self._api_url,
-            http_trace=self._attempts.trace(),
+            http_trace=self._request_trace.trace(),
             budget=self._budget,
             heartbeats=self._heartbeats,
             max_file_characters=self._max_file_characters,
         )
 
     async def _connection(self, client: TsuzukiClient) -> None:
-        self._listening = client
+        self._client_now = client
         try:
             async with client:
                 await client.start(self._token)
         finally:
-            self._listening = None
+            self._client_now = None
             self._posts.connect(None)
 
     def _go_without_content(self) -> None:

@@ -12,23 +12,33 @@ import aiohttp
 import discord
 from discord import app_commands
 
-from adapters.discord.api.errors import DROPPED
-from adapters.discord.api.rate_limits import Budget
+from adapters.discord.api.errors import CONNECTION_ERRORS
+from adapters.discord.api.rate_limits import RequestBudget
 from adapters.discord.api.requests import redirect
-from adapters.discord.catchup.catch_up import CatchUp
-from adapters.discord.catchup.history import History
-from adapters.discord.catchup.thread_history import Past
-from adapters.discord.delivery.interaction_response import Answers, Interaction, locale_of
+from adapters.discord.catchup.catch_up import GatewayCatchUp
+from adapters.discord.catchup.history import ChannelHistory
+from adapters.discord.catchup.thread_history import ThreadHistory
+from adapters.discord.delivery.interaction_response import (
+    Interaction,
+    InteractionResponses,
+    locale_of_interaction,
+)
 from adapters.discord.delivery.posts import Posts
-from adapters.discord.delivery.threads import Threads
+from adapters.discord.delivery.threads import StoryThreads
 from adapters.discord.handlers.command_sync import Translator, sync_if_changed
-from adapters.discord.handlers.command_tree import command_the
-from adapters.discord.handlers.message_edits import CLOCKS_DIFFER, Edits
-from adapters.discord.handlers.messages import Conversation
-from adapters.discord.handlers.proxy_bots import Proxies
+from adapters.discord.handlers.command_tree import register_commands
+from adapters.discord.handlers.message_edits import CLOCKS_DIFFER, SeenEdits
+from adapters.discord.handlers.messages import MessageHandler
+from adapters.discord.handlers.proxy_bots import ProxyMessages
 from adapters.discord.payloads.attachments import Attachments
-from adapters.discord.payloads.messages import complete, is_by_person, is_meant_for, says_something, self_in
-from adapters.discord.payloads.rooms import Pause, opens_threads
+from adapters.discord.payloads.messages import (
+    addresses_bot,
+    bot_identity,
+    fill_in_mentions,
+    has_content,
+    is_by_person,
+)
+from adapters.discord.payloads.rooms import Sleep, opens_threads
 from adapters.shared.double_clicks import DoubleClicks
 from adapters.shared.ports import Play
 from bot.aio.keyed_lock import InOrder
@@ -41,7 +51,7 @@ LONGEST_WAIT_S = 30.0
 """A longer wait for a rate limit is the outbox's business, not the library's."""
 REGISTERED_WITHIN_S = 3.0
 """People's messages do not wait longer than this for the commands to be registered."""
-PRESSES = {discord.InteractionType.component, discord.InteractionType.modal_submit}
+COMPONENT_TYPES = {discord.InteractionType.component, discord.InteractionType.modal_submit}
 
 
 class TsuzukiClient(discord.AutoShardedClient):
@@ -50,16 +60,16 @@ class TsuzukiClient(discord.AutoShardedClient):
     def __init__(
         self,
         play: Play,
-        say: Translate,
+        translate: Translate,
         posts: Posts,
-        threads: Threads,
-        pause: Pause,
+        threads: StoryThreads,
+        sleep: Sleep,
         clicks: DoubleClicks,
         *,
         intents: discord.Intents,
         api_url: str | None,
         http_trace: aiohttp.TraceConfig,
-        budget: Budget,
+        budget: RequestBudget,
         heartbeats: Heartbeats | None = None,
         max_file_characters: int = MAX_CHARACTERS,
     ) -> None:
@@ -74,22 +84,24 @@ class TsuzukiClient(discord.AutoShardedClient):
         if api_url is not None:
             redirect(self.http, api_url)
         self._posts = posts
-        self._say = say
-        self._answers = Answers(say)
-        self._edits = Edits(discord.utils.utcnow() - CLOCKS_DIFFER)
+        self._translate = translate
+        self._responses = InteractionResponses(translate)
+        self._edits = SeenEdits(discord.utils.utcnow() - CLOCKS_DIFFER)
         self._in_order = InOrder()
-        attachments = Attachments(pause, max_file_characters)
-        past = Past(play, pause, attachments, sees_content=intents.message_content)
-        self._proxies = Proxies(play, pause, self._in_order)
-        threads.successor = self._proxies.successor
-        self._conversation = Conversation(
-            play, say, posts, threads, past, self._proxies, self._in_order, attachments
+        attachments = Attachments(sleep, max_file_characters)
+        thread_history = ThreadHistory(play, sleep, attachments, sees_content=intents.message_content)
+        self._proxy_messages = ProxyMessages(play, sleep, self._in_order)
+        threads.successor = self._proxy_messages.successor
+        self._messages = MessageHandler(
+            play, translate, posts, threads, thread_history, self._proxy_messages, self._in_order, attachments
         )
-        history = History(self, pause, budget)
-        self._catch_up = CatchUp(self, play, self._conversation, self._in_order, heartbeats, history)
-        self._translator = Translator(say)
+        history = ChannelHistory(self, sleep, budget)
+        self._catch_up = GatewayCatchUp(self, play, self._messages, self._in_order, heartbeats, history)
+        self._translator = Translator(translate)
         self._tree = app_commands.CommandTree(self)
-        self._presses = command_the(self._tree, play, say, posts, threads, past, clicks)
+        self._components = register_commands(
+            self._tree, play, translate, posts, threads, thread_history, clicks
+        )
         self._tree.error(self._command_failed)
         self.was_connected = False
         self._registered = False
@@ -105,15 +117,15 @@ class TsuzukiClient(discord.AutoShardedClient):
 
     async def close(self) -> None:
         """Disconnect."""
-        self._proxies.close()
+        self._proxy_messages.close()
         self._catch_up.close()
         if self._registering is not None:
             self._registering.cancel()
         await super().close()
 
-    def hearing(self) -> Collection[str]:
+    def listening_to(self) -> Collection[str]:
         """What the bot listens to at this moment, without having missed anything."""
-        return self._catch_up.hearing()
+        return self._catch_up.listening_to()
 
     async def application_info(self) -> discord.AppInfo:
         """The application behind the bot; where Discord does not tell, what an application always is."""
@@ -128,7 +140,7 @@ class TsuzukiClient(discord.AutoShardedClient):
             if await sync_if_changed(self._tree, self._translator):
                 _log.info("The commands were registered with Discord")
             self._registered = True
-        except (app_commands.AppCommandError, discord.HTTPException, *DROPPED) as error:
+        except (app_commands.AppCommandError, discord.HTTPException, *CONNECTION_ERRORS) as error:
             _log.warning("The commands could not be registered with Discord: %s", error)
 
     async def on_connect(self) -> None:
@@ -164,61 +176,61 @@ class TsuzukiClient(discord.AutoShardedClient):
 
     async def on_message(self, message: discord.Message) -> None:
         """Hear a person who speaks to the bot."""
-        me = self_in(self, message.guild)
+        me = bot_identity(self, message.guild)
         if me is None or message.author.id == me.user_id:
             return
-        complete(message)
+        fill_in_mentions(message)
         if message.webhook_id is not None:
-            async with self._at(message.channel.id):
-                await self._proxies.posted(message, me)
+            async with self._lock_of(message.channel.id):
+                await self._proxy_messages.on_webhook_message(message, me)
         if not is_by_person(message):
             return
-        meant = is_meant_for(me, message)
+        meant = addresses_bot(me, message)
         if not opens_threads(message.channel):
             await self._catch_up.until_settled(message.guild.id if message.guild is not None else None)
         # The thread that may be opened has the message's id; a forum's post has that of its first message.
-        async with self._at(message.channel.id, message.id):
-            if isinstance(message.channel, discord.PartialMessageable) and (meant or says_something(message)):
+        async with self._lock_of(message.channel.id, message.id):
+            if isinstance(message.channel, discord.PartialMessageable) and (meant or has_content(message)):
                 message.channel = await self._known(message.channel)
             if meant:
-                await self._conversation.heard(message, me)
-            elif isinstance(message.channel, discord.Thread) and says_something(message):
-                await self._conversation.overheard(message, me)
+                await self._messages.on_message(message, me)
+            elif isinstance(message.channel, discord.Thread) and has_content(message):
+                await self._messages.on_thread_message(message, me)
 
     async def on_raw_message_edit(self, payload: discord.RawMessageUpdateEvent) -> None:
         """Somebody changed what they wrote, or the proxy bot that wrote it for them."""
         message = payload.message
-        me = self_in(self, message.guild)
-        if me is None or message.author.id == me.user_id or not says_something(message):
+        me = bot_identity(self, message.guild)
+        if me is None or message.author.id == me.user_id or not has_content(message):
             return
         if message.author.bot and message.webhook_id is None:
             return
         if not self._edits.is_new(message.id, message.edited_at):
             return
-        complete(message)
+        fill_in_mentions(message)
         await self._catch_up.until_settled(payload.guild_id)
-        async with self._at(payload.channel_id):
-            await self._conversation.changed(message, me)
+        async with self._lock_of(payload.channel_id):
+            await self._messages.on_edit(message, me)
 
     async def on_raw_message_delete(self, payload: discord.RawMessageDeleteEvent) -> None:
         """A message is gone."""
         await self._catch_up.until_settled(payload.guild_id)
-        async with self._at(payload.channel_id):
-            home = self._home(payload.guild_id)
-            await self._conversation.deleted(payload.message_id, payload.channel_id, home)
+        async with self._lock_of(payload.channel_id):
+            home = self._guild_of(payload.guild_id)
+            await self._messages.on_delete(payload.message_id, payload.channel_id, home)
 
     async def on_raw_bulk_message_delete(self, payload: discord.RawBulkMessageDeleteEvent) -> None:
         """Several messages are gone at once, as moderators take them away."""
         await self._catch_up.until_settled(payload.guild_id)
-        async with self._at(payload.channel_id):
-            home = self._home(payload.guild_id)
+        async with self._lock_of(payload.channel_id):
+            home = self._guild_of(payload.guild_id)
             for message_id in sorted(payload.message_ids):
-                await self._conversation.deleted(message_id, payload.channel_id, home, alone=False)
+                await self._messages.on_delete(message_id, payload.channel_id, home, alone=False)
 
     async def on_interaction(self, interaction: Interaction) -> None:
         """A button or a form; commands go their own way."""
-        if interaction.type in PRESSES:
-            await self._presses.came(interaction)
+        if interaction.type in COMPONENT_TYPES:
+            await self._components.on_interaction(interaction)
 
     async def on_error(self, event_method: str, /, *_: Any, **__: Any) -> None:
         """Log what a handler let through, once, and nothing of what was said."""
@@ -228,19 +240,21 @@ class TsuzukiClient(discord.AutoShardedClient):
         """A command of another version, or one that broke before it was ours."""
         _log.error("A command could not be carried out", exc_info=error)
         if interaction.type is discord.InteractionType.application_command:
-            await self._answers.whisper(interaction, self._say("discord.trouble", locale_of(interaction)))
+            await self._responses.send_ephemeral(
+                interaction, self._translate("discord.trouble", locale_of_interaction(interaction))
+            )
 
-    def _at(self, *ids: int) -> AbstractAsyncContextManager[None]:
+    def _lock_of(self, *ids: int) -> AbstractAsyncContextManager[None]:
         return self._in_order.at(*map(str, ids))
 
-    def _home(self, guild_id: int | None) -> discord.Guild | None:
+    def _guild_of(self, guild_id: int | None) -> discord.Guild | None:
         return None if guild_id is None else self.get_guild(guild_id)
 
     async def _known(self, channel: discord.PartialMessageable) -> Any:
         # A thread that was archived when we connected is not in the cache.
         try:
             return await self.fetch_channel(channel.id)
-        except (discord.DiscordException, *DROPPED):
+        except (discord.DiscordException, *CONNECTION_ERRORS):
             return channel
 
 

@@ -38,7 +38,7 @@ def invite_link(application_id: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Checkup:
+class DiscordCheckup:
     """What there is to look with."""
 
     token: str

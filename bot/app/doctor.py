@@ -81,9 +81,9 @@ async def _slack(settings: Settings) -> list[Finding]:
 
 
 async def _discord(settings: Settings) -> list[Finding]:
-    from adapters.discord.doctor import Checkup
+    from adapters.discord.doctor import DiscordCheckup
 
-    return await Checkup(_value(settings.discord.token), settings.discord.api_url).examine()
+    return await DiscordCheckup(_value(settings.discord.token), settings.discord.api_url).examine()
 
 
 _CLOSER: dict[str, Callable[[Settings], Coroutine[None, None, list[Finding]]]] = {

@@ -21,12 +21,12 @@ AUTHOR_FIRST = 40058
 NO_HISTORY = 160002
 UNKNOWN_MESSAGE = 10008
 ARCHIVED = 50083
-DROPPED = (aiohttp.ClientError, OSError, TimeoutError)
+CONNECTION_ERRORS = (aiohttp.ClientError, OSError, TimeoutError)
 """What a connection that breaks raises; discord.py repeats only a part of them by itself."""
 
 
 @contextmanager
-def delivery() -> Iterator[None]:
+def as_delivery_errors() -> Iterator[None]:
     """Raise RetryLater for what may work later, and Undeliverable for what never will."""
     try:
         yield
@@ -34,7 +34,7 @@ def delivery() -> Iterator[None]:
         raise RetryLater("Discord asks to wait", error.retry_after) from error
     except discord.HTTPException as error:
         raise _translated(error) from error
-    except DROPPED as error:
+    except CONNECTION_ERRORS as error:
         raise RetryLater(f"the connection to Discord broke: {type(error).__name__}") from error
 
 

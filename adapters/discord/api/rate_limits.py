@@ -42,7 +42,7 @@ class Priority(IntEnum):
     """First signs, ends, stops, and all that nobody sorted."""
     GROWTH = 1
     """Texts that grow."""
-    PLACE = 2
+    QUEUE_PLACE = 2
     """Places in the queue."""
     HISTORY = 3
     """What was written while the bot was away."""
@@ -52,7 +52,7 @@ class Priority(IntEnum):
 PARTS = {
     Priority.FIRST: 1.0,
     Priority.GROWTH: 0.94,
-    Priority.PLACE: 0.8,
+    Priority.QUEUE_PLACE: 0.8,
     Priority.HISTORY: 0.7,
     Priority.TYPING: 0.6,
 }
@@ -84,7 +84,7 @@ _STANDING: contextvars.ContextVar[_Standing | None] = contextvars.ContextVar("st
 _Place = tuple[Priority, int, asyncio.Event]
 
 
-class Budget:
+class RequestBudget:
     """The slots of one bot's connection. `per_s`: its share of what Discord takes of the bot."""
 
     def __init__(self, clock: Clock, per_s: float = REQUESTS_PER_S) -> None:
@@ -96,7 +96,7 @@ class Budget:
         self._line: list[_Place] = []
         self._number = count()
         self._rests_until_s = 0.0
-        self.refusals = Refusals(clock)
+        self.invalid_requests = InvalidRequests(clock)
 
     @asynccontextmanager
     async def turn(
@@ -138,7 +138,7 @@ class Budget:
         slot.until_s = self._clock.now() + PERIOD_S
         self._wake()
 
-    def rest(self, seconds: float) -> None:
+    def pause(self, seconds: float) -> None:
         """Discord wants nothing of the whole bot for so long."""
         self._rests_until_s = max(self._rests_until_s, self._clock.now() + seconds)
 
@@ -155,13 +155,17 @@ class Budget:
 
     def take_now(self, priority: Priority, behind: int = 0) -> Slot | None:
         """A slot, where there is one for what has no line, and for so many others before it."""
-        if self.refusals.many or self._rests_s() > 0 or any(place[0] <= priority for place in self._line):
+        if (
+            self.invalid_requests.too_many
+            or self._rests_s() > 0
+            or any(place[0] <= priority for place in self._line)
+        ):
             return None
         return self._taken() if self._missing(priority) + behind < 0 else None
 
     def free_in_s(self, priority: Priority, behind: int = 0) -> float:
         """When it is worth to ask `take_now` again, as it looks now."""
-        if self.refusals.many:
+        if self.invalid_requests.too_many:
             return QUIET_S
         missing = max(0, self._missing(priority) + behind)
         periods, index = divmod(missing, max(1, len(self._slots)))
@@ -224,7 +228,7 @@ QUIET_AT = BAN_AT // 4
 _log = logging.getLogger(__name__)
 
 
-class Refusals:
+class InvalidRequests:
     """The refusals of the last ten minutes; each quarter of what bans is told in the log."""
 
     def __init__(self, clock: Clock) -> None:
@@ -233,11 +237,11 @@ class Refusals:
         self._told = 0
 
     @property
-    def many(self) -> bool:
+    def too_many(self) -> bool:
         """Whether there were so many that what is not urgent should stop."""
         return self._count() >= QUIET_AT
 
-    def note(self, status: int, *, shared: bool = False) -> None:
+    def record(self, status: int, *, shared: bool = False) -> None:
         """An answer came; `shared`: its limit is not the bot's own, which does not count."""
         if status not in INVALID or shared:
             return
@@ -262,7 +266,7 @@ class Refusals:
 REMEMBERED = 1000
 
 
-class Routes:
+class RouteLimits:
     """When each channel's next change of a message is due that can wait."""
 
     def __init__(self, clock: Clock) -> None:

@@ -23,7 +23,7 @@ from discord.http import HTTPClient, Route
 from discord.webhook.async_ import AsyncWebhookAdapter, async_context
 
 from adapters.discord.api.errors import TOO_MANY_REQUESTS
-from adapters.discord.api.rate_limits import Budget, Routes
+from adapters.discord.api.rate_limits import RequestBudget, RouteLimits
 from bot.domain.errors import RetryLater
 
 OUTSIDE = ("/webhooks/", "/interactions/")
@@ -33,10 +33,10 @@ UNSAID_S = 5.0
 _MESSAGE = re.compile(r"/channels/(\d+)/messages/\d+\Z")
 
 
-class Attempts:
+class RequestTrace:
     """Stands between discord.py's client and the network (`http_trace`). `api_url`: where Discord is."""
 
-    def __init__(self, budget: Budget, routes: Routes, api_url: str | None) -> None:
+    def __init__(self, budget: RequestBudget, routes: RouteLimits, api_url: str | None) -> None:
         self._budget = budget
         self._routes = routes
         self._base = (api_url or discord.http.Route.BASE).rstrip("/")
@@ -69,7 +69,7 @@ class Attempts:
         if not path:
             return
         shared = answer.headers.get("X-RateLimit-Scope") == "shared"
-        self._budget.refusals.note(answer.status, shared=shared)
+        self._budget.invalid_requests.record(answer.status, shared=shared)
         if answer.status == TOO_MANY_REQUESTS:
             await self._refused(answer)
         elif told.method == "PATCH" and (found := _MESSAGE.match(path)):
@@ -95,7 +95,7 @@ class Attempts:
         known = isinstance(said, dict) and "Via" in answer.headers
         of_all = not known or said.get("global") or answer.headers.get("X-RateLimit-Global") == "true"
         if of_all:
-            self._budget.rest(_seconds(said.get("retry_after") if known else None, answer))
+            self._budget.pause(_seconds(said.get("retry_after") if known else None, answer))
 
 
 def _seconds(said: object, answer: aiohttp.ClientResponse) -> float:

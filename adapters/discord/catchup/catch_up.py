@@ -15,18 +15,18 @@ from typing import Any
 
 import discord
 
-from adapters.discord.catchup.history import History
-from adapters.discord.catchup.missed_channels import Missed, Search
-from adapters.discord.catchup.shards import Shards
-from adapters.discord.handlers.messages import Conversation
+from adapters.discord.catchup.history import ChannelHistory
+from adapters.discord.catchup.missed_channels import MissedChannel, MissedChannelSearch
+from adapters.discord.catchup.shards import ShardStates
+from adapters.discord.handlers.messages import MessageHandler
 from adapters.discord.payloads.messages import (
     PLATFORM,
-    Self,
-    complete,
+    BotIdentity,
+    addresses_bot,
+    bot_identity,
+    fill_in_mentions,
+    has_content,
     is_by_person,
-    is_meant_for,
-    says_something,
-    self_in,
 )
 from adapters.discord.payloads.rooms import opens_threads, room_of
 from adapters.shared.ports import Play
@@ -46,40 +46,40 @@ MOST_IN_CHANNEL = 300
 _log = logging.getLogger(__name__)
 
 
-class CatchUp:
+class GatewayCatchUp:
     """Follows the connection's shards, and hears late what each of them missed."""
 
     def __init__(
         self,
         client: discord.AutoShardedClient,
         play: Play,
-        conversation: Conversation,
+        messages: MessageHandler,
         in_order: InOrder,
         heartbeats: Heartbeats | None,
-        history: History,
+        history: ChannelHistory,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._client = client
         self._play = play
-        self._conversation = conversation
+        self._messages = messages
         self._in_order = in_order
         self._heartbeats = heartbeats
         self._now = now
         self._history = history
-        self._search = Search(client, play, history)
-        self._shards = Shards()
-        self._deaf_to: dict[int, datetime] = {}
+        self._search = MissedChannelSearch(client, play, history)
+        self._shards = ShardStates()
+        self._unavailable_since: dict[int, datetime] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._unreadable = 0
-        self._heard_before = False
+        self._listened_before = False
 
     async def prepare(self) -> None:
         """Before the connection: on a first start nothing was missed, and nobody waits."""
-        self._heard_before = await self._since() is not None
+        self._listened_before = await self._since() is not None
 
-    def hearing(self) -> Collection[str]:
+    def listening_to(self) -> Collection[str]:
         """All of Discord, while nothing that was written is missing."""
-        return (EVERYWHERE,) if self._shards.all_hear(self._client.shards) else ()
+        return (EVERYWHERE,) if self._shards.all_listening(self._client.shards) else ()
 
     async def until_settled(self, guild_id: int | None) -> None:
         """Wait until what was missed where this comes from has its turn."""
@@ -94,7 +94,7 @@ class CatchUp:
 
     def began_anew(self, shard_id: int) -> None:
         """A shard identified."""
-        self._shards.began_anew(shard_id, missed=self._heard_before)
+        self._shards.began_anew(shard_id, missed=self._listened_before)
 
     def lost(self, shard_id: int) -> None:
         """A shard's connection is gone."""
@@ -114,22 +114,22 @@ class CatchUp:
         try:
             since = await self._since()
             if since is not None:
-                self._deaf_to.update({guild.id: since for guild in guilds if guild.unavailable})
+                self._unavailable_since.update({guild.id: since for guild in guilds if guild.unavailable})
                 there = [guild for guild in guilds if not guild.unavailable]
                 await self._catch_up(there, since, shard_id)
         except Exception:  # noqa: BLE001 - a task's end: what is written from now on is heard all the same
             _log.exception("What was written while the bot was away could not be caught up with")
         finally:
-            self._heard_before = self._heartbeats is not None
+            self._listened_before = self._heartbeats is not None
             self._shards.end(shard_id)
 
     def guild_lost(self, guild: discord.Guild) -> None:
         """A server is out of order."""
-        self._deaf_to.setdefault(guild.id, self._now() - OVERLAP)
+        self._unavailable_since.setdefault(guild.id, self._now() - OVERLAP)
 
     def guild_back(self, guild: discord.Guild) -> None:
         """A server is there again: what was written before the bot was told of it was missed."""
-        since = self._deaf_to.pop(guild.id, None)
+        since = self._unavailable_since.pop(guild.id, None)
         if since is not None:
             self._started(self._read_guild(guild, since))
 
@@ -151,9 +151,9 @@ class CatchUp:
         await reading
         async for missed in self._search.unknown(shard_id, since):
             await self._read_all([missed], since)
-        self._tell_unreadable()
+        self._log_unreadable()
 
-    async def _read_all(self, places: Iterable[Missed], since: datetime) -> None:
+    async def _read_all(self, places: Iterable[MissedChannel], since: datetime) -> None:
         work = [self._started(self._read(missed, since)) for missed in places]
         await asyncio.gather(*work)
 
@@ -163,7 +163,7 @@ class CatchUp:
         task.add_done_callback(self._tasks.discard)
         return task
 
-    async def _read(self, missed: Missed, since: datetime) -> None:
+    async def _read(self, missed: MissedChannel, since: datetime) -> None:
         try:
             if opens_threads(missed.channel):
                 await self._read_channel(missed, since)
@@ -173,68 +173,74 @@ class CatchUp:
         except Exception:  # noqa: BLE001 - a task's end: the other places are read all the same
             _log.exception("Channel %s could not be caught up with", missed.channel_id)
 
-    async def _read_channel(self, missed: Missed, since: datetime) -> None:
+    async def _read_channel(self, missed: MissedChannel, since: datetime) -> None:
         """Where each mention begins a story of its own, in a thread of its own."""
         for message in await self._history.back_to(missed.channel, missed.after, MOST_IN_CHANNEL) or ():
-            me = self_in(self._client, message.guild)
+            me = bot_identity(self._client, message.guild)
             if me is None or not is_by_person(message):
                 continue
-            complete(message)
+            fill_in_mentions(message)
             async with self._in_order.at(str(missed.channel_id), str(message.id)):
-                if await self._is_new(message, me, missed, since) and is_meant_for(me, message):
-                    await self._hear(message, me, answer=self._is_young(message))
+                if await self._is_new(message, me, missed, since) and addresses_bot(me, message):
+                    await self._receive(message, me, answer=self._is_young(message))
 
-    async def _read_story(self, missed: Missed, since: datetime) -> None:
+    async def _read_story(self, missed: MissedChannel, since: datetime) -> None:
         """Where one story is told: all that was written is heard, and answered once at most."""
         messages = await self._history.back_to(missed.channel, missed.after, MOST_IN_THREAD) or []
-        new: list[tuple[discord.Message, Self]] = []
+        new: list[tuple[discord.Message, BotIdentity]] = []
         for message in messages:
-            me = self_in(self._client, message.guild)
+            me = bot_identity(self._client, message.guild)
             if me is not None and is_by_person(message):
-                complete(message)
+                fill_in_mentions(message)
                 if await self._is_new(message, me, missed, since):
                     new.append((message, me))
         unread = self._unreadable
-        wanting = await self._wanting(new)
+        wanting = await self._awaiting_reply(new)
         for message, me in new:
             last = bool(wanting) and message.id == wanting[-1].id
             if last or message in wanting or isinstance(message.channel, discord.Thread):
-                await self._hear(message, me, answer=last and self._is_young(message), told_of=last)
+                await self._receive(message, me, answer=last and self._is_young(message), told_of=last)
         if wanting and self._unreadable > unread:
-            await self._conversation.tell_unread_lines(wanting[-1], self._unreadable - unread)
+            await self._messages.notify_unread_lines(wanting[-1], self._unreadable - unread)
 
-    async def _wanting(self, new: Iterable[tuple[discord.Message, Self]]) -> list[discord.Message]:
+    async def _awaiting_reply(
+        self, new: Iterable[tuple[discord.Message, BotIdentity]]
+    ) -> list[discord.Message]:
         """The messages that would have been answered."""
         wanting: list[discord.Message] = []
         for message, me in new:
             guild_id = message.guild.id if message.guild is not None else None
             room = room_of(message.channel, message.channel.id, guild_id)
-            if is_meant_for(me, message):
+            if addresses_bot(me, message):
                 wanting.append(message)
             elif isinstance(message.channel, discord.Thread) and (await self._play.rules(room)).listens:
                 told = bool(wanting) or await self._play.read(room) is not None
-                if told and says_something(message):
+                if told and has_content(message):
                     wanting.append(message)
                 elif told and not self._client.intents.message_content:
                     self._unreadable += 1
         return wanting
 
-    async def _is_new(self, message: discord.Message, me: Self, missed: Missed, since: datetime) -> bool:
+    async def _is_new(
+        self, message: discord.Message, me: BotIdentity, missed: MissedChannel, since: datetime
+    ) -> bool:
         """Whether a message was never heard. One that was, and was edited since, is heard of again."""
         if await self._play.passage_of_message(PLATFORM, str(message.id)) is None:
             return message.id > missed.after
-        if message.edited_at is not None and message.edited_at > since and says_something(message):
-            await self._conversation.changed(message, me)
+        if message.edited_at is not None and message.edited_at > since and has_content(message):
+            await self._messages.on_edit(message, me)
         return False
 
-    async def _hear(self, message: discord.Message, me: Self, *, answer: bool, told_of: bool = True) -> None:
+    async def _receive(
+        self, message: discord.Message, me: BotIdentity, *, answer: bool, told_of: bool = True
+    ) -> None:
         await self._history.with_member(message)
-        if is_meant_for(me, message):
-            await self._conversation.heard(message, me, answer=answer)
-        elif says_something(message):
-            await self._conversation.overheard(message, me, answer=answer)
+        if addresses_bot(me, message):
+            await self._messages.on_message(message, me, answer=answer)
+        elif has_content(message):
+            await self._messages.on_thread_message(message, me, answer=answer)
         if told_of and not answer:
-            await self._conversation.tell_kept(message)
+            await self._messages.notify_kept(message)
 
     def _is_young(self, message: discord.Message) -> bool:
         return self._now() - message.created_at <= ANSWERED_FOR
@@ -242,7 +248,7 @@ class CatchUp:
     def _shard_of(self, guild_id: int | None) -> int:
         return 0 if guild_id is None else (guild_id >> 22) % (self._client.shard_count or 1)
 
-    def _tell_unreadable(self) -> None:
+    def _log_unreadable(self) -> None:
         if self._unreadable:
             _log.warning(
                 "%d lines in stories' threads could not be read: Discord does not give this bot the content "

@@ -8,7 +8,7 @@ from datetime import datetime
 
 import discord
 
-from adapters.discord.catchup.history import History
+from adapters.discord.catchup.history import ChannelHistory
 from adapters.discord.payloads.messages import PLATFORM
 from adapters.discord.payloads.rooms import PRIVATE
 from adapters.shared.ports import Play
@@ -20,7 +20,7 @@ Readable = discord.TextChannel | discord.VoiceChannel | discord.StageChannel | d
 
 
 @dataclass(frozen=True, slots=True)
-class Missed:
+class MissedChannel:
     """A place that may hold something new: whatever is younger than `after`, a message's id."""
 
     channel: discord.abc.Messageable
@@ -28,21 +28,21 @@ class Missed:
     after: int
 
 
-class Search:
+class MissedChannelSearch:
     """Finds the places, for one shard after the other."""
 
-    def __init__(self, client: discord.AutoShardedClient, play: Play, history: History) -> None:
+    def __init__(self, client: discord.AutoShardedClient, play: Play, history: ChannelHistory) -> None:
         self._client = client
         self._play = play
         self._history = history
 
-    async def known(self, guilds: Iterable[discord.Guild], since: datetime) -> list[Missed]:
+    async def known(self, guilds: Iterable[discord.Guild], since: datetime) -> list[MissedChannel]:
         """The places of servers that the connection told of, threads first, then the newest first."""
         recent = {int(story.room.id) for story in (await self._open_stories())[:LOOKED_AT]}
         found = [missed for guild in guilds for missed in _in_guild(guild, since, recent)]
         return sorted(found, key=lambda missed: not isinstance(missed.channel, discord.Thread))
 
-    async def unknown(self, shard_id: int, since: datetime) -> AsyncIterator[Missed]:
+    async def unknown(self, shard_id: int, since: datetime) -> AsyncIterator[MissedChannel]:
         """Open stories' places that the connection does not tell of: archived threads, direct messages."""
         after = snowflake(since)
         parents: dict[int, set[int]] = {}
@@ -53,12 +53,14 @@ class Search:
             if within and not any(place.startswith(PRIVATE) for place in within):
                 parents.setdefault(_number(within, "channel/"), set()).add(room_id)
             elif number < LOOKED_AT and (channel := await self._history.channel(room_id)) is not None:
-                yield Missed(channel, room_id, after)
+                yield MissedChannel(channel, room_id, after)
         for parent_id, wanted in parents.items():
             async for missed in self._archived(parent_id, wanted, since):
                 yield missed
 
-    async def _archived(self, parent_id: int, wanted: set[int], since: datetime) -> AsyncIterator[Missed]:
+    async def _archived(
+        self, parent_id: int, wanted: set[int], since: datetime
+    ) -> AsyncIterator[MissedChannel]:
         parent = self._client.get_channel(parent_id)
         if not isinstance(parent, (discord.TextChannel, discord.ForumChannel)) or not _may_read(parent):
             return
@@ -66,7 +68,7 @@ class Search:
         for thread in await self._history.archived(parent):
             # Who writes in a thread takes it out of the archive, so nothing is newer than its archiving.
             if thread.id in wanted and thread.archive_timestamp >= since and _newest(thread) > after:
-                yield Missed(thread, thread.id, after)
+                yield MissedChannel(thread, thread.id, after)
 
     async def _open_stories(self) -> list[Story]:
         stories = await self._play.stories(PLATFORM)
@@ -82,12 +84,12 @@ def snowflake(moment: datetime) -> int:
     return discord.utils.time_snowflake(moment)
 
 
-def _in_guild(guild: discord.Guild, since: datetime, recent: set[int]) -> Iterator[Missed]:
+def _in_guild(guild: discord.Guild, since: datetime, recent: set[int]) -> Iterator[MissedChannel]:
     joined = guild.me.joined_at if guild.me is not None else None
     after = snowflake(max(since, joined) if joined is not None else since)
     for channel in _channels(guild):
         if (_newest(channel) > after or channel.id in recent) and _may_read(channel):
-            yield Missed(channel, channel.id, after)
+            yield MissedChannel(channel, channel.id, after)
 
 
 def _channels(guild: discord.Guild) -> Iterator[Readable]:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 
-class Shards:
+class ShardStates:
     """Follows the shards by their events.
 
     One that identified anew has missed something: what it hears from then on waits until the places where
@@ -56,7 +56,7 @@ class Shards:
         if (waiting := self._unsettled.get(shard_id)) is not None:
             await waiting.wait()
 
-    def all_hear(self, shard_ids: Iterable[int]) -> bool:
+    def all_listening(self, shard_ids: Iterable[int]) -> bool:
         """Whether each of these shards hears without having missed anything, and there are some."""
         wanted = set(shard_ids)
         hearing = self._connected - self._unready

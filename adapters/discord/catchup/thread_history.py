@@ -7,18 +7,18 @@ from dataclasses import dataclass
 
 import discord
 
-from adapters.discord.api.errors import delivery
-from adapters.discord.payloads.attachments import Attachments, Brought, may_be_text
+from adapters.discord.api.errors import as_delivery_errors
+from adapters.discord.payloads.attachments import Attachments, AttachmentTexts, may_be_text
 from adapters.discord.payloads.messages import (
     PLATFORM,
-    Self,
+    BotIdentity,
     author_of,
     is_by_person,
-    names_in,
+    mention_names_of,
     story_text,
     with_roles,
 )
-from adapters.discord.payloads.rooms import Pause, room_of
+from adapters.discord.payloads.rooms import Sleep, room_of
 from adapters.shared.ports import Play
 from bot.core.permissions import names_roles
 from bot.domain.chat import Author, Message, Room
@@ -32,7 +32,7 @@ TRIES = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Lines:
+class ThreadLines:
     """What people wrote, oldest first; how many lines and files were not readable, and why none came."""
 
     messages: tuple[Message, ...] = ()
@@ -40,58 +40,58 @@ class Lines:
     closed: bool = False
     unread_files: int = 0
 
-    def remark(self, say: Translate, locale: str) -> str | None:
+    def notice(self, translate: Translate, locale: str) -> str | None:
         """What people have to know of what could not be read."""
         if self.closed:
-            permission = say("discord.permission.read_message_history", locale)
-            return say("discord.no_history", locale, permission=permission)
-        remarks = [("discord.unread_lines", self.unread), ("discord.file.in_thread", self.unread_files)]
-        return "\n".join(say(key, locale, count=count) for key, count in remarks if count) or None
+            permission = translate("discord.permission.read_message_history", locale)
+            return translate("discord.no_history", locale, permission=permission)
+        notices = [("discord.unread_lines", self.unread), ("discord.file.in_thread", self.unread_files)]
+        return "\n".join(translate(key, locale, count=count) for key, count in notices if count) or None
 
 
-class Past:
+class ThreadHistory:
     """Reads threads in which no story was ever told. `sees_content`: Discord gives the bot others' texts."""
 
-    def __init__(self, play: Play, pause: Pause, attachments: Attachments, *, sees_content: bool) -> None:
+    def __init__(self, play: Play, sleep: Sleep, attachments: Attachments, *, sees_content: bool) -> None:
         self._play = play
-        self._pause = pause
+        self._sleep = sleep
         self._attachments = attachments
         self._sees_content = sees_content
 
     async def lines(
-        self, channel: object, before: int, me: Self, locale: str, allowed: discord.Permissions
-    ) -> Lines:
+        self, channel: object, before: int, me: BotIdentity, locale: str, allowed: discord.Permissions
+    ) -> ThreadLines:
         """What stands in a thread before a message, each line its writer's. Raises RetryLater."""
         if not isinstance(channel, discord.Thread):
-            return Lines()
+            return ThreadLines()
         room = room_of(channel, channel.id, channel.guild.id)
         if await self._play.read(room) is not None or await self._play.stories(PLATFORM, room=room):
-            return Lines()
+            return ThreadLines()
         if not allowed.read_message_history:
-            return Lines(closed=True)
-        said = await self._said(channel, before)
-        people = await self._people(said, room, locale)
-        brought = await self._brought(said)
+            return ThreadLines(closed=True)
+        said = await self._messages(channel, before)
+        people = await self._authors(said, room, locale)
+        attached = await self._attached(said)
         told = (
             Message(
                 str(one.id),
                 room,
                 people[one.author.id],
-                story_text(one.content, me, names_in(one)),
-                attached=brought[one.id].text if one.id in brought else "",
+                story_text(one.content, me, mention_names_of(one)),
+                attached=attached[one.id].text if one.id in attached else "",
             )
             for one in said
         )
         messages = tuple(message for message in told if message.whole.strip())
         unread = 0 if self._sees_content else sum(not one.content for one in said)
-        return Lines(messages, unread, unread_files=sum(one.lacks_text for one in brought.values()))
+        return ThreadLines(messages, unread, unread_files=sum(one.lacks_text for one in attached.values()))
 
-    async def _brought(self, said: list[discord.Message]) -> Mapping[int, Brought]:
+    async def _attached(self, said: list[discord.Message]) -> Mapping[int, AttachmentTexts]:
         """What files say, by their message; of the latest few."""
         with_text = [one for one in said if any(map(may_be_text, one.attachments))]
         return {one.id: await self._attachments.read(one.attachments) for one in with_text[-MOST_FILES:]}
 
-    async def _said(self, thread: discord.Thread, before: int) -> list[discord.Message]:
+    async def _messages(self, thread: discord.Thread, before: int) -> list[discord.Message]:
         for attempt in range(1, TRIES + 1):
             try:
                 found = await _history(thread, before)
@@ -99,10 +99,10 @@ class Past:
             except RetryLater as error:
                 if attempt == TRIES:
                     raise
-                await self._pause(error.after_s or attempt)
+                await self._sleep(error.after_s or attempt)
         return []
 
-    async def _people(self, said: list[discord.Message], room: Room, locale: str) -> Mapping[int, Author]:
+    async def _authors(self, said: list[discord.Message], room: Room, locale: str) -> Mapping[int, Author]:
         """Who wrote, by id, with their roles where rules name any."""
         people = {one.author.id: author_of(one.author, locale) for one in said}
         if names_roles(await self._play.rules(room)):
@@ -114,7 +114,7 @@ class Past:
 async def _history(thread: discord.Thread, before: int) -> list[discord.Message]:
     """Newest first; nothing where Discord does not show it."""
     try:
-        with delivery():
+        with as_delivery_errors():
             return [one async for one in thread.history(limit=MOST_LINES, before=discord.Object(before))]
     except Undeliverable:
         return []

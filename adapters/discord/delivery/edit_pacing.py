@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 import discord
 
-from adapters.discord.api.rate_limits import Budget, Priority, Routes, Slot
+from adapters.discord.api.rate_limits import Priority, RequestBudget, RouteLimits, Slot
 from bot.aio.clock import Clock
 from bot.aio.rate_limit import NO_TIME_S
 from bot.domain.chat import Room
@@ -18,7 +18,7 @@ from bot.domain.replies import Reply, ReplyState
 
 CHANGE_EVERY_S = 1.05
 """A message is edited at most once a second."""
-OPEN = {ReplyState.WAITING: Priority.PLACE, ReplyState.WRITING: Priority.GROWTH}
+OPEN = {ReplyState.WAITING: Priority.QUEUE_PLACE, ReplyState.WRITING: Priority.GROWTH}
 EARLY = 2
 """So many pieces of a text that begins come before the next ones of others: one sees that it is written."""
 STALE_S = 5.0
@@ -53,22 +53,22 @@ class _Message:
         return self.slot if self.slot is not None and not self.slot.sent else None
 
 
-class Pace:
+class EditScheduler:
     """Gives the turns that are left to the messages that waited longest: they all grow equally often."""
 
-    def __init__(self, budget: Budget, routes: Routes, clock: Clock) -> None:
+    def __init__(self, budget: RequestBudget, routes: RouteLimits, clock: Clock) -> None:
         self._budget = budget
         self._routes = routes
         self._clock = clock
         self._messages: OrderedDict[str, _Message] = OrderedDict()
 
-    def rest_s(self, room: Room, message_id: str, draft: Reply) -> float:
+    def seconds_until_due(self, room: Room, message_id: str, reply: Reply) -> float:
         """How many seconds are left until an open message is due to show `draft`.
 
         0: it is now, and a slot is kept for it. What is shown for the first time has no rest.
         """
         message = self._messages.get(message_id)
-        if message is None or draft.state not in OPEN or (message.state, draft.state) == _BROKEN_OFF:
+        if message is None or reply.state not in OPEN or (message.state, reply.state) == _BROKEN_OFF:
             return 0.0
         if message.kept is not None:
             return 0.0
@@ -77,7 +77,7 @@ class Pace:
         if due_s > NO_TIME_S:
             message.wants = None
             return due_s
-        return self._turn_in_s(message, OPEN[draft.state])
+        return self._turn_in_s(message, OPEN[reply.state])
 
     def _turn_in_s(self, message: _Message, priority: Priority) -> float:
         now = self._clock.now()
@@ -95,12 +95,12 @@ class Pace:
         message.wants, message.asks_s = priority, now + rest_s
         return rest_s
 
-    def shown(self, message_id: str, draft: Reply) -> None:
+    def shown(self, message_id: str, reply: Reply) -> None:
         """A message shows something else now."""
-        if draft.state in OPEN:
+        if reply.state in OPEN:
             former = self._messages.get(message_id)
-            growths = former.growths + (draft.state is ReplyState.WRITING) if former is not None else 0
-            self._messages[message_id] = _Message(draft.state, self._clock.now(), growths)
+            growths = former.growths + (reply.state is ReplyState.WRITING) if former is not None else 0
+            self._messages[message_id] = _Message(reply.state, self._clock.now(), growths)
             self._messages.move_to_end(message_id)
             if len(self._messages) > REMEMBERED:
                 self._messages.popitem(last=False)
@@ -112,7 +112,7 @@ class Pace:
         self._messages.pop(message_id, None)
 
     @asynccontextmanager
-    async def turn(self, message_id: str, draft: Reply) -> AsyncIterator[None]:
+    async def turn(self, message_id: str, reply: Reply) -> AsyncIterator[None]:
         """Change a message in this block: with the slot that is kept for it, or before all that can wait.
 
         Raises:
@@ -120,7 +120,7 @@ class Pace:
         """
         message = self._messages.get(message_id)
         async with self._budget.turn(slot=message.kept if message is not None else None):
-            self.shown(message_id, draft)
+            self.shown(message_id, reply)
             yield
 
 
@@ -133,7 +133,7 @@ OLD_EVERY_S = 2.1
 """Of messages older than an hour Discord takes three edits in six seconds a channel."""
 
 
-class Spacing:
+class MinimumInterval:
     """At most one change in `every_s` seconds in a room, on `clock`."""
 
     def __init__(self, clock: Clock, every_s: float) -> None:
@@ -141,7 +141,7 @@ class Spacing:
         self._every_s = every_s
         self._next_s: dict[str, float] = {}
 
-    def wait_s(self, room: Room) -> float:
+    def acquire(self, room: Room) -> float:
         """0: the change may be made now, and counts. Else the seconds until it may."""
         now_s = self._clock.now()
         self._next_s = {where: next_s for where, next_s in self._next_s.items() if next_s > now_s}
@@ -150,25 +150,25 @@ class Spacing:
         self._next_s[room.id] = now_s + self._every_s
         return 0.0
 
-    def rest_s(self, room: Room) -> float:
+    def seconds_until_due(self, room: Room) -> float:
         """The seconds until a change may be made, without making one."""
         return max(0.0, self._next_s.get(room.id, 0.0) - self._clock.now())
 
 
-class OldMessages:
+class OldMessageLimit:
     """Edits of messages by their age, which stands in their ids; `today` is the time of day."""
 
     def __init__(self, clock: Clock, today: Callable[[], datetime] = discord.utils.utcnow) -> None:
-        self._spacing = Spacing(clock, OLD_EVERY_S)
+        self._spacing = MinimumInterval(clock, OLD_EVERY_S)
         self._today = today
 
-    def wait_s(self, room: Room, message_id: int) -> float:
+    def acquire(self, room: Room, message_id: int) -> float:
         """As `Spacing.wait_s`; always 0 for a message that is not old."""
-        return self._spacing.wait_s(room) if self._is_old(message_id) else 0.0
+        return self._spacing.acquire(room) if self._is_old(message_id) else 0.0
 
-    def rest_s(self, room: Room, message_id: int) -> float:
+    def seconds_until_due(self, room: Room, message_id: int) -> float:
         """As `Spacing.rest_s`; always 0 for a message that is not old."""
-        return self._spacing.rest_s(room) if self._is_old(message_id) else 0.0
+        return self._spacing.seconds_until_due(room) if self._is_old(message_id) else 0.0
 
     def _is_old(self, message_id: int) -> bool:
         return self._today() - discord.utils.snowflake_time(message_id) > OLD

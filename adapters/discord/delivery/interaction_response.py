@@ -9,17 +9,17 @@ from typing import Any, TypeVar
 
 import discord
 
-from adapters.discord.api.errors import delivery
+from adapters.discord.api.errors import as_delivery_errors
 from adapters.discord.payloads.messages import known_locale
 from adapters.discord.render.replies import MAX_CONTENT
-from adapters.discord.render.story_lines import split
+from adapters.discord.render.story_lines import split_content
 from bot.domain.errors import DeliveryError, NotAllowed, SpokenError, Undeliverable
 from bot.domain.ports import Translate
 
 _log = logging.getLogger(__name__)
 
 Interaction = discord.Interaction[discord.Client]
-Kept = TypeVar("Kept")
+Stored = TypeVar("Stored")
 Acknowledge = Callable[[Interaction], Awaitable[None]]
 
 PROMPTLY_S = 1.5
@@ -28,120 +28,122 @@ _QUOTE = ">>> "
 """Quotes all that follows in a message."""
 
 
-def locale_of(interaction: Interaction) -> str:
+def locale_of_interaction(interaction: Interaction) -> str:
     """The language of the person who acts."""
     return known_locale(interaction.locale.value)
 
 
-def sentence_of(error: SpokenError, say: Translate, locale: str) -> str:
+def error_message(error: SpokenError, translate: Translate, locale: str) -> str:
     """What a person is told of an error; of a missing permission also what to click."""
-    sentence = say(error.key, locale, **error.values)
+    sentence = translate(error.key, locale, **error.values)
     if isinstance(error, NotAllowed):
-        return f"{sentence}\n{say('discord.click', locale, **error.values)}"
+        return f"{sentence}\n{translate('discord.click', locale, **error.values)}"
     return sentence
 
 
-class Answers:
+class InteractionResponses:
     """Carries out what people ask for by command, button or form, and tells them where it cannot be done."""
 
-    def __init__(self, say: Translate) -> None:
-        self._say = say
+    def __init__(self, translate: Translate) -> None:
+        self._translate = translate
 
-    async def carry_out(self, interaction: Interaction, deed: Awaitable[None], text: str = "") -> None:
+    async def run(self, interaction: Interaction, action: Awaitable[None], text: str = "") -> None:
         """Do it; where it fails, say so to the person alone, with the text that they would lose."""
-        locale = locale_of(interaction)
+        locale = locale_of_interaction(interaction)
         try:
-            await deed
+            await action
         except SpokenError as error:
-            await self._refuse(interaction, sentence_of(error, self._say, locale), text)
+            await self._send_error(interaction, error_message(error, self._translate, locale), text)
         except DeliveryError as error:
             _log.warning("An interaction could not be answered: %s", error)
-            await self._refuse(interaction, self._say("discord.trouble", locale), text)
+            await self._send_error(interaction, self._translate("discord.trouble", locale), text)
         except Exception:  # noqa: BLE001 - a task's end: people see a sentence, the log the rest
             _log.exception("An interaction could not be answered")
-            await self._refuse(interaction, self._say("discord.trouble", locale), text)
+            await self._send_error(interaction, self._translate("discord.trouble", locale), text)
 
-    async def _refuse(self, interaction: Interaction, sentence: str, text: str) -> None:
+    async def _send_error(self, interaction: Interaction, sentence: str, text: str) -> None:
         if not text.strip():
-            await self.whisper(interaction, sentence)
+            await self.send_ephemeral(interaction, sentence)
             return
-        first, *rest = split(text, MAX_CONTENT - len(sentence) - len(_QUOTE) - 1)
-        await self.whisper(interaction, f"{sentence}\n{_QUOTE}{first}")
+        first, *rest = split_content(text, MAX_CONTENT - len(sentence) - len(_QUOTE) - 1)
+        await self.send_ephemeral(interaction, f"{sentence}\n{_QUOTE}{first}")
         for piece in rest:
-            await self.whisper(interaction, f"{_QUOTE}{piece}")
+            await self.send_ephemeral(interaction, f"{_QUOTE}{piece}")
 
-    async def whisper(self, interaction: Interaction, sentence: str, **more: Any) -> None:
+    async def send_ephemeral(self, interaction: Interaction, sentence: str, **more: Any) -> None:
         """Say something to the person alone, with what discord.py sends besides (`view`, `file`)."""
         try:
-            await self._say_in(interaction, sentence, ephemeral=True, **more)
+            await self._send(interaction, sentence, ephemeral=True, **more)
         except DeliveryError as error:
             _log.warning("A sentence could not be said in Discord: %s", error)
             if isinstance(error, Undeliverable):
-                await _write_to(interaction.user, sentence)
+                await _send_direct_message(interaction.user, sentence)
 
-    async def aloud(self, interaction: Interaction, sentence: str, **more: Any) -> None:
+    async def send_public(self, interaction: Interaction, sentence: str, **more: Any) -> None:
         """Say something that everybody there needs to know. Raises DeliveryError."""
         try:
-            await self._say_in(interaction, sentence, ephemeral=False, **more)
+            await self._send(interaction, sentence, ephemeral=False, **more)
         except Undeliverable:
             if not isinstance(interaction.channel, discord.abc.Messageable):
                 raise
             # The interaction is over; where the bot is at home it can speak by itself.
             quiet = discord.AllowedMentions.none()
-            with delivery():
+            with as_delivery_errors():
                 await interaction.channel.send(sentence[:MAX_CONTENT], allowed_mentions=quiet, **more)
 
-    async def note(self, interaction: Interaction) -> None:
+    async def defer_update(self, interaction: Interaction) -> None:
         """Take note of a press without a word, within the three seconds."""
         await self._acknowledge(interaction)
 
-    async def think(self, interaction: Interaction) -> None:
+    async def defer_ephemeral(self, interaction: Interaction) -> None:
         """Take note of a command whose answer only the person needs."""
         await self._acknowledge(interaction, ephemeral=True, thinking=True)
 
-    async def think_aloud(self, interaction: Interaction) -> None:
+    async def defer_public(self, interaction: Interaction) -> None:
         """Take note of a command whose answer everybody sees."""
         await self._acknowledge(interaction, thinking=True)
 
-    async def kept_first(
-        self, interaction: Interaction, keeping: Coroutine[Any, Any, Kept], acknowledge: Acknowledge
-    ) -> Kept:
+    async def store_then_acknowledge(
+        self, interaction: Interaction, storing: Coroutine[Any, Any, Stored], acknowledge: Acknowledge
+    ) -> Stored:
         """Acknowledge what is kept by then; what takes long is acknowledged before Discord gives up."""
-        task = asyncio.create_task(keeping)
+        task = asyncio.create_task(storing)
         await asyncio.wait({task}, timeout=PROMPTLY_S)
         await acknowledge(interaction)
         return await task
 
     async def _acknowledge(self, interaction: Interaction, **how: bool) -> None:
         try:
-            with delivery():
+            with as_delivery_errors():
                 await interaction.response.defer(**how)
         except DeliveryError as error:
             # It costs the acknowledgement, not what the person asked for.
             _log.warning("An interaction could not be acknowledged: %s", error)
 
-    async def amend(self, interaction: Interaction, content: str | None = None) -> None:
+    async def edit_original(self, interaction: Interaction, content: str | None = None) -> None:
         """Take the buttons from the pressed message, and let it say `content`. Raises DeliveryError."""
         said = discord.utils.MISSING if content is None else content[:MAX_CONTENT]
-        with delivery():
+        with as_delivery_errors():
             await interaction.edit_original_response(
                 content=said, view=None, allowed_mentions=discord.AllowedMentions.none()
             )
 
-    async def take_back(self, interaction: Interaction, rest: Sequence[discord.WebhookMessage] = ()) -> None:
+    async def delete_original(
+        self, interaction: Interaction, rest: Sequence[discord.WebhookMessage] = ()
+    ) -> None:
         """Take the first answer away again, and the `rest` of it."""
         try:
-            with delivery():
+            with as_delivery_errors():
                 await interaction.delete_original_response()
                 for message in rest:
                     await message.delete()
         except DeliveryError as error:
             _log.debug("An answer could not be taken back: %s", error)
 
-    async def _say_in(self, interaction: Interaction, sentence: str, *, ephemeral: bool, **more: Any) -> None:
+    async def _send(self, interaction: Interaction, sentence: str, *, ephemeral: bool, **more: Any) -> None:
         quiet = discord.AllowedMentions.none()
         content = sentence[:MAX_CONTENT]
-        with delivery():
+        with as_delivery_errors():
             if interaction.response.is_done():
                 await interaction.followup.send(
                     content, ephemeral=ephemeral, allowed_mentions=quiet, suppress_embeds=True, **more
@@ -152,10 +154,10 @@ class Answers:
                 )
 
 
-async def _write_to(person: discord.abc.Messageable, sentence: str) -> None:
+async def _send_direct_message(person: discord.abc.Messageable, sentence: str) -> None:
     """An interaction that is over takes no word any more: a direct message is the only way left."""
     try:
-        with delivery():
+        with as_delivery_errors():
             await person.send(sentence[:MAX_CONTENT], allowed_mentions=discord.AllowedMentions.none())
     except DeliveryError as error:
         _log.warning("A sentence could not be said in Discord: %s", error)

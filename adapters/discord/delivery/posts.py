@@ -13,13 +13,13 @@ from typing import TypeVar
 
 import discord
 
-from adapters.discord.api.errors import NO_HISTORY, delivery, is_archived
-from adapters.discord.api.rate_limits import Budget, Priority
-from adapters.discord.delivery.edit_pacing import OldMessages, Pace
-from adapters.discord.delivery.user_installed import Abroad
-from adapters.discord.payloads.rooms import channel_of
-from adapters.discord.render.replies import render
-from adapters.discord.render.views import buttons_of
+from adapters.discord.api.errors import NO_HISTORY, as_delivery_errors, is_archived
+from adapters.discord.api.rate_limits import Priority, RequestBudget
+from adapters.discord.delivery.edit_pacing import EditScheduler, OldMessageLimit
+from adapters.discord.delivery.user_installed import UserInstalledRooms
+from adapters.discord.payloads.rooms import parent_channel
+from adapters.discord.render.replies import reply_content
+from adapters.discord.render.views import reply_view
 from bot.aio.clock import Clock
 from bot.domain.chat import Author, Room
 from bot.domain.errors import DeliveryError, MessageGone, RetryLater, TsuzukiError, Undeliverable
@@ -42,18 +42,24 @@ class Posts:
     """What the outbox asks of Discord. `connect` gives it a client that is logged in."""
 
     def __init__(
-        self, say: Translate, waits: Waits, abroad: Abroad, old: OldMessages, budget: Budget, pace: Pace
+        self,
+        translate: Translate,
+        reply_waits: ReplyWaits,
+        user_installed: UserInstalledRooms,
+        old_messages: OldMessageLimit,
+        budget: RequestBudget,
+        scheduler: EditScheduler,
     ) -> None:
-        self._say = say
+        self._translate = translate
         self._budget = budget
-        self._pace = pace
-        self._waits = waits
-        self._old = old
-        self.abroad = abroad
+        self._scheduler = scheduler
+        self._reply_waits = reply_waits
+        self._old_messages = old_messages
+        self.user_installed = user_installed
         self.asker_of: AskerOf | None = None
         self._client: discord.Client | None = None
         self._asked: OrderedDict[str, deque[int]] = OrderedDict()
-        self._answers: OrderedDict[str, int] = OrderedDict()
+        self._responses: OrderedDict[str, int] = OrderedDict()
         self._locales: OrderedDict[str, str] = OrderedDict()
 
     def connect(self, client: discord.Client | None) -> None:
@@ -67,46 +73,48 @@ class Posts:
             raise RetryLater("not connected to Discord")
         return self._client
 
-    def follow(self, room: Room, to: Room) -> None:
+    def follow_move(self, room: Room, to: Room) -> None:
         """The story of a room is told in another one; in a channel its replies answer what it began with."""
         if room.id in self._locales:
-            self.speak(to, self._locales[room.id])
-        if channel_of(to) is None and room.id.isdecimal():
-            self.answer_to(to, int(room.id))
+            self.set_locale(to, self._locales[room.id])
+        if parent_channel(to) is None and room.id.isdecimal():
+            self.expect_reply_to(to, int(room.id))
 
-    def speak(self, room: Room, locale: str) -> None:
+    def set_locale(self, room: Room, locale: str) -> None:
         """Write the buttons of a room in this language."""
         _remember(self._locales, room.id, locale)
 
-    def answer_to(self, room: Room, message_id: int) -> None:
+    def expect_reply_to(self, room: Room, message_id: int) -> None:
         """The next post in `room` replies to this message: used where a story has no thread of its own."""
         self._asked.setdefault(room.id, deque(maxlen=REMEMBERED)).append(message_id)
         while len(self._asked) > REMEMBERED:
             self._asked.popitem(last=False)
 
-    def unanswered(self, room: Room, message_id: int) -> None:
+    def cancel_reply_to(self, room: Room, message_id: int) -> None:
         """No reply will come to this message after all."""
         asked = self._asked.get(room.id)
         if asked is not None and message_id in asked:
             asked.remove(message_id)
 
-    async def post(self, room: Room, draft: Reply, key: str) -> str:
+    async def post(self, room: Room, reply: Reply, key: str) -> str:
         """Post `draft`; the same `key` within some minutes does not post twice (an enforced nonce)."""
-        self._waits.posted(draft)
-        if self.abroad.holds(room):
-            return await self.abroad.post(room, render(draft), self._buttons(room, draft))
+        self._reply_waits.posted(reply)
+        if self.user_installed.has(room):
+            return await self.user_installed.post(room, reply_content(reply), self._buttons(room, reply))
         channel = self._channel(room)
         async with self._budget.turn():
-            with delivery():
+            with as_delivery_errors():
                 async with asyncio.timeout(ANSWER_WITHIN_S):
-                    message = await self._send(room, channel, draft, nonce_of(key), self._reply_of(room, key))
-        self._pace.shown(str(message.id), draft)
-        if message.content.strip() != render(draft).strip():
+                    message = await self._send_reply(
+                        room, channel, reply, nonce_of(key), self._reply_of(room, key)
+                    )
+        self._scheduler.shown(str(message.id), reply)
+        if message.content.strip() != reply_content(reply).strip():
             # A process that died before it noted the post made it: it shows what was to be shown then.
-            await self.edit(room, str(message.id), draft)
+            await self.edit(room, str(message.id), reply)
         return str(message.id)
 
-    async def say(
+    async def send(
         self,
         room: Room,
         sentence: str,
@@ -118,7 +126,7 @@ class Posts:
         channel, quiet, nonce = self._channel(room), discord.AllowedMentions.none(), nonce_of(key)
         buttons = view or discord.utils.MISSING
         async with self._budget.turn():
-            with delivery():
+            with as_delivery_errors():
                 if reply_to is not None:
                     earlier = _reference(channel, reply_to)
                     try:
@@ -142,86 +150,90 @@ class Posts:
         if slot is None:
             return
         async with self._budget.turn(slot=slot):
-            with delivery():
+            with as_delivery_errors():
                 await channel.typing()
 
-    def rest_s(self, room: Room, message_id: str, draft: Reply) -> float:
+    def seconds_until_due(self, room: Room, message_id: str, reply: Reply) -> float:
         """How long a message that is not finished leaves the others their turn, before it shows `draft`."""
-        if self.abroad.holds(room):
-            return self.abroad.rest_s(room)
-        return self._old.rest_s(room, int(message_id)) or self._pace.rest_s(room, message_id, draft)
+        if self.user_installed.has(room):
+            return self.user_installed.seconds_until_due(room)
+        return self._old_messages.seconds_until_due(
+            room, int(message_id)
+        ) or self._scheduler.seconds_until_due(room, message_id, reply)
 
-    async def edit(self, room: Room, message_id: str, draft: Reply) -> None:
+    async def edit(self, room: Room, message_id: str, reply: Reply) -> None:
         """Make a message of ours show `draft`. Raises RetryLater, Undeliverable (MessageGone: deleted)."""
-        if self.abroad.holds(room):
-            await self.abroad.edit(room, message_id, render(draft), self._buttons(room, draft))
+        if self.user_installed.has(room):
+            await self.user_installed.edit(room, message_id, reply_content(reply), self._buttons(room, reply))
             return
-        async with self._pace.turn(message_id, draft):
-            await self._change(room, message_id, draft)
-        if self._waits.edited(draft):
-            await self._tell_asker(room, message_id, draft)
+        async with self._scheduler.turn(message_id, reply):
+            await self._change(room, message_id, reply)
+        if self._reply_waits.edited(reply):
+            await self._notify_asker(room, message_id, reply)
 
     async def remove(self, room: Room, message_id: str) -> None:
         """Take away a message of ours; one that is gone is no error. Raises RetryLater or Undeliverable."""
         with suppress(MessageGone):
-            if self.abroad.holds(room):
-                await self.abroad.remove(room, message_id)
+            if self.user_installed.has(room):
+                await self.user_installed.remove(room, message_id)
                 return
             message = self._channel(room).get_partial_message(int(message_id))
-            self._pace.forget(message_id)
+            self._scheduler.forget(message_id)
             async with self._budget.turn():
-                with delivery():
+                with as_delivery_errors():
                     async with asyncio.timeout(ANSWER_WITHIN_S):
                         await message.delete()
 
-    async def _change(self, room: Room, message_id: str, draft: Reply) -> None:
+    async def _change(self, room: Room, message_id: str, reply: Reply) -> None:
         try:
-            await self._edit(room, message_id, draft)
+            await self._edit(room, message_id, reply)
         except Undeliverable as error:
             if not is_archived(error):
                 raise
             await self._unarchive(room)
-            await self._edit(room, message_id, draft)
+            await self._edit(room, message_id, reply)
 
-    async def _edit(self, room: Room, message_id: str, draft: Reply) -> None:
+    async def _edit(self, room: Room, message_id: str, reply: Reply) -> None:
         message = self._channel(room).get_partial_message(int(message_id))
-        wait_s = self._old.wait_s(room, message.id)
+        wait_s = self._old_messages.acquire(room, message.id)
         if wait_s:
             # Not waited for here: who asks again has a later text.
             raise RetryLater("a message of over an hour", wait_s)
-        with delivery():
+        with as_delivery_errors():
             # Every edit is parsed for mentions anew; the client's default does not reach partial messages.
             async with asyncio.timeout(ANSWER_WITHIN_S):
                 await message.edit(
-                    content=render(draft),
-                    view=self._buttons(room, draft),
+                    content=reply_content(reply),
+                    view=self._buttons(room, reply),
                     allowed_mentions=discord.AllowedMentions.none(),
                 )
 
     async def _unarchive(self, room: Room) -> None:
         client = self.client
-        with delivery():
+        with as_delivery_errors():
             await client.http.edit_channel(int(room.id), archived=False)
 
-    async def _tell_asker(self, room: Room, message_id: str, draft: Reply) -> None:
+    async def _notify_asker(self, room: Room, message_id: str, reply: Reply) -> None:
         """Edits make no sound: who asked long ago is told in a short reply, which mentions only them."""
         try:
-            asker = await self.asker_of(draft.passage) if self.asker_of is not None else None
+            asker = await self.asker_of(reply.passage) if self.asker_of is not None else None
             if asker is None or not asker.id.isdecimal():
                 return
             channel = self._channel(room)
             reference = _reference(channel, int(message_id))
-            sentence = self._say("discord.finished", self.locale(room, draft.locale), person=f"<@{asker.id}>")
+            sentence = self._translate(
+                "discord.finished", self.locale(room, reply.locale), person=f"<@{asker.id}>"
+            )
             only_them = discord.AllowedMentions(
                 everyone=False, roles=False, replied_user=False, users=[discord.Object(int(asker.id))]
             )
             async with self._budget.turn():
-                with delivery():
+                with as_delivery_errors():
                     await channel.send(
                         sentence,
                         reference=reference,
                         allowed_mentions=only_them,
-                        nonce=nonce_of(f"{draft.job} finished"),
+                        nonce=nonce_of(f"{reply.job} finished"),
                     )
         except (DeliveryError, TsuzukiError) as error:
             _log.warning("Nobody could be told that a story is finished: %s", error)
@@ -234,8 +246,8 @@ class Posts:
             )
         return client.get_partial_messageable(int(room.id))
 
-    def _buttons(self, room: Room, draft: Reply) -> discord.ui.View | None:
-        return buttons_of(draft, self._say, self.locale(room, draft.locale))
+    def _buttons(self, room: Room, reply: Reply) -> discord.ui.View | None:
+        return reply_view(reply, self._translate, self.locale(room, reply.locale))
 
     def locale(self, room: Room, otherwise: str) -> str:
         """Of who spoke there last; `otherwise`: as long as nobody did."""
@@ -246,24 +258,24 @@ class Posts:
         job_id, _, part = key.partition(":")
         if part.partition(":")[0] not in {"", "0"}:
             return None
-        if job_id not in self._answers:
+        if job_id not in self._responses:
             asked = self._asked.get(room.id)
             if not asked:
                 return None
-            _remember(self._answers, job_id, asked.popleft())
-        return self._answers[job_id]
+            _remember(self._responses, job_id, asked.popleft())
+        return self._responses[job_id]
 
-    async def _send(
+    async def _send_reply(
         self,
         room: Room,
         channel: discord.PartialMessageable,
-        draft: Reply,
+        reply: Reply,
         nonce: str,
         reply_to: int | None,
     ) -> discord.Message:
-        view = self._buttons(room, draft) or discord.utils.MISSING
+        view = self._buttons(room, reply) or discord.utils.MISSING
         quiet = discord.AllowedMentions.none()
-        content = render(draft)
+        content = reply_content(reply)
         if reply_to is not None:
             earlier = _reference(channel, reply_to)
             try:
@@ -303,28 +315,28 @@ PATIENCE_S = 60.0
 _OPEN = {ReplyState.WAITING, ReplyState.WRITING}
 
 
-class Waits:
+class ReplyWaits:
     """When each reply that is not finished was begun, on `clock`."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._begun: dict[str, float] = {}
 
-    def posted(self, draft: Reply) -> None:
+    def posted(self, reply: Reply) -> None:
         """A first message was posted."""
-        if draft.job and draft.state in _OPEN:
-            self._begun.setdefault(draft.job, self._clock.now())
+        if reply.job and reply.state in _OPEN:
+            self._begun.setdefault(reply.job, self._clock.now())
 
-    def edited(self, draft: Reply) -> bool:
+    def edited(self, reply: Reply) -> bool:
         """A message changes; True where this ends a long wait, once."""
-        if not draft.job:
+        if not reply.job:
             return False
-        if draft.state in _OPEN:
+        if reply.state in _OPEN:
             # One that an earlier process began: they have waited through a restart.
-            self._begun.setdefault(draft.job, -math.inf)
+            self._begun.setdefault(reply.job, -math.inf)
             return False
-        if not draft.interactive:
+        if not reply.interactive:
             return False
-        begun = self._begun.pop(draft.job, None)
-        finished = draft.state is ReplyState.DONE and bool(draft.passage)
+        begun = self._begun.pop(reply.job, None)
+        finished = reply.state is ReplyState.DONE and bool(reply.passage)
         return finished and begun is not None and self._clock.now() - begun > PATIENCE_S

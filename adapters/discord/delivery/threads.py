@@ -21,15 +21,15 @@ from adapters.discord.api.errors import (
     THREAD_EXISTS,
     TITLE_BLOCKED,
     UNKNOWN_CHANNEL,
+    as_delivery_errors,
     code_of,
-    delivery,
     is_forbidden,
 )
 from adapters.discord.delivery.posts import REMEMBERED, Posts
 from adapters.discord.payloads.messages import PLATFORM, thread_name
-from adapters.discord.payloads.rooms import awaits_answer, channel_of, thread_of
-from adapters.discord.render.replies import MAX_CONTENT, escape, indented
-from adapters.discord.render.story_lines import split
+from adapters.discord.payloads.rooms import awaits_response, parent_channel, thread_room
+from adapters.discord.render.replies import MAX_CONTENT, escape, keep_indent
+from adapters.discord.render.story_lines import split_content
 from adapters.shared.ports import Play
 from bot.domain.chat import Author, Room
 from bot.domain.errors import DeliveryError, MessageGone, RetryLater, StoryBusy, ToldElsewhere, Undeliverable
@@ -53,16 +53,16 @@ Successor = Callable[[Room], Awaitable[int | None]]
 """The message that took the place of the one a thread should hang on."""
 
 
-class Threads:
+class StoryThreads:
     """Posts for the outbox, in threads that are opened when they are first needed."""
 
-    def __init__(self, play: Play, say: Translate, posts: Posts) -> None:
+    def __init__(self, play: Play, translate: Translate, posts: Posts) -> None:
         self._play = play
-        self._say = say
+        self._translate = translate
         self._posts = posts
         self._unopened: OrderedDict[str, None] = OrderedDict()
         self._answering: dict[str, list[asyncio.Event]] = {}
-        self._answers: OrderedDict[str, int] = OrderedDict()
+        self._responses: OrderedDict[str, int] = OrderedDict()
         self._tries: dict[str, int] = {}
         self.successor: Successor | None = None
 
@@ -73,7 +73,7 @@ class Threads:
             self._unopened.popitem(last=False)
 
     @contextmanager
-    def answering(self, room: Room) -> Iterator[None]:
+    def responding(self, room: Room) -> Iterator[None]:
         """A command is being answered: what its story shows in the room comes below the answer."""
         done = asyncio.Event()
         self._answering.setdefault(room.id, []).append(done)
@@ -85,13 +85,13 @@ class Threads:
             if not self._answering[room.id]:
                 del self._answering[room.id]
 
-    def answered(self, room: Room, message_id: int) -> None:
+    def responded(self, room: Room, message_id: int) -> None:
         """The message that answers the command by whose id a room is known."""
-        self._answers[room.id] = message_id
-        while len(self._answers) > REMEMBERED:
-            self._answers.popitem(last=False)
+        self._responses[room.id] = message_id
+        while len(self._responses) > REMEMBERED:
+            self._responses.popitem(last=False)
 
-    async def post(self, room: Room, draft: Reply, key: str) -> str:
+    async def post(self, room: Room, reply: Reply, key: str) -> str:
         """Post a part of a reply.
 
         Raises:
@@ -99,21 +99,21 @@ class Threads:
             ToldElsewhere: the story has another room from now on.
         """
         if key.partition(":")[2] not in {"", "0"}:
-            return await self._posts.post(room, draft, key)
-        await self._until_answered(room)
-        if awaits_answer(room):
-            await self._to_answer(room)
+            return await self._posts.post(room, reply, key)
+        await self._until_responded(room)
+        if awaits_response(room):
+            await self._move_to_response(room)
         if room.id in self._unopened:
             await self._open(room)
         try:
-            return await self._posts.post(room, draft, key)
+            return await self._posts.post(room, reply, key)
         except Undeliverable as error:
-            if code_of(error) != UNKNOWN_CHANNEL or channel_of(room) is None:
+            if code_of(error) != UNKNOWN_CHANNEL or parent_channel(room) is None:
                 await self._refused(room, error)
         # Kept by an earlier process, which did not come to open it.
         await self._open(room)
         try:
-            return await self._posts.post(room, draft, key)
+            return await self._posts.post(room, reply, key)
         except Undeliverable as error:
             await self._refused(room, error)
 
@@ -127,33 +127,33 @@ class Threads:
 
     async def show_text(self, room: Room, author: Author, text: str, key: str) -> int:
         """Show what somebody wrote by command as a message of its own; its id. Raises DeliveryError."""
-        first, *pieces = split(f"-# {escape(author.name)}\n{indented(text)}", MAX_CONTENT - 1)
-        message_id = await self._posts.say(room, first, key=key)
+        first, *pieces = split_content(f"-# {escape(author.name)}\n{keep_indent(text)}", MAX_CONTENT - 1)
+        message_id = await self._posts.send(room, first, key=key)
         for number, piece in enumerate(pieces):
-            await self._posts.say(room, indented(piece), key=f"{key} {number}")
+            await self._posts.send(room, keep_indent(piece), key=f"{key} {number}")
         return message_id
 
     # Opening
 
     async def _open(self, room: Room) -> None:
-        channel = channel_of(room)
+        channel = parent_channel(room)
         if channel is None:
             return
         try:
             await self._start(room, channel)
         except MessageGone:
-            await self._succeed(room, channel)
+            await self._move_to_successor(room, channel)
             raise
         except Undeliverable as error:
             if code_of(error) != THREAD_EXISTS:  # else it is there: an answer got lost
                 await self._move(room, channel)
-                await self._tell_of_channel(channel, room, "create_public_threads", error)
+                await self._notify_channel(channel, room, "create_public_threads", error)
                 raise ToldElsewhere(channel) from error
         self._unopened.pop(room.id, None)
 
     async def _start(self, room: Room, channel: Room) -> None:
         story = await self._play.read(room)
-        neutral = self._say("discord.thread_name", _locale_of(story))
+        neutral = self._translate("discord.thread_name", _locale_of(story))
         name = thread_name(_beginning_of(story), neutral)
         try:
             await self._start_as(name, room, channel)
@@ -166,23 +166,23 @@ class Threads:
         client = self._posts.client
         known = client.get_channel(int(channel.id))
         kept_min: Minutes = getattr(known, "default_auto_archive_duration", ARCHIVED_AFTER_MIN)
-        with delivery():
+        with as_delivery_errors():
             await client.http.start_thread_with_message(
                 int(channel.id), int(room.id), name=name, auto_archive_duration=kept_min
             )
 
-    async def _succeed(self, room: Room, channel: Room) -> None:
+    async def _move_to_successor(self, room: Room, channel: Room) -> None:
         """Go on under the message that took the place of the one that is gone, where there is one."""
         message_id = await self.successor(room) if self.successor is not None else None
         if message_id is not None:
-            to = thread_of(message_id, channel)
+            to = thread_room(message_id, channel)
             await self._move(room, to)
             self.expect(to)
             raise ToldElsewhere(to)
 
     # Commands
 
-    async def _until_answered(self, room: Room) -> None:
+    async def _until_responded(self, room: Room) -> None:
         try:
             async with asyncio.timeout(ANSWERED_WITHIN_S):
                 for done in tuple(self._answering.get(room.id, ())):
@@ -190,23 +190,23 @@ class Threads:
         except TimeoutError:
             _log.warning("A command in room %s is answered late", room.id)
 
-    async def _to_answer(self, room: Room) -> NoReturn:
+    async def _move_to_response(self, room: Room) -> NoReturn:
         """Go on under the answer that shows the command's text; where there is none, show it."""
-        channel = channel_of(room)
+        channel = parent_channel(room)
         if channel is None:
             raise Undeliverable("a command whose channel nobody knows")
-        message_id = self._answers.get(room.id) or await self._answer_of(room, channel)
+        message_id = self._responses.get(room.id) or await self._response_of(room, channel)
         to = channel
         if message_id is not None:
             await self._play.show_by(PLATFORM, room.id, str(message_id))
-            to = thread_of(message_id, channel)
+            to = thread_room(message_id, channel)
         await self._move(room, to)
         if message_id is not None:
             self.expect(to)
         raise ToldElsewhere(to)
 
-    async def _answer_of(self, room: Room, channel: Room) -> int | None:
-        found = await self._found_answer(room, channel)
+    async def _response_of(self, room: Room, channel: Room) -> int | None:
+        found = await self._find_response(room, channel)
         story = await self._play.read(room)
         if found is not None or story is None or not story.passages:
             return found
@@ -217,16 +217,16 @@ class Threads:
             _log.warning("A command's text could not be shown: %s", error)
             return None
 
-    async def _found_answer(self, room: Room, channel: Room) -> int | None:
+    async def _find_response(self, room: Room, channel: Room) -> int | None:
         """The answer that an earlier process gave, or whose receipt got lost."""
         client = self._posts.client
         try:
-            with delivery():
+            with as_delivery_errors():
                 said = await client.http.logs_from(int(channel.id), LOOKED_THROUGH, after=int(room.id))
         except Undeliverable:
             return None
         mine = client.user.id if client.user is not None else 0
-        return next((int(one["id"]) for one in said if _answers_command(one, room.id, mine)), None)
+        return next((int(one["id"]) for one in said if _responds_to_command(one, room.id, mine)), None)
 
     # Elsewhere
 
@@ -235,13 +235,13 @@ class Threads:
         if code_of(error) == AUTHOR_FIRST and self._may_try_again(room):
             raise RetryLater(str(error), AUTHOR_PAUSE_S) from error
         self._tries.pop(room.id, None)
-        channel = channel_of(room)
+        channel = parent_channel(room)
         if channel is not None and self._takes_messages(channel) and await self._is_new(room):
             await self._move(room, channel)
-            await self._tell_of_channel(channel, room, "send_messages_in_threads", error)
+            await self._notify_channel(channel, room, "send_messages_in_threads", error)
             raise ToldElsewhere(channel) from error
         if room.parent_scopes:
-            await self._tell_privately(room, error)
+            await self._send_direct_message(room, error)
         raise error
 
     def _may_try_again(self, room: Room) -> bool:
@@ -262,30 +262,30 @@ class Threads:
         except StoryBusy as error:
             raise RetryLater("the story of the other room is being written", BUSY_PAUSE_S) from error
         self._unopened.pop(room.id, None)
-        self._posts.follow(room, to)
+        self._posts.follow_move(room, to)
 
-    async def _tell_of_channel(self, channel: Room, room: Room, needed: str, error: Undeliverable) -> None:
+    async def _notify_channel(self, channel: Room, room: Room, needed: str, error: Undeliverable) -> None:
         locale = _locale_of(await self._play.read(channel))
         if is_forbidden(error):
-            permission = self._say(f"discord.permission.{needed}", locale)
-            sentence = self._say("discord.no_thread", locale, permission=permission)
+            permission = self._translate(f"discord.permission.{needed}", locale)
+            sentence = self._translate("discord.no_thread", locale, permission=permission)
         else:
-            sentence = self._say("discord.no_thread_now", locale)
+            sentence = self._translate("discord.no_thread_now", locale)
         try:
-            await self._posts.say(channel, sentence, key=f"{room.id} {sentence}", reply_to=int(room.id))
+            await self._posts.send(channel, sentence, key=f"{room.id} {sentence}", reply_to=int(room.id))
         except DeliveryError as trouble:
             _log.warning("A sentence could not be said in Discord: %s", trouble)
 
-    async def _tell_privately(self, room: Room, error: Undeliverable) -> None:
+    async def _send_direct_message(self, room: Room, error: Undeliverable) -> None:
         """Where nothing can be said, a direct message to who wrote last is the only way left to say so."""
         story = await self._play.read(room)
         people = [one.author for one in story.passages if not one.by_model] if story is not None else []
         if not people or not people[-1].id.isdecimal():
             return
-        sentence = self._say("discord.unshown", people[-1].locale, where=f"<#{room.id}>")
+        sentence = self._translate("discord.unshown", people[-1].locale, where=f"<#{room.id}>")
         _log.warning("A reply cannot be shown in room %s: %s", room.id, error)
         try:
-            with delivery():
+            with as_delivery_errors():
                 person = await self._posts.client.fetch_user(int(people[-1].id))
                 await person.send(sentence, allowed_mentions=discord.AllowedMentions.none())
         except DeliveryError as trouble:
@@ -300,6 +300,6 @@ def _beginning_of(story: Story | None) -> str:
     return story.passages[0].text if story is not None and story.passages else ""
 
 
-def _answers_command(message: Any, command_id: str, mine: int) -> bool:
+def _responds_to_command(message: Any, command_id: str, mine: int) -> bool:
     of = message.get("interaction_metadata") or message.get("interaction") or {}
     return int(message["author"]["id"]) == mine and str(of.get("id")) == command_id

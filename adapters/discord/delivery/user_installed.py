@@ -13,9 +13,9 @@ from dataclasses import dataclass
 
 import discord
 
-from adapters.discord.api.errors import UNAUTHORIZED, delivery
+from adapters.discord.api.errors import UNAUTHORIZED, as_delivery_errors
 from adapters.discord.api.requests import redirected_webhooks
-from adapters.discord.delivery.edit_pacing import Spacing
+from adapters.discord.delivery.edit_pacing import MinimumInterval
 from bot.aio.clock import Clock
 from bot.domain.chat import Room
 from bot.domain.errors import RetryLater, Undeliverable
@@ -28,41 +28,41 @@ REMEMBERED = 1000
 
 
 @dataclass(slots=True)
-class _Door:
+class _InteractionWebhook:
     """The way into one room."""
 
     webhook: discord.Webhook
     until_s: float
 
 
-class Abroad:
+class UserInstalledRooms:
     """Rooms that are reached through interactions only. Their ids are no channel's: `CHANNEL/PERSON`."""
 
     def __init__(self, clock: Clock, api_url: str | None) -> None:
         self._clock = clock
-        self._spacing = Spacing(clock, CHANGE_EVERY_S)
+        self._spacing = MinimumInterval(clock, CHANGE_EVERY_S)
         self._api_url = api_url
-        self._doors: OrderedDict[str, _Door] = OrderedDict()
+        self._webhooks: OrderedDict[str, _InteractionWebhook] = OrderedDict()
 
-    def lend(self, room: Room, webhook: discord.Webhook) -> None:
+    def register_webhook(self, room: Room, webhook: discord.Webhook) -> None:
         """Speak in `room` through this webhook, as long as it takes us."""
-        self._doors[room.id] = _Door(webhook, self._clock.now() + TOKEN_LIFE_S)
-        self._doors.move_to_end(room.id)
-        while len(self._doors) > REMEMBERED:
-            self._doors.popitem(last=False)
+        self._webhooks[room.id] = _InteractionWebhook(webhook, self._clock.now() + TOKEN_LIFE_S)
+        self._webhooks.move_to_end(room.id)
+        while len(self._webhooks) > REMEMBERED:
+            self._webhooks.popitem(last=False)
 
-    def holds(self, room: Room) -> bool:
+    def has(self, room: Room) -> bool:
         """Whether this is how to speak there."""
-        return room.id in self._doors
+        return room.id in self._webhooks
 
-    def rest_s(self, room: Room) -> float:
+    def seconds_until_due(self, room: Room) -> float:
         """How long the room's webhook takes nothing. What can wait does so before it is sent."""
-        return self._spacing.rest_s(room)
+        return self._spacing.seconds_until_due(room)
 
     async def post(self, room: Room, content: str, view: discord.ui.View | None) -> str:
         """A new message. Raises RetryLater or Undeliverable."""
-        webhook = self._through(room)
-        with redirected_webhooks(self._api_url), _lasting(), delivery():
+        webhook = self._webhook_of(room)
+        with redirected_webhooks(self._api_url), _expired_token_is_final(), as_delivery_errors():
             message = await webhook.send(
                 content,
                 wait=True,
@@ -74,23 +74,23 @@ class Abroad:
 
     async def edit(self, room: Room, message_id: str, content: str, view: discord.ui.View | None) -> None:
         """Change a message. Raises RetryLater or Undeliverable."""
-        webhook = self._through(room)
-        with redirected_webhooks(self._api_url), _lasting(), delivery():
+        webhook = self._webhook_of(room)
+        with redirected_webhooks(self._api_url), _expired_token_is_final(), as_delivery_errors():
             await webhook.edit_message(
                 int(message_id), content=content, view=view, allowed_mentions=discord.AllowedMentions.none()
             )
 
     async def remove(self, room: Room, message_id: str) -> None:
         """Take a message away. Raises RetryLater or Undeliverable."""
-        webhook = self._through(room)
-        with redirected_webhooks(self._api_url), _lasting(), delivery():
+        webhook = self._webhook_of(room)
+        with redirected_webhooks(self._api_url), _expired_token_is_final(), as_delivery_errors():
             await webhook.delete_message(int(message_id))
 
-    def _through(self, room: Room) -> discord.Webhook:
-        door = self._doors[room.id]
+    def _webhook_of(self, room: Room) -> discord.Webhook:
+        door = self._webhooks[room.id]
         if self._clock.now() > door.until_s:
             raise Undeliverable("the interaction is over")
-        wait_s = self._spacing.wait_s(room)
+        wait_s = self._spacing.acquire(room)
         if wait_s:
             # Not waited for here: who asks again has a later text.
             raise RetryLater("a webhook's turn", wait_s)
@@ -98,7 +98,7 @@ class Abroad:
 
 
 @contextmanager
-def _lasting() -> Iterator[None]:
+def _expired_token_is_final() -> Iterator[None]:
     """A token that Discord does not know any more will not be known later either."""
     try:
         yield

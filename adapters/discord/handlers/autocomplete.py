@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from adapters.discord.delivery.interaction_response import Interaction, locale_of
-from adapters.discord.handlers.interaction_context import around
-from adapters.discord.handlers.settings_command import address_of
+from adapters.discord.delivery.interaction_response import Interaction, locale_of_interaction
+from adapters.discord.handlers.interaction_context import context_of
+from adapters.discord.handlers.settings_command import scope_of
 from adapters.discord.render.settings_text import PRESETS as OWN
 from adapters.shared.ports import Play
 from bot.core.settings_resolver import RESET, SWITCHES
@@ -13,38 +13,38 @@ from bot.domain.ports import Translate
 from bot.domain.room_settings import Filter
 from bot.domain.sampling import PRESET_NAMES, PRESETS
 
-Proposals = list[tuple[str, str]]
+Suggestions = list[tuple[str, str]]
 
 
-class Proposing:
+class Autocomplete:
     """Names to show, and the values that they stand for."""
 
-    def __init__(self, play: Play, say: Translate) -> None:
+    def __init__(self, play: Play, translate: Translate) -> None:
         self._play = play
-        self._say = say
+        self._translate = translate
 
-    async def presets(self, interaction: Interaction, typed: str) -> Proposals:
+    async def presets(self, interaction: Interaction, typed: str) -> Suggestions:
         """The built-in presets and the room's own."""
-        locale = locale_of(interaction)
-        rules = await self._play.rules(around(interaction).room)
+        locale = locale_of_interaction(interaction)
+        rules = await self._play.rules(context_of(interaction).room)
         own = [(name, name) for name, _ in rules.presets]
-        built_in = [(self._say(f"discord.preset.{name}", locale), name) for name in PRESETS]
+        built_in = [(self._translate(f"discord.preset.{name}", locale), name) for name in PRESETS]
         return _matching([*own, *built_in], typed)
 
-    async def values(self, interaction: Interaction, typed: str) -> Proposals:
+    async def values(self, interaction: Interaction, typed: str) -> Suggestions:
         """What a rule may be set to; for one that takes anything, what was typed and the way back."""
-        locale = locale_of(interaction)
+        locale = locale_of_interaction(interaction)
         rule = getattr(interaction.namespace, "rule", "")
-        back = (self._say("discord.settings.reset", locale), RESET)
+        back = (self._translate("discord.settings.reset", locale), RESET)
         if rule == "preset":
             return [*(await self.presets(interaction, typed)), back]
-        known: Proposals = []
+        known: Suggestions = []
         if rule == "length":
-            known = [(self._say(f"discord.length.{length}", locale), str(length)) for length in Length]
+            known = [(self._translate(f"discord.length.{length}", locale), str(length)) for length in Length]
         elif rule == "filter":
-            known = [(self._say(f"discord.filter.{each}", locale), str(each)) for each in Filter]
+            known = [(self._translate(f"discord.filter.{each}", locale), str(each)) for each in Filter]
         elif rule in SWITCHES:
-            known = [(self._say(f"discord.{word}", locale), word) for word in ("yes", "no")]
+            known = [(self._translate(f"discord.{word}", locale), word) for word in ("yes", "no")]
         elif rule == OWN:
             known = [(name, name) for name in await self._own_presets(interaction)]
         as_typed = [(typed, typed)] if typed and not _matching(known, typed) else []
@@ -52,11 +52,11 @@ class Proposing:
 
     async def _own_presets(self, interaction: Interaction) -> list[str]:
         """The names of those that are set at the scope in question."""
-        scene, scope = around(interaction), getattr(interaction.namespace, "scope", "")
-        held = (await self._play.rules_at(scene.room, address_of(scene, scope))).get(OWN)
+        context, scope = context_of(interaction), getattr(interaction.namespace, "scope", "")
+        held = (await self._play.rules_at(context.room, scope_of(context, scope))).get(OWN)
         return list(held) if isinstance(held, dict) else []
 
 
-def _matching(found: Proposals, typed: str) -> Proposals:
+def _matching(found: Suggestions, typed: str) -> Suggestions:
     wanted = PRESET_NAMES.get(typed, typed).casefold()
     return [(name, value) for name, value in found if wanted in name.casefold() or wanted in value.casefold()]

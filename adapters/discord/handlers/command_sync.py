@@ -44,15 +44,15 @@ _COMPARED = (
 class Phrase(locale_str):
     """A sentence by its key; Discord shows the English one where it has no translation."""
 
-    def __init__(self, say: Translate, key: str) -> None:
-        super().__init__(say(key, "en"), key=key)
+    def __init__(self, translate: Translate, key: str) -> None:
+        super().__init__(translate(key, "en"), key=key)
 
 
 class Translator(app_commands.Translator):
     """Gives discord.py the Japanese of our phrases."""
 
-    def __init__(self, say: Translate) -> None:
-        self._say = say
+    def __init__(self, translate: Translate) -> None:
+        self._translate = translate
 
     async def translate(
         self,
@@ -62,18 +62,20 @@ class Translator(app_commands.Translator):
     ) -> str | None:
         """The phrase in Japanese; None elsewhere, where the default is English already."""
         key = string.extras.get("key")
-        return self._say(key, "ja") if key and locale is discord.Locale.japanese else None
+        return self._translate(key, "ja") if key and locale is discord.Locale.japanese else None
 
 
 INSTALLS = app_commands.AppInstallationType(guild=True, user=True)
 CONTEXTS = app_commands.AppCommandContext(guild=True, dm_channel=True, private_channel=True)
 
 
-def continue_command(say: Translate, asked: Asked, presets: Proposed) -> app_commands.Command[Any, ..., None]:
+def continue_command(
+    translate: Translate, asked: Asked, presets: Proposed
+) -> app_commands.Command[Any, ..., None]:
     """`/continue`, in Japanese `/続き`. `presets` proposes names while somebody types."""
 
     def phrase(key: str) -> Phrase:
-        return Phrase(say, f"discord.{key}")
+        return Phrase(translate, f"discord.{key}")
 
     lengths = [Choice(name=phrase(f"length.{length}"), value=str(length)) for length in Length]
     options = ("text", "length", "preset", "candidates")

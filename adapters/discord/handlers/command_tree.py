@@ -6,45 +6,50 @@ from typing import Any
 
 from discord import app_commands
 
-from adapters.discord.catchup.thread_history import Past
-from adapters.discord.delivery.interaction_response import Answers
+from adapters.discord.catchup.thread_history import ThreadHistory
+from adapters.discord.delivery.interaction_response import InteractionResponses
 from adapters.discord.delivery.posts import Posts
-from adapters.discord.delivery.threads import Threads
-from adapters.discord.handlers.autocomplete import Proposing
+from adapters.discord.delivery.threads import StoryThreads
+from adapters.discord.handlers.autocomplete import Autocomplete
 from adapters.discord.handlers.command_sync import continue_command
-from adapters.discord.handlers.component_interactions import Presses
-from adapters.discord.handlers.context_menus import Menus
-from adapters.discord.handlers.continue_command import Continuing
-from adapters.discord.handlers.settings_command import Settings
+from adapters.discord.handlers.component_interactions import ComponentHandler
+from adapters.discord.handlers.context_menus import ContextMenus
+from adapters.discord.handlers.continue_command import ContinueCommand
+from adapters.discord.handlers.settings_command import SettingsCommand
 from adapters.discord.handlers.story_actions import Stories
 from adapters.discord.handlers.story_commands import StoryCommands
-from adapters.discord.handlers.tree_actions import Moves, Telling
+from adapters.discord.handlers.tree_actions import ActNotices, TreeActions
 from adapters.shared.double_clicks import DoubleClicks
 from adapters.shared.ports import Play
 from bot.domain.ports import Translate
 
 
-def command_the(
+def register_commands(
     tree: app_commands.CommandTree[Any],
     play: Play,
-    say: Translate,
+    translate: Translate,
     posts: Posts,
-    threads: Threads,
-    past: Past,
+    threads: StoryThreads,
+    thread_history: ThreadHistory,
     clicks: DoubleClicks,
-) -> Presses:
+) -> ComponentHandler:
     """Put every command on `tree`; returns who takes the presses of buttons."""
-    answers = Answers(say)
-    telling, settings = Telling(play, say, posts, answers), Settings(play, say, answers)
-    moves = Moves(play, telling)
-    stories = Stories(play, say, posts, answers, moves, telling, settings)
-    proposing = Proposing(play, say)
-    continuing = Continuing(play, say, posts, answers, threads, past)
-    presses = Presses(play, say, posts, answers, moves, telling, stories, continuing, settings, clicks)
-    commands = StoryCommands(say, stories, proposing.values)
-    tree.add_command(continue_command(say, continuing.asked, proposing.presets))
+    responses = InteractionResponses(translate)
+    notices, settings = (
+        ActNotices(play, translate, posts, responses),
+        SettingsCommand(play, translate, responses),
+    )
+    tree_actions = TreeActions(play, notices)
+    stories = Stories(play, translate, posts, responses, tree_actions, notices, settings)
+    autocomplete = Autocomplete(play, translate)
+    continuing = ContinueCommand(play, translate, posts, responses, threads, thread_history)
+    components = ComponentHandler(
+        play, translate, posts, responses, tree_actions, notices, stories, continuing, settings, clicks
+    )
+    commands = StoryCommands(translate, stories, autocomplete.values)
+    tree.add_command(continue_command(translate, continuing.run, autocomplete.presets))
     tree.add_command(commands.story())
     tree.add_command(commands.help())
-    for menu in Menus(play, say, posts, answers, presses, moves, threads).commands():
+    for menu in ContextMenus(play, translate, posts, responses, components, tree_actions, threads).commands():
         tree.add_command(menu)
-    return presses
+    return components

@@ -9,15 +9,28 @@ from typing import Any
 import discord
 from discord import app_commands
 
-from adapters.discord.delivery.interaction_response import Answers, Interaction
+from adapters.discord.delivery.interaction_response import Interaction, InteractionResponses
 from adapters.discord.delivery.posts import Posts
-from adapters.discord.delivery.threads import Threads
+from adapters.discord.delivery.threads import StoryThreads
 from adapters.discord.handlers.command_sync import CONTEXTS, INSTALLS, Phrase
-from adapters.discord.handlers.component_interactions import Presses
-from adapters.discord.handlers.interaction_context import Scene, scene_of, where_told
-from adapters.discord.handlers.tree_actions import Moves
-from adapters.discord.payloads.messages import PLATFORM, Self, author_of, names_in, story_text, with_roles
-from adapters.discord.payloads.rooms import Place, opens_threads, place_from, require_speech, thread_of
+from adapters.discord.handlers.component_interactions import ComponentHandler
+from adapters.discord.handlers.interaction_context import InteractionContext, in_story_room, open_context
+from adapters.discord.handlers.tree_actions import TreeActions
+from adapters.discord.payloads.messages import (
+    PLATFORM,
+    BotIdentity,
+    author_of,
+    mention_names_of,
+    story_text,
+    with_roles,
+)
+from adapters.discord.payloads.rooms import (
+    ThreadRef,
+    choose_thread,
+    opens_threads,
+    require_send_permission,
+    thread_room,
+)
 from adapters.shared.ports import Play
 from bot.core.permissions import names_roles
 from bot.domain.chat import Author, Message
@@ -27,134 +40,136 @@ from bot.domain.ports import Translate
 from bot.domain.story import Passage
 from bot.story.joining import ends_with
 
-Deed = Callable[[Scene, discord.Message], Any]
+Handler = Callable[[InteractionContext, discord.Message], Any]
 
 
-class Menus:
+class ContextMenus:
     """What the menu's commands do."""
 
     def __init__(
         self,
         play: Play,
-        say: Translate,
+        translate: Translate,
         posts: Posts,
-        answers: Answers,
-        presses: Presses,
-        moves: Moves,
-        threads: Threads,
+        responses: InteractionResponses,
+        components: ComponentHandler,
+        tree_actions: TreeActions,
+        threads: StoryThreads,
     ) -> None:
         self._play = play
-        self._say = say
+        self._translate = translate
         self._posts = posts
-        self._answers = answers
-        self._presses = presses
-        self._moves = moves
+        self._responses = responses
+        self._components = components
+        self._tree_actions = tree_actions
         self._threads = threads
 
     def commands(self) -> list[app_commands.ContextMenu]:
         """The commands."""
-        deeds = {"go_on": self._go_on, "add": self._add, "edit": self._edit}
-        return [self._command(name, deed) for name, deed in deeds.items()]
+        handlers = {"go_on": self._go_on, "add": self._add, "edit": self._edit}
+        return [self._command(name, handler) for name, handler in handlers.items()]
 
-    def _command(self, name: str, deed: Deed) -> app_commands.ContextMenu:
+    def _command(self, name: str, handler: Handler) -> app_commands.ContextMenu:
         async def chosen(interaction: Interaction, message: discord.Message) -> None:
-            async def with_scene() -> None:
-                await deed(scene_of(interaction, self._posts), message)
+            async def with_context() -> None:
+                await handler(open_context(interaction, self._posts), message)
 
-            await self._answers.carry_out(interaction, with_scene())
+            await self._responses.run(interaction, with_context())
 
         return app_commands.ContextMenu(
-            name=Phrase(self._say, f"discord.menu.{name}"),
+            name=Phrase(self._translate, f"discord.menu.{name}"),
             callback=chosen,
             allowed_installs=INSTALLS,
             allowed_contexts=CONTEXTS,
         )
 
-    async def _go_on(self, scene: Scene, message: discord.Message) -> None:
+    async def _go_on(self, context: InteractionContext, message: discord.Message) -> None:
         """Branch from the message's passage and go on; a message that is in no story begins or joins one."""
-        self._require_speech(scene)
-        await self._answers.think(scene.interaction)
+        self._require_send_permission(context)
+        await self._responses.defer_ephemeral(context.interaction)
         passage = await self._passage(message)
         if passage is None:
-            place = await self._take_in(scene, message)
-            await self._play.receive_message(replace(scene, room=place.room).message(), GenerationOptions())
-            done = self._say("discord.menu.added", scene.locale, where=f"<#{place.room.id}>")
+            place = await self._add_as_passage(context, message)
+            await self._play.receive_message(replace(context, room=place.room).message(), GenerationOptions())
+            done = self._translate("discord.menu.added", context.locale, where=f"<#{place.room.id}>")
         else:
-            scene = await where_told(self._play, scene, passage)
-            story = await self._play.read(scene.room)
+            context = await in_story_room(self._play, context, passage)
+            story = await self._play.read(context.room)
             if story is None or not ends_with(story, passage.id):
-                await self._moves.branch_to_go_on(scene, passage.id)
-            await self._play.receive_message(scene.message(after=passage.id), GenerationOptions())
-            done = self._say("discord.menu.going_on", scene.locale, where=f"<#{scene.room.id}>")
-        if not scene.abroad:
-            await self._answers.whisper(scene.interaction, done)
+                await self._tree_actions.branch_to_go_on(context, passage.id)
+            await self._play.receive_message(context.message(after=passage.id), GenerationOptions())
+            done = self._translate("discord.menu.going_on", context.locale, where=f"<#{context.room.id}>")
+        if not context.user_installed:
+            await self._responses.send_ephemeral(context.interaction, done)
 
-    async def _add(self, scene: Scene, message: discord.Message) -> None:
+    async def _add(self, context: InteractionContext, message: discord.Message) -> None:
         """Take a message into the story of its room, as its writer's."""
-        self._require_speech(scene)
-        await self._answers.think(scene.interaction)
+        self._require_send_permission(context)
+        await self._responses.defer_ephemeral(context.interaction)
         if await self._passage(message) is not None:
-            await self._answers.whisper(
-                scene.interaction, self._say("discord.menu.there_already", scene.locale)
+            await self._responses.send_ephemeral(
+                context.interaction, self._translate("discord.menu.there_already", context.locale)
             )
             return
-        place = await self._take_in(scene, message)
-        if place.room != scene.room:
-            place = Place(await self._threads.open(place.room))  # no reply will
+        place = await self._add_as_passage(context, message)
+        if place.room != context.room:
+            place = ThreadRef(await self._threads.open(place.room))  # no reply will
         where = f"<#{place.room.id}>" if place.room.id.isdecimal() else ""
-        await self._answers.whisper(
-            scene.interaction, self._say("discord.menu.added", scene.locale, where=where)
+        await self._responses.send_ephemeral(
+            context.interaction, self._translate("discord.menu.added", context.locale, where=where)
         )
 
-    async def _take_in(self, scene: Scene, message: discord.Message) -> Place:
+    async def _add_as_passage(self, context: InteractionContext, message: discord.Message) -> ThreadRef:
         """Let a message be its writer's passage, where whoever chose it may write, too."""
-        heard = await self._heard(scene, message)
-        await self._play.check(scene.message(heard.text))
-        place = await self._place(scene, message)
-        if place.room != scene.room:
+        received = await self._message_of(context, message)
+        await self._play.check(context.message(received.text))
+        place = await self._choose_thread(context, message)
+        if place.room != context.room:
             self._threads.expect(place.room)
-        self._posts.speak(place.room, scene.aloud)
-        await self._play.receive_message(replace(heard, room=place.room), None)
+        self._posts.set_locale(place.room, context.public_locale)
+        await self._play.receive_message(replace(received, room=place.room), None)
         return place
 
-    async def _edit(self, scene: Scene, message: discord.Message) -> None:
+    async def _edit(self, context: InteractionContext, message: discord.Message) -> None:
         """Bring the form for a passage's text."""
         passage = await self._passage(message)
         if passage is None:
             raise PassageGone
-        await self._presses.open_edit(scene, passage)
+        await self._components.send_edit_modal(context, passage)
 
     async def _passage(self, message: discord.Message) -> Passage | None:
         return await self._play.passage_of_message(PLATFORM, str(message.id))
 
-    async def _place(self, scene: Scene, message: discord.Message) -> Place:
-        if scene.abroad or not opens_threads(scene.interaction.channel):
-            return Place(scene.room)
-        if await self._play.read(scene.room) is not None:
-            return Place(scene.room)
-        interaction = scene.interaction
-        thread = thread_of(message.id, scene.room)
-        return place_from(interaction.channel, interaction.app_permissions, thread, scene.room)
+    async def _choose_thread(self, context: InteractionContext, message: discord.Message) -> ThreadRef:
+        if context.user_installed or not opens_threads(context.interaction.channel):
+            return ThreadRef(context.room)
+        if await self._play.read(context.room) is not None:
+            return ThreadRef(context.room)
+        interaction = context.interaction
+        thread = thread_room(message.id, context.room)
+        return choose_thread(interaction.channel, interaction.app_permissions, thread, context.room)
 
-    async def _heard(self, scene: Scene, message: discord.Message) -> Message:
-        bot = scene.interaction.client.user
+    async def _message_of(self, context: InteractionContext, message: discord.Message) -> Message:
+        bot = context.interaction.client.user
         if bot is not None and message.author.id == bot.id:
             raise PassageGone  # a word of ours that is no part of a story
-        text = story_text(message.content, Self(bot.id if bot else 0), names_in(message))
+        text = story_text(message.content, BotIdentity(bot.id if bot else 0), mention_names_of(message))
         if not text.strip():
             raise EmptyPrompt
-        return Message(str(message.id), scene.room, await self._writer(scene, message), text)
+        return Message(str(message.id), context.room, await self._writer(context, message), text)
 
-    async def _writer(self, scene: Scene, message: discord.Message) -> Author:
+    async def _writer(self, context: InteractionContext, message: discord.Message) -> Author:
         """Who wrote a message; of others than who chose it, the choice tells no roles."""
-        if message.author.id == scene.interaction.user.id:
-            return scene.author
-        author = author_of(message.author, scene.locale)
-        if names_roles(await self._play.rules(scene.room)):
-            author = await with_roles(author, scene.interaction.guild)
+        if message.author.id == context.interaction.user.id:
+            return context.author
+        author = author_of(message.author, context.locale)
+        if names_roles(await self._play.rules(context.room)):
+            author = await with_roles(author, context.interaction.guild)
         return author
 
-    def _require_speech(self, scene: Scene) -> None:
-        if not scene.abroad:
-            interaction = scene.interaction
-            require_speech(interaction.channel, interaction.app_permissions, self._say, scene.locale)
+    def _require_send_permission(self, context: InteractionContext) -> None:
+        if not context.user_installed:
+            interaction = context.interaction
+            require_send_permission(
+                interaction.channel, interaction.app_permissions, self._translate, context.locale
+            )

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import discord
 
-from adapters.discord.delivery.interaction_response import Interaction, locale_of
+from adapters.discord.delivery.interaction_response import Interaction, locale_of_interaction
 from adapters.discord.delivery.posts import Posts
 from adapters.discord.payloads.messages import PLATFORM, author_of, chosen_locale
 from adapters.discord.payloads.rooms import room_of
@@ -16,7 +16,7 @@ from bot.domain.story import Passage
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
+class InteractionContext:
     """An interaction in our words. `abroad`: only the person installed the bot, so it may only answer.
 
     `locale` is the person's; what everybody there reads is in the language `aloud`.
@@ -26,32 +26,34 @@ class Scene:
     room: Room
     author: Author
     locale: str
-    aloud: str
-    abroad: bool
+    public_locale: str
+    user_installed: bool
 
     def message(self, text: str = "", *, after: str | None = None, event_id: str = "") -> Message:
         """What the story hears of it."""
         return Message(event_id or str(self.interaction.id), self.room, self.author, text, after=after)
 
 
-def scene_of(interaction: Interaction, posts: Posts) -> Scene:
+def open_context(interaction: Interaction, posts: Posts) -> InteractionContext:
     """Look around; what is said to the room goes in this language, and abroad through this interaction."""
-    scene = around(interaction)
-    if scene.abroad:
-        posts.abroad.lend(scene.room, interaction.followup)
-    posts.speak(scene.room, scene.aloud)
-    return scene
+    context = context_of(interaction)
+    if context.user_installed:
+        posts.user_installed.register_webhook(context.room, interaction.followup)
+    posts.set_locale(context.room, context.public_locale)
+    return context
 
 
-def around(interaction: Interaction) -> Scene:
+def context_of(interaction: Interaction) -> InteractionContext:
     """Look around, and change nothing: somebody who is still typing has said nothing."""
-    locale, channel_id = locale_of(interaction), interaction.channel_id or 0
+    locale, channel_id = locale_of_interaction(interaction), interaction.channel_id or 0
     author = author_of(interaction.user, locale)
     room = room_of(interaction.channel, channel_id, interaction.guild_id)
-    abroad = is_abroad(interaction)
-    if abroad:
+    user_installed = is_user_installed(interaction)
+    if user_installed:
         room = Room(PLATFORM, f"{channel_id}/{author.id}", adult=room.adult)
-    return Scene(interaction, room, author, locale, _public_locale(interaction) or locale, abroad)
+    return InteractionContext(
+        interaction, room, author, locale, _public_locale(interaction) or locale, user_installed
+    )
 
 
 def _public_locale(interaction: Interaction) -> str | None:
@@ -61,7 +63,7 @@ def _public_locale(interaction: Interaction) -> str | None:
     return chosen_locale(interaction.guild_locale.value, list(guild.features))
 
 
-def is_abroad(interaction: Interaction) -> bool:
+def is_user_installed(interaction: Interaction) -> bool:
     """Whether the bot is no member of this place: of a server, or of a conversation between people."""
     if interaction.context.private_channel:
         return True
@@ -69,12 +71,12 @@ def is_abroad(interaction: Interaction) -> bool:
     return not at_home and interaction.is_user_integration()
 
 
-async def where_told(play: Play, scene: Scene, passage: Passage) -> Scene:
+async def in_story_room(play: Play, context: InteractionContext, passage: Passage) -> InteractionContext:
     """The scene in the room of a passage's story: a thread, where the person acts on its first message.
 
     Abroad a story can be reached from its own place only. Raises NoSuchStory.
     """
-    if scene.abroad:
-        return scene
+    if context.user_installed:
+        return context
     told = (await play.story(passage.story_id)).room
-    return scene if told == scene.room else replace(scene, room=told)
+    return context if told == context.room else replace(context, room=told)

@@ -15,7 +15,7 @@ CLOCKS_DIFFER = timedelta(minutes=1)
 """How far this machine's clock may be ahead of Discord's."""
 
 
-class Edits:
+class SeenEdits:
     """Tells edits that are news from those that were made before `since` or told before."""
 
     def __init__(self, since: datetime, remembered: int = REMEMBERED) -> None:

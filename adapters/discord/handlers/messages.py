@@ -12,32 +12,32 @@ from functools import partial
 
 import discord
 
-from adapters.discord.api.errors import delivery
-from adapters.discord.catchup.thread_history import Lines, Past
-from adapters.discord.delivery.interaction_response import sentence_of
+from adapters.discord.api.errors import as_delivery_errors
+from adapters.discord.catchup.thread_history import ThreadHistory, ThreadLines
+from adapters.discord.delivery.interaction_response import error_message
 from adapters.discord.delivery.posts import Posts, nonce_of
-from adapters.discord.delivery.threads import Threads
-from adapters.discord.handlers.proxy_bots import Proxies
-from adapters.discord.payloads.attachments import Attachments, Brought, may_be_text
+from adapters.discord.delivery.threads import StoryThreads
+from adapters.discord.handlers.proxy_bots import ProxyMessages
+from adapters.discord.payloads.attachments import Attachments, AttachmentTexts, may_be_text
 from adapters.discord.payloads.messages import (
     PLATFORM,
-    Self,
+    BotIdentity,
     author_of,
     locale_of,
-    names_in,
+    mention_names_of,
     story_text,
     with_roles,
 )
 from adapters.discord.payloads.rooms import (
-    Place,
+    ThreadRef,
+    choose_thread,
     opens_threads,
-    place_from,
-    require_speech,
+    require_send_permission,
     room_of_message,
-    thread_of,
+    thread_room,
 )
 from adapters.discord.render.replies import escape
-from adapters.discord.render.story_lines import unread
+from adapters.discord.render.story_lines import unread_characters
 from adapters.shared.ports import Play
 from bot.aio.keyed_lock import InOrder
 from bot.core.permissions import names_roles
@@ -58,12 +58,12 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class MessageText:
     """What a person wrote in one message, what its files say, and whether it asks for an answer."""
 
     text: str
     attached: str = ""
-    asks: bool = True
+    wants_reply: bool = True
 
     @property
     def whole(self) -> str:
@@ -71,40 +71,42 @@ class Line:
         return with_attached(self.text, self.attached)
 
 
-class Conversation:
+class MessageHandler:
     """Messages that mention the bot, direct messages, and what is written in a story's thread."""
 
     def __init__(
         self,
         play: Play,
-        say: Translate,
+        translate: Translate,
         posts: Posts,
-        threads: Threads,
-        past: Past,
-        proxies: Proxies,
+        threads: StoryThreads,
+        thread_history: ThreadHistory,
+        proxy_messages: ProxyMessages,
         in_order: InOrder,
         attachments: Attachments,
     ) -> None:
         self._play = play
-        self._say = say
+        self._translate = translate
         self._posts = posts
         self._threads = threads
-        self._past = past
-        self._proxies = proxies
+        self._thread_history = thread_history
+        self._proxy_messages = proxy_messages
         self._in_order = in_order
         self._attachments = attachments
         self._typing: set[asyncio.Task[None]] = set()
 
-    async def heard(self, message: discord.Message, me: Self, *, answer: bool = True) -> None:
+    async def on_message(self, message: discord.Message, me: BotIdentity, *, answer: bool = True) -> None:
         """Let the story hear a message that is meant for the bot. `answer` False: it is kept, and no more."""
-        text = story_text(message.content, me, names_in(message))
+        text = story_text(message.content, me, mention_names_of(message))
         locale = message_locale(message, text)
-        deed = self._answer(message, Line(text, asks=answer), locale, me)
-        await self._carry_out(message, locale, deed, typing=answer)
+        handler = self._answer(message, MessageText(text, wants_reply=answer), locale, me)
+        await self._run(message, locale, handler, typing=answer)
 
-    async def overheard(self, message: discord.Message, me: Self, *, answer: bool = True) -> None:
+    async def on_thread_message(
+        self, message: discord.Message, me: BotIdentity, *, answer: bool = True
+    ) -> None:
         """In a thread that has a story, what people write is a passage, unless it shall be left alone."""
-        text = story_text(message.content, me, names_in(message))
+        text = story_text(message.content, me, mention_names_of(message))
         room = room_of_message(message)
         nothing = not text.strip() and not any(map(may_be_text, message.attachments))
         if nothing or await self._play.read(room) is None:
@@ -112,50 +114,50 @@ class Conversation:
         if not (await self._play.rules(room)).listens:
             return
         locale = message_locale(message, text)
-        deed = self._answer(message, Line(text, asks=answer), locale, me)
-        await self._carry_out(message, locale, deed, by_name=False, typing=answer)
+        handler = self._answer(message, MessageText(text, wants_reply=answer), locale, me)
+        await self._run(message, locale, handler, by_name=False, typing=answer)
 
-    async def tell_kept(self, message: discord.Message) -> None:
+    async def notify_kept(self, message: discord.Message) -> None:
         """Say that a message came to its story too late to be answered."""
         passage = await self._play.passage_of_message(PLATFORM, str(message.id))
         if passage is None:
             return
         room = (await self._play.story(passage.story_id)).room
-        sentence = self._say("discord.kept_while_away", message_locale(message, passage.text))
+        sentence = self._translate("discord.kept_while_away", message_locale(message, passage.text))
         try:
-            await self._posts.say(room, sentence, key=f"{message.id} kept")
+            await self._posts.send(room, sentence, key=f"{message.id} kept")
         except DeliveryError as error:
             _log.warning("A sentence could not be said in Discord: %s", error)
 
-    async def tell_unread_lines(self, message: discord.Message, count: int) -> None:
+    async def notify_unread_lines(self, message: discord.Message, count: int) -> None:
         """Say how many lines around a message came without their text."""
         locale = message_locale(message, message.content)
-        await self._tell(message, self._say("discord.unread_lines", locale, count=count))
+        await self._notify(message, self._translate("discord.unread_lines", locale, count=count))
 
-    async def changed(self, message: discord.Message, me: Self) -> None:
+    async def on_edit(self, message: discord.Message, me: BotIdentity) -> None:
         """A message was edited, by its writer or their proxy: where it is a passage, that follows."""
         passage = await self._play.passage_of_message(PLATFORM, str(message.id))
-        text = story_text(message.content, me, names_in(message))
+        text = story_text(message.content, me, mention_names_of(message))
         if passage is None or passage.by_model or text == passage.text:
             return
         locale = message_locale(message, text)
-        brought = await self._attachments.read(message.attachments)
-        text = Line(text, brought.text).whole
-        if brought.lacks_text:
-            await self._tell_unread(message, brought, locale)
-        if brought.lacks_text or text in {"", passage.text}:
+        attached = await self._attachments.read(message.attachments)
+        text = MessageText(text, attached.text).whole
+        if attached.lacks_text:
+            await self._notify_unread_attachments(message, attached, locale)
+        if attached.lacks_text or text in {"", passage.text}:
             return
         room = (await self._play.story(passage.story_id)).room
         if message.webhook_id is None:
             author = author_of(message.author, locale)
         else:
             author = await self._as_they_are(passage.author, room, message.guild)
-        await self._carry_out(message, locale, self._edit(room, author, passage, text), by_name=False)
+        await self._run(message, locale, self._edit(room, author, passage, text), by_name=False)
 
     async def _edit(self, room: Room, author: Author, passage: Passage, text: str) -> None:
         await self._play.edit(room, author, passage.id, text)
 
-    async def deleted(
+    async def on_delete(
         self, message_id: int, channel_id: int, guild: discord.Guild | None, *, alone: bool = True
     ) -> None:
         """A message is gone: a person's passage leaves the story, a reply is written no further.
@@ -170,7 +172,7 @@ class Conversation:
         # Of many that a moderator takes away at once a line each would be noise.
         delete = partial(self._delete, passage, guild, tell=alone)
         if alone:
-            await self._proxies.deleted(message_id, channel_id, passage, delete)
+            await self._proxy_messages.on_delete(message_id, channel_id, passage, delete)
         else:
             await delete()
 
@@ -192,9 +194,9 @@ class Conversation:
         stand in the story and nowhere in the thread. So there is no button to take it back.
         """
         locale = self._posts.locale(room, author.locale)
-        sentence = self._say("discord.deleted", locale, person=escape(author.name))
+        sentence = self._translate("discord.deleted", locale, person=escape(author.name))
         try:
-            await self._posts.say(room, sentence, key=f"{passage.id} deleted")
+            await self._posts.send(room, sentence, key=f"{passage.id} deleted")
         except DeliveryError as error:
             _log.warning("A sentence could not be said in Discord: %s", error)
 
@@ -202,11 +204,11 @@ class Conversation:
         """With their roles, where rules name any: what is kept of a person says nothing of them."""
         return await with_roles(author, guild) if names_roles(await self._play.rules(room)) else author
 
-    async def _carry_out(
+    async def _run(
         self,
         message: discord.Message,
         locale: str,
-        deed: Awaitable[None],
+        handler: Awaitable[None],
         *,
         by_name: bool = True,
         typing: bool = True,
@@ -214,17 +216,17 @@ class Conversation:
         if typing:
             self._show_typing(message.channel)
         try:
-            await deed
+            await handler
         except NotAllowed as error:
             if by_name:
-                await self._tell_privately(message, locale, error)
+                await self._send_direct_message(message, locale, error)
         except SpokenError as error:
             if by_name or not isinstance(error, NotPermitted):
-                await self._tell(message, self._say(error.key, locale, **error.values))
+                await self._notify(message, self._translate(error.key, locale, **error.values))
             # Else they may talk there all the same: nobody asked the bot for a word.
         except Exception:  # noqa: BLE001 - a task's end: people see a sentence, the log the rest
             _log.exception("A message in channel %s could not be answered", message.channel.id)
-            await self._tell(message, self._say("discord.trouble", locale))
+            await self._notify(message, self._translate("discord.trouble", locale))
 
     def _show_typing(self, channel: discord.abc.Messageable) -> None:
         # Beside the rest: whoever writes next in the channel does not wait for it.
@@ -232,138 +234,142 @@ class Conversation:
         self._typing.add(typing)
         typing.add_done_callback(self._typing.discard)
 
-    async def _answer(self, message: discord.Message, line: Line, locale: str, me: Self) -> None:
-        allowed = allowed_in(message)
-        require_speech(message.channel, allowed, self._say, locale)
-        brought = await self._attachments.read(message.attachments)
-        line = Line(line.text, brought.text, asks=line.asks and not brought.lacks_text)
-        if line.whole.strip() or not brought.unread:
-            pointed = await self._pointed_at(message)
-            place = await self._place(message, line.whole, pointed)
-            lines = await self._past.lines(message.channel, message.id, me, locale, allowed)
-            async with self._turn_in(place.room, message):
-                await self._tell_on(message, line, locale, place, pointed, lines)
-        if brought.unread:
-            await self._tell_unread(message, brought, locale, kept=bool(line.whole.strip()))
-
-    async def _tell_unread(
-        self, message: discord.Message, brought: Brought, locale: str, *, kept: bool = False
+    async def _answer(
+        self, message: discord.Message, line: MessageText, locale: str, me: BotIdentity
     ) -> None:
-        sentences = [self._say(unread.key, locale, **unread.values) for unread in brought.unread]
-        if kept and brought.lacks_text:
-            sentences.append(self._say("discord.file.kept", locale))
-        await self._tell(message, "\n".join(dict.fromkeys(sentences)))
+        allowed = allowed_in(message)
+        require_send_permission(message.channel, allowed, self._translate, locale)
+        attached = await self._attachments.read(message.attachments)
+        line = MessageText(line.text, attached.text, wants_reply=line.wants_reply and not attached.lacks_text)
+        if line.whole.strip() or not attached.unread:
+            pointed = await self._replied_to(message)
+            place = await self._choose_thread(message, line.whole, pointed)
+            lines = await self._thread_history.lines(message.channel, message.id, me, locale, allowed)
+            async with self._lock_of(place.room, message):
+                await self._add_to_story(message, line, locale, place, pointed, lines)
+        if attached.unread:
+            await self._notify_unread_attachments(message, attached, locale, kept=bool(line.whole.strip()))
 
-    def _turn_in(self, room: Room, message: discord.Message) -> AbstractAsyncContextManager[None]:
+    async def _notify_unread_attachments(
+        self, message: discord.Message, attached: AttachmentTexts, locale: str, *, kept: bool = False
+    ) -> None:
+        sentences = [self._translate(unread.key, locale, **unread.values) for unread in attached.unread]
+        if kept and attached.lacks_text:
+            sentences.append(self._translate("discord.file.kept", locale))
+        await self._notify(message, "\n".join(dict.fromkeys(sentences)))
+
+    def _lock_of(self, room: Room, message: discord.Message) -> AbstractAsyncContextManager[None]:
         """The turn at a story told elsewhere; where the message is, and in a thread of its own, it has it."""
         held = {str(message.channel.id), str(message.id)}
         return nullcontext() if room.id in held else self._in_order.at(room.id)
 
-    async def _tell_on(
+    async def _add_to_story(
         self,
         message: discord.Message,
-        line: Line,
+        line: MessageText,
         locale: str,
-        place: Place,
+        place: ThreadRef,
         pointed: Passage | None,
-        lines: Lines,
+        lines: ThreadLines,
     ) -> None:
-        self._posts.speak(place.room, locale)
+        self._posts.set_locale(place.room, locale)
         opening = place.room.id == str(message.id) and place.room.id != str(message.channel.id)
-        if place.missing is not None and await self._play.read(place.room) is None:
-            permission = self._say(f"discord.permission.{place.missing}", locale)
-            await self._tell(message, self._say("discord.no_thread", locale, permission=permission))
+        if place.missing_permission is not None and await self._play.read(place.room) is None:
+            permission = self._translate(f"discord.permission.{place.missing_permission}", locale)
+            await self._notify(message, self._translate("discord.no_thread", locale, permission=permission))
         if opening:
             self._threads.expect(place.room)
         elif place.room.id == str(message.channel.id) and not isinstance(message.channel, discord.Thread):
-            self._posts.answer_to(place.room, message.id)
-        if (remark := lines.remark(self._say, locale)) is not None:
-            await self._tell(message, remark)
-        ticket: JobReceipt | None = None
+            self._posts.expect_reply_to(place.room, message.id)
+        if (notice := lines.notice(self._translate, locale)) is not None:
+            await self._notify(message, notice)
+        receipt: JobReceipt | None = None
         try:
-            ticket = await self._hear(message, line, locale, place.room, pointed, lines)
+            receipt = await self._receive(message, line, locale, place.room, pointed, lines)
         finally:
-            if ticket is None or ticket.repeated:
-                self._posts.unanswered(place.room, message.id)
-        if ticket is None and opening:
+            if receipt is None or receipt.repeated:
+                self._posts.cancel_reply_to(place.room, message.id)
+        if receipt is None and opening:
             await self._threads.open(place.room)  # what is only said beside a story has no reply to open it
-        elif ticket is not None and ticket.unknown and not ticket.repeated:
-            await self._tell(message, unread(ticket, self._say, locale))
+        elif receipt is not None and receipt.unknown and not receipt.repeated:
+            await self._notify(message, unread_characters(receipt, self._translate, locale))
 
-    async def _hear(
+    async def _receive(
         self,
         message: discord.Message,
-        line: Line,
+        line: MessageText,
         locale: str,
         room: Room,
         pointed: Passage | None,
-        lines: Lines,
+        lines: ThreadLines,
     ) -> JobReceipt | None:
         author = author_of(message.author, locale)
-        heard = Message(str(message.id), room, author, line.text, attached=line.attached)
+        received = Message(str(message.id), room, author, line.text, attached=line.attached)
         # What is only said between the writers is kept; the model has nothing to add to it.
-        ask = GenerationOptions() if line.asks and not await self._play.is_aside(heard) else None
+        options = (
+            GenerationOptions() if line.wants_reply and not await self._play.is_aside(received) else None
+        )
         story = await self._play.read(room) if pointed is not None else None
         if pointed is None or story is None or ends_with(story, pointed.id):
-            return await self._play.receive_message(heard, ask, lines.messages)
-        if await self._play.passage_of_message(PLATFORM, heard.event_id) is not None:
+            return await self._play.receive_message(received, options, lines.messages)
+        if await self._play.passage_of_message(PLATFORM, received.event_id) is not None:
             return await self._play.receive_message(
-                heard, ask
+                received, options
             )  # told again: the story branched the first time
         if pointed.story_id != story.id:
             raise PassageGone
         await self._play.branch(room, author, pointed.id)
         try:
-            return await self._play.receive_message(heard, ask)
+            return await self._play.receive_message(received, options)
         except SpokenError:
             if story.head is not None:
                 # Nothing came of it: the story ends where it did.
                 await self._play.branch(room, author, story.head)
             raise
 
-    async def _pointed_at(self, message: discord.Message) -> Passage | None:
+    async def _replied_to(self, message: discord.Message) -> Passage | None:
         """The passage that a message replies to. What is forwarded from elsewhere is no reply."""
         reference = message.reference
         if reference is None or reference.message_id is None or reference.channel_id != message.channel.id:
             return None
         return await self._play.passage_of_message(PLATFORM, str(reference.message_id))
 
-    async def _place(self, message: discord.Message, text: str, pointed: Passage | None) -> Place:
+    async def _choose_thread(self, message: discord.Message, text: str, pointed: Passage | None) -> ThreadRef:
         here = room_of_message(message)
         if not opens_threads(message.channel):
-            return Place(here)
+            return ThreadRef(here)
         if pointed is not None:
             told = (await self._play.story(pointed.story_id)).room
             # This channel's threads are for adults only where it is; another channel's are as they were.
-            return Place(
+            return ThreadRef(
                 dataclasses.replace(told, adult=here.adult)
                 if told.parent_scopes == here.parent_scopes
                 else told
             )
         if text.strip():
-            return place_from(message.channel, allowed_in(message), thread_of(message.id, here), here)
-        return Place(here)
+            return choose_thread(message.channel, allowed_in(message), thread_room(message.id, here), here)
+        return ThreadRef(here)
 
-    async def _tell(self, message: discord.Message, sentence: str) -> None:
+    async def _notify(self, message: discord.Message, sentence: str) -> None:
         quiet = discord.AllowedMentions.none()
         reference = message.to_reference(fail_if_not_exists=False)
         # The nonce keeps it from being said twice, when an answer gets lost or a message is dispatched again.
         nonce = nonce_of(f"{message.id} {sentence}")
         try:
-            with delivery():
+            with as_delivery_errors():
                 await message.channel.send(sentence, reference=reference, allowed_mentions=quiet, nonce=nonce)
         except DeliveryError:
-            await _say_plainly(message.channel, sentence, nonce)
+            await _send_plain(message.channel, sentence, nonce)
 
-    async def _tell_privately(self, message: discord.Message, locale: str, error: NotAllowed) -> None:
+    async def _send_direct_message(self, message: discord.Message, locale: str, error: NotAllowed) -> None:
         # Where the bot may not talk, a direct message is the only way left to say why.
-        sentence = sentence_of(error, self._say, locale)
-        await _say_plainly(message.author, sentence, nonce_of(f"{message.id} {sentence}"))
+        sentence = error_message(error, self._translate, locale)
+        await _send_plain(message.author, sentence, nonce_of(f"{message.id} {sentence}"))
 
 
-async def _say_plainly(to: discord.abc.Messageable, sentence: str, nonce: str) -> None:
+async def _send_plain(to: discord.abc.Messageable, sentence: str, nonce: str) -> None:
     try:
-        with delivery():
+        with as_delivery_errors():
             await to.send(sentence, allowed_mentions=discord.AllowedMentions.none(), nonce=nonce)
     except DeliveryError as error:
         _log.warning("A sentence could not be said in Discord: %s", error)

@@ -17,8 +17,8 @@ from typing import TypeVar
 
 import discord
 
-from adapters.discord.payloads.messages import PLATFORM, Self, names_in, story_text
-from adapters.discord.payloads.rooms import Pause
+from adapters.discord.payloads.messages import PLATFORM, BotIdentity, mention_names_of, story_text
+from adapters.discord.payloads.rooms import Sleep
 from adapters.shared.ports import Play
 from bot.aio.keyed_lock import InOrder
 from bot.domain.chat import Room
@@ -39,7 +39,7 @@ Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, slots=True)
-class _Said:
+class _MessageContent:
     """What a message says, and where."""
 
     message_id: int
@@ -47,7 +47,7 @@ class _Said:
     text: str
     name: str = ""
 
-    def posted_again_by(self, other: _Said) -> bool:
+    def posted_again_by(self, other: _MessageContent) -> bool:
         """Whether `other` is this one without its marks, soon after."""
         after = discord.utils.snowflake_time(other.message_id) - discord.utils.snowflake_time(self.message_id)
         mine, theirs = self.text.strip(), other.text.strip()
@@ -56,15 +56,15 @@ class _Said:
         return soon and short and bool(theirs) and theirs in mine
 
 
-class Proxies:
+class ProxyMessages:
     """Pairs what webhooks post with what people's messages said that were deleted."""
 
-    def __init__(self, play: Play, pause: Pause, in_order: InOrder) -> None:
+    def __init__(self, play: Play, sleep: Sleep, in_order: InOrder) -> None:
         self._play = play
-        self._pause = pause
+        self._sleep = sleep
         self._in_order = in_order
-        self._posted: OrderedDict[int, _Said] = OrderedDict()
-        self._gone: OrderedDict[int, _Said] = OrderedDict()
+        self._posted: OrderedDict[int, _MessageContent] = OrderedDict()
+        self._gone: OrderedDict[int, _MessageContent] = OrderedDict()
         self._outcomes: OrderedDict[int, int | None] = OrderedDict()
         self._waiting: set[asyncio.Task[None]] = set()
 
@@ -73,21 +73,21 @@ class Proxies:
         for task in self._waiting:
             task.cancel()
 
-    async def posted(self, message: discord.Message, me: Self) -> None:
+    async def on_webhook_message(self, message: discord.Message, me: BotIdentity) -> None:
         """A webhook posted something."""
-        text = story_text(message.content, me, names_in(message))
-        proxy = _Said(message.id, message.channel.id, text, message.author.display_name)
+        text = story_text(message.content, me, mention_names_of(message))
+        proxy = _MessageContent(message.id, message.channel.id, text, message.author.display_name)
         found = [gone for gone in self._gone.values() if gone.posted_again_by(proxy)]
         if found:
             await self._pair(_closest(found), proxy)
         else:
             _remember(self._posted, message.id, proxy)
 
-    async def deleted(
+    async def on_delete(
         self, message_id: int, channel_id: int, passage: Passage, delete: Callable[[], Awaitable[None]]
     ) -> None:
         """A message that shows a passage is gone; `delete` where no proxy says it again."""
-        gone = _Said(message_id, channel_id, passage.text)
+        gone = _MessageContent(message_id, channel_id, passage.text)
         found = [proxy for proxy in self._posted.values() if gone.posted_again_by(proxy)]
         if found:
             # The longest: the least was taken off.
@@ -113,8 +113,8 @@ class Proxies:
             raise RetryLater("a message that is gone may be posted again", 1.0)
         return None
 
-    async def _wait(self, gone: _Said, delete: Callable[[], Awaitable[None]]) -> None:
-        await self._pause(AWAITED_S)
+    async def _wait(self, gone: _MessageContent, delete: Callable[[], Awaitable[None]]) -> None:
+        await self._sleep(AWAITED_S)
         async with self._in_order.at(str(gone.channel_id)):
             if self._gone.pop(gone.message_id, None) is None:
                 return  # it came
@@ -124,7 +124,7 @@ class Proxies:
             except Exception:  # noqa: BLE001 - a task's end
                 _log.exception("A deleted message could not be taken from its story")
 
-    async def _pair(self, gone: _Said, proxy: _Said) -> None:
+    async def _pair(self, gone: _MessageContent, proxy: _MessageContent) -> None:
         self._gone.pop(gone.message_id, None)
         self._posted.pop(proxy.message_id, None)
         _remember(self._outcomes, gone.message_id, proxy.message_id)
@@ -132,7 +132,7 @@ class Proxies:
         await self._play.show_by(PLATFORM, *ids, name=proxy.name, text=proxy.text)
 
 
-def _closest(found: list[_Said]) -> _Said:
+def _closest(found: list[_MessageContent]) -> _MessageContent:
     """The one of which the least was taken off; of equal ones the first."""
     return min(found, key=lambda gone: (len(gone.text), gone.message_id))
 

@@ -8,20 +8,20 @@ from typing import Any
 
 import discord
 
-from adapters.discord.api.errors import delivery
-from adapters.discord.delivery.interaction_response import Answers
-from adapters.discord.handlers.interaction_context import Scene
-from adapters.discord.render.modals import preset_form, rule_form
-from adapters.discord.render.replies import cut
+from adapters.discord.api.errors import as_delivery_errors
+from adapters.discord.delivery.interaction_response import InteractionResponses
+from adapters.discord.handlers.interaction_context import InteractionContext
+from adapters.discord.render.modals import preset_modal, rule_modal
+from adapters.discord.render.replies import truncate
 from adapters.discord.render.settings_text import (
     MAX_NAME,
     PRESETS,
     RULES,
-    lines_of,
+    list_lines,
+    parse_preset,
+    parse_value,
     preset_lines,
-    settings_of,
-    told,
-    value_of,
+    shown_value,
 )
 from adapters.shared.ports import Play
 from bot.core.settings_resolver import LISTS, takes_back
@@ -35,7 +35,7 @@ WHOLE = 1500
 """Where one alone is shown."""
 
 
-class Scope(StrEnum):
+class SettingsScope(StrEnum):
     """How far a rule reaches, from the nearest on."""
 
     STORY = "story"
@@ -43,134 +43,144 @@ class Scope(StrEnum):
     SERVER = "server"
 
 
-FOR_ALL = frozenset({"preset", "length", "candidates", "banned", PRESETS, "listens", "parentheses_aside"})
+FOR_EVERYBODY = frozenset(
+    {"preset", "length", "candidates", "banned", PRESETS, "listens", "parentheses_aside"}
+)
 """What everybody may set for a story: how it is written. Who may ask, how often, and the filter: admins."""
-Layers = list[tuple[Scope, Mapping[str, object]]]
+Layers = list[tuple[SettingsScope, Mapping[str, object]]]
 """What is set at each scope of a room, the nearest first."""
 
 
-class Settings:
+class SettingsCommand:
     """Shows rules and changes them."""
 
-    def __init__(self, play: Play, say: Translate, answers: Answers) -> None:
+    def __init__(self, play: Play, translate: Translate, responses: InteractionResponses) -> None:
         self._play = play
-        self._say = say
-        self._answers = answers
+        self._translate = translate
+        self._responses = responses
 
-    async def asked(self, scene: Scene, scope: str, rule: str, value: str) -> None:
+    async def run(self, context: InteractionContext, scope: str, rule: str, value: str) -> None:
         """Without a rule: all that holds here. Without a value: what one is, or the form for a list.
 
         Raises:
             NotYourSetting, UnknownRule, BadRule, TextTooLong
         """
         if not rule:
-            await self._answers.whisper(scene.interaction, await self._overview(scene))
+            await self._responses.send_ephemeral(context.interaction, await self._overview(context))
             return
         if rule not in RULES:
             raise UnknownRule(name=rule, known=", ".join(RULES))
         if value:
-            self._require(scene, scope, rule)
-        if rule == PRESETS and not takes_back(value) and self._may(scene, scope, rule):
-            await self._open(scene, await self._preset_form(scene, scope, value.strip()[:MAX_NAME]))
+            self._require(context, scope, rule)
+        if rule == PRESETS and not takes_back(value) and self._may(context, scope, rule):
+            await self._open(context, await self._preset_form(context, scope, value.strip()[:MAX_NAME]))
         elif value:
-            await self._answers.think(scene.interaction)
-            await self.change(scene, scope, rule, value)
-        elif rule in LISTS and self._may(scene, scope, rule):
-            held = await self._play.rules_at(scene.room, address_of(scene, scope))
-            lines = lines_of(rule, held.get(rule))
-            await self._open(scene, rule_form(scope, rule, lines, self._say, scene.locale))
+            await self._responses.defer_ephemeral(context.interaction)
+            await self.change(context, scope, rule, value)
+        elif rule in LISTS and self._may(context, scope, rule):
+            held = await self._play.rules_at(context.room, scope_of(context, scope))
+            lines = list_lines(rule, held.get(rule))
+            await self._open(context, rule_modal(scope, rule, lines, self._translate, context.locale))
         else:
-            await self._answers.whisper(scene.interaction, await self._one(scene, rule))
+            await self._responses.send_ephemeral(context.interaction, await self._one(context, rule))
 
-    async def change(self, scene: Scene, scope: str, rule: str, typed: str, *, lines: bool = False) -> None:
+    async def change(
+        self, context: InteractionContext, scope: str, rule: str, typed: str, *, lines: bool = False
+    ) -> None:
         """Set a rule; `lines`: it comes from a form. Raises NotYourSetting, UnknownRule, BadRule."""
         if rule not in RULES:
             raise UnknownRule(name=rule, known=", ".join(RULES))
-        self._require(scene, scope, rule)
+        self._require(context, scope, rule)
         try:
-            await self._set(scene, scope, rule, value_of(rule, typed, lines=lines))
+            await self._set(context, scope, rule, parse_value(rule, typed, lines=lines))
         except BadRule as error:
-            raise self._in_words(error, rule, typed, scene.locale) from None
+            raise self._described(error, rule, typed, context.locale) from None
 
-    async def keep_preset(self, scene: Scene, scope: str, former: str, name: str, lines: str) -> None:
+    async def save_preset(
+        self, context: InteractionContext, scope: str, former: str, name: str, lines: str
+    ) -> None:
         """Keep a preset under a name, instead of the one it had; without settings it is taken away.
 
         Raises:
             NotYourSetting, BadRule
         """
-        self._require(scene, scope, PRESETS)
+        self._require(context, scope, PRESETS)
         name = " ".join(name.split())
-        kept = await self._presets_at(scene, scope)
+        kept = await self._presets_at(context, scope)
         kept.pop(former, None)
         kept.pop(name, None)
         try:
             if lines.strip():
-                kept[name] = settings_of(lines)
-            await self._set(scene, scope, PRESETS, kept or None)
+                kept[name] = parse_preset(lines)
+            await self._set(context, scope, PRESETS, kept or None)
         except BadRule as error:
-            raise self._in_words(error, PRESETS, name, scene.locale) from None
+            raise self._described(error, PRESETS, name, context.locale) from None
 
-    async def _set(self, scene: Scene, scope: str, rule: str, value: object) -> None:
-        await self._play.set_rules(scene.room, address_of(scene, scope), {rule: value})
-        line = await self._one(scene, rule)
-        await self._answers.whisper(
-            scene.interaction, cut(self._say("discord.settings.done", scene.locale, line=line))
+    async def _set(self, context: InteractionContext, scope: str, rule: str, value: object) -> None:
+        await self._play.set_rules(context.room, scope_of(context, scope), {rule: value})
+        line = await self._one(context, rule)
+        await self._responses.send_ephemeral(
+            context.interaction, truncate(self._translate("discord.settings.done", context.locale, line=line))
         )
 
-    async def _preset_form(self, scene: Scene, scope: str, name: str) -> discord.ui.Modal:
+    async def _preset_form(self, context: InteractionContext, scope: str, name: str) -> discord.ui.Modal:
         """With the settings of the preset that is changed, or of 標準 for a new one."""
-        settings = (await self._presets_at(scene, scope)).get(name, {})
-        return preset_form(scope, name, preset_lines(settings), self._say, scene.locale)
+        settings = (await self._presets_at(context, scope)).get(name, {})
+        return preset_modal(scope, name, preset_lines(settings), self._translate, context.locale)
 
-    async def _presets_at(self, scene: Scene, scope: str) -> dict[str, Any]:
-        held = (await self._play.rules_at(scene.room, address_of(scene, scope))).get(PRESETS)
+    async def _presets_at(self, context: InteractionContext, scope: str) -> dict[str, Any]:
+        held = (await self._play.rules_at(context.room, scope_of(context, scope))).get(PRESETS)
         return dict(held) if isinstance(held, dict) else {}
 
-    async def _open(self, scene: Scene, form: discord.ui.Modal) -> None:
-        with delivery():
-            await scene.interaction.response.send_modal(form)
+    async def _open(self, context: InteractionContext, form: discord.ui.Modal) -> None:
+        with as_delivery_errors():
+            await context.interaction.response.send_modal(form)
 
-    def _in_words(self, error: BadRule, rule: str, typed: str, locale: str) -> BadRule:
+    def _described(self, error: BadRule, rule: str, typed: str, locale: str) -> BadRule:
         """The error with the rule's name in the person's language, and what they typed."""
-        named = self._say(f"discord.rule.{rule}", locale)
+        named = self._translate(f"discord.rule.{rule}", locale)
         refused = error.values["value"]
         value = refused if isinstance(refused, str) else typed
         return BadRule(name=named, value=value, known=error.values["known"])
 
     # Who may
 
-    def _require(self, scene: Scene, scope: str, rule: str) -> None:
-        needed = _needed(scene, scope, rule)
-        if needed is not None and not getattr(scene.interaction.permissions, needed):
-            raise NotYourSetting(permission=self._say(f"discord.permission.{needed}", scene.locale))
+    def _require(self, context: InteractionContext, scope: str, rule: str) -> None:
+        needed = _needed(context, scope, rule)
+        if needed is not None and not getattr(context.interaction.permissions, needed):
+            raise NotYourSetting(permission=self._translate(f"discord.permission.{needed}", context.locale))
 
-    def _may(self, scene: Scene, scope: str, rule: str) -> bool:
-        needed = _needed(scene, scope, rule)
-        return needed is None or bool(getattr(scene.interaction.permissions, needed))
+    def _may(self, context: InteractionContext, scope: str, rule: str) -> bool:
+        needed = _needed(context, scope, rule)
+        return needed is None or bool(getattr(context.interaction.permissions, needed))
 
     # Showing
 
-    async def _overview(self, scene: Scene) -> str:
-        rules, layers = await self._play.rules(scene.room), await self._layers(scene)
-        lines = [self._line(rule, rules, layers, scene.locale, LINE) for rule in RULES]
-        hint = self._say("discord.settings.hint", scene.locale)
-        return cut("\n".join([*lines, f"-# {hint}"]))
+    async def _overview(self, context: InteractionContext) -> str:
+        rules, layers = await self._play.rules(context.room), await self._layers(context)
+        lines = [self._line(rule, rules, layers, context.locale, LINE) for rule in RULES]
+        hint = self._translate("discord.settings.hint", context.locale)
+        return truncate("\n".join([*lines, f"-# {hint}"]))
 
-    async def _one(self, scene: Scene, rule: str) -> str:
-        rules, layers = await self._play.rules(scene.room), await self._layers(scene)
-        return self._line(rule, rules, layers, scene.locale, WHOLE)
+    async def _one(self, context: InteractionContext, rule: str) -> str:
+        rules, layers = await self._play.rules(context.room), await self._layers(context)
+        return self._line(rule, rules, layers, context.locale, WHOLE)
 
-    async def _layers(self, scene: Scene) -> Layers:
-        scopes = [scope for scope in Scope if scope is Scope.STORY or address_of(scene, scope)]
-        return [(scope, await self._play.rules_at(scene.room, address_of(scene, scope))) for scope in scopes]
+    async def _layers(self, context: InteractionContext) -> Layers:
+        scopes = [
+            scope for scope in SettingsScope if scope is SettingsScope.STORY or scope_of(context, scope)
+        ]
+        return [
+            (scope, await self._play.rules_at(context.room, scope_of(context, scope))) for scope in scopes
+        ]
 
     def _line(self, rule: str, rules: RoomSettings, layers: Layers, locale: str, room: int) -> str:
         """What a rule is, in at most `room` characters, and where that was set."""
-        value = cut(told(rule, getattr(rules, rule), self._say, locale), room)
+        value = truncate(shown_value(rule, getattr(rules, rule), self._translate, locale), room)
         where = next((scope for scope, held in layers if rule in held), None)
         source = "discord.settings.default" if where is None else f"discord.scope.{where}"
-        name, where_set = self._say(f"discord.rule.{rule}", locale), self._say(source, locale)
-        return self._say("discord.settings.line", locale, rule=name, value=value, where=where_set)
+        name, where_set = self._translate(f"discord.rule.{rule}", locale), self._translate(source, locale)
+        return self._translate("discord.settings.line", locale, rule=name, value=value, where=where_set)
 
 
 class NotYourSetting(UserError):
@@ -179,23 +189,23 @@ class NotYourSetting(UserError):
     key = "discord.not_your_setting"
 
 
-def _needed(scene: Scene, scope: str, rule: str) -> str | None:
+def _needed(context: InteractionContext, scope: str, rule: str) -> str | None:
     """The permission that a change takes: server and channel belong to who manages them.
 
     A story's own thread belongs to everybody in it, a conversation to those who have it.
     """
-    if scene.interaction.guild_id is None or scene.abroad:
+    if context.interaction.guild_id is None or context.user_installed:
         return None
-    if scope == Scope.SERVER:
+    if scope == SettingsScope.SERVER:
         return "manage_guild"
-    own_thread = isinstance(scene.interaction.channel, discord.Thread)
-    if scope == Scope.STORY and own_thread and rule in FOR_ALL:
+    own_thread = isinstance(context.interaction.channel, discord.Thread)
+    if scope == SettingsScope.STORY and own_thread and rule in FOR_EVERYBODY:
         return None
     return "manage_channels"
 
 
-def address_of(scene: Scene, scope: str) -> str:
+def scope_of(context: InteractionContext, scope: str) -> str:
     """The scope as the rules name it; empty for the room itself, where it lies in nothing."""
-    by_kind = {where.partition("/")[0]: where for where in scene.room.parent_scopes}
-    kinds = {Scope.SERVER: "guild", Scope.CHANNEL: "channel"}
-    return by_kind.get(kinds.get(Scope(scope), ""), "") if scope in set(Scope) else ""
+    by_kind = {where.partition("/")[0]: where for where in context.room.parent_scopes}
+    kinds = {SettingsScope.SERVER: "guild", SettingsScope.CHANNEL: "channel"}
+    return by_kind.get(kinds.get(SettingsScope(scope), ""), "") if scope in set(SettingsScope) else ""

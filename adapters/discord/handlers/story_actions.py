@@ -8,18 +8,18 @@ from typing import Any
 
 import discord
 
-from adapters.discord.api.errors import delivery
-from adapters.discord.delivery.interaction_response import Answers, Interaction
+from adapters.discord.api.errors import as_delivery_errors
+from adapters.discord.delivery.interaction_response import Interaction, InteractionResponses
 from adapters.discord.delivery.posts import Posts
-from adapters.discord.handlers.interaction_context import Scene, around, scene_of
-from adapters.discord.handlers.settings_command import Settings
-from adapters.discord.handlers.tree_actions import Moves, Telling
+from adapters.discord.handlers.interaction_context import InteractionContext, context_of, open_context
+from adapters.discord.handlers.settings_command import SettingsCommand
+from adapters.discord.handlers.tree_actions import ActNotices, TreeActions
 from adapters.discord.payloads.messages import PLATFORM
 from adapters.discord.payloads.rooms import is_private
-from adapters.discord.render.modals import AnotherIsOpen, anew_form, notes_form
-from adapters.discord.render.replies import MAX_CONTENT, cut, escape, indented
-from adapters.discord.render.story_lines import label_of
-from adapters.discord.render.views import Verb, row_of
+from adapters.discord.render.modals import AnotherIsOpen, begin_anew_modal, notes_modal
+from adapters.discord.render.replies import MAX_CONTENT, escape, keep_indent, truncate
+from adapters.discord.render.story_lines import passage_label
+from adapters.discord.render.views import Action, row_view
 from adapters.shared.ports import Play
 from bot.core.permissions import require
 from bot.domain.errors import NoStory, NoSuchStory
@@ -29,7 +29,7 @@ from bot.domain.story import Notes, Story
 from bot.story.export_formats import file_name
 from bot.story.joining import text_of, told_passages
 
-Deed = Callable[[Scene], Awaitable[None]]
+Handler = Callable[[InteractionContext], Awaitable[None]]
 LISTED = 20
 HEAD = 300
 """Characters beside a story's text where it is shown."""
@@ -41,225 +41,235 @@ class Stories:
     def __init__(
         self,
         play: Play,
-        say: Translate,
+        translate: Translate,
         posts: Posts,
-        answers: Answers,
-        moves: Moves,
-        telling: Telling,
-        settings: Settings,
+        responses: InteractionResponses,
+        tree_actions: TreeActions,
+        notices: ActNotices,
+        settings: SettingsCommand,
     ) -> None:
         self._play = play
-        self._say = say
+        self._translate = translate
         self._posts = posts
-        self._answers = answers
-        self._moves = moves
-        self._telling = telling
+        self._responses = responses
+        self._tree_actions = tree_actions
+        self._notices = notices
         self._settings = settings
 
-    async def _carry_out(self, interaction: Interaction, deed: Deed) -> None:
-        async def with_scene() -> None:
-            await deed(scene_of(interaction, self._posts))
+    async def _carry_out(self, interaction: Interaction, handler: Handler) -> None:
+        async def with_context() -> None:
+            await handler(open_context(interaction, self._posts))
 
-        await self._answers.carry_out(interaction, with_scene())
+        await self._responses.run(interaction, with_context())
 
     async def new(self, interaction: Interaction, title: str) -> None:
         """Begin a new story here; a form asks first where that closes one that has a text."""
 
-        async def deed(scene: Scene) -> None:
-            open_here = await self._play.read(scene.room)
+        async def handler(context: InteractionContext) -> None:
+            open_here = await self._play.read(context.room)
             if open_here is None or not told_passages(open_here):
-                await self._begin(scene, title)
+                await self._begin(context, title)
                 return
-            require(await self._play.rules(scene.room), scene.room, scene.author)
-            with delivery():
-                await interaction.response.send_modal(anew_form(open_here, title, self._say, scene.locale))
+            require(await self._play.rules(context.room), context.room, context.author)
+            with as_delivery_errors():
+                await interaction.response.send_modal(
+                    begin_anew_modal(open_here, title, self._translate, context.locale)
+                )
 
-        await self._carry_out(interaction, deed)
+        await self._carry_out(interaction, handler)
 
-    async def begin_anew(self, scene: Scene, title: str, story_id: str) -> None:
+    async def begin_anew(self, context: InteractionContext, title: str, story_id: str) -> None:
         """The form came back: begin, where the story that it asked about is still the one to be closed.
 
         Raises:
             AnotherIsOpen: another one with a text is open by now.
         """
-        open_here = await self._play.read(scene.room)
+        open_here = await self._play.read(context.room)
         if open_here is not None and open_here.id != story_id and told_passages(open_here):
             raise AnotherIsOpen
-        await self._begin(scene, title)
+        await self._begin(context, title)
 
-    async def _begin(self, scene: Scene, title: str) -> None:
-        await self._tell(scene, "discord.story.begun", self._play.begin(scene.room, scene.author, title))
+    async def _begin(self, context: InteractionContext, title: str) -> None:
+        await self._tell(
+            context, "discord.story.begun", self._play.begin(context.room, context.author, title)
+        )
 
     async def title(self, interaction: Interaction, text: str) -> None:
         """Give the story another title."""
 
-        async def deed(scene: Scene) -> None:
-            story = await self._play.rename(scene.room, scene.author, text)
-            called, person = self._titled(story, scene.aloud), escape(scene.author.name)
-            sentence = self._say("discord.story.renamed", scene.aloud, person=person, title=called)
-            await self._answers.aloud(scene.interaction, sentence)
+        async def handler(context: InteractionContext) -> None:
+            story = await self._play.rename(context.room, context.author, text)
+            called, person = self._titled(story, context.public_locale), escape(context.author.name)
+            sentence = self._translate(
+                "discord.story.renamed", context.public_locale, person=person, title=called
+            )
+            await self._responses.send_public(context.interaction, sentence)
 
-        await self._carry_out(interaction, deed)
+        await self._carry_out(interaction, handler)
 
     async def show(self, interaction: Interaction) -> None:
         """The story so far, to the person alone: as a message, and as a file where it is long."""
 
-        async def deed(scene: Scene) -> None:
-            await self._answers.think(scene.interaction)
-            story = await self._story(scene)
-            head = self._head(story, scene.locale)
-            body = indented(escape(text_of(told_passages(story))))
+        async def handler(context: InteractionContext) -> None:
+            await self._responses.defer_ephemeral(context.interaction)
+            story = await self._story(context)
+            head = self._head(story, context.locale)
+            body = keep_indent(escape(text_of(told_passages(story))))
             if len(head) + len(body) < MAX_CONTENT:
-                await self._answers.whisper(scene.interaction, f"{head}\n\n{body}".strip())
+                await self._responses.send_ephemeral(context.interaction, f"{head}\n\n{body}".strip())
             else:
-                await self._hand_out(scene, story, head)
+                await self._hand_out(context, story, head)
 
-        await self._carry_out(interaction, deed)
+        await self._carry_out(interaction, handler)
 
     async def export(self, interaction: Interaction, form: str) -> None:
         """The story as a file of that form."""
 
-        async def deed(scene: Scene) -> None:
-            await self._answers.think(scene.interaction)
-            story = await self._story(scene)
-            await self._hand_out(scene, story, self._head(story, scene.locale), form)
+        async def handler(context: InteractionContext) -> None:
+            await self._responses.defer_ephemeral(context.interaction)
+            story = await self._story(context)
+            await self._hand_out(context, story, self._head(story, context.locale), form)
 
-        await self._carry_out(interaction, deed)
+        await self._carry_out(interaction, handler)
 
     async def catalogue(self, interaction: Interaction) -> None:
         """The stories of this server that the person can see, latest first."""
 
-        async def deed(scene: Scene) -> None:
-            await self._answers.think(scene.interaction)
-            stories = await self._visible(scene)
-            lines = [self._listed(story, scene.locale) for story in stories[:LISTED]]
-            told = "\n".join(lines) or self._say("discord.story.none", scene.locale)
-            await self._answers.whisper(scene.interaction, cut(told))
+        async def handler(context: InteractionContext) -> None:
+            await self._responses.defer_ephemeral(context.interaction)
+            stories = await self._visible(context)
+            lines = [self._listed(story, context.locale) for story in stories[:LISTED]]
+            told = "\n".join(lines) or self._translate("discord.story.none", context.locale)
+            await self._responses.send_ephemeral(context.interaction, truncate(told))
 
-        await self._carry_out(interaction, deed)
+        await self._carry_out(interaction, handler)
 
     async def undo(self, interaction: Interaction) -> None:
         """Take the last passage back."""
-        await self._carry_out(interaction, self._moves.undo)
+        await self._carry_out(interaction, self._tree_actions.undo)
 
     async def redo(self, interaction: Interaction) -> None:
         """Take an undo back."""
-        await self._carry_out(interaction, self._moves.redo)
+        await self._carry_out(interaction, self._tree_actions.redo)
 
     async def branch(self, interaction: Interaction, passage: str) -> None:
         """Go on from another passage."""
 
-        async def deed(scene: Scene) -> None:
-            await self._moves.branch(scene, passage)
+        async def handler(context: InteractionContext) -> None:
+            await self._tree_actions.branch(context, passage)
 
-        await self._carry_out(interaction, deed)
+        await self._carry_out(interaction, handler)
 
     async def retry(self, interaction: Interaction) -> None:
         """Write the last passage anew."""
 
-        async def deed(scene: Scene) -> None:
-            await self._answers.think(scene.interaction)
-            await self._play.retry(scene.message(), GenerationOptions())
-            if not scene.abroad:
-                await self._answers.take_back(scene.interaction)
+        async def handler(context: InteractionContext) -> None:
+            await self._responses.defer_ephemeral(context.interaction)
+            await self._play.retry(context.message(), GenerationOptions())
+            if not context.user_installed:
+                await self._responses.delete_original(context.interaction)
 
-        await self._carry_out(interaction, deed)
+        await self._carry_out(interaction, handler)
 
-    async def notes(self, interaction: Interaction, verb: Verb) -> None:
+    async def notes(self, interaction: Interaction, action: Action) -> None:
         """A form for memory, author's note or lore, with what they are now."""
 
-        async def deed(scene: Scene) -> None:
-            story = await self._play.read(scene.room)
+        async def handler(context: InteractionContext) -> None:
+            story = await self._play.read(context.room)
             notes = story.notes if story is not None else Notes()
-            with delivery():
-                await scene.interaction.response.send_modal(notes_form(verb, notes, self._say, scene.locale))
+            with as_delivery_errors():
+                await context.interaction.response.send_modal(
+                    notes_modal(action, notes, self._translate, context.locale)
+                )
 
-        await self._carry_out(interaction, deed)
+        await self._carry_out(interaction, handler)
 
     async def settings(self, interaction: Interaction, scope: str, rule: str, value: str) -> None:
         """What holds here, or another value for a rule."""
 
-        async def deed(scene: Scene) -> None:
-            await self._settings.asked(scene, scope, rule, value)
+        async def handler(context: InteractionContext) -> None:
+            await self._settings.run(context, scope, rule, value)
 
-        await self._carry_out(interaction, deed)
+        await self._carry_out(interaction, handler)
 
     async def close(self, interaction: Interaction) -> None:
         """Close the story."""
 
-        async def deed(scene: Scene) -> None:
-            await self._tell(scene, "discord.story.closed", self._play.close(scene.room, scene.author))
+        async def handler(context: InteractionContext) -> None:
+            await self._tell(context, "discord.story.closed", self._play.close(context.room, context.author))
 
-        await self._carry_out(interaction, deed)
+        await self._carry_out(interaction, handler)
 
     async def forget_me(self, interaction: Interaction) -> None:
         """Ask once more before a person's words are taken out."""
 
-        async def deed(scene: Scene) -> None:
-            view = row_of([(Verb.FORGET, scene.author.id)], self._say, scene.locale)
-            sentence = self._say("discord.story.forget", scene.locale)
-            await self._answers.whisper(scene.interaction, sentence, view=view)
+        async def handler(context: InteractionContext) -> None:
+            view = row_view([(Action.FORGET, context.author.id)], self._translate, context.locale)
+            sentence = self._translate("discord.story.forget", context.locale)
+            await self._responses.send_ephemeral(context.interaction, sentence, view=view)
 
-        await self._carry_out(interaction, deed)
+        await self._carry_out(interaction, handler)
 
     async def help(self, interaction: Interaction) -> None:
         """How it is done."""
 
-        async def deed(scene: Scene) -> None:
-            await self._answers.whisper(scene.interaction, self._say("discord.help", scene.locale))
+        async def handler(context: InteractionContext) -> None:
+            await self._responses.send_ephemeral(
+                context.interaction, self._translate("discord.help", context.locale)
+            )
 
-        await self._carry_out(interaction, deed)
+        await self._carry_out(interaction, handler)
 
     async def reopen(self, interaction: Interaction, story_id: str) -> None:
         """Go on here with an earlier story, one that the person can see."""
 
-        async def deed(scene: Scene) -> None:
-            if story_id not in {story.id for story in await self._visible(scene)}:
+        async def handler(context: InteractionContext) -> None:
+            if story_id not in {story.id for story in await self._visible(context)}:
                 raise NoSuchStory(story=story_id)
-            reopening = self._play.reopen(scene.room, scene.author, story_id)
-            await self._tell(scene, "discord.story.reopened", reopening)
+            reopening = self._play.reopen(context.room, context.author, story_id)
+            await self._tell(context, "discord.story.reopened", reopening)
 
-        await self._carry_out(interaction, deed)
+        await self._carry_out(interaction, handler)
 
     async def titles(self, interaction: Interaction, typed: str) -> list[tuple[str, str]]:
         """Stories that the person can see, by a part of their title: title and id."""
-        scene = around(interaction)
-        told = [story for story in await self._visible(scene) if typed in story.title]
+        context = context_of(interaction)
+        told = [story for story in await self._visible(context) if typed in story.title]
         return [(story.title or story.id, story.id) for story in told]
 
     async def passages(self, interaction: Interaction, typed: str) -> list[tuple[str, str]]:
         """Passages of the room's story that have the typed words in them, latest first: label and id."""
-        scene = around(interaction)
-        story = await self._play.read(scene.room)
+        context = context_of(interaction)
+        story = await self._play.read(context.room)
         if story is None:
             return []
-        told = [p for p in reversed(await self._play.tree(scene.room)) if not p.deleted and typed in p.text]
-        return [(label_of(story, passage), passage.id) for passage in told]
+        told = [p for p in reversed(await self._play.tree(context.room)) if not p.deleted and typed in p.text]
+        return [(passage_label(story, passage), passage.id) for passage in told]
 
-    async def _story(self, scene: Scene) -> Story:
-        story = await self._play.read(scene.room)
+    async def _story(self, context: InteractionContext) -> Story:
+        story = await self._play.read(context.room)
         if story is None:
             raise NoStory
         return story
 
-    async def _visible(self, scene: Scene) -> list[Story]:
-        guild_id = scene.interaction.guild_id
-        mine = await self._play.stories(PLATFORM, author=scene.author)
-        if guild_id is None or scene.abroad:
+    async def _visible(self, context: InteractionContext) -> list[Story]:
+        guild_id = context.interaction.guild_id
+        mine = await self._play.stories(PLATFORM, author=context.author)
+        if guild_id is None or context.user_installed:
             # What was told in a server stays there, whoever else is in this conversation.
             return [story for story in mine if not story.room.parent_scopes]
         there = await self._play.stories(PLATFORM, within=f"guild/{guild_id}")
         own = {story.id for story in mine}
-        return [story for story in there if self._sees(scene, story, own=story.id in own)]
+        return [story for story in there if self._sees(context, story, own=story.id in own)]
 
-    def _sees(self, scene: Scene, story: Story, *, own: bool) -> bool:
+    def _sees(self, context: InteractionContext, story: Story, *, own: bool) -> bool:
         """Whether a person may know of a story: titles of hidden channels are told to nobody.
 
         `own`: they wrote in it. Of private threads only those who did are told, as long as they see the
         channel; of what they cannot see any more, they are not.
         """
-        guild, person = scene.interaction.guild, scene.interaction.user
-        if story.room == scene.room:
+        guild, person = context.interaction.guild, context.interaction.user
+        if story.room == context.room:
             return True
         if is_private(story.room) and not own:
             return False
@@ -280,29 +290,33 @@ class Stories:
             return False
 
     def _listed(self, story: Story, locale: str) -> str:
-        state = self._say("discord.story.is_closed", locale) if story.closed else ""
+        state = self._translate("discord.story.is_closed", locale) if story.closed else ""
         where = f"<#{story.room.id}>" if story.room.id.isdecimal() else ""
         return " ".join(part for part in ("-", f"**{self._titled(story, locale)}**", where, state) if part)
 
     def _titled(self, story: Story, locale: str) -> str:
-        return escape(story.title) or self._say("discord.thread_name", locale)
+        return escape(story.title) or self._translate("discord.thread_name", locale)
 
     def _head(self, story: Story, locale: str) -> str:
         passages = told_passages(story)
         figures = {"passages": len(passages), "characters": sum(len(p.text) for p in passages)}
         names = "、".join(_unique(p.author.name for p in passages if not p.by_model))
-        told = self._say("discord.story.head", locale, people=escape(names), **figures)
-        return cut(f"**{self._titled(story, locale)}**\n-# {told}", HEAD)
+        told = self._translate("discord.story.head", locale, people=escape(names), **figures)
+        return truncate(f"**{self._titled(story, locale)}**\n-# {told}", HEAD)
 
-    async def _hand_out(self, scene: Scene, story: Story, head: str, form: str = "txt") -> None:
+    async def _hand_out(
+        self, context: InteractionContext, story: Story, head: str, form: str = "txt"
+    ) -> None:
         text = await self._play.export(story.id, form)
         file = discord.File(io.BytesIO(text.encode()), filename=file_name(story, form))
-        await self._answers.whisper(scene.interaction, head, file=file)
+        await self._responses.send_ephemeral(context.interaction, head, file=file)
 
-    async def _tell(self, scene: Scene, key: str, doing: Coroutine[Any, Any, Story]) -> None:
+    async def _tell(self, context: InteractionContext, key: str, doing: Coroutine[Any, Any, Story]) -> None:
         """Do what opens or closes a story, and tell everybody."""
-        done = await self._telling.acted(scene, doing)
-        await self._telling.aloud(scene, key, done, title=self._titled(done.story, scene.aloud))
+        done = await self._notices.perform(context, doing)
+        await self._notices.send_public(
+            context, key, done, title=self._titled(done.story, context.public_locale)
+        )
 
 
 def _unique(names: Iterable[str]) -> list[str]:

@@ -9,11 +9,11 @@ from discord.app_commands import Choice
 
 from adapters.discord.delivery.interaction_response import Interaction
 from adapters.discord.handlers.command_sync import CONTEXTS, INSTALLS, Phrase, Proposed, proposals
-from adapters.discord.handlers.settings_command import Scope
+from adapters.discord.handlers.settings_command import SettingsScope
 from adapters.discord.handlers.story_actions import Stories
 from adapters.discord.render.modals import MAX_TITLE
 from adapters.discord.render.settings_text import RULES
-from adapters.discord.render.views import Verb
+from adapters.discord.render.views import Action
 from bot.domain.ports import Translate
 from bot.story.export_formats import FORMATS
 
@@ -24,8 +24,8 @@ Callback = Any
 class StoryCommands:
     """Builds the commands."""
 
-    def __init__(self, say: Translate, stories: Stories, values: Proposed) -> None:
-        self._say = say
+    def __init__(self, translate: Translate, stories: Stories, values: Proposed) -> None:
+        self._translate = translate
         self._stories = stories
         self._values = values
 
@@ -49,8 +49,8 @@ class StoryCommands:
         }
         for name, callback in plain.items():
             group.add_command(self._command(f"story.{name}", _alone(callback)))
-        for verb in (Verb.MEMORY, Verb.NOTE, Verb.LORE):
-            group.add_command(self._command(f"story.{verb}", self._notes(verb)))
+        for action in (Action.MEMORY, Action.NOTE, Action.LORE):
+            group.add_command(self._command(f"story.{action}", self._notes(action)))
         group.add_command(self._command("story.new", self._new()))
         group.add_command(self._command("story.title", self._title()))
         group.add_command(self._command("story.branch", self._branch()))
@@ -123,9 +123,9 @@ class StoryCommands:
 
         return export
 
-    def _notes(self, verb: Verb) -> Callback:
+    def _notes(self, action: Action) -> Callback:
         async def notes(interaction: Interaction) -> None:
-            await self._stories.notes(interaction, verb)
+            await self._stories.notes(interaction, action)
 
         return notes
 
@@ -134,7 +134,7 @@ class StoryCommands:
             return proposals(await self._values(interaction, typed))
 
         options = ("scope", "rule", "value")
-        scopes = [Choice(name=self._phrase(f"scope.{scope}"), value=str(scope)) for scope in Scope]
+        scopes = [Choice(name=self._phrase(f"scope.{scope}"), value=str(scope)) for scope in SettingsScope]
         rules = [Choice(name=self._phrase(f"rule.{rule}"), value=rule) for rule in RULES]
 
         @app_commands.rename(**{name: self._phrase(f"option.{name}.name") for name in options})
@@ -144,12 +144,12 @@ class StoryCommands:
         async def settings(
             interaction: Interaction, rule: str = "", value: str = "", scope: str = ""
         ) -> None:
-            await self._stories.settings(interaction, scope or Scope.STORY, rule, value)
+            await self._stories.settings(interaction, scope or SettingsScope.STORY, rule, value)
 
         return settings
 
     def _phrase(self, key: str) -> Phrase:
-        return Phrase(self._say, f"discord.{key}")
+        return Phrase(self._translate, f"discord.{key}")
 
 
 def _alone(callback: Callback) -> Callback:

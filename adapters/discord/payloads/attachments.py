@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import discord
 
-from adapters.discord.api.errors import delivery
-from adapters.discord.payloads.rooms import Pause
+from adapters.discord.api.errors import as_delivery_errors
+from adapters.discord.payloads.rooms import Sleep
 from bot.domain.errors import DeliveryError, FileTooLong, NotText, RetryLater, UserError
 from bot.story.joining import is_blank
 from bot.text.text_file import MAX_CHARACTERS, require_small, text_of
@@ -28,7 +28,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Unread:
+class UnreadAttachment:
     """A file that was not read, and the sentence that says why. `is_text`: it may be what somebody wrote."""
 
     key: str
@@ -37,11 +37,11 @@ class Unread:
 
 
 @dataclass(frozen=True, slots=True)
-class Brought:
+class AttachmentTexts:
     """What came with a message."""
 
     text: str = ""
-    unread: tuple[Unread, ...] = ()
+    unread: tuple[UnreadAttachment, ...] = ()
 
     @property
     def lacks_text(self) -> bool:
@@ -52,14 +52,14 @@ class Brought:
 class Attachments:
     """Reads the text files among the attachments of messages."""
 
-    def __init__(self, pause: Pause, max_characters: int = MAX_CHARACTERS) -> None:
-        self._pause = pause
+    def __init__(self, sleep: Sleep, max_characters: int = MAX_CHARACTERS) -> None:
+        self._sleep = sleep
         self._max_characters = max_characters
 
-    async def read(self, files: Iterable[discord.Attachment]) -> Brought:
+    async def read(self, files: Iterable[discord.Attachment]) -> AttachmentTexts:
         """The texts in their order, one below the other; why a file is none of them is told, not raised."""
         texts: list[str] = []
-        unread: list[Unread] = []
+        unread: list[UnreadAttachment] = []
         for file in files:
             try:
                 texts.append(await self._text(file, self._max_characters - sum(map(len, texts)) - len(texts)))
@@ -68,8 +68,8 @@ class Attachments:
             except NotText:
                 unread.append(_unread("discord.file.not_text", file))
             except UserError as error:
-                unread.append(Unread(error.key, error.values))
-        return Brought("\n".join(texts), tuple(unread))
+                unread.append(UnreadAttachment(error.key, error.values))
+        return AttachmentTexts("\n".join(texts), tuple(unread))
 
     async def _text(self, file: discord.Attachment, room_left: int) -> str:
         if not may_be_text(file):
@@ -87,7 +87,7 @@ class Attachments:
     async def _downloaded(self, file: discord.Attachment) -> bytes:
         for attempt in range(1, DOWNLOAD_TRIES + 1):
             try:
-                with delivery():
+                with as_delivery_errors():
                     async with asyncio.timeout(DOWNLOAD_S):
                         return await file.read()
             except RetryLater as error:
@@ -96,7 +96,7 @@ class Attachments:
                 _log.warning("A file could not be fetched from Discord: %s", error)
                 break
             if attempt < DOWNLOAD_TRIES:
-                await self._pause(DOWNLOAD_PAUSE_S * attempt)
+                await self._sleep(DOWNLOAD_PAUSE_S * attempt)
         raise _Unreadable(_unread("discord.file.away", file))
 
 
@@ -107,10 +107,10 @@ def may_be_text(file: discord.Attachment) -> bool:
 
 
 class _Unreadable(Exception):
-    def __init__(self, unread: Unread) -> None:
+    def __init__(self, unread: UnreadAttachment) -> None:
         super().__init__(unread.key)
         self.unread = unread
 
 
-def _unread(key: str, file: discord.Attachment, *, is_text: bool = True) -> Unread:
-    return Unread(key, {"name": file.filename}, is_text)
+def _unread(key: str, file: discord.Attachment, *, is_text: bool = True) -> UnreadAttachment:
+    return UnreadAttachment(key, {"name": file.filename}, is_text)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import discord
 
-from adapters.discord.api.errors import delivery
+from adapters.discord.api.errors import as_delivery_errors
 from bot.domain.chat import Author
 from bot.domain.errors import DeliveryError
 
@@ -28,7 +28,7 @@ _SENTENCE = re.compile(r".*?[。！？!?]")
 
 
 @dataclass(frozen=True, slots=True)
-class Names:
+class MentionNames:
     """What the ids in a message's mentions are called."""
 
     users: Mapping[int, str] = field(default_factory=dict)
@@ -37,7 +37,7 @@ class Names:
 
 
 @dataclass(frozen=True, slots=True)
-class Self:
+class BotIdentity:
     """How the bot is mentioned: by its account, or by the role that Discord gave it."""
 
     user_id: int
@@ -50,12 +50,12 @@ class Self:
         return re.compile(rf"<(?:{ids})>")
 
 
-def story_text(content: str, me: Self, names: Names) -> str:
+def story_text(content: str, me: BotIdentity, names: MentionNames) -> str:
     """What a person wrote: without the bot's mention, other mentions by name, the rest as it was."""
     return _TOKEN.sub(lambda token: _named(token, names), without_mention(content, me))
 
 
-def without_mention(content: str, me: Self) -> str:
+def without_mention(content: str, me: BotIdentity) -> str:
     """Take the bot's mentions away, each with the one space or line break that set it apart.
 
     Only ASCII spaces and line breaks separate a mention; 「　」 belongs to the story.
@@ -67,7 +67,7 @@ def without_mention(content: str, me: Self) -> str:
     return re.sub(mention, "", text)
 
 
-def _named(token: re.Match[str], names: Names) -> str:
+def _named(token: re.Match[str], names: MentionNames) -> str:
     kind, number = token["kind"], int(token["id"])
     if token["emoji"]:
         return f":{token['emoji']}:"
@@ -115,35 +115,35 @@ _ROLE = re.compile(r"<@&(\d+)>")
 _CHANNEL = re.compile(r"<#(\d+)>")
 
 
-def names_in(message: discord.Message) -> Names:
+def mention_names_of(message: discord.Message) -> MentionNames:
     """Of a message, which comes with its mentions. discord.py leaves unset what the payload does not have."""
-    return Names(
+    return MentionNames(
         users={user.id: user.display_name for user in getattr(message, "mentions", ())},
         roles={role.id: role.name for role in getattr(message, "role_mentions", ())},
         channels={channel.id: getattr(channel, "name", "") for channel in message.channel_mentions},
     )
 
 
-async def names_told(text: str, guild: discord.Guild | None) -> Names:
+async def look_up_mention_names(text: str, guild: discord.Guild | None) -> MentionNames:
     """Of a text that comes alone, as a command's option does: as far as the server tells."""
     if guild is None:
-        return Names()
+        return MentionNames()
     roles = {role_id: guild.get_role(role_id) for role_id in _ids(_ROLE, text)}
     channels = {number: guild.get_channel_or_thread(number) for number in _ids(_CHANNEL, text)}
     people = {number: await _name_of(number, guild) for number in _ids(_PERSON, text)[:MOST_LOOKED_UP]}
-    return Names(
+    return MentionNames(
         users={number: name for number, name in people.items() if name},
         roles={number: role.name for number, role in roles.items() if role is not None},
         channels={number: channel.name for number, channel in channels.items() if channel is not None},
     )
 
 
-def self_in(client: discord.Client, guild: discord.Guild | None) -> Self | None:
+def bot_identity(client: discord.Client, guild: discord.Guild | None) -> BotIdentity | None:
     """How the bot is mentioned in a server; None before it is logged in."""
     if client.user is None:
         return None
     role = guild.self_role if guild is not None else None
-    return Self(client.user.id, role.id if role is not None else None)
+    return BotIdentity(client.user.id, role.id if role is not None else None)
 
 
 def _ids(mention: re.Pattern[str], text: str) -> list[int]:
@@ -152,7 +152,7 @@ def _ids(mention: re.Pattern[str], text: str) -> list[int]:
 
 async def _name_of(number: int, guild: discord.Guild) -> str:
     try:
-        with delivery():
+        with as_delivery_errors():
             return (await guild.fetch_member(number)).display_name
     except DeliveryError:
         return ""
@@ -174,7 +174,7 @@ async def with_roles(author: Author, guild: discord.Guild | None) -> Author:
     if guild is None:
         return author
     try:
-        with delivery():
+        with as_delivery_errors():
             member = await guild.fetch_member(int(author.id))
     except DeliveryError as error:
         _log.info("Nobody tells the roles of a member: %s", error)
@@ -198,19 +198,19 @@ def is_by_person(message: discord.Message) -> bool:
     return not message.author.bot and message.webhook_id is None and message.type in _WRITTEN
 
 
-def complete(message: discord.Message) -> None:
+def fill_in_mentions(message: discord.Message) -> None:
     """Set what discord.py leaves unset where the payload does not have it."""
     for name in ("mentions", "role_mentions"):
         if not hasattr(message, name):
             setattr(message, name, [])
 
 
-def says_something(message: discord.Message) -> bool:
+def has_content(message: discord.Message) -> bool:
     """Whether there is anything to read: a text, or files."""
     return bool(message.content or message.attachments)
 
 
-def is_meant_for(me: Self, message: discord.Message) -> bool:
+def addresses_bot(me: BotIdentity, message: discord.Message) -> bool:
     """Whether it is said to the bot: it mentions the bot, or is a direct message."""
     if message.guild is None:
         return True

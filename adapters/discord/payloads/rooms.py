@@ -16,33 +16,33 @@ PRIVATE = "private/"
 COMMAND = "command/"
 CHANNEL = "channel/"
 
-Pause = Callable[[float], Awaitable[None]]
+Sleep = Callable[[float], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ThreadRef:
     """A room, and the permission that its own thread lacked."""
 
     room: Room
-    missing: str | None = None
+    missing_permission: str | None = None
 
 
-def thread_of(message_id: int, here: Room) -> Room:
+def thread_room(message_id: int, here: Room) -> Room:
     """The room in the thread of a message that stands in the channel `here`: they have one id."""
     return Room(PLATFORM, str(message_id), here.parent_scopes, here.adult)
 
 
-def awaiting_answer(command_id: int, here: Room) -> Room:
+def command_room(command_id: int, here: Room) -> Room:
     """The room of a command in the channel `here` until its answer is there, from which a thread opens."""
     return Room(PLATFORM, str(command_id), (*here.parent_scopes, f"{COMMAND}{command_id}"), here.adult)
 
 
-def awaits_answer(room: Room) -> bool:
+def awaits_response(room: Room) -> bool:
     """Whether a room has the id of a command, and its story is to be told elsewhere."""
     return any(where.startswith(COMMAND) for where in room.parent_scopes)
 
 
-def channel_of(room: Room) -> Room | None:
+def parent_channel(room: Room) -> Room | None:
     """The room of the channel that a thread lies in; None of a room that is no thread of a server."""
     found = next((where for where in room.parent_scopes if where.startswith(CHANNEL)), None)
     if found is None or found == f"{CHANNEL}{room.id}":
@@ -88,26 +88,28 @@ def opens_threads(channel: object) -> bool:
     return isinstance(channel, discord.TextChannel)
 
 
-def require_speech(channel: object, allowed: discord.Permissions, say: Translate, locale: str) -> None:
+def require_send_permission(
+    channel: object, allowed: discord.Permissions, translate: Translate, locale: str
+) -> None:
     """Raise NotAllowed with the permission's name where the bot may not talk."""
     if isinstance(channel, discord.DMChannel):
         return
     if not allowed.view_channel:
-        raise NotAllowed(permission=say("discord.permission.view_channel", locale))
+        raise NotAllowed(permission=translate("discord.permission.view_channel", locale))
     talk = "send_messages_in_threads" if isinstance(channel, discord.Thread) else "send_messages"
     if not getattr(allowed, talk):
-        raise NotAllowed(permission=say(f"discord.permission.{talk}", locale))
+        raise NotAllowed(permission=translate(f"discord.permission.{talk}", locale))
 
 
-def place_from(channel: object, allowed: discord.Permissions, thread: Room, here: Room) -> Place:
+def choose_thread(channel: object, allowed: discord.Permissions, thread: Room, here: Room) -> ThreadRef:
     """A thread for what begins in a channel, where one may be opened; else the channel."""
     if not opens_threads(channel) or not here.parent_scopes:  # of a server that nobody knows
-        return Place(here)
-    missing = missing_for_thread(allowed)
-    return Place(thread) if missing is None else Place(here, missing)
+        return ThreadRef(here)
+    missing = missing_thread_permission(allowed)
+    return ThreadRef(thread) if missing is None else ThreadRef(here, missing)
 
 
-def missing_for_thread(allowed: discord.Permissions) -> str | None:
+def missing_thread_permission(allowed: discord.Permissions) -> str | None:
     """The permission that keeps the bot from telling a story in a thread of its own."""
     for permission in ("create_public_threads", "send_messages_in_threads"):
         if not getattr(allowed, permission):

@@ -8,9 +8,9 @@ from typing import Any
 
 import discord
 
-from adapters.discord.render.replies import cut
+from adapters.discord.render.replies import truncate
 from adapters.discord.render.settings_text import MAX_NAME, PRESETS
-from adapters.discord.render.views import Press, Verb, id_of
+from adapters.discord.render.views import Action, ComponentId, custom_id_of
 from bot.domain.errors import TextTooLong, UserError
 from bot.domain.jobs import GenerationOptions, Length
 from bot.domain.ports import Translate
@@ -48,78 +48,78 @@ class TooLongForForm(UserError):
     key = "discord.form.too_long"
 
 
-def begin_form(ask: GenerationOptions, say: Translate, locale: str) -> discord.ui.Modal:
+def begin_modal(options: GenerationOptions, translate: Translate, locale: str) -> discord.ui.Modal:
     """For the beginning of a story."""
-    about = f"{ask.length},{ask.candidates},{ask.preset}"
-    return _form(Verb.BEGIN, about, say, locale)
+    about = f"{options.length},{options.candidates},{options.preset}"
+    return _form(Action.BEGIN, about, translate, locale)
 
 
-def anew_form(story: Story, title: str, say: Translate, locale: str) -> discord.ui.Modal:
+def begin_anew_modal(story: Story, title: str, translate: Translate, locale: str) -> discord.ui.Modal:
     """Before a new story closes one that has a text: for the new one's title."""
-    modal = _modal(Verb.BEGIN_ANEW, story.id, say("discord.form.anew.title", locale))
+    modal = _modal(Action.BEGIN_ANEW, story.id, translate("discord.form.anew.title", locale))
     field: discord.ui.TextInput[discord.ui.Modal] = discord.ui.TextInput(
         custom_id=TEXT, default=title or None, required=False, max_length=MAX_TITLE
     )
     count = len(told_passages(story))
-    called = story.title or say("discord.thread_name", locale)
-    label = say("discord.form.anew.label", locale)
-    hint = say("discord.form.anew.hint", locale, title=cut(called, MAX_NAMED), count=count)
+    called = story.title or translate("discord.thread_name", locale)
+    label = translate("discord.form.anew.label", locale)
+    hint = translate("discord.form.anew.hint", locale, title=truncate(called, MAX_NAMED), count=count)
     modal.add_item(discord.ui.Label(text=label[:MAX_LABEL], description=hint[:MAX_HINT], component=field))
     return modal
 
 
-def ask_of(about: str) -> GenerationOptions:
+def options_of(about: str) -> GenerationOptions:
     """The ask that a form for a beginning carries. Raises ValueError."""
     length, candidates, preset = about.split(",", 2)  # a preset's name may have commas
     known = set(Length)
     return GenerationOptions(Length(length) if length in known else int(length), preset, int(candidates))
 
 
-def edit_form(passage: Passage, say: Translate, locale: str) -> discord.ui.Modal:
+def edit_modal(passage: Passage, translate: Translate, locale: str) -> discord.ui.Modal:
     """For another text of a passage. Raises TooLongForForm: what came with a file may be."""
     if len(passage.text) > MAX_FIELD:
         raise TooLongForForm(limit=MAX_FIELD, length=len(passage.text))
-    return _form(Verb.EDIT, passage.id, say, locale, passage.text)
+    return _form(Action.EDIT, passage.id, translate, locale, passage.text)
 
 
-def notes_form(verb: Verb, notes: Notes, say: Translate, locale: str) -> discord.ui.Modal:
+def notes_modal(action: Action, notes: Notes, translate: Translate, locale: str) -> discord.ui.Modal:
     """For memory, author's note or lore. Raises TextTooLong: what did not fit would be lost."""
-    filled = _field_for(verb, notes)
+    filled = _field_for(action, notes)
     _require_room(filled)
-    return _form(verb, _digest(filled), say, locale, filled, required=False)
+    return _form(action, _digest(filled), translate, locale, filled, required=False)
 
 
-def require_unchanged(press: Press, notes: Notes) -> None:
+def require_unchanged(component: ComponentId, notes: Notes) -> None:
     """Raise ChangedMeanwhile where a form for notes did not show what it would take the place of."""
-    if press.about and press.about != _digest(_field_for(press.verb, notes)):
+    if component.target and component.target != _digest(_field_for(component.action, notes)):
         raise ChangedMeanwhile
 
 
-def _field_for(verb: Verb, notes: Notes) -> str:
-    return {Verb.MEMORY: notes.memory, Verb.NOTE: notes.note, Verb.LORE: lore_lines(notes.lore)}[verb]
+def _field_for(action: Action, notes: Notes) -> str:
+    return {Action.MEMORY: notes.memory, Action.NOTE: notes.note, Action.LORE: lore_lines(notes.lore)}[action]
 
 
 def _digest(text: str) -> str:
     return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
 
 
-def rule_form(scope: str, rule: str, lines: str, say: Translate, locale: str) -> discord.ui.Modal:
+def rule_modal(scope: str, rule: str, lines: str, translate: Translate, locale: str) -> discord.ui.Modal:
     """For a rule that is a list, one a line, as it is set at a scope. Raises TextTooLong."""
     _require_room(lines)
-    modal = _modal(Verb.RULE, f"{scope},{rule}", _heading(scope, rule, say, locale))
+    modal = _modal(Action.RULE, f"{scope},{rule}", _heading(scope, rule, translate, locale))
     field = _long_field(lines, required=False)
-    modal.add_item(_labelled(field, "rule", say, locale))
+    modal.add_item(_labelled(field, "rule", translate, locale))
     return modal
 
 
-def preset_form(scope: str, name: str, lines: str, say: Translate, locale: str) -> discord.ui.Modal:
+def preset_modal(scope: str, name: str, lines: str, translate: Translate, locale: str) -> discord.ui.Modal:
     """For a preset of a place's own; `name` is empty for a new one."""
-    modal = _modal(Verb.PRESET, f"{scope},{name}", _heading(scope, PRESETS, say, locale))
+    modal = _modal(Action.PRESET, f"{scope},{name}", _heading(scope, PRESETS, translate, locale))
     named: discord.ui.TextInput[discord.ui.Modal] = discord.ui.TextInput(
         custom_id=NAME, default=name or None, max_length=MAX_NAME
     )
-    modal.add_item(_labelled(named, "preset_name", say, locale))
-    modal.add_item(_labelled(_long_field(lines, required=False), "preset", say, locale))
+    modal.add_item(_labelled(named, "preset_name", translate, locale))
+    modal.add_item(_labelled(_long_field(lines, required=False), "preset", translate, locale))
     return modal
 
 
@@ -129,17 +129,17 @@ def _require_room(text: str) -> None:
 
 
 def _form(
-    verb: Verb, about: str, say: Translate, locale: str, text: str = "", *, required: bool = True
+    action: Action, about: str, translate: Translate, locale: str, text: str = "", *, required: bool = True
 ) -> discord.ui.Modal:
-    modal = _modal(verb, about, say(f"discord.form.{verb}.title", locale))
+    modal = _modal(action, about, translate(f"discord.form.{action}.title", locale))
     field = _long_field(text[:MAX_FIELD], required=required)
-    label = say(f"discord.form.{verb}.label", locale)
+    label = translate(f"discord.form.{action}.label", locale)
     modal.add_item(discord.ui.Label(text=label[:MAX_LABEL], component=field))
     return modal
 
 
-def _modal(verb: Verb, about: str, title: str) -> discord.ui.Modal:
-    modal = discord.ui.Modal(title=title[:MAX_LABEL], custom_id=id_of(verb, about))
+def _modal(action: Action, about: str, title: str) -> discord.ui.Modal:
+    modal = discord.ui.Modal(title=title[:MAX_LABEL], custom_id=custom_id_of(action, about))
     modal.stop()  # what is sent reaches us by its id
     return modal
 
@@ -155,19 +155,22 @@ def _long_field(text: str, *, required: bool) -> discord.ui.TextInput[discord.ui
 
 
 def _labelled(
-    field: discord.ui.TextInput[discord.ui.Modal], name: str, say: Translate, locale: str
+    field: discord.ui.TextInput[discord.ui.Modal], name: str, translate: Translate, locale: str
 ) -> discord.ui.Label[discord.ui.Modal]:
-    label, hint = say(f"discord.form.{name}.label", locale), say(f"discord.form.{name}.hint", locale)
+    label, hint = (
+        translate(f"discord.form.{name}.label", locale),
+        translate(f"discord.form.{name}.hint", locale),
+    )
     return discord.ui.Label(text=label[:MAX_LABEL], description=hint[:MAX_HINT], component=field)
 
 
-def _heading(scope: str, rule: str, say: Translate, locale: str) -> str:
+def _heading(scope: str, rule: str, translate: Translate, locale: str) -> str:
     """What a form sets, and how far."""
-    name, where = say(f"discord.rule.{rule}", locale), say(f"discord.scope.{scope}", locale)
-    return say("discord.form.rule.title", locale, rule=name, scope=where)
+    name, where = translate(f"discord.rule.{rule}", locale), translate(f"discord.scope.{scope}", locale)
+    return translate("discord.form.rule.title", locale, rule=name, scope=where)
 
 
-def field_of(data: Mapping[str, Any], name: str = TEXT) -> str:
+def field_value(data: Mapping[str, Any], name: str = TEXT) -> str:
     """What a person wrote into a form's field, which stands in a label or in a row."""
     for row in data.get("components", ()):
         for part in (row.get("component"), *row.get("components", ())):

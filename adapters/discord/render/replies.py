@@ -19,7 +19,7 @@ MARKS = {
     ReplyState.FAILED: "⚠️",
     ReplyState.CANCELLED: "⏹️",
 }
-NOTHING = "…"
+ELLIPSIS = "…"
 """Discord takes no empty message."""
 
 
@@ -28,7 +28,7 @@ def measure(text: str) -> int:
     return len(escape(text))
 
 
-def indented(content: str) -> str:
+def keep_indent(content: str) -> str:
     """Content whose first line keeps its indent, the 「　」 of a paragraph: Discord trims a message's ends.
 
     A zero-width space before it is no white space to Discord, and nothing to see for people.
@@ -37,50 +37,50 @@ def indented(content: str) -> str:
     return f"\u200b{content}" if content[:1].isspace() and content.strip() else content
 
 
-def render(draft: Reply) -> str:
+def reply_content(reply: Reply) -> str:
     """The message's content: the story's text literally, our note small below it, a mark until it is done."""
-    note = _note(draft)
+    note = _note(reply)
     room = MAX_CONTENT - len(note) - 2
-    body = cut(_body(draft), room)
+    body = truncate(_body(reply), room)
     if not note:
-        return body if body.strip() else MARKS[draft.state] or NOTHING
+        return body if body.strip() else MARKS[reply.state] or ELLIPSIS
     return f"{body}\n{note}" if body.strip() else note
 
 
-def candidate(number: int, text: str) -> str:
+def candidate_content(number: int, text: str) -> str:
     """One of several candidates, with its number."""
     shown = escape(text).strip("\n")
     return f"**〔{number}〕**\n{shown}"
 
 
-def cut(content: str, room: int = MAX_CONTENT) -> str:
+def truncate(content: str, room: int = MAX_CONTENT) -> str:
     """Content of at most `room` characters; one that was longer ends with a sign of that."""
     if len(content) <= room:
         return content
-    return content[: room - len(NOTHING)].rstrip("\\") + NOTHING
+    return content[: room - len(ELLIPSIS)].rstrip("\\") + ELLIPSIS
 
 
-def _note(draft: Reply) -> str:
-    if not draft.note:
+def _note(reply: Reply) -> str:
+    if not reply.note:
         return ""
-    beside_text = draft.state is ReplyState.WRITING and draft.text
-    mark = "" if beside_text else MARKS[draft.state]
+    beside_text = reply.state is ReplyState.WRITING and reply.text
+    mark = "" if beside_text else MARKS[reply.state]
     # A line that begins with -# is shown small; a line break would end it.
-    words = ["-#", mark, escape(" ".join(draft.note.split()))]
-    return cut(" ".join(word for word in words if word), MAX_NOTE)
+    words = ["-#", mark, escape(" ".join(reply.note.split()))]
+    return truncate(" ".join(word for word in words if word), MAX_NOTE)
 
 
-def _body(draft: Reply) -> str:
-    text = indented(escape(draft.text))
-    others = [candidate(number, choice.text) for number, choice in _told(draft)]
-    if draft.state is ReplyState.WRITING and draft.text:
-        return "\n\n".join([text, *others]).rstrip() + f" {MARKS[draft.state]}"
+def _body(reply: Reply) -> str:
+    text = keep_indent(escape(reply.text))
+    others = [candidate_content(number, choice.text) for number, choice in _told(reply)]
+    if reply.state is ReplyState.WRITING and reply.text:
+        return "\n\n".join([text, *others]).rstrip() + f" {MARKS[reply.state]}"
     return "\n\n".join([text, *others])
 
 
-def _told(draft: Reply) -> list[tuple[int, Candidate]]:
+def _told(reply: Reply) -> list[tuple[int, Candidate]]:
     # One that stands in a message of its own, or of which nothing is written yet, has no text here.
-    return [(number, choice) for number, choice in others_of(draft) if choice.text.strip()]
+    return [(number, choice) for number, choice in others_of(reply) if choice.text.strip()]
 
 
 _MARKS = re.compile(

@@ -41,7 +41,7 @@ _KINDS = {"@": "user", "@!": "user", "@&": "role", "#": "channel"}
 _MENTIONS = {"user": "<@{}>", "role": "<@&{}>", "channel": "<#{}>"}
 
 
-def value_of(rule: str, typed: str, *, lines: bool = False) -> object:
+def parse_value(rule: str, typed: str, *, lines: bool = False) -> object:
     """A rule's value as somebody typed it; None: as it is further out. `lines`: a list has one a line.
 
     Raises:
@@ -52,24 +52,24 @@ def value_of(rule: str, typed: str, *, lines: bool = False) -> object:
     return _who(rule, typed) if rule in PEOPLE and value else value
 
 
-def lines_of(rule: str, value: object) -> str:
+def list_lines(rule: str, value: object) -> str:
     """A list as its form shows it, one a line; people and places as mentions."""
     entries = [str(entry) for entry in value] if isinstance(value, list | tuple) else []
     return "\n".join(_mention(entry) or entry for entry in entries) if rule in PEOPLE else "\n".join(entries)
 
 
-def told(rule: str, value: object, say: Translate, locale: str) -> str:
+def shown_value(rule: str, value: object, translate: Translate, locale: str) -> str:
     """A rule's value for people."""
     if isinstance(value, bool):
-        return say("discord.yes" if value else "discord.no", locale)
+        return translate("discord.yes" if value else "discord.no", locale)
     if rule in {"daily_per_person", "daily_in_all"} and value == 0:
-        return say("discord.unlimited", locale)
+        return translate("discord.unlimited", locale)
     if isinstance(value, tuple):
-        return "、".join(_names(rule, value)) or say("discord.none", locale)
+        return "、".join(_names(rule, value)) or translate("discord.none", locale)
     if rule == "preset":
         return escape(_preset_name(str(value), locale))
     if value in _CHOICES:
-        return say(f"discord.{rule}.{value}", locale)
+        return translate(f"discord.{rule}.{value}", locale)
     return escape(str(value))
 
 
@@ -111,6 +111,6 @@ def preset_lines(settings: Mapping[str, float]) -> str:
     return "\n".join(setting_line(name, whole[name]) for name in NAMES)
 
 
-def settings_of(lines: str) -> dict[str, float]:
+def parse_preset(lines: str) -> dict[str, float]:
     """The settings that somebody wrote. Raises BadRule."""
     return dict(setting_of(line) for line in map(str.strip, lines.splitlines()) if line)

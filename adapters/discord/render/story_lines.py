@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from adapters.discord.render.replies import cut, escape
+from adapters.discord.render.replies import escape, truncate
 from bot.domain.jobs import JobReceipt
 from bot.domain.ports import Translate
 from bot.domain.story import Passage, Story
@@ -14,30 +14,30 @@ ENDING = 120
 LABEL = 90
 
 
-def ending_of(story: Story, say: Translate, locale: str) -> str:
+def story_ending(story: Story, translate: Translate, locale: str) -> str:
     """The story's last words, or that it is at its beginning."""
     last = last_told(story)
     words = " ".join(told_text(story, last).split()) if last is not None else ""
     if not words:
-        return say("discord.at_beginning", locale)
+        return translate("discord.at_beginning", locale)
     return escape("…" + words[-ENDING:] if len(words) > ENDING else words)
 
 
-def unread(ticket: JobReceipt, say: Translate, locale: str) -> str:
+def unread_characters(receipt: JobReceipt, translate: Translate, locale: str) -> str:
     """Which characters of a text the model cannot see, and what it reads instead."""
-    key = "discord.unknown_as" if ticket.read_as else "discord.unknown"
-    characters = escape(" ".join(names(ticket.unknown)))
-    return say(key, locale, characters=characters, read_as=escape(ticket.read_as))
+    key = "discord.unknown_as" if receipt.read_as else "discord.unknown"
+    characters = escape(" ".join(names(receipt.unknown)))
+    return translate(key, locale, characters=characters, read_as=escape(receipt.read_as))
 
 
-def label_of(story: Story, passage: Passage) -> str:
+def passage_label(story: Story, passage: Passage) -> str:
     """A passage in one line: who wrote it, and its beginning; marked where it stands beside the story."""
     words = " ".join(passage.text.split()) or "…"
     mark = "💬 " if is_beside(story, passage) else ""
-    return cut(f"{mark}{passage.author.name}：{words}", LABEL)
+    return truncate(f"{mark}{passage.author.name}：{words}", LABEL)
 
 
-def split(content: str, room: int) -> list[str]:
+def split_content(content: str, room: int) -> list[str]:
     """Content in pieces of at most `room` characters: at a sentence's end where one is in the second half."""
     pieces = []
     while len(content) > room:

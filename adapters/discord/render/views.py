@@ -20,7 +20,7 @@ _ID = re.compile(r"tz:(?P<verb>[a-z_]+):(?P<about>.*)", re.DOTALL)
 _OPEN = {ReplyState.WAITING, ReplyState.WRITING}
 
 
-class Verb(StrEnum):
+class Action(StrEnum):
     """What a button or form does. What it is about: a passage, unless something else is named."""
 
     MORE = "more"
@@ -54,72 +54,74 @@ class Verb(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Press:
+class ComponentId:
     """What a custom id says."""
 
-    verb: Verb
-    about: str
+    action: Action
+    target: str
 
 
-def id_of(verb: Verb, about: str = "") -> str:
+def custom_id_of(action: Action, about: str = "") -> str:
     """The custom id; Discord takes 100 characters."""
-    return f"tz:{verb}:{about}"
+    return f"tz:{action}:{about}"
 
 
-def read_id(custom_id: str) -> Press | None:
+def parse_custom_id(custom_id: str) -> ComponentId | None:
     """What a custom id says; None where it is none of ours, or of a version that knew others."""
     found = _ID.fullmatch(custom_id)
-    if found is None or found["verb"] not in set(Verb):
+    if found is None or found["verb"] not in set(Action):
         return None
-    return Press(Verb(found["verb"]), found["about"])
+    return ComponentId(Action(found["verb"]), found["about"])
 
 
-def buttons_of(draft: Reply, say: Translate, locale: str) -> discord.ui.View | None:
+def reply_view(reply: Reply, translate: Translate, locale: str) -> discord.ui.View | None:
     """The buttons of a reply as it is now; None where it carries none (any more)."""
-    if not draft.interactive:
+    if not reply.interactive:
         return None
-    if draft.state in _OPEN:
-        return row_of([(Verb.STOP, draft.job)], say, locale) if draft.job else None
-    if not draft.passage:
-        return row_of([(Verb.RESUBMIT, draft.job)], say, locale) if draft.job else None
-    verbs = (Verb.MORE, Verb.RETRY, Verb.UNDO, Verb.SEVERAL, Verb.EDIT)
-    view = row_of([(verb, draft.passage) for verb in verbs], say, locale)
-    others = [(number, one.passage) for number, one in others_of(draft) if one.passage]
-    kept = sorted([(candidate_number(draft.passage) or 1, draft.passage), *others])
+    if reply.state in _OPEN:
+        return row_view([(Action.STOP, reply.job)], translate, locale) if reply.job else None
+    if not reply.passage:
+        return row_view([(Action.RESUBMIT, reply.job)], translate, locale) if reply.job else None
+    actions = (Action.MORE, Action.RETRY, Action.UNDO, Action.SEVERAL, Action.EDIT)
+    view = row_view([(action, reply.passage) for action in actions], translate, locale)
+    others = [(number, one.passage) for number, one in others_of(reply) if one.passage]
+    kept = sorted([(candidate_number(reply.passage) or 1, reply.passage), *others])
     if len(kept) > 1:
-        view.add_item(_button(Verb.READ, draft.passage, say("discord.button.read", locale), row=1))
+        view.add_item(_button(Action.READ, reply.passage, translate("discord.button.read", locale), row=1))
         for number, passage in kept if len(kept) < ROW else others:
-            label = say("discord.button.pick", locale, number=number)
-            view.add_item(_button(Verb.PICK, passage, label, row=1))
+            label = translate("discord.button.pick", locale, number=number)
+            view.add_item(_button(Action.PICK, passage, label, row=1))
     return view
 
 
-def row_of(presses: Sequence[tuple[Verb, str]], say: Translate, locale: str) -> discord.ui.View:
+def row_view(buttons: Sequence[tuple[Action, str]], translate: Translate, locale: str) -> discord.ui.View:
     """A row of buttons."""
     view = discord.ui.View(timeout=None)
     # Presses reach us by their ids; the library need not remember every view that was ever sent.
     view.stop()
-    for verb, about in presses:
-        view.add_item(_button(verb, about, say(f"discord.button.{verb}", locale), row=0))
+    for action, about in buttons:
+        view.add_item(_button(action, about, translate(f"discord.button.{action}", locale), row=0))
     return view
 
 
-def pick_button(passage: str, number: int, say: Translate, locale: str) -> discord.ui.View:
+def pick_view(passage: str, number: int, translate: Translate, locale: str) -> discord.ui.View:
     """The button that chooses one candidate."""
     view = discord.ui.View(timeout=None)
     view.stop()
-    view.add_item(_button(Verb.PICK, passage, say("discord.button.pick", locale, number=number), row=0))
+    view.add_item(
+        _button(Action.PICK, passage, translate("discord.button.pick", locale, number=number), row=0)
+    )
     return view
 
 
 _STYLES = {
-    Verb.MORE: discord.ButtonStyle.primary,
-    Verb.RESUBMIT: discord.ButtonStyle.primary,
-    Verb.STOP: discord.ButtonStyle.danger,
-    Verb.FORGET: discord.ButtonStyle.danger,
+    Action.MORE: discord.ButtonStyle.primary,
+    Action.RESUBMIT: discord.ButtonStyle.primary,
+    Action.STOP: discord.ButtonStyle.danger,
+    Action.FORGET: discord.ButtonStyle.danger,
 }
 
 
-def _button(verb: Verb, about: str, label: str, *, row: int) -> discord.ui.Button[discord.ui.View]:
-    style = _STYLES.get(verb, discord.ButtonStyle.secondary)
-    return discord.ui.Button(style=style, label=label, custom_id=id_of(verb, about), row=row)
+def _button(action: Action, about: str, label: str, *, row: int) -> discord.ui.Button[discord.ui.View]:
+    style = _STYLES.get(action, discord.ButtonStyle.secondary)
+    return discord.ui.Button(style=style, label=label, custom_id=custom_id_of(action, about), row=row)

@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.discord.delivery.posts import nonce_of
-from adapters.discord.payloads.messages import Names, Self, locale_of, story_text, thread_name
-from adapters.discord.render.replies import MAX_CONTENT, RESERVED, escape, measure, render
+from adapters.discord.payloads.messages import BotIdentity, MentionNames, locale_of, story_text, thread_name
+from adapters.discord.render.replies import MAX_CONTENT, RESERVED, escape, measure, reply_content
 from bot.domain.replies import Candidate, Reply, ReplyState
 
-ME = Self(1, 9)
+ME = BotIdentity(1, 9)
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_escaping_loses_nothing(text: str) -> None:
 )
 def test_every_draft_fits_a_message(text: str, note: str, state: ReplyState, choices: list[str]) -> None:
     """Discord takes 1 to 2,000 code points."""
-    shown = render(Reply(state, text, note, tuple(Candidate("", text) for text in choices)))
+    shown = reply_content(Reply(state, text, note, tuple(Candidate("", text) for text in choices)))
     assert 1 <= len(shown.strip()) <= len(shown) <= MAX_CONTENT
 
 
@@ -63,7 +63,7 @@ def test_a_text_that_measures_the_limit_is_shown_whole_with_note_and_mark() -> N
     """What the outbox may put into one message is never cut."""
     text = "*" * ((MAX_CONTENT - RESERVED) // 2)
     assert measure(text) == MAX_CONTENT - RESERVED
-    shown = render(Reply(ReplyState.WRITING, text, "あ" * 400))
+    shown = reply_content(Reply(ReplyState.WRITING, text, "あ" * 400))
     assert escape(text) in shown
     assert "✍️" in shown
 
@@ -73,7 +73,7 @@ def test_the_choices_are_listed_with_numbers() -> None:
     draft = Reply(
         ReplyState.DONE, "一つ目。", other_candidates=(Candidate("2", "二つ目。"), Candidate("3", "三つ目。"))
     )
-    assert render(draft) == "一つ目。\n\n**〔2〕**\n二つ目。\n\n**〔3〕**\n三つ目。"
+    assert reply_content(draft) == "一つ目。\n\n**〔2〕**\n二つ目。\n\n**〔3〕**\n三つ目。"
 
 
 @pytest.mark.parametrize(
@@ -87,13 +87,13 @@ def test_the_choices_are_listed_with_numbers() -> None:
 )
 def test_the_indent_of_a_paragraph_stays(text: str, shown: str) -> None:
     """Discord would trim it."""
-    assert render(Reply(ReplyState.DONE, text)) == shown
+    assert reply_content(Reply(ReplyState.DONE, text)) == shown
 
 
 def test_a_failed_draft_says_why_below_what_is_there() -> None:
     """The text stays, the note follows."""
     draft = Reply(ReplyState.FAILED, "途中まで", "語り手から返事がありません。")
-    assert render(draft) == "途中まで\n-# ⚠️ 語り手から返事がありません。"
+    assert reply_content(draft) == "途中まで\n-# ⚠️ 語り手から返事がありません。"
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_a_failed_draft_says_why_below_what_is_there() -> None:
 )
 def test_a_mention_leaves_the_rest_exact(content: str, text: str) -> None:
     """Only the bot's mention and the one space beside it go."""
-    names = Names({2: "太郎"}, {3: "係"}, {4: "広場"})
+    names = MentionNames({2: "太郎"}, {3: "係"}, {4: "広場"})
     assert text == story_text(content, ME, names)
 
 

@@ -65,7 +65,7 @@ def reads(discord: LoopbackDiscord, channel: Channel) -> int:
 async def until_heard_again(house: House) -> None:
     """Wait until nothing that was written is missing."""
     async with asyncio.timeout(30):
-        while not house.adapter._hearing():
+        while not house.adapter._listening_to():
             await asyncio.sleep(0.01)
 
 
@@ -76,7 +76,7 @@ async def deaf(house: House) -> AsyncIterator[None]:
     async with house.discord.gateway.away():
         yield
     async with asyncio.timeout(30):
-        while house.adapter._hearing():
+        while house.adapter._listening_to():
             await asyncio.sleep(0.01)
 
 

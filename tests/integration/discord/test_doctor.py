@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from adapters.discord.doctor import MESSAGE_CONTENT_LIMITED, Checkup
+from adapters.discord.doctor import MESSAGE_CONTENT_LIMITED, DiscordCheckup
 from adapters.shared.checks import Finding, State
 from config.i18n import Phrases
 from tests.servers.discord import LoopbackDiscord, Permission
@@ -22,7 +22,7 @@ async def test_all_is_well() -> None:
     """Token, intent and permissions, and the link that invites the bot."""
     async with LoopbackDiscord() as discord:
         discord.state.application_flags = MESSAGE_CONTENT_LIMITED
-        findings = await Checkup(discord.token, discord.api_url).examine()
+        findings = await DiscordCheckup(discord.token, discord.api_url).examine()
     assert {finding.state for finding in findings} == {State.FINE}
     assert f"client_id={discord.bot.id}&scope=bot+applications.commands&permissions=309237713920" in told(
         findings
@@ -33,7 +33,7 @@ async def test_what_is_missing_is_named_with_where_to_click() -> None:
     """The intent is no must; a permission is."""
     async with LoopbackDiscord() as discord:
         discord.guild.denied = Permission.CREATE_PUBLIC_THREADS | Permission.SEND_MESSAGES
-        findings = {f.subject: f for f in await Checkup(discord.token, discord.api_url).examine()}
+        findings = {f.subject: f for f in await DiscordCheckup(discord.token, discord.api_url).examine()}
     assert findings["intents"].state is State.MISSING
     assert f"{discord.bot.id}/bot" in told([findings["intents"]])
     assert findings["文芸部"].broken
@@ -44,7 +44,7 @@ async def test_what_is_missing_is_named_with_where_to_click() -> None:
 async def test_a_token_that_is_none(token: str) -> None:
     """Where to get one; the token itself is not told."""
     async with LoopbackDiscord() as discord:
-        (finding,) = await Checkup(token, discord.api_url).examine()
+        (finding,) = await DiscordCheckup(token, discord.api_url).examine()
     assert finding.state is (State.BROKEN if token else State.MISSING)
     assert "https://discord.com/developers/applications" in told([finding])
     assert "wrong" not in told([finding])
@@ -54,5 +54,5 @@ async def test_a_discord_that_is_away() -> None:
     """Said in a sentence."""
     async with LoopbackDiscord() as discord:
         url = discord.api_url
-    (finding,) = await Checkup("token", url).examine()
+    (finding,) = await DiscordCheckup("token", url).examine()
     assert finding.key == "doctor.discord.unreachable"

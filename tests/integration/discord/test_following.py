@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from adapters.discord.handlers.message_edits import Edits
+from adapters.discord.handlers.message_edits import SeenEdits
 from bot.domain.chat import Author
 from bot.domain.errors import NotPermitted
 from bot.domain.room_settings import RoomSettings
@@ -71,7 +71,7 @@ async def test_an_edit_back_to_the_first_words_is_followed(stage: Stage) -> None
 
 def test_an_edit_from_before_we_listened_is_no_news() -> None:
     """Whatever became of the passage since: a pin after a restart tells of it again."""
-    edits = Edits(NOON)
+    edits = SeenEdits(NOON)
     assert not edits.is_new(1, None)
     assert not edits.is_new(1, NOON - MINUTE)
     assert edits.is_new(1, NOON + MINUTE)
@@ -81,7 +81,7 @@ def test_an_edit_from_before_we_listened_is_no_news() -> None:
 
 def test_a_forgotten_edit_is_no_news_either() -> None:
     """Only so many are remembered; the time of the oldest one stands for those before."""
-    edits = Edits(NOON, remembered=2)
+    edits = SeenEdits(NOON, remembered=2)
     assert all(edits.is_new(number, NOON + number * MINUTE) for number in (1, 2, 3, 4))
     assert not edits.is_new(1, NOON + MINUTE)
     assert not edits.is_new(2, NOON + 2 * MINUTE)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from adapters.discord.render.settings_text import value_of
+from adapters.discord.render.settings_text import parse_value
 from bot.domain.errors import BadRule
 from bot.domain.jobs import Length
 from bot.domain.room_settings import RoomSettings
@@ -267,11 +267,11 @@ async def test_values_are_proposed_for_the_chosen_rule(stage: Stage) -> None:
 )
 def test_people_and_places_as_people_type_them(rule: str, typed: str, value: object) -> None:
     """As mentions or by their ids, several in a line."""
-    assert value_of(rule, typed) == value
+    assert parse_value(rule, typed) == value
 
 
 @pytest.mark.parametrize(("rule", "typed"), [("allowed", "太郎"), ("denied", "<@1> @太郎 <@2>")])
 def test_other_values_are_refused(rule: str, typed: str) -> None:
     """With what it could be."""
     with pytest.raises(BadRule):
-        value_of(rule, typed)
+        parse_value(rule, typed)

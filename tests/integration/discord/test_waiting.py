@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from adapters.discord.delivery.posts import PATIENCE_S, Waits
+from adapters.discord.delivery.posts import PATIENCE_S, ReplyWaits
 from bot.domain.chat import MODEL, Author
 from bot.domain.replies import Reply, ReplyState
 from bot.domain.story import Passage
@@ -21,7 +21,7 @@ DONE = Reply(ReplyState.DONE, TEXT, job="job-1", passage="p1")
 async def test_only_who_waited_over_a_minute_is_told(waited_s: float, told: bool) -> None:
     """Once, at the end of the last message."""
     clock = FakeClock()
-    waits = Waits(clock)
+    waits = ReplyWaits(clock)
     waits.posted(WAITING)
     assert not waits.edited(WRITING)
     await clock.advance(waited_s)
@@ -31,7 +31,7 @@ async def test_only_who_waited_over_a_minute_is_told(waited_s: float, told: bool
 
 def test_a_reply_that_a_restart_interrupted_counts_as_long() -> None:
     """They have waited through it."""
-    waits = Waits(FakeClock())
+    waits = ReplyWaits(FakeClock())
     assert not waits.edited(WRITING)
     assert waits.edited(DONE)
 
@@ -39,7 +39,7 @@ def test_a_reply_that_a_restart_interrupted_counts_as_long() -> None:
 @pytest.mark.parametrize("state", [ReplyState.FAILED, ReplyState.CANCELLED])
 def test_nobody_is_called_for_nothing(state: ReplyState) -> None:
     """A failure is read in the message; who stopped it knows."""
-    waits = Waits(FakeClock())
+    waits = ReplyWaits(FakeClock())
     waits.edited(WRITING)
     assert not waits.edited(Reply(state, TEXT, job="job-1", passage="p1"))
 

@@ -13,12 +13,12 @@ from adapters.discord.api.rate_limits import (
     PARTS,
     QUIET_AT,
     WITHIN_S,
-    Budget,
+    InvalidRequests,
     Priority,
-    Refusals,
-    Routes,
+    RequestBudget,
+    RouteLimits,
 )
-from adapters.discord.delivery.edit_pacing import CHANGE_EVERY_S, LONG_S, Pace, Spacing
+from adapters.discord.delivery.edit_pacing import CHANGE_EVERY_S, LONG_S, EditScheduler, MinimumInterval
 from bot.domain.chat import Room
 from bot.domain.errors import RetryLater
 from bot.domain.replies import Reply, ReplyState
@@ -31,14 +31,14 @@ GROWS = Reply(ReplyState.WRITING, "夜が")
 OVER = Reply(ReplyState.DONE, "夜が明けた。")
 
 
-async def spend(budget: Budget, count: int, priority: Priority = Priority.FIRST) -> None:
+async def spend(budget: RequestBudget, count: int, priority: Priority = Priority.FIRST) -> None:
     """Make so many requests that are answered at once."""
     for _ in range(count):
         async with budget.turn(priority):
             budget.answered(await budget.begin())
 
 
-def noted(budget: Budget, priority: Priority, order: list[Priority]) -> asyncio.Task[None]:
+def noted(budget: RequestBudget, priority: Priority, order: list[Priority]) -> asyncio.Task[None]:
     """A request that notes when it was made."""
 
     async def request() -> None:
@@ -52,7 +52,7 @@ def noted(budget: Budget, priority: Priority, order: list[Priority]) -> asyncio.
 async def test_a_slot_is_taken_until_a_second_after_its_answer() -> None:
     """However long a request was on its way, no second of Discord's has more than there are slots."""
     clock = FakeClock()
-    budget = Budget(clock, 1)
+    budget = RequestBudget(clock, 1)
     order: list[Priority] = []
     async with budget.turn():
         slot = await budget.begin()
@@ -70,7 +70,7 @@ async def test_a_slot_is_taken_until_a_second_after_its_answer() -> None:
 async def test_what_is_urgent_passes_what_waited_longer() -> None:
     """First signs and ends go before what was written while the bot was away."""
     clock = FakeClock()
-    budget = Budget(clock, PER_S)
+    budget = RequestBudget(clock, PER_S)
     order: list[Priority] = []
     await spend(budget, PER_S)
     tasks = [noted(budget, Priority.HISTORY, order), noted(budget, Priority.FIRST, order)]
@@ -83,7 +83,7 @@ async def test_what_is_urgent_passes_what_waited_longer() -> None:
 async def test_what_is_not_urgent_leaves_room(priority: Priority) -> None:
     """It takes its part of the budget, and an end then still goes at once."""
     clock = FakeClock()
-    budget = Budget(clock, PER_S)
+    budget = RequestBudget(clock, PER_S)
     taken = 0
     while budget.take_now(priority) is not None:
         taken += 1
@@ -94,7 +94,7 @@ async def test_what_is_not_urgent_leaves_room(priority: Priority) -> None:
 
 async def test_a_slot_that_was_not_needed_is_there_for_others() -> None:
     """Nothing was sent with it, so nothing counts."""
-    budget = Budget(FakeClock(), 1)
+    budget = RequestBudget(FakeClock(), 1)
     async with budget.turn():
         pass
     assert budget.take_now(Priority.FIRST) is not None
@@ -103,7 +103,7 @@ async def test_a_slot_that_was_not_needed_is_there_for_others() -> None:
 async def test_a_second_try_has_a_slot_of_its_own() -> None:
     """The library's own tries count like any other."""
     clock = FakeClock()
-    budget = Budget(clock, 2)
+    budget = RequestBudget(clock, 2)
     async with budget.turn():
         budget.answered(await budget.begin())
         budget.answered(await budget.begin())
@@ -114,8 +114,8 @@ async def test_a_second_try_has_a_slot_of_its_own() -> None:
 async def test_nobody_asks_while_discord_wants_a_rest() -> None:
     """A short rest is waited for, a long one told to who asks."""
     clock = FakeClock()
-    budget = Budget(clock, PER_S)
-    budget.rest(2)
+    budget = RequestBudget(clock, PER_S)
+    budget.pause(2)
     order: list[Priority] = []
     task = noted(budget, Priority.FIRST, order)
     await clock.advance(1.9)
@@ -123,7 +123,7 @@ async def test_nobody_asks_while_discord_wants_a_rest() -> None:
     await clock.advance(0.2)
     assert order == [Priority.FIRST]
     await task
-    budget.rest(LONGEST_WAIT_S + 1)
+    budget.pause(LONGEST_WAIT_S + 1)
     assert budget.take_now(Priority.GROWTH) is None
     with pytest.raises(RetryLater) as error:
         await budget.take(Priority.FIRST)
@@ -133,7 +133,7 @@ async def test_nobody_asks_while_discord_wants_a_rest() -> None:
 async def test_a_waiting_request_that_is_given_up_holds_nobody_up() -> None:
     """Those behind it move up."""
     clock = FakeClock()
-    budget = Budget(clock, 1)
+    budget = RequestBudget(clock, 1)
     await spend(budget, 1)
     order: list[Priority] = []
     gone, other = noted(budget, Priority.FIRST, order), noted(budget, Priority.FIRST, order)
@@ -148,7 +148,7 @@ async def test_a_waiting_request_that_is_given_up_holds_nobody_up() -> None:
 def test_a_budget_of_nothing_is_refused() -> None:
     """It would never let anything through."""
     with pytest.raises(ValueError, match="lets nothing through"):
-        Budget(FakeClock(), 0)
+        RequestBudget(FakeClock(), 0)
 
 
 def test_refusals_are_told_long_before_the_ban_and_stop_what_is_not_urgent(
@@ -156,14 +156,14 @@ def test_refusals_are_told_long_before_the_ban_and_stop_what_is_not_urgent(
 ) -> None:
     """Once for each quarter of what bans the address; after ten minutes all is forgotten."""
     clock = StillClock()
-    budget = Budget(clock)
+    budget = RequestBudget(clock)
     with caplog.at_level(logging.WARNING):
         for _ in range(QUIET_AT - 1):
-            budget.refusals.note(429)
+            budget.invalid_requests.record(429)
         assert budget.take_now(Priority.GROWTH) is not None
         assert caplog.messages == []
         for _ in range(2):
-            budget.refusals.note(403)
+            budget.invalid_requests.record(403)
     assert len(caplog.messages) == 1
     assert str(BAN_AT) in caplog.messages[0]
     assert budget.take_now(Priority.GROWTH) is None
@@ -174,12 +174,12 @@ def test_refusals_are_told_long_before_the_ban_and_stop_what_is_not_urgent(
 
 def test_only_refusals_of_the_bot_itself_count() -> None:
     """An answer, an error of theirs, a limit that is shared with others: none of them bans."""
-    refusals = Refusals(StillClock())
+    refusals = InvalidRequests(StillClock())
     for _ in range(QUIET_AT):
-        refusals.note(200)
-        refusals.note(502)
-        refusals.note(429, shared=True)
-    assert not refusals.many
+        refusals.record(200)
+        refusals.record(502)
+        refusals.record(429, shared=True)
+    assert not refusals.too_many
 
 
 class StillClock:
@@ -202,9 +202,9 @@ class Growing:
 
     def __init__(self, per_s: float, drafts: dict[str, Reply]) -> None:
         self.clock = StillClock()
-        self.budget = Budget(self.clock, per_s)
-        self.routes = Routes(self.clock)
-        self.pace = Pace(self.budget, self.routes, self.clock)
+        self.budget = RequestBudget(self.clock, per_s)
+        self.routes = RouteLimits(self.clock)
+        self.pace = EditScheduler(self.budget, self.routes, self.clock)
         self.drafts = drafts
         self.due = dict.fromkeys(drafts, 0.0)
         self.changed: dict[str, list[float]] = {name: [] for name in drafts}
@@ -216,7 +216,7 @@ class Growing:
         until = self.clock.passed_s + seconds
         while (name := min(self.due, key=self.due.__getitem__)) and self.due[name] < until:
             self.clock.passed_s = max(self.clock.passed_s, self.due[name])
-            rest_s = self.pace.rest_s(Room("discord", name), name, self.drafts[name])
+            rest_s = self.pace.seconds_until_due(Room("discord", name), name, self.drafts[name])
             if rest_s == 0:
                 async with self.pace.turn(name, self.drafts[name]):
                     self.budget.answered(await self.budget.begin())
@@ -265,8 +265,8 @@ async def test_an_end_takes_the_slot_that_its_growing_text_was_given() -> None:
     """And one that has none goes before all that can wait."""
     at = Growing(PER_S, {"1": GROWS, "2": GROWS})
     at.clock.passed_s = 2.0
-    assert at.pace.rest_s(ROOM, "1", GROWS) == 0
-    assert at.pace.rest_s(ROOM, "1", OVER) == 0
+    assert at.pace.seconds_until_due(ROOM, "1", GROWS) == 0
+    assert at.pace.seconds_until_due(ROOM, "1", OVER) == 0
     before = at.budget.free_in_s(Priority.FIRST, PER_S - 1)
     async with at.pace.turn("1", OVER):
         assert at.budget.free_in_s(Priority.FIRST, PER_S - 1) == before
@@ -275,14 +275,14 @@ async def test_an_end_takes_the_slot_that_its_growing_text_was_given() -> None:
 def test_a_text_that_broke_off_says_so_at_once() -> None:
     """Its mark that it grows must not stay."""
     at = Growing(PER_S, {"1": GROWS})
-    assert at.pace.rest_s(ROOM, "1", GROWS) > 0
-    assert at.pace.rest_s(ROOM, "1", WAITS) == 0
+    assert at.pace.seconds_until_due(ROOM, "1", GROWS) > 0
+    assert at.pace.seconds_until_due(ROOM, "1", WAITS) == 0
 
 
 def test_a_growing_text_spends_the_limit_of_its_route_evenly_and_leaves_the_last_change() -> None:
     """discord.py waits inside the call that used a route up, and an end would wait with it."""
     clock = StillClock()
-    routes = Routes(clock)
+    routes = RouteLimits(clock)
     routes.learn("1", {"X-RateLimit-Remaining": "4", "X-RateLimit-Reset-After": "5.0"})
     assert routes.due_in_s("1") == pytest.approx(1.25)
     clock.passed_s = 3.75
@@ -297,10 +297,10 @@ def test_a_growing_text_spends_the_limit_of_its_route_evenly_and_leaves_the_last
 def test_what_can_wait_asks_how_long_a_room_takes_no_change() -> None:
     """Without making one: an end that comes meanwhile still has it."""
     clock = StillClock()
-    spacing = Spacing(clock, 2.0)
-    assert spacing.rest_s(ROOM) == 0
-    assert spacing.wait_s(ROOM) == 0
+    spacing = MinimumInterval(clock, 2.0)
+    assert spacing.seconds_until_due(ROOM) == 0
+    assert spacing.acquire(ROOM) == 0
     clock.passed_s = 0.5
-    assert spacing.rest_s(ROOM) == spacing.wait_s(ROOM) == 1.5
+    assert spacing.seconds_until_due(ROOM) == spacing.acquire(ROOM) == 1.5
     clock.passed_s = 2.0
-    assert spacing.rest_s(ROOM) == spacing.wait_s(ROOM) == 0
+    assert spacing.seconds_until_due(ROOM) == spacing.acquire(ROOM) == 0
