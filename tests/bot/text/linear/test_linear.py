@@ -55,8 +55,8 @@ ROOM = Room("web", "r")
 AKI = Author("web", "1", "秋")
 JUNK = Junk.beside("漢字")
 WORDS = WordFilter.of(("猫", "dog", "c*"))
-ME = discord.Self(1, 2)
-NAMES = discord.Names()
+ME = discord.BotIdentity(1, 2)
+NAMES = discord.MentionNames()
 LORE = (Lore(("漢", "ab"), "町", 0),)
 
 
@@ -195,8 +195,8 @@ WORKS: dict[str, Work] = {
     "slack.shown": lambda text: slack_render.shown(Reply(ReplyState.DONE, text, note=text)),
     "slack.meaning": slack_words.meaning,
     "discord.escape": discord_render.escape,
-    "discord.render": lambda text: discord_render.render(Reply(ReplyState.DONE, text, note=text)),
-    "discord.candidate": lambda text: discord_render.candidate(1, text),
+    "discord.render": lambda text: discord_render.reply_content(Reply(ReplyState.DONE, text, note=text)),
+    "discord.candidate": lambda text: discord_render.candidate_content(1, text),
     "discord.story_text": lambda text: discord.story_text(text, ME, NAMES),
     "discord.thread_name": lambda text: discord.thread_name(text, "題"),
     "discord.locale_of": lambda text: discord.locale_of(None, [], text),
