@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import unicodedata
-from dataclasses import fields
 
 from bot.domain.errors import BadRule
-from bot.domain.sampling import Sampling
+from bot.domain.sampling import SAMPLING_NAMES
 
 RULE = "presets"
-NAMES = tuple(field.name for field in fields(Sampling))
 EXAMPLE = "temperature = 0.9"
 
 
@@ -28,8 +26,8 @@ def setting_of(line: str) -> tuple[str, float]:
     name = name.strip().casefold()
     if not sets:
         raise BadRule(name=RULE, value=line, known=EXAMPLE)
-    if name not in NAMES:
-        raise BadRule(name=RULE, value=line, known=", ".join(NAMES))
+    if name not in SAMPLING_NAMES:
+        raise BadRule(name=RULE, value=line, known=", ".join(SAMPLING_NAMES))
     try:
         return name, float(value)
     except ValueError:

@@ -7,9 +7,9 @@ import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import fields, replace
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, create_model
 
 from bot.domain.chat import Room
 from bot.domain.errors import BadRule, UnknownLength, UnknownPreset, UnknownRule
@@ -19,6 +19,7 @@ from bot.domain.room_settings import Filter, RoomSettings
 from bot.domain.sampling import MAX_BANNED, PRESET_NAMES, PRESETS, Sampling
 from bot.domain.scopes import scopes_of
 from bot.text.continuation import FEWEST, MOST
+from bot.wire.sampling import sampling_fields
 
 DEFAULTS = RoomSettings()
 """What holds where nobody set anything."""
@@ -60,33 +61,19 @@ _Words = Annotated[tuple[_Word, ...], Field(max_length=MAX_WORDS)]
 _Count = Annotated[int, Field(ge=0, le=100_000)]
 _Scope = Annotated[str, Field(pattern=r"^[a-z]+/.+$", max_length=100)]
 
+_KEPT_FIRST = ("temperature", "top_p", "top_k", "min_p", "typical_p")
+"""The order in which presets are kept, and shown in Slack, begins with these."""
+_OWN_FIELDS = sampling_fields("preset")
 
-_STANDARD = Sampling()
-
-
-class OwnSampling(BaseModel):
-    """The bounds of a preset's settings. What is left out is as in 標準."""
-
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
-
-    temperature: float = Field(_STANDARD.temperature, ge=0, le=2)
-    top_p: float = Field(_STANDARD.top_p, gt=0, le=1)
-    top_k: int = Field(_STANDARD.top_k, ge=0, le=1000)
-    min_p: float = Field(_STANDARD.min_p, ge=0, lt=1)
-    typical_p: float = Field(_STANDARD.typical_p, gt=0, le=1)
-    repetition_penalty: float = Field(_STANDARD.repetition_penalty, ge=1, le=2)
-    repetition_window: int = Field(_STANDARD.repetition_window, ge=0, le=2048)
-    repetition_slope: float = Field(_STANDARD.repetition_slope, ge=0, le=10)
-    frequency_penalty: float = Field(_STANDARD.frequency_penalty, ge=-2, le=2)
-    presence_penalty: float = Field(_STANDARD.presence_penalty, ge=-2, le=2)
-    no_repeat_ngram: int = Field(_STANDARD.no_repeat_ngram, ge=0, le=20)
-    dry_multiplier: float = Field(_STANDARD.dry_multiplier, ge=0, le=5)
-    dry_base: float = Field(_STANDARD.dry_base, ge=1, le=4)
-    dry_allowed_length: int = Field(_STANDARD.dry_allowed_length, ge=1, le=100)
-    dry_window: int = Field(_STANDARD.dry_window, ge=0, le=2048)
-    xtc_threshold: float = Field(_STANDARD.xtc_threshold, ge=0, le=0.5)
-    xtc_probability: float = Field(_STANDARD.xtc_probability, ge=0, le=1)
-
+if TYPE_CHECKING:
+    OwnSampling = BaseModel
+else:
+    OwnSampling = create_model(
+        "OwnSampling",
+        __config__=ConfigDict(extra="forbid", allow_inf_nan=False),
+        **{name: _OWN_FIELDS[name] for name in dict.fromkeys((*_KEPT_FIRST, *_OWN_FIELDS))},
+    )
+"""A preset of somebody's own. What is left out is as in 標準."""
 
 _PRESETS = Annotated[dict[_Word, OwnSampling], Field(max_length=MAX_PRESETS)]
 

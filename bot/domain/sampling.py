@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import TypedDict
+
+
+class Interval(TypedDict, total=False):
+    """What a number may be: at least, over, at most, under."""
+
+    ge: float
+    gt: float
+    le: float
+    lt: float
+
+
+def _bounds(worker: Interval, preset: Interval | None = None) -> Mapping[str, Interval]:
+    """What a worker takes, and what people may set in a preset of their own where that is less."""
+    return {"worker": worker, "preset": preset or worker}
 
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
     """How the next token is drawn. The defaults are the preset 標準; neutral values switch filters off.
 
+    Each setting stands here once: requests, presets and forms are made of these names, defaults and bounds.
     The order is that of the fields: penalties change the logits, then comes temperature, then the filters.
 
     Penalties look at the last `repetition_window` tokens, prompt included (0: all).
@@ -22,24 +39,28 @@ class Sampling:
     of at least `xtc_threshold` but the least likely of them are left out.
     """
 
-    repetition_penalty: float = 1.08
-    repetition_window: int = 256
-    repetition_slope: float = 0.0
-    frequency_penalty: float = 0.0
-    presence_penalty: float = 0.0
-    no_repeat_ngram: int = 0
-    dry_multiplier: float = 0.8
-    dry_base: float = 1.75
-    dry_allowed_length: int = 4
-    dry_window: int = 0
-    temperature: float = 0.75
-    top_k: int = 0
-    typical_p: float = 1.0
-    top_p: float = 0.90
-    min_p: float = 0.0
-    xtc_threshold: float = 0.1
-    xtc_probability: float = 0.0
+    repetition_penalty: float = field(
+        default=1.08, metadata=_bounds({"ge": 0.01, "le": 5}, {"ge": 1, "le": 2})
+    )
+    repetition_window: int = field(default=256, metadata=_bounds({"ge": 0}, {"ge": 0, "le": 2048}))
+    repetition_slope: float = field(default=0.0, metadata=_bounds({"ge": 0, "le": 10}))
+    frequency_penalty: float = field(default=0.0, metadata=_bounds({"ge": -2, "le": 2}))
+    presence_penalty: float = field(default=0.0, metadata=_bounds({"ge": -2, "le": 2}))
+    no_repeat_ngram: int = field(default=0, metadata=_bounds({"ge": 0, "le": 100}, {"ge": 0, "le": 20}))
+    dry_multiplier: float = field(default=0.8, metadata=_bounds({"ge": 0, "le": 100}, {"ge": 0, "le": 5}))
+    dry_base: float = field(default=1.75, metadata=_bounds({"ge": 1, "le": 10}, {"ge": 1, "le": 4}))
+    dry_allowed_length: int = field(default=4, metadata=_bounds({"ge": 1}, {"ge": 1, "le": 100}))
+    dry_window: int = field(default=0, metadata=_bounds({"ge": 0}, {"ge": 0, "le": 2048}))
+    temperature: float = field(default=0.75, metadata=_bounds({"ge": 0, "le": 5}, {"ge": 0, "le": 2}))
+    top_k: int = field(default=0, metadata=_bounds({"ge": 0}, {"ge": 0, "le": 1000}))
+    typical_p: float = field(default=1.0, metadata=_bounds({"gt": 0, "le": 1}))
+    top_p: float = field(default=0.90, metadata=_bounds({"gt": 0, "le": 1}))
+    min_p: float = field(default=0.0, metadata=_bounds({"ge": 0, "le": 1}, {"ge": 0, "lt": 1}))
+    xtc_threshold: float = field(default=0.1, metadata=_bounds({"ge": 0, "le": 1}, {"ge": 0, "le": 0.5}))
+    xtc_probability: float = field(default=0.0, metadata=_bounds({"ge": 0, "le": 1}))
 
+
+SAMPLING_NAMES = tuple(setting.name for setting in fields(Sampling))
 
 PRESETS = {
     "steady": Sampling(temperature=0.6, top_p=0.80, repetition_penalty=1.1, dry_multiplier=0.0),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, fields
-from typing import Annotated, Any, Literal, Self
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -13,12 +13,14 @@ from pydantic import (
     Field,
     PlainValidator,
     ValidationInfo,
+    create_model,
     field_validator,
     model_validator,
 )
 
 from bot.domain.inference import GenerationRequest
-from bot.domain.sampling import MAX_BANNED, PRESETS, Sampling
+from bot.domain.sampling import MAX_BANNED, PRESETS, SAMPLING_NAMES
+from bot.wire.sampling import WIRE_NAMES, sampling_fields
 
 MAX_PROMPT_CHARACTERS = 100_000
 """Of all prompts. Many times what any XGLM holds; it is read in a quarter of a second."""
@@ -33,8 +35,6 @@ MAX_LOGPROBS = 20
 MAX_USER_CHARACTERS = 200
 MAX_BIASED = 1_000
 LARGEST_BIAS = 100.0
-LARGEST_PENALTY = 2.0
-MAX_NGRAM = 100
 MAX_PIECES = 128
 MAX_PIECE_CHARACTERS = 20_000
 """Of one piece that stands around a prompt, and of all in front of it, and of all inset."""
@@ -88,18 +88,7 @@ Prompts = Annotated[tuple[Prompt, ...], PlainValidator(_prompts, json_schema_inp
 Stop = Annotated[str, Field(min_length=1, max_length=200)]
 Banned = Annotated[str, Field(min_length=1, max_length=200)]
 TokenId = Annotated[str, Field(pattern="^[0-9]{1,7}$")]
-Bias = Annotated[float, Field(ge=-LARGEST_BIAS, le=LARGEST_BIAS, allow_inf_nan=False)]
-Additive = Annotated[float, Field(ge=-LARGEST_PENALTY, le=LARGEST_PENALTY, allow_inf_nan=False)]
-Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
-
-PRESET = Sampling()
-"""What holds where a request says nothing."""
-
-
-SETTINGS = {field.name: field.name for field in fields(Sampling)} | {
-    "no_repeat_ngram": "no_repeat_ngram_size"
-}
-"""By our name for a setting, its name on the wire."""
+Bias = Annotated[float, Field(ge=-LARGEST_BIAS, le=LARGEST_BIAS)]
 
 
 class PieceBody(BaseModel):
@@ -127,10 +116,10 @@ class StreamOptions(BaseModel):
         return wanted
 
 
-class CompletionRequest(BaseModel):
-    """OpenAI's fields and ours. Unknown fields are ignored, null is the default."""
+class TextRequest(BaseModel):
+    """A completion request without the settings of its sampling."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True, strict=True)
+    model_config = ConfigDict(extra="ignore", frozen=True, strict=True, allow_inf_nan=False)
 
     prompt: Prompts
     suffix: str = ""
@@ -154,23 +143,6 @@ class CompletionRequest(BaseModel):
     inset: list[PieceBody] = Field(default_factory=list, max_length=MAX_PIECES)
     inset_depth: int = Field(3, ge=1, le=100)
     preset: str = Field("", max_length=MAX_USER_CHARACTERS)
-    repetition_penalty: float = Field(PRESET.repetition_penalty, ge=0.01, le=5, allow_inf_nan=False)
-    repetition_window: int = Field(PRESET.repetition_window, ge=0)
-    repetition_slope: float = Field(PRESET.repetition_slope, ge=0, le=10, allow_inf_nan=False)
-    frequency_penalty: Additive = PRESET.frequency_penalty
-    presence_penalty: Additive = PRESET.presence_penalty
-    no_repeat_ngram_size: int = Field(PRESET.no_repeat_ngram, ge=0, le=MAX_NGRAM)
-    dry_multiplier: float = Field(PRESET.dry_multiplier, ge=0, le=100, allow_inf_nan=False)
-    dry_base: float = Field(PRESET.dry_base, ge=1, le=10, allow_inf_nan=False)
-    dry_allowed_length: int = Field(PRESET.dry_allowed_length, ge=1)
-    dry_window: int = Field(PRESET.dry_window, ge=0)
-    temperature: float = Field(PRESET.temperature, ge=0, le=5, allow_inf_nan=False)
-    top_k: int = Field(PRESET.top_k, ge=0)
-    typical_p: float = Field(PRESET.typical_p, gt=0, le=1, allow_inf_nan=False)
-    top_p: float = Field(PRESET.top_p, gt=0, le=1, allow_inf_nan=False)
-    min_p: Share = PRESET.min_p
-    xtc_threshold: Share = PRESET.xtc_threshold
-    xtc_probability: Share = PRESET.xtc_probability
 
     @model_validator(mode="before")
     @classmethod
@@ -248,10 +220,26 @@ class CompletionRequest(BaseModel):
         """Whether a stream ends with a chunk that says how many tokens were read and written."""
         return self.stream_options is not None and self.stream_options.include_usage
 
+
+if TYPE_CHECKING:
+    SamplingRequest = TextRequest
+else:
+    SamplingRequest = create_model(
+        "SamplingRequest",
+        __base__=TextRequest,
+        **sampling_fields("worker"),
+    )
+
+
+class CompletionRequest(SamplingRequest):
+    """OpenAI's fields and ours. Unknown fields are ignored, null is the default."""
+
+    model_config = ConfigDict(alias_generator=lambda name: WIRE_NAMES.get(name, name))
+
     @property
     def sampling(self) -> dict[str, Any]:
-        """The settings of the sampling that were given, by the house's names."""
-        return {name: getattr(self, wire) for name, wire in SETTINGS.items() if wire in self.model_fields_set}
+        """The settings of the sampling that were given."""
+        return {name: getattr(self, name) for name in SAMPLING_NAMES if name in self.model_fields_set}
 
 
 def completion_body(request: GenerationRequest) -> dict[str, Any]:
@@ -277,14 +265,14 @@ def completion_body(request: GenerationRequest) -> dict[str, Any]:
         **_preset(request),
     )
     # Without warnings: null is not the kind of a field that has a default, but is what stands for it.
-    return body.model_dump(exclude_unset=True, warnings=False)
+    return body.model_dump(exclude_unset=True, by_alias=True, warnings=False)
 
 
 def _preset(request: GenerationRequest) -> dict[str, Any]:
     named = {"preset": request.preset} if request.preset else {}
     if request.preset and request.sampling == PRESETS.get(request.preset):
         return named
-    return named | {SETTINGS[name]: value for name, value in asdict(request.sampling).items()}
+    return named | {WIRE_NAMES.get(name, name): value for name, value in asdict(request.sampling).items()}
 
 
 class TokenizeRequest(BaseModel):

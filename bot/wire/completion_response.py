@@ -22,7 +22,7 @@ class Logprobs(TypedDict):
     text_offset: list[int]
 
 
-class Choice(TypedDict):
+class CompletionChoice(TypedDict):
     """A candidate, or a streamed piece of one."""
 
     index: int
@@ -54,7 +54,7 @@ class CompletionObject(TypedDict):
     object: str
     created: int
     model: str
-    choices: list[Choice]
+    choices: list[CompletionChoice]
     usage: NotRequired[Usage | None]
     tsuzuki: NotRequired[Extras]
 
@@ -62,7 +62,7 @@ class CompletionObject(TypedDict):
 class StreamEvent(TypedDict, total=False):
     """What a reader needs of an event: pieces of text, or what ended the stream."""
 
-    choices: list[Choice]
+    choices: list[CompletionChoice]
     error: ErrorObject
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from bot.domain.inference import Delta
-from bot.wire.completion_response import Choice, CompletionObject, Extras, Usage, logprobs_of
+from bot.wire.completion_response import CompletionChoice, CompletionObject, Extras, Usage, logprobs_of
 from bot.worker.engine.loaded_model import Completion
 
 
@@ -36,7 +36,7 @@ class CompletionFormatter:
         choices = [self._choice(one) for one in candidates]
         return {**self._object(choices), "usage": _usage(completion), "tsuzuki": _extras(completion)}
 
-    def _choice(self, delta: Delta) -> Choice:
+    def _choice(self, delta: Delta) -> CompletionChoice:
         return {
             "index": delta.index,
             "text": delta.text,
@@ -44,7 +44,7 @@ class CompletionFormatter:
             "logprobs": None if self.spell is None else logprobs_of(delta.scores, self.spell),
         }
 
-    def _object(self, choices: list[Choice]) -> CompletionObject:
+    def _object(self, choices: list[CompletionChoice]) -> CompletionObject:
         return {
             "id": self.id,
             "object": "text_completion",

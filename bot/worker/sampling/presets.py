@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from bot.domain.errors import CheckpointError
-from bot.domain.sampling import PRESETS, Sampling
+from bot.domain.sampling import PRESETS, SAMPLING_NAMES, Sampling
 from bot.worker.text.vocabulary import EOS
 
 FILE = "presets.json"
 END = "</s>"
-_SETTINGS = {field.name for field in fields(Sampling)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +57,6 @@ def _read(told: dict[str, Any], tokens: Mapping[str, int]) -> Presets:
 def _changed(preset: Preset, told: dict[str, Any], vocabulary: Mapping[str, int]) -> Preset:
     bias = tuple((vocabulary[piece], float(value)) for piece, value in told.get("bias", {}).items())
     settings = {name: value for name, value in told.items() if name != "bias"}
-    if unknown := settings.keys() - _SETTINGS:
+    if unknown := settings.keys() - set(SAMPLING_NAMES):
         raise KeyError(*unknown)
     return Preset(replace(preset.sampling, **settings), bias)
