@@ -22,7 +22,6 @@ from config.errors import SettingsError
 from config.locale import terminal_locale
 
 if TYPE_CHECKING:
-    from bot.worker.options import EngineOptions
     from config.i18n import Phrases
     from config.settings import Settings
 
@@ -96,12 +95,13 @@ def worker(
     """Serve a model over HTTP for a bot, here or on another machine. Options win over the settings."""
     # Before torch is imported: with a core busy, its spinning threads slow a step up to forty times.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    from bot.app.worker_child import engine_options
     from bot.worker.main import run_worker
 
     settings = _prepare(config, level=log_level)[0]
     run_worker(
-        _engine_options(
-            settings,
+        engine_options(
+            settings.engine,
             model=model,
             dtype=dtype,
             device=device,
@@ -327,14 +327,6 @@ def _prepare(
     settings = with_log_level(settings, level)
     configure_logging(settings.log.level, settings.log.format, settings.secrets())
     return settings, Phrases.load(), terminal_locale(os.environ, settings.locale)
-
-
-def _engine_options(settings: Settings, **given: object) -> EngineOptions:
-    """The settings of the engine, with what the command line says instead."""
-    from bot.worker.options import EngineOptions
-
-    said = {name: value for name, value in given.items() if value is not None}
-    return EngineOptions(**{**settings.engine.model_dump(exclude={"url", "cors_origins"}), **said})
 
 
 def _read_input(max_characters: int, encoding: str) -> str:

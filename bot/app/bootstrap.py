@@ -6,7 +6,6 @@ Nothing here imports torch: the model lives in the worker's process.
 from __future__ import annotations
 
 import asyncio
-import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
@@ -16,6 +15,7 @@ from pathlib import Path
 from bot.app.platforms import CatchingUp, Connectable, Keeping, Opening, Signing, connect
 from bot.app.signals import stopping
 from bot.app.task_supervisor import Crew
+from bot.app.worker_child import worker_command
 from bot.core.dispatcher import Dispatcher
 from bot.core.ground import Bounds
 from bot.core.outbox import Outbox
@@ -28,7 +28,7 @@ from bot.inference.client import HttpEngine
 from bot.inference.worker_process import LocalWorker
 from bot.store import SqlStore, open_store
 from bot.store.url import address, shown
-from config.settings import EngineSettings, Settings
+from config.settings import Settings
 
 Announce = Callable[[str], None]
 """Is told a line for the person at the terminal."""
@@ -125,28 +125,6 @@ async def build(
             play=StoryPlay(store, queue, engine, outbox, dispatcher, say, bounds=bounds, defaults=defaults),
             worker=worker,
         )
-
-
-def worker_command(settings: EngineSettings, log_level: str, socket: Path) -> list[str]:
-    """How the worker is started as a child of this process."""
-    command = [sys.executable, "-m", "bot.cli", "worker", "--uds", str(socket)]
-    for option, value in (
-        ("--model", settings.model),
-        ("--dtype", settings.dtype),
-        ("--device", settings.device),
-        ("--backend", settings.backend),
-        ("--quantization", settings.quantization),
-        ("--slots", settings.slots),
-        ("--threads", settings.threads),
-        ("--kv-memory-mib", settings.kv_memory_mib),
-        ("--kv-precision", settings.kv_precision),
-        ("--cuda-graphs", settings.cuda_graphs),
-        ("--cache", settings.cache),
-        ("--log-level", log_level),
-    ):
-        if value is not None:
-            command += [option, str(value)]
-    return command
 
 
 @contextmanager

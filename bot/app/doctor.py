@@ -15,6 +15,7 @@ import httpx
 from pydantic import SecretStr
 
 from adapters.shared.checks import Finding, broken, fine, missing
+from bot.app.worker_child import engine_options
 from bot.domain.errors import ConfigurationError, TsuzukiError
 from bot.domain.ports import Translate
 from bot.store import open_store
@@ -141,10 +142,9 @@ def _computing(settings: Settings) -> Iterator[Finding]:
     try:
         # Imported here: this imports torch, as the worker would.
         from bot.worker.memory import gib
-        from bot.worker.options import EngineOptions
         from bot.worker.preflight import outlook
 
-        seen = outlook(EngineOptions(**settings.engine.model_dump(exclude={"url", "cors_origins"})))
+        seen = outlook(engine_options(settings.engine))
     except (TsuzukiError, ImportError, RuntimeError) as error:
         # RuntimeError is what torch raises where a GPU does not answer.
         yield broken("computing", "doctor.no_backend", reason=error)

@@ -161,8 +161,7 @@ class LocalWorker:
             start_new_session=True,
             preexec_fn=_die_with(os.getpid()),
             # Waiting OpenMP threads must sleep: spinning ones made a step forty times longer.
-            # Its log lines come to us and go on from here, in whatever form ours have.
-            env=self._environment | {"OMP_WAIT_POLICY": "PASSIVE", "TSUZUKI_LOG__FORMAT": "json"},
+            env=self._environment | {"OMP_WAIT_POLICY": "PASSIVE"},
         )
 
     @asynccontextmanager

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import asdict, fields
 from pathlib import Path
 
 import pytest
+from typer.main import get_command
 
-from bot.app.bootstrap import worker_command
+from bot.app.worker_child import DOCUMENT, engine_options, worker_command
 from bot.cli import app
 from bot.worker.options import EngineOptions
 from config.settings import EngineSettings, load_settings
@@ -23,26 +24,21 @@ ENGINE = {
 
 
 def test_the_workers_settings_are_handed_on(tmp_path: Path) -> None:
-    """What is set is given as options, so that the child does what the bot was told; unset ones are not."""
+    """The child is told all that the bot was told, in one document that says the same on the other side."""
     settings = load_settings().engine.model_copy(update=ENGINE)
     command = worker_command(settings, "warning", tmp_path / "worker.sock")
-    assert command[1:6] == ["-m", "bot.cli", "worker", "--uds", str(tmp_path / "worker.sock")]
-    options = dict(zip(command[4::2], command[5::2], strict=True))
-    assert options["--log-level"] == "warning"
-    assert {
-        f"--{name.replace('_', '-')}": str(value) for name, value in ENGINE.items()
-    }.items() <= options.items()
-    unset = worker_command(load_settings().engine, "info", tmp_path / "worker.sock")
-    assert {"--model", "--threads", "--kv-memory-mib", "--cache"} & set(unset) == set()
+    assert command[1:3] == ["-m", "bot.app.worker_child"]
+    told = DOCUMENT.validate_json(command[3])
+    assert (told.socket, told.log_level) == (tmp_path / "worker.sock", "warning")
+    assert ENGINE.items() <= asdict(told.engine).items()
+    assert engine_options(load_settings().engine).threads is None
 
 
-def test_every_setting_of_the_engine_is_an_option_of_the_worker(tmp_path: Path) -> None:
-    """A setting that the child never hears of would silently do nothing; a child has no web page to allow."""
-    settings = load_settings().engine.model_copy(update=ENGINE)
-    handed = {word for word in worker_command(settings, "info", tmp_path / "s") if word.startswith("--")}
+def test_every_setting_of_the_engine_is_an_option_of_the_worker() -> None:
+    """A setting that the worker never hears of would do nothing; a child has no web page to allow."""
     names = set(EngineSettings.model_fields) - {"url", "cors_origins"}
-    assert {f"--{name.replace('_', '-')}" for name in names} <= handed
     assert {field.name for field in fields(EngineOptions)} == names
+    assert names <= {option.name for option in get_command(app).commands["worker"].params}  # type: ignore[attr-defined]
 
 
 def test_options_win_over_the_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

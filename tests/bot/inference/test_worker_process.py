@@ -257,7 +257,7 @@ asyncio.run(main())
 LOGS = """
 import structlog, sys
 from config.logging import configure_logging
-configure_logging("info", __import__("os").environ["TSUZUKI_LOG__FORMAT"])
+configure_logging("info", "json")
 structlog.get_logger("bot.worker.api.readiness").warning("OpenVINO is not used", reason="{反}")
 sys.stderr.write("not of the log\\n"); sys.stderr.flush();
 """
