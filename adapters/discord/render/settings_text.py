@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
 from adapters.discord.render.replies import escape
-from adapters.shared.preset_text import NAMES, setting_line, setting_of
+from adapters.shared.preset_text import setting_line, setting_of
 from bot.core.settings_resolver import typed_value
 from bot.domain.errors import BadRule
 from bot.domain.jobs import Length
 from bot.domain.ports import Translate
 from bot.domain.room_settings import Filter
-from bot.domain.sampling import PRESET_NAMES, Sampling
+from bot.domain.sampling import PRESET_NAMES, SAMPLING_NAMES, Sampling
 
 PRESETS = "presets"
 """The rule that holds a place's own presets."""
@@ -108,7 +108,7 @@ MAX_NAME = 50
 def preset_lines(settings: Mapping[str, float]) -> str:
     """Every setting of a preset; what is not among `settings` is as in 標準."""
     whole = {**asdict(Sampling()), **settings}
-    return "\n".join(setting_line(name, whole[name]) for name in NAMES)
+    return "\n".join(setting_line(name, whole[name]) for name in SAMPLING_NAMES)
 
 
 def parse_preset(lines: str) -> dict[str, float]:
