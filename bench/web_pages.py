@@ -27,7 +27,7 @@ from bench.web_readers import END, numeral
 from bot.core.dispatcher import Dispatcher
 from bot.core.outbox import Outbox
 from bot.core.queue import JobQueue
-from bot.core.story_service import StoryPlay
+from bot.core.services import Services, build_services
 from bot.domain.chat import Author, Message, Room
 from bot.domain.inference import ContextWindow, Delta, EngineStatus, GenerationRequest, Health, TokenCount
 from bot.domain.jobs import GenerationOptions
@@ -128,17 +128,17 @@ async def _measured(folder: Path, options: argparse.Namespace) -> tuple[Look, Lo
     looks = Look(room_of("one"), 1), Look(room_of("many"), options.pages)
     writing = Writing(pause_s=options.pause)
     async with (
-        _at_work(folder, writing) as (play, url),
-        _readers(url, play, looks) as said,
+        _at_work(folder, writing) as (services, url),
+        _readers(url, services, looks) as said,
     ):
         for _ in range(min(options.rounds, MOST_ROUNDS)):
             for look in looks:
-                await _reply(play, writing, look, said)
+                await _reply(services, writing, look, said)
     return looks
 
 
 @asynccontextmanager
-async def _at_work(folder: Path, writing: Writing) -> AsyncIterator[tuple[StoryPlay, str]]:
+async def _at_work(folder: Path, writing: Writing) -> AsyncIterator[tuple[Services, str]]:
     """The bot with a web room and nothing else, as `bot.app.bootstrap` puts it together."""
     say = Phrases.load()
     store, web, queue = (
@@ -148,11 +148,11 @@ async def _at_work(folder: Path, writing: Writing) -> AsyncIterator[tuple[StoryP
     )
     outbox = Outbox(store, {web.name: web})
     dispatcher = Dispatcher(store, queue, writing, outbox, say, slots=2)
-    play = StoryPlay(store, queue, writing, outbox, dispatcher, say)
-    web.attach(play)
+    services = build_services(store, queue, writing, outbox, dispatcher, say)
+    web.attach(services)
     running = [asyncio.create_task(part.run()) for part in (outbox, dispatcher, web)]
     try:
-        yield play, await web.started()
+        yield services, await web.started()
     finally:
         for task in reversed(running):
             task.cancel()
@@ -163,11 +163,13 @@ async def _at_work(folder: Path, writing: Writing) -> AsyncIterator[tuple[StoryP
 
 
 @asynccontextmanager
-async def _readers(url: str, play: StoryPlay, looks: tuple[Look, ...]) -> AsyncIterator[asyncio.StreamReader]:
+async def _readers(
+    url: str, services: Services, looks: tuple[Look, ...]
+) -> AsyncIterator[asyncio.StreamReader]:
     """The pages' process, on stories that are there already; what it says, once all pages are open."""
     for look in looks:
         for number in range(PASSAGES):
-            await play.receive_message(
+            await services.generation.receive_message(
                 Message(str(uuid4()), look.room, WRITER, f"{numeral(number)}番の雨。"), None
             )
     rooms = [f"{look.room.id}={look.pages}" for look in looks]
@@ -186,10 +188,12 @@ async def _readers(url: str, play: StoryPlay, looks: tuple[Look, ...]) -> AsyncI
         await process.wait()
 
 
-async def _reply(play: StoryPlay, writing: Writing, look: Look, said: asyncio.StreamReader) -> None:
+async def _reply(services: Services, writing: Writing, look: Look, said: asyncio.StreamReader) -> None:
     """One reply, until each page has the last of it."""
     writing.number += 1
-    await play.receive_message(Message(str(uuid4()), look.room, WRITER, ""), GenerationOptions())
+    await services.generation.receive_message(
+        Message(str(uuid4()), look.room, WRITER, ""), GenerationOptions()
+    )
     stamps: dict[str, float] = {}
     async with asyncio.timeout(PATIENCE_S):
         while len(stamps) < look.pages:

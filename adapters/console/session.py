@@ -15,7 +15,7 @@ from adapters.console.adapter import ROOM, ConsoleAdapter
 from adapters.console.commands import ALIASES, Command, command_of
 from adapters.shared.atomic_file import keep_file
 from adapters.shared.candidates import by_number
-from adapters.shared.ports import Play
+from bot.core.services import Services
 from bot.core.settings_resolver import typed_value
 from bot.domain.chat import Author, Message
 from bot.domain.errors import NoStory, NoSuchStory, SeveralStories, SpokenError, UserError
@@ -56,9 +56,15 @@ class Session:
     """
 
     def __init__(
-        self, play: Play, console: ConsoleAdapter, author: Author, say: Translate, out: TextIO, err: TextIO
+        self,
+        services: Services,
+        console: ConsoleAdapter,
+        author: Author,
+        say: Translate,
+        out: TextIO,
+        err: TextIO,
     ) -> None:
-        self._play = play
+        self._services = services
         self._console = console
         self._author = author
         self._say = say
@@ -84,7 +90,7 @@ class Session:
         if wanted is not None:
             await self._open(wanted)
             return
-        story = await self._play.read(ROOM)
+        story = await self._services.stories.read(ROOM)
         if story is None:
             self._tell("console.welcome_new")
         else:
@@ -112,7 +118,7 @@ class Session:
 
     async def _transcribe(self, instead_of: Passage | None = None) -> None:
         """Let what is not read at a terminal hold the story as it stands, or as it stood before a passage."""
-        story = await self._play.read(ROOM) if self._console.transcript is not None else None
+        story = await self._services.stories.read(ROOM) if self._console.transcript is not None else None
         if story is not None:
             passages = takewhile(
                 lambda one: instead_of is None or one.id != instead_of.id, told_passages(story)
@@ -128,7 +134,7 @@ class Session:
 
     async def stop(self) -> bool:
         """Stop what is being written; whether anything was."""
-        return await self._play.cancel(ROOM, self._author)
+        return await self._services.generation.cancel(ROOM, self._author)
 
     async def _done(self, line: str, command: Command | None) -> bool:
         try:
@@ -147,17 +153,23 @@ class Session:
 
     async def _write(self, line: str) -> None:
         message = self._message(line)
-        read = await self._play.count_tokens(message)
-        await self._play.receive_message(message, None)
+        read = await self._services.generation.count_tokens(message)
+        await self._services.generation.receive_message(message, None)
         self._warn_of_unseen(read)
 
     async def _continue(self, text: str) -> None:
-        await self._await(await self._play.receive_message(self._message(text), GenerationOptions()))
+        await self._await(
+            await self._services.generation.receive_message(self._message(text), GenerationOptions())
+        )
 
     async def _candidates(self, argument: str) -> None:
-        count = self._number(argument) if argument else (await self._play.rules(ROOM)).candidates
+        count = (
+            self._number(argument) if argument else (await self._services.settings.resolve(ROOM)).candidates
+        )
         await self._await(
-            await self._play.receive_message(self._message(""), GenerationOptions(candidates=count))
+            await self._services.generation.receive_message(
+                self._message(""), GenerationOptions(candidates=count)
+            )
         )
         self._labelled = (self._writing, count)
         if count > 1:
@@ -166,7 +178,9 @@ class Session:
     async def _retry(self, _: str) -> None:
         story = await self._story()
         last = ending(story)
-        ticket = await self._play.retry(replace(self._message(""), after=story.head), GenerationOptions())
+        ticket = await self._services.generation.retry(
+            replace(self._message(""), after=story.head), GenerationOptions()
+        )
         await self._await(ticket, last if last is not None and last.by_model else None)
 
     async def _stop(self, _: str) -> None:
@@ -191,15 +205,15 @@ class Session:
     # The tree
 
     async def _undo(self, _: str) -> None:
-        await self._moved(await self._play.undo(ROOM, self._author))
+        await self._moved(await self._services.editing.undo(ROOM, self._author))
 
     async def _redo(self, _: str) -> None:
-        await self._moved(await self._play.redo(ROOM, self._author))
+        await self._moved(await self._services.editing.redo(ROOM, self._author))
 
     async def _choose(self, argument: str) -> None:
         story = await self._story()
         last = ending(story)
-        beside = await self._play.alternatives(last.id) if last is not None else ()
+        beside = await self._services.stories.alternatives(last.id) if last is not None else ()
         choices = by_number(beside, *self._labelled)
         if not argument:
             for line in listing.numbered(choices, last.id if last is not None else None):
@@ -208,20 +222,20 @@ class Session:
         chosen = choices.get(self._number(argument))
         if chosen is None:
             raise NoSuchNumber(number=argument)
-        await self._moved(await self._play.choose(ROOM, self._author, chosen.id))
+        await self._moved(await self._services.editing.choose(ROOM, self._author, chosen.id))
 
     async def _branch(self, argument: str) -> None:
         passage, _ = await self._passage(argument)
-        await self._moved(await self._play.branch(ROOM, self._author, passage.id))
+        await self._moved(await self._services.editing.branch(ROOM, self._author, passage.id))
 
     async def _edit(self, argument: str) -> None:
         passage, text = await self._passage(argument)
-        await self._play.edit(ROOM, self._author, passage.id, text)
+        await self._services.editing.edit(ROOM, self._author, passage.id, text)
         self._tell("console.edited", number=(await self._numbers())[passage.id])
 
     async def _delete(self, argument: str) -> None:
         passage, _ = await self._passage(argument)
-        await self._moved(await self._play.delete(ROOM, self._author, passage.id))
+        await self._moved(await self._services.editing.delete(ROOM, self._author, passage.id))
 
     async def _show(self, _: str) -> None:
         story = await self._story()
@@ -231,7 +245,7 @@ class Session:
             self._tell_story(passage.text)
 
     async def _tree(self, _: str) -> None:
-        for line in listing.branches(await self._story(), await self._play.tree(ROOM)):
+        for line in listing.branches(await self._story(), await self._services.stories.tree(ROOM)):
             self._say_line(line)
 
     async def _moved(self, story: Story) -> None:
@@ -243,12 +257,12 @@ class Session:
         self._tell("console.moved", number=(await self._numbers())[last.id], text=first_words(last))
 
     async def _numbers(self) -> dict[str, int]:
-        return listing.numbers(await self._play.tree(ROOM))
+        return listing.numbers(await self._services.stories.tree(ROOM))
 
     async def _passage(self, argument: str) -> tuple[Passage, str]:
         """The passage that an argument begins with the number of, and the rest of it."""
         number, _, rest = argument.partition(" ")
-        return self._nth(await self._play.tree(ROOM), number), rest
+        return self._nth(await self._services.stories.tree(ROOM), number), rest
 
     # What the model is told besides
 
@@ -263,7 +277,7 @@ class Session:
         if text:
             taken = "" if text == listing.NOTHING else text
             changed = replace(notes, memory=taken) if name == "memory" else replace(notes, note=taken)
-            notes = (await self._play.annotate(ROOM, self._author, changed, notes)).notes
+            notes = (await self._services.editing.save_notes(ROOM, self._author, changed, notes)).notes
         self._say_line((notes.memory if name == "memory" else notes.note) or self._words("console.nothing"))
 
     async def _lore(self, argument: str) -> None:
@@ -273,12 +287,12 @@ class Session:
             if lore is None:
                 raise NoSuchNumber(number=argument)
             changed = replace(notes, lore=lore)
-            notes = (await self._play.annotate(ROOM, self._author, changed, notes)).notes
+            notes = (await self._services.editing.save_notes(ROOM, self._author, changed, notes)).notes
         for line in listing.lore(notes.lore) or [self._words("console.nothing")]:
             self._say_line(line)
 
     async def _window(self, _: str) -> None:
-        window = await self._play.window(ROOM)
+        window = await self._services.stories.context_window(ROOM)
         for seen in window.seen:
             self._say_line(f"── {self._words('console.piece_' + seen.piece.kind)} ({seen.tokens})")
             self._say_line(seen.piece.text.rstrip("\n"))
@@ -291,52 +305,54 @@ class Session:
             self._tell("solo.unseen", characters=named(window.unknown))
 
     async def _settings(self, argument: str) -> None:
-        rules = await self._play.rules(ROOM)
+        rules = await self._services.settings.resolve(ROOM)
         if argument:
             name, _, value = argument.partition(" ")
-            rules = await self._play.set_rules(ROOM, "", {name: typed_value(name, value)})
+            rules = await self._services.settings.change(ROOM, "", {name: typed_value(name, value)})
         for line in listing.rules(rules):
             self._say_line(line)
 
     async def _notes(self) -> Notes:
-        story = await self._play.read(ROOM)
+        story = await self._services.stories.read(ROOM)
         return story.notes if story else Notes()
 
     # Stories
 
     async def _title(self, title: str) -> None:
-        story = await self._play.rename(ROOM, self._author, title) if title else await self._story()
+        story = (
+            await self._services.stories.rename(ROOM, self._author, title) if title else await self._story()
+        )
         self._say_line(self._titled(story))
 
     async def _new(self, title: str) -> None:
-        self._say_line(self._titled(await self._play.begin(ROOM, self._author, title)))
+        self._say_line(self._titled(await self._services.stories.begin(ROOM, self._author, title)))
 
     async def _list(self, _: str) -> None:
-        here = await self._play.read(ROOM)
-        for story in await self._play.stories(ROOM.platform):
+        here = await self._services.stories.read(ROOM)
+        for story in await self._services.stories.list_stories(ROOM.platform):
             mark = "*" if here and here.id == story.id else " "
             self._say_line(f"{mark} {story.id[:SHORT_ID]}  {self._titled(story)}")
 
     async def _open(self, wanted: str) -> None:
-        stories = await self._play.stories(ROOM.platform)
+        stories = await self._services.stories.list_stories(ROOM.platform)
         found = [story.id for story in stories if story.id.startswith(wanted)]
         if not found or not wanted:
             raise NoSuchStory(story=wanted)
         if len(found) > 1 and wanted not in found:
             raise SeveralStories(story=wanted, ids=", ".join(each[:SHORT_ID] for each in found))
         story_id = wanted if wanted in found else found[0]
-        here = await self._play.read(ROOM)
+        here = await self._services.stories.read(ROOM)
         if here is None or here.id != story_id:
-            here = await self._play.reopen(ROOM, self._author, story_id)
+            here = await self._services.stories.reopen(ROOM, self._author, story_id)
         self._tell("console.welcome", title=self._titled(here))
 
     async def _close(self, _: str) -> None:
-        story = await self._play.close(ROOM, self._author)
+        story = await self._services.stories.close(ROOM, self._author)
         self._tell("console.closed", title=self._titled(story))
 
     async def _export(self, path: str) -> None:
         form = "md" if path.casefold().endswith(".md") else "txt"
-        text = await self._play.export((await self._story()).id, form)
+        text = await self._services.stories.export((await self._story()).id, form)
         if not path:
             self._tell_story(text)
             return
@@ -352,7 +368,7 @@ class Session:
     # Saying
 
     async def _story(self) -> Story:
-        story = await self._play.read(ROOM)
+        story = await self._services.stories.read(ROOM)
         if story is None:
             raise NoStory
         return story

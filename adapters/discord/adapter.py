@@ -21,11 +21,11 @@ from adapters.discord.payloads.messages import PLATFORM
 from adapters.discord.render.replies import MAX_CONTENT, RESERVED, measure
 from adapters.shared.double_clicks import DoubleClicks
 from adapters.shared.heartbeat import keep_beating
-from adapters.shared.ports import Limits, Play
 from bot.aio.clock import Clock, SystemClock
+from bot.core.services import Services
 from bot.domain.chat import Author, Room
 from bot.domain.errors import ConfigurationError
-from bot.domain.ports import Heartbeats, Translate
+from bot.domain.ports import Heartbeats, Limits, Translate
 from bot.domain.replies import Reply
 from bot.text.text_file import MAX_CHARACTERS
 
@@ -70,16 +70,16 @@ class DiscordAdapter:
         self._max_file_characters = max_file_characters
         self._heartbeats: Heartbeats | None = None
         self._client_now: TsuzukiClient | None = None
-        self._play: Play | None = None
+        self._services: Services | None = None
         self._threads: StoryThreads | None = None
         self._intents = discord.Intents.default()
         self._intents.message_content = True
 
-    def attach(self, play: Play) -> None:
+    def attach(self, services: Services) -> None:
         """Who hears what people say."""
-        self._play = play
-        self._posts.asker_of = asker_by(play)
-        self._threads = StoryThreads(play, self._translate, self._posts)
+        self._services = services
+        self._posts.asker_of = asker_by(services)
+        self._threads = StoryThreads(services, self._translate, self._posts)
 
     def remember_in(self, heartbeats: Heartbeats) -> None:
         """Keep there until when Discord was heard, and catch up with what is missing; before it runs."""
@@ -116,14 +116,14 @@ class DiscordAdapter:
         Raises:
             ConfigurationError: the token is missing or refused.
         """
-        if self._play is None:
+        if self._services is None:
             raise RuntimeError("attach a play before run()")
         if not re.fullmatch(r"[\x21-\x7e]+", self._token):
             raise ConfigurationError(_bad_token("is missing or holds characters that no token has"))
         beating = asyncio.create_task(self._beat())
         try:
             with redirected_webhooks(self._api_url):
-                await self._stay_connected(self._play)
+                await self._stay_connected(self._services)
         finally:
             beating.cancel()
 
@@ -134,10 +134,10 @@ class DiscordAdapter:
     def _listening_to(self) -> Collection[str]:
         return self._client_now.listening_to() if self._client_now is not None else ()
 
-    async def _stay_connected(self, play: Play) -> None:
+    async def _stay_connected(self, services: Services) -> None:
         wait_s = FIRST_WAIT_S
         while True:
-            client = self._new_client(play)
+            client = self._new_client(services)
             try:
                 await self._connection(client)
                 continue_after = "the connection was closed"
@@ -158,9 +158,9 @@ class DiscordAdapter:
             await self._clock.sleep(wait_s)
             wait_s = min(LONGEST_WAIT_S, wait_s * 2)
 
-    def _new_client(self, play: Play) -> TsuzukiClient:
+    def _new_client(self, services: Services) -> TsuzukiClient:
         return TsuzukiClient(
-            play,
+            services,
             self._translate,
             self._posts,
             self._opened(),
@@ -194,11 +194,11 @@ class DiscordAdapter:
         )
 
 
-def asker_by(play: Play) -> AskerOf:
+def asker_by(services: Services) -> AskerOf:
     """Who asked for a passage, as the story knows it."""
 
     async def asker_of(passage_id: str) -> Author | None:
-        return (await play.passage(passage_id)).asker
+        return (await services.stories.passage(passage_id)).asker
 
     return asker_of
 

@@ -40,8 +40,8 @@ from adapters.discord.payloads.messages import (
 )
 from adapters.discord.payloads.rooms import Sleep, opens_threads
 from adapters.shared.double_clicks import DoubleClicks
-from adapters.shared.ports import Play
 from bot.aio.keyed_lock import InOrder
+from bot.core.services import Services
 from bot.domain.ports import Heartbeats, Translate
 from bot.text.text_file import MAX_CHARACTERS
 
@@ -59,7 +59,7 @@ class TsuzukiClient(discord.AutoShardedClient):
 
     def __init__(
         self,
-        play: Play,
+        services: Services,
         translate: Translate,
         posts: Posts,
         threads: StoryThreads,
@@ -89,18 +89,25 @@ class TsuzukiClient(discord.AutoShardedClient):
         self._edits = SeenEdits(discord.utils.utcnow() - CLOCKS_DIFFER)
         self._in_order = InOrder()
         attachments = Attachments(sleep, max_file_characters)
-        thread_history = ThreadHistory(play, sleep, attachments, sees_content=intents.message_content)
-        self._proxy_messages = ProxyMessages(play, sleep, self._in_order)
+        thread_history = ThreadHistory(services, sleep, attachments, sees_content=intents.message_content)
+        self._proxy_messages = ProxyMessages(services, sleep, self._in_order)
         threads.successor = self._proxy_messages.successor
         self._messages = MessageHandler(
-            play, translate, posts, threads, thread_history, self._proxy_messages, self._in_order, attachments
+            services,
+            translate,
+            posts,
+            threads,
+            thread_history,
+            self._proxy_messages,
+            self._in_order,
+            attachments,
         )
         history = ChannelHistory(self, sleep, budget)
-        self._catch_up = GatewayCatchUp(self, play, self._messages, self._in_order, heartbeats, history)
+        self._catch_up = GatewayCatchUp(self, services, self._messages, self._in_order, heartbeats, history)
         self._translator = Translator(translate)
         self._tree = app_commands.CommandTree(self)
         self._components = register_commands(
-            self._tree, play, translate, posts, threads, thread_history, clicks
+            self._tree, services, translate, posts, threads, thread_history, clicks
         )
         self._tree.error(self._command_failed)
         self.was_connected = False

@@ -6,7 +6,7 @@ from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import Any
 
-from adapters.shared.ports import Play
+from bot.core.services import Services
 from bot.domain.chat import Author, Room
 from bot.domain.story import Act, Story
 
@@ -19,11 +19,11 @@ class Acted:
     act: Act | None = None
 
 
-async def acted(play: Play, room: Room, by: Author, doing: Coroutine[Any, Any, Story]) -> Acted:
+async def acted(services: Services, room: Room, by: Author, doing: Coroutine[Any, Any, Story]) -> Acted:
     """Do it, and find the act that was kept of it."""
-    before = await play.last_act(room)
+    before = await services.stories.last_act(room)
     story = await doing
-    last = await play.last_act(room)
+    last = await services.stories.last_act(room)
     if last is None or (before is not None and last.id == before.id):
         return Acted(story)
     # Somebody else's came in between: what they undo or choose is theirs to tell of.

@@ -14,7 +14,6 @@ from slack_bolt.oauth.async_oauth_flow import AsyncOAuthFlow
 from slack_sdk.web.async_client import AsyncWebClient
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from adapters.shared.ports import Play
 from adapters.slack.catchup.catch_up import CatchUp
 from adapters.slack.catchup.channels import Channels
 from adapters.slack.catchup.late_messages import Late
@@ -45,6 +44,7 @@ from adapters.slack.workspace import Workspace
 from adapters.slack.workspaces import InstalledWorkspaces, OneWorkspace, Workspaces
 from bot.aio.clock import Clock, SystemClock
 from bot.aio.keyed_lock import InOrder
+from bot.core.services import Services
 from bot.domain.chat import Room
 from bot.domain.errors import ConfigurationError, RetryLater
 from bot.domain.ports import Heartbeats, Limits, Translate
@@ -101,16 +101,16 @@ class SlackAdapter:
         self._wall = wall
         self._connected = asyncio.Event()
         self._door: HttpDoor | None = None
-        self._play: Play | None = None
+        self._services: Services | None = None
         self._session: aiohttp.ClientSession | None = None
         self._installations: Installations | None = None
         self._heartbeats: Heartbeats | None = None
         self._inflight = Inflight()
         self._workspaces: Workspaces = OneWorkspace(self._built(self._secrets.bot_token, Bot("", "", "")))
 
-    def attach(self, play: Play) -> None:
+    def attach(self, services: Services) -> None:
         """Give the adapter the play it speaks to; before `run`."""
-        self._play = play
+        self._services = services
 
     def keep_in(self, engine: AsyncEngine) -> None:
         """Where installations are kept, where workspaces install the app by OAuth; before `run`."""
@@ -140,13 +140,13 @@ class SlackAdapter:
             ConfigurationError: a token or secret is missing or refused; the message says which.
         """
         self._secrets.check(self._mode)
-        if self._play is None:
+        if self._services is None:
             raise ConfigurationError("The Slack adapter has no play attached.")
         timeout = aiohttp.ClientTimeout(total=_CALL_TIMEOUT_S)
         async with aiohttp.ClientSession(timeout=timeout) as session:
             self._use(session)
             try:
-                await self._stay_connected(self._play)
+                await self._stay_connected(self._services)
             finally:
                 self._connected.clear()
                 self._use(None)
@@ -204,7 +204,7 @@ class SlackAdapter:
         for workspace in self._workspaces.known():
             workspace.client.session = session
 
-    async def _stay_connected(self, play: Play) -> None:
+    async def _stay_connected(self, services: Services) -> None:
         if self._installations is not None:
             await self._installations.prepare()
         elif self._secrets.by_oauth:
@@ -212,7 +212,7 @@ class SlackAdapter:
         else:
             await self._identify(await self._workspaces.of(""))
         app = bolt_app(self._secrets.signing_secret, self._api_url, self._workspaces)
-        listeners, catch_up = self._listeners(play)
+        listeners, catch_up = self._listeners(services)
         listeners.register(app)
         presence = self._presence(catch_up)
         await presence.prepare()
@@ -229,22 +229,22 @@ class SlackAdapter:
             for workspace in self._workspaces.known():
                 await workspace.streams.end_all(workspace.bot.team_id)
 
-    def _listeners(self, play: Play) -> tuple[Listeners, CatchUp]:
+    def _listeners(self, services: Services) -> tuple[Listeners, CatchUp]:
         say, clock, wall, in_order = self._say, self._clock, self._wall, InOrder()
-        exports, settings = Exports(play, clock, wall), SettingsForm(play, say)
-        acts = Acts(play, say)
-        hearing = Hearing(play, ThreadWords(play, exports), acts, clock)
-        late = Late(play, hearing, wall)
-        channels = Channels(play, hearing, late, in_order, wall)
-        catch_up = CatchUp(self._workspaces, play, late, channels, in_order, clock, wall)
+        exports, settings = Exports(services, clock, wall), SettingsForm(services, say)
+        acts = Acts(services, say)
+        hearing = Hearing(services, ThreadWords(services, exports), acts, clock)
+        late = Late(services, hearing, wall)
+        channels = Channels(services, hearing, late, in_order, wall)
+        catch_up = CatchUp(self._workspaces, services, late, channels, in_order, clock, wall)
         listeners = Listeners(
             self._workspaces,
             hearing,
-            Commands(play, settings, say, clock),
-            Buttons(play, say, acts, settings, clock),
-            Pointing(play, acts, clock),
+            Commands(services, settings, say, clock),
+            Buttons(services, say, acts, settings, clock),
+            Pointing(services, acts, clock),
             settings,
-            Home(play, exports, settings, say),
+            Home(services, exports, settings, say),
             say,
             clock,
             catch_up,

@@ -7,13 +7,13 @@ import secrets
 import socket
 from pathlib import Path
 
-from adapters.shared.ports import Limits, Play
 from adapters.web import payloads as translate
 from adapters.web.live.room import Hub
 from adapters.web.pages.routes import Pages
 from adapters.web.server import application, bind, serve, url_of
+from bot.core.services import Services
 from bot.domain.chat import Room
-from bot.domain.ports import Translate
+from bot.domain.ports import Limits, Translate
 from bot.domain.replies import Reply
 
 _PARTS = Path(__file__).parent / "parts"
@@ -49,7 +49,7 @@ class WebAdapter:
         self._port = port
         self._root_path = root_path
         self._secret = secret
-        self._play: Play | None = None
+        self._services: Services | None = None
         self._bound: socket.socket | None = None
         self._url = ""
         self._up = asyncio.Event()
@@ -60,10 +60,10 @@ class WebAdapter:
         """Where the room is; empty until the port is bound."""
         return self._url
 
-    def attach(self, play: Play) -> None:
+    def attach(self, services: Services) -> None:
         """Give it the rules. Needed before `run`."""
-        self._play = play
-        self._hub = Hub(play)
+        self._services = services
+        self._hub = Hub(services)
 
     def sign_with(self, secret: str) -> None:
         """Sign with this secret, unless one was set: it is the same after a restart."""
@@ -80,12 +80,12 @@ class WebAdapter:
         Raises:
             ConfigurationError: the port is taken or may not be used; nothing else was touched.
         """
-        play, hub = self._attached()
+        services, hub = self._attached()
         style = (_PARTS / "room.css").read_text(encoding="utf-8")
         seal = (_PARTS / "seal.svg").read_text(encoding="utf-8")
         bound = bind(self._host, self._port)
         try:
-            pages = Pages(play, hub, self._say, f"<style>{style}</style>")
+            pages = Pages(services, hub, self._say, f"<style>{style}</style>")
             secret = self._secret or secrets.token_urlsafe(32)
             app = application(pages.routes(), pages.missing, favicon=seal, secret=secret)
             self._url = url_of(bound)
@@ -116,7 +116,7 @@ class WebAdapter:
         """0: a page takes every change."""
         return 0.0
 
-    def _attached(self) -> tuple[Play, Hub]:
-        if self._play is None or self._hub is None:
+    def _attached(self) -> tuple[Services, Hub]:
+        if self._services is None or self._hub is None:
             raise RuntimeError("attach(play) comes before run()")
-        return self._play, self._hub
+        return self._services, self._hub

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from adapters.shared.ports import Play
+from bot.core.services import Services
 from bot.story.prompt import (
     KEYWORD_CHARACTERS,
     LORE_CHARACTERS,
@@ -12,14 +12,14 @@ from bot.story.prompt import (
 )
 
 
-def limits_of(play: Play) -> dict[str, int]:
+def limits_of(services: Services) -> dict[str, int]:
     """Characters (code points) by what they are of.
 
     `long_text`: a passage that came with a file is longer than people may type, and is edited all the same.
     """
     return {
-        "text": play.max_characters,
-        "long_text": play.max_characters + play.max_file_characters,
+        "text": services.limits.max_characters,
+        "long_text": services.limits.max_characters + services.limits.max_file_characters,
         "title": TITLE_CHARACTERS,
         "memory": MEMORY_CHARACTERS,
         "note": NOTE_CHARACTERS,

@@ -12,16 +12,16 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bot.app.platforms import CatchingUp, Connectable, Keeping, Opening, Signing, connect
+from bot.app.platforms import Adapter, CatchingUp, Keeping, Opening, Signing, connect
 from bot.app.signals import stopping
 from bot.app.task_supervisor import Crew
 from bot.app.worker_child import worker_command
 from bot.core.dispatcher import Dispatcher
-from bot.core.ground import Bounds
 from bot.core.outbox import Outbox
 from bot.core.queue import JobQueue
+from bot.core.services import Services, build_services
 from bot.core.settings_resolver import merged
-from bot.core.story_service import StoryPlay
+from bot.core.text_limits import TextLimits
 from bot.domain.errors import ConfigurationError
 from bot.domain.ports import Platform, Translate
 from bot.inference.client import HttpEngine
@@ -43,7 +43,7 @@ class House:
     queue: JobQueue
     outbox: Outbox
     dispatcher: Dispatcher
-    play: StoryPlay
+    services: Services
     worker: LocalWorker | None
 
     def start(self, crew: Crew) -> None:
@@ -53,7 +53,7 @@ class House:
         crew.start("outbox", self.outbox.run(), needed=True)
         crew.start("dispatcher", self.dispatcher.run(), needed=True)
 
-    async def stop(self, crew: Crew, platforms: Sequence[Connectable], grace_s: float) -> None:
+    async def stop(self, crew: Crew, platforms: Sequence[Adapter], grace_s: float) -> None:
         """End in the order in which nothing is lost.
 
         First the dispatcher, which puts running jobs back to waiting; then the outbox sends the last texts,
@@ -81,7 +81,7 @@ async def run(settings: Settings, say: Translate, locale: str, announce: Announc
         async with build(settings, say, platforms, settings.store.url) as house:
             crew = Crew()
             for platform in platforms:
-                platform.attach(house.play)
+                platform.attach(house.services)
                 if isinstance(platform, Keeping):
                     platform.keep_in(house.store.engine)
                 if isinstance(platform, Signing) and settings.web.secret is None:
@@ -113,7 +113,7 @@ async def build(
         queue = JobQueue(settings.queue.limit, settings.queue.per_author)
         outbox = Outbox(store, {platform.name: platform for platform in platforms})
         defaults = merged([settings.rules.model_dump()])
-        bounds = Bounds(settings.story.max_characters, max_file_characters=settings.story.max_file_characters)
+        limits = TextLimits(settings.story.max_characters, settings.story.max_file_characters)
         slots = settings.engine.slots
         dispatcher = Dispatcher(store, queue, engine, outbox, say, slots=slots, defaults=defaults)
         yield House(
@@ -122,7 +122,9 @@ async def build(
             queue=queue,
             outbox=outbox,
             dispatcher=dispatcher,
-            play=StoryPlay(store, queue, engine, outbox, dispatcher, say, bounds=bounds, defaults=defaults),
+            services=build_services(
+                store, queue, engine, outbox, dispatcher, say, limits=limits, defaults=defaults
+            ),
             worker=worker,
         )
 
@@ -143,7 +145,7 @@ def _worker(settings: Settings) -> Iterator[tuple[str, LocalWorker | None]]:
 
 @asynccontextmanager
 async def _announcing(
-    settings: Settings, platforms: Sequence[Connectable], say: Translate, locale: str, announce: Announce
+    settings: Settings, platforms: Sequence[Adapter], say: Translate, locale: str, announce: Announce
 ) -> AsyncIterator[None]:
     """Tell where the room is as soon as it is open."""
 

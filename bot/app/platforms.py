@@ -8,19 +8,27 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 from pydantic import SecretStr
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from adapters.shared.ports import Adapter, Play
-from bot.domain.ports import Heartbeats, Translate
+from bot.core.services import Services
+from bot.domain.ports import Heartbeats, Platform, Translate
 from config.settings import DiscordSettings, Settings, SlackSettings, WebSettings
 
 if TYPE_CHECKING:
     from adapters.web import WebAdapter
 
 
-class Connectable(Adapter, Protocol):
-    """An adapter before it runs: it is given the rules, once there are any."""
+class Adapter(Platform, Protocol):
+    """A platform with a connection of its own."""
 
-    def attach(self, play: Play) -> None:
-        """Send what people write to `play`."""
+    def attach(self, services: Services) -> None:
+        """Send what people write to `services`; before it runs."""
+        ...
+
+    async def run(self) -> None:
+        """Stay connected until cancelled.
+
+        Raises:
+            ConfigurationError: a token is bad; the message says which one and where to get it.
+        """
         ...
 
 
@@ -60,7 +68,7 @@ class Signing(Protocol):
         ...
 
 
-def connect(settings: Settings, say: Translate) -> Iterator[Connectable]:
+def connect(settings: Settings, say: Translate) -> Iterator[Adapter]:
     """Make the adapter of every platform that is set up."""
     if settings.web.enabled:
         yield web(settings.web, say)
@@ -83,7 +91,7 @@ def web(settings: WebSettings, say: Translate) -> WebAdapter:
     )
 
 
-def discord(settings: DiscordSettings, say: Translate, max_file_characters: int) -> Connectable:
+def discord(settings: DiscordSettings, say: Translate, max_file_characters: int) -> Adapter:
     """Discord."""
     from adapters.discord import DiscordAdapter
 
@@ -91,7 +99,7 @@ def discord(settings: DiscordSettings, say: Translate, max_file_characters: int)
     return DiscordAdapter(token, say, api_url=settings.api_url, max_file_characters=max_file_characters)
 
 
-def slack(settings: SlackSettings, say: Translate) -> Connectable:
+def slack(settings: SlackSettings, say: Translate) -> Adapter:
     """Slack, by Socket Mode or HTTP. A token that is missing is told by its adapter, as a wrong one is."""
     from adapters.slack import SlackAdapter
 

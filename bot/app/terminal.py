@@ -73,7 +73,7 @@ async def continue_story(
     with stopping(stop):
         async with build(settings, say, (console,), MEMORY) as house:
             author, text = story.author, story.whole
-            ticket = await house.play.receive_message(story, ask)
+            ticket = await house.services.generation.receive_message(story, ask)
             if ticket is None:
                 raise RuntimeError("a continuation was asked for, and play made no job of it")
             console.begin(text)
@@ -119,7 +119,7 @@ async def play_stories(
     console = ConsoleAdapter(out, err, say, locale, labels=err, transcript=Transcript(out) if whole else None)
     stop = asyncio.Event()
     async with build(settings, say, (console,), settings.store.url) as house:
-        session = Session(house.play, console, _author(locale), say, out, err)
+        session = Session(house.services, console, _author(locale), say, out, err)
         await session.enter(wanted)
         stops: set[asyncio.Task[bool]] = set()
 
@@ -183,7 +183,7 @@ async def _stopped(
     house: House, console: ConsoleAdapter, author: Author, ticket: JobReceipt, grace_s: float
 ) -> bool:
     """Whether somebody had enough before the end: then what there is stays, and they are told so."""
-    if not await house.play.cancel(ROOM, author):
+    if not await house.services.generation.cancel(ROOM, author):
         return False
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(grace_s):

@@ -15,7 +15,8 @@ from bot.aio.clock import Clock, SystemClock
 from bot.core.outbox import Outbox
 from bot.core.queue import JobQueue
 from bot.core.readiness import EngineGate
-from bot.core.settings_resolver import DEFAULTS, rules_in
+from bot.core.settings_resolver import DEFAULTS, SettingsResolver
+from bot.core.shown_reply import place_note
 from bot.domain.errors import (
     EngineBusy,
     EngineError,
@@ -91,7 +92,7 @@ class Dispatcher:
         self._outbox = outbox
         self._say = say
         self._slots = slots
-        self._defaults = defaults
+        self._settings = SettingsResolver(store, defaults)
         self._clock = clock or SystemClock()
         self._gate = EngineGate(engine, self._clock, self._tell_waiting, self._give_up)
         self._pasts: dict[str, _Past] = {}
@@ -225,9 +226,9 @@ class Dispatcher:
     async def _prepared(self, job: Job) -> tuple[GenerationRequest, WordFilter | None]:
         """What the worker is asked, of the story before the reply, and which words it may not write."""
         story = await self._store.story_before(job.id)
-        rules = await rules_in(self._store, story.room, self._defaults)
-        words = WordFilter.of(rules.words) if is_filtered(rules, story.room) else None
-        return request_of(job, story, rules), words
+        settings = await self._settings.resolve(story.room)
+        words = WordFilter.of(settings.words) if is_filtered(settings, story.room) else None
+        return request_of(job, story, settings), words
 
     def _seen(self, job: Job) -> list[Kept]:
         """What people have seen of a job that was stopped; candidates that had not begun are none."""
@@ -365,10 +366,7 @@ class Dispatcher:
             return self._say("dispatcher.interrupted", job.author.locale)
         if not self._gate.is_open:
             return self._say("engine.waking", job.author.locale, percent=self._gate.percent)
-        place = self._queue.place(job.id)
-        if place:
-            return self._say("play.place", job.author.locale, place=place)
-        return self._say("play.starting", job.author.locale)
+        return place_note(job, self._queue.place(job.id), self._say)
 
     def _sentence(self, error: EngineError, job: Job) -> str:
         return self._say(error.key, job.author.locale, **error.values)

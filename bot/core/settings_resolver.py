@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -11,13 +12,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, create_model
 
-from bot.domain.chat import Room
+from bot.core.permissions import require
+from bot.domain.chat import Author, Room
 from bot.domain.errors import BadRule, UnknownLength, UnknownPreset, UnknownRule
 from bot.domain.jobs import Length
 from bot.domain.ports import Store
 from bot.domain.room_settings import Filter, RoomSettings
 from bot.domain.sampling import MAX_BANNED, PRESET_NAMES, PRESETS, Sampling
-from bot.domain.scopes import scopes_of
+from bot.domain.scopes import own_scope, scopes_of
 from bot.text.continuation import FEWEST, MOST
 from bot.wire.sampling import sampling_fields
 
@@ -110,15 +112,50 @@ _MEANT: Mapping[str, str] = {
 _SIGNS = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<", "max_length": "≤", "min_length": "≥"}
 
 
-def set_at(name: str, layers: Sequence[Mapping[str, object]], room: Room) -> str | None:
-    """The scope whose value of a rule holds in a room with these layers; None for a default."""
+def scope_of_setting(name: str, layers: Sequence[Mapping[str, object]], room: Room) -> str | None:
+    """The scope whose value of a setting holds in a room with these layers; None for a default."""
     scopes = zip(scopes_of(room), layers, strict=True)
     return next((scope for scope, layer in reversed(list(scopes)) if name in _readable(layer)), None)
 
 
-async def rules_in(store: Store, room: Room, defaults: RoomSettings = DEFAULTS) -> RoomSettings:
+class SettingsResolver:
     """What holds in a room, after all that it lies in had its say."""
-    return merged(await store.rules(room.platform, scopes_of(room)), defaults)
+
+    def __init__(self, store: Store, defaults: RoomSettings = DEFAULTS) -> None:
+        self._store = store
+        self._defaults = defaults
+        self._lock = asyncio.Lock()
+
+    async def resolve(self, room: Room) -> RoomSettings:
+        """The settings that hold in a room."""
+        return merged(await self._store.rules(room.platform, scopes_of(room)), self._defaults)
+
+    async def permitted(self, room: Room, by: Author) -> RoomSettings:
+        """The settings that hold in a room where they let a person act. Raises NotPermitted, RolesUnknown."""
+        settings = await self.resolve(room)
+        require(settings, room, by)
+        return settings
+
+    async def at(self, room: Room, scope: str) -> Mapping[str, object]:
+        """What is set at a scope itself (named as in `change`), by the settings' names, as JSON."""
+        [held] = await self._store.rules(room.platform, (scope or own_scope(room),))
+        return held
+
+    async def change(self, room: Room, scope: str, changes: Mapping[str, object]) -> RoomSettings:
+        """Change settings by their names at a scope (`guild/1`, `channel/2`, or the room itself: "").
+
+        A value of None takes a setting back to what holds further out. Who may do this the platform knows.
+
+        Raises:
+            UnknownRule, BadRule
+        """
+        where = scope or own_scope(room)
+        kept = checked(changes, await self.resolve(room))
+        async with self._lock:  # what others set at the same moment stays
+            [before] = await self._store.rules(room.platform, (where,))
+            after = {name: value for name, value in {**before, **kept}.items() if value is not None}
+            await self._store.save_rules(room.platform, where, after)
+        return await self.resolve(room)
 
 
 def merged(layers: Iterable[Mapping[str, object]], defaults: RoomSettings = DEFAULTS) -> RoomSettings:

@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import dataclass, field, replace
 
 from bot.domain.jobs import Job, JobState
+from bot.domain.ports import Translate
 from bot.domain.replies import Reply, ReplyState
 from bot.text.message_split import NOTHING
 
@@ -74,3 +75,10 @@ def closed(draft: Reply, state: JobState) -> Reply:
     if draft.state not in OPEN:
         return draft
     return Reply(LAST_STATE[state], draft.text or NOTHING, job=draft.job, interactive=False)
+
+
+def place_note(job: Job, place: int | None, translate: Translate) -> str:
+    """What people read while a job waits."""
+    if place:
+        return translate("play.place", job.author.locale, place=place)
+    return translate("play.starting", job.author.locale)

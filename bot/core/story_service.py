@@ -1,35 +1,48 @@
-"""The rules of play: what happens when somebody writes, asks for more, or changes the story."""
+"""Stories as a whole: reading them, beginning, closing and exporting them, forgetting a person's words."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-from bot.core.editing import Changing
-from bot.core.generation import Asking
-from bot.core.settings_resolver import checked
+from bot.core.reply_refresh import ReplyRefresh
+from bot.core.settings_resolver import SettingsResolver
+from bot.core.text_limits import checked_title
 from bot.domain.chat import Author, Room
-from bot.domain.errors import PassageGone
+from bot.domain.errors import EmptyText, NoStory, NoSuchStory, PassageGone
 from bot.domain.inference import ContextWindow, GenerationRequest, Score
-from bot.domain.room_settings import RoomSettings, preset_of, sampling_of
-from bot.domain.scopes import own_scope
-from bot.domain.story import Passage, Story
+from bot.domain.ports import Engine, Store
+from bot.domain.room_settings import preset_of, sampling_of
+from bot.domain.story import Act, Passage, Story
 from bot.story.export_formats import exported
 from bot.story.prompt import context_of, with_unsent
 from bot.text.continuation import max_tokens
 
 
-class StoryPlay(Asking, Changing):
-    """`adapters.shared.ports.Play`: asking for text, changing the story, looking at it."""
+class StoryService:
+    """What only looks needs no permission; what changes a story requires it, else NotPermitted.
+
+    What needs a story raises NoStory where none is open in the room.
+    """
+
+    def __init__(
+        self, store: Store, engine: Engine, settings: SettingsResolver, refresh: ReplyRefresh
+    ) -> None:
+        self._store = store
+        self._engine = engine
+        self._settings = settings
+        self._refresh = refresh
+
+    # Reading
 
     async def read(self, room: Room) -> Story | None:
         """The story that is open in a room, if there is one."""
         return await self._store.story(room)
 
-    async def story(self, story_id: str) -> Story:
+    async def by_id(self, story_id: str) -> Story:
         """A story with its passages. Raises NoSuchStory."""
         return await self._store.story_by_id(story_id)
 
-    async def stories(
+    async def list_stories(
         self,
         platform: str,
         *,
@@ -45,7 +58,7 @@ class StoryPlay(Asking, Changing):
         return await self._store.open_rooms(platform)
 
     async def tree(self, room: Room) -> Sequence[Passage]:
-        """All passages of the room's story, in the order they were made. Raises NoStory."""
+        """All passages of the room's story, in the order they were made."""
         return await self._store.tree((await self._open(room)).id)
 
     async def alternatives(self, passage_id: str) -> Sequence[Passage]:
@@ -66,16 +79,20 @@ class StoryPlay(Asking, Changing):
         """The passage that a message of the platform shows, if it shows one."""
         return await self._store.passage_of_message(platform, message_id)
 
-    async def window(self, room: Room) -> ContextWindow:
-        """What the model would see now, exactly. Raises NoStory, EngineError."""
+    async def last_act(self, room: Room) -> Act | None:
+        """What was done last to a room's story that everybody sees; taken back or not."""
+        return await self._store.last_act(room)
+
+    async def context_window(self, room: Room) -> ContextWindow:
+        """What the model would see now, exactly, with token counts and what was left out."""
         story = await self._open(room)
-        rules = await self.rules(room)
+        settings = await self._settings.resolve(room)
         context = context_of(story)
         window = await self._engine.context_window(
             GenerationRequest(
                 prompt=context.prompt,
-                sampling=sampling_of(preset_of(rules), rules),
-                max_tokens=max_tokens(rules.length),
+                sampling=sampling_of(preset_of(settings), settings),
+                max_tokens=max_tokens(settings.length),
                 prefix=context.front,
                 depth_inserted=context.inset,
             )
@@ -87,27 +104,86 @@ class StoryPlay(Asking, Changing):
         return await self._store.scores(passage_id)
 
     async def export(self, story_id: str, form: str = "txt") -> str:
-        """The story as a text to keep. Raises NoSuchStory, UnknownFormat."""
-        return exported(await self.story(story_id), form)
+        """The story as a text to keep (`bot.story.export_formats`): title, what was told, who wrote.
 
-    async def rules_at(self, room: Room, scope: str) -> Mapping[str, object]:
-        """What is set at a scope itself, by the rules' names, as JSON."""
-        [held] = await self._store.rules(room.platform, (scope or own_scope(room),))
-        return held
+        Raises:
+            NoSuchStory, UnknownFormat
+        """
+        return exported(await self._store.story_by_id(story_id), form)
 
-    async def set_rules(self, room: Room, scope: str, changes: Mapping[str, object]) -> RoomSettings:
-        """Set rules by their names at a scope; None takes one back. Raises UnknownRule, BadRule."""
-        where = scope or own_scope(room)
-        kept = checked(changes, await self.rules(room))
-        async with self._one_by_one:  # what others set at the same moment stays
-            [before] = await self._store.rules(room.platform, (where,))
-            after = {name: value for name, value in {**before, **kept}.items() if value is not None}
-            await self._store.save_rules(room.platform, where, after)
-        return await self.rules(room)
+    # Changing
+
+    async def begin(self, room: Room, by: Author, title: str = "") -> Story:
+        """Begin a new story; the room's former one is closed and stays readable. Raises StoryBusy."""
+        settings = await self._settings.permitted(room, by)
+        name, aside = checked_title(title, settings, room), settings.parentheses_aside
+        story = await self._store.open_story(room, name, parentheses_aside=aside, by=by)
+        await self._refresh.after_move(room)
+        return story
+
+    async def close(self, room: Room, by: Author) -> Story:
+        """Close the room's story. Raises StoryBusy."""
+        await self._settings.permitted(room, by)
+        story = await self._store.close_story((await self._open(room)).id, by=by)
+        await self._refresh.after_move(room)
+        return story
+
+    async def reopen(self, room: Room, by: Author, story_id: str) -> Story:
+        """Go on with an earlier story in this room; its former one is left without it.
+
+        Raises:
+            NoSuchStory, StoryBusy
+        """
+        await self._settings.permitted(room, by)
+        former = (await self._store.story_by_id(story_id)).room
+        if former.platform != room.platform:
+            raise NoSuchStory(story=story_id)
+        await self._settings.permitted(former, by)
+        story = await self._store.reopen_story(story_id, room, by=by)
+        await self._refresh.after_move(room)
+        return story
+
+    async def rename(self, room: Room, by: Author, title: str) -> Story:
+        """Give the story another title. Raises EmptyText where it is blank."""
+        settings = await self._settings.permitted(room, by)
+        name = checked_title(title, settings, room)
+        if not name:
+            raise EmptyText
+        return await self._store.rename((await self._open(room)).id, name)
+
+    async def move(self, room: Room, to: Room) -> bool:
+        """Tell a room's open story in another, where the platform cannot show it here; False: there is none.
+
+        Its jobs and replies go along; the other room's story is closed. Raises StoryBusy where that is being
+        written.
+        """
+        return await self._store.move_story(room, to)
+
+    async def show_by(
+        self,
+        platform: str,
+        event_id: str,
+        message_id: str,
+        *,
+        name: str | None = None,
+        text: str | None = None,
+    ) -> Passage | None:
+        """Let a message show what came with another event: a command's answer, or what a proxy posted.
+
+        Its writer stays who they are, and is shown as `name`. None where the event shows nothing that is
+        there (any more).
+        """
+        return await self._store.show_by(platform, event_id, message_id, name=name, text=text)
 
     async def forget(self, by: Author) -> int:
         """Take a person's words and name out of every story; in how many passages there were any."""
         forgotten = await self._store.forget(by)
         for passage in forgotten.restored:
-            await self._changed(passage)
+            await self._refresh.after_change(passage)
         return forgotten.passages + len(forgotten.restored)
+
+    async def _open(self, room: Room) -> Story:
+        story = await self._store.story(room)
+        if story is None:
+            raise NoStory
+        return story

@@ -19,6 +19,9 @@ class Length(StrEnum):
 LENGTH_CHARACTERS = {Length.SHORT: 80, Length.MEDIUM: 200, Length.LONG: 500}
 """Characters after which the next sentence end ends the continuation."""
 
+MAX_CANDIDATES = 5
+"""How many candidates may be asked for at once."""
+
 
 @dataclass(frozen=True, slots=True)
 class GenerationOptions:

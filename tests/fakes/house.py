@@ -12,7 +12,7 @@ from pathlib import Path
 from bot.core.dispatcher import Dispatcher
 from bot.core.outbox import Outbox
 from bot.core.queue import JobQueue
-from bot.core.story_service import StoryPlay
+from bot.core.services import Services, build_services
 from bot.domain.inference import (
     ContextPiece,
     ContextSpan,
@@ -120,7 +120,7 @@ class House:
 
     store: SqlStore
     engine: Storyteller
-    play: StoryPlay
+    services: Services
 
     async def texts(self, platform: str = "web") -> list[str]:
         """The passages of a platform's latest story, from first to last."""
@@ -136,7 +136,7 @@ async def opened(folder: Path, platform: Platform, say: Translate) -> AsyncItera
     dispatcher = Dispatcher(store, queue, engine, outbox, say, slots=2)
     running = [asyncio.create_task(part.run()) for part in (outbox, dispatcher)]
     try:
-        yield House(store, engine, StoryPlay(store, queue, engine, outbox, dispatcher, say))
+        yield House(store, engine, build_services(store, queue, engine, outbox, dispatcher, say))
     finally:
         for task in reversed(running):
             task.cancel()

@@ -29,8 +29,8 @@ from adapters.discord.payloads.messages import (
     is_by_person,
 )
 from adapters.discord.payloads.rooms import opens_threads, room_of
-from adapters.shared.ports import Play
 from bot.aio.keyed_lock import InOrder
+from bot.core.services import Services
 from bot.domain.ports import Heartbeats
 
 EVERYWHERE = ""
@@ -52,7 +52,7 @@ class GatewayCatchUp:
     def __init__(
         self,
         client: discord.AutoShardedClient,
-        play: Play,
+        services: Services,
         messages: MessageHandler,
         in_order: InOrder,
         heartbeats: Heartbeats | None,
@@ -60,13 +60,13 @@ class GatewayCatchUp:
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._client = client
-        self._play = play
+        self._services = services
         self._messages = messages
         self._in_order = in_order
         self._heartbeats = heartbeats
         self._now = now
         self._history = history
-        self._search = MissedChannelSearch(client, play, history)
+        self._search = MissedChannelSearch(client, services, history)
         self._shards = ShardStates()
         self._unavailable_since: dict[int, datetime] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -213,8 +213,11 @@ class GatewayCatchUp:
             room = room_of(message.channel, message.channel.id, guild_id)
             if addresses_bot(me, message):
                 wanting.append(message)
-            elif isinstance(message.channel, discord.Thread) and (await self._play.rules(room)).listens:
-                told = bool(wanting) or await self._play.read(room) is not None
+            elif (
+                isinstance(message.channel, discord.Thread)
+                and (await self._services.settings.resolve(room)).listens
+            ):
+                told = bool(wanting) or await self._services.stories.read(room) is not None
                 if told and has_content(message):
                     wanting.append(message)
                 elif told and not self._client.intents.message_content:
@@ -225,7 +228,7 @@ class GatewayCatchUp:
         self, message: discord.Message, me: BotIdentity, missed: MissedChannel, since: datetime
     ) -> bool:
         """Whether a message was never heard. One that was, and was edited since, is heard of again."""
-        if await self._play.passage_of_message(PLATFORM, str(message.id)) is None:
+        if await self._services.stories.passage_of_message(PLATFORM, str(message.id)) is None:
             return message.id > missed.after
         if message.edited_at is not None and message.edited_at > since and has_content(message):
             await self._messages.on_edit(message, me)

@@ -11,7 +11,7 @@ import discord
 from adapters.discord.catchup.history import ChannelHistory
 from adapters.discord.payloads.messages import PLATFORM
 from adapters.discord.payloads.rooms import PRIVATE
-from adapters.shared.ports import Play
+from bot.core.services import Services
 from bot.domain.story import Story
 
 LOOKED_AT = 20
@@ -31,9 +31,11 @@ class MissedChannel:
 class MissedChannelSearch:
     """Finds the places, for one shard after the other."""
 
-    def __init__(self, client: discord.AutoShardedClient, play: Play, history: ChannelHistory) -> None:
+    def __init__(
+        self, client: discord.AutoShardedClient, services: Services, history: ChannelHistory
+    ) -> None:
         self._client = client
-        self._play = play
+        self._services = services
         self._history = history
 
     async def known(self, guilds: Iterable[discord.Guild], since: datetime) -> list[MissedChannel]:
@@ -71,7 +73,7 @@ class MissedChannelSearch:
                 yield MissedChannel(thread, thread.id, after)
 
     async def _open_stories(self) -> list[Story]:
-        stories = await self._play.stories(PLATFORM)
+        stories = await self._services.stories.list_stories(PLATFORM)
         return [story for story in stories if not story.closed and story.room.id.isdecimal()]
 
     def _shard_of(self, within: tuple[str, ...]) -> int:

@@ -19,8 +19,8 @@ from adapters.discord.payloads.messages import (
     with_roles,
 )
 from adapters.discord.payloads.rooms import Sleep, room_of
-from adapters.shared.ports import Play
 from bot.core.permissions import names_roles
+from bot.core.services import Services
 from bot.domain.chat import Author, Message, Room
 from bot.domain.errors import RetryLater, Undeliverable
 from bot.domain.ports import Translate
@@ -52,8 +52,10 @@ class ThreadLines:
 class ThreadHistory:
     """Reads threads in which no story was ever told. `sees_content`: Discord gives the bot others' texts."""
 
-    def __init__(self, play: Play, sleep: Sleep, attachments: Attachments, *, sees_content: bool) -> None:
-        self._play = play
+    def __init__(
+        self, services: Services, sleep: Sleep, attachments: Attachments, *, sees_content: bool
+    ) -> None:
+        self._services = services
         self._sleep = sleep
         self._attachments = attachments
         self._sees_content = sees_content
@@ -65,7 +67,9 @@ class ThreadHistory:
         if not isinstance(channel, discord.Thread):
             return ThreadLines()
         room = room_of(channel, channel.id, channel.guild.id)
-        if await self._play.read(room) is not None or await self._play.stories(PLATFORM, room=room):
+        if await self._services.stories.read(room) is not None or await self._services.stories.list_stories(
+            PLATFORM, room=room
+        ):
             return ThreadLines()
         if not allowed.read_message_history:
             return ThreadLines(closed=True)
@@ -105,7 +109,7 @@ class ThreadHistory:
     async def _authors(self, said: list[discord.Message], room: Room, locale: str) -> Mapping[int, Author]:
         """Who wrote, by id, with their roles where rules name any."""
         people = {one.author.id: author_of(one.author, locale) for one in said}
-        if names_roles(await self._play.rules(room)):
+        if names_roles(await self._services.settings.resolve(room)):
             guild = said[0].guild if said else None
             people = {number: await with_roles(author, guild) for number, author in people.items()}
         return people

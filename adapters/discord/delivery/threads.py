@@ -30,7 +30,7 @@ from adapters.discord.payloads.messages import PLATFORM, thread_name
 from adapters.discord.payloads.rooms import awaits_response, parent_channel, thread_room
 from adapters.discord.render.replies import MAX_CONTENT, escape, keep_indent
 from adapters.discord.render.story_lines import split_content
-from adapters.shared.ports import Play
+from bot.core.services import Services
 from bot.domain.chat import Author, Room
 from bot.domain.errors import DeliveryError, MessageGone, RetryLater, StoryBusy, ToldElsewhere, Undeliverable
 from bot.domain.ports import Translate
@@ -56,8 +56,8 @@ Successor = Callable[[Room], Awaitable[int | None]]
 class StoryThreads:
     """Posts for the outbox, in threads that are opened when they are first needed."""
 
-    def __init__(self, play: Play, translate: Translate, posts: Posts) -> None:
-        self._play = play
+    def __init__(self, services: Services, translate: Translate, posts: Posts) -> None:
+        self._services = services
         self._translate = translate
         self._posts = posts
         self._unopened: OrderedDict[str, None] = OrderedDict()
@@ -152,7 +152,7 @@ class StoryThreads:
         self._unopened.pop(room.id, None)
 
     async def _start(self, room: Room, channel: Room) -> None:
-        story = await self._play.read(room)
+        story = await self._services.stories.read(room)
         neutral = self._translate("discord.thread_name", _locale_of(story))
         name = thread_name(_beginning_of(story), neutral)
         try:
@@ -198,7 +198,7 @@ class StoryThreads:
         message_id = self._responses.get(room.id) or await self._response_of(room, channel)
         to = channel
         if message_id is not None:
-            await self._play.show_by(PLATFORM, room.id, str(message_id))
+            await self._services.stories.show_by(PLATFORM, room.id, str(message_id))
             to = thread_room(message_id, channel)
         await self._move(room, to)
         if message_id is not None:
@@ -207,7 +207,7 @@ class StoryThreads:
 
     async def _response_of(self, room: Room, channel: Room) -> int | None:
         found = await self._find_response(room, channel)
-        story = await self._play.read(room)
+        story = await self._services.stories.read(room)
         if found is not None or story is None or not story.passages:
             return found
         first = story.passages[0]
@@ -253,19 +253,19 @@ class StoryThreads:
 
     async def _is_new(self, room: Room) -> bool:
         """Whether nothing of the model's stands there yet: a story that was told there stays."""
-        story = await self._play.read(room)
+        story = await self._services.stories.read(room)
         return story is not None and not any(passage.by_model for passage in story.passages)
 
     async def _move(self, room: Room, to: Room) -> None:
         try:
-            await self._play.move(room, to)
+            await self._services.stories.move(room, to)
         except StoryBusy as error:
             raise RetryLater("the story of the other room is being written", BUSY_PAUSE_S) from error
         self._unopened.pop(room.id, None)
         self._posts.follow_move(room, to)
 
     async def _notify_channel(self, channel: Room, room: Room, needed: str, error: Undeliverable) -> None:
-        locale = _locale_of(await self._play.read(channel))
+        locale = _locale_of(await self._services.stories.read(channel))
         if is_forbidden(error):
             permission = self._translate(f"discord.permission.{needed}", locale)
             sentence = self._translate("discord.no_thread", locale, permission=permission)
@@ -278,7 +278,7 @@ class StoryThreads:
 
     async def _send_direct_message(self, room: Room, error: Undeliverable) -> None:
         """Where nothing can be said, a direct message to who wrote last is the only way left to say so."""
-        story = await self._play.read(room)
+        story = await self._services.stories.read(room)
         people = [one.author for one in story.passages if not one.by_model] if story is not None else []
         if not people or not people[-1].id.isdecimal():
             return

@@ -6,7 +6,7 @@ from adapters.discord.delivery.interaction_response import Interaction, locale_o
 from adapters.discord.handlers.interaction_context import context_of
 from adapters.discord.handlers.settings_command import scope_of
 from adapters.discord.render.settings_text import PRESETS as OWN
-from adapters.shared.ports import Play
+from bot.core.services import Services
 from bot.core.settings_resolver import RESET, SWITCHES
 from bot.domain.jobs import Length
 from bot.domain.ports import Translate
@@ -19,14 +19,14 @@ Suggestions = list[tuple[str, str]]
 class Autocomplete:
     """Names to show, and the values that they stand for."""
 
-    def __init__(self, play: Play, translate: Translate) -> None:
-        self._play = play
+    def __init__(self, services: Services, translate: Translate) -> None:
+        self._services = services
         self._translate = translate
 
     async def presets(self, interaction: Interaction, typed: str) -> Suggestions:
         """The built-in presets and the room's own."""
         locale = locale_of_interaction(interaction)
-        rules = await self._play.rules(context_of(interaction).room)
+        rules = await self._services.settings.resolve(context_of(interaction).room)
         own = [(name, name) for name, _ in rules.presets]
         built_in = [(self._translate(f"discord.preset.{name}", locale), name) for name in PRESETS]
         return _matching([*own, *built_in], typed)
@@ -53,7 +53,7 @@ class Autocomplete:
     async def _own_presets(self, interaction: Interaction) -> list[str]:
         """The names of those that are set at the scope in question."""
         context, scope = context_of(interaction), getattr(interaction.namespace, "scope", "")
-        held = (await self._play.rules_at(context.room, scope_of(context, scope))).get(OWN)
+        held = (await self._services.settings.at(context.room, scope_of(context, scope))).get(OWN)
         return list(held) if isinstance(held, dict) else []
 
 

@@ -20,13 +20,13 @@ from adapters.discord.handlers.story_actions import Stories
 from adapters.discord.handlers.story_commands import StoryCommands
 from adapters.discord.handlers.tree_actions import ActNotices, TreeActions
 from adapters.shared.double_clicks import DoubleClicks
-from adapters.shared.ports import Play
+from bot.core.services import Services
 from bot.domain.ports import Translate
 
 
 def register_commands(
     tree: app_commands.CommandTree[Any],
-    play: Play,
+    services: Services,
     translate: Translate,
     posts: Posts,
     threads: StoryThreads,
@@ -36,20 +36,22 @@ def register_commands(
     """Put every command on `tree`; returns who takes the presses of buttons."""
     responses = InteractionResponses(translate)
     notices, settings = (
-        ActNotices(play, translate, posts, responses),
-        SettingsCommand(play, translate, responses),
+        ActNotices(services, translate, posts, responses),
+        SettingsCommand(services, translate, responses),
     )
-    tree_actions = TreeActions(play, notices)
-    stories = Stories(play, translate, posts, responses, tree_actions, notices, settings)
-    autocomplete = Autocomplete(play, translate)
-    continuing = ContinueCommand(play, translate, posts, responses, threads, thread_history)
+    tree_actions = TreeActions(services, notices)
+    stories = Stories(services, translate, posts, responses, tree_actions, notices, settings)
+    autocomplete = Autocomplete(services, translate)
+    continuing = ContinueCommand(services, translate, posts, responses, threads, thread_history)
     components = ComponentHandler(
-        play, translate, posts, responses, tree_actions, notices, stories, continuing, settings, clicks
+        services, translate, posts, responses, tree_actions, notices, stories, continuing, settings, clicks
     )
     commands = StoryCommands(translate, stories, autocomplete.values)
     tree.add_command(continue_command(translate, continuing.run, autocomplete.presets))
     tree.add_command(commands.story())
     tree.add_command(commands.help())
-    for menu in ContextMenus(play, translate, posts, responses, components, tree_actions, threads).commands():
+    for menu in ContextMenus(
+        services, translate, posts, responses, components, tree_actions, threads
+    ).commands():
         tree.add_command(menu)
     return components

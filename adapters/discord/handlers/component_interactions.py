@@ -34,7 +34,7 @@ from adapters.discord.render.story_lines import split_content
 from adapters.discord.render.views import Action, ComponentId, parse_custom_id, pick_view
 from adapters.shared.candidates import by_number
 from adapters.shared.double_clicks import DoubleClicks
-from adapters.shared.ports import Play
+from bot.core.services import Services
 from bot.domain.errors import NotYours
 from bot.domain.jobs import GenerationOptions
 from bot.domain.ports import Translate
@@ -54,7 +54,7 @@ class ComponentHandler:
 
     def __init__(
         self,
-        play: Play,
+        services: Services,
         translate: Translate,
         posts: Posts,
         responses: InteractionResponses,
@@ -65,7 +65,7 @@ class ComponentHandler:
         settings: SettingsCommand,
         clicks: DoubleClicks,
     ) -> None:
-        self._play = play
+        self._services = services
         self._translate = translate
         self._posts = posts
         self._responses = responses
@@ -134,25 +134,25 @@ class ComponentHandler:
             await storing
 
     async def _more(self, context: InteractionContext, passage: str) -> None:
-        await self._play.receive_message(context.message(after=passage), GenerationOptions())
+        await self._services.generation.receive_message(context.message(after=passage), GenerationOptions())
 
     async def _resubmit(self, context: InteractionContext, job: str) -> None:
         # One job that came to nothing is asked for again once, however often the button is pressed.
-        await self._play.again(context.message(event_id=f"again {job}"), job)
+        await self._services.generation.resubmit(context.message(event_id=f"again {job}"), job)
 
     async def _retry(self, context: InteractionContext, passage: str) -> None:
-        await self._play.retry(context.message(after=passage), GenerationOptions())
+        await self._services.generation.retry(context.message(after=passage), GenerationOptions())
 
     async def _several(self, context: InteractionContext, passage: str) -> None:
-        wanted = (await self._play.rules(context.room)).candidates
-        await self._play.retry(
+        wanted = (await self._services.settings.resolve(context.room)).candidates
+        await self._services.generation.retry(
             context.message(after=passage), GenerationOptions(candidates=max(MIN_SEVERAL, wanted))
         )
 
     async def _read(self, context: InteractionContext, passage: str) -> None:
         """Every candidate in full, each with its button under its last piece."""
         job = passage.rpartition(".")[0]
-        choices = by_number(await self._play.alternatives(passage), job)
+        choices = by_number(await self._services.stories.alternatives(passage), job)
         for number, other in sorted(choices.items()):
             pieces = split_content(candidate_content(number, other.text), MAX_CONTENT)
             for piece in pieces[:-1]:
@@ -161,13 +161,13 @@ class ComponentHandler:
             await self._responses.send_ephemeral(context.interaction, pieces[-1], view=view)
 
     async def _stop(self, context: InteractionContext, job: str) -> None:
-        if not await self._play.stop(job, context.author):
+        if not await self._services.generation.stop(job, context.author):
             await self._responses.send_ephemeral(
                 context.interaction, self._translate("discord.over", context.locale)
             )
 
     async def _edit(self, context: InteractionContext, about: str) -> None:
-        await self.send_edit_modal(context, await self._play.passage(about))
+        await self.send_edit_modal(context, await self._services.stories.passage(about))
 
     async def send_edit_modal(self, context: InteractionContext, passage: Passage) -> None:
         """Bring the form for a passage to whom it belongs. Raises NotYours, TooLongForForm."""
@@ -182,7 +182,7 @@ class ComponentHandler:
     async def _forget(self, context: InteractionContext, person: str) -> None:
         if person != context.author.id:
             raise NotYours
-        count = await self._play.forget(context.author)
+        count = await self._services.stories.forget(context.author)
         key = "discord.forgotten" if count else "discord.nothing_to_forget"
         values = {"count": count} if count else {}
         await self._responses.send_ephemeral(
@@ -224,13 +224,15 @@ class ComponentHandler:
 
     async def _store(self, context: InteractionContext, component: ComponentId, text: str) -> None:
         if component.action is Action.EDIT:
-            told = await in_story_room(self._play, context, await self._play.passage(component.target))
-            await self._play.edit(told.room, context.author, component.target, text)
+            told = await in_story_room(
+                self._services, context, await self._services.stories.passage(component.target)
+            )
+            await self._services.editing.edit(told.room, context.author, component.target, text)
         else:
             await self._annotate(context, component, text)
 
     async def _annotate(self, context: InteractionContext, component: ComponentId, text: str) -> None:
-        story = await self._play.read(context.room)
+        story = await self._services.stories.read(context.room)
         notes, action = story.notes if story is not None else Notes(), component.action
         require_unchanged(component, notes)
         changed = {
@@ -238,7 +240,7 @@ class ComponentHandler:
             Action.NOTE: dataclasses.replace(notes, note=text),
             Action.LORE: dataclasses.replace(notes, lore=lore_of(text) if action is Action.LORE else ()),
         }
-        await self._play.annotate(context.room, context.author, changed[action], notes)
+        await self._services.editing.save_notes(context.room, context.author, changed[action], notes)
 
 
 async def _nothing() -> None:

@@ -31,8 +31,8 @@ from adapters.discord.payloads.rooms import (
     require_send_permission,
     thread_room,
 )
-from adapters.shared.ports import Play
 from bot.core.permissions import names_roles
+from bot.core.services import Services
 from bot.domain.chat import Author, Message
 from bot.domain.errors import EmptyPrompt, PassageGone
 from bot.domain.jobs import GenerationOptions
@@ -48,7 +48,7 @@ class ContextMenus:
 
     def __init__(
         self,
-        play: Play,
+        services: Services,
         translate: Translate,
         posts: Posts,
         responses: InteractionResponses,
@@ -56,7 +56,7 @@ class ContextMenus:
         tree_actions: TreeActions,
         threads: StoryThreads,
     ) -> None:
-        self._play = play
+        self._services = services
         self._translate = translate
         self._posts = posts
         self._responses = responses
@@ -90,14 +90,18 @@ class ContextMenus:
         passage = await self._passage(message)
         if passage is None:
             place = await self._add_as_passage(context, message)
-            await self._play.receive_message(replace(context, room=place.room).message(), GenerationOptions())
+            await self._services.generation.receive_message(
+                replace(context, room=place.room).message(), GenerationOptions()
+            )
             done = self._translate("discord.menu.added", context.locale, where=f"<#{place.room.id}>")
         else:
-            context = await in_story_room(self._play, context, passage)
-            story = await self._play.read(context.room)
+            context = await in_story_room(self._services, context, passage)
+            story = await self._services.stories.read(context.room)
             if story is None or not ends_with(story, passage.id):
                 await self._tree_actions.branch_to_go_on(context, passage.id)
-            await self._play.receive_message(context.message(after=passage.id), GenerationOptions())
+            await self._services.generation.receive_message(
+                context.message(after=passage.id), GenerationOptions()
+            )
             done = self._translate("discord.menu.going_on", context.locale, where=f"<#{context.room.id}>")
         if not context.user_installed:
             await self._responses.send_ephemeral(context.interaction, done)
@@ -122,12 +126,12 @@ class ContextMenus:
     async def _add_as_passage(self, context: InteractionContext, message: discord.Message) -> ThreadRef:
         """Let a message be its writer's passage, where whoever chose it may write, too."""
         received = await self._message_of(context, message)
-        await self._play.check(context.message(received.text))
+        await self._services.generation.validate(context.message(received.text))
         place = await self._choose_thread(context, message)
         if place.room != context.room:
             self._threads.expect(place.room)
         self._posts.set_locale(place.room, context.public_locale)
-        await self._play.receive_message(replace(received, room=place.room), None)
+        await self._services.generation.receive_message(replace(received, room=place.room), None)
         return place
 
     async def _edit(self, context: InteractionContext, message: discord.Message) -> None:
@@ -138,12 +142,12 @@ class ContextMenus:
         await self._components.send_edit_modal(context, passage)
 
     async def _passage(self, message: discord.Message) -> Passage | None:
-        return await self._play.passage_of_message(PLATFORM, str(message.id))
+        return await self._services.stories.passage_of_message(PLATFORM, str(message.id))
 
     async def _choose_thread(self, context: InteractionContext, message: discord.Message) -> ThreadRef:
         if context.user_installed or not opens_threads(context.interaction.channel):
             return ThreadRef(context.room)
-        if await self._play.read(context.room) is not None:
+        if await self._services.stories.read(context.room) is not None:
             return ThreadRef(context.room)
         interaction = context.interaction
         thread = thread_room(message.id, context.room)
@@ -163,7 +167,7 @@ class ContextMenus:
         if message.author.id == context.interaction.user.id:
             return context.author
         author = author_of(message.author, context.locale)
-        if names_roles(await self._play.rules(context.room)):
+        if names_roles(await self._services.settings.resolve(context.room)):
             author = await with_roles(author, context.interaction.guild)
         return author
 

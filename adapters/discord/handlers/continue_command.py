@@ -24,7 +24,7 @@ from adapters.discord.payloads.rooms import (
 from adapters.discord.render.modals import begin_modal
 from adapters.discord.render.replies import MAX_CONTENT, keep_indent
 from adapters.discord.render.story_lines import split_content, unread_characters
-from adapters.shared.ports import Play
+from bot.core.services import Services
 from bot.domain.chat import Message
 from bot.domain.errors import DeliveryError, SpokenError
 from bot.domain.jobs import GenerationOptions, JobReceipt
@@ -42,14 +42,14 @@ class ContinueCommand:
 
     def __init__(
         self,
-        play: Play,
+        services: Services,
         translate: Translate,
         posts: Posts,
         responses: InteractionResponses,
         threads: StoryThreads,
         thread_history: ThreadHistory,
     ) -> None:
-        self._play = play
+        self._services = services
         self._translate = translate
         self._posts = posts
         self._responses = responses
@@ -70,7 +70,7 @@ class ContinueCommand:
             await (self._add_user_installed if context.user_installed else self._begin_or_add)(
                 context, text, options
             )
-        elif await self._play.read(context.room) is not None:
+        elif await self._services.stories.read(context.room) is not None:
             await self._go_on(context, options, ThreadLines())
         elif (lines := await self._prompt_lines(context)).messages:
             await self._go_on(context, options, lines)
@@ -111,13 +111,13 @@ class ContinueCommand:
     ) -> None:
         """Where the bot may only answer, nothing can be shown before the answer."""
         # The bot shows it under its own name: what may not be said must not get that far.
-        await self._play.check(context.message(text))
+        await self._services.generation.validate(context.message(text))
         rest: list[discord.WebhookMessage] = []
         with as_delivery_errors():
             shown = await self._respond(context.interaction, text, rest)
         text = await self._with_mention_names(context, text)
         try:
-            receipt = await self._play.receive_message(
+            receipt = await self._services.generation.receive_message(
                 context.message(text, event_id=str(shown or "")), options
             )
         except SpokenError:
@@ -155,7 +155,7 @@ class ContinueCommand:
     ) -> tuple[JobReceipt | None, ThreadLines]:
         said, lines = await self._with_mention_names(context, text), await self._lines(context)
         message = Message(str(context.interaction.id), place.room, context.author, said)
-        return await self._play.receive_message(message, options, lines.messages), lines
+        return await self._services.generation.receive_message(message, options, lines.messages), lines
 
     async def _with_mention_names(self, context: InteractionContext, text: str) -> str:
         """The text with names for mentions: as an option of a command it comes without."""
@@ -194,7 +194,7 @@ class ContinueCommand:
         if awaits_response(place.room):
             self._threads.responded(place.room, shown)
             return
-        await self._play.show_by(PLATFORM, str(context.interaction.id), str(shown))
+        await self._services.stories.show_by(PLATFORM, str(context.interaction.id), str(shown))
         if not isinstance(context.interaction.channel, discord.Thread):
             self._posts.expect_reply_to(place.room, shown)
 
@@ -215,7 +215,7 @@ class ContinueCommand:
         if context.user_installed:
             # The reply takes the place of this answer.
             await self._responses.defer_ephemeral(context.interaction)
-            await self._play.receive_message(context.message(), options)
+            await self._services.generation.receive_message(context.message(), options)
             return
         hearing = self._receive_lines(context, options, lines)
         await self._responses.store_then_acknowledge(
@@ -228,7 +228,7 @@ class ContinueCommand:
     async def _receive_lines(
         self, context: InteractionContext, options: GenerationOptions, lines: ThreadLines
     ) -> JobReceipt | None:
-        return await self._play.receive_message(context.message(), options, lines.messages)
+        return await self._services.generation.receive_message(context.message(), options, lines.messages)
 
     async def _respond(
         self, interaction: Interaction, text: str, rest: list[discord.WebhookMessage]

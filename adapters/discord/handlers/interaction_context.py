@@ -10,7 +10,7 @@ from adapters.discord.delivery.interaction_response import Interaction, locale_o
 from adapters.discord.delivery.posts import Posts
 from adapters.discord.payloads.messages import PLATFORM, author_of, chosen_locale
 from adapters.discord.payloads.rooms import room_of
-from adapters.shared.ports import Play
+from bot.core.services import Services
 from bot.domain.chat import Author, Message, Room
 from bot.domain.story import Passage
 
@@ -71,12 +71,14 @@ def is_user_installed(interaction: Interaction) -> bool:
     return not at_home and interaction.is_user_integration()
 
 
-async def in_story_room(play: Play, context: InteractionContext, passage: Passage) -> InteractionContext:
+async def in_story_room(
+    services: Services, context: InteractionContext, passage: Passage
+) -> InteractionContext:
     """The scene in the room of a passage's story: a thread, where the person acts on its first message.
 
     Abroad a story can be reached from its own place only. Raises NoSuchStory.
     """
     if context.user_installed:
         return context
-    told = (await play.story(passage.story_id)).room
+    told = (await services.stories.by_id(passage.story_id)).room
     return context if told == context.room else replace(context, room=told)

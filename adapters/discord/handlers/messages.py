@@ -38,9 +38,9 @@ from adapters.discord.payloads.rooms import (
 )
 from adapters.discord.render.replies import escape
 from adapters.discord.render.story_lines import unread_characters
-from adapters.shared.ports import Play
 from bot.aio.keyed_lock import InOrder
 from bot.core.permissions import names_roles
+from bot.core.services import Services
 from bot.domain.chat import Author, Message, Room, with_attached
 from bot.domain.errors import (
     DeliveryError,
@@ -76,7 +76,7 @@ class MessageHandler:
 
     def __init__(
         self,
-        play: Play,
+        services: Services,
         translate: Translate,
         posts: Posts,
         threads: StoryThreads,
@@ -85,7 +85,7 @@ class MessageHandler:
         in_order: InOrder,
         attachments: Attachments,
     ) -> None:
-        self._play = play
+        self._services = services
         self._translate = translate
         self._posts = posts
         self._threads = threads
@@ -109,9 +109,9 @@ class MessageHandler:
         text = story_text(message.content, me, mention_names_of(message))
         room = room_of_message(message)
         nothing = not text.strip() and not any(map(may_be_text, message.attachments))
-        if nothing or await self._play.read(room) is None:
+        if nothing or await self._services.stories.read(room) is None:
             return
-        if not (await self._play.rules(room)).listens:
+        if not (await self._services.settings.resolve(room)).listens:
             return
         locale = message_locale(message, text)
         handler = self._answer(message, MessageText(text, wants_reply=answer), locale, me)
@@ -119,10 +119,10 @@ class MessageHandler:
 
     async def notify_kept(self, message: discord.Message) -> None:
         """Say that a message came to its story too late to be answered."""
-        passage = await self._play.passage_of_message(PLATFORM, str(message.id))
+        passage = await self._services.stories.passage_of_message(PLATFORM, str(message.id))
         if passage is None:
             return
-        room = (await self._play.story(passage.story_id)).room
+        room = (await self._services.stories.by_id(passage.story_id)).room
         sentence = self._translate("discord.kept_while_away", message_locale(message, passage.text))
         try:
             await self._posts.send(room, sentence, key=f"{message.id} kept")
@@ -136,7 +136,7 @@ class MessageHandler:
 
     async def on_edit(self, message: discord.Message, me: BotIdentity) -> None:
         """A message was edited, by its writer or their proxy: where it is a passage, that follows."""
-        passage = await self._play.passage_of_message(PLATFORM, str(message.id))
+        passage = await self._services.stories.passage_of_message(PLATFORM, str(message.id))
         text = story_text(message.content, me, mention_names_of(message))
         if passage is None or passage.by_model or text == passage.text:
             return
@@ -147,7 +147,7 @@ class MessageHandler:
             await self._notify_unread_attachments(message, attached, locale)
         if attached.lacks_text or text in {"", passage.text}:
             return
-        room = (await self._play.story(passage.story_id)).room
+        room = (await self._services.stories.by_id(passage.story_id)).room
         if message.webhook_id is None:
             author = author_of(message.author, locale)
         else:
@@ -155,7 +155,7 @@ class MessageHandler:
         await self._run(message, locale, self._edit(room, author, passage, text), by_name=False)
 
     async def _edit(self, room: Room, author: Author, passage: Passage, text: str) -> None:
-        await self._play.edit(room, author, passage.id, text)
+        await self._services.editing.edit(room, author, passage.id, text)
 
     async def on_delete(
         self, message_id: int, channel_id: int, guild: discord.Guild | None, *, alone: bool = True
@@ -164,9 +164,9 @@ class MessageHandler:
 
         Where it went `alone`, a proxy bot may have posted it again, and nothing was taken back.
         """
-        if await self._play.withdraw(PLATFORM, str(message_id)):
+        if await self._services.generation.withdraw(PLATFORM, str(message_id)):
             return
-        passage = await self._play.passage_of_message(PLATFORM, str(message_id))
+        passage = await self._services.stories.passage_of_message(PLATFORM, str(message_id))
         if passage is None or passage.by_model or passage.deleted:
             return
         # Of many that a moderator takes away at once a line each would be noise.
@@ -177,10 +177,10 @@ class MessageHandler:
             await delete()
 
     async def _delete(self, passage: Passage, guild: discord.Guild | None, *, tell: bool) -> None:
-        story = await self._play.story(passage.story_id)
+        story = await self._services.stories.by_id(passage.story_id)
         author = await self._as_they_are(passage.author, story.room, guild)
         try:
-            await self._play.delete(story.room, author, passage.id)
+            await self._services.editing.delete(story.room, author, passage.id)
         except SpokenError as error:
             _log.info("A deleted message stays in its story: %s", error)
             return
@@ -202,7 +202,11 @@ class MessageHandler:
 
     async def _as_they_are(self, author: Author, room: Room, guild: discord.Guild | None) -> Author:
         """With their roles, where rules name any: what is kept of a person says nothing of them."""
-        return await with_roles(author, guild) if names_roles(await self._play.rules(room)) else author
+        return (
+            await with_roles(author, guild)
+            if names_roles(await self._services.settings.resolve(room))
+            else author
+        )
 
     async def _run(
         self,
@@ -274,7 +278,7 @@ class MessageHandler:
     ) -> None:
         self._posts.set_locale(place.room, locale)
         opening = place.room.id == str(message.id) and place.room.id != str(message.channel.id)
-        if place.missing_permission is not None and await self._play.read(place.room) is None:
+        if place.missing_permission is not None and await self._services.stories.read(place.room) is None:
             permission = self._translate(f"discord.permission.{place.missing_permission}", locale)
             await self._notify(message, self._translate("discord.no_thread", locale, permission=permission))
         if opening:
@@ -307,24 +311,26 @@ class MessageHandler:
         received = Message(str(message.id), room, author, line.text, attached=line.attached)
         # What is only said between the writers is kept; the model has nothing to add to it.
         options = (
-            GenerationOptions() if line.wants_reply and not await self._play.is_aside(received) else None
+            GenerationOptions()
+            if line.wants_reply and not await self._services.generation.is_out_of_character(received)
+            else None
         )
-        story = await self._play.read(room) if pointed is not None else None
+        story = await self._services.stories.read(room) if pointed is not None else None
         if pointed is None or story is None or ends_with(story, pointed.id):
-            return await self._play.receive_message(received, options, lines.messages)
-        if await self._play.passage_of_message(PLATFORM, received.event_id) is not None:
-            return await self._play.receive_message(
+            return await self._services.generation.receive_message(received, options, lines.messages)
+        if await self._services.stories.passage_of_message(PLATFORM, received.event_id) is not None:
+            return await self._services.generation.receive_message(
                 received, options
             )  # told again: the story branched the first time
         if pointed.story_id != story.id:
             raise PassageGone
-        await self._play.branch(room, author, pointed.id)
+        await self._services.editing.branch(room, author, pointed.id)
         try:
-            return await self._play.receive_message(received, options)
+            return await self._services.generation.receive_message(received, options)
         except SpokenError:
             if story.head is not None:
                 # Nothing came of it: the story ends where it did.
-                await self._play.branch(room, author, story.head)
+                await self._services.editing.branch(room, author, story.head)
             raise
 
     async def _replied_to(self, message: discord.Message) -> Passage | None:
@@ -332,14 +338,14 @@ class MessageHandler:
         reference = message.reference
         if reference is None or reference.message_id is None or reference.channel_id != message.channel.id:
             return None
-        return await self._play.passage_of_message(PLATFORM, str(reference.message_id))
+        return await self._services.stories.passage_of_message(PLATFORM, str(reference.message_id))
 
     async def _choose_thread(self, message: discord.Message, text: str, pointed: Passage | None) -> ThreadRef:
         here = room_of_message(message)
         if not opens_threads(message.channel):
             return ThreadRef(here)
         if pointed is not None:
-            told = (await self._play.story(pointed.story_id)).room
+            told = (await self._services.stories.by_id(pointed.story_id)).room
             # This channel's threads are for adults only where it is; another channel's are as they were.
             return ThreadRef(
                 dataclasses.replace(told, adult=here.adult)

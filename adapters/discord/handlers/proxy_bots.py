@@ -19,8 +19,8 @@ import discord
 
 from adapters.discord.payloads.messages import PLATFORM, BotIdentity, mention_names_of, story_text
 from adapters.discord.payloads.rooms import Sleep
-from adapters.shared.ports import Play
 from bot.aio.keyed_lock import InOrder
+from bot.core.services import Services
 from bot.domain.chat import Room
 from bot.domain.errors import RetryLater
 from bot.domain.story import Passage
@@ -59,8 +59,8 @@ class _MessageContent:
 class ProxyMessages:
     """Pairs what webhooks post with what people's messages said that were deleted."""
 
-    def __init__(self, play: Play, sleep: Sleep, in_order: InOrder) -> None:
-        self._play = play
+    def __init__(self, services: Services, sleep: Sleep, in_order: InOrder) -> None:
+        self._services = services
         self._sleep = sleep
         self._in_order = in_order
         self._posted: OrderedDict[int, _MessageContent] = OrderedDict()
@@ -129,7 +129,7 @@ class ProxyMessages:
         self._posted.pop(proxy.message_id, None)
         _remember(self._outcomes, gone.message_id, proxy.message_id)
         ids = str(gone.message_id), str(proxy.message_id)
-        await self._play.show_by(PLATFORM, *ids, name=proxy.name, text=proxy.text)
+        await self._services.stories.show_by(PLATFORM, *ids, name=proxy.name, text=proxy.text)
 
 
 def _closest(found: list[_MessageContent]) -> _MessageContent:

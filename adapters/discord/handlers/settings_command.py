@@ -23,7 +23,7 @@ from adapters.discord.render.settings_text import (
     preset_lines,
     shown_value,
 )
-from adapters.shared.ports import Play
+from bot.core.services import Services
 from bot.core.settings_resolver import LISTS, takes_back
 from bot.domain.errors import BadRule, UnknownRule, UserError
 from bot.domain.ports import Translate
@@ -54,8 +54,8 @@ Layers = list[tuple[SettingsScope, Mapping[str, object]]]
 class SettingsCommand:
     """Shows rules and changes them."""
 
-    def __init__(self, play: Play, translate: Translate, responses: InteractionResponses) -> None:
-        self._play = play
+    def __init__(self, services: Services, translate: Translate, responses: InteractionResponses) -> None:
+        self._services = services
         self._translate = translate
         self._responses = responses
 
@@ -78,7 +78,7 @@ class SettingsCommand:
             await self._responses.defer_ephemeral(context.interaction)
             await self.change(context, scope, rule, value)
         elif rule in LISTS and self._may(context, scope, rule):
-            held = await self._play.rules_at(context.room, scope_of(context, scope))
+            held = await self._services.settings.at(context.room, scope_of(context, scope))
             lines = list_lines(rule, held.get(rule))
             await self._open(context, rule_modal(scope, rule, lines, self._translate, context.locale))
         else:
@@ -117,7 +117,7 @@ class SettingsCommand:
             raise self._described(error, PRESETS, name, context.locale) from None
 
     async def _set(self, context: InteractionContext, scope: str, rule: str, value: object) -> None:
-        await self._play.set_rules(context.room, scope_of(context, scope), {rule: value})
+        await self._services.settings.change(context.room, scope_of(context, scope), {rule: value})
         line = await self._one(context, rule)
         await self._responses.send_ephemeral(
             context.interaction, truncate(self._translate("discord.settings.done", context.locale, line=line))
@@ -129,7 +129,7 @@ class SettingsCommand:
         return preset_modal(scope, name, preset_lines(settings), self._translate, context.locale)
 
     async def _presets_at(self, context: InteractionContext, scope: str) -> dict[str, Any]:
-        held = (await self._play.rules_at(context.room, scope_of(context, scope))).get(PRESETS)
+        held = (await self._services.settings.at(context.room, scope_of(context, scope))).get(PRESETS)
         return dict(held) if isinstance(held, dict) else {}
 
     async def _open(self, context: InteractionContext, form: discord.ui.Modal) -> None:
@@ -157,13 +157,13 @@ class SettingsCommand:
     # Showing
 
     async def _overview(self, context: InteractionContext) -> str:
-        rules, layers = await self._play.rules(context.room), await self._layers(context)
+        rules, layers = await self._services.settings.resolve(context.room), await self._layers(context)
         lines = [self._line(rule, rules, layers, context.locale, LINE) for rule in RULES]
         hint = self._translate("discord.settings.hint", context.locale)
         return truncate("\n".join([*lines, f"-# {hint}"]))
 
     async def _one(self, context: InteractionContext, rule: str) -> str:
-        rules, layers = await self._play.rules(context.room), await self._layers(context)
+        rules, layers = await self._services.settings.resolve(context.room), await self._layers(context)
         return self._line(rule, rules, layers, context.locale, WHOLE)
 
     async def _layers(self, context: InteractionContext) -> Layers:
@@ -171,7 +171,8 @@ class SettingsCommand:
             scope for scope in SettingsScope if scope is SettingsScope.STORY or scope_of(context, scope)
         ]
         return [
-            (scope, await self._play.rules_at(context.room, scope_of(context, scope))) for scope in scopes
+            (scope, await self._services.settings.at(context.room, scope_of(context, scope)))
+            for scope in scopes
         ]
 
     def _line(self, rule: str, rules: RoomSettings, layers: Layers, locale: str, room: int) -> str:

@@ -20,8 +20,8 @@ from adapters.discord.render.modals import AnotherIsOpen, begin_anew_modal, note
 from adapters.discord.render.replies import MAX_CONTENT, escape, keep_indent, truncate
 from adapters.discord.render.story_lines import passage_label
 from adapters.discord.render.views import Action, row_view
-from adapters.shared.ports import Play
 from bot.core.permissions import require
+from bot.core.services import Services
 from bot.domain.errors import NoStory, NoSuchStory
 from bot.domain.jobs import GenerationOptions
 from bot.domain.ports import Translate
@@ -40,7 +40,7 @@ class Stories:
 
     def __init__(
         self,
-        play: Play,
+        services: Services,
         translate: Translate,
         posts: Posts,
         responses: InteractionResponses,
@@ -48,7 +48,7 @@ class Stories:
         notices: ActNotices,
         settings: SettingsCommand,
     ) -> None:
-        self._play = play
+        self._services = services
         self._translate = translate
         self._posts = posts
         self._responses = responses
@@ -66,11 +66,11 @@ class Stories:
         """Begin a new story here; a form asks first where that closes one that has a text."""
 
         async def handler(context: InteractionContext) -> None:
-            open_here = await self._play.read(context.room)
+            open_here = await self._services.stories.read(context.room)
             if open_here is None or not told_passages(open_here):
                 await self._begin(context, title)
                 return
-            require(await self._play.rules(context.room), context.room, context.author)
+            require(await self._services.settings.resolve(context.room), context.room, context.author)
             with as_delivery_errors():
                 await interaction.response.send_modal(
                     begin_anew_modal(open_here, title, self._translate, context.locale)
@@ -84,21 +84,21 @@ class Stories:
         Raises:
             AnotherIsOpen: another one with a text is open by now.
         """
-        open_here = await self._play.read(context.room)
+        open_here = await self._services.stories.read(context.room)
         if open_here is not None and open_here.id != story_id and told_passages(open_here):
             raise AnotherIsOpen
         await self._begin(context, title)
 
     async def _begin(self, context: InteractionContext, title: str) -> None:
         await self._tell(
-            context, "discord.story.begun", self._play.begin(context.room, context.author, title)
+            context, "discord.story.begun", self._services.stories.begin(context.room, context.author, title)
         )
 
     async def title(self, interaction: Interaction, text: str) -> None:
         """Give the story another title."""
 
         async def handler(context: InteractionContext) -> None:
-            story = await self._play.rename(context.room, context.author, text)
+            story = await self._services.stories.rename(context.room, context.author, text)
             called, person = self._titled(story, context.public_locale), escape(context.author.name)
             sentence = self._translate(
                 "discord.story.renamed", context.public_locale, person=person, title=called
@@ -165,7 +165,7 @@ class Stories:
 
         async def handler(context: InteractionContext) -> None:
             await self._responses.defer_ephemeral(context.interaction)
-            await self._play.retry(context.message(), GenerationOptions())
+            await self._services.generation.retry(context.message(), GenerationOptions())
             if not context.user_installed:
                 await self._responses.delete_original(context.interaction)
 
@@ -175,7 +175,7 @@ class Stories:
         """A form for memory, author's note or lore, with what they are now."""
 
         async def handler(context: InteractionContext) -> None:
-            story = await self._play.read(context.room)
+            story = await self._services.stories.read(context.room)
             notes = story.notes if story is not None else Notes()
             with as_delivery_errors():
                 await context.interaction.response.send_modal(
@@ -196,7 +196,9 @@ class Stories:
         """Close the story."""
 
         async def handler(context: InteractionContext) -> None:
-            await self._tell(context, "discord.story.closed", self._play.close(context.room, context.author))
+            await self._tell(
+                context, "discord.story.closed", self._services.stories.close(context.room, context.author)
+            )
 
         await self._carry_out(interaction, handler)
 
@@ -226,7 +228,7 @@ class Stories:
         async def handler(context: InteractionContext) -> None:
             if story_id not in {story.id for story in await self._visible(context)}:
                 raise NoSuchStory(story=story_id)
-            reopening = self._play.reopen(context.room, context.author, story_id)
+            reopening = self._services.stories.reopen(context.room, context.author, story_id)
             await self._tell(context, "discord.story.reopened", reopening)
 
         await self._carry_out(interaction, handler)
@@ -240,25 +242,29 @@ class Stories:
     async def passages(self, interaction: Interaction, typed: str) -> list[tuple[str, str]]:
         """Passages of the room's story that have the typed words in them, latest first: label and id."""
         context = context_of(interaction)
-        story = await self._play.read(context.room)
+        story = await self._services.stories.read(context.room)
         if story is None:
             return []
-        told = [p for p in reversed(await self._play.tree(context.room)) if not p.deleted and typed in p.text]
+        told = [
+            p
+            for p in reversed(await self._services.stories.tree(context.room))
+            if not p.deleted and typed in p.text
+        ]
         return [(passage_label(story, passage), passage.id) for passage in told]
 
     async def _story(self, context: InteractionContext) -> Story:
-        story = await self._play.read(context.room)
+        story = await self._services.stories.read(context.room)
         if story is None:
             raise NoStory
         return story
 
     async def _visible(self, context: InteractionContext) -> list[Story]:
         guild_id = context.interaction.guild_id
-        mine = await self._play.stories(PLATFORM, author=context.author)
+        mine = await self._services.stories.list_stories(PLATFORM, author=context.author)
         if guild_id is None or context.user_installed:
             # What was told in a server stays there, whoever else is in this conversation.
             return [story for story in mine if not story.room.parent_scopes]
-        there = await self._play.stories(PLATFORM, within=f"guild/{guild_id}")
+        there = await self._services.stories.list_stories(PLATFORM, within=f"guild/{guild_id}")
         own = {story.id for story in mine}
         return [story for story in there if self._sees(context, story, own=story.id in own)]
 
@@ -307,7 +313,7 @@ class Stories:
     async def _hand_out(
         self, context: InteractionContext, story: Story, head: str, form: str = "txt"
     ) -> None:
-        text = await self._play.export(story.id, form)
+        text = await self._services.stories.export(story.id, form)
         file = discord.File(io.BytesIO(text.encode()), filename=file_name(story, form))
         await self._responses.send_ephemeral(context.interaction, head, file=file)
 

@@ -15,7 +15,7 @@ from adapters.discord.render.replies import escape
 from adapters.discord.render.story_lines import story_ending
 from adapters.discord.render.views import Action, row_view
 from adapters.shared.acts import Acted, acted
-from adapters.shared.ports import Play
+from bot.core.services import Services
 from bot.domain.errors import DeliveryError, NothingToTakeBack, Undeliverable
 from bot.domain.ports import Translate
 from bot.domain.story import Story
@@ -27,16 +27,16 @@ class ActNotices:
     """Tells of acts where the story is told. A line carries its act's id, so it works after any restart."""
 
     def __init__(
-        self, play: Play, translate: Translate, posts: Posts, responses: InteractionResponses
+        self, services: Services, translate: Translate, posts: Posts, responses: InteractionResponses
     ) -> None:
-        self._play = play
+        self._services = services
         self._translate = translate
         self._posts = posts
         self._responses = responses
 
     async def perform(self, context: InteractionContext, doing: Coroutine[Any, Any, Story]) -> Acted:
         """Do it, and find what is kept of it."""
-        return await acted(self._play, context.room, context.author, doing)
+        return await acted(self._services, context.room, context.author, doing)
 
     async def send_public(
         self,
@@ -65,7 +65,7 @@ class ActNotices:
     async def take_back(self, context: InteractionContext, act_id: str) -> None:
         """Take back what the pressed line tells of; it says so, and its buttons go."""
         try:
-            await self._play.take_back(context.room, context.author, act_id)
+            await self._services.editing.take_back(context.room, context.author, act_id)
         except NothingToTakeBack:
             await self._responses.edit_original(context.interaction)
             raise
@@ -100,13 +100,13 @@ class ActNotices:
 class TreeActions:
     """Undo, redo, choose and branch, however they were asked for."""
 
-    def __init__(self, play: Play, notices: ActNotices) -> None:
-        self._play = play
+    def __init__(self, services: Services, notices: ActNotices) -> None:
+        self._services = services
         self._notices = notices
 
     async def undo(self, context: InteractionContext, passage: str = "") -> None:
         """Take the last passage back; `passage`: the one that the person meant."""
-        undoing = self._play.undo(context.room, context.author, after=passage or None)
+        undoing = self._services.editing.undo(context.room, context.author, after=passage or None)
         done = await self._notices.perform(context, undoing)
         # Taking the undo back is the way forth; a second button for the same would only puzzle people.
         actions = (Action.MORE,) if done.act is not None else (Action.MORE, Action.REDO)
@@ -114,27 +114,27 @@ class TreeActions:
 
     async def redo(self, context: InteractionContext, end: str = "") -> None:
         """Take an undo back; `end`: where the story ended by that undo."""
-        redoing = self._play.redo(context.room, context.author, after=end or None)
+        redoing = self._services.editing.redo(context.room, context.author, after=end or None)
         await self._notices.send_public(
             context, "discord.redone", await self._notices.perform(context, redoing)
         )
 
     async def pick(self, context: InteractionContext, passage: str) -> None:
         """Go on with another candidate."""
-        choosing = self._play.choose(context.room, context.author, passage)
+        choosing = self._services.editing.choose(context.room, context.author, passage)
         await self._notices.send_public(
             context, "discord.picked", await self._notices.perform(context, choosing)
         )
 
     async def branch(self, context: InteractionContext, passage: str) -> None:
         """Go on from any passage."""
-        branching = self._play.branch(context.room, context.author, passage)
+        branching = self._services.editing.branch(context.room, context.author, passage)
         done = await self._notices.perform(context, branching)
         await self._notices.send_public(context, "discord.branched", done, (Action.MORE,))
 
     async def branch_to_go_on(self, context: InteractionContext, passage: str) -> None:
         """Go on from any passage at once: the continuation follows the line in the story's room."""
-        branching = self._play.branch(context.room, context.author, passage)
+        branching = self._services.editing.branch(context.room, context.author, passage)
         done = await self._notices.perform(context, branching)
         if not context.user_installed:  # there nobody else reads the story
             await self._notices.send_to_room(context, "discord.branched", done)

@@ -14,7 +14,6 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from adapters.shared.ports import Play
 from adapters.slack.catchup.channels import Channels
 from adapters.slack.catchup.late_messages import Late
 from adapters.slack.catchup.missed import Absence, missed
@@ -25,6 +24,7 @@ from adapters.slack.workspace import Workspace
 from adapters.slack.workspaces import Workspaces
 from bot.aio.clock import Clock
 from bot.aio.keyed_lock import InOrder
+from bot.core.services import Services
 from bot.domain.errors import DeliveryError, RetryLater, StoreError
 
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 2.0, 60.0
@@ -47,7 +47,7 @@ class CatchUp:
     def __init__(
         self,
         workspaces: Workspaces,
-        play: Play,
+        services: Services,
         late: Late,
         channels: Channels,
         in_order: InOrder,
@@ -55,7 +55,7 @@ class CatchUp:
         wall: Callable[[], float],
     ) -> None:
         self._workspaces = workspaces
-        self._play = play
+        self._services = services
         self._late = late
         self._channels = channels
         self._in_order = in_order
@@ -85,7 +85,11 @@ class CatchUp:
         """Let what was missed in a thread be heard before what comes now, where that needs no waiting."""
         for pending in tuple(self._pending.get(place.team, ())):
             unread = place.room.id not in pending.read
-            if not unread or not workspace.api.may_read() or await self._play.read(place.room) is None:
+            if (
+                not unread
+                or not workspace.api.may_read()
+                or await self._services.stories.read(place.room) is None
+            ):
                 continue
             try:
                 await self._thread(workspace, place, pending, None)
@@ -109,7 +113,7 @@ class CatchUp:
             workspace = await self._workspaces.of(team)
         except DeliveryError:
             return  # taken out meanwhile
-        told = map(Place.of, await self._play.open_rooms(PLATFORM))
+        told = map(Place.of, await self._services.stories.open_rooms(PLATFORM))
         places = [place for place in told if place.team == team]
         async with asyncio.TaskGroup() as group:
             group.create_task(self._threads(workspace, places, pending))

@@ -6,7 +6,6 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from adapters.shared.ports import Play
 from adapters.slack.catchup.late_messages import RECENT_S, Late
 from adapters.slack.catchup.missed import Absence, as_heard
 from adapters.slack.listeners.messages import Hearing
@@ -14,6 +13,7 @@ from adapters.slack.payloads.events import Incoming, Place, by_a_person
 from adapters.slack.web_api.client import CHANNELS, DIRECT, Patience
 from adapters.slack.workspace import Workspace
 from bot.aio.keyed_lock import InOrder
+from bot.core.services import Services
 from bot.domain.errors import DeliveryError, StoreError
 
 _log = logging.getLogger(__name__)
@@ -23,9 +23,9 @@ class Channels:
     """Looks through the channels that the bot is in; those with a story first."""
 
     def __init__(
-        self, play: Play, hearing: Hearing, late: Late, in_order: InOrder, wall: Callable[[], float]
+        self, services: Services, hearing: Hearing, late: Late, in_order: InOrder, wall: Callable[[], float]
     ) -> None:
-        self._play = play
+        self._services = services
         self._hearing = hearing
         self._late = late
         self._in_order = in_order
@@ -66,7 +66,7 @@ class Channels:
         messages = workspace.api.messages(place, patience, since=absence.since, patient=True)
         for message in reversed([each async for each in messages]):
             thread = place.thread(str(message.get("thread_ts") or message["ts"]))
-            if await self._play.read(thread.room) is not None:
+            if await self._services.stories.read(thread.room) is not None:
                 continue  # its thread is read as a whole
             if float(message.get("latest_reply") or 0.0) > absence.since:
                 await self._thread(workspace, thread, absence, patience)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from adapters.shared.ports import Play
 from adapters.slack.catchup.missed import Missed
 from adapters.slack.listeners.messages import Hearing, Manner
 from adapters.slack.payloads.events import PLATFORM, Incoming
 from adapters.slack.payloads.thread_words import Word, meaning
 from adapters.slack.workspace import Workspace
+from bot.core.services import Services
 from bot.domain.chat import Author
 
 RECENT_S = 900.0
@@ -20,8 +20,8 @@ _SOMEBODY = Author(PLATFORM, "", "")
 class Late:
     """Lets what was missed in a story's thread become passages; the last that asks for more is answered."""
 
-    def __init__(self, play: Play, hearing: Hearing, wall: Callable[[], float]) -> None:
-        self._play = play
+    def __init__(self, services: Services, hearing: Hearing, wall: Callable[[], float]) -> None:
+        self._services = services
         self._hearing = hearing
         self._wall = wall
 
@@ -41,7 +41,7 @@ class Late:
     async def _last_that_asks(self, said: Sequence[Incoming]) -> Incoming | None:
         if not said:
             return None
-        listens = (await self._play.rules(said[0].place.room)).listens
+        listens = (await self._services.settings.resolve(said[0].place.room)).listens
         last = None
         for each in said:
             word = meaning(each.raw)
@@ -54,4 +54,6 @@ class Late:
         return last
 
     async def _is_of_the_story(self, said: Incoming) -> bool:
-        return not said.is_bare and not await self._play.is_aside(said.message(_SOMEBODY, {}))
+        return not said.is_bare and not await self._services.generation.is_out_of_character(
+            said.message(_SOMEBODY, {})
+        )

@@ -6,13 +6,13 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from adapters.shared.ports import Play
 from adapters.slack.delivery.notices import patiently
 from adapters.slack.payloads.events import Incoming, Place, by_a_person, spoken
 from adapters.slack.web_api.client import Patience
 from adapters.slack.web_api.errors import Misunderstood
 from adapters.slack.workspace import Workspace
 from bot.aio.clock import Clock
+from bot.core.services import Services
 from bot.domain.chat import Author
 from bot.domain.errors import Undeliverable, UserError
 
@@ -25,8 +25,8 @@ _log = logging.getLogger(__name__)
 class Threads:
     """Reads threads into stories, each person's lines as theirs, in their order, each once."""
 
-    def __init__(self, play: Play, clock: Clock) -> None:
-        self._play = play
+    def __init__(self, services: Services, clock: Clock) -> None:
+        self._services = services
         self._clock = clock
 
     async def take_in(
@@ -77,7 +77,7 @@ class Threads:
         author = await workspace.people.author(said.user_id)
         names = await workspace.people.names(said.mentioned)
         brought = await workspace.files.read(said.files)
-        await self._play.receive_message(said.message(author, names, brought.text), None)
+        await self._services.generation.receive_message(said.message(author, names, brought.text), None)
         return sum(each.text for each in brought.unread)
 
     async def _add(self, workspace: Workspace, said: Incoming) -> int:

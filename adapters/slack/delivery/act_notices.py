@@ -6,10 +6,10 @@ from collections.abc import Coroutine
 from typing import Any
 
 from adapters.shared.acts import acted
-from adapters.shared.ports import Play
 from adapters.slack.delivery.render import Shown, offer, sentence
 from adapters.slack.payloads.events import Click, Place
 from adapters.slack.workspace import Workspace
+from bot.core.services import Services
 from bot.domain.chat import Author
 from bot.domain.errors import NothingToTakeBack
 from bot.domain.ports import Translate
@@ -23,21 +23,25 @@ TAKE_BACK = "take_back"
 class Acts:
     """Moves in a story's tree and passages taken out of it. Each raises UserError where it cannot be done."""
 
-    def __init__(self, play: Play, say: Translate) -> None:
-        self._play = play
+    def __init__(self, services: Services, say: Translate) -> None:
+        self._services = services
         self._say = say
 
     async def undo(self, workspace: Workspace, place: Place, author: Author, after: str) -> None:
         """Take the passage `after` back."""
-        await self._do(workspace, place, author, self._play.undo(place.room, author, after=after))
+        await self._do(workspace, place, author, self._services.editing.undo(place.room, author, after=after))
 
     async def choose(self, workspace: Workspace, place: Place, author: Author, passage_id: str) -> None:
         """Go on with another candidate."""
-        await self._do(workspace, place, author, self._play.choose(place.room, author, passage_id))
+        await self._do(
+            workspace, place, author, self._services.editing.choose(place.room, author, passage_id)
+        )
 
     async def branch(self, workspace: Workspace, place: Place, author: Author, passage_id: str) -> Story:
         """Go on from any passage."""
-        return await self._do(workspace, place, author, self._play.branch(place.room, author, passage_id))
+        return await self._do(
+            workspace, place, author, self._services.editing.branch(place.room, author, passage_id)
+        )
 
     async def delete(self, workspace: Workspace, place: Place, author: Author, passage: Passage) -> None:
         """Take out a passage whose message was deleted.
@@ -45,8 +49,8 @@ class Acts:
         Slack does not tell who deleted a message, and asks them itself; brought back, the passage would stand
         in the story and nowhere in the thread. So there is no button to take it back.
         """
-        story = await self._play.read(place.room)
-        await self._play.delete(place.room, author, passage.id)
+        story = await self._services.stories.read(place.room)
+        await self._services.editing.delete(place.room, author, passage.id)
         if story is None or not is_read(story, passage):
             return
         key = "slack.act.delete_reply" if passage.by_model else "slack.act.delete"
@@ -57,7 +61,7 @@ class Acts:
         """Take back what the line tells of that was clicked; it says so, and its button goes."""
         key = _key(click.value)
         try:
-            await self._play.take_back(click.place.room, author, click.value)
+            await self._services.editing.take_back(click.place.room, author, click.value)
         except NothingToTakeBack:
             # Perhaps the line of an earlier press was not changed any more. What it says stays.
             await workspace.telling.amend(click.place, click.ts, key, sentence(click.said))
@@ -69,7 +73,7 @@ class Acts:
     async def _do(
         self, workspace: Workspace, place: Place, author: Author, doing: Coroutine[Any, Any, Story]
     ) -> Story:
-        done = await acted(self._play, place.room, author, doing)
+        done = await acted(self._services, place.room, author, doing)
         if done.act is not None:
             await workspace.telling.aloud(place, _key(done.act.id), self._line(done.act, author))
         return done.story

@@ -10,7 +10,6 @@ from typing import Any
 from slack_bolt.async_app import AsyncAck
 
 from adapters.shared.double_clicks import DoubleClicks
-from adapters.shared.ports import Play
 from adapters.slack.delivery.act_notices import Acts
 from adapters.slack.delivery.render import ACTION
 from adapters.slack.listeners.settings_view import SettingsForm
@@ -18,6 +17,7 @@ from adapters.slack.payloads.events import Click, Place, message_id
 from adapters.slack.payloads.views import INPUT_CHARACTERS, filled, form, kept, text_field
 from adapters.slack.workspace import Workspace
 from bot.aio.clock import Clock
+from bot.core.services import Services
 from bot.domain.chat import Author, Message
 from bot.domain.errors import DeliveryError, NotYours, UserError
 from bot.domain.jobs import GenerationOptions
@@ -35,8 +35,10 @@ _log = logging.getLogger(__name__)
 class Buttons:
     """Does what buttons say. What went wrong only the person who pressed one is told."""
 
-    def __init__(self, play: Play, say: Translate, acts: Acts, settings: SettingsForm, clock: Clock) -> None:
-        self._play = play
+    def __init__(
+        self, services: Services, say: Translate, acts: Acts, settings: SettingsForm, clock: Clock
+    ) -> None:
+        self._services = services
         self._say = say
         self._acts = acts
         self._settings = settings
@@ -66,22 +68,22 @@ class Buttons:
         message = Message(click.event_id, room, author, "", after=value)
         match click.name:
             case "continue":
-                await self._play.receive_message(message, GenerationOptions())
+                await self._services.generation.receive_message(message, GenerationOptions())
             case "again":
                 # What came to nothing is asked for anew once, however often it is pressed.
                 once = f"{message_id(click.place.channel, click.ts)}:again"
-                await self._play.again(Message(once, room, author, ""), value)
+                await self._services.generation.resubmit(Message(once, room, author, ""), value)
             case "retry":
-                await self._play.retry(message, GenerationOptions())
+                await self._services.generation.retry(message, GenerationOptions())
             case "several":
-                wanted = (await self._play.rules(room)).candidates
-                await self._play.retry(message, GenerationOptions(candidates=max(2, wanted)))
+                wanted = (await self._services.settings.resolve(room)).candidates
+                await self._services.generation.retry(message, GenerationOptions(candidates=max(2, wanted)))
             case "undo" | "choose" | "take_back":
                 await self._move(workspace, click, author)
             case "edit" | "settings":
                 await self._open_form(workspace, click, author)
             case "stop":
-                if not await self._play.stop(value, author):
+                if not await self._services.generation.stop(value, author):
                     await workspace.telling.privately(click.place, author, "slack.nothing_to_stop")
             case _:
                 await workspace.telling.privately(click.place, author, "slack.unknown_button")
@@ -104,7 +106,7 @@ class Buttons:
         await self._settings.open(workspace, told, author, click.trigger_id, own_scope(told.room))
 
     async def _open_edit(self, workspace: Workspace, click: Click, author: Author) -> None:
-        passage = await self._play.passage(click.value)
+        passage = await self._services.stories.passage(click.value)
         if author.person != (passage.asker or passage.author).person:
             raise NotYours
         if len(passage.text) > INPUT_CHARACTERS:
@@ -147,7 +149,7 @@ class Buttons:
     async def _edit(self, place: Place, author: Author, passage_id: str, text: str) -> str | None:
         """What is wrong, in the person's language; None where it was changed."""
         try:
-            await self._play.edit(place.room, author, passage_id, text)
+            await self._services.editing.edit(place.room, author, passage_id, text)
         except UserError as error:
             return self._say(error.key, author.locale, **error.values)
         except Exception:  # noqa: BLE001  a task's border

@@ -6,7 +6,6 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from adapters.shared.ports import Play
 from adapters.slack.connection.manifest import COMMAND
 from adapters.slack.delivery.render import ACTION
 from adapters.slack.listeners.export import Exports
@@ -15,6 +14,7 @@ from adapters.slack.payloads.events import PLATFORM, Place, team_of
 from adapters.slack.payloads.views import View, button, header, paragraph, row
 from adapters.slack.web_api.people import ADMIN
 from adapters.slack.workspace import Workspace
+from bot.core.services import Services
 from bot.domain.chat import Author
 from bot.domain.errors import DeliveryError, UserError
 from bot.domain.ports import Translate
@@ -32,8 +32,8 @@ _log = logging.getLogger(__name__)
 class Home:
     """Draws the home tab, and follows its buttons."""
 
-    def __init__(self, play: Play, exports: Exports, settings: SettingsForm, say: Translate) -> None:
-        self._play = play
+    def __init__(self, services: Services, exports: Exports, settings: SettingsForm, say: Translate) -> None:
+        self._services = services
         self._exports = exports
         self._settings = settings
         self._say = say
@@ -102,7 +102,7 @@ class Home:
 
     async def _mine(self, workspace: Workspace, author: Author, team: str) -> Sequence[Story]:
         """The stories that a person wrote in, where they may still read."""
-        stories = await self._play.stories(PLATFORM, author=author)
+        stories = await self._services.stories.list_stories(PLATFORM, author=author)
         told = [(story, Place.of(story.room)) for story in stories]
         # Asked each time: who left a private channel may not read there a moment later.
         channels = await _channels_of(workspace, author) if told else frozenset()

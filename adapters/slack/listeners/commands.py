@@ -6,7 +6,6 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from adapters.shared.ports import Play
 from adapters.slack.connection.manifest import COMMAND
 from adapters.slack.delivery.ephemeral import Respond
 from adapters.slack.delivery.notices import patiently
@@ -21,6 +20,7 @@ from adapters.slack.payloads.thread_words import Word, meaning
 from adapters.slack.web_api.errors import Refused
 from adapters.slack.workspace import Workspace
 from bot.aio.clock import Clock
+from bot.core.services import Services
 from bot.domain.chat import Author, Message
 from bot.domain.errors import DeliveryError, RetryLater, Undeliverable, UserError
 from bot.domain.jobs import GenerationOptions
@@ -33,8 +33,8 @@ _log = logging.getLogger(__name__)
 class Commands:
     """Answers slash commands. What only the person needs to know goes to their eyes only."""
 
-    def __init__(self, play: Play, settings: SettingsForm, say: Translate, clock: Clock) -> None:
-        self._play = play
+    def __init__(self, services: Services, settings: SettingsForm, say: Translate, clock: Clock) -> None:
+        self._services = services
         self._settings = settings
         self._say = say
         self._clock = clock
@@ -66,7 +66,7 @@ class Commands:
             await respond(without_story(word), author, command=COMMAND)
             return
         typed = given.text(await workspace.people.names(users_in(given.raw)))
-        text, ask = parse(typed, await self._play.rules(given.place.room), author.locale)
+        text, ask = parse(typed, await self._services.settings.resolve(given.place.room), author.locale)
         if text.strip() and meaning(text) is not Word.GO_ON:
             await self._begin(workspace, given, author, text, ask)
             return
@@ -80,7 +80,7 @@ class Commands:
         self, workspace: Workspace, given: Command, author: Author, text: str, ask: GenerationOptions
     ) -> None:
         # The bot posts it under its own name: what may not be said must not get that far.
-        await self._play.check(Message("", given.place.room, author, text))
+        await self._services.generation.validate(Message("", given.place.room, author, text))
         root = beginning(text, self._say("slack.by", author.locale, name=author.name))
         key = f"command:{given.place.channel}:{given.trigger_id}"
         ts = await patiently(lambda: workspace.postings.post(given.place, root, key), self._clock)
@@ -89,7 +89,9 @@ class Commands:
         workspace.callers.remember(thread.room, author)
         event_id = message_id(thread.channel, ts)
         try:
-            ticket = await self._play.receive_message(Message(event_id, thread.room, author, text), ask)
+            ticket = await self._services.generation.receive_message(
+                Message(event_id, thread.room, author, text), ask
+            )
         except UserError as error:
             # The text stands in the channel already: what is wrong with it belongs under it.
             await workspace.telling.once(thread, event_id, error.key, author, **error.values)
@@ -99,7 +101,7 @@ class Commands:
         await workspace.postings.tidy(given.place, event_id)
 
     async def _latest(self, place: Place) -> Story | None:
-        stories = await self._play.stories(PLATFORM, within=f"channel/{place.channel}")
+        stories = await self._services.stories.list_stories(PLATFORM, within=f"channel/{place.channel}")
         # A channel that workspaces share may hold stories of another one's bot.
         here = (story for story in stories if Place.of(story.room).team == place.team)
         return next((story for story in here if not story.closed), None)
@@ -118,7 +120,7 @@ class Commands:
         link = await self._link(workspace, thread)
         workspace.callers.remember(thread.room, author)
         event_id = f"command:{given.place.channel}:{given.trigger_id}"
-        await self._play.receive_message(Message(event_id, thread.room, author, ""), ask)
+        await self._services.generation.receive_message(Message(event_id, thread.room, author, ""), ask)
         await respond("slack.going_on", author, title=story.title, link=link)
 
     async def _link(self, workspace: Workspace, place: Place) -> str:

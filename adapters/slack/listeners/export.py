@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from adapters.shared.ports import Play
 from adapters.slack.payloads.events import Place
 from adapters.slack.web_api.errors import AnswerLost
 from adapters.slack.workspace import Workspace
 from bot.aio.clock import Clock
+from bot.core.services import Services
 from bot.domain.errors import DeliveryError, NoStory
 from bot.domain.story import Story
 from bot.story.export_formats import file_name
@@ -21,8 +21,8 @@ _CLOCKS_DIFFER_S = 60.0
 class Exports:
     """Uploads stories."""
 
-    def __init__(self, play: Play, clock: Clock, wall: Callable[[], float]) -> None:
-        self._play = play
+    def __init__(self, services: Services, clock: Clock, wall: Callable[[], float]) -> None:
+        self._services = services
         self._clock = clock
         self._wall = wall
 
@@ -32,7 +32,7 @@ class Exports:
         Raises:
             NoStory, RetryLater, Undeliverable
         """
-        story = await self._play.read(place.room)
+        story = await self._services.stories.read(place.room)
         if story is None:
             raise NoStory
         await self.of_story(workspace, story, place, form)
@@ -43,7 +43,7 @@ class Exports:
         Raises:
             NoSuchStory, RetryLater, Undeliverable
         """
-        text = await self._play.export(story.id, form)
+        text = await self._services.stories.export(story.id, form)
         file, since = file_name(story, form), self._wall() - _CLOCKS_DIFFER_S
         try:
             await workspace.api.upload(place, file, story.title or "story", text)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, replace
 
-from adapters.shared.ports import Play
 from adapters.slack.catchup.thread_history import NOT_READABLE, Threads
 from adapters.slack.connection.manifest import COMMAND
 from adapters.slack.delivery.act_notices import Acts
@@ -16,6 +15,7 @@ from adapters.slack.payloads.recent import Recent
 from adapters.slack.payloads.thread_words import Word, meaning
 from adapters.slack.workspace import Workspace
 from bot.aio.clock import Clock
+from bot.core.services import Services
 from bot.domain.chat import Author, Message
 from bot.domain.errors import EmptyPrompt, FileTooLong, PassageGone, RetryLater, UserError
 from bot.domain.jobs import GenerationOptions, JobReceipt
@@ -43,11 +43,11 @@ NOW = Manner()
 class Hearing:
     """Lets the play hear messages, and follows what people change about them."""
 
-    def __init__(self, play: Play, words: ThreadWords, acts: Acts, clock: Clock) -> None:
-        self._play = play
+    def __init__(self, services: Services, words: ThreadWords, acts: Acts, clock: Clock) -> None:
+        self._services = services
         self._acts = acts
         self._words = words
-        self._threads = Threads(play, clock)
+        self._threads = Threads(services, clock)
         self._obeyed = Recent()
         self._told = Recent()
         self._unpacked = Recent()
@@ -68,7 +68,7 @@ class Hearing:
                 await self._tell(workspace, heard, "slack.failed")
 
     async def _hear(self, workspace: Workspace, heard: Incoming, *, again: bool, manner: Manner) -> None:
-        story = await self._play.read(heard.place.room)
+        story = await self._services.stories.read(heard.place.room)
         word = meaning(heard.raw)
         if not heard.called and not await self._listens(heard, story, word):
             return
@@ -85,7 +85,7 @@ class Hearing:
     async def _obey_late(self, workspace: Workspace, heard: Incoming, author: Author, word: Word) -> None:
         """Of words that were said long ago, what still makes a difference."""
         if word is Word.STOP:
-            await self._play.cancel(heard.place.room, author)
+            await self._services.generation.cancel(heard.place.room, author)
         elif word in _LASTING and self._obeyed.add(heard.event_id):
             await self._words.obey(workspace, heard.place, author, word)
 
@@ -99,9 +99,9 @@ class Hearing:
 
     async def follow(self, workspace: Workspace, change: Change) -> None:
         """Somebody changed or deleted a message: if a passage came of it, that follows."""
-        if change.raw is None and await self._play.withdraw(*_address(change)):
+        if change.raw is None and await self._services.generation.withdraw(*_address(change)):
             return
-        passage = await self._play.passage_of_message(*_address(change))
+        passage = await self._services.stories.passage_of_message(*_address(change))
         if passage is None:
             return
         by = await _as_they_are(workspace, passage.asker or passage.author)
@@ -123,7 +123,7 @@ class Hearing:
             await workspace.telling.privately(change.place, by, unread.key, **unread.values)
         text = change.text(await workspace.people.names(change.mentioned), brought.text)
         if text != passage.text and not brought.lacks_text:
-            await self._play.edit(change.place.room, by, passage.id, text)
+            await self._services.editing.edit(change.place.room, by, passage.id, text)
 
     async def _listens(self, heard: Incoming, story: Story | None, word: Word | None) -> bool:
         """Whether what is not said to the bot by name is for it."""
@@ -133,7 +133,7 @@ class Hearing:
             return True
         if heard.is_bare:
             return False  # a picture, say: nobody asked for anything
-        return (await self._play.rules(heard.place.room)).listens
+        return (await self._services.settings.resolve(heard.place.room)).listens
 
     async def _take_part(
         self,
@@ -168,7 +168,7 @@ class Hearing:
         if meaning(heard.raw) is Word.GO_ON:
             message = replace(message, text="")
         # What is only said beside the story is kept, and asks for nothing; so is what a text is missing of.
-        beside = not heard.called and await self._play.is_aside(message)
+        beside = not heard.called and await self._services.generation.is_out_of_character(message)
         asks = asks and not beside and not brought.lacks_text
         if not asks and not message.whole:
             return  # a wish to go on that came to nothing
@@ -180,10 +180,10 @@ class Hearing:
 
     async def _heard_by_play(self, message: Message, ask: GenerationOptions | None) -> JobReceipt | None:
         try:
-            return await self._play.receive_message(message, ask)
+            return await self._services.generation.receive_message(message, ask)
         except FileTooLong:
             if message.text:
-                await self._play.receive_message(replace(message, attached=""), None)
+                await self._services.generation.receive_message(replace(message, attached=""), None)
             raise
 
     async def _tell_unread(

@@ -7,7 +7,6 @@ from typing import Any
 
 from slack_bolt.async_app import AsyncAck
 
-from adapters.shared.ports import Play
 from adapters.shared.preset_text import RULE as PRESETS
 from adapters.slack.delivery.render import ACTION, Label
 from adapters.slack.payloads.events import Place
@@ -27,6 +26,7 @@ from adapters.slack.payloads.views import (
 from adapters.slack.web_api.people import ADMIN, GUEST
 from adapters.slack.workspace import Workspace
 from bot.core.permissions import require
+from bot.core.services import Services
 from bot.domain.chat import Author, Room
 from bot.domain.errors import BadRule, UserError
 from bot.domain.jobs import Length
@@ -47,8 +47,8 @@ FOR_ALL = frozenset({"listens", "length", "preset", "candidates", "parentheses_a
 class SettingsForm:
     """Shows the rules of a channel, or of the whole workspace, and sets those that were changed."""
 
-    def __init__(self, play: Play, say: Translate) -> None:
-        self._play = play
+    def __init__(self, services: Services, say: Translate) -> None:
+        self._services = services
         self._say = say
 
     async def open(
@@ -59,7 +59,7 @@ class SettingsForm:
         Raises:
             NotPermitted, RolesUnknown, RetryLater, Undeliverable
         """
-        rules = await self._play.rules(place.room)
+        rules = await self._services.settings.resolve(place.room)
         _require_permission(rules, place.room, author)
 
         def word(name: str) -> str:
@@ -69,7 +69,7 @@ class SettingsForm:
         of_story = room_of(scope) is not None
         thread = place.thread_ts if of_story else ""
         what = {"team": place.team, "channel": place.channel, "thread": thread, "scope": scope}
-        own = (await self._play.rules_at(place.room, scope)).get(PRESETS)
+        own = (await self._services.settings.at(place.room, scope)).get(PRESETS)
         fields = _for_all(rules, word)
         if of_story or ADMIN in author.roles:
             fields.append(text_field("banned", word("banned"), "\n".join(rules.banned), optional=True))
@@ -101,17 +101,17 @@ class SettingsForm:
             await ack()
 
     async def _save(self, room: Room, scope: str, state: State, author: Author) -> None:
-        rules = await self._play.rules(room)
+        rules = await self._services.settings.resolve(room)
         _require_permission(rules, room, author)
         story = frozenset({"banned"}) if room_of(scope) is not None else frozenset[str]()
         changes = changed(rules, state, None if ADMIN in author.roles else FOR_ALL | story)
         if (lines := filled(state, PRESETS)) is not None:
             # Others of the same name may be set further out: only what is set here is changed here.
-            own = (await self._play.rules_at(room, scope)).get(PRESETS)
+            own = (await self._services.settings.at(room, scope)).get(PRESETS)
             if (given := presets_of(lines)) != presets_of(preset_lines(own)):
                 changes[PRESETS] = given or None
         if changes:
-            await self._play.set_rules(room, scope, changes)
+            await self._services.settings.change(room, scope, changes)
 
     def _wrong(self, error: UserError, locale: str) -> str:
         if not isinstance(error, BadRule):

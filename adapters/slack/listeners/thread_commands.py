@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from adapters.shared.ports import Play
 from adapters.slack.connection.manifest import COMMAND
 from adapters.slack.listeners.export import Exports
 from adapters.slack.payloads.events import Place
 from adapters.slack.payloads.thread_words import Word
 from adapters.slack.workspace import Workspace
 from bot.core.permissions import require
+from bot.core.services import Services
 from bot.domain.chat import Author
 from bot.domain.errors import DeliveryError
 
@@ -26,8 +26,8 @@ def without_story(word: Word) -> str:
 class ThreadWords:
     """Obeys words in a story's thread."""
 
-    def __init__(self, play: Play, exports: Exports) -> None:
-        self._play = play
+    def __init__(self, services: Services, exports: Exports) -> None:
+        self._services = services
         self._exports = exports
 
     async def obey(self, workspace: Workspace, place: Place, author: Author, word: Word) -> None:
@@ -36,13 +36,13 @@ class ThreadWords:
         if word in _DEEDS:
             await self._require_permission(place, author)
         if word is Word.STOP:
-            if not await self._play.cancel(place.room, author):
+            if not await self._services.generation.cancel(place.room, author):
                 await tell(place, author, "slack.nothing_to_stop")
         elif word is Word.MUTE:
-            await self._play.set_rules(place.room, "", {"listens": False})
+            await self._services.settings.change(place.room, "", {"listens": False})
             await tell(place, author, "slack.muted")
         elif word is Word.UNMUTE:
-            await self._play.set_rules(place.room, "", {"listens": True})
+            await self._services.settings.change(place.room, "", {"listens": True})
             await tell(place, author, "slack.unmuted")
         elif word in _FORMS:
             await self._export(workspace, place, author, _FORMS[word])
@@ -52,7 +52,7 @@ class ThreadWords:
             await tell(place, author, "slack.help_thread", command=COMMAND)
 
     async def _require_permission(self, place: Place, author: Author) -> None:
-        require(await self._play.rules(place.room), place.room, author)
+        require(await self._services.settings.resolve(place.room), place.room, author)
 
     async def _export(self, workspace: Workspace, place: Place, author: Author, form: str) -> None:
         try:

@@ -7,12 +7,12 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from adapters.shared.double_clicks import DoubleClicks
-from adapters.shared.ports import Play
 from adapters.web import payloads as translate
 from adapters.web.live.room import LiveRoom
 from adapters.web.live.visitor import Visitor
 from adapters.web.payloads import BadRequest
 from adapters.web.render import settings
+from bot.core.services import Services
 from bot.domain.errors import NotesChanged, UserError
 from bot.domain.story import Notes
 
@@ -29,7 +29,7 @@ class NothingToStop(UserError):
 class Deeds:
     """Does one visitor's clicks in one room, and lets everybody there see what came of it."""
 
-    play: Play
+    services: Services
     visitor: Visitor
     live: LiveRoom
     everywhere: Callable[[], Awaitable[None]]
@@ -76,61 +76,75 @@ class Deeds:
                 await self.live.refresh()
 
     async def _undo(self, payload: Payload) -> None:
-        await self.play.undo(self.live.room, self.visitor.author, translate.text_of(payload, "after") or None)
+        await self.services.editing.undo(
+            self.live.room, self.visitor.author, translate.text_of(payload, "after") or None
+        )
 
     async def _redo(self, payload: Payload) -> None:
-        await self.play.redo(self.live.room, self.visitor.author, translate.text_of(payload, "after") or None)
+        await self.services.editing.redo(
+            self.live.room, self.visitor.author, translate.text_of(payload, "after") or None
+        )
 
     async def _take_back(self, payload: Payload) -> None:
-        await self.play.take_back(self.live.room, self.visitor.author, translate.text_of(payload, "act"))
+        await self.services.editing.take_back(
+            self.live.room, self.visitor.author, translate.text_of(payload, "act")
+        )
 
     async def _choose(self, payload: Payload) -> None:
-        await self.play.choose(self.live.room, self.visitor.author, translate.passage_of(payload))
+        await self.services.editing.choose(self.live.room, self.visitor.author, translate.passage_of(payload))
         self.live.decided()
 
     async def _branch(self, payload: Payload) -> None:
-        await self.play.branch(self.live.room, self.visitor.author, translate.passage_of(payload))
+        await self.services.editing.branch(self.live.room, self.visitor.author, translate.passage_of(payload))
         self.live.decided()
 
     async def _edit(self, payload: Payload) -> None:
         passage, text = translate.passage_of(payload), translate.text_of(payload)
-        await self.play.edit(self.live.room, self.visitor.author, passage, text)
+        await self.services.editing.edit(self.live.room, self.visitor.author, passage, text)
 
     async def _delete(self, payload: Payload) -> None:
-        await self.play.delete(self.live.room, self.visitor.author, translate.passage_of(payload))
+        await self.services.editing.delete(self.live.room, self.visitor.author, translate.passage_of(payload))
 
     async def _stop(self, payload: Payload) -> None:
         job = translate.text_of(payload, "job")
         # A reply that was posted before it was known whose it is can only be stopped with the room.
         by = self.visitor.author
-        if not await (self.play.stop(job, by) if job else self.play.cancel(self.live.room, by)):
+        if not await (
+            self.services.generation.stop(job, by)
+            if job
+            else self.services.generation.cancel(self.live.room, by)
+        ):
             raise NothingToStop
 
     async def _rename(self, payload: Payload) -> None:
-        await self.play.rename(self.live.room, self.visitor.author, translate.title_of(payload))
+        await self.services.stories.rename(self.live.room, self.visitor.author, translate.title_of(payload))
 
     async def _begin(self, payload: Payload) -> None:
-        await self.play.begin(self.live.room, self.visitor.author, translate.title_of(payload))
+        await self.services.stories.begin(self.live.room, self.visitor.author, translate.title_of(payload))
 
     async def _close(self, _: Payload) -> None:
-        await self.play.close(self.live.room, self.visitor.author)
+        await self.services.stories.close(self.live.room, self.visitor.author)
 
     async def _reopen(self, payload: Payload) -> None:
-        await self.play.reopen(self.live.room, self.visitor.author, translate.text_of(payload, "story"))
+        await self.services.stories.reopen(
+            self.live.room, self.visitor.author, translate.text_of(payload, "story")
+        )
 
     async def _annotate(self, payload: Payload) -> None:
         seen = payload.get("seen")
         before = translate.notes_of(seen) if isinstance(seen, dict) else Notes()
         try:
-            await self.play.annotate(self.live.room, self.visitor.author, translate.notes_of(payload), before)
+            await self.services.editing.save_notes(
+                self.live.room, self.visitor.author, translate.notes_of(payload), before
+            )
         except NotesChanged as error:
             self.clash(error.notes)
             raise
 
     async def _rules(self, payload: Payload) -> None:
-        self.live.ruled(await self.play.set_rules(self.live.room, "", settings.changes_of(payload)))
+        self.live.ruled(await self.services.settings.change(self.live.room, "", settings.changes_of(payload)))
 
     async def _forget(self, _: Payload) -> None:
-        count = await self.play.forget(self.visitor.author)
+        count = await self.services.stories.forget(self.visitor.author)
         await self.everywhere()
         self.forgotten(count)

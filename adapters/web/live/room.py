@@ -23,6 +23,7 @@ from adapters.web.render.values import (
     Standing,
     shown_draft,
 )
+from bot.core.services import Services
 from bot.domain.chat import Author, Room
 from bot.domain.errors import NoStory
 from bot.domain.replies import Reply, ReplyState
@@ -54,28 +55,12 @@ class Watcher(Protocol):
         ...
 
 
-class Reading(Protocol):
-    """What the hub needs of the rules."""
-
-    async def read(self, room: Room) -> Story | None:
-        """The story that is open in a room."""
-        ...
-
-    async def tree(self, room: Room) -> Sequence[Passage]:
-        """All passages of the room's story."""
-        ...
-
-    async def last_act(self, room: Room) -> Act | None:
-        """What was done last that everybody sees."""
-        ...
-
-
 @dataclass(slots=True)
 class LiveRoom:
     """One room: its story as last read, its drafts, its watchers."""
 
     room: Room
-    play: Reading
+    services: Services
     story: Story | None = None
     _shown: tuple[ShownPassage, ...] = ()
     _standing: Standing = field(default_factory=Standing)
@@ -227,7 +212,7 @@ class LiveRoom:
 
     async def _read(self) -> Change:
         """Take over the story as it is now; returns what changed."""
-        story, tree = await self.play.read(self.room), []
+        story, tree = await self.services.stories.read(self.room), []
         if story is not None:
             tree = list(await self._tree())
         besides = _besides(story) != _besides(self.story)
@@ -250,7 +235,7 @@ class LiveRoom:
 
     async def _new_act(self) -> ShownAct | None:
         """What was done since the room was last read; what was done before anybody looked is no news."""
-        act, before = await self.play.last_act(self.room), self._act
+        act, before = await self.services.stories.last_act(self.room), self._act
         self._act = act
         looked, self._read_once = self._read_once, True
         if not looked or act is None or act == before:
@@ -261,7 +246,7 @@ class LiveRoom:
 
     async def _tree(self) -> Sequence[Passage]:
         try:
-            return await self.play.tree(self.room)
+            return await self.services.stories.tree(self.room)
         except NoStory:  # closed in between
             return ()
 
@@ -365,14 +350,14 @@ def _common(before: Sequence[ShownPassage], after: Sequence[ShownPassage]) -> in
 class Hub:
     """The rooms that somebody looks at or that have a reply under way."""
 
-    def __init__(self, play: Reading) -> None:
-        self._play = play
+    def __init__(self, services: Services) -> None:
+        self._services = services
         self._rooms: dict[Room, LiveRoom] = {}
 
     def room(self, room: Room) -> LiveRoom:
         """The live room at `room`."""
         self._forget_idle()
-        return self._rooms.setdefault(room, LiveRoom(room, self._play))
+        return self._rooms.setdefault(room, LiveRoom(room, self._services))
 
     async def refresh(self) -> None:
         """Read every story again that somebody looks at: what changed may stand in several."""

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from nicegui import ui
 from nicegui.events import GenericEventArguments
 
-from adapters.shared.ports import Play
 from adapters.web import payloads as translate
 from adapters.web.elements import ComposerPart
 from adapters.web.live.visitor import Visitor
+from bot.core.services import Services
 from bot.domain.chat import Room
 from bot.domain.errors import BadRule, EmptyPrompt, SpokenError
 from bot.domain.inference import TokenCount
@@ -91,7 +91,7 @@ class Desk:
     `tell`: how the person hears what there is to say of their text.
     """
 
-    play: Play
+    services: Services
     say: Translate
     visitor: Visitor
     room: Room
@@ -120,11 +120,11 @@ class Desk:
         message = translate.message_of(payload, self.room, self.visitor.author)
         ask = translate.ask_of(payload)
         if ask is not None:
-            return await self.play.receive_message(message, ask)
+            return await self.services.generation.receive_message(message, ask)
         if not message.text.strip():
             raise EmptyPrompt
-        read = await self.play.count_tokens(message)
-        await self.play.receive_message(message, None)
+        read = await self.services.generation.count_tokens(message)
+        await self.services.generation.receive_message(message, None)
         return read
 
     async def _ask(self, payload: Mapping[str, object]) -> JobReceipt:
@@ -132,7 +132,7 @@ class Desk:
         ask = translate.ask_of(payload)
         if ask is None:
             raise translate.BadRequest("ask")
-        return await self.play.retry(message, ask)
+        return await self.services.generation.retry(message, ask)
 
     def _warn_of_unseen(self, read: JobReceipt | TokenCount) -> None:
         if read.unknown:

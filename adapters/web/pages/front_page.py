@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from nicegui import ui
 
-from adapters.shared.ports import Play
 from adapters.web import payloads as translate
 from adapters.web.elements import ComposerPart, Text
 from adapters.web.limits import limits_of
 from adapters.web.live.submissions import Desk
 from adapters.web.live.visitor import Visitor
+from bot.core.services import Services
 from bot.domain.chat import Room
 from bot.domain.ports import Translate
 from bot.domain.room_settings import RoomSettings
@@ -26,14 +26,14 @@ SHOWN_STORIES = 100
 class FrontPage:
     """One visitor's first page. `later`: see `Pages`."""
 
-    play: Play
+    services: Services
     say: Translate
     visitor: Visitor
     later: dict[str, str]
 
     async def build(self) -> None:
         """Lay the page out."""
-        stories = _one_a_room(await self.play.stories(translate.PLATFORM))
+        stories = _one_a_room(await self.services.stories.list_stories(translate.PLATFORM))
         with ui.element("div").classes("tz-page tz-front"):
             self._cover()
             self._composer()
@@ -55,14 +55,14 @@ class FrontPage:
             name=self.visitor.name,
             place="start",
             rules=RoomSettings(),
-            limits=limits_of(self.play),
+            limits=limits_of(self.services),
             start=True,
         )
 
         async def enter() -> None:
             ui.navigate.to(f"/r/{room.id}")
 
-        desk = Desk(self.play, self.say, self.visitor, room, composer, enter, self._tell_later)
+        desk = Desk(self.services, self.say, self.visitor, room, composer, enter, self._tell_later)
         composer.on("send", desk.take)
 
     def _tell_later(self, sentence: str) -> None:

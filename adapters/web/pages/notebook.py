@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass, replace
 
-from adapters.shared.ports import Play
 from adapters.web import payloads as translate
 from adapters.web.payloads import BadRequest
 from adapters.web.render import settings
 from adapters.web.render.values import shown_branch
+from bot.core.services import Services
 from bot.domain.chat import Room
 from bot.domain.story import Notes
 from bot.story.export_formats import file_name
@@ -23,7 +23,7 @@ Leaf = dict[str, object]
 class Notebook:
     """What stands on each leaf of one room's notebook."""
 
-    play: Play
+    services: Services
     room: Room
 
     async def leaf(self, name: str) -> Leaf:
@@ -41,32 +41,32 @@ class Notebook:
 
     async def text_of_story(self, story_id: str, form: str) -> tuple[str, str]:
         """A story to keep: the name of its file, and its text. Raises NoSuchStory, UnknownFormat."""
-        text = await self.play.export(story_id, form)
-        return file_name(await self.play.story(story_id), form), text
+        text = await self.services.stories.export(story_id, form)
+        return file_name(await self.services.stories.by_id(story_id), form), text
 
     async def _tree(self) -> Leaf:
-        story = await self.play.read(self.room)
+        story = await self.services.stories.read(self.room)
         if story is None:
             return {"branches": []}
-        lines = outline(story, await self.play.tree(self.room))
+        lines = outline(story, await self.services.stories.tree(self.room))
         return {"branches": [asdict(shown_branch(line)) for line in lines]}
 
     async def _notes(self) -> Leaf:
-        story = await self.play.read(self.room)
+        story = await self.services.stories.read(self.room)
         return shown_notes(story.notes if story else Notes())
 
     async def _window(self) -> Leaf:
-        if await self.play.read(self.room) is None:
+        if await self.services.stories.read(self.room) is None:
             return {"window": None}
-        window = await self.play.window(self.room)
+        window = await self.services.stories.context_window(self.room)
         return {"window": asdict(replace(window, unknown=names(window.unknown)))}
 
     async def _rules(self) -> Leaf:
-        return {"rules": settings.shown(await self.play.rules(self.room))}
+        return {"rules": settings.shown(await self.services.settings.resolve(self.room))}
 
     async def _stories(self) -> Leaf:
-        now = await self.play.read(self.room)
-        told = await self.play.stories(translate.PLATFORM, room=self.room)
+        now = await self.services.stories.read(self.room)
+        told = await self.services.stories.list_stories(translate.PLATFORM, room=self.room)
         return {
             "stories": [
                 {"id": story.id, "title": story.title, "open": now is not None and story.id == now.id}

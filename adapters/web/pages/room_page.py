@@ -8,7 +8,6 @@ from nicegui import Client, ui
 from nicegui.events import GenericEventArguments
 
 from adapters.shared.double_clicks import DoubleClicks
-from adapters.shared.ports import Play
 from adapters.web import payloads as translate
 from adapters.web.elements import ComposerPart, HeadingPart, NotebookPart, PeoplePart, StoryPart, Text
 from adapters.web.limits import limits_of
@@ -20,6 +19,7 @@ from adapters.web.pages.notebook import Notebook, shown_notes
 from adapters.web.render import probability
 from adapters.web.render.values import Change, Person
 from bot.aio.clock import SystemClock
+from bot.core.services import Services
 from bot.domain.chat import Room
 from bot.domain.ports import Translate
 from bot.domain.room_settings import RoomSettings
@@ -36,17 +36,17 @@ class RoomPage:
     _leaves: NotebookPart
 
     def __init__(
-        self, play: Play, say: Translate, visitor: Visitor, hub: Hub, room: Room, client: Client
+        self, services: Services, say: Translate, visitor: Visitor, hub: Hub, room: Room, client: Client
     ) -> None:
-        self._play = play
+        self._services = services
         self._say = say
         self._visitor = visitor
         self._live = hub.room(room)
         self._client = client
         clicks = DoubleClicks(SystemClock())
-        self._deeds = Deeds(play, visitor, self._live, hub.refresh, self._clash, self._forgotten, clicks)
-        self._notebook = Notebook(play, room)
-        self._limits = limits_of(play)
+        self._deeds = Deeds(services, visitor, self._live, hub.refresh, self._clash, self._forgotten, clicks)
+        self._notebook = Notebook(services, room)
+        self._limits = limits_of(services)
         self._shown_title = ("", False)
 
     @property
@@ -116,7 +116,9 @@ class RoomPage:
             self._leaves = NotebookPart(self._say, locale, place=self._live.room.id, limits=self._limits)
 
     def _listen(self) -> None:
-        desk = Desk(self._play, self._say, self._visitor, self._live.room, self._composer, self._live.refresh)
+        desk = Desk(
+            self._services, self._say, self._visitor, self._live.room, self._composer, self._live.refresh
+        )
         self._composer.on("send", desk.take)
         self._composer.on("name", self._rename)
         for part in (self._composer, self._story, self._leaves, self._heading):
@@ -179,8 +181,8 @@ class RoomPage:
         await done(self._shade(payload_of(event)), self._say, self._visitor.locale)
 
     async def _shade(self, payload: Payload) -> None:
-        passage = await self._play.passage(translate.passage_of(payload))
-        scores = await self._play.scores(passage.id)
+        passage = await self._services.stories.passage(translate.passage_of(payload))
+        scores = await self._services.stories.scores(passage.id)
         if scores:
             self._story.shade(passage.id, probability.shaded(passage.text, scores))
         else:

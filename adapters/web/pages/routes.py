@@ -11,13 +11,13 @@ from fastapi import Request, Response
 from fastapi.responses import HTMLResponse
 from nicegui import APIRouter, ui
 
-from adapters.shared.ports import Play
 from adapters.web import payloads as translate
 from adapters.web.elements import Text
 from adapters.web.live.room import Hub
 from adapters.web.live.visitor import Visitor, path_of, visitor_of
 from adapters.web.pages.front_page import FrontPage
 from adapters.web.pages.room_page import RoomPage
+from bot.core.services import Services
 from bot.domain.ports import Translate
 
 BUILD_TIMEOUT_S = 30.0
@@ -37,7 +37,7 @@ class Pages:
     `later`: what visitors, by their ids, are told on the next page, as the one before was left at once.
     """
 
-    play: Play
+    services: Services
     hub: Hub
     say: Translate
     head: str
@@ -84,7 +84,7 @@ class Pages:
         """Where stories begin."""
         visitor = visitor_of(request)
         self._dress(visitor.locale, self.say("web.app", visitor.locale))
-        await FrontPage(self.play, self.say, visitor, self.later).build()
+        await FrontPage(self.services, self.say, visitor, self.later).build()
 
     async def room(self, request: Request, slug: str) -> None:
         """One story."""
@@ -93,9 +93,9 @@ class Pages:
             self._no_such_room(visitor)
             return
         room = translate.room_of(slug)
-        rules = await self.play.rules(room)
+        rules = await self.services.settings.resolve(room)
         # No await between the two: a room that nobody looks at or joins may be forgotten.
-        page = RoomPage(self.play, self.say, visitor, self.hub, room, ui.context.client)
+        page = RoomPage(self.services, self.say, visitor, self.hub, room, ui.context.client)
         snapshot = await page.join()
         self._dress(visitor.locale, page.title)
         page.build(snapshot, rules, self.later.pop(visitor.id, ""))

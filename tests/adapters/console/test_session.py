@@ -44,7 +44,7 @@ class Desk:
         """A session of somebody who reads another language."""
         author = replace(AYA, locale=locale)
         say = Phrases.load()
-        return Session(self.house.play, self.console, author, say, self.out, self.err)
+        return Session(self.house.services, self.console, author, say, self.out, self.err)
 
     async def types(self, *typed: str) -> bool:
         """Let the session take these lines; whether all went well."""
@@ -52,7 +52,7 @@ class Desk:
 
     async def texts(self) -> list[str]:
         """The story as it is read."""
-        story = await self.house.play.read(ROOM)
+        story = await self.house.services.stories.read(ROOM)
         return [passage.text for passage in story.passages] if story else []
 
 
@@ -62,7 +62,7 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
     out, err, say = io.StringIO(), io.StringIO(), Phrases.load()
     console = ConsoleAdapter(out, err, say, labels=err)
     async with opened(tmp_path, console, say) as house:
-        yield Desk(house, console, out, err, Session(house.play, console, AYA, say, out, err))
+        yield Desk(house, console, out, err, Session(house.services, console, AYA, say, out, err))
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ async def scripted(tmp_path: Path) -> AsyncIterator[Desk]:
     out, err, say = io.StringIO(), io.StringIO(), Phrases.load()
     console = ConsoleAdapter(out, err, say, labels=err, transcript=Transcript(out))
     async with opened(tmp_path, console, say) as house:
-        yield Desk(house, console, out, err, Session(house.play, console, AYA, say, out, err))
+        yield Desk(house, console, out, err, Session(house.services, console, AYA, say, out, err))
 
 
 async def test_a_script_gets_the_whole_story_in_order(scripted: Desk) -> None:
@@ -79,7 +79,7 @@ async def test_a_script_gets_the_whole_story_in_order(scripted: Desk) -> None:
     assert await scripted.types(
         "雨が", "", "// メモ", "二。", "（（次は？））", "/続き 三。", "/show", "/tree"
     )
-    story = await scripted.house.play.read(ROOM)
+    story = await scripted.house.services.stories.read(ROOM)
     assert story is not None
     assert scripted.out.getvalue() == text_of(told_passages(story)) + "\n"
     assert scripted.out.getvalue() == f"雨が{sentence(0)}\n二。\n三。{sentence(1)}\n"
@@ -94,7 +94,7 @@ async def test_a_script_that_goes_on_gets_the_story_so_far(scripted: Desk) -> No
     say = Phrases.load()
     console = scripted.console
     console.transcript = Transcript(scripted.out)
-    again = Session(scripted.house.play, console, AYA, say, scripted.out, scripted.err)
+    again = Session(scripted.house.services, console, AYA, say, scripted.out, scripted.err)
     await again.enter(None)
     assert await again.run(lines("二。"))
     assert scripted.out.getvalue() == f"{FIRST}\n二。\n"
@@ -216,10 +216,10 @@ async def test_show_and_export_write_the_story(desk: Desk, tmp_path: Path) -> No
 async def test_a_file_is_what_every_door_gives_out(desk: Desk, tmp_path: Path, form: str) -> None:
     """To the byte, in the form that its name ends in."""
     assert await desk.types(FIRST, "* 二。", "// メモ", f"/export {tmp_path}/story.{form}")
-    story = await desk.house.play.read(ROOM)
+    story = await desk.house.services.stories.read(ROOM)
     assert story is not None
     content = await asyncio.to_thread((tmp_path / f"story.{form}").read_bytes)
-    assert content == (await desk.house.play.export(story.id, form)).encode()
+    assert content == (await desk.house.services.stories.export(story.id, form)).encode()
     assert "メモ" not in content.decode()
 
 
@@ -233,14 +233,14 @@ async def test_notes_are_kept_and_seen_in_the_window(desk: Desk) -> None:
         "/lore 海 = 青い。",
         "/lore 2 -",
     )
-    story = await desk.house.play.read(ROOM)
+    story = await desk.house.services.stories.read(ROOM)
     assert story is not None
     assert story.notes == Notes("探偵は明智。", "静かに。", (Lore(("夜", "晩"), "夜は白梅軒。", 2),))
     desk.err.truncate(0)
     assert await desk.types("/window", "/note -")
     for text in ("探偵は明智。", "静かに。", "夜は白梅軒。", FIRST.strip(), "2048"):
         assert text in desk.err.getvalue()
-    story = await desk.house.play.read(ROOM)
+    story = await desk.house.services.stories.read(ROOM)
     assert story is not None
     assert story.notes.note == ""
 
@@ -249,7 +249,7 @@ async def test_settings_hold_for_what_comes_next(desk: Desk) -> None:
     """A rule is set by its name, in words of the person's language; a wrong one is refused in words."""
     settings = ("/settings preset bold", "/設定 candidates 2", "/settings banned 思い出す")
     assert await desk.types(FIRST, *settings, "/候補")
-    rules = await desk.house.play.rules(ROOM)
+    rules = await desk.house.services.settings.resolve(ROOM)
     assert (rules.preset, rules.candidates, rules.banned) == ("bold", 2, ("思い出す",))
     assert desk.house.engine.requests[-1].n == 2
     assert not await desk.types("/settings colour blue")
@@ -259,13 +259,13 @@ async def test_settings_hold_for_what_comes_next(desk: Desk) -> None:
 async def test_stories_one_after_the_other(desk: Desk) -> None:
     """Begin another, list them, go back to the first, rename and close it."""
     assert await desk.types(FIRST, "/title 夜", "/new 海", "波。", "/list")
-    stories = {story.title: story.id for story in await desk.house.play.stories("console")}
+    stories = {story.title: story.id for story in await desk.house.services.stories.list_stories("console")}
     assert set(stories) == {"夜", "海"}
     assert f"* {stories['海'][:8]}" in desk.err.getvalue()
     assert await desk.types(f"/open {stories['夜'][:8]}")
     assert await desk.texts() == [FIRST]
     assert await desk.types("/close")
-    assert await desk.house.play.read(ROOM) is None
+    assert await desk.house.services.stories.read(ROOM) is None
     await desk.session.enter(stories["海"])
     assert await desk.texts() == ["波。"]
     with pytest.raises(NoSuchStory):

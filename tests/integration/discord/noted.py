@@ -1,4 +1,4 @@
-"""A Play that notes what Discord's buttons and commands ask of it, and keeps simple stories."""
+"""Services that note what Discord's buttons and commands ask of them, and keep simple stories."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from bot.domain.inference import ContextWindow, Score
 from bot.domain.jobs import GenerationOptions, JobReceipt
 from bot.domain.room_settings import RoomSettings
 from bot.domain.story import Notes, Passage, Story
-from tests.fakes.play import FakePlay
+from tests.fakes.services import FakeServices
 
 
 @dataclass(slots=True)
-class NotedPlay(FakePlay):
+class NotedServices(FakeServices):
     """What was asked is in `noted` as (method, argument, …); `fail(error)` makes the next of them raise.
 
     `shows` says which passage a platform's message shows; `made_of` holds passages' alternatives; `layers`
@@ -28,7 +28,7 @@ class NotedPlay(FakePlay):
     noted: list[tuple[object, ...]] = field(default_factory=list)
     shows: dict[str, Passage] = field(default_factory=dict)
     made_of: dict[str, list[Passage]] = field(default_factory=dict)
-    settings: RoomSettings = field(default_factory=RoomSettings)
+    room_settings: RoomSettings = field(default_factory=RoomSettings)
     kept: dict[Room, Notes] = field(default_factory=dict)
     layers: dict[str, dict[str, object]] = field(default_factory=dict)
     rooms: list[Room] = field(default_factory=list)
@@ -55,7 +55,7 @@ class NotedPlay(FakePlay):
 
     async def read(self, room: Room) -> Story | None:
         """The story, with its head."""
-        story = await FakePlay.read(self, room)
+        story = await FakeServices.read(self, room)
         return story and dataclasses.replace(
             story, head=story.passages[-1].id, notes=self.kept.get(room, Notes())
         )
@@ -77,7 +77,7 @@ class NotedPlay(FakePlay):
         self._note("retry", message, ask)
         return JobReceipt("job-r", "story-1", 0)
 
-    async def again(self, message: Message, job_id: str) -> JobReceipt:
+    async def resubmit(self, message: Message, job_id: str) -> JobReceipt:
         """Note it."""
         self._note("again", message, job_id)
         return JobReceipt("job-anew", "story-1", 0)
@@ -87,7 +87,7 @@ class NotedPlay(FakePlay):
         self._note("stop", job_id, by)
         return job_id != "over"
 
-    async def stories(
+    async def list_stories(
         self,
         platform: str,
         *,
@@ -96,18 +96,18 @@ class NotedPlay(FakePlay):
         author: Author | None = None,
     ) -> Sequence[Story]:
         """All of them, or those that an author wrote in."""
-        told = await FakePlay.stories(self, platform)
+        told = await FakeServices.list_stories(self, platform)
         if author is None:
             return told
         return [one for one in told if author.person in await self._writers(one.room)]
 
     async def _writers(self, room: Room) -> set[tuple[str, str]]:
-        story = await FakePlay.read(self, room)
+        story = await FakeServices.read(self, room)
         return {passage.author.person for passage in story.passages} if story else set()
 
-    async def story(self, story_id: str) -> Story:
+    async def by_id(self, story_id: str) -> Story:
         """By id."""
-        for story in await self.stories("discord"):
+        for story in await self.list_stories("discord"):
             if story.id == story_id:
                 return await self._told(story.room)
         raise PassageGone
@@ -143,7 +143,7 @@ class NotedPlay(FakePlay):
             self.shows[message_id] = shown
         return shown
 
-    async def window(self, room: Room) -> ContextWindow:
+    async def context_window(self, room: Room) -> ContextWindow:
         """Nothing is seen."""
         return ContextWindow((), 0, 2048, 0)
 
@@ -205,31 +205,31 @@ class NotedPlay(FakePlay):
         self._note("rename", room, by, title)
         return dataclasses.replace(await self._told(room), title=title)
 
-    async def annotate(self, room: Room, by: Author, notes: Notes, before: Notes) -> Story:
+    async def save_notes(self, room: Room, by: Author, notes: Notes, before: Notes) -> Story:
         """Note it and keep them."""
         self._note("annotate", room, by, notes)
         self.kept[room] = notes
         return await self._told(room)
 
-    async def rules(self, room: Room) -> RoomSettings:
+    async def resolve(self, room: Room) -> RoomSettings:
         """The test's; the rooms that were asked for, with all they lie in, are in `rooms`."""
         self.rooms.append(room)
-        return self.settings
+        return self.room_settings
 
-    async def rules_at(self, room: Room, scope: str) -> Mapping[str, object]:
+    async def at(self, room: Room, scope: str) -> Mapping[str, object]:
         """As the test laid it down, or it was set."""
         return self.layers.get(scope, {})
 
-    async def set_rules(self, room: Room, scope: str, changes: Mapping[str, object]) -> RoomSettings:
+    async def change(self, room: Room, scope: str, changes: Mapping[str, object]) -> RoomSettings:
         """Note it, and let it hold."""
         # Presets come filled up with what is as in 標準: a test says what somebody wrote.
         plain = {name: value for name, value in changes.items() if name != "presets"}
-        changes = {**changes, **checked(plain, self.settings)}
+        changes = {**changes, **checked(plain, self.room_settings)}
         self._note("set_rules", room, scope, changes)
         held = {**self.layers.get(scope, {}), **changes}
         self.layers[scope] = {name: value for name, value in held.items() if value is not None}
-        self.settings = merged(self.layers.values())
-        return self.settings
+        self.room_settings = merged(self.layers.values())
+        return self.room_settings
 
     async def forget(self, by: Author) -> int:
         """Note it."""

@@ -1,4 +1,4 @@
-"""The adapter, connected to a loopback Discord, with a fake Play behind it."""
+"""The adapter, connected to a loopback Discord, with fake services behind it."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
 from adapters.discord import DiscordAdapter
-from adapters.shared.ports import Play
+from bot.core.services import Services
 from bot.domain.chat import Room
 from bot.domain.ports import Translate
 from bot.domain.replies import Reply, ReplyState
 from config.i18n import Phrases
-from tests.fakes.play import FakeReply
-from tests.integration.discord.noted import NotedPlay
+from tests.fakes.services import FakeReply
+from tests.integration.discord.noted import NotedServices
 from tests.servers.discord import Channel, LoopbackDiscord
 from tests.servers.discord_payloads import Payload, channel_payload
 
@@ -47,7 +47,7 @@ class Stage:
 
     discord: LoopbackDiscord
     adapter: DiscordAdapter
-    play: NotedPlay
+    services: NotedServices
     say: Translate
     clock: QuickClock
 
@@ -56,9 +56,9 @@ class Stage:
         return Room("discord", str(channel.id))
 
     @staticmethod
-    def new_play() -> NotedPlay:
-        """A Play without stories."""
-        return NotedPlay()
+    def new_play() -> NotedServices:
+        """Services without stories."""
+        return NotedServices()
 
     @staticmethod
     def new_say() -> Translate:
@@ -76,7 +76,7 @@ class Stage:
 
     async def opened(self, number: int = 1) -> Channel:
         """Where the reply to the nth message that was heard is shown, once its first sign stands there."""
-        room = (await self.play.until_heard(number)).message.room
+        room = (await self.services.until_heard(number)).message.room
         reply = FakeReply(self.adapter, room, f"job-{number}:0")
         await reply.show(Reply(ReplyState.WAITING, note="お待ちください", job=f"job-{number}"))
         return self.discord.world.channels[int(reply.room.id)]
@@ -86,10 +86,10 @@ class Stage:
         return FakeReply(self.adapter, self.room(channel), key)
 
 
-def adapter_for(discord: LoopbackDiscord, play: Play, clock: QuickClock) -> DiscordAdapter:
+def adapter_for(discord: LoopbackDiscord, services: Services, clock: QuickClock) -> DiscordAdapter:
     """An adapter for a loopback Discord, not yet running."""
     adapter = DiscordAdapter(discord.token, Phrases.load(), api_url=discord.api_url, clock=clock)
-    adapter.attach(play)
+    adapter.attach(services)
     return adapter
 
 
@@ -113,8 +113,8 @@ async def running(adapter: DiscordAdapter, discord: LoopbackDiscord) -> AsyncIte
 @asynccontextmanager
 async def staged(discord: LoopbackDiscord) -> AsyncIterator[Stage]:
     """A running adapter on `discord`."""
-    play, clock = NotedPlay(), QuickClock([])
+    services, clock = NotedServices(), QuickClock([])
     async with discord:
-        adapter = adapter_for(discord, play, clock)
+        adapter = adapter_for(discord, services, clock)
         async with running(adapter, discord):
-            yield Stage(discord, adapter, play, Phrases.load(), clock)
+            yield Stage(discord, adapter, services, Phrases.load(), clock)

@@ -20,7 +20,7 @@ LONG = "雨の夜、彼は黙って歩いた。\n" * 200
 async def a_story(stage: Stage) -> Channel:
     """A thread in which a story is told."""
     thread = await stage.discord.open_thread(stage.discord.channel, "物語", stage.discord.taro)
-    stage.play.tell(stage.room(thread), BEGINNING)
+    stage.services.tell(stage.room(thread), BEGINNING)
     return thread
 
 
@@ -30,7 +30,7 @@ async def test_a_long_paste_is_a_passage(stage: Stage, encoding: str) -> None:
     thread = await a_story(stage)
     files = (("message.txt", LONG.encode(encoding)),)
     await stage.discord.say_in(thread, stage.discord.hanako, "", mentions_bot=False, files=files)
-    heard = await stage.play.until_heard()
+    heard = await stage.services.until_heard()
     assert (heard.message.whole, heard.ask) == (LONG, GenerationOptions())
 
 
@@ -38,14 +38,14 @@ async def test_what_was_typed_and_what_is_attached_stand_in_their_order(stage: S
     """Windows' line ends become ours."""
     files = (("一.txt", "一。\r\n二。".encode("cp932")), ("二.md", "三。".encode()))
     await stage.discord.say_in(stage.discord.channel, stage.discord.hanako, BEGINNING, files=files)
-    heard = await stage.play.until_heard()
+    heard = await stage.services.until_heard()
     assert heard.message.whole == f"{BEGINNING}\n一。\n二。\n三。"
 
 
 async def test_a_picture_beside_a_text_is_not_passed_over_in_silence(stage: Stage) -> None:
     """The story goes on from the text, and its writer knows that the picture is not in it."""
     await stage.discord.say_in(stage.discord.channel, stage.discord.hanako, BEGINNING, files=(PICTURE,))
-    heard = await stage.play.until_heard()
+    heard = await stage.services.until_heard()
     assert (heard.message.whole, heard.ask) == (BEGINNING, GenerationOptions())
     (told,) = await stage.discord.until(lambda: stage.discord.by_bot(stage.discord.channel))
     assert "「絵.png」は物語には入っていません" in told.content
@@ -59,7 +59,7 @@ async def test_a_picture_alone_asks_for_nothing(stage: Stage) -> None:
     await stage.discord.say_in(thread, stage.discord.hanako, "", files=(PICTURE,))
     (told,) = await stage.discord.until(lambda: stage.discord.by_bot(thread))
     assert "読めるのは文章だけです" in told.content
-    assert stage.play.heard == []
+    assert stage.services.heard == []
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ async def test_a_text_that_cannot_be_read_is_not_gone_on_without(
 ) -> None:
     """What was typed beside it is kept, nothing is asked of the model, and the reason is said."""
     await stage.discord.say_in(stage.discord.channel, stage.discord.hanako, BEGINNING, files=((name, data),))
-    heard = await stage.play.until_heard()
+    heard = await stage.services.until_heard()
     assert (heard.message.whole, heard.ask) == (BEGINNING, None)
     (told,) = await stage.discord.until(lambda: stage.discord.by_bot(stage.discord.channel))
     assert words in told.content
@@ -92,7 +92,7 @@ async def test_a_file_that_is_too_large_is_not_fetched(stage: Stage) -> None:
     assert "ファイルが大きすぎます（293 KB）" in told.content
     assert "40000字" in told.content
     assert stage.discord.files.given == []
-    assert stage.play.heard == []
+    assert stage.services.heard == []
 
 
 async def test_a_download_that_fails_is_tried_again(stage: Stage) -> None:
@@ -101,7 +101,7 @@ async def test_a_download_that_fails_is_tried_again(stage: Stage) -> None:
     stage.discord.fail("GET", "/attachments/", None, times=1)
     files = (("message.txt", LONG.encode()),)
     await stage.discord.say_in(stage.discord.channel, stage.discord.hanako, "", files=files)
-    assert (await stage.play.until_heard()).message.whole == LONG
+    assert (await stage.services.until_heard()).message.whole == LONG
     assert len(stage.discord.files.given) == 3
 
 
@@ -110,7 +110,7 @@ async def test_a_download_that_keeps_failing_is_told(stage: Stage) -> None:
     stage.discord.fail("GET", "/attachments/", 503, times=9)
     files = (("message.txt", LONG.encode()),)
     await stage.discord.say_in(stage.discord.channel, stage.discord.hanako, BEGINNING, files=files)
-    heard = await stage.play.until_heard()
+    heard = await stage.services.until_heard()
     assert (heard.message.whole, heard.ask) == (BEGINNING, None)
     (told,) = await stage.discord.until(lambda: stage.discord.by_bot(stage.discord.channel))
     assert "「message.txt」を今は Discord から受け取れませんでした" in told.content
@@ -154,10 +154,10 @@ async def test_a_passage_longer_than_a_form_is_edited_in_its_message(stage: Stag
     thread = await a_story(stage)
     files = (("message.txt", LONG.encode() * 2),)
     line = await stage.discord.say_in(thread, stage.discord.hanako, "", mentions_bot=False, files=files)
-    heard = await stage.play.until_heard()
-    story = await stage.play.read(heard.message.room)
+    heard = await stage.services.until_heard()
+    story = await stage.services.stories.read(heard.message.room)
     assert story is not None
-    stage.play.shows[str(line.id)] = story.passages[-1]
+    stage.services.shows[str(line.id)] = story.passages[-1]
     opened = await stage.discord.menu(line, stage.discord.hanako, "Edit this passage")
     (told,) = await stage.discord.until(lambda: opened.messages)
     assert "もとの投稿を編集すると" in told.content

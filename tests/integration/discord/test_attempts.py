@@ -15,7 +15,7 @@ from bot.domain.replies import Reply, ReplyState
 from config.i18n import Phrases
 from tests.fakes.clock import LoopClock
 from tests.fakes.leaping import leaping
-from tests.integration.discord.noted import NotedPlay
+from tests.integration.discord.noted import NotedServices
 from tests.integration.discord.stage import running
 from tests.servers.discord import Channel, LoopbackDiscord
 from tests.servers.discord_state import SentRequest
@@ -37,7 +37,7 @@ async def connected(
             clock=LoopClock(),
             requests_per_s=requests_per_s,
         )
-        adapter.attach(NotedPlay())
+        adapter.attach(NotedServices())
         async with running(adapter, discord):
             await asyncio.sleep(60)
             discord.requests.clear()

@@ -23,11 +23,11 @@ async def told(stage: Stage, draft: Reply = DONE) -> tuple[Channel, Shown]:
     """A story's thread with one reply in it."""
     thread = await stage.discord.open_thread(stage.discord.channel, "物語", stage.discord.taro)
     room = stage.room(thread)
-    stage.play.tell(room, BEGINNING)
+    stage.services.tell(room, BEGINNING)
     message_id = await stage.adapter.post(room, draft, "job-1:0")
     message = stage.discord.world.messages[int(message_id)]
     asker = Author("discord", str(stage.discord.hanako.id), "花子")
-    stage.play.shows[message_id] = Passage("p1", "story-1", None, MODEL, TEXT, asker)
+    stage.services.shows[message_id] = Passage("p1", "story-1", None, MODEL, TEXT, asker)
     return thread, message
 
 
@@ -57,7 +57,7 @@ async def test_a_reply_that_came_to_nothing_can_be_asked_for_again_once(stage: S
     for person in (stage.discord.hanako, stage.discord.taro):
         await stage.discord.press(message, person, "tz:go")
     for count in (1, 2):
-        what, message, job = await stage.play.until_noted(count)
+        what, message, job = await stage.services.until_noted(count)
         assert isinstance(message, Message)
         assert (what, message.event_id, message.text, job) == ("again", "again job-1", "", "job-1")
 
@@ -75,7 +75,7 @@ async def test_go_on_names_the_passage_that_it_stands_under(stage: Stage) -> Non
     """So two people who press at once get one continuation; the press is acknowledged in time."""
     thread, message = await told(stage)
     press = await stage.discord.press(message, stage.discord.taro, "tz:more")
-    heard = await stage.play.until_heard()
+    heard = await stage.services.until_heard()
     assert (heard.message.after, heard.message.text, heard.message.room) == ("p1", "", stage.room(thread))
     assert heard.message.author.name == "太郎"
     await stage.discord.until(lambda: press.acknowledged_s)
@@ -87,9 +87,9 @@ async def test_retry_and_several(stage: Stage) -> None:
     """One instead of the last, or as many as the room's rules say."""
     _, message = await told(stage)
     await stage.discord.press(message, stage.discord.hanako, "tz:again")
-    _, again, ask = await stage.play.until_noted()
+    _, again, ask = await stage.services.until_noted()
     await stage.discord.press(message, stage.discord.hanako, "tz:several")
-    _, several, wanted = await stage.play.until_noted(2)
+    _, several, wanted = await stage.services.until_noted(2)
     assert isinstance(again, Message)
     assert isinstance(several, Message)
     assert [(again.after, ask), (several.after, wanted)] == [
@@ -102,20 +102,20 @@ async def test_undo_is_told_to_everybody_with_the_way_back(stage: Stage) -> None
     """Whoever comes later sees where the story ends, and can go on or take it back."""
     thread, message = await told(stage)
     await stage.discord.press(message, stage.discord.taro, "tz:undo")
-    assert (await stage.play.until_noted())[3] == "p1"
+    assert (await stage.services.until_noted())[3] == "p1"
     notice = await stage.discord.until(lambda: stage.discord.by_bot(thread)[1:])
     assert [stage.say("discord.undone", "ja", person="太郎", ending=BEGINNING)] == [m.content for m in notice]
     assert labels(notice[0]) == ["▶ 続き", "取り消しを戻す"]
     await stage.discord.press(notice[0], stage.discord.hanako, "tz:redo")
-    redone = await stage.play.until_noted(2)
-    assert (redone[0], redone[3]) == ("redo", await stage.play.until_head(stage.room(thread)))
+    redone = await stage.services.until_noted(2)
+    assert (redone[0], redone[3]) == ("redo", await stage.services.until_head(stage.room(thread)))
 
 
 async def test_stop_works_while_it_waits_and_says_when_it_is_over(stage: Stage) -> None:
     """By the job's own id."""
     _, message = await told(stage, Reply(ReplyState.WAITING, note="二番目です", job="job-1"))
     await stage.discord.press(message, stage.discord.taro, "tz:stop")
-    assert (await stage.play.until_noted())[:2] == ("stop", "job-1")
+    assert (await stage.services.until_noted())[:2] == ("stop", "job-1")
     late = await stage.discord.press(message, stage.discord.taro, "tz:stop:over")
     await stage.discord.until(lambda: late.answers)
     assert [(stage.say("discord.over", "ja"), stage.discord.taro)] == [
@@ -131,7 +131,7 @@ async def test_a_candidate_keeps_its_number_when_another_is_chosen(stage: Stage)
     assert [name for name in message.buttons if "pick" in name] == [f"tz:pick:job-1.{n}" for n in range(3)]
     assert message.content == "三つ目。\n\n**〔1〕**\n一つ目。\n\n**〔2〕**\n二つ目。"
     texts = {"job-0.0": "前の。", "job-1.0": "一つ目。", "job-1.1": "二つ目。", "job-1.2": "三つ目。"}
-    stage.play.made_of["job-1.2"] = [Passage(n, "story-1", None, MODEL, t) for n, t in texts.items()]
+    stage.services.made_of["job-1.2"] = [Passage(n, "story-1", None, MODEL, t) for n, t in texts.items()]
     reading = await stage.discord.press(message, stage.discord.taro, "tz:read")
     await stage.discord.until(lambda: len(reading.answers) == 4)
     assert [a.content for a in reading.answers] == [
@@ -152,7 +152,7 @@ async def test_candidates_have_a_button_each_and_can_be_read_in_full(stage: Stag
     choices = (Candidate("p2", "二つ目。"), Candidate("p3", long[:100]))
     thread, message = await told(stage, Reply(ReplyState.DONE, TEXT, "", choices, "job-1", "p1"))
     assert labels(message)[5:] == ["候補を読む", "〔1〕にする", "〔2〕にする", "〔3〕にする"]
-    stage.play.made_of["p1"] = [
+    stage.services.made_of["p1"] = [
         Passage(name, "story-1", None, MODEL, text)
         for name, text in (("p1", TEXT), ("p2", "二つ目。"), ("p3", long))
     ]
@@ -161,7 +161,7 @@ async def test_candidates_have_a_button_each_and_can_be_read_in_full(stage: Stag
     assert "".join(a.content for a in reading.answers[2:]) == f"**〔3〕**\n{long}"
     assert {stage.discord.taro} == {answer.ephemeral_to for answer in reading.answers}
     await stage.discord.press(reading.answers[-1], stage.discord.taro, "tz:pick:p3")
-    assert (await stage.play.until_noted())[0::3] == ("choose", "p3")
+    assert (await stage.services.until_noted())[0::3] == ("choose", "p3")
     await stage.discord.until(lambda: len(stage.discord.by_bot(thread)) == 2)
 
 
@@ -170,7 +170,7 @@ async def test_edit_brings_a_form_to_whom_the_passage_belongs(stage: Stage) -> N
     thread, message = await told(stage)
     mine = await stage.discord.press(message, stage.discord.hanako, "tz:edit")
     done = await stage.discord.submit(mine, text="窓の外では、\n虫が。")
-    noted = await stage.play.until_noted()
+    noted = await stage.services.until_noted()
     assert (noted[0], noted[1], noted[3], noted[4]) == (
         "edit",
         stage.room(thread),
@@ -198,10 +198,10 @@ async def test_the_first_passage_is_changed_where_its_story_is_told(stage: Stage
     hanako = stage.discord.hanako
     first = stage.discord.world.add_message(stage.discord.channel, hanako, BEGINNING)
     author = Author("discord", str(hanako.id), "花子")
-    stage.play.shows[str(first.id)] = Passage("p0", "story-1", None, author, BEGINNING)
+    stage.services.shows[str(first.id)] = Passage("p0", "story-1", None, author, BEGINNING)
     opened = await stage.discord.menu(first, hanako, "Edit this passage")
     await stage.discord.submit(opened, text="それは十月のことであった。")
-    noted = await stage.play.until_noted()
+    noted = await stage.services.until_noted()
     assert (noted[0], noted[1], noted[3]) == ("edit", stage.room(thread), "p0")
 
 
@@ -209,7 +209,7 @@ async def test_a_form_that_is_refused_gives_the_text_back(stage: Stage) -> None:
     """Nobody types it twice."""
     _, message = await told(stage)
     opened = await stage.discord.press(message, stage.discord.hanako, "tz:edit")
-    stage.play.fail(StoryMoved())
+    stage.services.fail(StoryMoved())
     sent = await stage.discord.submit(opened, text="直した文。")
     await stage.discord.until(lambda: sent.answers)
     assert [f"{stage.say(StoryMoved.key, 'ja')}\n>>> 直した文。"] == [a.content for a in sent.answers]
@@ -218,7 +218,7 @@ async def test_a_form_that_is_refused_gives_the_text_back(stage: Stage) -> None:
 async def test_a_story_that_moved_on_is_told_to_who_pressed(stage: Stage) -> None:
     """An old button does nothing twice."""
     _, message = await told(stage)
-    stage.play.refuse(StoryMoved())
+    stage.services.refuse(StoryMoved())
     press = await stage.discord.press(message, stage.discord.taro, "tz:more")
     await stage.discord.until(lambda: press.answers)
     assert [(stage.say(StoryMoved.key, "ja"), stage.discord.taro)] == [
@@ -238,19 +238,19 @@ async def test_an_unknown_button_is_answered(stage: Stage, custom_id: str) -> No
 async def test_buttons_and_forms_work_after_a_restart() -> None:
     """Nothing about them is kept in memory: another process takes the press, and the form it never opened."""
     async with LoopbackDiscord() as discord:
-        play, clock = Stage.new_play(), QuickClock([])
-        first = adapter_for(discord, play, clock)
+        services, clock = Stage.new_play(), QuickClock([])
+        first = adapter_for(discord, services, clock)
         async with running(first, discord):
-            stage = Stage(discord, first, play, Stage.new_say(), clock)
+            stage = Stage(discord, first, services, Stage.new_say(), clock)
             _, message = await told(stage)
             opened = await discord.press(message, discord.hanako, "tz:edit")
             await discord.until(lambda: opened.modal)
         await discord.until(lambda: not discord.gateway.live)
-        async with running(adapter_for(discord, play, clock), discord):
+        async with running(adapter_for(discord, services, clock), discord):
             await discord.press(message, discord.hanako, "tz:more")
-            assert (await play.until_heard()).message.after == "p1"
+            assert (await services.until_heard()).message.after == "p1"
             await discord.submit(opened, text="直した文。")
-            assert (await play.until_noted())[0] == "edit"
+            assert (await services.until_noted())[0] == "edit"
 
 
 async def test_double_clicks_count_once(stage: Stage) -> None:
@@ -260,11 +260,11 @@ async def test_double_clicks_count_once(stage: Stage) -> None:
         press = await stage.discord.press(message, stage.discord.taro, "tz:undo")
         await stage.discord.until(lambda press=press: press.acknowledged_s is not None)
     await stage.discord.press(message, stage.discord.hanako, "tz:undo")
-    await stage.play.until_noted(2)
+    await stage.services.until_noted(2)
     stage.clock.later_s += 10
     await stage.discord.press(message, stage.discord.taro, "tz:undo")
-    await stage.play.until_noted(3)
-    people = [by.name for name, _, by, _ in stage.play.noted if name == "undo"]
+    await stage.services.until_noted(3)
+    people = [by.name for name, _, by, _ in stage.services.noted if name == "undo"]
     assert people == ["太郎", "花子", "太郎"]
 
 
@@ -274,19 +274,19 @@ async def test_forgetting_is_asked_twice_and_only_for_oneself(stage: Stage) -> N
     await stage.discord.until(lambda: slash.answers)
     (question,) = slash.answers
     assert question.ephemeral_to is stage.discord.taro
-    assert stage.play.noted == []
+    assert stage.services.noted == []
     other = await stage.discord.press(question, stage.discord.hanako, f"tz:forget:{stage.discord.taro.id}")
     await stage.discord.until(lambda: other.answers)
-    assert stage.play.noted == []
+    assert stage.services.noted == []
     done = await stage.discord.press(question, stage.discord.taro, "tz:forget")
-    await stage.play.until_noted()
+    await stage.services.until_noted()
     await stage.discord.until(lambda: done.answers)
     assert [stage.say("discord.forgotten", "ja", count=3)] == [answer.content for answer in done.answers]
 
 
 async def test_who_wrote_nothing_is_told_that_nothing_was_deleted(stage: Stage) -> None:
     """Never that something was."""
-    stage.play.words_of_theirs = 0
+    stage.services.words_of_theirs = 0
     slash = await stage.discord.slash(stage.discord.channel, stage.discord.taro, "story forget-me")
     await stage.discord.until(lambda: slash.answers)
     done = await stage.discord.press(slash.answers[0], stage.discord.taro, "tz:forget")
@@ -303,10 +303,10 @@ async def test_rooms_say_what_they_lie_in(stage: Stage) -> None:
     await stage.discord.gateway.dispatch("CHANNEL_UPDATE", stage.channel_payload(adult))
     thread, message = await told(stage)
     await stage.discord.press(message, stage.discord.taro, "tz:more")
-    room = (await stage.play.until_heard()).message.room
+    room = (await stage.services.until_heard()).message.room
     guild, channel = stage.discord.guild, stage.discord.channel
     assert room == Room("discord", str(thread.id))
     assert (room.parent_scopes, room.adult) == ((f"guild/{guild.id}", f"channel/{channel.id}"), False)
     await stage.discord.say_in(adult, stage.discord.taro, BEGINNING)
-    room = (await stage.play.until_heard(2)).message.room
+    room = (await stage.services.until_heard(2)).message.room
     assert (room.parent_scopes, room.adult) == ((f"guild/{guild.id}", f"channel/{adult.id}"), True)

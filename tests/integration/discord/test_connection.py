@@ -9,7 +9,7 @@ import pytest
 from adapters.discord import DiscordAdapter
 from bot.domain.errors import ConfigurationError
 from config.i18n import Phrases
-from tests.fakes.play import FakePlay
+from tests.fakes.services import FakeServices
 from tests.integration.discord.stage import BEGINNING, QuickClock, Stage, adapter_for, running
 from tests.servers.discord import LoopbackDiscord
 
@@ -21,7 +21,7 @@ async def test_a_bad_token_is_named_with_where_to_get_a_good_one(token: str) -> 
     """The message tells the setting and the page, and never the token itself."""
     async with LoopbackDiscord() as discord:
         adapter = DiscordAdapter(token, Phrases.load(), api_url=discord.api_url)
-        adapter.attach(FakePlay())
+        adapter.attach(FakeServices())
         with pytest.raises(ConfigurationError) as raised:
             await adapter.run()
     assert "DISCORD_TOKEN" in str(raised.value)
@@ -34,17 +34,17 @@ async def test_a_token_that_the_gateway_refuses_is_bad_as_well() -> None:
     async with LoopbackDiscord() as discord:
         discord.gateway.token = "another"
         with pytest.raises(ConfigurationError):
-            await adapter_for(discord, FakePlay(), QuickClock([])).run()
+            await adapter_for(discord, FakeServices(), QuickClock([])).run()
 
 
 async def test_without_the_privileged_intent_it_goes_on(caplog: pytest.LogCaptureFixture) -> None:
     """4014: the log says what to switch on, and mentions work."""
     async with LoopbackDiscord() as discord:
         discord.gateway.granted = 0
-        play = FakePlay()
-        async with running(adapter_for(discord, play, QuickClock([])), discord):
+        services = FakeServices()
+        async with running(adapter_for(discord, services, QuickClock([])), discord):
             await discord.say_in(discord.channel, discord.hanako, BEGINNING)
-            assert (await play.until_heard()).message.text == BEGINNING
+            assert (await services.until_heard()).message.text == BEGINNING
         wanted = [identify["intents"] & MESSAGE_CONTENT for identify in discord.gateway.identified]
     assert wanted == [MESSAGE_CONTENT, 0]
     assert "Message Content Intent" in caplog.text
@@ -54,7 +54,7 @@ async def test_a_dropped_gateway_is_resumed_and_nothing_is_missed(stage: Stage) 
     """What was said meanwhile arrives when the session is resumed."""
     await stage.discord.gateway.drop()
     await stage.discord.say_in(stage.discord.channel, stage.discord.hanako, BEGINNING)
-    assert (await stage.play.until_heard()).message.text == BEGINNING
+    assert (await stage.services.until_heard()).message.text == BEGINNING
     assert stage.discord.gateway.resumed == 1
 
 
@@ -63,17 +63,17 @@ async def test_a_reconnect_that_discord_asks_for_is_followed(stage: Stage) -> No
     await stage.discord.gateway.ask_to_reconnect()
     await stage.discord.until(lambda: stage.discord.gateway.resumed)
     await stage.discord.say_in(stage.discord.channel, stage.discord.hanako, BEGINNING)
-    await stage.play.until_heard()
+    await stage.services.until_heard()
 
 
 async def test_an_api_that_is_down_at_the_start_is_waited_for() -> None:
     """503 at login: tried again, with growing pauses."""
     async with LoopbackDiscord() as discord:
         discord.fail("GET", "/users/@me", 503, times=2)
-        play, clock = FakePlay(), QuickClock([])
-        async with running(adapter_for(discord, play, clock), discord):
+        services, clock = FakeServices(), QuickClock([])
+        async with running(adapter_for(discord, services, clock), discord):
             await discord.say_in(discord.channel, discord.hanako, BEGINNING)
-            await play.until_heard()
+            await services.until_heard()
     assert clock.slept == [1.0, 2.0]
 
 
@@ -81,17 +81,17 @@ async def test_commands_that_cannot_be_registered_do_not_stop_the_bot() -> None:
     """Mentions work; it is tried again once the gateway is there."""
     async with LoopbackDiscord() as discord:
         discord.fail("PUT", "/commands", 503)
-        play = FakePlay()
-        async with running(adapter_for(discord, play, QuickClock([])), discord):
+        services = FakeServices()
+        async with running(adapter_for(discord, services, QuickClock([])), discord):
             await discord.say_in(discord.channel, discord.hanako, BEGINNING)
-            await play.until_heard()
+            await services.until_heard()
             await discord.until(lambda: discord.state.syncs)
 
 
 async def test_cancelling_closes_the_connection() -> None:
     """No socket and no task stays behind."""
     async with LoopbackDiscord() as discord:
-        async with running(adapter_for(discord, FakePlay(), QuickClock([])), discord):
+        async with running(adapter_for(discord, FakeServices(), QuickClock([])), discord):
             assert len(discord.gateway.live) == 1
         await discord.until(lambda: not discord.gateway.live)
 
@@ -105,14 +105,14 @@ async def test_it_must_be_attached_first() -> None:
 async def test_two_adapters_in_one_process_keep_their_own_address() -> None:
     """The address belongs to the client, not to the library."""
     async with LoopbackDiscord() as one, LoopbackDiscord() as two:
-        plays = FakePlay(), FakePlay()
+        plays = FakeServices(), FakeServices()
         async with (
             running(adapter_for(one, plays[0], QuickClock([])), one),
             running(adapter_for(two, plays[1], QuickClock([])), two),
         ):
             await one.slash(one.channel, one.hanako, "continue", text="一")
             await two.slash(two.channel, two.hanako, "continue", text="二")
-            heard = await asyncio.gather(*(play.until_heard() for play in plays))
+            heard = await asyncio.gather(*(services.until_heard() for services in plays))
     assert [message.message.text for message in heard] == ["一", "二"]
 
 
@@ -127,11 +127,11 @@ async def test_there_are_as_many_shards_as_discord_asks_for() -> None:
         guild.id = (guild.id >> 23 << 23) + (number << 22)
         world.guilds[guild.id] = guild
     async with discord:
-        play = FakePlay()
-        async with running(adapter_for(discord, play, QuickClock([])), discord):
+        services = FakeServices()
+        async with running(adapter_for(discord, services, QuickClock([])), discord):
             await discord.until(lambda: sum(session.ready for session in discord.gateway.live) == 2)
             for guild in guilds:
                 await discord.say_in(world.add_channel("物語", guild), discord.hanako, guild.name)
-            await play.until_heard(2)
+            await services.until_heard(2)
     assert [identify["shard"] for identify in discord.gateway.identified] == [[0, 2], [1, 2]]
-    assert {heard.message.text for heard in play.heard} == {"文芸部0", "文芸部1"}
+    assert {heard.message.text for heard in services.heard} == {"文芸部0", "文芸部1"}

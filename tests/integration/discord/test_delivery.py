@@ -10,7 +10,7 @@ import pytest
 from bot.domain.chat import Room
 from bot.domain.errors import MessageGone, RetryLater, Undeliverable
 from bot.domain.replies import Reply, ReplyState
-from tests.fakes.play import FakePlay
+from tests.fakes.services import FakeServices
 from tests.integration.discord.stage import QuickClock, Stage, adapter_for
 from tests.servers.discord import LoopbackDiscord
 
@@ -89,7 +89,7 @@ async def test_a_deleted_message_is_told_apart_and_nothing_is_posted(stage: Stag
 async def test_before_the_connection_posts_wait() -> None:
     """Without a login there is nothing to post with: later."""
     async with LoopbackDiscord() as discord:
-        adapter = adapter_for(discord, FakePlay(), QuickClock([]))
+        adapter = adapter_for(discord, FakeServices(), QuickClock([]))
         with pytest.raises(RetryLater):
             await adapter.post(Room("discord", str(discord.channel.id)), DONE, "job-1/0")
 
@@ -104,7 +104,7 @@ async def test_a_rate_of_one_edit_a_second_meets_no_limit(stage: Stage) -> None:
 async def test_no_token_and_no_text_reach_the_log(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
     """Not at any level that a person would run with."""
     with caplog.at_level(logging.INFO):
-        stage.play.refuse(RuntimeError("bug"))
+        stage.services.refuse(RuntimeError("bug"))
         await stage.discord.say_in(stage.discord.channel, stage.discord.hanako, "ひみつの文章")
         await stage.discord.until(lambda: stage.discord.by_bot(stage.discord.channel))
     assert stage.discord.token not in caplog.text

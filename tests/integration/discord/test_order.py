@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from bot.domain.chat import Room
 from bot.domain.room_settings import RoomSettings
-from tests.integration.discord.noted import NotedPlay
+from tests.integration.discord.noted import NotedServices
 from tests.integration.discord.stage import BEGINNING, QuickClock, adapter_for, running
 from tests.integration.discord.test_branching import told
 from tests.integration.discord.test_whole_path import LATER, SENTENCES, done, texts_in
@@ -16,45 +16,45 @@ from tests.servers.discord import LoopbackDiscord
 
 
 @dataclass(slots=True)
-class SlowRules(NotedPlay):
-    """A Play that says what holds in a room only once the test lets it."""
+class SlowRules(NotedServices):
+    """Services that say what holds in a room only once the test lets it."""
 
     asked: asyncio.Event = field(default_factory=asyncio.Event)
     free: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def rules(self, room: Room) -> RoomSettings:
+    async def resolve(self, room: Room) -> RoomSettings:
         """When it may."""
         self.asked.set()
         await self.free.wait()
-        return await NotedPlay.rules(self, room)
+        return await NotedServices.resolve(self, room)
 
 
 async def test_a_mention_does_not_overtake_the_line_before_it() -> None:
     """Whether a thread is listened to is looked up for the one and not for the other."""
-    play = SlowRules()
-    async with LoopbackDiscord() as discord, running(adapter_for(discord, play, QuickClock([])), discord):
+    services = SlowRules()
+    async with LoopbackDiscord() as discord, running(adapter_for(discord, services, QuickClock([])), discord):
         thread = await discord.open_thread(discord.channel, "物語", discord.taro)
-        play.tell(Room("discord", str(thread.id)), BEGINNING)
+        services.tell(Room("discord", str(thread.id)), BEGINNING)
         await discord.say_in(thread, discord.hanako, "先の文。", mentions_bot=False)
-        await asyncio.wait_for(play.asked.wait(), 30)
+        await asyncio.wait_for(services.asked.wait(), 30)
         await discord.say_in(thread, discord.taro, "後の文。")
         await discord.say_in(discord.channel, discord.taro, "別の話。")
-        await play.until_heard()
-        play.free.set()
-        await play.until_heard(3)
-        assert [heard.message.text for heard in play.heard] == ["別の話。", "先の文。", "後の文。"]
+        await services.until_heard()
+        services.free.set()
+        await services.until_heard(3)
+        assert [heard.message.text for heard in services.heard] == ["別の話。", "先の文。", "後の文。"]
 
 
 async def test_the_first_message_of_a_forums_post_is_heard() -> None:
     """It has the post's own id: it does not wait for itself."""
-    play = NotedPlay()
-    async with LoopbackDiscord() as discord, running(adapter_for(discord, play, QuickClock([])), discord):
+    services = NotedServices()
+    async with LoopbackDiscord() as discord, running(adapter_for(discord, services, QuickClock([])), discord):
         post = await discord.open_thread(discord.channel, "物語", discord.hanako)
         text = f"{discord.bot.mention} {BEGINNING}"
         first = discord.world.add_message(post, discord.hanako, text, mentions=[discord.bot])
         first.id = post.id
         await discord.state.announce(first)
-        assert (await play.until_heard()).message.text == BEGINNING
+        assert (await services.until_heard()).message.text == BEGINNING
 
 
 async def test_an_edit_while_the_thread_is_opened_is_followed() -> None:

@@ -14,7 +14,7 @@ async def test_without_threads_the_story_is_told_in_the_channel(stage: Stage) ->
     """The continuation replies to the message; the missing permission is named once."""
     channel = await stage.discord.open_channel("雑談", denied=Permission.CREATE_PUBLIC_THREADS)
     message = await stage.discord.say_in(channel, stage.discord.hanako, BEGINNING)
-    heard = await stage.play.until_heard()
+    heard = await stage.services.until_heard()
     assert stage.room(channel) == heard.message.room
     await stage.reply(channel).stream("窓の外では。")
     hint, answer = stage.discord.by_bot(channel)
@@ -22,7 +22,7 @@ async def test_without_threads_the_story_is_told_in_the_channel(stage: Stage) ->
     assert stage.say("discord.no_thread", "ja", permission=permission) == hint.content
     assert ("窓の外では。", message.id) == (answer.content, answer.reply_to)
     await stage.discord.say_in(channel, stage.discord.taro, "次の朝。")
-    await stage.play.until_heard(2)
+    await stage.services.until_heard(2)
     assert len(stage.discord.by_bot(channel)) == 2
 
 
@@ -30,13 +30,13 @@ async def test_a_thread_that_discord_refuses_is_no_dead_end(stage: Stage) -> Non
     """The permissions looked right, yet the answer was 403: the channel is the room."""
     stage.discord.fail("POST", "/threads", 403, code=50013)
     await stage.discord.say_in(stage.discord.channel, stage.discord.hanako, BEGINNING)
-    asked = await stage.play.until_heard()
+    asked = await stage.services.until_heard()
     assert await stage.opened() is stage.discord.channel
     hint, answer = stage.discord.by_bot(stage.discord.channel)
     permission = stage.say("discord.permission.create_public_threads", "ja")
     assert stage.say("discord.no_thread", "ja", permission=permission) == hint.content
     assert (hint.reply_to, answer.reply_to) == (int(asked.message.event_id),) * 2
-    assert await stage.play.read(stage.room(stage.discord.channel)) is not None
+    assert await stage.services.stories.read(stage.room(stage.discord.channel)) is not None
 
 
 async def test_a_thread_that_fails_for_a_moment_is_opened_all_the_same(stage: Stage) -> None:
@@ -71,7 +71,7 @@ async def test_where_the_bot_may_not_talk_the_person_is_told_privately(stage: St
         stage.say(key, "ja", permission=permission) for key in ("error.not_allowed", "discord.click")
     ]
     assert "\n".join(told_lines) == told.content
-    assert stage.play.heard == []
+    assert stage.services.heard == []
 
 
 async def test_without_message_history_the_reply_is_a_plain_message(stage: Stage) -> None:
@@ -79,7 +79,7 @@ async def test_without_message_history_the_reply_is_a_plain_message(stage: Stage
     denied = Permission.CREATE_PUBLIC_THREADS | Permission.READ_MESSAGE_HISTORY
     channel = await stage.discord.open_channel("雑談", denied=denied)
     await stage.discord.say_in(channel, stage.discord.hanako, BEGINNING)
-    await stage.play.until_heard()
+    await stage.services.until_heard()
     await stage.reply(channel).show(Reply(ReplyState.DONE, "窓の外では。"))
     answer = stage.discord.by_bot(channel)[-1]
     assert (answer.content, answer.reply_to) == ("窓の外では。", None)

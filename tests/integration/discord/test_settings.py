@@ -15,7 +15,7 @@ from tests.servers.discord import Channel, Slash, User
 async def story_thread(stage: Stage) -> Channel:
     """A thread with a story."""
     thread = await stage.discord.open_thread(stage.discord.channel, "物語", stage.discord.taro)
-    stage.play.tell(stage.room(thread), BEGINNING)
+    stage.services.tell(stage.room(thread), BEGINNING)
     return thread
 
 
@@ -54,7 +54,7 @@ async def test_who_manages_the_place_sets_its_rules(
 ) -> None:
     """Server and channel by their own scopes."""
     await set_rule(stage, stage.discord.channel, stage.discord.hanako, rule, value, scope)
-    _, _, address, changes = await stage.play.until_noted()
+    _, _, address, changes = await stage.services.until_noted()
     ids = {"server": f"guild/{stage.discord.guild.id}", "channel": f"channel/{stage.discord.channel.id}"}
     assert (address, changes) == (ids[scope], {rule: kept})
 
@@ -77,14 +77,14 @@ async def test_others_are_told_which_permission_it_takes(
     slash = await set_rule(stage, thread, stage.discord.taro, rule, "5", scope)
     permission = stage.say(f"discord.permission.{needed}", "ja")
     assert stage.say("discord.not_your_setting", "ja", permission=permission) == slash.answers[0].content
-    assert stage.play.noted == []
+    assert stage.services.noted == []
 
 
 async def test_a_storys_own_thread_belongs_to_everybody_in_it(stage: Stage) -> None:
     """How it is written there."""
     thread = await story_thread(stage)
     slash = await set_rule(stage, thread, stage.discord.taro, "preset", "冒険", "story")
-    assert (await stage.play.until_noted())[2:] == ("", {"preset": "bold"})
+    assert (await stage.services.until_noted())[2:] == ("", {"preset": "bold"})
     line = "**調子**：冒険〔この物語〕"
     assert [stage.say("discord.settings.done", "ja", line=line)] == [a.content for a in slash.answers]
 
@@ -93,7 +93,7 @@ async def test_people_roles_and_channels_are_named_by_mention(stage: Stage) -> N
     """As they are typed."""
     typed = "<@1> と <@&22> と <#333>"
     slash = await set_rule(stage, stage.discord.channel, stage.discord.hanako, "allowed", typed, "server")
-    assert (await stage.play.until_noted())[3] == {"allowed": ["user/1", "role/22", "channel/333"]}
+    assert (await stage.services.until_noted())[3] == {"allowed": ["user/1", "role/22", "channel/333"]}
     assert "<@1>、<@&22>、<#333>" in slash.answers[0].content
     assert slash.answers[0].allowed_mentions[-1] == {"parse": []}
 
@@ -104,28 +104,28 @@ async def test_a_list_without_a_value_is_a_form(stage: Stage) -> None:
         stage.discord.channel, stage.discord.hanako, "story settings", rule="banned", scope="channel"
     )
     await stage.discord.submit(opened, text="しかし\nところで\n")
-    assert (await stage.play.until_noted())[3] == {"banned": ["しかし", "ところで"]}
+    assert (await stage.services.until_noted())[3] == {"banned": ["しかし", "ところで"]}
     stage.discord.guild.managers.clear()
     sent = await stage.discord.submit(opened, text="あ")
     await stage.discord.until(lambda: sent.answers)
-    assert len(stage.play.noted) == 1
+    assert len(stage.services.noted) == 1
 
 
 async def test_a_rule_without_a_value_is_shown_and_stays(stage: Stage) -> None:
     """With the place where it was set; the nearest one counts."""
     guild, channel = stage.discord.guild, stage.discord.channel
-    stage.play.layers = {
+    stage.services.layers = {
         f"guild/{guild.id}": {"length": "short", "candidates": 5},
         f"channel/{channel.id}": {"length": "long"},
     }
-    stage.play.settings = RoomSettings(length=Length.LONG, candidates=5, daily_per_person=3)
+    stage.services.room_settings = RoomSettings(length=Length.LONG, candidates=5, daily_per_person=3)
     shown = [await shown_rule(stage, rule) for rule in ("length", "candidates", "daily_per_person")]
     assert shown == [
         "**長さ**：長め（500字ほど）〔このチャンネル〕",
         "**候補の数**：5〔サーバー全体〕",
         "**一人の一日の回数**：3〔はじめの設定〕",
     ]
-    assert stage.play.noted == []
+    assert stage.services.noted == []
 
 
 async def shown_rule(stage: Stage, rule: str) -> str:
@@ -138,7 +138,7 @@ async def shown_rule(stage: Stage, rule: str) -> str:
 
 async def test_who_may_not_change_a_list_is_shown_it(stage: Stage) -> None:
     """A form would be refused in the end."""
-    stage.play.settings = RoomSettings(words=("ばか", "あほ"))
+    stage.services.room_settings = RoomSettings(words=("ばか", "あほ"))
     assert await shown_rule(stage, "words") == "**フィルターに足す言葉**：ばか、あほ〔はじめの設定〕"
     assert await shown_rule(stage, "presets") == "**自分たちの調子**：なし〔はじめの設定〕"
 
@@ -147,8 +147,8 @@ async def test_the_form_of_a_list_holds_what_is_set_at_that_scope(stage: Stage) 
     """Not what holds in the end: saving it would copy the server's words to the channel, or lose some."""
     guild, channel, hanako = stage.discord.guild, stage.discord.channel, stage.discord.hanako
     server, here = f"guild/{guild.id}", f"channel/{channel.id}"
-    stage.play.layers = {server: {"banned": ["しかし、彼は"]}, here: {"denied": ["user/5", "room/6"]}}
-    stage.play.settings = RoomSettings(banned=("しかし、彼は",), denied=("user/5", "room/6"))
+    stage.services.layers = {server: {"banned": ["しかし、彼は"]}, here: {"denied": ["user/5", "room/6"]}}
+    stage.services.room_settings = RoomSettings(banned=("しかし、彼は",), denied=("user/5", "room/6"))
     for scope, rule, lines in (
         ("server", "banned", "しかし、彼は"),
         ("channel", "banned", ""),
@@ -159,7 +159,7 @@ async def test_the_form_of_a_list_holds_what_is_set_at_that_scope(stage: Stage) 
         assert opened.modal is not None
         assert opened.modal["components"][0]["component"].get("value", "") == lines
         await stage.discord.until(lambda sent=sent: sent.answers)
-    assert stage.play.layers == {
+    assert stage.services.layers == {
         server: {"banned": ["しかし、彼は"]},
         here: {"denied": ["user/5", "room/6"]},
     }
@@ -168,7 +168,7 @@ async def test_the_form_of_a_list_holds_what_is_set_at_that_scope(stage: Stage) 
 async def test_a_list_that_no_form_holds_is_not_cut(stage: Stage) -> None:
     """Saving it would lose the rest."""
     guild, channel = stage.discord.guild, stage.discord.channel
-    stage.play.layers = {f"guild/{guild.id}": {"words": ["長い言葉" * 10 + str(n) for n in range(100)]}}
+    stage.services.layers = {f"guild/{guild.id}": {"words": ["長い言葉" * 10 + str(n) for n in range(100)]}}
     slash = await stage.discord.slash(
         channel, stage.discord.hanako, "story settings", rule="words", scope="server"
     )
@@ -190,22 +190,22 @@ async def test_a_preset_of_ones_own_is_made_changed_renamed_and_removed(stage: S
     """By a form with all its settings, one a line."""
     server = f"guild/{stage.discord.guild.id}"
     await stage.discord.submit(await preset_form(stage), name="夜", text="温度\n")
-    assert stage.play.noted == []
+    assert stage.services.noted == []
     opened = await preset_form(stage)
     assert opened.modal is not None
     assert "temperature = 0.75\n" in opened.modal["components"][1]["component"]["value"]
     await stage.discord.submit(opened, name=" 夜 ", text="temperature ＝ ０．９\n top_k: 50")
-    await stage.play.until_noted()
-    assert stage.play.layers[server] == {"presets": {"夜": {"temperature": 0.9, "top_k": 50}}}
+    await stage.services.until_noted()
+    assert stage.services.layers[server] == {"presets": {"夜": {"temperature": 0.9, "top_k": 50}}}
     again = await preset_form(stage, "夜")
     assert again.modal is not None
     assert "temperature = 0.9\n" in again.modal["components"][1]["component"]["value"]
     await stage.discord.submit(again, name="真夜中")
-    await stage.play.until_noted(2)
-    assert list(stage.play.layers[server]["presets"]) == ["真夜中"]  # type: ignore[call-overload]
+    await stage.services.until_noted(2)
+    assert list(stage.services.layers[server]["presets"]) == ["真夜中"]  # type: ignore[call-overload]
     sent = await stage.discord.submit(await preset_form(stage, "真夜中"), text="")
     await stage.discord.until(lambda: sent.answers)
-    assert stage.play.layers[server] == {}
+    assert stage.services.layers[server] == {}
 
 
 @pytest.mark.parametrize(
@@ -220,12 +220,14 @@ async def test_what_is_no_setting_is_told_with_the_line(stage: Stage, written: s
     assert f"「自分たちの調子」を「{written}」にはできません。" in told.content
     assert named in told.content
     assert told.content.endswith(f">>> top_p = 0.9\n{written}")
-    assert stage.play.noted == []
+    assert stage.services.noted == []
 
 
 async def test_a_preset_out_of_bounds_is_told_by_its_name(stage: Stage) -> None:
     """The rules know the bounds."""
-    stage.play.fail(BadRule(name="presets", value={"夜": {"temperature": 9}}, known="夜.temperature: ≤ 2"))
+    stage.services.fail(
+        BadRule(name="presets", value={"夜": {"temperature": 9}}, known="夜.temperature: ≤ 2")
+    )
     sent = await stage.discord.submit(await preset_form(stage), name="夜", text="temperature = 9")
     await stage.discord.until(lambda: sent.answers)
     expected = stage.say(
@@ -236,7 +238,7 @@ async def test_a_preset_out_of_bounds_is_told_by_its_name(stage: Stage) -> None:
 
 async def test_presets_are_proposed_from_the_scope_in_question(stage: Stage) -> None:
     """One of the server's is not changed in the channel."""
-    stage.play.layers = {f"guild/{stage.discord.guild.id}": {"presets": {"夜": {}}}}
+    stage.services.layers = {f"guild/{stage.discord.guild.id}": {"presets": {"夜": {}}}}
     channel, taro = stage.discord.channel, stage.discord.taro
     for scope, names in (("server", ["夜", "（もとに戻す）"]), ("channel", ["（もとに戻す）"])):
         proposed = await stage.discord.complete(

@@ -6,7 +6,7 @@ import asyncio
 
 from bot.domain.errors import QueueFull
 from bot.domain.jobs import GenerationOptions, Length
-from tests.fakes.play import FakePlay
+from tests.fakes.services import FakeServices
 from tests.integration.discord.stage import BEGINNING, QuickClock, Stage, adapter_for
 from tests.servers.discord import Permission
 
@@ -29,7 +29,7 @@ async def test_the_command_has_its_names_in_both_languages(stage: Stage) -> None
 async def test_a_second_start_does_not_register_the_commands_again(stage: Stage) -> None:
     """Discord's copy is the same, so nothing is sent."""
     assert stage.discord.state.syncs == 1
-    again = adapter_for(stage.discord, FakePlay(), QuickClock([]))
+    again = adapter_for(stage.discord, FakeServices(), QuickClock([]))
     logins = len(stage.discord.gateway.identified)
     task = asyncio.create_task(again.run())
     await stage.discord.until(lambda: len(stage.discord.gateway.identified) > logins)
@@ -42,7 +42,7 @@ async def test_changed_commands_are_registered(stage: Stage) -> None:
     """A command that Discord has otherwise is replaced at the next start."""
     stage.command("continue")["description_localizations"] = {"ja": "古い説明"}
     logins = len(stage.discord.gateway.identified)
-    task = asyncio.create_task(adapter_for(stage.discord, FakePlay(), QuickClock([])).run())
+    task = asyncio.create_task(adapter_for(stage.discord, FakeServices(), QuickClock([])).run())
     await stage.discord.until(lambda: len(stage.discord.gateway.identified) > logins)
     task.cancel()
     await asyncio.wait({task})
@@ -60,13 +60,13 @@ async def test_with_text_the_answer_shows_it_and_a_thread_opens_from_it(stage: S
         preset="bold",
         candidates=3,
     )
-    heard = await stage.play.until_heard()
+    heard = await stage.services.until_heard()
     thread = await stage.opened()
     (shown,) = slash.answers
     assert (BEGINNING, None, shown.id) == (shown.content, shown.ephemeral_to, thread.id)
     assert (BEGINNING, str(slash.id)) == (heard.message.text, heard.message.event_id)
-    assert [(str(slash.id), str(shown.id), None, None)] == stage.play.shown_by
-    assert (await stage.play.read(stage.room(thread))) is not None
+    assert [(str(slash.id), str(shown.id), None, None)] == stage.services.shown_by
+    assert (await stage.services.stories.read(stage.room(thread))) is not None
     assert GenerationOptions(Length.LONG, "bold", 3) == heard.ask
     assert slash.took_s < 3.0
     assert shown.allowed_mentions == [{"parse": []}]
@@ -78,16 +78,16 @@ async def test_mentions_in_the_text_are_names_in_the_story(stage: Stage) -> None
     role = await discord.add_role("犬")
     typed = f"<@{discord.taro.id}>と<@5>は<@&{role.id}>を連れて<#{discord.channel.id}>へ<@{discord.bot.id}>"
     await discord.slash(discord.channel, discord.hanako, "continue", text=typed)
-    heard = await stage.play.until_heard()
+    heard = await stage.services.until_heard()
     assert heard.message.text == "太郎と<@5>は犬を連れて#物語へ"
 
 
 async def test_without_text_in_a_storys_thread_it_goes_on(stage: Stage) -> None:
     """Nothing is left behind but the continuation that the outbox posts."""
     thread = await stage.discord.open_thread(stage.discord.channel, "物語", stage.discord.taro)
-    stage.play.tell(stage.room(thread), BEGINNING)
+    stage.services.tell(stage.room(thread), BEGINNING)
     slash = await stage.discord.slash(thread, stage.discord.hanako, "continue")
-    heard = await stage.play.until_heard()
+    heard = await stage.services.until_heard()
     await stage.discord.until(lambda: slash.original and slash.original.deleted)
     assert (stage.room(thread), "", GenerationOptions()) == (
         heard.message.room,
@@ -101,9 +101,9 @@ async def test_without_text_in_a_storys_thread_it_goes_on(stage: Stage) -> None:
 async def test_with_text_in_a_storys_thread_no_further_thread_opens(stage: Stage) -> None:
     """The text is shown there and added to the story."""
     thread = await stage.discord.open_thread(stage.discord.channel, "物語", stage.discord.taro)
-    stage.play.tell(stage.room(thread), BEGINNING)
+    stage.services.tell(stage.room(thread), BEGINNING)
     await stage.discord.slash(thread, stage.discord.hanako, "continue", text="彼は立った。")
-    heard = await stage.play.until_heard()
+    heard = await stage.services.until_heard()
     assert (stage.room(thread), "彼は立った。") == (heard.message.room, heard.message.text)
     (shown,) = await stage.discord.until(lambda: stage.discord.by_bot(thread))
     assert shown.content == "彼は立った。"
@@ -117,10 +117,10 @@ async def test_without_text_and_story_a_form_takes_the_beginning(stage: Stage) -
     )
     text = f"　{BEGINNING}\n\n　彼は"
     await stage.discord.submit(slash, text=text)
-    heard = await stage.play.until_heard()
+    heard = await stage.services.until_heard()
     thread = await stage.opened()
     assert heard.message.text == text
-    assert (await stage.play.read(stage.room(thread))) is not None
+    assert (await stage.services.stories.read(stage.room(thread))) is not None
     assert GenerationOptions(Length.LONG, "bold") == heard.ask
     assert slash.modal is not None
     assert slash.modal["title"] == stage.say("discord.form.begin.title", "ja")
@@ -133,7 +133,7 @@ async def test_a_beginning_that_is_too_long_for_a_message_is_shown_whole(stage: 
     """In as many messages as it takes; the thread opens from the first."""
     slash = await stage.discord.slash(stage.discord.channel, stage.discord.hanako, "continue")
     sent = await stage.discord.submit(slash, text=LONG)
-    heard = await stage.play.until_heard()
+    heard = await stage.services.until_heard()
     thread = await stage.opened()
     assert heard.message.text == LONG == "".join(answer.content for answer in sent.answers)
     assert sent.answers[0].id == thread.id
@@ -144,7 +144,7 @@ async def test_a_long_text_that_is_refused_comes_back_whole(stage: Stage) -> Non
     """Nothing of it stays in the channel; the person has all of it with the reason."""
     thread = await stage.discord.open_thread(stage.discord.channel, "物語", stage.discord.taro)
     slash = await stage.discord.slash(thread, stage.discord.hanako, "continue")
-    stage.play.refuse(QueueFull(limit=3))
+    stage.services.refuse(QueueFull(limit=3))
     sent = await stage.discord.submit(slash, text=LONG)
     reason = stage.say(QueueFull.key, "ja", limit=3)
     await stage.discord.until(lambda: [m for m in sent.answers if m.ephemeral_to][1:])
@@ -156,7 +156,7 @@ async def test_a_long_text_that_is_refused_comes_back_whole(stage: Stage) -> Non
 async def test_a_refusal_is_ephemeral(stage: Stage) -> None:
     """Where no new thread was opened, the text is taken back: the person gets it with the reason."""
     thread = await stage.discord.open_thread(stage.discord.channel, "物語", stage.discord.taro)
-    stage.play.refuse(QueueFull(limit=3))
+    stage.services.refuse(QueueFull(limit=3))
     slash = await stage.discord.slash(thread, stage.discord.hanako, "continue", text="彼は立った。")
     await stage.discord.until(lambda: [m for m in slash.answers if m.ephemeral_to])
     (answer,) = slash.answers
@@ -166,7 +166,7 @@ async def test_a_refusal_is_ephemeral(stage: Stage) -> None:
 
 async def test_an_unforeseen_error_is_answered_without_a_traceback(stage: Stage) -> None:
     """People see a sentence, and their text; the log has the rest."""
-    stage.play.refuse(ZeroDivisionError("secret detail"))
+    stage.services.refuse(ZeroDivisionError("secret detail"))
     slash = await stage.discord.slash(stage.discord.channel, stage.discord.hanako, "continue", text="あ")
     await stage.discord.until(lambda: [m for m in slash.answers if m.ephemeral_to])
     assert f"{stage.say('discord.trouble', 'ja')}\n>>> あ" == slash.answers[-1].content
@@ -182,14 +182,14 @@ async def test_where_the_bot_may_not_talk_the_permission_is_named(stage: Stage) 
         stage.say(key, "ja", permission=permission) for key in ("error.not_allowed", "discord.click")
     )
     assert [f"{reason}\n>>> {BEGINNING}"] == [answer.content for answer in slash.answers]
-    assert stage.play.heard == []
+    assert stage.services.heard == []
 
 
 async def test_in_a_direct_message_the_reply_answers_what_was_shown(stage: Stage) -> None:
     """The DM is the room."""
     direct = stage.discord.world.direct(stage.discord.hanako)
     slash = await stage.discord.slash(direct, stage.discord.hanako, "continue", text=BEGINNING)
-    heard = await stage.play.until_heard()
+    heard = await stage.services.until_heard()
     assert stage.room(direct) == heard.message.room
     await stage.reply(direct).stream("窓の外では。")
     shown, answer = stage.discord.by_bot(direct)
@@ -198,7 +198,7 @@ async def test_in_a_direct_message_the_reply_answers_what_was_shown(stage: Stage
 
 async def test_unreadable_characters_are_named_to_the_person(stage: Stage) -> None:
     """Only they see it, and the text stays."""
-    stage.play.unknown = ("𠮷",)
+    stage.services.unknown = ("𠮷",)
     slash = await stage.discord.slash(stage.discord.channel, stage.discord.hanako, "continue", text="𠮷野家")
     await stage.discord.until(lambda: len(slash.answers) > 1)
     assert ["𠮷野家", stage.say("discord.unknown", "ja", characters="𠮷")] == [
@@ -209,7 +209,7 @@ async def test_unreadable_characters_are_named_to_the_person(stage: Stage) -> No
 
 async def test_what_is_read_instead_is_shown_as_it_is(stage: Stage) -> None:
     """The place around the first character that cannot be read; Markdown in it means nothing."""
-    stage.play.unknown, stage.play.read_as = ("𠮷",), "**〓野家**"
+    stage.services.unknown, stage.services.read_as = ("𠮷",), "**〓野家**"
     slash = await stage.discord.slash(stage.discord.channel, stage.discord.hanako, "continue", text="𠮷野家")
     await stage.discord.until(lambda: len(slash.answers) > 1)
     sentence = stage.say("discord.unknown_as", "ja", characters="𠮷", read_as=r"\*\*〓野家\*\*")
@@ -239,16 +239,16 @@ async def test_an_answer_whose_receipt_got_lost_is_found(stage: Stage) -> None:
 async def test_without_text_a_command_that_cannot_be_acknowledged_goes_on(stage: Stage) -> None:
     """The reply is a message of its own all the same."""
     thread = await stage.discord.open_thread(stage.discord.channel, "物語", stage.discord.taro)
-    stage.play.tell(stage.room(thread), BEGINNING)
+    stage.services.tell(stage.room(thread), BEGINNING)
     stage.discord.fail("POST", "/callback", 404, code=10062)
     await stage.discord.slash(thread, stage.discord.hanako, "continue")
-    assert (await stage.play.until_heard()).message.room == stage.room(thread)
+    assert (await stage.services.until_heard()).message.room == stage.room(thread)
 
 
 async def test_in_a_thread_a_refused_answer_is_shown_as_a_message(stage: Stage) -> None:
     """Above the reply, with its writer's name."""
     thread = await stage.discord.open_thread(stage.discord.channel, "物語", stage.discord.taro)
-    stage.play.tell(stage.room(thread), BEGINNING)
+    stage.services.tell(stage.room(thread), BEGINNING)
     stage.discord.fail("POST", "/callback", 404, code=10062)
     await stage.discord.slash(thread, stage.discord.hanako, "continue", text="彼は立った。")
     await stage.opened()

@@ -8,7 +8,7 @@ import pytest
 from aiohttp import web
 
 from adapters.discord import client as client_module
-from tests.fakes.play import FakePlay
+from tests.fakes.services import FakeServices
 from tests.integration.discord.stage import BEGINNING, QuickClock, adapter_for, running, staged
 from tests.servers import discord_gateway, discord_payloads
 from tests.servers.discord import LoopbackDiscord
@@ -69,7 +69,7 @@ async def test_a_guild_of_which_little_is_known(monkeypatch: pytest.MonkeyPatch,
     monkeypatch.setattr(discord_gateway, "guild_payload", little)
     async with staged(LoopbackDiscord()) as stage:
         message = await stage.discord.say_in(stage.discord.channel, stage.discord.hanako, BEGINNING)
-        assert (await stage.play.until_heard()).message.room.id == str(message.id)
+        assert (await stage.services.until_heard()).message.room.id == str(message.id)
 
 
 async def test_a_guild_of_which_nothing_is_known() -> None:
@@ -80,7 +80,7 @@ async def test_a_guild_of_which_nothing_is_known() -> None:
     async with staged(discord) as stage:
         discord.world.guilds.update(guilds)
         await discord.say_in(discord.channel, discord.hanako, BEGINNING)
-        assert (await stage.play.until_heard()).message.room.id == str(discord.channel.id)
+        assert (await stage.services.until_heard()).message.room.id == str(discord.channel.id)
 
 
 async def test_a_message_that_names_nobody_in_its_lists(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,7 +94,7 @@ async def test_a_message_that_names_nobody_in_its_lists(monkeypatch: pytest.Monk
     monkeypatch.setattr(Gateway, "dispatch_message", bare)
     async with staged(LoopbackDiscord()) as stage:
         await stage.discord.say_in(stage.discord.channel, stage.discord.hanako, BEGINNING)
-        assert (await stage.play.until_heard()).message.text == BEGINNING
+        assert (await stage.services.until_heard()).message.text == BEGINNING
 
 
 async def test_nobody_waits_for_commands_that_cannot_be_registered(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -102,8 +102,8 @@ async def test_nobody_waits_for_commands_that_cannot_be_registered(monkeypatch: 
     monkeypatch.setattr(client_module, "REGISTERED_WITHIN_S", 0.01)
     async with LoopbackDiscord() as discord:
         discord.fail("GET", "/commands", 500, times=ALWAYS)
-        play = FakePlay()
-        async with running(adapter_for(discord, play, QuickClock([])), discord):
+        services = FakeServices()
+        async with running(adapter_for(discord, services, QuickClock([])), discord):
             await discord.say_in(discord.channel, discord.hanako, BEGINNING)
-            await play.until_heard()
+            await services.until_heard()
         assert discord.state.syncs == 0

@@ -23,7 +23,7 @@ HANAKO = Author("discord", "2", "花子")
 async def thread_with_story(stage: Stage, text: str = BEGINNING) -> Channel:
     """A thread with a story."""
     thread = await stage.discord.open_thread(stage.discord.channel, "物語", stage.discord.taro)
-    stage.play.tell(stage.room(thread), text)
+    stage.services.tell(stage.room(thread), text)
     return thread
 
 
@@ -50,7 +50,7 @@ async def test_every_command_has_a_japanese_name_and_description(stage: Stage) -
 async def test_a_new_story_is_told_to_everybody(stage: Stage) -> None:
     """It concerns all who write there."""
     slash = await stage.discord.slash(stage.discord.channel, stage.discord.taro, "story new", title="夜の川")
-    noted = await stage.play.until_noted()
+    noted = await stage.services.until_noted()
     assert noted[0::3] == ("begin", "夜の川")
     assert await answered(stage, slash) == [
         stage.say("discord.story.begun", "ja", person="太郎", title="夜の川")
@@ -69,8 +69,8 @@ async def test_title_close_undo_redo_retry(stage: Stage) -> None:
         ("close", {}),
     ):
         await stage.discord.slash(thread, stage.discord.taro, f"story {name}", **options)
-    await stage.play.until_noted(5)
-    assert {noted[0] for noted in stage.play.noted} == {"rename", "undo", "redo", "retry", "close"}
+    await stage.services.until_noted(5)
+    assert {noted[0] for noted in stage.services.noted} == {"rename", "undo", "redo", "retry", "close"}
 
 
 async def test_of_two_who_write_one_memory_the_second_is_asked_to_compare(stage: Stage) -> None:
@@ -83,7 +83,7 @@ async def test_of_two_who_write_one_memory_the_second_is_asked_to_compare(stage:
     refused = await stage.discord.submit(second, text="太郎の設定。")
     said = stage.say("discord.form.changed", "ja")
     assert await answered(stage, refused) == [f"{said}\n>>> 太郎の設定。"]
-    assert stage.play.kept[stage.room(thread)].memory == "花子の設定。"
+    assert stage.services.kept[stage.room(thread)].memory == "花子の設定。"
 
 
 async def test_what_is_public_is_in_the_servers_language(stage: Stage) -> None:
@@ -98,7 +98,7 @@ async def test_what_is_public_is_in_the_servers_language(stage: Stage) -> None:
 async def test_what_cannot_be_undone_is_said_to_the_asker_alone(stage: Stage) -> None:
     """An ephemeral sentence."""
     thread = await thread_with_story(stage)
-    stage.play.fail(NothingToUndo())
+    stage.services.fail(NothingToUndo())
     slash = await stage.discord.slash(thread, stage.discord.taro, "story undo", locale="en-US")
     assert await answered(stage, slash) == [stage.say(NothingToUndo.key, "en")]
     assert slash.answers[0].ephemeral_to is stage.discord.taro
@@ -112,7 +112,7 @@ async def test_show_gives_the_story_to_the_asker_and_a_file_where_it_is_long(sta
     assert "\\*\\*太字\\*\\*ではない。" in shown
     assert slash.answers[0].ephemeral_to is stage.discord.taro
     long = "長い物語。" * 600
-    stage.play.tell(stage.room(thread), long)
+    stage.services.tell(stage.room(thread), long)
     slash = await stage.discord.slash(thread, stage.discord.taro, "story show")
     await answered(stage, slash)
     ((name, content),) = slash.answers[0].files
@@ -124,11 +124,11 @@ async def test_show_gives_the_story_to_the_asker_and_a_file_where_it_is_long(sta
 async def test_export_is_a_private_file(stage: Stage, form: str) -> None:
     """With the story's text, to the byte as every door gives it out."""
     thread = await thread_with_story(stage)
-    stage.play.tell(stage.room(thread), "# （（どうする？））\n*次*", HANAKO)
+    stage.services.tell(stage.room(thread), "# （（どうする？））\n*次*", HANAKO)
     slash = await stage.discord.slash(thread, stage.discord.taro, "story export", format=form)
     await answered(stage, slash)
     ((name, content),) = slash.answers[0].files
-    story = await stage.play.read(stage.room(thread))
+    story = await stage.services.stories.read(stage.room(thread))
     assert story is not None
     assert content == exported(story, form).encode()
     assert name.endswith(f".{form}")
@@ -139,8 +139,8 @@ async def test_a_story_is_shown_as_it_is_read(stage: Stage) -> None:
     """The model goes on in the same line; what was said beside the story is not in it."""
     thread = await thread_with_story(stage, "雨が")
     room = stage.room(thread)
-    stage.play.tell(room, "降る。")
-    stage.play.tell(room, "// どうする？", HANAKO)
+    stage.services.tell(room, "降る。")
+    stage.services.tell(room, "// どうする？", HANAKO)
     slash = await stage.discord.slash(thread, stage.discord.taro, "story show")
     (shown,) = await answered(stage, slash)
     assert "雨が降る。" in shown
@@ -159,7 +159,7 @@ async def test_the_list_names_only_what_a_person_can_see(stage: Stage) -> None:
     """Titles of hidden channels are told to nobody who cannot see them."""
     await thread_with_story(stage, "見える物語。")
     hidden = await stage.discord.open_channel("秘密")
-    stage.play.tell(stage.room(hidden), "見えない物語。")
+    stage.services.tell(stage.room(hidden), "見えない物語。")
     hidden.hidden = True
     await stage.discord.gateway.dispatch("CHANNEL_UPDATE", stage.channel_payload(hidden))
     slash = await stage.discord.slash(stage.discord.channel, stage.discord.taro, "story list")
@@ -175,7 +175,7 @@ async def test_a_private_threads_stories_are_for_those_who_write_there(stage: St
     thread.type = ChannelType.PRIVATE_THREAD
     await stage.discord.gateway.dispatch("THREAD_CREATE", stage.channel_payload(thread))
     await stage.discord.say_in(thread, taro, "内緒の物語。")
-    room = (await stage.play.until_heard()).message.room
+    room = (await stage.services.until_heard()).message.room
     assert room.parent_scopes == (
         f"guild/{guild.id}",
         f"channel/{stage.discord.channel.id}",
@@ -194,7 +194,7 @@ async def test_a_hidden_channels_stories_stay_there_even_if_one_wrote_them(stage
     taro = stage.discord.taro
     hidden = await stage.discord.open_channel("秘密")
     room = Room("discord", str(hidden.id), (f"guild/{stage.discord.guild.id}", f"channel/{hidden.id}"))
-    stage.play.tell(room, "秘密の物語。", Author("discord", str(taro.id), "太郎"))
+    stage.services.tell(room, "秘密の物語。", Author("discord", str(taro.id), "太郎"))
     channel = stage.discord.channel
     assert await stage.discord.complete(channel, taro, "story open", "story") == ["秘密の物語。"]
     hidden.hidden = True
@@ -206,21 +206,21 @@ async def test_in_a_direct_message_no_story_of_a_server_is_listed_or_opened(stag
     """Not even one's own: it would be taken away from those who write it there."""
     taro = stage.discord.taro
     server = Room("discord", "5", (f"guild/{stage.discord.guild.id}", "channel/4"))
-    elsewhere = stage.play.tell(server, "サーバーの物語。", Author("discord", str(taro.id), "太郎"))
+    elsewhere = stage.services.tell(server, "サーバーの物語。", Author("discord", str(taro.id), "太郎"))
     direct = stage.discord.world.direct(taro)
-    stage.play.tell(stage.room(direct), "二人の物語。", Author("discord", str(taro.id), "太郎"))
+    stage.services.tell(stage.room(direct), "二人の物語。", Author("discord", str(taro.id), "太郎"))
     slash = await stage.discord.slash(direct, taro, "story list")
     assert await answered(stage, slash) == ["- **二人の物語。** " + f"<#{direct.id}>"]
     assert await stage.discord.complete(direct, taro, "story open", "story") == ["二人の物語。"]
     refused = await stage.discord.slash(direct, taro, "story open", story=elsewhere.id)
     assert await answered(stage, refused) == [stage.say("error.no_such_story", "ja", story=elsewhere.id)]
-    assert stage.play.noted == []
+    assert stage.services.noted == []
 
 
 async def test_branch_proposes_passages_and_goes_there(stage: Stage) -> None:
     """Latest first, found by their words."""
     thread = await thread_with_story(stage)
-    stage.play.tell(stage.room(thread), "窓の外では。")
+    stage.services.tell(stage.room(thread), "窓の外では。")
     found = await stage.discord.complete(thread, stage.discord.taro, "story branch", "passage")
     assert found == ["続き：窓の外では。", f"続き：{BEGINNING}"]
     assert (
@@ -228,7 +228,7 @@ async def test_branch_proposes_passages_and_goes_there(stage: Stage) -> None:
         == found[1:]
     )
     slash = await stage.discord.slash(thread, stage.discord.taro, "story branch", passage="story-1.1")
-    assert (await stage.play.until_noted())[0::3] == ("branch", "story-1.1")
+    assert (await stage.services.until_noted())[0::3] == ("branch", "story-1.1")
     await answered(stage, slash)
     assert list(slash.answers[0].buttons.values()) == ["▶ 続き"]
 
@@ -237,7 +237,7 @@ async def test_memory_note_and_lore_are_forms_with_what_is_there(stage: Stage) -
     """Changing one keeps the others; lore is a line an entry, the most important one first."""
     thread = await thread_with_story(stage)
     room = stage.room(thread)
-    stage.play.kept[room] = Notes(
+    stage.services.kept[room] = Notes(
         "記憶です", "", (Lore(("猫",), "黒い。", 1), (Lore(("川", "水"), "深い。", 2)))
     )
     opened = await stage.discord.slash(thread, stage.discord.taro, "story lore")
@@ -245,15 +245,15 @@ async def test_memory_note_and_lore_are_forms_with_what_is_there(stage: Stage) -
     assert opened.modal is not None
     assert opened.modal["components"][0]["component"]["value"] == "川、水：深い。\n猫：黒い。"
     sent = await stage.discord.submit(opened, text="猫、ねこ:白い。\n\nとても。\n犬：\n")
-    await stage.play.until_noted()
+    await stage.services.until_noted()
     lore = (Lore(("猫", "ねこ"), "白い。\nとても。", 2),)
-    assert stage.play.kept[room] == Notes("記憶です", "", lore)
+    assert stage.services.kept[room] == Notes("記憶です", "", lore)
     assert await answered(stage, sent) == [stage.say("discord.form.lore.done", "ja")]
     for name in ("memory", "note"):
         opened = await stage.discord.slash(thread, stage.discord.taro, f"story {name}")
         await stage.discord.submit(opened, text=name)
-    await stage.play.until_noted(3)
-    assert stage.play.kept[room] == Notes("memory", "note", lore)
+    await stage.services.until_noted(3)
+    assert stage.services.kept[room] == Notes("memory", "note", lore)
 
 
 async def test_help_is_in_the_readers_language(stage: Stage) -> None:
@@ -275,7 +275,7 @@ async def test_an_earlier_story_is_opened_again_by_who_can_see_it(stage: Stage) 
     """Proposed by title; an id that was typed by hand opens nothing hidden."""
     thread = await thread_with_story(stage, "見える物語。")
     hidden = await stage.discord.open_channel("秘密")
-    secret = stage.play.tell(stage.room(hidden), "見えない物語。")
+    secret = stage.services.tell(stage.room(hidden), "見えない物語。")
     hidden.hidden = True
     await stage.discord.gateway.dispatch("CHANNEL_UPDATE", stage.channel_payload(hidden))
     channel, taro = stage.discord.channel, stage.discord.taro
@@ -283,5 +283,5 @@ async def test_an_earlier_story_is_opened_again_by_who_can_see_it(stage: Stage) 
     refused = await stage.discord.slash(channel, taro, "story open", story=secret.id)
     assert await answered(stage, refused) == [stage.say("error.no_such_story", "ja", story=secret.id)]
     await stage.discord.slash(channel, taro, "story open", story="story-1")
-    assert (await stage.play.until_noted())[0::3] == ("reopen", "story-1")
+    assert (await stage.services.until_noted())[0::3] == ("reopen", "story-1")
     assert thread.id != channel.id

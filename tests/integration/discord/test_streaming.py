@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from adapters.discord import DiscordAdapter
 from bot.core.outbox import Outbox
 from bot.core.queue import JobQueue
-from bot.core.story_service import StoryPlay
+from bot.core.services import build_services
 from bot.domain.chat import Room
 from bot.domain.jobs import Job
 from bot.domain.replies import Reply, ReplyState
@@ -60,7 +60,7 @@ async def desk() -> AsyncIterator[Desk]:
         async with LoopbackDiscord() as discord:
             adapter = DiscordAdapter(discord.token, say, api_url=discord.api_url)
             outbox = Outbox(store, {adapter.name: adapter})
-            adapter.attach(StoryPlay(store, queue, ReadingEngine(), outbox, Idle(), say))
+            adapter.attach(build_services(store, queue, ReadingEngine(), outbox, Idle(), say))
             async with running(adapter, discord):
                 yield Desk(discord, store, queue, outbox)
                 await outbox.close(10)

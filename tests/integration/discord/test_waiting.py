@@ -49,7 +49,7 @@ async def test_the_word_mentions_the_asker_and_nobody_else(stage: Stage) -> None
     room = stage.room(stage.discord.channel)
     hanako = stage.discord.hanako
     asker = Author("discord", str(hanako.id), "花子")
-    stage.play.shows["1"] = Passage("p1", "story-1", None, MODEL, TEXT, asker)
+    stage.services.shows["1"] = Passage("p1", "story-1", None, MODEL, TEXT, asker)
     message_id = await stage.adapter.post(room, DONE, "job-1:0")
     await stage.adapter.edit(room, message_id, WRITING)
     await stage.adapter.edit(room, message_id, DONE)

@@ -12,7 +12,7 @@ from bot.aio.clock import Clock
 from bot.core.dispatcher import Dispatcher
 from bot.core.outbox import Outbox
 from bot.core.queue import JobQueue
-from bot.core.story_service import StoryPlay
+from bot.core.services import build_services
 from bot.domain.inference import (
     ContextPiece,
     ContextWindow,
@@ -128,7 +128,7 @@ async def house_of(
             adapter.remember_in(heartbeats)
         outbox = Outbox(store, {adapter.name: adapter}, clock)
         dispatcher = Dispatcher(store, queue, engine, outbox, say, slots=slots, clock=clock)
-        adapter.attach(StoryPlay(store, queue, engine, outbox, dispatcher, say))
+        adapter.attach(build_services(store, queue, engine, outbox, dispatcher, say))
         for part in (adapter.run(), outbox.run(), dispatcher.run()):
             await stack.enter_async_context(_working(part))
         await discord.until_connected()

@@ -38,13 +38,13 @@ async def slack() -> AsyncIterator[SlackServer]:
 
 
 @pytest.fixture
-def play() -> Desk:
+def services() -> Desk:
     """A play that answers nothing by itself."""
     return Desk()
 
 
 @pytest.fixture
-async def adapter(slack: SlackServer, play: Desk) -> AsyncIterator[SlackAdapter]:
+async def adapter(slack: SlackServer, services: Desk) -> AsyncIterator[SlackAdapter]:
     """An adapter in Socket Mode, connected."""
-    async with running(adapter_for(slack), play) as connected:
+    async with running(adapter_for(slack), services) as connected:
         yield connected

@@ -1,4 +1,4 @@
-"""A Play that records what the adapter asks of it, with answers that a test lays out."""
+"""Services that record what the adapter asks of them, with answers that a test lays out."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from bot.domain.errors import PassageGone
 from bot.domain.jobs import GenerationOptions, JobReceipt
 from bot.domain.room_settings import RoomSettings
 from bot.domain.story import Passage, Story
-from tests.fakes.play import FakePlay
+from tests.fakes.services import FakeServices
 
 _AT_FIRST = RoomSettings()
 
 
 @dataclass(slots=True)
-class Desk(FakePlay):
+class Desk(FakeServices):
     """`calls` are the changes that were asked for, as name and arguments; `wrong` is raised by the next one.
 
     `shown` says which message shows which passage, `now` which rules hold, `set_there` what is
@@ -68,7 +68,7 @@ class Desk(FakePlay):
         self._did("cancel", room)
         return self.running
 
-    async def again(self, message: Message, job_id: str) -> JobReceipt:
+    async def resubmit(self, message: Message, job_id: str) -> JobReceipt:
         """Recorded."""
         self._did("again", message, job_id)
         return JobReceipt("job-anew", "story-1", 0)
@@ -107,18 +107,18 @@ class Desk(FakePlay):
         self._did("delete", room, by, passage_id)
         return await self._story(room)
 
-    async def set_rules(self, room: Room, scope: str, changes: Mapping[str, object]) -> RoomSettings:
+    async def change(self, room: Room, scope: str, changes: Mapping[str, object]) -> RoomSettings:
         """Recorded; what is set at the room itself holds from now on."""
         self._did("set_rules", room, scope, dict(changes))
         if not scope:
             self.now = replace(self.now, **changes)  # type: ignore[arg-type]
         return self.now
 
-    async def rules_at(self, room: Room, scope: str) -> Mapping[str, object]:
+    async def at(self, room: Room, scope: str) -> Mapping[str, object]:
         """What the test says is set there."""
         return self.set_there.get(scope, {})
 
-    async def rules(self, room: Room) -> RoomSettings:
+    async def resolve(self, room: Room) -> RoomSettings:
         """What the test says."""
         return self.now
 
@@ -133,7 +133,7 @@ class Desk(FakePlay):
         """As it was laid out."""
         return self.shown.get(message_id)
 
-    async def stories(
+    async def list_stories(
         self,
         platform: str,
         *,

@@ -13,7 +13,7 @@ from bot.aio.clock import Clock
 from bot.core.dispatcher import Dispatcher
 from bot.core.outbox import Outbox
 from bot.core.queue import JobQueue
-from bot.core.story_service import StoryPlay
+from bot.core.services import Services, build_services
 from bot.domain.ports import Engine
 from bot.store import SqlStore, open_store
 from config.i18n import Phrases
@@ -32,7 +32,7 @@ class House:
     """What a test needs of the running bot."""
 
     store: SqlStore
-    play: StoryPlay
+    services: Services
     adapter: SlackAdapter
     deliver: Deliver
 
@@ -55,12 +55,12 @@ async def house(
         adapter.remember_in(store)
     outbox = Outbox(store, {"slack": adapter}, paced)
     dispatcher = Dispatcher(store, queue, engine, outbox, say, clock=clock)
-    play = StoryPlay(store, queue, engine, outbox, dispatcher, say)
+    services = build_services(store, queue, engine, outbox, dispatcher, say)
     sending, writing = (asyncio.create_task(work) for work in (outbox.run(), dispatcher.run()))
     try:
-        async with running(adapter, play):
+        async with running(adapter, services):
             deliver = slack.deliver if mode == "socket" else slack.sender(adapter.port).deliver
-            yield House(store, play, adapter, deliver)
+            yield House(store, services, adapter, deliver)
             await _ended(writing)
             await outbox.close(1.0)
     finally:

@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
-from adapters.shared.ports import Play
 from adapters.slack import SlackAdapter
 from bot.aio.clock import SystemClock
+from bot.core.services import Services
 from tests.servers.slack import APP_TOKEN, BOT_TOKEN, SIGNING_SECRET, SlackServer
 
 
@@ -60,9 +60,9 @@ def adapter_for(slack: SlackServer, **changed: Any) -> SlackAdapter:
 
 
 @asynccontextmanager
-async def running(adapter: SlackAdapter, play: Play) -> AsyncIterator[SlackAdapter]:
+async def running(adapter: SlackAdapter, services: Services) -> AsyncIterator[SlackAdapter]:
     """Run an adapter until the block ends; its failure is the test's."""
-    adapter.attach(play)
+    adapter.attach(services)
     task = asyncio.create_task(adapter.run())
     connected = asyncio.create_task(adapter.until_connected())
     try:

@@ -35,10 +35,10 @@ def root(slack: SlackServer) -> Posted:
 
 
 @pytest.fixture
-def answer(play: Desk, root: Posted) -> Passage:
+def answer(services: Desk, root: Posted) -> Passage:
     """A passage of the model at the end of the thread's story."""
-    play.lay_out(room_of(root), f"C1:{root.ts}", FIRST_LINE, HANAKO)
-    return play.lay_out(room_of(root), "C1:answer", "夜が更けた。", MODEL, HANAKO)
+    services.lay_out(room_of(root), f"C1:{root.ts}", FIRST_LINE, HANAKO)
+    return services.lay_out(room_of(root), "C1:answer", "夜が更けた。", MODEL, HANAKO)
 
 
 async def posted(slack: SlackServer, adapter: SlackAdapter, root: Posted, draft: Reply) -> Posted:
@@ -65,99 +65,99 @@ async def test_what_stands_below_a_text(slack: SlackServer, adapter: SlackAdapte
 
 
 async def test_going_on_and_again(
-    slack: SlackServer, play: Desk, adapter: SlackAdapter, root: Posted, answer: Passage
+    slack: SlackServer, services: Desk, adapter: SlackAdapter, root: Posted, answer: Passage
 ) -> None:
     """The passage is named under which the button was pressed, so that nothing is done twice."""
     draft = Reply(ReplyState.DONE, "夜が更けた。", job="job-1", passage=answer.id)
     message = await posted(slack, adapter, root, draft)
     await slack.deliver(slack.people.click(message, "continue", "U2"))
-    heard = (await play.until_heard()).message
+    heard = (await services.until_heard()).message
     assert (heard.text, heard.after, heard.author.name, heard.room) == ("", answer.id, "太郎", room_of(root))
     await slack.deliver(slack.people.click(message, "retry", "U1"))
-    again, ask = await play.until_asked("retry")
+    again, ask = await services.until_asked("retry")
     assert (again.after, again.author.name, ask) == (answer.id, "花子", GenerationOptions())
-    play.now = RoomSettings(candidates=4)
+    services.now = RoomSettings(candidates=4)
     await slack.deliver(slack.people.click(message, "several", "U1"))
-    assert (await play.until_asked("retry", 2))[1] == GenerationOptions(candidates=4)
+    assert (await services.until_asked("retry", 2))[1] == GenerationOptions(candidates=4)
     await slack.deliver(slack.people.click(message, "undo", "U1"))
-    assert await play.until_asked("undo") == (room_of(root), HANAKO, answer.id)
+    assert await services.until_asked("undo") == (room_of(root), HANAKO, answer.id)
 
 
 async def test_once_more_what_came_to_nothing(
-    slack: SlackServer, play: Desk, adapter: SlackAdapter, root: Posted, answer: Passage
+    slack: SlackServer, services: Desk, adapter: SlackAdapter, root: Posted, answer: Passage
 ) -> None:
     """Whoever presses how often, it is one event: the play asks anew once."""
     failed = Reply(ReplyState.FAILED, note="だめでした", job="job-2")
     message = await posted(slack, adapter, root, failed)
     await slack.deliver(slack.people.click(message, "again", "U1"))
     await slack.deliver(slack.people.click(message, "again", "U2"))
-    await play.until_asked("again", 2)
-    once, twice = play.asked("again")
+    await services.until_asked("again", 2)
+    once, twice = services.asked("again")
     assert once[0].event_id == twice[0].event_id
     assert (once[0].text, once[0].after, once[0].room, once[1]) == ("", None, room_of(root), "job-2")
 
 
 async def test_choosing_a_candidate(
-    slack: SlackServer, play: Desk, adapter: SlackAdapter, root: Posted
+    slack: SlackServer, services: Desk, adapter: SlackAdapter, root: Posted
 ) -> None:
     """Every other candidate stands there in full with a button of its own."""
-    play.lay_out(room_of(root), "C1:x", FIRST_LINE, HANAKO)
+    services.lay_out(room_of(root), "C1:x", FIRST_LINE, HANAKO)
     choices = (Candidate("job-1.1", "雨が降った。"), Candidate("job-1.2", "風が吹いた。"))
     draft = Reply(ReplyState.DONE, "夜が更けた。", other_candidates=choices, job="job-1", passage="job-1.0")
     message = await posted(slack, adapter, root, draft)
     assert message.shown == "夜が更けた。\n[〔2〕]\n雨が降った。\n[〔3〕]\n風が吹いた。"
     await slack.deliver(slack.people.click(message, "choose", "U1", number=1))
-    assert await play.until_asked("choose") == (room_of(root), HANAKO, "job-1.2")
+    assert await services.until_asked("choose") == (room_of(root), HANAKO, "job-1.2")
 
 
 async def test_stopping_by_button(
-    slack: SlackServer, play: Desk, adapter: SlackAdapter, root: Posted
+    slack: SlackServer, services: Desk, adapter: SlackAdapter, root: Posted
 ) -> None:
     """The job is named; where it is over, only who pressed is told."""
     message = await posted(slack, adapter, root, Reply(ReplyState.WRITING, "夜が", job="job-1"))
     await slack.deliver(slack.people.click(message, "stop", "U1"))
-    assert await play.until_asked("stop") == ("job-1", HANAKO)
-    play.running = False
+    assert await services.until_asked("stop") == ("job-1", HANAKO)
+    services.running = False
     await slack.deliver(slack.people.click(message, "stop", "U2"))
     await slack.until_called("chat.postEphemeral")
     (told,) = slack.methods.ephemeral
     assert (told["user"], told["text"]) == ("U2", "slack.nothing_to_stop/ja")
 
 
-async def test_they_work_after_a_restart(slack: SlackServer, play: Desk, root: Posted) -> None:
+async def test_they_work_after_a_restart(slack: SlackServer, services: Desk, root: Posted) -> None:
     """A message of an earlier process carries all that is needed."""
-    play.lay_out(room_of(root), "C1:x", FIRST_LINE, HANAKO)
+    services.lay_out(room_of(root), "C1:x", FIRST_LINE, HANAKO)
     async with running(adapter_for(slack), Desk()) as before:
         message = await posted(slack, before, root, DONE)
-    async with running(adapter_for(slack), play):
+    async with running(adapter_for(slack), services):
         await slack.deliver(slack.people.click(message, "undo", "U1"))
-        assert await play.until_asked("undo") == (room_of(root), HANAKO, "job-1.0")
+        assert await services.until_asked("undo") == (room_of(root), HANAKO, "job-1.0")
 
 
-async def test_double_clicks_count_once(slack: SlackServer, play: Desk, root: Posted) -> None:
+async def test_double_clicks_count_once(slack: SlackServer, services: Desk, root: Posted) -> None:
     """A second click within three seconds and a click delivered again do nothing; a later one counts."""
     clock = StillClock()
-    play.lay_out(room_of(root), "C1:x", FIRST_LINE, HANAKO)
-    async with running(adapter_for(slack, clock=clock), play) as adapter:
+    services.lay_out(room_of(root), "C1:x", FIRST_LINE, HANAKO)
+    async with running(adapter_for(slack, clock=clock), services) as adapter:
         message = await posted(slack, adapter, root, DONE)
         first = slack.people.click(message, "undo", "U1")
         await slack.deliver(first)
         await slack.deliver(first)
         await slack.deliver(slack.people.click(message, "undo", "U1"))
         await slack.deliver(slack.people.click(message, "undo", "U2"))
-        await play.until_asked("undo", 2)
+        await services.until_asked("undo", 2)
         clock.time += 10
         await slack.deliver(slack.people.click(message, "undo", "U1"))
-        await play.until_asked("undo", 3)
-    assert [by.id for _, by, _ in play.asked("undo")] == ["U1", "U2", "U1"]
+        await services.until_asked("undo", 3)
+    assert [by.id for _, by, _ in services.asked("undo")] == ["U1", "U2", "U1"]
     assert slack.methods.ephemeral == []
 
 
 async def test_what_cannot_be_done_is_told_privately(
-    slack: SlackServer, play: Desk, adapter: SlackAdapter, root: Posted
+    slack: SlackServer, services: Desk, adapter: SlackAdapter, root: Posted
 ) -> None:
     """In the thread, to the person who pressed, in their language."""
-    play.wrong = [StoryMoved()]
+    services.wrong = [StoryMoved()]
     message = await posted(slack, adapter, root, DONE)
     await slack.deliver(slack.people.click(message, "retry", "U3"))
     await slack.until_called("chat.postEphemeral")
@@ -166,7 +166,7 @@ async def test_what_cannot_be_done_is_told_privately(
 
 
 async def test_editing_in_a_form(
-    slack: SlackServer, play: Desk, adapter: SlackAdapter, root: Posted, answer: Passage
+    slack: SlackServer, services: Desk, adapter: SlackAdapter, root: Posted, answer: Passage
 ) -> None:
     """The form holds the text as it is; what comes back is the passage's new text."""
     draft = Reply(ReplyState.DONE, answer.text, job="job-1", passage=answer.id)
@@ -175,12 +175,12 @@ async def test_editing_in_a_form(
     await slack.until(lambda: slack.people.views)
     assert slack.people.views[0]["blocks"][0]["element"]["initial_value"] == answer.text
     envelope = await slack.deliver(slack.people.submit("U1", text="夜が明けた。"))
-    assert await play.until_asked("edit") == (room_of(root), HANAKO, answer.id, "夜が明けた。")
+    assert await services.until_asked("edit") == (room_of(root), HANAKO, answer.id, "夜が明けた。")
     assert slack.socket.acknowledged[envelope] == {}
 
 
 async def test_the_form_comes_to_whom_the_passage_belongs(
-    slack: SlackServer, play: Desk, adapter: SlackAdapter, root: Posted, answer: Passage
+    slack: SlackServer, services: Desk, adapter: SlackAdapter, root: Posted, answer: Passage
 ) -> None:
     """Nobody else fills it in for nothing; a language or name that changed makes nobody else."""
     draft = Reply(ReplyState.DONE, answer.text, job="job-1", passage=answer.id)
@@ -194,10 +194,10 @@ async def test_the_form_comes_to_whom_the_passage_belongs(
 
 
 async def test_what_is_wrong_with_an_edit_is_said_in_the_form(
-    slack: SlackServer, play: Desk, adapter: SlackAdapter, root: Posted, answer: Passage
+    slack: SlackServer, services: Desk, adapter: SlackAdapter, root: Posted, answer: Passage
 ) -> None:
     """The form stays open, the text in it."""
-    play.wrong = [FilteredText(words="悪い")]
+    services.wrong = [FilteredText(words="悪い")]
     message = await posted(
         slack, adapter, root, Reply(ReplyState.DONE, answer.text, job="job-1", passage=answer.id)
     )
@@ -209,7 +209,7 @@ async def test_what_is_wrong_with_an_edit_is_said_in_the_form(
 
 
 async def test_an_unknown_button_is_answered(
-    slack: SlackServer, play: Desk, adapter: SlackAdapter, root: Posted
+    slack: SlackServer, services: Desk, adapter: SlackAdapter, root: Posted
 ) -> None:
     """One of an older version."""
     message = await posted(slack, adapter, root, DONE)
@@ -220,11 +220,11 @@ async def test_an_unknown_button_is_answered(
     assert slack.methods.ephemeral[0]["text"] == "slack.unknown_button/ja"
 
 
-async def test_over_http_it_is_the_same(slack: SlackServer, play: Desk, root: Posted) -> None:
+async def test_over_http_it_is_the_same(slack: SlackServer, services: Desk, root: Posted) -> None:
     """Clicks and forms come signed, and are answered in the response."""
-    answer = play.lay_out(room_of(root), "C1:answer", "夜が更けた。", MODEL, HANAKO)
-    play.wrong = [FilteredText(words="悪い")]
-    async with running(adapter_for(slack, mode="http"), play) as adapter:
+    answer = services.lay_out(room_of(root), "C1:answer", "夜が更けた。", MODEL, HANAKO)
+    services.wrong = [FilteredText(words="悪い")]
+    async with running(adapter_for(slack, mode="http"), services) as adapter:
         door = slack.sender(adapter.port)
         draft = Reply(ReplyState.DONE, answer.text, job="job-1", passage=answer.id)
         message = await posted(slack, adapter, root, draft)
@@ -241,42 +241,42 @@ async def test_over_http_it_is_the_same(slack: SlackServer, play: Desk, root: Po
 
 
 async def test_going_on_from_a_message_that_stands_alone(
-    slack: SlackServer, play: Desk, adapter: SlackAdapter, root: Posted
+    slack: SlackServer, services: Desk, adapter: SlackAdapter, root: Posted
 ) -> None:
     """It becomes the first passage, its writer's, and the continuation is asked for by who pointed at it."""
     await slack.deliver(slack.people.shortcut(root, "U2", "continue_here"))
-    await play.until_heard(2)
-    heard = [(each.message.author.name, each.message.text, each.ask) for each in play.heard]
+    await services.until_heard(2)
+    heard = [(each.message.author.name, each.message.text, each.ask) for each in services.heard]
     assert heard == [("花子", FIRST_LINE, None), ("太郎", "", GenerationOptions())]
-    assert {each.message.room for each in play.heard} == {room_of(root)}
+    assert {each.message.room for each in services.heard} == {room_of(root)}
 
 
 async def test_going_on_from_the_middle_of_a_thread(
-    slack: SlackServer, play: Desk, adapter: SlackAdapter, root: Posted
+    slack: SlackServer, services: Desk, adapter: SlackAdapter, root: Posted
 ) -> None:
     """The story goes as far as that message."""
     middle = slack.types("C1", "U2", "雨が降った。", root.ts)
     slack.types("C1", "U1", "これは含まない。", root.ts)
     await slack.deliver(slack.people.shortcut(middle, "U1", "continue_here"))
-    await play.until_heard(3)
-    assert [each.message.text for each in play.heard] == [FIRST_LINE, "雨が降った。", ""]
+    await services.until_heard(3)
+    assert [each.message.text for each in services.heard] == [FIRST_LINE, "雨が降った。", ""]
 
 
 async def test_going_on_from_a_passage_branches(
-    slack: SlackServer, play: Desk, adapter: SlackAdapter, root: Posted
+    slack: SlackServer, services: Desk, adapter: SlackAdapter, root: Posted
 ) -> None:
     """The model's message is a passage: the story goes on from there."""
-    play.lay_out(room_of(root), f"C1:{root.ts}", FIRST_LINE, HANAKO)
+    services.lay_out(room_of(root), f"C1:{root.ts}", FIRST_LINE, HANAKO)
     message = slack.types("C1", BOT_USER, "夜が更けた。", root.ts)
-    passage = play.lay_out(room_of(root), f"C1:{message.ts}", message.text, MODEL, HANAKO)
+    passage = services.lay_out(room_of(root), f"C1:{message.ts}", message.text, MODEL, HANAKO)
     await slack.deliver(slack.people.shortcut(message, "U1", "continue_here"))
-    assert await play.until_asked("branch") == (room_of(root), HANAKO, passage.id)
-    assert (await play.until_heard()).message.after == passage.id
+    assert await services.until_asked("branch") == (room_of(root), HANAKO, passage.id)
+    assert (await services.until_heard()).message.after == passage.id
 
 
 @pytest.mark.parametrize("channel", ["C2", "G9"])
 async def test_pointing_where_it_is_no_member(
-    slack: SlackServer, play: Desk, adapter: SlackAdapter, channel: str
+    slack: SlackServer, services: Desk, adapter: SlackAdapter, channel: str
 ) -> None:
     """The person is told how to invite it, and nothing is kept."""
     slack.workspace.channels.setdefault(
@@ -286,4 +286,4 @@ async def test_pointing_where_it_is_no_member(
     await slack.deliver(slack.people.shortcut(message, "U1", "continue_here"))
     response = await slack.until(lambda: slack.responses and slack.responses[0])
     assert response["text"].startswith("slack.invite/ja")
-    assert play.heard == []
+    assert services.heard == []

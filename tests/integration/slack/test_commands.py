@@ -17,11 +17,11 @@ FIRST_LINE = "それは九月初旬のある蒸し暑い晩のことであった
 
 
 async def test_the_text_begins_a_story_in_the_channel(
-    slack: SlackServer, play: Desk, adapter: SlackAdapter
+    slack: SlackServer, services: Desk, adapter: SlackAdapter
 ) -> None:
     """The person's text is posted in the channel with their name, and its thread is the story's room."""
     await slack.deliver(slack.command("C1", "U1", FIRST_LINE))
-    heard = await play.until_heard()
+    heard = await services.until_heard()
     (root,) = slack.workspace.by_bot()
     assert root.story == FIRST_LINE
     assert root.shown == f"{FIRST_LINE}\n[slack.by/ja name=花子]"
@@ -33,22 +33,22 @@ async def test_the_text_begins_a_story_in_the_channel(
 
 
 async def test_it_is_acknowledged_before_anything_is_done(
-    slack: SlackServer, play: Desk, adapter: SlackAdapter
+    slack: SlackServer, services: Desk, adapter: SlackAdapter
 ) -> None:
     """The acknowledgement comes while Slack still keeps the first call waiting."""
     slack.hold("users.info")
     await slack.deliver(slack.command("C1", "U1", FIRST_LINE))
-    assert play.heard == []
+    assert services.heard == []
     slack.let_go()
-    await play.until_heard()
+    await services.until_heard()
 
 
-async def test_options_at_the_end(slack: SlackServer, play: Desk, adapter: SlackAdapter) -> None:
+async def test_options_at_the_end(slack: SlackServer, services: Desk, adapter: SlackAdapter) -> None:
     """Length, preset and candidates are taken from the end of the text; a phone's dash will do."""
     await slack.deliver(
         slack.command("C1", "U1", "昔々、--length の村に。 --length long —preset 冒険 --candidates 3")
     )
-    heard = await play.until_heard()
+    heard = await services.until_heard()
     assert heard.message.text == "昔々、--length の村に。"
     assert heard.ask == GenerationOptions(Length.LONG, "bold", 3)
 
@@ -63,7 +63,7 @@ async def test_options_at_the_end(slack: SlackServer, play: Desk, adapter: Slack
     ],
 )
 async def test_what_is_wrong_is_told_to_the_person_only(
-    slack: SlackServer, play: Desk, adapter: SlackAdapter, text: str, sentence: str
+    slack: SlackServer, services: Desk, adapter: SlackAdapter, text: str, sentence: str
 ) -> None:
     """Nothing is posted in the channel; the person reads what to do."""
     await slack.deliver(slack.command("C1", "U1", text))
@@ -71,14 +71,14 @@ async def test_what_is_wrong_is_told_to_the_person_only(
     assert response["response_type"] == "ephemeral"
     assert response["text"].startswith(sentence)
     assert slack.workspace.by_bot() == []
-    assert play.heard == []
+    assert services.heard == []
 
 
 @pytest.mark.parametrize(
     ("channel", "sentence"), [("C2", "slack.invite"), ("G9", "slack.invite"), ("C8", "slack.closed")]
 )
 async def test_where_the_bot_may_not_write(
-    slack: SlackServer, play: Desk, adapter: SlackAdapter, channel: str, sentence: str
+    slack: SlackServer, services: Desk, adapter: SlackAdapter, channel: str, sentence: str
 ) -> None:
     """Where the bot is no member the person is asked, in their language, to invite it first."""
     slack.workspace.channels["G9"] = Channel("G9", "private", "group", has_bot=False)
@@ -86,14 +86,14 @@ async def test_where_the_bot_may_not_write(
     await slack.deliver(slack.command(channel, "U3", "It was a dark night."))
     response = await slack.until(lambda: slack.responses and slack.responses[0])
     assert response["text"] == f"{sentence}/en command=/continue"
-    assert play.heard == []
+    assert services.heard == []
 
 
 async def test_a_refused_story_is_told_in_its_thread(
-    slack: SlackServer, play: Desk, adapter: SlackAdapter
+    slack: SlackServer, services: Desk, adapter: SlackAdapter
 ) -> None:
     """The text is in the channel already, so what the play says stands below it."""
-    play.refuse(TooManyWaiting(limit=5))
+    services.refuse(TooManyWaiting(limit=5))
     await slack.deliver(slack.command("C1", "U1", FIRST_LINE))
     told = await slack.until_posted(2)
     assert told.thread_ts == slack.workspace.by_bot()[0].ts
@@ -101,30 +101,30 @@ async def test_a_refused_story_is_told_in_its_thread(
 
 
 async def test_the_japanese_name_of_the_command(
-    slack: SlackServer, play: Desk, adapter: SlackAdapter
+    slack: SlackServer, services: Desk, adapter: SlackAdapter
 ) -> None:
     """A workspace may call it 続き."""
     await slack.deliver(slack.command("C1", "U1", FIRST_LINE, "/続き"))
-    assert (await play.until_heard()).message.text == FIRST_LINE
+    assert (await services.until_heard()).message.text == FIRST_LINE
 
 
-async def test_a_story_is_begun_once_though_the_answer_is_lost(slack: SlackServer, play: Desk) -> None:
+async def test_a_story_is_begun_once_though_the_answer_is_lost(slack: SlackServer, services: Desk) -> None:
     """The channel is searched for the post before it is posted again."""
     slack.faults.lose_answer("chat.postMessage")
     clock = StillClock()
-    async with running(adapter_for(slack, clock=clock), play):
+    async with running(adapter_for(slack, clock=clock), services):
         await slack.deliver(slack.command("C1", "U1", FIRST_LINE))
-        heard = await play.until_heard()
+        heard = await services.until_heard()
     (root,) = slack.workspace.by_bot()
     assert heard.message.room.id == f"{TEAM}/C1/{root.ts}"
     assert clock.slept == [1.0]
 
 
-async def test_a_workspace_that_is_hard_to_reach(slack: SlackServer, play: Desk) -> None:
+async def test_a_workspace_that_is_hard_to_reach(slack: SlackServer, services: Desk) -> None:
     """After some tries the person is told to come back later."""
     slack.faults.status("chat.postMessage", 429, times=10, retry_after="7")
     clock = StillClock()
-    async with running(adapter_for(slack, clock=clock), play):
+    async with running(adapter_for(slack, clock=clock), services):
         await slack.deliver(slack.command("C1", "U1", FIRST_LINE))
         response = await slack.until(lambda: slack.responses and slack.responses[0])
     assert response["text"] == "slack.later/ja"
@@ -139,10 +139,10 @@ async def test_a_beginning_that_comes_late_is_taken_away(slack: SlackServer) -> 
             slack.do_what_is_late()
             return await super().receive_message(message, ask)
 
-    play = Late()
-    async with running(adapter_for(slack, clock=StillClock()), play):
+    services = Late()
+    async with running(adapter_for(slack, clock=StillClock()), services):
         slack.faults.come_late("chat.postMessage")
         await slack.deliver(slack.command("C1", "U1", FIRST_LINE))
         await slack.until(lambda: slack.called("chat.delete"))
     (root,) = slack.workspace.by_bot()
-    assert play.heard[0].message.event_id == f"C1:{root.ts}"
+    assert services.heard[0].message.event_id == f"C1:{root.ts}"

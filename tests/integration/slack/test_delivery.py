@@ -75,11 +75,11 @@ async def test_a_post_of_an_earlier_process_is_found(slack: SlackServer, root: P
 
 
 async def test_a_thread_that_just_began_is_not_searched(
-    slack: SlackServer, play: Desk, adapter: SlackAdapter
+    slack: SlackServer, services: Desk, adapter: SlackAdapter
 ) -> None:
     """The first sign in a new thread costs one call."""
     await slack.deliver(slack.mention("C1", "U1", "昔々。"))
-    heard = await play.until_heard()
+    heard = await services.until_heard()
     await adapter.post(heard.message.room, DRAFT, "job:0")
     assert slack.called("conversations.replies") == []
 
@@ -178,20 +178,20 @@ async def test_many_updates_stay_within_the_tier(
 
 
 async def test_no_secret_and_no_text_in_the_logs(
-    slack: SlackServer, play: Desk, caplog: pytest.LogCaptureFixture
+    slack: SlackServer, services: Desk, caplog: pytest.LogCaptureFixture
 ) -> None:
     """At the most talkative setting, neither tokens nor tickets nor people's words are logged."""
     caplog.set_level("DEBUG")
-    async with running(adapter_for(slack), play) as adapter:
+    async with running(adapter_for(slack), services) as adapter:
         await slack.deliver(slack.mention("C1", "U1", "ひみつの言葉。"))
-        heard = await play.until_heard()
+        heard = await services.until_heard()
         slack.faults.status("chat.update", 500)
         ts = await adapter.post(heard.message.room, DRAFT, "job:0")
         with pytest.raises(RetryLater):
             await adapter.edit(heard.message.room, ts, DONE)
         await slack.deliver(slack.command("C2", "U1", "ひみつの言葉。"))
         await slack.until(lambda: slack.responses)
-    async with running(adapter_for(slack, mode="http"), play) as adapter:
+    async with running(adapter_for(slack, mode="http"), services) as adapter:
         event = slack.mention("C1", "U1", "ひみつの言葉。")
         await slack.sender(adapter.port).event(event, signature="v0=0")
     logged = "\n".join(record.getMessage() for record in caplog.records)

@@ -1,4 +1,4 @@
-"""The recording Play does what tests rely on."""
+"""The recording services do what tests rely on."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ async def test_it_finds_what_was_laid_out() -> None:
     assert await desk.passage(passage.id) == passage
     with pytest.raises(PassageGone):
         await desk.passage("none")
-    assert len(await desk.stories("slack", within="channel/C", author=HANAKO)) == 1
-    assert await desk.stories("slack", within="channel/D") == []
+    assert len(await desk.list_stories("slack", within="channel/C", author=HANAKO)) == 1
+    assert await desk.list_stories("slack", within="channel/D") == []
     await desk.set_rules(ROOM, "", {"listens": False})
-    assert not (await desk.rules(ROOM)).listens
+    assert not (await desk.resolve(ROOM)).listens

@@ -50,14 +50,14 @@ async def store(tmp_path: Path) -> AsyncIterator[SqlStore]:
 
 @asynccontextmanager
 async def installable(
-    slack: SlackServer, play: Desk, store: SqlStore, mode: str = "http", **changed: Any
+    slack: SlackServer, services: Desk, store: SqlStore, mode: str = "http", **changed: Any
 ) -> AsyncIterator[SlackAdapter]:
     """An adapter that workspaces install."""
     secrets = {"bot_token": "", "client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
     adapter = adapter_for(slack, mode=mode, **(secrets | changed))
     adapter.keep_in(store.engine)
     adapter.remember_in(store)
-    async with running(adapter, play):
+    async with running(adapter, services):
         yield adapter
 
 
@@ -92,17 +92,17 @@ async def rows(store: SqlStore, table: str) -> int:
 
 @pytest.mark.parametrize("mode", ["http", "socket"])
 async def test_two_workspaces_each_with_its_token(
-    slack: SlackServer, play: Desk, store: SqlStore, other: Tenant, mode: str
+    slack: SlackServer, services: Desk, store: SqlStore, other: Tenant, mode: str
 ) -> None:
     """Both install the app; each one's people are answered there, by its own token."""
-    async with installable(slack, play, store, mode) as adapter:
+    async with installable(slack, services, store, mode) as adapter:
         assert await install(slack, adapter, TEAM, BOT_TOKEN) == 200
         assert await install(slack, adapter, OTHER, OTHER_TOKEN) == 200
         deliver = slack.sender(adapter.port).deliver if mode == "http" else slack.deliver
         await deliver(mention(slack.tenant, "C1", "U1"))
         await deliver(mention(other, "C7", "U7"))
-        await play.until_heard(2)
-        rooms = {heard.message.author.name: heard.message.room for heard in play.heard}
+        await services.until_heard(2)
+        rooms = {heard.message.author.name: heard.message.room for heard in services.heard}
         assert [room.id.split("/")[0] for room in (rooms["花子"], rooms["次郎"])] == [TEAM, OTHER]
         await adapter.post(rooms["次郎"], Reply(ReplyState.DONE, "夜。", job="j"), "j:0")
     assert [message.story for message in other.workspace.by_bot()] == ["夜。"]
@@ -110,14 +110,14 @@ async def test_two_workspaces_each_with_its_token(
 
 
 async def test_a_restart_remembers_who_installed(
-    slack: SlackServer, play: Desk, store: SqlStore, other: Tenant
+    slack: SlackServer, services: Desk, store: SqlStore, other: Tenant
 ) -> None:
     """The tokens are in the bot's own database; states of finished installations are not."""
-    async with installable(slack, play, store) as adapter:
+    async with installable(slack, services, store) as adapter:
         await install(slack, adapter, OTHER, OTHER_TOKEN)
-    async with installable(slack, play, store) as adapter:
+    async with installable(slack, services, store) as adapter:
         await slack.sender(adapter.port).deliver(mention(other, "C7", "U7"))
-        await play.until_heard()
+        await services.until_heard()
     assert await rows(store, "slack_bots") == 1
     assert await rows(store, "slack_oauth_states") == 0
 
@@ -127,19 +127,19 @@ async def test_a_restart_remembers_who_installed(
     [{"kind": "app_uninstalled"}, {"kind": "tokens_revoked", "tokens": {"oauth": [], "bot": [BOT_USER]}}],
 )
 async def test_leaving_cleans_up(
-    slack: SlackServer, play: Desk, store: SqlStore, other: Tenant, leaving: dict[str, Any]
+    slack: SlackServer, services: Desk, store: SqlStore, other: Tenant, leaving: dict[str, Any]
 ) -> None:
     """Uninstalled or revoked: nothing is kept of that workspace, and the other one goes on."""
-    async with installable(slack, play, store) as adapter:
+    async with installable(slack, services, store) as adapter:
         await install(slack, adapter, TEAM, BOT_TOKEN)
         await install(slack, adapter, OTHER, OTHER_TOKEN)
         door = slack.sender(adapter.port)
         await door.deliver(mention(other, "C7", "U7"))
-        await play.until_heard()
+        await services.until_heard()
         more = {name: value for name, value in leaving.items() if name != "kind"}
         await door.deliver(slack.event(str(leaving["kind"]), OTHER, **more))
         await door.deliver(mention(slack.tenant, "C1", "U1"))
-        await play.until_heard(2)
+        await services.until_heard(2)
     assert await rows(store, "slack_bots") == 1
     assert await rows(store, "slack_installations") == 1
     with pytest.raises(Undeliverable):
@@ -147,12 +147,12 @@ async def test_leaving_cleans_up(
 
 
 async def test_each_workspace_catches_up_with_its_own(
-    slack: SlackServer, play: Desk, store: SqlStore, other: Tenant
+    slack: SlackServer, services: Desk, store: SqlStore, other: Tenant
 ) -> None:
     """By its own token; one that was installed again meanwhile, as by a first start, with nothing."""
     third = slack.add_team(Workspace(dict(other.workspace.people), {}, team="T0THIRD"), "xoxb-third")
     third.workspace.channels["C9"] = Channel("C9", "daisan")
-    async with installable(slack, play, store, clock=HastyClock()) as adapter:
+    async with installable(slack, services, store, clock=HastyClock()) as adapter:
         await install(slack, adapter, TEAM, BOT_TOKEN)
         await install(slack, adapter, OTHER, OTHER_TOKEN)
         await install(slack, adapter, "T0THIRD", "xoxb-third")
@@ -161,12 +161,12 @@ async def test_each_workspace_catches_up_with_its_own(
     asked = f"<@{BOT_USER}> {FIRST_LINE}"
     for tenant, channel, user in ((slack.tenant, "C1", "U1"), (other, "C7", "U7"), (third, "C9", "U7")):
         tenant.workspace.add(Posted(channel, tenant.workspace.next_ts(), user, asked))
-    async with installable(slack, play, store, clock=HastyClock()) as adapter:
-        await play.until_heard(2)
+    async with installable(slack, services, store, clock=HastyClock()) as adapter:
+        await services.until_heard(2)
         await install(slack, adapter, "T0THIRD", "xoxb-third")
-    async with installable(slack, play, store, clock=HastyClock()):
+    async with installable(slack, services, store, clock=HastyClock()):
         await slack.until(lambda: [call for call in slack.calls if call.team == "T0THIRD"])
-    rooms = [each.message.room.id.split("/")[:2] for each in play.heard]
+    rooms = [each.message.room.id.split("/")[:2] for each in services.heard]
     assert sorted(rooms) == sorted([[OTHER, "C7"], [TEAM, "C1"]])
 
 
@@ -177,41 +177,41 @@ async def _beaten(store: SqlStore, teams: int) -> None:
 
 
 async def test_a_persons_own_token_is_none_of_ours(
-    slack: SlackServer, play: Desk, store: SqlStore, other: Tenant
+    slack: SlackServer, services: Desk, store: SqlStore, other: Tenant
 ) -> None:
     """Only the bot's token counts."""
-    async with installable(slack, play, store) as adapter:
+    async with installable(slack, services, store) as adapter:
         await install(slack, adapter, OTHER, OTHER_TOKEN)
         event = slack.event("tokens_revoked", OTHER, tokens={"oauth": ["U7"]})
         await slack.sender(adapter.port).deliver(event)
         await slack.sender(adapter.port).deliver(mention(other, "C7", "U7"))
-        await play.until_heard()
+        await services.until_heard()
 
 
 async def test_a_forged_return_installs_nothing(
-    slack: SlackServer, play: Desk, store: SqlStore, other: Tenant
+    slack: SlackServer, services: Desk, store: SqlStore, other: Tenant
 ) -> None:
     """A state that nobody was given, or a code that Slack does not know."""
-    async with installable(slack, play, store) as adapter:
+    async with installable(slack, services, store) as adapter:
         assert await install(slack, adapter, OTHER, OTHER_TOKEN, state="forged") == 400
         assert await install(slack, adapter, OTHER, OTHER_TOKEN, code="forged") == 401
     assert await rows(store, "slack_bots") == 0
 
 
 async def test_a_workspace_without_the_app_is_not_answered(
-    slack: SlackServer, play: Desk, store: SqlStore, other: Tenant
+    slack: SlackServer, services: Desk, store: SqlStore, other: Tenant
 ) -> None:
     """Slack would not send anything; whoever does is ignored."""
-    async with installable(slack, play, store) as adapter:
+    async with installable(slack, services, store) as adapter:
         await install(slack, adapter, TEAM, BOT_TOKEN)
         await slack.sender(adapter.port).deliver(mention(other, "C7", "U7"))
         await slack.sender(adapter.port).deliver(mention(slack.tenant, "C1", "U1"))
-        await play.until_heard()
-    assert [heard.message.author.id for heard in play.heard] == ["U1"]
+        await services.until_heard()
+    assert [heard.message.author.id for heard in services.heard] == ["U1"]
 
 
-async def test_a_missing_client_secret_is_named(slack: SlackServer, play: Desk, store: SqlStore) -> None:
+async def test_a_missing_client_secret_is_named(slack: SlackServer, services: Desk, store: SqlStore) -> None:
     """Before anything is connected."""
     with pytest.raises(ConfigurationError, match="SLACK_CLIENT_SECRET is missing"):
-        async with installable(slack, play, store, client_secret=""):
+        async with installable(slack, services, store, client_secret=""):
             pass

@@ -19,7 +19,7 @@ from bot.domain.inference import Delta, GenerationRequest
 from bot.domain.replies import Reply, ReplyState
 from bot.store import SqlStore
 from tests.fakes.clock import FakeClock, settle
-from tests.fakes.play import FakeReply
+from tests.fakes.services import FakeReply
 from tests.integration.slack.desk import Desk
 from tests.integration.slack.house import BUTTONS, house
 from tests.integration.slack.running import StillClock, adapter_for, running
@@ -133,9 +133,7 @@ async def test_five_threads_and_two_commands(slack: SlackServer, channels: tuple
     slack.set_clock(clock.now)
     async with house(slack, engine := Writer(clock), clock=clock) as bot:
         clock.rest = Rest(bot.store)
-        await bot.core.story_service.set_rules(
-            Room("slack", f"{TEAM}/C1/"), f"team/{TEAM}", {"length": "long"}
-        )
+        await bot.services.settings.change(Room("slack", f"{TEAM}/C1/"), f"team/{TEAM}", {"length": "long"})
         for channel in channels:
             await bot.deliver(slack.mention(channel, "U1", "昔々。"))
         await clock.advance(20)
@@ -150,18 +148,18 @@ async def test_five_threads_and_two_commands(slack: SlackServer, channels: tuple
     assert all(len(reply.story) >= 500 and reply.labels == BUTTONS for reply in replies)
 
 
-async def test_without_streams_edits_are_shared_fairly(slack: SlackServer, play: Desk) -> None:
+async def test_without_streams_edits_are_shared_fairly(slack: SlackServer, services: Desk) -> None:
     """Fifty edits a minute for five threads: no 429, and each thread gets its part in turn."""
     clock = FakeClock()
     slack.set_clock(clock.now)
     slack.faults.refuse("chat.startStream", "unknown_method")
-    async with running(adapter_for(slack, clock=clock), play) as adapter:
+    async with running(adapter_for(slack, clock=clock), services) as adapter:
         for _ in range(THREADS):
             await slack.deliver(slack.mention("C1", "U1", "昔々。"))
-        await play.until_heard(THREADS)
+        await services.until_heard(THREADS)
         tellers = [
             asyncio.create_task(tell(adapter, heard.message.room, f"job-{number}", clock))
-            for number, heard in enumerate(play.heard)
+            for number, heard in enumerate(services.heard)
         ]
         while not all(teller.done() for teller in tellers):
             await clock.advance(5)
@@ -170,10 +168,10 @@ async def test_without_streams_edits_are_shared_fairly(slack: SlackServer, play:
     assert max(gaps(slack).values()) <= 7.5
 
 
-async def test_only_growing_texts_are_paced(slack: SlackServer, play: Desk) -> None:
+async def test_only_growing_texts_are_paced(slack: SlackServer, services: Desk) -> None:
     """What they wait for people read at once, and a last text is not kept back."""
     clock = StillClock()
-    async with running(adapter_for(slack, clock=clock), play) as adapter:
+    async with running(adapter_for(slack, clock=clock), services) as adapter:
         root = slack.types("C1", "U1", "昔々。")
         room = Room("slack", f"{TEAM}/C1/{root.ts}")
         reply = FakeReply(adapter, room, "j:0")
@@ -185,12 +183,12 @@ async def test_only_growing_texts_are_paced(slack: SlackServer, play: Desk) -> N
     assert reply.rested_s == [pytest.approx(1.44, abs=0.01)]
 
 
-async def test_the_first_sign_costs_one_call(slack: SlackServer, play: Desk) -> None:
+async def test_the_first_sign_costs_one_call(slack: SlackServer, services: Desk) -> None:
     """From the mention to the first message nothing is waited for, and one call shows it."""
     clock = FakeClock()
-    async with running(adapter_for(slack, clock=clock), play) as adapter:
+    async with running(adapter_for(slack, clock=clock), services) as adapter:
         await slack.deliver(slack.mention("C1", "U1", "昔々。"))
-        message: Message = (await play.until_heard()).message
+        message: Message = (await services.until_heard()).message
         before = len(slack.calls)
         await adapter.post(message.room, Reply(ReplyState.WAITING, note="まもなく", job="j"), "j:0")
         assert len(slack.calls) == before + 1
@@ -206,9 +204,7 @@ async def test_a_stop_does_not_wait_its_turn(slack: SlackServer, streams: bool) 
         slack.faults.refuse("chat.startStream", "unknown_method", times=50)
     async with house(slack, Writer(clock), clock=clock) as bot:
         clock.rest = Rest(bot.store)
-        await bot.core.story_service.set_rules(
-            Room("slack", f"{TEAM}/C1/"), f"team/{TEAM}", {"length": "long"}
-        )
+        await bot.services.settings.change(Room("slack", f"{TEAM}/C1/"), f"team/{TEAM}", {"length": "long"})
         for number in range(8):
             await bot.deliver(slack.mention("C1", f"U{number % 3 + 1}", "昔々。"))
         await clock.advance(20)
@@ -227,9 +223,7 @@ async def test_a_stop_of_the_bot_leaves_no_message_growing(slack: SlackServer) -
     slack.faults.refuse("chat.startStream", "unknown_method", times=50)
     async with house(slack, Writer(clock), clock=clock) as bot:
         clock.rest = Rest(bot.store)
-        await bot.core.story_service.set_rules(
-            Room("slack", f"{TEAM}/C1/"), f"team/{TEAM}", {"length": "long"}
-        )
+        await bot.services.settings.change(Room("slack", f"{TEAM}/C1/"), f"team/{TEAM}", {"length": "long"})
         for number in range(8):
             await bot.deliver(slack.mention("C1", f"U{number % 3 + 1}", "昔々。"))
         await clock.advance(20)

@@ -49,13 +49,13 @@ class SpartanSlack(SlackServer):
 async def test_a_mention_is_answered_in_its_thread(unknown: str) -> None:
     """A new thread and one that was there before: both get their message, and it is edited to the end."""
     async with SpartanSlack(unknown) as slack:
-        play, adapter = Desk(), adapter_for(slack)
-        async with running(adapter, play):
+        services, adapter = Desk(), adapter_for(slack)
+        async with running(adapter, services):
             old = slack.types("C1", "U1", "前の話。")
             for count, thread in enumerate(("", old.ts), start=1):
                 mention = slack.mention("C1", "U1", "昔々。", thread)
                 await slack.deliver(slack.spare(mention))
-                message = (await play.until_heard(count)).message
+                message = (await services.until_heard(count)).message
                 assert (message.author.name, message.text.endswith("昔々。")) == ("U1", True)
                 ts = await adapter.post(message.room, Reply(ReplyState.WRITING, "夜が"), f"job-{count}:0")
                 await adapter.edit(message.room, ts, Reply(ReplyState.DONE, "夜が更けた。"))

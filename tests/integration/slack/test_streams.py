@@ -37,18 +37,18 @@ def clock() -> StillClock:
 
 
 @pytest.fixture
-async def still(slack: SlackServer, play: Desk, clock: StillClock) -> AsyncIterator[SlackAdapter]:
+async def still(slack: SlackServer, services: Desk, clock: StillClock) -> AsyncIterator[SlackAdapter]:
     """A connected adapter on that clock; so is Slack."""
     slack.set_clock(clock.now)
-    async with running(adapter_for(slack, clock=clock), play) as adapter:
+    async with running(adapter_for(slack, clock=clock), services) as adapter:
         yield adapter
 
 
 @pytest.fixture
-async def room(slack: SlackServer, play: Desk, still: SlackAdapter) -> Room:
+async def room(slack: SlackServer, services: Desk, still: SlackAdapter) -> Room:
     """A thread in which somebody asked just now."""
     await slack.deliver(slack.mention("C1", "U1", "昔々。"))
-    return (await play.until_heard()).message.room
+    return (await services.until_heard()).message.room
 
 
 @pytest.fixture
@@ -311,7 +311,7 @@ async def test_a_429_rests_appending(slack: SlackServer, still: SlackAdapter, ro
 
 
 async def test_a_stream_of_an_earlier_process(
-    slack: SlackServer, still: SlackAdapter, room: Room, play: Desk
+    slack: SlackServer, still: SlackAdapter, room: Room, services: Desk
 ) -> None:
     """A process that was killed left it open: the next one ends it and edits the same message."""
     message_id = await still.post(room, STARTING, "job-1:0")
@@ -322,11 +322,11 @@ async def test_a_stream_of_an_earlier_process(
     assert not slack.methods.streams.is_open(message)
 
 
-async def test_leaving_ends_streams(slack: SlackServer, play: Desk) -> None:
+async def test_leaving_ends_streams(slack: SlackServer, services: Desk) -> None:
     """After a stop nothing is left open: what was written stays readable."""
-    async with running(adapter_for(slack), play) as adapter:
+    async with running(adapter_for(slack), services) as adapter:
         await slack.deliver(slack.mention("C1", "U1", "昔々。"))
-        room = (await play.until_heard()).message.room
+        room = (await services.until_heard()).message.room
         message_id = await adapter.post(room, STARTING, "job-1:0")
         await adapter.edit(room, message_id, writing("夜が更けた。"))
         assert slack.methods.streams.is_open(reply(slack))

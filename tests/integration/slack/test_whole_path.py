@@ -270,7 +270,7 @@ async def test_a_reply_that_is_deleted_while_it_is_written_is_not_in_the_story(
         await bot.deliver(slack.event_of(slack.types("C1", "U2", "そして。", event["event"]["ts"])))
         engine.go_on()
         await shows(slack, "朝が来た。")
-        story = await bot.core.story_service.read(Room("slack", f"{TEAM}/C1/{event['event']['ts']}"))
+        story = await bot.services.stories.read(Room("slack", f"{TEAM}/C1/{event['event']['ts']}"))
     assert story is not None
     assert [passage.text for passage in story.passages] == ["昔々。", "そして。", "朝が来た。"]
 
@@ -280,7 +280,7 @@ async def test_a_guest_whom_slack_does_not_name_is_asked_to_wait(slack: SlackSer
     slack.workspace.people["U2"].is_restricted = True
     engine = Storyteller(("夜。",))
     async with house(slack, engine) as bot:
-        await bot.core.story_service.set_rules(
+        await bot.services.settings.change(
             Room("slack", f"{TEAM}/C1/"), f"team/{TEAM}", {"denied": ["role/guest"]}
         )
         slack.faults.status("users.info", 500, times=2)
@@ -334,7 +334,7 @@ async def test_what_may_not_be_said_is_not_posted(slack: SlackServer) -> None:
     async with house(slack, engine) as bot:
         here = Room("slack", f"{TEAM}/C1/", (f"team/{TEAM}", "channel/C1"))
         rules = {"denied": ["user/U2"], "filter_people": True, "words": ["禁句"]}
-        await bot.core.story_service.set_rules(here, f"team/{TEAM}", rules)
+        await bot.services.settings.change(here, f"team/{TEAM}", rules)
 
         await bot.deliver(slack.command("C1", "U2", "誰でも見る広告です。"))
         await slack.until(lambda: len(slack.responses) == 1)
@@ -374,11 +374,11 @@ async def test_only_those_with_a_role(slack: SlackServer) -> None:
         engine.go_on()
         answer = await shows(slack, "夜。")
         await slack.until(lambda: answer.labels == BUTTONS)
-        await bot.core.story_service.set_rules(room, "channel/C1", {"allowed": ["role/admin"]})
+        await bot.services.settings.change(room, "channel/C1", {"allowed": ["role/admin"]})
         await bot.deliver(slack.deleted(line))
         await bot.deliver(slack.event_of(slack.types("C1", "U2", "静かに", root.ts)))
         await slack.until(lambda: slack.methods.ephemeral)
-        story, rules = await bot.core.story_service.read(room), await bot.core.story_service.rules(room)
+        story, rules = await bot.services.stories.read(room), await bot.services.settings.resolve(room)
     assert story is not None
     assert [passage.text for passage in story.passages] == ["昔々。", "雨。", "夜。"]
     assert rules.listens

@@ -13,13 +13,13 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, async_playwright, expect
 
-from adapters.shared.ports import Play
 from adapters.web import WebAdapter
 from adapters.web.payloads import new_slug, room_of
+from bot.core.services import Services
 from bot.domain.chat import Room
 from config.i18n import Phrases
 from tests.fakes.house import House, opened
-from tests.fakes.play import FakePlay
+from tests.fakes.services import FakeServices
 from tests.integration.web.chromium import FLAGS, find_chromium
 from tests.integration.web.person import Person
 
@@ -43,19 +43,19 @@ class StrictPhrases:
 
 @dataclass
 class Stage:
-    """Passes on to the Play of the test that runs, so that one server does for all of them."""
+    """Passes on to the services of the test that runs, so that one server does for all of them."""
 
-    play: Play
+    services: Services
 
     def __getattr__(self, name: str) -> Any:
-        """Whatever is asked of a Play."""
-        return getattr(self.play, name)
+        """Whatever is asked of services."""
+        return getattr(self.services, name)
 
 
 @pytest.fixture(scope="session")
 def stage() -> Stage:
     """What the served room speaks to."""
-    return Stage(FakePlay())
+    return Stage(FakeServices())
 
 
 @pytest.fixture(scope="session")
@@ -68,7 +68,7 @@ def phrases() -> StrictPhrases:
 async def web(phrases: StrictPhrases, stage: Stage) -> AsyncIterator[WebAdapter]:
     """A served web room on a free port."""
     adapter = WebAdapter(phrases, port=0)
-    adapter.attach(cast("Play", stage))
+    adapter.attach(cast("Services", stage))
     running = asyncio.create_task(adapter.run())
     await asyncio.wait_for(adapter.started(), 20)
     yield adapter
@@ -96,11 +96,11 @@ async def browser(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Bro
 
 
 @pytest.fixture
-def play(stage: Stage) -> FakePlay:
-    """The Play of this test, empty."""
-    play = FakePlay()
-    stage.play = play
-    return play
+def services(stage: Stage) -> FakeServices:
+    """The services of this test, empty."""
+    services = FakeServices()
+    stage.services = services
+    return services
 
 
 @pytest.fixture
@@ -115,7 +115,7 @@ async def house(
 ) -> AsyncIterator[House]:
     """The house around the room, at work."""
     async with opened(tmp_path, web, phrases) as house:
-        stage.play = house.play
+        stage.services = house.services
         yield house
 
 

@@ -12,7 +12,7 @@ from adapters.web.server import url_of
 from bot.domain.chat import Author, Room
 from bot.domain.errors import ConfigurationError
 from bot.domain.replies import Reply, ReplyState
-from tests.fakes.play import FakePlay
+from tests.fakes.services import FakeServices
 from tests.integration.web.conftest import StrictPhrases
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -26,7 +26,7 @@ async def test_port_0_takes_a_free_one(web: WebAdapter) -> None:
     assert web.url == await web.started()
 
 
-async def test_pages_need_nothing_from_elsewhere(web: WebAdapter, play: FakePlay) -> None:
+async def test_pages_need_nothing_from_elsewhere(web: WebAdapter, services: FakeServices) -> None:
     """Every address in a page is the room's own, and each of them answers."""
     async with httpx.AsyncClient(base_url=web.url) as client:
         page = await client.get("/r/some-room", headers={"accept-language": "ja"})
@@ -37,7 +37,7 @@ async def test_pages_need_nothing_from_elsewhere(web: WebAdapter, play: FakePlay
         assert {200} == {(await client.get(part)).status_code for part in parts if part.startswith("/")}
 
 
-async def test_the_session_cookie_is_for_the_server_only(web: WebAdapter, play: FakePlay) -> None:
+async def test_the_session_cookie_is_for_the_server_only(web: WebAdapter, services: FakeServices) -> None:
     """Scripts cannot read it, other sites do not send it, and a forged one makes a new person."""
     async with httpx.AsyncClient(base_url=web.url) as client:
         cookie = (await client.get("/")).headers["set-cookie"]
@@ -53,7 +53,7 @@ async def test_a_taken_port_is_said_plainly(phrases: StrictPhrases) -> None:
         taken.listen()
         port = taken.getsockname()[1]
         adapter = WebAdapter(phrases, port=port)
-        adapter.attach(FakePlay())
+        adapter.attach(FakeServices())
         with pytest.raises(ConfigurationError, match=rf"port {port} .* is taken .* choose another"):
             await adapter.run()
     assert adapter.url == ""
@@ -62,7 +62,7 @@ async def test_a_taken_port_is_said_plainly(phrases: StrictPhrases) -> None:
 async def test_a_host_that_is_not_ours_is_said_plainly(phrases: StrictPhrases) -> None:
     """An address of another machine cannot be listened at."""
     adapter = WebAdapter(phrases, host="192.0.2.1", port=0)
-    adapter.attach(FakePlay())
+    adapter.attach(FakeServices())
     with pytest.raises(ConfigurationError, match=r"192\.0\.2\.1"):
         await adapter.run()
 
@@ -70,20 +70,20 @@ async def test_a_host_that_is_not_ours_is_said_plainly(phrases: StrictPhrases) -
 async def test_one_process_serves_one_room(web: WebAdapter, phrases: StrictPhrases) -> None:
     """A second one says so instead of mixing with the first."""
     second = WebAdapter(phrases, port=0)
-    second.attach(FakePlay())
+    second.attach(FakeServices())
     with pytest.raises(ConfigurationError, match="one process"):
         await second.run()
 
 
 async def test_the_rules_come_first(phrases: StrictPhrases) -> None:
-    """Running without a Play is a mistake of the program."""
+    """Running without services is a mistake of the program."""
     with pytest.raises(RuntimeError, match="attach"):
         await WebAdapter(phrases, port=0).run()
 
 
-async def test_posting_again_is_the_same_reply(web: WebAdapter, play: FakePlay) -> None:
+async def test_posting_again_is_the_same_reply(web: WebAdapter, services: FakeServices) -> None:
     """The key is the id, and an edit may come first: a restarted bot goes on where it was."""
-    play.tell(ROOM, "一。", Author("web", "1", "澪"))
+    services.tell(ROOM, "一。", Author("web", "1", "澪"))
     draft = Reply(ReplyState.WRITING, "雨")
     assert "job/0" == await web.post(ROOM, draft, "job/0") == await web.post(ROOM, draft, "job/0")
     await web.edit(ROOM, "older/0", Reply(ReplyState.WRITING, "雪"))

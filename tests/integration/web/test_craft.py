@@ -264,7 +264,7 @@ async def test_settings_of_a_room(enter: Enter, house: House, mio: Person, path:
     await mio.page.get_by_role("button", name="保存する").click()
     await expect(mio.page.get_by_role("status").last).to_have_text("保存しました。")
     await expect(ken.page.locator(".tz-several")).to_have_text("候補 4")
-    rules = await house.play.rules((await house.store.stories("web"))[0].room)
+    rules = await house.services.settings.resolve((await house.store.stories("web"))[0].room)
     assert (rules.preset, rules.length, rules.candidates) == ("bold", 120, 4)
     assert (rules.filter, rules.banned) == ("off", ("叩いた", "だった"))
 
@@ -333,13 +333,13 @@ async def test_new_closed_and_reopened_stories(enter: Enter, house: House, mio: 
 async def test_a_story_is_downloaded_as_text(house: House, mio: Person) -> None:
     """The file has the story's title for a name, and to the byte what every other door gives out."""
     await mio.leaf("物語")
-    (story,) = await house.play.stories("web")
+    (story,) = await house.services.stories.list_stories("web")
     for button, form in (("書き出す", "txt"), ("Markdown", "md")):
         async with mio.page.expect_download() as download:
             await mio.page.get_by_role("button", name=button).click()
         file = await download.value
         content = await asyncio.to_thread(Path(await file.path()).read_bytes)
-        assert content == (await house.play.export(story.id, form)).encode()
+        assert content == (await house.services.stories.export(story.id, form)).encode()
         assert file.suggested_filename == file_name(story, form)
 
 

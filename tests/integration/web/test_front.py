@@ -11,7 +11,7 @@ from playwright.async_api import expect
 from adapters.web import WebAdapter
 from bot.domain.chat import Author, Room
 from bot.domain.story import Story
-from tests.fakes.play import FakePlay
+from tests.fakes.services import FakeServices
 from tests.integration.web.conftest import Enter
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
@@ -20,7 +20,7 @@ NICEGUI_PATIENCE_S = 3.0
 FIRST = "親譲りの無鉄砲で小供の時から損ばかりしている。"
 
 
-async def test_a_story_begins_with_its_first_line(enter: Enter, play: FakePlay) -> None:
+async def test_a_story_begins_with_its_first_line(enter: Enter, services: FakeServices) -> None:
     """Name, title and first line lead into a room of its own, which the first page then lists."""
     mio = await enter("/")
     await mio.page.get_by_label("お名前").fill("澪")
@@ -31,12 +31,12 @@ async def test_a_story_begins_with_its_first_line(enter: Enter, play: FakePlay) 
     await mio.alive()
     await mio.sees(FIRST)
     await expect(mio.page.locator("h1")).to_have_text(FIRST)
-    heard = await play.until_heard()
+    heard = await services.until_heard()
     assert (
         heard.message.title,
         heard.message.author.name,
         heard.ask,
-        len(play.heard),
+        len(services.heard),
     ) == ("坊っちゃん 二", "澪", None, 1)
     await mio.page.get_by_label("はじめのページへ").click()
     await mio.page.wait_for_url(mio.url + "/")
@@ -46,25 +46,25 @@ async def test_a_story_begins_with_its_first_line(enter: Enter, play: FakePlay) 
     await mio.sees(FIRST)
 
 
-async def test_a_story_can_begin_with_the_model_going_on(enter: Enter, play: FakePlay) -> None:
+async def test_a_story_can_begin_with_the_model_going_on(enter: Enter, services: FakeServices) -> None:
     """The other button begins the story and asks for its continuation at once."""
     mio = await enter("/", "澪")
     await mio.box.fill(FIRST)
     await mio.more_button.click()
     await mio.page.wait_for_url("**/r/*")
-    heard = await play.until_heard()
+    heard = await services.until_heard()
     assert heard.ask is not None
 
 
-async def test_the_stories_are_listed_latest_first(enter: Enter, play: FakePlay) -> None:
+async def test_the_stories_are_listed_latest_first(enter: Enter, services: FakeServices) -> None:
     """Each story is a link; one without a title has a name all the same."""
     for number in (1, 2):
-        play.tell(Room("web", f"room-{number}"), f"{number}番目の話", Author("web", "x", "澪"))
+        services.tell(Room("web", f"room-{number}"), f"{number}番目の話", Author("web", "x", "澪"))
     mio = await enter("/")
     await expect(mio.page.locator(".tz-stories a")).to_have_text(["2番目の話", "1番目の話"])
 
 
-async def test_an_impossible_address_is_answered_kindly(enter: Enter, play: FakePlay) -> None:
+async def test_an_impossible_address_is_answered_kindly(enter: Enter, services: FakeServices) -> None:
     """An address that no room can have leads back to the first page."""
     mio = await enter("/r/%E3%81%82")
     await expect(mio.page.get_by_text("見つかりませんでした")).to_be_visible()
@@ -72,7 +72,9 @@ async def test_an_impossible_address_is_answered_kindly(enter: Enter, play: Fake
     await mio.page.wait_for_url(mio.url + "/")
 
 
-async def test_an_address_that_leads_nowhere_is_ours(enter: Enter, play: FakePlay, web: WebAdapter) -> None:
+async def test_an_address_that_leads_nowhere_is_ours(
+    enter: Enter, services: FakeServices, web: WebAdapter
+) -> None:
     """It says so in the reader's language, in our page, with the way back; HEAD is answered, too."""
     mio = await enter("/")
     response = await mio.page.goto(mio.url + "/no/such/page")
@@ -89,17 +91,17 @@ async def test_an_address_that_leads_nowhere_is_ours(enter: Enter, play: FakePla
 
 
 async def test_a_page_that_waits_for_the_store_is_whole(
-    enter: Enter, play: FakePlay, room: Room, monkeypatch: pytest.MonkeyPatch
+    enter: Enter, services: FakeServices, room: Room, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As when all pages come back at once after a restart: none is an error because it took its time."""
-    play.tell(room, FIRST, Author("web", "x", "澪"))
-    read, ready = play.read, asyncio.Event()
+    services.tell(room, FIRST, Author("web", "x", "澪"))
+    read, ready = services.stories.read, asyncio.Event()
 
     async def late(where: Room) -> Story | None:
         asyncio.get_running_loop().call_later(NICEGUI_PATIENCE_S + 0.5, ready.set)
         await ready.wait()
         return await read(where)
 
-    monkeypatch.setattr(FakePlay, "read", lambda _, where: late(where))
+    monkeypatch.setattr(FakeServices, "read", lambda _, where: late(where))
     mio = await enter(f"/r/{room.id}", "澪")
     await mio.sees(FIRST)

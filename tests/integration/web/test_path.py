@@ -10,7 +10,7 @@ import pytest
 from playwright.async_api import Browser, expect
 
 from adapters.web import WebAdapter
-from tests.fakes.play import FakePlay
+from tests.fakes.services import FakeServices
 from tests.integration.web.person import Person
 from tests.servers.bot_process import bot_process
 from tests.servers.proxy import proxy
@@ -47,7 +47,7 @@ async def walk(browser: Browser, url: str) -> None:
     assert person.complaints == []
 
 
-async def test_a_proxy_that_says_its_path(browser: Browser, web: WebAdapter, play: FakePlay) -> None:
+async def test_a_proxy_that_says_its_path(browser: Browser, web: WebAdapter, services: FakeServices) -> None:
     """X-Forwarded-Prefix is in front of every link, script and socket."""
     async with proxy(web.url, "/room", says=True) as url:
         await walk(browser, url)
@@ -65,7 +65,9 @@ async def test_a_path_that_is_set(browser: Browser, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("said", ["//evil.example", "/a b", "javascript:alert(1)", '/"><script>', "/room/"])
-async def test_a_path_that_is_none_is_not_taken_over(web: WebAdapter, play: FakePlay, said: str) -> None:
+async def test_a_path_that_is_none_is_not_taken_over(
+    web: WebAdapter, services: FakeServices, said: str
+) -> None:
     """What a request says of its path comes into links: only a path does."""
     async with httpx.AsyncClient() as client:
         page = (await client.get(f"{web.url}/r/%E3%81%82", headers={"X-Forwarded-Prefix": said})).text

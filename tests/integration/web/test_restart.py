@@ -9,11 +9,11 @@ SCRIPT = """
 import asyncio, contextlib, warnings
 import httpx
 from adapters.web import WebAdapter
-from tests.fakes.play import FakePlay
+from tests.fakes.services import FakeServices
 
 async def once():
     adapter = WebAdapter(lambda key, locale, **values: key, port=0)
-    adapter.attach(FakePlay())
+    adapter.attach(FakeServices())
     running = asyncio.create_task(adapter.run())
     url = await adapter.started()
     async with httpx.AsyncClient() as client:

@@ -14,7 +14,7 @@ from bot.domain.errors import QueueFull
 from bot.domain.jobs import GenerationOptions, JobReceipt, Length
 from bot.domain.replies import Candidate, Reply, ReplyState
 from bot.domain.room_settings import RoomSettings
-from tests.fakes.play import FakePlay, FakeReply
+from tests.fakes.services import FakeReply, FakeServices
 from tests.integration.web.conftest import Enter, Stage, StrictPhrases
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
@@ -29,7 +29,9 @@ def address(room: Room) -> str:
     return f"/r/{room.id}"
 
 
-async def test_what_one_writes_all_see_with_the_name(enter: Enter, play: FakePlay, room: Room) -> None:
+async def test_what_one_writes_all_see_with_the_name(
+    enter: Enter, services: FakeServices, room: Room
+) -> None:
     """Two browsers in a room: a passage of one appears to both at once, with its author."""
     mio = await enter(address(room), "澪")
     ken = await enter(address(room), "健")
@@ -39,13 +41,13 @@ async def test_what_one_writes_all_see_with_the_name(enter: Enter, play: FakePla
         await expect(person.authors).to_have_text(["澪"])
     await expect(mio.box).to_have_value("")
     assert (
-        play.heard[0].message.text,
-        play.heard[0].message.author.name,
-        play.heard[0].ask,
+        services.heard[0].message.text,
+        services.heard[0].message.author.name,
+        services.heard[0].ask,
     ) == (FIRST, "澪", None)
 
 
-async def test_a_name_is_asked_once_and_kept(enter: Enter, play: FakePlay, room: Room) -> None:
+async def test_a_name_is_asked_once_and_kept(enter: Enter, services: FakeServices, room: Room) -> None:
     """The first message needs a name, which the browser remembers."""
     guest = await enter(address(room))
     await guest.write(FIRST)
@@ -59,10 +61,10 @@ async def test_a_name_is_asked_once_and_kept(enter: Enter, play: FakePlay, room:
     await expect(guest.page.get_by_label("お名前")).to_have_count(0)
     await guest.write(SECOND)
     await guest.sees(FIRST, SECOND)
-    assert play.heard[0].message.author == play.heard[1].message.author
+    assert services.heard[0].message.author == services.heard[1].message.author
 
 
-async def test_text_stays_exactly_as_written(enter: Enter, play: FakePlay, room: Room) -> None:
+async def test_text_stays_exactly_as_written(enter: Enter, services: FakeServices, room: Room) -> None:
     """Indentation, blank lines and full-width characters arrive as typed; Enter begins a new line."""
     mio = await enter(address(room), "澪")
     await mio.box.focus()
@@ -70,13 +72,13 @@ async def test_text_stays_exactly_as_written(enter: Enter, play: FakePlay, room:
         await mio.page.keyboard.insert_text(line)
         await mio.page.keyboard.press("Enter")
     await mio.page.keyboard.press("Control+Enter")
-    heard = await play.until_heard()
+    heard = await services.until_heard()
     assert heard.message.text == "　「あ……」\n\n　ｶﾅと――ＡＢＣ。\n"
     await expect(mio.texts).to_have_css("white-space", "pre-wrap")
 
 
 async def test_going_on_streams_to_everybody(
-    enter: Enter, play: FakePlay, web: WebAdapter, room: Room
+    enter: Enter, services: FakeServices, web: WebAdapter, room: Room
 ) -> None:
     """続き sends the text with the chosen length and preset; the reply grows for all."""
     mio = await enter(address(room), "澪")
@@ -85,7 +87,7 @@ async def test_going_on_streams_to_everybody(
     await mio.page.get_by_label("調子").select_option("冒険")
     await mio.box.fill(FIRST)
     await mio.more_button.click()
-    heard = await play.until_heard()
+    heard = await services.until_heard()
     assert (FIRST, GenerationOptions(Length.LONG, "bold")) == (heard.message.text, heard.ask)
 
     reply = FakeReply(web, room, "job-1/0")
@@ -98,7 +100,7 @@ async def test_going_on_streams_to_everybody(
         await expect(person.draft.locator(".tz-text")).to_have_text("雨が降っていた。")
         await person.sees(FIRST)
         await expect(person.page.get_by_role("log")).to_contain_text("雨が降っていた。")
-    play.tell(room, "雨が降っていた。")
+    services.tell(room, "雨が降っていた。")
     await reply.show(Reply(ReplyState.DONE, "雨が降っていた。"))
     for person in (mio, ken):
         await person.sees(FIRST, "雨が降っていた。")
@@ -106,20 +108,20 @@ async def test_going_on_streams_to_everybody(
         await expect(person.authors).to_have_text(["澪", MODEL.name])
 
 
-async def test_going_on_without_own_text(enter: Enter, play: FakePlay, room: Room) -> None:
+async def test_going_on_without_own_text(enter: Enter, services: FakeServices, room: Room) -> None:
     """続き with an empty box asks for more of the story as it is."""
-    play.tell(room, FIRST, MIO)
+    services.tell(room, FIRST, MIO)
     ken = await enter(address(room), "健")
     await ken.more_button.click()
-    heard = await play.until_heard()
+    heard = await services.until_heard()
     assert ("", GenerationOptions()) == (heard.message.text, heard.ask)
 
 
 async def test_the_storyteller_is_waking_up(
-    enter: Enter, play: FakePlay, web: WebAdapter, room: Room
+    enter: Enter, services: FakeServices, web: WebAdapter, room: Room
 ) -> None:
     """While the model loads, everybody reads how far it is."""
-    play.tell(room, FIRST, MIO)
+    services.tell(room, FIRST, MIO)
     ken = await enter(address(room), "健")
     reply = FakeReply(web, room, "job-1/0")
     await reply.show(Reply(ReplyState.WAITING, note="語り手が目を覚ましています（40%）"))
@@ -127,10 +129,10 @@ async def test_the_storyteller_is_waking_up(
 
 
 async def test_a_late_joiner_and_a_reload_see_all_once(
-    enter: Enter, play: FakePlay, web: WebAdapter, room: Room
+    enter: Enter, services: FakeServices, web: WebAdapter, room: Room
 ) -> None:
     """Who comes late, or loads the page again, gets the whole story and the running stream, each once."""
-    play.tell(room, FIRST, MIO)
+    services.tell(room, FIRST, MIO)
     ken = await enter(address(room), "健")
     reply = FakeReply(web, room, "job-1/0")
     await reply.show(Reply(ReplyState.WRITING, "雨が"))
@@ -139,7 +141,7 @@ async def test_a_late_joiner_and_a_reload_see_all_once(
     for person in (ken, late):
         await person.sees(FIRST)
         await expect(person.draft.locator(".tz-text")).to_have_text("雨が")
-    play.tell(room, "雨が降った。")
+    services.tell(room, "雨が降った。")
     await reply.show(Reply(ReplyState.DONE, "雨が降った。"))
     await late.reload()
     for person in (ken, late):
@@ -148,10 +150,10 @@ async def test_a_late_joiner_and_a_reload_see_all_once(
 
 
 async def test_a_lost_connection_duplicates_nothing(
-    enter: Enter, play: FakePlay, web: WebAdapter, room: Room
+    enter: Enter, services: FakeServices, web: WebAdapter, room: Room
 ) -> None:
     """What happened while a browser was offline appears once when it is back."""
-    play.tell(room, FIRST, MIO)
+    services.tell(room, FIRST, MIO)
     ken = await enter(address(room), "健")
     mio = await enter(address(room), "澪")
     await expect(mio.people).to_have_text(["健", "澪"])
@@ -165,10 +167,10 @@ async def test_a_lost_connection_duplicates_nothing(
 
 
 async def test_a_page_that_was_away_too_long_comes_back_whole(
-    enter: Enter, play: FakePlay, room: Room
+    enter: Enter, services: FakeServices, room: Room
 ) -> None:
     """A page that the server no longer knows, as after a restart, loads itself again and loses nothing."""
-    play.tell(room, FIRST, MIO)
+    services.tell(room, FIRST, MIO)
     ken = await enter(address(room), "健")
     await ken.box.fill("書きかけ")
     async with ken.page.expect_event("load"):
@@ -183,11 +185,11 @@ async def test_a_page_that_was_away_too_long_comes_back_whole(
 
 
 async def test_a_refused_request_keeps_the_text(
-    enter: Enter, play: FakePlay, room: Room, phrases: StrictPhrases
+    enter: Enter, services: FakeServices, room: Room, phrases: StrictPhrases
 ) -> None:
     """A full queue is told kindly, in the reader's language, and the text stays in the box."""
     mio = await enter(address(room), "Mio", locale="en-GB")
-    play.refuse(QueueFull(limit=100))
+    services.refuse(QueueFull(limit=100))
     await mio.box.fill(FIRST)
     await mio.more_button.click()
     await expect(mio.notice).to_have_text(phrases("error.queue_full", "en", limit=100))
@@ -198,15 +200,15 @@ async def test_a_refused_request_keeps_the_text(
 
 
 async def test_nothing_to_add_is_said_kindly(
-    enter: Enter, play: FakePlay, room: Room, phrases: StrictPhrases
+    enter: Enter, services: FakeServices, room: Room, phrases: StrictPhrases
 ) -> None:
     """Adding a blank text is refused before it reaches the story."""
-    play.tell(room, FIRST, MIO)
+    services.tell(room, FIRST, MIO)
     mio = await enter(address(room), "澪")
     await mio.write(" \n")
     await expect(mio.notice).to_have_css("color", "rgb(42, 37, 33)")
     await expect(mio.notice).to_have_text(phrases("error.empty_prompt", "ja"))
-    assert play.heard == []
+    assert services.heard == []
 
 
 class Silent:
@@ -225,8 +227,8 @@ class Silent:
         """Nothing."""
 
 
-class BrokenPlay(FakePlay):
-    """A Play whose store is gone."""
+class BrokenServices(FakeServices):
+    """Services whose store is gone."""
 
     async def receive_message(self, message: Message, ask: GenerationOptions | None) -> JobReceipt | None:
         """Fail as no rule foresees."""
@@ -246,7 +248,7 @@ async def test_what_nobody_foresaw_is_no_loss(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """A failure behind the page is told and logged; the text stays and the buttons work again."""
-    stage.play = BrokenPlay()
+    stage.services = BrokenServices()
     mio = await enter(address(room), "澪")
     await mio.write(FIRST)
     await expect(mio.notice).to_have_text(phrases("web.trouble", "ja"))
@@ -256,12 +258,12 @@ async def test_what_nobody_foresaw_is_no_loss(
     await expect(mio.page.locator(".q-notification__badge")).to_have_text("2")
     ours = [record for record in caplog.records if record.name.startswith("adapters.web")]
     assert [str(record.exc_info[1]) for record in ours if record.exc_info] == ["disk full"] * 2
-    stage.play = FakePlay()
+    stage.services = FakeServices()
     await mio.write_button.click()
     await mio.sees(FIRST)
 
 
-async def test_a_double_click_is_one_request(enter: Enter, play: FakePlay, room: Room) -> None:
+async def test_a_double_click_is_one_request(enter: Enter, services: FakeServices, room: Room) -> None:
     """Two quick clicks add one passage and ask once."""
     mio = await enter(address(room), "澪")
     await mio.box.fill(FIRST)
@@ -270,14 +272,14 @@ async def test_a_double_click_is_one_request(enter: Enter, play: FakePlay, room:
     await mio.box.fill(SECOND)
     await mio.write_button.dblclick()
     await mio.sees(FIRST, SECOND)
-    assert len(play.heard) == 2
+    assert len(services.heard) == 2
 
 
 async def test_a_running_continuation_can_be_stopped(
-    enter: Enter, play: FakePlay, web: WebAdapter, room: Room
+    enter: Enter, services: FakeServices, web: WebAdapter, room: Room
 ) -> None:
     """止める reaches the rules; the stopped reply says so and gives way to the next one."""
-    play.tell(room, FIRST, MIO)
+    services.tell(room, FIRST, MIO)
     ken = await enter(address(room), "健")
     reply = FakeReply(web, room, "job-1/0")
     await reply.show(Reply(ReplyState.WRITING, "雨が"))
@@ -288,16 +290,18 @@ async def test_a_running_continuation_can_be_stopped(
     await expect(ken.draft.get_by_role("button")).to_have_count(0)
     await FakeReply(web, room, "job-2/0").show(Reply(ReplyState.WAITING, note="次です。"))
     await expect(ken.draft).to_have_count(1)
-    assert [room] == play.cancelled
+    assert [room] == services.cancelled
 
 
-async def test_text_is_never_read_as_html(enter: Enter, play: FakePlay, web: WebAdapter, room: Room) -> None:
+async def test_text_is_never_read_as_html(
+    enter: Enter, services: FakeServices, web: WebAdapter, room: Room
+) -> None:
     """Tags and templates in names, passages, drafts, notes, candidates and titles are shown as text."""
     evil = (
         "<script>window.hit=1</script><img src=x onerror='window.hit=1'>"
         "{{ constructor.constructor('hit=1')() }}"
     )
-    play.tell(room, evil, Author("web", "x", "<b onclick=1>悪</b>"))
+    services.tell(room, evil, Author("web", "x", "<b onclick=1>悪</b>"))
     ken = await enter(address(room), "<i>健</i>")
     await ken.write(evil)
     draft = Reply(ReplyState.WRITING, evil, evil, (Candidate("", evil),))
@@ -314,7 +318,7 @@ async def test_text_is_never_read_as_html(enter: Enter, play: FakePlay, web: Web
     assert await ken.page.evaluate("window.hit") is None
 
 
-async def test_a_crowd_is_counted(enter: Enter, play: FakePlay, web: WebAdapter, room: Room) -> None:
+async def test_a_crowd_is_counted(enter: Enter, services: FakeServices, web: WebAdapter, room: Room) -> None:
     """The first names stand in the bar; behind the count of all lie everybody's, and how many only read."""
     mio = await enter(address(room), "澪")
     await enter(address(room))
@@ -330,7 +334,7 @@ async def test_a_crowd_is_counted(enter: Enter, play: FakePlay, web: WebAdapter,
     await expect(everybody).to_have_text([*names, "読む人 1"])
 
 
-async def test_typed_text_survives_a_reload(enter: Enter, play: FakePlay, room: Room) -> None:
+async def test_typed_text_survives_a_reload(enter: Enter, services: FakeServices, room: Room) -> None:
     """A page that loads again still holds what was being typed, and the choices made."""
     mio = await enter(address(room), "澪")
     await mio.box.fill(SECOND)
@@ -342,10 +346,10 @@ async def test_typed_text_survives_a_reload(enter: Enter, play: FakePlay, room: 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 async def test_a_phone_needs_no_sideways_scrolling(
-    enter: Enter, play: FakePlay, web: WebAdapter, room: Room, scheme: str
+    enter: Enter, services: FakeServices, web: WebAdapter, room: Room, scheme: str
 ) -> None:
     """On a 360-pixel screen everything fits, in the light and in the dark."""
-    play.tell(room, "あ" * 400 + "W" * 200, Author("web", "x", "とても長い名前" * 4))
+    services.tell(room, "あ" * 400 + "W" * 200, Author("web", "x", "とても長い名前" * 4))
     ken = await enter(address(room), "健" * 30, width=360, height=640)
     await ken.page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
     await FakeReply(web, room, "job/0").show(Reply(ReplyState.WRITING, "い" * 300))
@@ -355,7 +359,7 @@ async def test_a_phone_needs_no_sideways_scrolling(
     assert {"light": "rgb(247, 242, 232)", "dark": "rgb(27, 25, 23)"}[scheme] == paper
 
 
-async def test_the_page_speaks_the_readers_language(enter: Enter, play: FakePlay, room: Room) -> None:
+async def test_the_page_speaks_the_readers_language(enter: Enter, services: FakeServices, room: Room) -> None:
     """Accept-Language decides between Japanese and English, for the words and for the document."""
     ja = await enter(address(room), locale="ja")
     en = await enter(address(room), locale="de-DE")
@@ -365,7 +369,9 @@ async def test_the_page_speaks_the_readers_language(enter: Enter, play: FakePlay
     await expect(en.more_button).to_have_text("Go on")
 
 
-async def test_everything_can_be_reached_by_keyboard(enter: Enter, play: FakePlay, room: Room) -> None:
+async def test_everything_can_be_reached_by_keyboard(
+    enter: Enter, services: FakeServices, room: Room
+) -> None:
     """From the box, Tab leads over the choices to the buttons; Space presses them; each has a name."""
     mio = await enter(address(room), "澪")
     await mio.box.fill(FIRST)

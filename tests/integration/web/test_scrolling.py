@@ -10,7 +10,7 @@ from adapters.web.render.values import Person as Visitor
 from bot.domain.chat import MODEL, Author, Room
 from bot.domain.replies import Candidate, Reply, ReplyState
 from tests.fakes.house import House
-from tests.fakes.play import FakePlay, FakeReply
+from tests.fakes.services import FakeReply, FakeServices
 from tests.integration.web.conftest import Enter
 from tests.integration.web.person import Person
 from tests.integration.web.test_room import Silent
@@ -23,10 +23,10 @@ FRAME = "() => new Promise((done) => requestAnimationFrame(() => requestAnimatio
 TOP = "(e) => e.getBoundingClientRect().top"
 
 
-def fill(play: FakePlay, room: Room, count: int = 40) -> None:
+def fill(services: FakeServices, room: Room, count: int = 40) -> None:
     """A story that is longer than a page."""
     for number in range(count):
-        play.tell(room, f"{number}{LINE}", KEN if number % 2 else MODEL)
+        services.tell(room, f"{number}{LINE}", KEN if number % 2 else MODEL)
 
 
 async def top(person: Person) -> float:
@@ -51,9 +51,9 @@ async def go_to(person: Person, y: int) -> float:
     return await top(person)
 
 
-async def test_typing_moves_no_page(enter: Enter, play: FakePlay, room: Room) -> None:
+async def test_typing_moves_no_page(enter: Enter, services: FakeServices, room: Room) -> None:
     """Somebody who reads further up and types sees the same lines, key by key."""
-    fill(play, room)
+    fill(services, room)
     mio = await enter(f"/r/{room.id}", "澪")
     before = await go_to(mio, 600)
     await mio.box.evaluate("(box) => box.focus({ preventScroll: true })")
@@ -63,10 +63,10 @@ async def test_typing_moves_no_page(enter: Enter, play: FakePlay, room: Room) ->
 
 
 async def test_a_notch_of_the_wheel_leaves_the_end(
-    enter: Enter, play: FakePlay, web: WebAdapter, room: Room
+    enter: Enter, services: FakeServices, web: WebAdapter, room: Room
 ) -> None:
     """While text streams, one notch up is enough to be left alone; at the end the page goes along again."""
-    fill(play, room)
+    fill(services, room)
     mio = await enter(f"/r/{room.id}", "澪")
     reply = FakeReply(web, room, "job-1/0")
     await reply.show(Reply(ReplyState.WRITING, LINE))
@@ -90,17 +90,17 @@ async def test_a_notch_of_the_wheel_leaves_the_end(
 
 
 async def test_a_draft_that_grows_further_up_moves_no_reader(
-    enter: Enter, play: FakePlay, web: WebAdapter, room: Room
+    enter: Enter, services: FakeServices, web: WebAdapter, room: Room
 ) -> None:
     """At the end the page goes along; who went back keeps the line they read, though text grows above it."""
-    fill(play, room)
+    fill(services, room)
     mio = await enter(f"/r/{room.id}", "澪")
-    play.begin(room, "job-1")
+    services.stories.begin(room, "job-1")
     reply = FakeReply(web, room, "job-1/0")
     await reply.show(Reply(ReplyState.WRITING, LINE, job="job-1"))
     await expect(mio.draft).to_contain_text(LINE)
     for number in range(30):
-        play.tell(room, f"続{number}{LINE}", KEN)
+        services.tell(room, f"続{number}{LINE}", KEN)
     await mio.write("　彼女は傘をひらいた。")
     await expect(mio.passages).to_have_count(71)
     await expect(mio.page.locator(".tz-passage").nth(40)).to_contain_class("tz-draft")
@@ -123,10 +123,10 @@ async def test_a_draft_that_grows_further_up_moves_no_reader(
 
 
 async def test_what_others_write_moves_no_reader(
-    enter: Enter, play: FakePlay, web: WebAdapter, room: Room
+    enter: Enter, services: FakeServices, web: WebAdapter, room: Room
 ) -> None:
     """A reader further up stays there; a button that covers nothing says that there is more."""
-    fill(play, room)
+    fill(services, room)
     mio = await enter(f"/r/{room.id}", "澪")
     before = await go_to(mio, 600)
     await FakeReply(web, room, "job-1/0").show(Reply(ReplyState.WRITING, LINE))
@@ -146,9 +146,9 @@ async def test_what_others_write_moves_no_reader(
     )
 
 
-async def test_own_words_are_seen(enter: Enter, play: FakePlay, room: Room) -> None:
+async def test_own_words_are_seen(enter: Enter, services: FakeServices, room: Room) -> None:
     """Whoever writes while they read further up sees what they wrote."""
-    fill(play, room)
+    fill(services, room)
     mio = await enter(f"/r/{room.id}", "澪")
     await go_to(mio, 300)
     await mio.write("　彼女は傘をひらいた。")
@@ -157,19 +157,19 @@ async def test_own_words_are_seen(enter: Enter, play: FakePlay, room: Room) -> N
     assert await below(mio) < 1
 
 
-async def test_a_growing_box_hides_no_end(enter: Enter, play: FakePlay, room: Room) -> None:
+async def test_a_growing_box_hides_no_end(enter: Enter, services: FakeServices, room: Room) -> None:
     """At the end of the story a box that takes more lines leaves its last line in view."""
-    fill(play, room)
+    fill(services, room)
     mio = await enter(f"/r/{room.id}", "澪")
     await mio.box.fill("\n".join("一二三四五"))
     assert await below(mio) < 1
 
 
 async def test_candidates_begin_at_their_beginnings(
-    enter: Enter, play: FakePlay, web: WebAdapter, room: Room
+    enter: Enter, services: FakeServices, web: WebAdapter, room: Room
 ) -> None:
     """Long candidates are shown from their first lines, while they grow and when they can be chosen."""
-    fill(play, room)
+    fill(services, room)
     mio = await enter(f"/r/{room.id}", "澪", height=700)
     texts = [f"{first}　{LINE * 14}" for first in "甲乙丙"]
     others = tuple(Candidate("", text) for text in texts[1:])
@@ -182,9 +182,9 @@ async def test_candidates_begin_at_their_beginnings(
     assert bar <= first <= bar + 40
 
 
-async def test_the_bar_stays(enter: Enter, play: FakePlay, room: Room) -> None:
+async def test_the_bar_stays(enter: Enter, services: FakeServices, room: Room) -> None:
     """Title, people and notebook are there wherever one reads, in a bar of one line."""
-    fill(play, room)
+    fill(services, room)
     mio = await enter(f"/r/{room.id}", "澪")
     for y in (0, 700, 100_000):
         await go_to(mio, y)
@@ -195,9 +195,11 @@ async def test_the_bar_stays(enter: Enter, play: FakePlay, room: Room) -> None:
     assert (bar["y"], bar["height"] < 60) == (0, True)
 
 
-async def test_a_phone_is_for_reading(enter: Enter, play: FakePlay, web: WebAdapter, room: Room) -> None:
+async def test_a_phone_is_for_reading(
+    enter: Enter, services: FakeServices, web: WebAdapter, room: Room
+) -> None:
     """With eight people on a phone, bar and box leave most of the screen to the story."""
-    fill(play, room)
+    fill(services, room)
     mio = await enter(f"/r/{room.id}", "澪", width=390, height=664)
     assert web._hub is not None
     for number in range(7):
@@ -212,10 +214,10 @@ async def test_a_phone_is_for_reading(enter: Enter, play: FakePlay, web: WebAdap
 
 
 async def test_an_open_editor_stays_in_view(
-    enter: Enter, play: FakePlay, web: WebAdapter, room: Room
+    enter: Enter, services: FakeServices, web: WebAdapter, room: Room
 ) -> None:
     """What others write moves it nowhere; a page that loads again shows it."""
-    fill(play, room)
+    fill(services, room)
     mio = await enter(f"/r/{room.id}", "澪")
     await mio.write("　彼女は傘をひらいた。")
     await expect(mio.passages).to_have_count(41)
@@ -223,7 +225,7 @@ async def test_an_open_editor_stays_in_view(
     editor = mio.page.locator("textarea[name=edit]")
     await editor.fill("　彼は傘をひらいた。")
     for number in range(30):
-        play.tell(room, f"続{number}{LINE}", KEN)
+        services.tell(room, f"続{number}{LINE}", KEN)
     await FakeReply(web, room, "job-1/0").show(Reply(ReplyState.WRITING, LINE))
     await expect(mio.passages).to_have_count(71)
     await mio.page.evaluate(FRAME)
@@ -236,10 +238,10 @@ async def test_an_open_editor_stays_in_view(
 
 
 async def test_who_comes_back_to_the_end_by_hand_goes_along(
-    enter: Enter, play: FakePlay, web: WebAdapter, room: Room
+    enter: Enter, services: FakeServices, web: WebAdapter, room: Room
 ) -> None:
     """From the very top, and to the very place where the page had gone by itself before."""
-    fill(play, room)
+    fill(services, room)
     mio = await enter(f"/r/{room.id}", "澪")
     reply = FakeReply(web, room, "job-1/0")
     await reply.show(Reply(ReplyState.WRITING, LINE))
@@ -274,14 +276,16 @@ async def test_where_all_is_in_view_nothing_is_said_to_be_below(
 
 
 @pytest.mark.parametrize("width", [360, 390, 721, 768, 860, 1024])
-async def test_no_page_is_wider_than_its_window(enter: Enter, play: FakePlay, room: Room, width: int) -> None:
+async def test_no_page_is_wider_than_its_window(
+    enter: Enter, services: FakeServices, room: Room, width: int
+) -> None:
     """Nothing but the text's own length is scrolled."""
-    fill(play, room, 2)
+    fill(services, room, 2)
     mio = await enter(f"/r/{room.id}", "澪", width=width)
     assert await mio.page.evaluate("document.documentElement.scrollWidth") == width
 
 
-async def test_the_box_fits_its_text_at_any_width(enter: Enter, play: FakePlay, room: Room) -> None:
+async def test_the_box_fits_its_text_at_any_width(enter: Enter, services: FakeServices, room: Room) -> None:
     """Where the page becomes narrower, by the notebook or a turned phone, no line of it is cut off."""
     mio = await enter(f"/r/{room.id}", "澪", width=1100)
     await mio.box.fill(LINE * 3)

@@ -26,7 +26,7 @@ async def house(
 ) -> AsyncIterator[House]:
     """The house around the web room, at work."""
     async with opened(tmp_path, web, phrases) as house:
-        stage.play = house.play
+        stage.services = house.services
         yield house
 
 

@@ -25,7 +25,7 @@ async def house(
 ) -> AsyncIterator[House]:
     """The house around the web room, at work; its storyteller stops after the first sentence."""
     async with opened(tmp_path, web, phrases) as house:
-        stage.play = house.play
+        stage.services = house.services
         house.engine.free.clear()
         yield house
 

@@ -14,13 +14,13 @@ from bot.domain.chat import Author, Room
 from bot.domain.errors import TextTooLong
 from bot.domain.story import Story
 from tests.fakes.clock import FakeClock
-from tests.fakes.play import FakePlay
+from tests.fakes.services import FakeServices
 
 ROOM = Room("web", "moon")
 
 
 @dataclass
-class Beginning(FakePlay):
+class Beginning(FakeServices):
     """Begins stories, up to a length of their titles."""
 
     begun: list[str] = field(default_factory=list)
@@ -35,26 +35,26 @@ class Beginning(FakePlay):
 
 def at_work() -> tuple[Deeds, Beginning, FakeClock]:
     """A visitor's deeds."""
-    play, clock = Beginning(), FakeClock()
+    services, clock = Beginning(), FakeClock()
 
     async def everywhere() -> None:
         """Nobody else looks."""
 
     visitor = Visitor("1", "澪", "ja")
-    live = LiveRoom(ROOM, play)
+    live = LiveRoom(ROOM, services)
     clicks = DoubleClicks(clock)
-    return Deeds(play, visitor, live, everywhere, lambda _: None, lambda _: None, clicks), play, clock
+    return Deeds(services, visitor, live, everywhere, lambda _: None, lambda _: None, clicks), services, clock
 
 
 async def test_a_double_click_begins_one_story() -> None:
     """The second one would close what the first began; a later one is meant."""
-    deeds, play, clock = at_work()
+    deeds, services, clock = at_work()
     for _ in range(2):
         await deeds.do({"do": "begin", "title": "夜"})
-    assert play.begun == ["夜"]
+    assert services.begun == ["夜"]
     await clock.advance(DOUBLE_CLICK_S)
     await deeds.do({"do": "begin", "title": "夜"})
-    assert play.begun == ["夜", "夜"]
+    assert services.begun == ["夜", "夜"]
 
 
 async def test_what_was_refused_is_refused_again() -> None:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from bot.core.dispatcher import Dispatcher
 from bot.core.outbox import Outbox
 from bot.core.queue import JobQueue
-from bot.core.story_service import StoryPlay
+from bot.core.services import build_services
 from bot.domain.chat import Author
 from bot.domain.jobs import GenerationOptions, Job, JobState
 from bot.domain.ports import Limits
@@ -49,7 +49,9 @@ class Process:
         self.dispatcher = Dispatcher(
             stage.store, self.queue, stage.engine, self.outbox, say, slots=slots, clock=stage.clock
         )
-        self.play = StoryPlay(stage.store, self.queue, stage.engine, self.outbox, self.dispatcher, say)
+        self.services = build_services(
+            stage.store, self.queue, stage.engine, self.outbox, self.dispatcher, say
+        )
 
 
 class Stage:
@@ -95,7 +97,7 @@ class Stage:
 
     async def stops(self, job: Job) -> None:
         """Somebody has had enough."""
-        await self.process.play.cancel(job.room, job.author)
+        await self.process.services.generation.cancel(job.room, job.author)
         await settle()
 
     async def told(self, *texts: str, reason: str | None = None) -> Telling:

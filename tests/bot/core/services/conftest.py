@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from bot.core.ground import Bounds
 from bot.core.queue import JobQueue
-from bot.core.story_service import StoryPlay
+from bot.core.services import build_services
+from bot.core.text_limits import TextLimits
 from bot.store import SqlStore, open_store
 from tests.bot.core.services.stage import Idle, ReadingEngine, Shown, Stage, Today, say
 from tests.bot.core.services.told import Told, telling
@@ -47,10 +47,19 @@ async def store(today: Today, empty: Path, tmp_path: Path) -> AsyncIterator[SqlS
 def stage(store: SqlStore, today: Today) -> Stage:
     """Everything around the play, and the play."""
     queue, engine, replies, writer = JobQueue(limit=4, per_author=3), ReadingEngine(), Shown(), Idle()
-    play = StoryPlay(
-        store, queue, engine, replies, writer, say, bounds=Bounds(20, 0), clock=today, draw=lambda: 42
+    services = build_services(
+        store,
+        queue,
+        engine,
+        replies,
+        writer,
+        say,
+        limits=TextLimits(20),
+        patience_s=0,
+        clock=today,
+        draw=lambda: 42,
     )
-    return Stage(play, store, queue, engine, replies, writer, today)
+    return Stage(services, store, queue, engine, replies, writer, today)
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from adapters.shared.ports import Play
 from bot.core.queue import JobQueue
+from bot.core.services import Services
 from bot.domain.chat import Author, Message, Room
 from bot.domain.errors import EngineError
 from bot.domain.inference import ContextWindow, Delta, GenerationRequest, Health, TokenCount
@@ -99,7 +99,7 @@ class Today:
 class Stage:
     """The play with all that it uses, to look at."""
 
-    play: Play
+    services: Services
     store: SqlStore
     queue: JobQueue
     engine: ReadingEngine

@@ -26,7 +26,7 @@ from tests.bot.core.services.stage import AKI, BEN, ROOM, Stage, says
 
 async def test_a_message_without_an_ask_is_kept(stage: Stage) -> None:
     """It becomes part of the story, and nothing is queued or shown."""
-    assert await stage.play.receive_message(says("  雨。\n"), None) is None
+    assert await stage.services.generation.receive_message(says("  雨。\n"), None) is None
 
     assert await stage.texts() == ["  雨。\n"]
     assert len(stage.queue) == 0
@@ -36,7 +36,7 @@ async def test_a_message_without_an_ask_is_kept(stage: Stage) -> None:
 
 async def test_an_ask_is_queued_and_shown(stage: Stage) -> None:
     """The ticket, the store, the queue and what people see tell of the same job."""
-    ticket = await stage.play.receive_message(says("雨。"), GenerationOptions(Length.SHORT))
+    ticket = await stage.services.generation.receive_message(says("雨。"), GenerationOptions(Length.SHORT))
 
     assert ticket is not None
     job = await stage.store.job(ticket.job_id)
@@ -49,8 +49,8 @@ async def test_an_ask_is_queued_and_shown(stage: Stage) -> None:
 
 async def test_waiting_people_are_told_their_place(stage: Stage) -> None:
     """In their language."""
-    await stage.play.receive_message(says("雨。"), GenerationOptions())
-    ticket = await stage.play.receive_message(says("風。", "e2", BEN), GenerationOptions())
+    await stage.services.generation.receive_message(says("雨。"), GenerationOptions())
+    ticket = await stage.services.generation.receive_message(says("風。", "e2", BEN), GenerationOptions())
 
     assert ticket is not None
     assert ticket.place == 1
@@ -59,9 +59,9 @@ async def test_waiting_people_are_told_their_place(stage: Stage) -> None:
 
 async def test_an_ask_without_text_goes_on(stage: Stage) -> None:
     """A story that has text needs no more; the model is not asked to read nothing."""
-    await stage.play.receive_message(says("雨。"), None)
+    await stage.services.generation.receive_message(says("雨。"), None)
 
-    ticket = await stage.play.receive_message(says(" ", "e2"), GenerationOptions())
+    ticket = await stage.services.generation.receive_message(says(" ", "e2"), GenerationOptions())
 
     assert ticket is not None
     assert await stage.texts() == ["雨。"]
@@ -72,14 +72,14 @@ async def test_nothing_cannot_be_continued(stage: Stage) -> None:
     """Neither in a new room nor in one where only the asking happened."""
     for event in ("e1", "e2"):
         with pytest.raises(EmptyPrompt):
-            await stage.play.receive_message(says("　\n", event), GenerationOptions())
+            await stage.services.generation.receive_message(says("　\n", event), GenerationOptions())
 
     assert await stage.store.story(ROOM) is None
 
 
 async def test_blank_messages_are_not_kept(stage: Stage) -> None:
     """They would be empty passages."""
-    assert await stage.play.receive_message(says(" \u200b"), None) is None
+    assert await stage.services.generation.receive_message(says(" \u200b"), None) is None
 
     assert await stage.store.story(ROOM) is None
 
@@ -88,17 +88,17 @@ async def test_blank_messages_are_not_kept(stage: Stage) -> None:
 async def test_a_text_over_the_limit_is_refused(stage: Stage, ask: GenerationOptions | None) -> None:
     """One at the limit is not."""
     with pytest.raises(TextTooLong) as caught:
-        await stage.play.receive_message(says("あ" * 21), ask)
+        await stage.services.generation.receive_message(says("あ" * 21), ask)
 
     assert caught.value.values == {"limit": 20, "length": 21}
     assert await stage.texts() == []
-    await stage.play.receive_message(says("あ" * 20), ask)
+    await stage.services.generation.receive_message(says("あ" * 20), ask)
     assert await stage.texts() == ["あ" * 20]
 
 
 async def test_text_that_cannot_be_kept_is_marked_before_it_is_read(stage: Stage) -> None:
     """Half a surrogate pair would break the request to the engine."""
-    await stage.play.receive_message(says("あ\ud800"), GenerationOptions())
+    await stage.services.generation.receive_message(says("あ\ud800"), GenerationOptions())
 
     assert stage.engine.read == ["あ\ufffd"]
     assert await stage.texts() == ["あ\ufffd"]
@@ -106,7 +106,7 @@ async def test_text_that_cannot_be_kept_is_marked_before_it_is_read(stage: Stage
 
 async def test_only_what_the_model_is_sent_is_read(stage: Stage) -> None:
     """Characters of an aside or of ruby are no holes in the story; the text is kept as it was written."""
-    await stage.play.receive_message(says("蒸《む》し暑い。\n// 晩に"), GenerationOptions())
+    await stage.services.generation.receive_message(says("蒸《む》し暑い。\n// 晩に"), GenerationOptions())
 
     assert stage.engine.read == ["蒸し暑い。"]
     assert await stage.texts() == ["蒸《む》し暑い。\n// 晩に"]
@@ -128,7 +128,9 @@ class TestAsks:
     )
     async def test_presets_have_names_in_both_languages(self, stage: Stage, typed: str, preset: str) -> None:
         """However they are typed."""
-        ticket = await stage.play.receive_message(says("雨。"), GenerationOptions(preset=typed))
+        ticket = await stage.services.generation.receive_message(
+            says("雨。"), GenerationOptions(preset=typed)
+        )
 
         assert ticket is not None
         job = await stage.store.job(ticket.job_id)
@@ -142,7 +144,9 @@ class TestAsks:
     async def test_an_unknown_preset_is_refused(self, stage: Stage, author: Author, known: str) -> None:
         """The error names those that there are, in the person's language, and nothing is kept."""
         with pytest.raises(UnknownPreset) as caught:
-            await stage.play.receive_message(says("雨。", author=author), GenerationOptions(preset="激辛"))
+            await stage.services.generation.receive_message(
+                says("雨。", author=author), GenerationOptions(preset="激辛")
+            )
 
         assert caught.value.values == {"name": "激辛", "known": known}
         assert await stage.texts() == []
@@ -150,7 +154,9 @@ class TestAsks:
     @pytest.mark.parametrize(("asked", "given"), [(-1, 1), (0, 1), (1, 1), (5, 5), (6, 5)])
     async def test_candidates_are_one_to_five(self, stage: Stage, asked: int, given: int) -> None:
         """More or fewer are brought into the range."""
-        ticket = await stage.play.receive_message(says("雨。"), GenerationOptions(candidates=asked))
+        ticket = await stage.services.generation.receive_message(
+            says("雨。"), GenerationOptions(candidates=asked)
+        )
 
         assert ticket is not None
         job = await stage.store.job(ticket.job_id)
@@ -162,7 +168,7 @@ class TestAsks:
     )
     async def test_a_seed_is_drawn_or_kept(self, stage: Stage, chosen: int | None, kept: int) -> None:
         """Whatever number somebody typed fits."""
-        ticket = await stage.play.receive_message(says("雨。"), GenerationOptions(seed=chosen))
+        ticket = await stage.services.generation.receive_message(says("雨。"), GenerationOptions(seed=chosen))
 
         assert ticket is not None
         job = await stage.store.job(ticket.job_id)
@@ -177,7 +183,7 @@ class TestReading:
         """The text itself stays as written."""
         stage.engine.unseen = ("晩", "惚")
 
-        ticket = await stage.play.receive_message(says("蒸し暑い晩。"), GenerationOptions())
+        ticket = await stage.services.generation.receive_message(says("蒸し暑い晩。"), GenerationOptions())
 
         assert ticket is not None
         assert ticket.unknown == ("晩",)
@@ -186,7 +192,9 @@ class TestReading:
     async def test_a_text_is_kept_before_the_model_is_asked_about_it(self, stage: Stage) -> None:
         """A process that ends meanwhile loses nothing; what the model cannot see is told all the same."""
         stage.engine.unseen = ("晩",)
-        hearing = asyncio.create_task(stage.play.receive_message(says("蒸し暑い晩。"), GenerationOptions()))
+        hearing = asyncio.create_task(
+            stage.services.generation.receive_message(says("蒸し暑い晩。"), GenerationOptions())
+        )
         while not stage.engine.read:
             await asyncio.sleep(0)
         assert len(stage.queue) == 1
@@ -199,19 +207,22 @@ class TestReading:
         stage.engine.unseen = ("晩", "惚")
         first, second = says("晩、惚れた。\n（（鱻））", "e1"), says("晩に惚れた。", "e2")
 
-        assert (await stage.play.count_tokens(first)).unknown == ("晩", "惚")
-        await stage.play.receive_message(first, None)
-        assert (await stage.play.count_tokens(second)).unknown == ()
-        assert (await stage.play.count_tokens(replace(second, author=BEN))).unknown == ("晩", "惚")
-        assert (await stage.play.count_tokens(says("晩", "e3", BEN))).unknown == ("晩",)
-        assert (await stage.play.count_tokens(says("((晩))", "e4", BEN))).unknown == ()
+        assert (await stage.services.generation.count_tokens(first)).unknown == ("晩", "惚")
+        await stage.services.generation.receive_message(first, None)
+        assert (await stage.services.generation.count_tokens(second)).unknown == ()
+        assert (await stage.services.generation.count_tokens(replace(second, author=BEN))).unknown == (
+            "晩",
+            "惚",
+        )
+        assert (await stage.services.generation.count_tokens(says("晩", "e3", BEN))).unknown == ("晩",)
+        assert (await stage.services.generation.count_tokens(says("((晩))", "e4", BEN))).unknown == ()
 
     async def test_a_text_that_the_model_cannot_see_at_all_is_refused(self, stage: Stage) -> None:
         """Spaces between its characters do not save it; nothing is kept or queued."""
         stage.engine.unseen = ("𓀀", "𓁀")
 
         with pytest.raises(UnreadableText) as caught:
-            await stage.play.receive_message(says("𓀀 𓁀\n𓀀"), GenerationOptions())
+            await stage.services.generation.receive_message(says("𓀀 𓁀\n𓀀"), GenerationOptions())
 
         assert caught.value.values == {"characters": "𓀀𓁀"}
         assert await stage.texts() == []
@@ -224,7 +235,7 @@ class TestReading:
         """The job is queued without the hint."""
         stage.engine.error = error
 
-        ticket = await stage.play.receive_message(says("雨。"), GenerationOptions())
+        ticket = await stage.services.generation.receive_message(says("雨。"), GenerationOptions())
 
         assert ticket is not None
         assert ticket.unknown == ()
@@ -235,7 +246,7 @@ class TestReading:
         asks = (says("蒸し暑い晩。"), says("", "e2", BEN), says("", "e3"), says("晩。", "e4"))
         told = []
         for message in asks:
-            ticket = await stage.play.receive_message(message, GenerationOptions())
+            ticket = await stage.services.generation.receive_message(message, GenerationOptions())
             assert ticket is not None
             told.append(ticket.unknown)
             stage.engine.error = None
@@ -247,7 +258,7 @@ class TestReading:
         """It is given a moment only."""
         stage.engine.hangs = True
 
-        assert await stage.play.receive_message(says("雨。"), GenerationOptions()) is not None
+        assert await stage.services.generation.receive_message(says("雨。"), GenerationOptions()) is not None
 
 
 class TestBounds:
@@ -256,31 +267,34 @@ class TestBounds:
     async def test_a_full_queue_refuses_before_anything_is_kept(self, stage: Stage) -> None:
         """So that sending it again does not double the text."""
         for i in range(4):
-            await stage.play.receive_message(
+            await stage.services.generation.receive_message(
                 says("雨。", f"e{i}", Author("web", f"{i}", "")), GenerationOptions()
             )
 
         with pytest.raises(QueueFull):
-            await stage.play.receive_message(says("風。", "late"), GenerationOptions())
+            await stage.services.generation.receive_message(says("風。", "late"), GenerationOptions())
 
         assert "風。" not in await stage.texts()
-        await stage.play.receive_message(says("風。", "later"), None)
+        await stage.services.generation.receive_message(says("風。", "later"), None)
         assert "風。" in await stage.texts()
 
     async def test_one_person_cannot_fill_the_queue(self, stage: Stage) -> None:
         """Others still get in."""
         for i in range(3):
-            await stage.play.receive_message(says("雨。", f"e{i}"), GenerationOptions())
+            await stage.services.generation.receive_message(says("雨。", f"e{i}"), GenerationOptions())
 
         with pytest.raises(TooManyWaiting):
-            await stage.play.receive_message(says("風。", "e3"), GenerationOptions())
-        assert await stage.play.receive_message(says("海。", "e4", BEN), GenerationOptions()) is not None
+            await stage.services.generation.receive_message(says("風。", "e3"), GenerationOptions())
+        assert (
+            await stage.services.generation.receive_message(says("海。", "e4", BEN), GenerationOptions())
+            is not None
+        )
 
     async def test_the_last_place_is_given_once(self, stage: Stage) -> None:
         """Of ten people at once four are accepted, and only their texts are kept."""
         outcomes = await asyncio.gather(
             *(
-                stage.play.receive_message(
+                stage.services.generation.receive_message(
                     says(f"{i}", f"e{i}", Author("web", f"{i}", "")), GenerationOptions()
                 )
                 for i in range(10)
@@ -298,7 +312,7 @@ class TestBounds:
         await stage.store.close()
         for i in range(5):
             with pytest.raises(Exception, match="closed"):
-                await stage.play.receive_message(says("雨。", f"e{i}"), GenerationOptions())
+                await stage.services.generation.receive_message(says("雨。", f"e{i}"), GenerationOptions())
 
         assert len(stage.queue) == 0
 
@@ -308,8 +322,8 @@ class TestRepeats:
 
     async def test_a_repeated_event_is_queued_once(self, stage: Stage) -> None:
         """The second ticket is the first's, marked."""
-        first = await stage.play.receive_message(says("雨。"), GenerationOptions())
-        second = await stage.play.receive_message(says("雨。"), GenerationOptions())
+        first = await stage.services.generation.receive_message(says("雨。"), GenerationOptions())
+        second = await stage.services.generation.receive_message(says("雨。"), GenerationOptions())
 
         assert first is not None
         assert second == JobReceipt(first.job_id, first.story_id, 0, repeated=True)
@@ -320,10 +334,11 @@ class TestRepeats:
     async def test_a_repeated_event_is_no_new_request(self, stage: Stage) -> None:
         """A queue that is full by now does not refuse what it has accepted."""
         tickets = [
-            await stage.play.receive_message(says("雨。", f"e{i}"), GenerationOptions()) for i in range(3)
+            await stage.services.generation.receive_message(says("雨。", f"e{i}"), GenerationOptions())
+            for i in range(3)
         ]
 
-        again = await stage.play.receive_message(says("雨。", "e0"), GenerationOptions())
+        again = await stage.services.generation.receive_message(says("雨。", "e0"), GenerationOptions())
 
         assert again is not None
         assert again.repeated
@@ -332,13 +347,13 @@ class TestRepeats:
 
     async def test_a_finished_job_is_not_queued_again(self, stage: Stage) -> None:
         """A very late redelivery finds it done."""
-        ticket = await stage.play.receive_message(says("雨。"), GenerationOptions())
+        ticket = await stage.services.generation.receive_message(says("雨。"), GenerationOptions())
         assert ticket is not None
         stage.queue.take()
         await stage.store.append_model(ticket.job_id, ["風。"])
         stage.queue.done(ticket.job_id)
 
-        again = await stage.play.receive_message(says("雨。"), GenerationOptions())
+        again = await stage.services.generation.receive_message(says("雨。"), GenerationOptions())
 
         assert again is not None
         assert again.repeated
@@ -346,9 +361,9 @@ class TestRepeats:
 
     async def test_an_event_that_asked_for_nothing_stays_so(self, stage: Stage) -> None:
         """What was heard once is not heard differently later."""
-        await stage.play.receive_message(says("雨。"), None)
+        await stage.services.generation.receive_message(says("雨。"), None)
 
-        ticket = await stage.play.receive_message(says("雨。"), GenerationOptions())
+        ticket = await stage.services.generation.receive_message(says("雨。"), GenerationOptions())
 
         assert ticket is not None
         assert (ticket.repeated, ticket.job_id) == (True, "")
@@ -356,7 +371,9 @@ class TestRepeats:
 
     async def test_a_caller_who_goes_away_leaves_a_queued_job(self, stage: Stage) -> None:
         """What is kept is in the queue, whoever waits for the answer."""
-        caller = asyncio.create_task(stage.play.receive_message(says("雨。"), GenerationOptions()))
+        caller = asyncio.create_task(
+            stage.services.generation.receive_message(says("雨。"), GenerationOptions())
+        )
         queued = asyncio.Event()
         stage.queue.on_change(queued.set)
         while not stage.engine.read:
@@ -379,19 +396,19 @@ class TestReadingStories:
 
     async def test_a_rooms_story_is_read(self, stage: Stage) -> None:
         """None where nobody wrote."""
-        assert await stage.play.read(ROOM) is None
-        await stage.play.receive_message(says("雨。"), None)
+        assert await stage.services.stories.read(ROOM) is None
+        await stage.services.generation.receive_message(says("雨。"), None)
 
-        story = await stage.play.read(ROOM)
+        story = await stage.services.stories.read(ROOM)
         assert story is not None
         assert [passage.text for passage in story.passages] == ["雨。"]
 
     async def test_a_platforms_stories_are_listed(self, stage: Stage) -> None:
         """Only its own."""
-        await stage.play.receive_message(says("雨。"), None)
-        await stage.play.receive_message(says("風。", "e2", room=Room("slack", "T/C/1")), None)
+        await stage.services.generation.receive_message(says("雨。"), None)
+        await stage.services.generation.receive_message(says("風。", "e2", room=Room("slack", "T/C/1")), None)
 
-        assert [story.room for story in await stage.play.stories("web")] == [ROOM]
+        assert [story.room for story in await stage.services.stories.list_stories("web")] == [ROOM]
 
 
 class TestCancelling:
@@ -399,25 +416,25 @@ class TestCancelling:
 
     async def test_waiting_jobs_wait_no_more(self, stage: Stage) -> None:
         """Their end is left to the writer, who knows what people saw of them."""
-        first = await stage.play.receive_message(says("雨。"), GenerationOptions())
-        second = await stage.play.receive_message(says("風。", "e2", BEN), GenerationOptions())
+        first = await stage.services.generation.receive_message(says("雨。"), GenerationOptions())
+        second = await stage.services.generation.receive_message(says("風。", "e2", BEN), GenerationOptions())
         assert first is not None
         assert second is not None
 
-        assert await stage.play.cancel(ROOM, AKI)
+        assert await stage.services.generation.cancel(ROOM, AKI)
 
         assert len(stage.queue) == 0
         assert stage.writer.ended == [first.job_id, second.job_id]
 
     async def test_a_running_job_is_told_to_stop(self, stage: Stage) -> None:
         """Its end is left to whoever runs it."""
-        ticket = await stage.play.receive_message(says("雨。"), GenerationOptions())
+        ticket = await stage.services.generation.receive_message(says("雨。"), GenerationOptions())
         assert ticket is not None
         stage.queue.take()
         await stage.store.claim(ticket.job_id)
         stage.shown.clear()
 
-        assert await stage.play.cancel(ROOM, AKI)
+        assert await stage.services.generation.cancel(ROOM, AKI)
 
         assert stage.queue.stop_event(ticket.job_id).is_set()
         job = await stage.store.job(ticket.job_id)
@@ -428,24 +445,28 @@ class TestCancelling:
 
     async def test_other_rooms_go_on(self, stage: Stage) -> None:
         """Only the room's own jobs are stopped."""
-        await stage.play.receive_message(says("雨。"), GenerationOptions())
-        await stage.play.receive_message(says("風。", "e2", room=Room("web", "sea")), GenerationOptions())
+        await stage.services.generation.receive_message(says("雨。"), GenerationOptions())
+        await stage.services.generation.receive_message(
+            says("風。", "e2", room=Room("web", "sea")), GenerationOptions()
+        )
 
-        await stage.play.cancel(ROOM, AKI)
+        await stage.services.generation.cancel(ROOM, AKI)
 
         assert [job.room.id for job in stage.queue.waiting()] == ["sea"]
 
     async def test_there_may_be_nothing_to_stop(self, stage: Stage) -> None:
         """In a room without a story as in one where nothing was asked for."""
-        assert not await stage.play.cancel(ROOM, AKI)
-        await stage.play.receive_message(says("雨。"), None)
-        assert not await stage.play.cancel(ROOM, AKI)
+        assert not await stage.services.generation.cancel(ROOM, AKI)
+        await stage.services.generation.receive_message(says("雨。"), None)
+        assert not await stage.services.generation.cancel(ROOM, AKI)
 
 
 async def test_what_files_say_stands_behind_what_was_typed(stage: Stage) -> None:
     """One passage; a file alone is a passage, too."""
-    await stage.play.receive_message(replace(says("雨。"), attached="風。\n雪。"), None)
-    await stage.play.receive_message(replace(says("", "e2"), attached="霧。"), GenerationOptions())
+    await stage.services.generation.receive_message(replace(says("雨。"), attached="風。\n雪。"), None)
+    await stage.services.generation.receive_message(
+        replace(says("", "e2"), attached="霧。"), GenerationOptions()
+    )
 
     assert await stage.texts() == ["雨。\n風。\n雪。", "霧。"]
 
@@ -453,11 +474,11 @@ async def test_what_files_say_stands_behind_what_was_typed(stage: Stage) -> None
 async def test_a_file_has_a_limit_of_its_own(stage: Stage) -> None:
     """It may be longer than what is typed, and what is typed may not."""
     long = "雨" * 21
-    await stage.play.receive_message(replace(says("雨。"), attached=long), None)
+    await stage.services.generation.receive_message(replace(says("雨。"), attached=long), None)
     with pytest.raises(TextTooLong):
-        await stage.play.receive_message(replace(says(long, "e2"), attached="風。"), None)
+        await stage.services.generation.receive_message(replace(says(long, "e2"), attached="風。"), None)
     with pytest.raises(FileTooLong) as raised:
-        await stage.play.check(replace(says("雨。", "e3"), attached="雨" * 40_001))
+        await stage.services.generation.validate(replace(says("雨。", "e3"), attached="雨" * 40_001))
 
     assert raised.value.values == {"limit": 40_000, "length": 40_001}
     assert await stage.texts() == [f"雨。\n{long}"]

@@ -32,16 +32,16 @@ class TestButtons:
     async def test_a_persons_passage_takes_them(self, told: Told) -> None:
         """The story goes on from what that person wrote."""
         await told.hears("雨。")
-        await told.play.receive_message(told.message("風。", BO), None)
+        await told.services.generation.receive_message(told.message("風。", BO), None)
         await told.buttons_under()
 
     async def test_an_event_that_comes_again_takes_nothing(self, told: Told) -> None:
         """A late redelivery of what stands further up in the story is no news."""
         early = told.message("雨。")
-        await told.play.receive_message(early, None)
+        await told.services.generation.receive_message(early, None)
         first = await told.hears()
 
-        await told.play.receive_message(early, None)
+        await told.services.generation.receive_message(early, None)
         await told.outbox.flush(first.partition(".")[0])
 
         assert told.live == [first]
@@ -51,24 +51,24 @@ class TestButtons:
         first = await told.hears("雨。")
         second = await told.hears()
 
-        await told.play.undo(HALL, BO)
+        await told.services.editing.undo(HALL, BO)
         await told.buttons_under(first)
-        await told.play.redo(HALL, BO)
+        await told.services.editing.redo(HALL, BO)
         await told.buttons_under(second)
 
     async def test_undoing_a_persons_passage_brings_them_back(self, told: Told) -> None:
         """Under the reply before it."""
         first = await told.hears("雨。")
-        await told.play.receive_message(told.message("風。"), None)
+        await told.services.generation.receive_message(told.message("風。"), None)
         await told.buttons_under()
 
-        await told.play.undo(HALL, AYA)
+        await told.services.editing.undo(HALL, AYA)
         await told.buttons_under(first)
 
     async def test_undoing_the_first_reply_leaves_none(self, told: Told) -> None:
         """The story then ends with what a person wrote."""
         await told.hears("雨。")
-        await told.play.undo(HALL, AYA)
+        await told.services.editing.undo(HALL, AYA)
         await told.buttons_under()
 
     async def test_a_branch_brings_them_to_where_it_begins(self, told: Told) -> None:
@@ -77,21 +77,21 @@ class TestButtons:
         await told.hears("風。")
         await told.hears("海。")
 
-        await told.play.branch(HALL, BO, first)
+        await told.services.editing.branch(HALL, BO, first)
         await told.buttons_under(first)
 
     async def test_closing_and_opening_again(self, told: Told) -> None:
         """A closed story has none; one that is opened again has its own."""
         first = await told.hears("雨。")
-        story = await told.play.close(HALL, AYA)
+        story = await told.services.stories.close(HALL, AYA)
         await told.buttons_under()
-        await told.play.reopen(HALL, AYA, story.id)
+        await told.services.stories.reopen(HALL, AYA, story.id)
         await told.buttons_under(first)
 
     async def test_another_story_begins(self, told: Told) -> None:
         """The former one's reply has none any more."""
         await told.hears("雨。")
-        await told.play.begin(HALL, AYA, "海")
+        await told.services.stories.begin(HALL, AYA, "海")
         await told.buttons_under()
 
     async def test_a_story_that_moved_to_another_room(self, told: Told) -> None:
@@ -99,16 +99,16 @@ class TestButtons:
         await told.hears("雨。")
         elsewhere = Room("fake", "elsewhere")
 
-        await told.play.reopen(elsewhere, BO, (await told.story()).id)
+        await told.services.stories.reopen(elsewhere, BO, (await told.story()).id)
 
         await told.buttons_under()
-        assert await told.play.read(HALL) is None
+        assert await told.services.stories.read(HALL) is None
 
     async def test_of_two_waiting_replies_the_later_has_them(self, told: Told) -> None:
         """The first one is done while the second stands below it already."""
         told.engine.free.clear()
-        first = await told.play.receive_message(told.message("雨。"), GenerationOptions())
-        second = await told.play.receive_message(told.message("風。", BO), GenerationOptions())
+        first = await told.services.generation.receive_message(told.message("雨。"), GenerationOptions())
+        second = await told.services.generation.receive_message(told.message("風。", BO), GenerationOptions())
         await told.platform.until(lambda: len(told.platform.messages) == 2)
         told.engine.free.set()
 
@@ -153,14 +153,18 @@ class TestAsides:
         """The buttons stay where they are, and each of them does what it did."""
         first = await told.hears("雨。", GenerationOptions(candidates=3))
         job = first.partition(".")[0]
-        await told.play.receive_message(told.message("（（どれがいい？　私は海がいい））", BO), None)
+        await told.services.generation.receive_message(
+            told.message("（（どれがいい？　私は海がいい））", BO), None
+        )
         await told.buttons_under(first)
         assert (await told.story()).alternatives == 2
 
-        await told.play.choose(HALL, BO, f"{job}.1")
-        await told.play.receive_message(told.message("// それがいい"), None)
+        await told.services.editing.choose(HALL, BO, f"{job}.1")
+        await told.services.generation.receive_message(told.message("// それがいい"), None)
         await told.buttons_under(f"{job}.1")
-        again = await told.whole(await told.play.retry(told.message(after=f"{job}.1"), GenerationOptions()))
+        again = await told.whole(
+            await told.services.generation.retry(told.message(after=f"{job}.1"), GenerationOptions())
+        )
 
         assert await told.texts() == ["雨。", told.shown(again).text]
         assert told.engine.requests[-1].prompt == "雨。"
@@ -168,32 +172,36 @@ class TestAsides:
     async def test_undo_takes_them_with_the_passage_before(self, told: Told) -> None:
         """And redo brings both back."""
         first = await told.hears("雨。")
-        await told.play.receive_message(told.message("（（うーん））", BO), None)
+        await told.services.generation.receive_message(told.message("（（うーん））", BO), None)
         before = await told.story()
 
-        assert [one.text for one in (await told.play.undo(HALL, BO, after=first)).passages] == ["雨。"]
-        assert await told.play.redo(HALL, BO) == before
+        assert [one.text for one in (await told.services.editing.undo(HALL, BO, after=first)).passages] == [
+            "雨。"
+        ]
+        assert await told.services.editing.redo(HALL, BO) == before
 
     async def test_one_that_comes_while_the_model_writes(self, told: Told) -> None:
         """It stands behind the reply, as in the thread, and hangs on it; the buttons are there."""
         told.engine.free.clear()
-        ticket = await told.play.receive_message(told.message("昨日の夜、"), GenerationOptions(candidates=2))
+        ticket = await told.services.generation.receive_message(
+            told.message("昨日の夜、"), GenerationOptions(candidates=2)
+        )
         await told.platform.until(lambda: told.writing(ticket))
-        await told.play.receive_message(told.message("（（いいね））", BO), None)
+        await told.services.generation.receive_message(told.message("（（いいね））", BO), None)
         told.engine.free.set()
         first = await told.whole(ticket)
         assert await told.texts() == ["昨日の夜、", sentence(0), "（（いいね））"]
         await told.buttons_under(first)
 
-        await told.play.choose(HALL, BO, first.replace(".0", ".1"))
+        await told.services.editing.choose(HALL, BO, first.replace(".0", ".1"))
 
         assert await told.texts() == ["昨日の夜、", sentence(1), "（（いいね））"]
 
     async def test_they_name_no_story(self, told: Told) -> None:
         """Its title comes from the first line that belongs to it."""
-        await told.play.receive_message(told.message("// みんな遅れてくる"), None)
+        await told.services.generation.receive_message(told.message("// みんな遅れてくる"), None)
         assert (await told.story()).title == ""
-        await told.play.receive_message(told.message("（（では））\n雨が降る。"), None)
+        await told.services.generation.receive_message(told.message("（（では））\n雨が降る。"), None)
         assert (await told.story()).title == "雨が降る"
 
 
@@ -204,10 +212,10 @@ class TestForgetting:
         """Its message reads as the model wrote it, choices and buttons as before."""
         first = await told.hears("雨。", GenerationOptions(candidates=2))
         job = first.partition(".")[0]
-        await told.play.edit(HALL, AYA, first, "秘密の番地。")
+        await told.services.editing.edit(HALL, AYA, first, "秘密の番地。")
         await told.platform.until(lambda: told.shown(first).text == "秘密の番地。")
 
-        await told.play.forget(AYA)
+        await told.services.stories.forget(AYA)
 
         await told.platform.until(lambda: told.shown(first).text == sentence(0))
         await told.outbox.flush(job)
@@ -225,7 +233,7 @@ class TestAlternatives:
         second = await told.retries()
 
         assert await told.texts() == ["雨。", sentence(1)]
-        assert [one.id for one in await told.play.alternatives(second)] == [first, second]
+        assert [one.id for one in await told.services.stories.alternatives(second)] == [first, second]
         assert (await told.story()).alternatives == 1
         assert told.engine.requests[1].prompt == "雨。"
         await told.buttons_under(second)
@@ -233,7 +241,7 @@ class TestAlternatives:
     async def test_retry_after_a_person_goes_on(self, told: Told) -> None:
         """There is nothing of the model's to replace."""
         await told.hears("雨。")
-        await told.play.receive_message(told.message("風。"), None)
+        await told.services.generation.receive_message(told.message("風。"), None)
         await told.retries()
         assert await told.texts() == ["雨。", sentence(0), "風。", sentence(1)]
 
@@ -241,14 +249,16 @@ class TestAlternatives:
         """The second is the story's last as well, and both are kept."""
         first = await told.hears("雨。")
         told.engine.free.clear()  # else the first may be over, and the second too late
-        tickets = [await told.play.retry(told.message(by=by), GenerationOptions()) for by in (AYA, BO)]
+        tickets = [
+            await told.services.generation.retry(told.message(by=by), GenerationOptions()) for by in (AYA, BO)
+        ]
         told.engine.free.set()
         second, third = [await told.whole(ticket) for ticket in tickets]
 
         assert [request.prompt for request in told.engine.requests[1:]] == ["雨。", "雨。"]
         assert await told.texts() == ["雨。", told.shown(third).text]
         assert (await told.story()).head == third
-        assert [one.id for one in await told.play.alternatives(first)] == [first, second, third]
+        assert [one.id for one in await told.services.stories.alternatives(first)] == [first, second, third]
         await told.buttons_under(third)
 
     async def test_a_reply_comes_while_another_is_asked_for(
@@ -257,7 +267,7 @@ class TestAlternatives:
         """Who named no passage means whatever the story ends with by then."""
         first = await told.hears("雨。")
         told.engine.free.clear()
-        early = await told.play.retry(told.message(), GenerationOptions())
+        early = await told.services.generation.retry(told.message(), GenerationOptions())
         read = told.store.story
 
         async def slowly(room: Room) -> Story | None:
@@ -268,26 +278,26 @@ class TestAlternatives:
             return story
 
         monkeypatch.setattr(told.store, "story", slowly)
-        late = await told.play.retry(told.message(by=BO), GenerationOptions())
+        late = await told.services.generation.retry(told.message(by=BO), GenerationOptions())
 
         assert early is not None
         third = await told.whole(late)
         assert (await told.story()).head == third
-        beside = [one.id for one in await told.play.alternatives(first)]
+        beside = [one.id for one in await told.services.stories.alternatives(first)]
         assert beside == [first, f"{early.job_id}.0", third]
 
     async def test_a_person_writes_while_it_is_written_anew(self, told: Told) -> None:
         """The new one takes the place of the former, with the buttons; what they wrote stands behind it."""
         first = await told.hears("雨。")
         told.engine.free.clear()
-        ticket = await told.play.retry(told.message(), GenerationOptions())
-        await told.play.receive_message(told.message("風。", BO), None)
+        ticket = await told.services.generation.retry(told.message(), GenerationOptions())
+        await told.services.generation.receive_message(told.message("風。", BO), None)
         told.engine.free.set()
 
         second = await told.whole(ticket)
 
         assert await told.texts() == ["雨。", sentence(1), "風。"]
-        assert [one.id for one in await told.play.alternatives(first)] == [first, second]
+        assert [one.id for one in await told.services.stories.alternatives(first)] == [first, second]
         await told.buttons_under(second)
 
     async def test_choosing_an_earlier_reply(self, told: Told) -> None:
@@ -295,7 +305,7 @@ class TestAlternatives:
         first = await told.hears("雨。")
         await told.retries()
 
-        await told.play.choose(HALL, BO, first)
+        await told.services.editing.choose(HALL, BO, first)
 
         assert await told.texts() == ["雨。", sentence(0)]
         await told.buttons_under(first)
@@ -309,7 +319,7 @@ class TestAlternatives:
             Candidate(f"{job}.2", sentence(2)),
         )
 
-        await told.play.choose(HALL, BO, f"{job}.1")
+        await told.services.editing.choose(HALL, BO, f"{job}.1")
 
         await told.buttons_under(f"{job}.1")
         assert told.shown(first).text == sentence(1)
@@ -319,7 +329,7 @@ class TestAlternatives:
         )
         assert await told.texts() == ["雨。", sentence(1)]
         message_id = told.platform.keys[f"{job}:0"]
-        found = await told.play.passage_of_message("fake", message_id)
+        found = await told.services.stories.passage_of_message("fake", message_id)
         assert found is not None
         assert found.id == f"{job}.1"
 
@@ -329,20 +339,20 @@ class TestAlternatives:
         await told.hears()
 
         with pytest.raises(StoryMoved):
-            await told.play.choose(HALL, BO, first.replace(".0", ".1"))
+            await told.services.editing.choose(HALL, BO, first.replace(".0", ".1"))
         with pytest.raises(PassageGone):
-            await told.play.choose(HALL, BO, "nothing")
+            await told.services.editing.choose(HALL, BO, "nothing")
 
     async def test_choosing_after_what_followed_was_deleted(self, told: Told) -> None:
         """The story ends with the reply again, and its choices can be had as before."""
         first = await told.hears("雨。", GenerationOptions(candidates=3))
         second = await told.hears()
-        await told.play.delete(HALL, AYA, second)
+        await told.services.editing.delete(HALL, AYA, second)
         await told.buttons_under(first)
         assert (await told.story()).alternatives == 2
 
         other = first.replace(".0", ".1")
-        await told.play.choose(HALL, BO, other)
+        await told.services.editing.choose(HALL, BO, other)
 
         await told.buttons_under(other)
         assert await told.texts() == ["雨。", sentence(1)]
@@ -353,19 +363,21 @@ class TestAlternatives:
         told.engine.free.clear()
         rooms = [Room("fake", f"room {number}") for number in range(2)]  # a job for each slot
         busy = [
-            await told.play.receive_message(told.message("月。", room=room), GenerationOptions())
+            await told.services.generation.receive_message(
+                told.message("月。", room=room), GenerationOptions()
+            )
             for room in rooms
         ]
-        ticket = await told.play.retry(told.message(), GenerationOptions())
-        await told.play.receive_message(told.message("風。", BO), None)
-        await told.play.delete(HALL, AYA, first)
+        ticket = await told.services.generation.retry(told.message(), GenerationOptions())
+        await told.services.generation.receive_message(told.message("風。", BO), None)
+        await told.services.editing.delete(HALL, AYA, first)
         told.engine.free.set()
 
         second = await told.whole(ticket)
 
         assert len([job for job in busy if job]) == 2
         assert told.engine.requests[-1].prompt == "雨。"
-        assert [one.id for one in await told.play.alternatives(first)] == [second]
+        assert [one.id for one in await told.services.stories.alternatives(first)] == [second]
         assert await told.texts() == ["雨。", told.shown(second).text, "風。"]
 
 
@@ -376,30 +388,30 @@ class TestChanges:
         """What the model wrote for somebody is theirs to change; the message shows it."""
         first = await told.hears("雨。")
 
-        await told.play.edit(HALL, AYA, first, "雪。")
+        await told.services.editing.edit(HALL, AYA, first, "雪。")
 
         await told.platform.until(lambda: told.shown(first).text == "雪。")
         assert await told.texts() == ["雨。", "雪。"]
         await told.buttons_under(first)
-        assert (await told.play.passage(first)).edited
+        assert (await told.services.stories.passage(first)).edited
 
     async def test_nobody_else_does(self, told: Told) -> None:
         """Nor takes it out."""
         first = await told.hears("雨。")
         with pytest.raises(NotYours):
-            await told.play.edit(HALL, BO, first, "雪。")
+            await told.services.editing.edit(HALL, BO, first, "雪。")
         with pytest.raises(NotYours):
-            await told.play.delete(HALL, BO, first)
+            await told.services.editing.delete(HALL, BO, first)
         own = (await told.story()).passages[0].id
         with pytest.raises(NotYours):
-            await told.play.edit(HALL, BO, own, "雪。")
+            await told.services.editing.edit(HALL, BO, own, "雪。")
 
     async def test_an_older_passage_gets_no_buttons(self, told: Told) -> None:
         """Its text changes, what came after stays."""
         first = await told.hears("雨。")
         second = await told.hears()
 
-        await told.play.edit(HALL, AYA, first, "雪。")
+        await told.services.editing.edit(HALL, AYA, first, "雪。")
 
         await told.platform.until(lambda: told.shown(first).text == "雪。")
         await told.buttons_under(second)
@@ -409,7 +421,7 @@ class TestChanges:
         first = await told.hears("雨。", GenerationOptions(candidates=2))
         other = first.replace(".0", ".1")
 
-        await told.play.edit(HALL, AYA, other, "雪。")
+        await told.services.editing.edit(HALL, AYA, other, "雪。")
 
         await told.platform.until(lambda: told.shown(first).other_candidates == (Candidate(other, "雪。"),))
         assert (told.shown(first).text, told.shown(first).passage) == (sentence(0), first)
@@ -417,22 +429,22 @@ class TestChanges:
     async def test_deleting_leaves_a_note(self, told: Told) -> None:
         """In the asker's language and without buttons; the story goes on from what was before."""
         first = await told.hears("雨。")
-        story = await told.play.delete(HALL, AYA, first)
+        story = await told.services.editing.delete(HALL, AYA, first)
 
         assert [passage.text for passage in story.passages] == ["雨。"]
         await told.platform.until(lambda: told.shown(first).note == "ja play.deleted")
         assert (told.shown(first).text, told.shown(first).interactive) == ("", False)
         with pytest.raises(PassageGone):
-            await told.play.delete(HALL, AYA, first)
+            await told.services.editing.delete(HALL, AYA, first)
         with pytest.raises(PassageGone):
-            await told.play.passage(first)
+            await told.services.stories.passage(first)
 
     async def test_deleting_an_older_passage_keeps_what_followed(self, told: Told) -> None:
         """The last reply keeps its buttons."""
         first = await told.hears("雨。")
         second = await told.hears("風。")
 
-        await told.play.delete(HALL, AYA, first)
+        await told.services.editing.delete(HALL, AYA, first)
 
         assert await told.texts() == ["雨。", "風。", sentence(1)]
         await told.platform.until(lambda: told.shown(first).note == "ja play.deleted")
@@ -445,7 +457,7 @@ class TestChanges:
         there = await told.hears("雨。", room=Room("fake", "elsewhere"))
         await told.hears("風。")
         with pytest.raises(PassageGone):
-            await told.play.edit(HALL, AYA, there, "雪。")
+            await told.services.editing.edit(HALL, AYA, there, "雪。")
 
 
 class TestPresses:
@@ -456,7 +468,9 @@ class TestPresses:
         first = await told.hears("雨。")
         told.engine.free.clear()
         tickets = [
-            await told.play.receive_message(told.message(by=by, after=first), GenerationOptions())
+            await told.services.generation.receive_message(
+                told.message(by=by, after=first), GenerationOptions()
+            )
             for by in (AYA, BO)
         ]
         told.engine.free.set()
@@ -473,8 +487,8 @@ class TestPresses:
         first = await told.hears("雨。")
         told.engine.free.clear()
         tickets = await asyncio.gather(
-            told.play.receive_message(told.message(after=first), GenerationOptions()),
-            told.play.retry(told.message(by=BO, after=first), GenerationOptions()),
+            told.services.generation.receive_message(told.message(after=first), GenerationOptions()),
+            told.services.generation.retry(told.message(by=BO, after=first), GenerationOptions()),
         )
         told.engine.free.set()
 
@@ -488,39 +502,39 @@ class TestPresses:
         second = await told.hears()
 
         with pytest.raises(StoryMoved):
-            await told.play.receive_message(told.message(after=first), GenerationOptions())
+            await told.services.generation.receive_message(told.message(after=first), GenerationOptions())
         with pytest.raises(StoryMoved):
-            await told.play.retry(told.message(after=first), GenerationOptions())
+            await told.services.generation.retry(told.message(after=first), GenerationOptions())
         with pytest.raises(StoryMoved):
-            await told.play.undo(HALL, BO, after=first)
+            await told.services.editing.undo(HALL, BO, after=first)
         assert (await told.story()).head == second
 
     async def test_stopping_one_job(self, told: Told) -> None:
         """What was seen stays, the story goes on from it, and the message says so."""
         told.engine.free.clear()
-        ticket = await told.play.receive_message(told.message("雨。"), GenerationOptions())
+        ticket = await told.services.generation.receive_message(told.message("雨。"), GenerationOptions())
         assert ticket is not None
         await told.platform.until(lambda: bool(told.shown(ticket.job_id).text))
         seen = told.shown(ticket.job_id).text
 
-        assert await told.play.stop(ticket.job_id, BO)
+        assert await told.services.generation.stop(ticket.job_id, BO)
 
         await told.platform.until(lambda: told.shown(ticket.job_id).state is ReplyState.CANCELLED)
         assert told.shown(ticket.job_id).text == seen
         assert await told.texts() == ["雨。", seen]
-        assert not await told.play.stop(ticket.job_id, BO)
-        assert not await told.play.stop("nothing", BO)
+        assert not await told.services.generation.stop(ticket.job_id, BO)
+        assert not await told.services.generation.stop("nothing", BO)
 
     async def test_stopping_all_of_a_story(self, told: Told) -> None:
         """What was seen of the first reply is the story's last, and the buttons stand there alone."""
         told.engine.free.clear()
-        first = await told.play.receive_message(told.message("雨。"), GenerationOptions())
-        second = await told.play.receive_message(told.message("風。", BO), GenerationOptions())
+        first = await told.services.generation.receive_message(told.message("雨。"), GenerationOptions())
+        second = await told.services.generation.receive_message(told.message("風。", BO), GenerationOptions())
         assert first is not None
         assert second is not None
         await told.platform.until(lambda: bool(told.shown(first.job_id).text))
 
-        assert await told.play.cancel(HALL, BO)
+        assert await told.services.generation.cancel(HALL, BO)
 
         for ticket in (first, second):
             await self._cancelled(told, ticket.job_id)

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.core.queue import JobQueue
-from bot.core.story_service import StoryPlay
+from bot.core.services import Services, build_services
 from bot.domain.chat import Room
 from bot.domain.errors import (
     EmptyText,
@@ -44,63 +44,66 @@ class TestMoves:
     async def test_undo_and_redo(self, stage: Stage) -> None:
         """One passage at a time, to the beginning and back."""
         for event, text in (("e1", "雨。"), ("e2", "風。")):
-            await stage.play.receive_message(says(text, event), None)
+            await stage.services.generation.receive_message(says(text, event), None)
 
-        assert (await stage.play.undo(ROOM, BEN)).can_redo
+        assert (await stage.services.editing.undo(ROOM, BEN)).can_redo
         assert await stage.texts() == ["雨。"]
-        await stage.play.undo(ROOM, BEN)
+        await stage.services.editing.undo(ROOM, BEN)
         with pytest.raises(NothingToUndo):
-            await stage.play.undo(ROOM, BEN)
-        await stage.play.redo(ROOM, AKI)
-        assert not (await stage.play.redo(ROOM, AKI)).can_redo
+            await stage.services.editing.undo(ROOM, BEN)
+        await stage.services.editing.redo(ROOM, AKI)
+        assert not (await stage.services.editing.redo(ROOM, AKI)).can_redo
         assert await stage.texts() == ["雨。", "風。"]
         with pytest.raises(NothingToRedo):
-            await stage.play.redo(ROOM, AKI)
+            await stage.services.editing.redo(ROOM, AKI)
 
     async def test_what_is_undone_stays_reachable(self, stage: Stage) -> None:
         """Also after the story went on otherwise: a branch leads back."""
-        await stage.play.receive_message(says("雨。"), None)
-        await stage.play.receive_message(says("風。", "e2"), None)
-        left = (await stage.play.undo(ROOM, AKI)).head
-        await stage.play.receive_message(says("雪。", "e3"), None)
+        await stage.services.generation.receive_message(says("雨。"), None)
+        await stage.services.generation.receive_message(says("風。", "e2"), None)
+        left = (await stage.services.editing.undo(ROOM, AKI)).head
+        await stage.services.generation.receive_message(says("雪。", "e3"), None)
 
-        tree = await stage.play.tree(ROOM)
+        tree = await stage.services.stories.tree(ROOM)
         assert [(passage.text, passage.parent_id) for passage in tree] == [
             ("雨。", None),
             ("風。", left),
             ("雪。", left),
         ]
-        assert await self._texts(await stage.play.branch(ROOM, BEN, tree[1].id)) == ["雨。", "風。"]
+        assert await self._texts(await stage.services.editing.branch(ROOM, BEN, tree[1].id)) == [
+            "雨。",
+            "風。",
+        ]
         with pytest.raises(PassageGone):
-            await stage.play.branch(ROOM, BEN, "nothing")
+            await stage.services.editing.branch(ROOM, BEN, "nothing")
 
     async def test_choosing_what_a_person_wrote(self, stage: Stage) -> None:
         """Alternatives are all that stand in one place, whoever wrote them."""
         for event, text in (("e1", "雨。"), ("e2", "風。")):
-            await stage.play.receive_message(says(text, event), None)
-            await stage.play.undo(ROOM, AKI)
-        rain, wind = await stage.play.tree(ROOM)
-        await stage.play.redo(ROOM, AKI)
+            await stage.services.generation.receive_message(says(text, event), None)
+            await stage.services.editing.undo(ROOM, AKI)
+        rain, wind = await stage.services.stories.tree(ROOM)
+        await stage.services.editing.redo(ROOM, AKI)
 
-        await stage.play.choose(ROOM, AKI, rain.id)
+        await stage.services.editing.choose(ROOM, AKI, rain.id)
         assert await stage.texts() == ["雨。"]
-        await stage.play.receive_message(says("海。", "e3"), None)
+        await stage.services.generation.receive_message(says("海。", "e3"), None)
         with pytest.raises(StoryMoved):
-            await stage.play.choose(ROOM, AKI, wind.id)
+            await stage.services.editing.choose(ROOM, AKI, wind.id)
 
     async def test_nothing_moves_while_the_model_writes(self, stage: Stage) -> None:
         """The reply would belong nowhere."""
-        await stage.play.receive_message(says("雨。"), GenerationOptions())
-        story = await stage.play.read(ROOM)
+        await stage.services.generation.receive_message(says("雨。"), GenerationOptions())
+        story = await stage.services.stories.read(ROOM)
         assert story is not None
         assert story.head is not None
         for act in (
-            stage.play.undo(ROOM, AKI),
-            stage.play.redo(ROOM, AKI),
-            stage.play.branch(ROOM, AKI, story.head),
-            stage.play.choose(ROOM, AKI, story.head),
-            stage.play.begin(ROOM, AKI),
-            stage.play.close(ROOM, AKI),
+            stage.services.editing.undo(ROOM, AKI),
+            stage.services.editing.redo(ROOM, AKI),
+            stage.services.editing.branch(ROOM, AKI, story.head),
+            stage.services.editing.choose(ROOM, AKI, story.head),
+            stage.services.stories.begin(ROOM, AKI),
+            stage.services.stories.close(ROOM, AKI),
         ):
             with pytest.raises(StoryBusy):
                 await act
@@ -108,13 +111,13 @@ class TestMoves:
     async def test_a_room_without_a_story(self, stage: Stage) -> None:
         """There is nothing to move, name, close or look at."""
         for act in (
-            stage.play.undo(ROOM, AKI),
-            stage.play.redo(ROOM, AKI),
-            stage.play.branch(ROOM, AKI, "x"),
-            stage.play.rename(ROOM, AKI, "雨"),
-            stage.play.close(ROOM, AKI),
-            stage.play.tree(ROOM),
-            stage.play.window(ROOM),
+            stage.services.editing.undo(ROOM, AKI),
+            stage.services.editing.redo(ROOM, AKI),
+            stage.services.editing.branch(ROOM, AKI, "x"),
+            stage.services.stories.rename(ROOM, AKI, "雨"),
+            stage.services.stories.close(ROOM, AKI),
+            stage.services.stories.tree(ROOM),
+            stage.services.stories.context_window(ROOM),
         ):
             with pytest.raises(NoStory):
                 await act
@@ -133,15 +136,15 @@ class TestProperties:
         """Wherever the story has been, taking a passage back and bringing it back changes nothing."""
 
         async def tell() -> None:
-            async with _play(empty) as play:
-                await play.receive_message(says("雨。"), None)
+            async with _services(empty) as services:
+                await services.generation.receive_message(says("雨。"), None)
                 for number, act in enumerate(acts):
-                    await _act(play, act, number)
-                    before = await play.read(ROOM)
+                    await _act(services, act, number)
+                    before = await services.stories.read(ROOM)
                     if before is not None and before.passages:
-                        await play.undo(ROOM, AKI)
-                        assert await play.redo(ROOM, AKI) == before
-                        assert await play.read(ROOM) == before
+                        await services.editing.undo(ROOM, AKI)
+                        assert await services.editing.redo(ROOM, AKI) == before
+                        assert await services.stories.read(ROOM) == before
 
         asyncio.run(tell())
 
@@ -151,10 +154,12 @@ class TestProperties:
         """Each once, one behind the other."""
 
         async def tell() -> None:
-            async with _play(empty) as play:
+            async with _services(empty) as services:
                 texts = [f"{number}。" for number in range(writers)]
-                await asyncio.gather(*(play.receive_message(says(text, text), None) for text in texts))
-                story = await play.read(ROOM)
+                await asyncio.gather(
+                    *(services.generation.receive_message(says(text, text), None) for text in texts)
+                )
+                story = await services.stories.read(ROOM)
                 assert story is not None
                 assert sorted(passage.text for passage in story.passages) == sorted(texts)
                 parents = [passage.parent_id for passage in story.passages]
@@ -164,29 +169,29 @@ class TestProperties:
 
 
 @asynccontextmanager
-async def _play(empty: Path) -> AsyncIterator[StoryPlay]:
+async def _services(empty: Path) -> AsyncIterator[Services]:
     """A play on a store of its own."""
     with TemporaryDirectory() as folder:
         store = await open_store(f"sqlite:///{shutil.copy(empty, folder)}")
-        yield StoryPlay(store, JobQueue(), ReadingEngine(), Shown(), Idle(), say)
+        yield build_services(store, JobQueue(), ReadingEngine(), Shown(), Idle(), say)
         await store.close()
 
 
-async def _act(play: StoryPlay, act: str, number: int) -> None:
+async def _act(services: Services, act: str, number: int) -> None:
     match act:
         case "write":
-            await play.receive_message(says(f"{number}。", f"act {number}"), None)
+            await services.generation.receive_message(says(f"{number}。", f"act {number}"), None)
         case "undo":
-            story = await play.read(ROOM)
+            story = await services.stories.read(ROOM)
             if story is not None and story.passages:
-                await play.undo(ROOM, AKI)
+                await services.editing.undo(ROOM, AKI)
         case "redo":
-            story = await play.read(ROOM)
+            story = await services.stories.read(ROOM)
             if story is not None and story.can_redo:
-                await play.redo(ROOM, AKI)
+                await services.editing.redo(ROOM, AKI)
         case _:
-            tree = await play.tree(ROOM)
-            await play.branch(ROOM, AKI, tree[number % len(tree)].id)
+            tree = await services.stories.tree(ROOM)
+            await services.editing.branch(ROOM, AKI, tree[number % len(tree)].id)
 
 
 class TestStories:
@@ -194,160 +199,170 @@ class TestStories:
 
     async def test_a_story_is_begun_and_the_former_stays(self, stage: Stage) -> None:
         """It can be read, listed and gone on with."""
-        await stage.play.receive_message(says("雨。"), None)
-        former = await stage.play.read(ROOM)
+        await stage.services.generation.receive_message(says("雨。"), None)
+        former = await stage.services.stories.read(ROOM)
         assert former is not None
 
-        begun = await stage.play.begin(ROOM, AKI, "海の話")
+        begun = await stage.services.stories.begin(ROOM, AKI, "海の話")
 
         assert (begun.title, begun.passages) == ("海の話", ())
-        assert (await stage.play.story(former.id)).closed
-        listed = await stage.play.stories("web", room=ROOM)
+        assert (await stage.services.stories.by_id(former.id)).closed
+        listed = await stage.services.stories.list_stories("web", room=ROOM)
         assert {story.id for story in listed} == {begun.id, former.id}
-        again = await stage.play.reopen(ROOM, BEN, former.id)
+        again = await stage.services.stories.reopen(ROOM, BEN, former.id)
         assert (again.id, again.closed) == (former.id, False)
-        assert (await stage.play.story(begun.id)).closed
+        assert (await stage.services.stories.by_id(begun.id)).closed
 
     async def test_a_story_that_is_not_there(self, stage: Stage) -> None:
         """Whoever names it is told."""
         for act in (
-            stage.play.story("nothing"),
-            stage.play.export("nothing"),
-            stage.play.reopen(ROOM, AKI, "nothing"),
+            stage.services.stories.by_id("nothing"),
+            stage.services.stories.export("nothing"),
+            stage.services.stories.reopen(ROOM, AKI, "nothing"),
         ):
             with pytest.raises(NoSuchStory):
                 await act
 
     async def test_closing(self, stage: Stage) -> None:
         """The room has no story until somebody writes again."""
-        await stage.play.receive_message(says("雨。"), None)
-        assert (await stage.play.close(ROOM, AKI)).closed
-        assert await stage.play.read(ROOM) is None
-        await stage.play.receive_message(says("海。", "e2"), None)
+        await stage.services.generation.receive_message(says("雨。"), None)
+        assert (await stage.services.stories.close(ROOM, AKI)).closed
+        assert await stage.services.stories.read(ROOM) is None
+        await stage.services.generation.receive_message(says("海。", "e2"), None)
         assert await stage.texts() == ["海。"]
 
     async def test_a_name(self, stage: Stage) -> None:
         """One line of it; a blank one is none."""
-        await stage.play.receive_message(says("雨。"), None)
-        assert (await stage.play.rename(ROOM, BEN, " 海の\n話 ")).title == "海の 話"
+        await stage.services.generation.receive_message(says("雨。"), None)
+        assert (await stage.services.stories.rename(ROOM, BEN, " 海の\n話 ")).title == "海の 話"
         with pytest.raises(EmptyText):
-            await stage.play.rename(ROOM, BEN, " \n")
+            await stage.services.stories.rename(ROOM, BEN, " \n")
 
     async def test_notes(self, stage: Stage) -> None:
         """They are kept beside the story, which begins with them where there is none; too long is refused."""
         notes = Notes("海辺の町。", "静かに。", (Lore(("猫",), "猫の名はタマ。"),))
-        assert (await stage.play.annotate(ROOM, AKI, notes, Notes())).notes == notes
+        assert (await stage.services.editing.save_notes(ROOM, AKI, notes, Notes())).notes == notes
         with pytest.raises(TextTooLong):
-            await stage.play.annotate(ROOM, AKI, Notes("あ" * (MEMORY_CHARACTERS + 1)), Notes())
-        story = await stage.play.read(ROOM)
+            await stage.services.editing.save_notes(ROOM, AKI, Notes("あ" * (MEMORY_CHARACTERS + 1)), Notes())
+        story = await stage.services.stories.read(ROOM)
         assert story is not None
         assert (story.notes, story.passages) == (notes, ())
 
     async def test_notes_of_two_at_once(self, stage: Stage) -> None:
         """They begin one story, not one each; who writes the same part as another learns of it."""
         notes = ((AKI, Notes(memory="秋。")), (BEN, Notes(note="静かに。")))
-        await asyncio.gather(*(stage.play.annotate(ROOM, by, each, Notes()) for by, each in notes))
-        (story,) = await stage.play.stories("web", room=ROOM)
+        await asyncio.gather(
+            *(stage.services.editing.save_notes(ROOM, by, each, Notes()) for by, each in notes)
+        )
+        (story,) = await stage.services.stories.list_stories("web", room=ROOM)
         assert story.notes == Notes("秋。", "静かに。")
         with pytest.raises(NotesChanged) as caught:
-            await stage.play.annotate(ROOM, BEN, Notes(memory="冬。"), Notes())
+            await stage.services.editing.save_notes(ROOM, BEN, Notes(memory="冬。"), Notes())
         assert caught.value.notes == story.notes
 
     @pytest.mark.parametrize("title", ["ねえ、聞いて！私の猫が世界を救う話", "あ" * 80])
     async def test_a_typed_title_stays_whole(self, stage: Stage, title: str) -> None:
         """Wherever it is typed; only one that is taken from a first line is cut."""
-        assert (await stage.play.begin(ROOM, AKI, f" {title}\n")).title == title
-        assert (await stage.play.rename(ROOM, AKI, title)).title == title
+        assert (await stage.services.stories.begin(ROOM, AKI, f" {title}\n")).title == title
+        assert (await stage.services.stories.rename(ROOM, AKI, title)).title == title
         for number, ask in enumerate((None, GenerationOptions())):
             room = Room("web", f"titled-{number}")
-            await stage.play.receive_message(replace(says("雨。", f"t{number}", room=room), title=title), ask)
-            assert [story.title for story in await stage.play.stories("web", room=room)] == [title]
-        await stage.play.receive_message(
+            await stage.services.generation.receive_message(
+                replace(says("雨。", f"t{number}", room=room), title=title), ask
+            )
+            assert [story.title for story in await stage.services.stories.list_stories("web", room=room)] == [
+                title
+            ]
+        await stage.services.generation.receive_message(
             says("ねえ、聞いて！私の話", "t2", room=Room("web", "untitled")), None
         )
-        (story,) = await stage.play.stories("web", room=Room("web", "untitled"))
+        (story,) = await stage.services.stories.list_stories("web", room=Room("web", "untitled"))
         assert story.title == "ねえ、聞いて！"
 
     async def test_a_title_that_is_too_long_is_refused(self, stage: Stage) -> None:
         """With the limit and its length, wherever it is typed; nothing is cut, and nothing kept."""
         title = "あ" * 81
         for refused in (
-            stage.play.begin(ROOM, AKI, title),
-            stage.play.receive_message(replace(says("雨。", "t1"), title=title), GenerationOptions()),
-            stage.play.receive_message(replace(says("雨。", "t2"), title=title), None),
+            stage.services.stories.begin(ROOM, AKI, title),
+            stage.services.generation.receive_message(
+                replace(says("雨。", "t1"), title=title), GenerationOptions()
+            ),
+            stage.services.generation.receive_message(replace(says("雨。", "t2"), title=title), None),
         ):
             with pytest.raises(TextTooLong) as caught:
                 await refused
             assert caught.value.values == {"limit": 80, "length": 81}
-        assert await stage.play.read(ROOM) is None
+        assert await stage.services.stories.read(ROOM) is None
 
     async def test_an_export(self, stage: Stage) -> None:
         """Title, text, and who wrote; what was said beside the story is not in it."""
-        await stage.play.receive_message(says("雨が降る。\n"), None)
-        await stage.play.receive_message(says("（（いいね））", "e2", BEN), None)
-        story = await stage.play.read(ROOM)
+        await stage.services.generation.receive_message(says("雨が降る。\n"), None)
+        await stage.services.generation.receive_message(says("（（いいね））", "e2", BEN), None)
+        story = await stage.services.stories.read(ROOM)
         assert story is not None
-        text = await stage.play.export(story.id)
+        text = await stage.services.stories.export(story.id)
         assert [part for part in ("雨が降る", "雨が降る。", "秋") if part not in text] == []
         assert "いいね" not in text
 
     async def test_edits_of_ones_own(self, stage: Stage) -> None:
         """In its place; what followed stays, and blank or too long is refused."""
-        await stage.play.receive_message(says("雨。"), None)
-        await stage.play.receive_message(says("風。", "e2", BEN), None)
-        story = await stage.play.read(ROOM)
+        await stage.services.generation.receive_message(says("雨。"), None)
+        await stage.services.generation.receive_message(says("風。", "e2", BEN), None)
+        story = await stage.services.stories.read(ROOM)
         assert story is not None
         own = story.passages[0].id
 
-        passage = await stage.play.edit(ROOM, AKI, own, "雪。")
+        passage = await stage.services.editing.edit(ROOM, AKI, own, "雪。")
 
         assert (passage.text, passage.edited) == ("雪。", True)
         assert await stage.texts() == ["雪。", "風。"]
         with pytest.raises(EmptyText):
-            await stage.play.edit(ROOM, AKI, own, " ")
+            await stage.services.editing.edit(ROOM, AKI, own, " ")
         with pytest.raises(TextTooLong):
-            await stage.play.edit(ROOM, AKI, own, "あ" * 21)
+            await stage.services.editing.edit(ROOM, AKI, own, "あ" * 21)
 
     async def test_an_edit_of_what_came_with_a_file(self, stage: Stage) -> None:
         """It may stay as long as a file and what people type; who makes it short types from then on."""
         paste = "あ" * 50
-        await stage.play.receive_message(replace(says(""), attached=paste), None)
-        story = await stage.play.read(ROOM)
+        await stage.services.generation.receive_message(replace(says(""), attached=paste), None)
+        story = await stage.services.stories.read(ROOM)
         assert story is not None
         own = story.passages[0].id
 
-        assert (await stage.play.edit(ROOM, AKI, own, f"い{paste}")).text == f"い{paste}"
+        assert (await stage.services.editing.edit(ROOM, AKI, own, f"い{paste}")).text == f"い{paste}"
         with pytest.raises(TextTooLong):
-            await stage.play.edit(ROOM, AKI, own, "い" * 40_021)
-        await stage.play.edit(ROOM, AKI, own, "短い。")
+            await stage.services.editing.edit(ROOM, AKI, own, "い" * 40_021)
+        await stage.services.editing.edit(ROOM, AKI, own, "短い。")
         with pytest.raises(TextTooLong):
-            await stage.play.edit(ROOM, AKI, own, paste)
+            await stage.services.editing.edit(ROOM, AKI, own, paste)
 
     async def test_changes_of_a_former_story_are_made_there(self, stage: Stage) -> None:
         """A message that is edited or deleted long after is still one's own; of another room it is not."""
-        await stage.play.receive_message(says("雨。"), None)
-        await stage.play.receive_message(says("風。", "e2"), None)
-        former = await stage.play.read(ROOM)
+        await stage.services.generation.receive_message(says("雨。"), None)
+        await stage.services.generation.receive_message(says("風。", "e2"), None)
+        former = await stage.services.stories.read(ROOM)
         assert former is not None
         first, second = (passage.id for passage in former.passages)
-        await stage.play.begin(ROOM, AKI)
-        await stage.play.receive_message(says("海。", "e3"), None)
+        await stage.services.stories.begin(ROOM, AKI)
+        await stage.services.generation.receive_message(says("海。", "e3"), None)
 
-        await stage.play.edit(ROOM, AKI, first, "雪。")
-        await stage.play.delete(ROOM, AKI, second)
+        await stage.services.editing.edit(ROOM, AKI, first, "雪。")
+        await stage.services.editing.delete(ROOM, AKI, second)
 
-        assert [passage.text for passage in (await stage.play.story(former.id)).passages] == ["雪。"]
+        assert [passage.text for passage in (await stage.services.stories.by_id(former.id)).passages] == [
+            "雪。"
+        ]
         assert await stage.texts() == ["海。"]
         with pytest.raises(PassageGone):
-            await stage.play.edit(Room("web", "sea"), AKI, first, "霧。")
+            await stage.services.editing.edit(Room("web", "sea"), AKI, first, "霧。")
 
     async def test_forgetting_somebody(self, stage: Stage) -> None:
         """Their words are gone from every story, the others' stay."""
-        await stage.play.receive_message(says("雨。"), None)
-        await stage.play.receive_message(says("風。", "e2", BEN), None)
-        await stage.play.receive_message(says("海。", "e3", AKI, Room("web", "sea")), None)
+        await stage.services.generation.receive_message(says("雨。"), None)
+        await stage.services.generation.receive_message(says("風。", "e2", BEN), None)
+        await stage.services.generation.receive_message(says("海。", "e3", AKI, Room("web", "sea")), None)
 
-        assert await stage.play.forget(AKI) == 2
+        assert await stage.services.stories.forget(AKI) == 2
 
         assert await stage.texts() == ["風。"]
         assert await stage.texts(Room("web", "sea")) == []
@@ -358,10 +373,10 @@ class TestLooking:
 
     async def test_the_window_is_what_the_model_is_sent(self, told: Told) -> None:
         """Memory in front, the note near the end, asides left out, as the next request has it."""
-        await told.play.annotate(HALL, AYA, Notes("海辺の町。", "静かに。"), Notes())
-        await told.play.receive_message(told.message("雨。\n（（いいね））"), None)
+        await told.services.editing.save_notes(HALL, AYA, Notes("海辺の町。", "静かに。"), Notes())
+        await told.services.generation.receive_message(told.message("雨。\n（（いいね））"), None)
 
-        window = await told.play.window(HALL)
+        window = await told.services.stories.context_window(HALL)
         await told.hears()
 
         request = told.engine.requests[-1]
@@ -381,12 +396,12 @@ class TestLooking:
         first = await told.hears("雨。", GenerationOptions(candidates=2, scores=True))
         other = first.replace(".0", ".1")
         for number, passage in enumerate((first, other)):
-            tokens = [score.token for score in await told.play.scores(passage)]
+            tokens = [score.token for score in await told.services.stories.scores(passage)]
             assert sentence(number).startswith("".join(map(str, tokens)))
             assert tokens
 
         second = await told.hears(by=BO)
-        assert await told.play.scores(second) == []
+        assert await told.services.stories.scores(second) == []
 
     async def test_lengths_reach_the_model(self, told: Told) -> None:
         """A longer one may take more tokens."""

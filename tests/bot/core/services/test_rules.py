@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from bot.core.permissions import permits
 from bot.core.queue import JobQueue
+from bot.core.services import build_services
 from bot.core.settings_resolver import checked, merged, typed_value
-from bot.core.story_service import StoryPlay
 from bot.domain.chat import Author, Message, Room
 from bot.domain.errors import (
     BadRule,
@@ -53,20 +53,26 @@ class TestScopes:
 
     async def test_the_innermost_wins(self, stage: Stage) -> None:
         """Rule by rule: what a scope leaves out is as further out."""
-        await stage.play.set_rules(INNER, GUILD, {"preset": "bold", "candidates": 2, "listens": False})
-        await stage.play.set_rules(INNER, CHANNEL, {"candidates": 4})
-        await stage.play.set_rules(INNER, "", {"listens": True})
+        await stage.services.settings.change(
+            INNER, GUILD, {"preset": "bold", "candidates": 2, "listens": False}
+        )
+        await stage.services.settings.change(INNER, CHANNEL, {"candidates": 4})
+        await stage.services.settings.change(INNER, "", {"listens": True})
 
-        assert await stage.play.rules(INNER) == RoomSettings(preset="bold", candidates=4, listens=True)
-        assert await stage.play.rules(NEXT_DOOR) == RoomSettings(preset="bold", candidates=2, listens=False)
-        assert await stage.play.rules(ABROAD) == RoomSettings()
+        assert await stage.services.settings.resolve(INNER) == RoomSettings(
+            preset="bold", candidates=4, listens=True
+        )
+        assert await stage.services.settings.resolve(NEXT_DOOR) == RoomSettings(
+            preset="bold", candidates=2, listens=False
+        )
+        assert await stage.services.settings.resolve(ABROAD) == RoomSettings()
 
     async def test_none_takes_a_rule_back(self, stage: Stage) -> None:
         """What holds further out holds again; the scope's other rules stay."""
-        await stage.play.set_rules(INNER, GUILD, {"preset": "bold"})
-        await stage.play.set_rules(INNER, "", {"preset": "steady", "candidates": 5})
+        await stage.services.settings.change(INNER, GUILD, {"preset": "bold"})
+        await stage.services.settings.change(INNER, "", {"preset": "steady", "candidates": 5})
 
-        assert await stage.play.set_rules(INNER, "", {"preset": None}) == RoomSettings(
+        assert await stage.services.settings.change(INNER, "", {"preset": None}) == RoomSettings(
             preset="bold", candidates=5
         )
 
@@ -74,19 +80,21 @@ class TestScopes:
         """Neither undoes what the other set."""
         await asyncio.gather(
             *(
-                stage.play.set_rules(INNER, GUILD, {rule: value})
+                stage.services.settings.change(INNER, GUILD, {rule: value})
                 for rule, value in {"candidates": 5, "listens": False, "preset": "bold"}.items()
             )
         )
-        assert await stage.play.rules(INNER) == RoomSettings(candidates=5, listens=False, preset="bold")
+        assert await stage.services.settings.resolve(INNER) == RoomSettings(
+            candidates=5, listens=False, preset="bold"
+        )
 
     async def test_what_another_version_kept_stops_nobody(self, stage: Stage) -> None:
         """Unknown rules and values that are out of bounds by now are left out, the others hold."""
         strange: dict[str, object] = {"length": 99_999, "candidates": 17, "colour": "red", "listens": False}
         await stage.store.save_rules("web", "room/moon", strange)
 
-        assert await stage.play.rules(ROOM) == RoomSettings(listens=False)
-        assert await stage.play.receive_message(says("雨。"), GenerationOptions()) is not None
+        assert await stage.services.settings.resolve(ROOM) == RoomSettings(listens=False)
+        assert await stage.services.generation.receive_message(says("雨。"), GenerationOptions()) is not None
 
     @example({"length": "9" * 5000})
     @given(st.dictionaries(st.sampled_from([field.name for field in fields(RoomSettings)]), _JSON))
@@ -123,8 +131,8 @@ class TestSetting:
     )
     async def test_every_rule_can_be_set(self, stage: Stage, rule: str, given: object, held: object) -> None:
         """And holds from the next look on."""
-        assert getattr(await stage.play.set_rules(ROOM, "", {rule: given}), rule) == held
-        assert getattr(await stage.play.rules(ROOM), rule) == held
+        assert getattr(await stage.services.settings.change(ROOM, "", {rule: given}), rule) == held
+        assert getattr(await stage.services.settings.resolve(ROOM), rule) == held
 
     @pytest.mark.parametrize(
         ("rule", "given", "known"),
@@ -145,9 +153,9 @@ class TestSetting:
     ) -> None:
         """The error says in signs what could be; nothing of the call is kept."""
         with pytest.raises(BadRule) as caught:
-            await stage.play.set_rules(ROOM, "", {"listens": False, rule: given})
+            await stage.services.settings.change(ROOM, "", {"listens": False, rule: given})
         assert caught.value.values == {"name": rule, "value": given, "known": known}
-        assert await stage.play.rules(ROOM) == RoomSettings()
+        assert await stage.services.settings.resolve(ROOM) == RoomSettings()
 
     @pytest.mark.parametrize(
         ("rule", "given", "value", "known"),
@@ -164,19 +172,19 @@ class TestSetting:
     ) -> None:
         """And not all that was sent."""
         with pytest.raises(BadRule) as caught:
-            await stage.play.set_rules(ROOM, "", {rule: given})
+            await stage.services.settings.change(ROOM, "", {rule: given})
         assert caught.value.values == {"name": rule, "value": value, "known": known}
 
     async def test_an_unknown_rule_is_refused(self, stage: Stage) -> None:
         """The error names those that there are."""
         with pytest.raises(UnknownRule) as caught:
-            await stage.play.set_rules(ROOM, "", {"colour": "red"})
+            await stage.services.settings.change(ROOM, "", {"colour": "red"})
         assert "daily_per_person" in str(caught.value.values["known"])
 
     async def test_an_unknown_setting_of_a_preset_is_refused(self, stage: Stage) -> None:
         """A typo must not make a preset that does nothing."""
         with pytest.raises(BadRule):
-            await stage.play.set_rules(ROOM, "", {"presets": {"弱火": {"temprature": 0.3}}})
+            await stage.services.settings.change(ROOM, "", {"presets": {"弱火": {"temprature": 0.3}}})
 
     @given(st.floats(0, 2), st.floats(0.01, 1), st.integers(0, 1000))
     def test_a_preset_comes_back_as_it_was_set(self, temperature: float, top_p: float, top_k: int) -> None:
@@ -241,10 +249,10 @@ class TestOwnPresets:
     async def test_they_are_asked_for_by_name(self, stage: Stage) -> None:
         """However it is typed; also as the room's default, set in the same breath."""
         rules = {"presets": {"Yowabi": {"temperature": 0.3}}, "preset": "yowabi"}
-        await stage.play.set_rules(ROOM, "", rules)
+        await stage.services.settings.change(ROOM, "", rules)
 
         for event, ask in (("e1", GenerationOptions(preset="ＹＯＷＡＢＩ")), ("e2", GenerationOptions())):
-            ticket = await stage.play.receive_message(says("雨。", event), ask)
+            ticket = await stage.services.generation.receive_message(says("雨。", event), ask)
             assert ticket is not None
             job = await stage.store.job(ticket.job_id)
             assert job is not None
@@ -252,25 +260,31 @@ class TestOwnPresets:
 
     async def test_those_of_the_place_around_are_there_too(self, stage: Stage) -> None:
         """One of the same name further in counts."""
-        await stage.play.set_rules(INNER, GUILD, {"presets": {"弱火": {"top_k": 1}, "強火": {"top_k": 2}}})
-        await stage.play.set_rules(INNER, "", {"presets": {"弱火": {"top_k": 3}, "種火": {"top_k": 4}}})
+        await stage.services.settings.change(
+            INNER, GUILD, {"presets": {"弱火": {"top_k": 1}, "強火": {"top_k": 2}}}
+        )
+        await stage.services.settings.change(
+            INNER, "", {"presets": {"弱火": {"top_k": 3}, "種火": {"top_k": 4}}}
+        )
 
-        rules = await stage.play.rules(INNER)
+        rules = await stage.services.settings.resolve(INNER)
 
         assert {name: own.top_k for name, own in rules.presets} == {"弱火": 3, "強火": 2, "種火": 4}
 
     async def test_a_default_that_was_taken_away_stops_nobody(self, stage: Stage) -> None:
         """標準 takes its place; who asks for the lost one by name is told what there is."""
-        await stage.play.set_rules(ROOM, "", {"presets": {"弱火": {}}, "preset": "弱火"})
-        await stage.play.set_rules(ROOM, "", {"presets": None})
+        await stage.services.settings.change(ROOM, "", {"presets": {"弱火": {}}, "preset": "弱火"})
+        await stage.services.settings.change(ROOM, "", {"presets": None})
 
-        ticket = await stage.play.receive_message(says("雨。"), GenerationOptions())
+        ticket = await stage.services.generation.receive_message(says("雨。"), GenerationOptions())
         assert ticket is not None
         job = await stage.store.job(ticket.job_id)
         assert job is not None
         assert job.options.preset == "standard"
         with pytest.raises(UnknownPreset):
-            await stage.play.receive_message(says("風。", "e2"), GenerationOptions(preset="弱火"))
+            await stage.services.generation.receive_message(
+                says("風。", "e2"), GenerationOptions(preset="弱火")
+            )
 
 
 class TestAsks:
@@ -278,9 +292,9 @@ class TestAsks:
 
     async def test_the_rules_fill_it(self, stage: Stage) -> None:
         """Nothing stays open; the number of candidates is one unless more are asked for."""
-        await stage.play.set_rules(ROOM, "", {"length": 120, "preset": "bold", "candidates": 4})
+        await stage.services.settings.change(ROOM, "", {"length": 120, "preset": "bold", "candidates": 4})
 
-        ticket = await stage.play.receive_message(says("雨。"), GenerationOptions())
+        ticket = await stage.services.generation.receive_message(says("雨。"), GenerationOptions())
 
         assert ticket is not None
         job = await stage.store.job(ticket.job_id)
@@ -289,8 +303,10 @@ class TestAsks:
 
     async def test_an_ask_beats_the_rules(self, stage: Stage) -> None:
         """In this room as in any."""
-        await stage.play.set_rules(ROOM, "", {"length": 120, "preset": "bold"})
-        ticket = await stage.play.receive_message(says("雨。"), GenerationOptions(Length.SHORT, "堅実", 2))
+        await stage.services.settings.change(ROOM, "", {"length": 120, "preset": "bold"})
+        ticket = await stage.services.generation.receive_message(
+            says("雨。"), GenerationOptions(Length.SHORT, "堅実", 2)
+        )
         assert ticket is not None
         job = await stage.store.job(ticket.job_id)
         assert job is not None
@@ -299,10 +315,13 @@ class TestAsks:
     async def test_an_aside_asks_without_text(self, stage: Stage) -> None:
         """It is kept; alone it is nothing to go on from, and the model is not asked to read it."""
         with pytest.raises(EmptyPrompt):
-            await stage.play.receive_message(says("（（どうする？））"), GenerationOptions())
-        await stage.play.receive_message(says("雨。", "e2"), None)
+            await stage.services.generation.receive_message(says("（（どうする？））"), GenerationOptions())
+        await stage.services.generation.receive_message(says("雨。", "e2"), None)
 
-        assert await stage.play.receive_message(says("// 続けて", "e3"), GenerationOptions()) is not None
+        assert (
+            await stage.services.generation.receive_message(says("// 続けて", "e3"), GenerationOptions())
+            is not None
+        )
 
         assert await stage.texts() == ["雨。", "// 続けて"]
         assert stage.engine.read == []
@@ -315,40 +334,45 @@ class TestParentheses:
 
     async def test_it_is_a_thought_in_the_story(self, stage: Stage) -> None:
         """The model reads it, and goes on from it."""
-        assert await stage.play.receive_message(says(self.THOUGHT), GenerationOptions()) is not None
-        assert not await stage.play.is_aside(says(self.THOUGHT))
+        assert (
+            await stage.services.generation.receive_message(says(self.THOUGHT), GenerationOptions())
+            is not None
+        )
+        assert not await stage.services.generation.is_out_of_character(says(self.THOUGHT))
         assert stage.engine.read == [self.THOUGHT]
 
     async def test_a_room_may_take_it_as_an_aside(self, stage: Stage) -> None:
         """Then there is nothing to go on from in it, and nothing that the model would be asked to read."""
-        await stage.play.set_rules(ROOM, "", {"parentheses_aside": True})
+        await stage.services.settings.change(ROOM, "", {"parentheses_aside": True})
 
         with pytest.raises(EmptyPrompt):
-            await stage.play.receive_message(says(self.THOUGHT), GenerationOptions())
-        assert await stage.play.is_aside(says(self.THOUGHT))
-        assert await stage.play.count_tokens(says(self.THOUGHT)) == TokenCount(0)
+            await stage.services.generation.receive_message(says(self.THOUGHT), GenerationOptions())
+        assert await stage.services.generation.is_out_of_character(says(self.THOUGHT))
+        assert await stage.services.generation.count_tokens(says(self.THOUGHT)) == TokenCount(0)
         assert stage.engine.read == []
 
     async def test_a_story_keeps_the_rule_that_it_began_with(self, stage: Stage) -> None:
         """However it began: with a passage, an ask, a note or a command; the next one has the new rule."""
         begun = {
-            "passage": stage.play.receive_message(says("雨。", "e1", room=Room("web", "passage")), None),
-            "ask": stage.play.receive_message(
+            "passage": stage.services.generation.receive_message(
+                says("雨。", "e1", room=Room("web", "passage")), None
+            ),
+            "ask": stage.services.generation.receive_message(
                 says("雨。", "e2", room=Room("web", "ask")), GenerationOptions()
             ),
-            "note": stage.play.annotate(Room("web", "note"), AKI, Notes("海"), Notes()),
-            "command": stage.play.begin(Room("web", "command"), AKI),
+            "note": stage.services.editing.save_notes(Room("web", "note"), AKI, Notes("海"), Notes()),
+            "command": stage.services.stories.begin(Room("web", "command"), AKI),
         }
         for name, beginning in begun.items():
             room = Room("web", name)
-            await stage.play.set_rules(room, "", {"parentheses_aside": True})
+            await stage.services.settings.change(room, "", {"parentheses_aside": True})
             await beginning
-            await stage.play.set_rules(room, "", {"parentheses_aside": None})
-            assert await stage.play.is_aside(says(self.THOUGHT, room=room))
+            await stage.services.settings.change(room, "", {"parentheses_aside": None})
+            assert await stage.services.generation.is_out_of_character(says(self.THOUGHT, room=room))
 
         room = Room("web", "command")
-        await stage.play.begin(room, AKI)
-        assert not await stage.play.is_aside(says(self.THOUGHT, room=room))
+        await stage.services.stories.begin(room, AKI)
+        assert not await stage.services.generation.is_out_of_character(says(self.THOUGHT, room=room))
 
 
 class TestFilter:
@@ -356,39 +380,43 @@ class TestFilter:
 
     async def test_only_where_the_room_wants_it(self, stage: Stage) -> None:
         """The words are named, nothing is kept; edits are held to it too."""
-        await stage.play.set_rules(ROOM, "", {"words": ["雷神"]})
-        await stage.play.receive_message(says("雷神。"), None)
-        await stage.play.set_rules(ROOM, "", {"filter_people": True})
+        await stage.services.settings.change(ROOM, "", {"words": ["雷神"]})
+        await stage.services.generation.receive_message(says("雷神。"), None)
+        await stage.services.settings.change(ROOM, "", {"filter_people": True})
 
         with pytest.raises(FilteredText) as caught:
-            await stage.play.receive_message(says("雷神が来た。", "e2"), GenerationOptions())
+            await stage.services.generation.receive_message(says("雷神が来た。", "e2"), GenerationOptions())
         assert caught.value.values == {"words": "雷神"}
-        await stage.play.receive_message(says("雨。", "e3"), None)
-        story = await stage.play.read(ROOM)
+        await stage.services.generation.receive_message(says("雨。", "e3"), None)
+        story = await stage.services.stories.read(ROOM)
         assert story is not None
         with pytest.raises(FilteredText):
-            await stage.play.edit(ROOM, AKI, story.passages[-1].id, "雷神。")
+            await stage.services.editing.edit(ROOM, AKI, story.passages[-1].id, "雷神。")
         assert await stage.texts() == ["雷神。", "雨。"]
 
     async def test_titles_and_notes_too(self, stage: Stage) -> None:
         """Everybody in the room reads them."""
-        await stage.play.set_rules(ROOM, "", {"words": ["雷神"], "filter_people": True})
-        await stage.play.receive_message(says("雨。"), None)
+        await stage.services.settings.change(ROOM, "", {"words": ["雷神"], "filter_people": True})
+        await stage.services.generation.receive_message(says("雨。"), None)
         for act in (
-            stage.play.begin(ROOM, AKI, "雷神の話"),
-            stage.play.rename(ROOM, AKI, "雷神の話"),
-            stage.play.annotate(ROOM, AKI, Notes(lore=(Lore(("雷神",), "神。"),)), Notes()),
-            stage.play.receive_message(replace(says("雪。", "e2"), title="雷神の話"), None),
+            stage.services.stories.begin(ROOM, AKI, "雷神の話"),
+            stage.services.stories.rename(ROOM, AKI, "雷神の話"),
+            stage.services.editing.save_notes(ROOM, AKI, Notes(lore=(Lore(("雷神",), "神。"),)), Notes()),
+            stage.services.generation.receive_message(replace(says("雪。", "e2"), title="雷神の話"), None),
         ):
             with pytest.raises(FilteredText):
                 await act
 
     async def test_not_where_the_filter_is_off(self, stage: Stage) -> None:
         """Set so, or because the platform marks the room as age-restricted."""
-        await stage.play.set_rules(ROOM, "", {"words": ["雷神"], "filter_people": True, "filter": "off"})
-        await stage.play.receive_message(says("雷神。"), None)
-        await stage.play.set_rules(ROOM, "", {"filter": None})
-        await stage.play.receive_message(says("雷神！", "e2", room=replace(ROOM, adult=True)), None)
+        await stage.services.settings.change(
+            ROOM, "", {"words": ["雷神"], "filter_people": True, "filter": "off"}
+        )
+        await stage.services.generation.receive_message(says("雷神。"), None)
+        await stage.services.settings.change(ROOM, "", {"filter": None})
+        await stage.services.generation.receive_message(
+            says("雷神！", "e2", room=replace(ROOM, adult=True)), None
+        )
 
         assert await stage.texts() == ["雷神。", "雷神！"]
 
@@ -426,40 +454,40 @@ class TestAccess:
 
     async def test_who_may_not_does_nothing(self, stage: Stage) -> None:
         """But read; and others go on."""
-        await stage.play.receive_message(says("雨。"), None)
-        story = await stage.play.read(ROOM)
+        await stage.services.generation.receive_message(says("雨。"), None)
+        story = await stage.services.stories.read(ROOM)
         assert story is not None
         passage = story.passages[0].id
-        await stage.play.set_rules(ROOM, "", {"denied": ["user/ben"]})
-        play = stage.play
+        await stage.services.settings.change(ROOM, "", {"denied": ["user/ben"]})
+        services = stage.services
         acts = [
-            play.receive_message(says("風。", "e2", BEN), None),
-            play.receive_message(says("風。", "e3", BEN), GenerationOptions()),
-            play.retry(Message("e4", ROOM, BEN, ""), GenerationOptions()),
-            play.undo(ROOM, BEN),
-            play.redo(ROOM, BEN),
-            play.choose(ROOM, BEN, passage),
-            play.branch(ROOM, BEN, passage),
-            play.edit(ROOM, BEN, passage, "風。"),
-            play.delete(ROOM, BEN, passage),
-            play.begin(ROOM, BEN),
-            play.close(ROOM, BEN),
-            play.reopen(ROOM, BEN, story.id),
-            play.rename(ROOM, BEN, "風"),
-            play.annotate(ROOM, BEN, Notes(), Notes()),
-            play.cancel(ROOM, BEN),
+            services.generation.receive_message(says("風。", "e2", BEN), None),
+            services.generation.receive_message(says("風。", "e3", BEN), GenerationOptions()),
+            services.generation.retry(Message("e4", ROOM, BEN, ""), GenerationOptions()),
+            services.editing.undo(ROOM, BEN),
+            services.editing.redo(ROOM, BEN),
+            services.editing.choose(ROOM, BEN, passage),
+            services.editing.branch(ROOM, BEN, passage),
+            services.editing.edit(ROOM, BEN, passage, "風。"),
+            services.editing.delete(ROOM, BEN, passage),
+            services.stories.begin(ROOM, BEN),
+            services.stories.close(ROOM, BEN),
+            services.stories.reopen(ROOM, BEN, story.id),
+            services.stories.rename(ROOM, BEN, "風"),
+            services.editing.save_notes(ROOM, BEN, Notes(), Notes()),
+            services.generation.cancel(ROOM, BEN),
         ]
         for act in acts:
             with pytest.raises(NotPermitted):
                 await act
-        assert await play.read(ROOM) == story
+        assert await services.stories.read(ROOM) == story
         with pytest.raises(NotPermitted):  # out of the room in which they may do nothing
-            await play.reopen(ABROAD, BEN, story.id)
-        ticket = await play.receive_message(says("風。", "e5"), GenerationOptions())
+            await services.stories.reopen(ABROAD, BEN, story.id)
+        ticket = await services.generation.receive_message(says("風。", "e5"), GenerationOptions())
         assert ticket is not None
         with pytest.raises(NotPermitted):
-            await play.stop(ticket.job_id, BEN)
-        assert await play.stop(ticket.job_id, AKI)
+            await services.generation.stop(ticket.job_id, BEN)
+        assert await services.generation.stop(ticket.job_id, AKI)
 
 
 class TestQuotas:
@@ -467,7 +495,7 @@ class TestQuotas:
 
     async def test_one_person(self, stage: Stage) -> None:
         """Others are not held to it, writing without asking is free, and a day later it begins anew."""
-        await stage.play.set_rules(ROOM, "", {"daily_per_person": 2})
+        await stage.services.settings.change(ROOM, "", {"daily_per_person": 2})
         for event in ("e1", "e2"):
             await self._asks(stage, event)
 
@@ -475,7 +503,7 @@ class TestQuotas:
             await self._asks(stage, "e3")
         assert caught.value.values == {"limit": 2, "who": "person"}
         assert await stage.texts() == ["雨。", "雨。"]
-        await stage.play.receive_message(says("風。", "e4"), None)
+        await stage.services.generation.receive_message(says("風。", "e4"), None)
         await self._asks(stage, "e5", BEN)
 
         stage.today.now += timedelta(hours=24, seconds=1)
@@ -484,7 +512,7 @@ class TestQuotas:
     async def test_a_whole_server(self, stage: Stage) -> None:
         """In all of its channels together, whoever asks; other servers are not held to it."""
         for room in (INNER, ABROAD):
-            await stage.play.set_rules(room, room.parent_scopes[0], {"daily_in_all": 2})
+            await stage.services.settings.change(room, room.parent_scopes[0], {"daily_in_all": 2})
         await self._asks(stage, "e1", room=INNER)
         await self._asks(stage, "e2", BEN, room=NEXT_DOOR)
 
@@ -495,8 +523,8 @@ class TestQuotas:
 
     async def test_it_counts_where_it_was_set(self, stage: Stage) -> None:
         """What a person asks for elsewhere does not use up what one server, or one room, allows them."""
-        await stage.play.set_rules(INNER, INNER.parent_scopes[0], {"daily_per_person": 2})
-        await stage.play.set_rules(NEXT_DOOR, "", {"daily_per_person": 1})
+        await stage.services.settings.change(INNER, INNER.parent_scopes[0], {"daily_per_person": 2})
+        await stage.services.settings.change(NEXT_DOOR, "", {"daily_per_person": 1})
         for event, room in (("e1", ABROAD), ("e2", INNER), ("e3", NEXT_DOOR)):
             stage.queue.cancel((await self._asks(stage, event, room=room)).job_id)
 
@@ -509,17 +537,17 @@ class TestQuotas:
     async def test_of_whoever_runs_it(self, stage: Stage, store: SqlStore, today: Today) -> None:
         """A limit out of the settings holds for all of a platform together."""
         defaults = RoomSettings(daily_in_all=2)
-        play = StoryPlay(
+        services = build_services(
             store, JobQueue(), ReadingEngine(), Shown(), Idle(), say, defaults=defaults, clock=today
         )
         for event, room in (("e1", INNER), ("e2", ABROAD)):
-            await play.receive_message(says("雨。", event, AKI, room), GenerationOptions())
+            await services.generation.receive_message(says("雨。", event, AKI, room), GenerationOptions())
         with pytest.raises(QuotaReached):
-            await play.receive_message(says("雨。", "e3", BEN, NEXT_DOOR), GenerationOptions())
+            await services.generation.receive_message(says("雨。", "e3", BEN, NEXT_DOOR), GenerationOptions())
 
     async def test_two_requests_at_once(self, stage: Stage) -> None:
         """The second counts the first."""
-        await stage.play.set_rules(ROOM, "", {"daily_per_person": 1})
+        await stage.services.settings.change(ROOM, "", {"daily_per_person": 1})
         outcomes = await asyncio.gather(
             *(self._asks(stage, f"e{number}") for number in range(3)), return_exceptions=True
         )
@@ -531,12 +559,12 @@ class TestQuotas:
 
     async def test_what_was_accepted_is_not_refused(self, stage: Stage) -> None:
         """An event that is sent again, or a button that two pressed, at the limit."""
-        await stage.play.set_rules(ROOM, "", {"daily_in_all": 1})
+        await stage.services.settings.change(ROOM, "", {"daily_in_all": 1})
         first = await self._asks(stage, "e1")
         again = await self._asks(stage, "e1")
-        story = await stage.play.read(ROOM)
+        story = await stage.services.stories.read(ROOM)
         assert story is not None
-        pressed = await stage.play.receive_message(
+        pressed = await stage.services.generation.receive_message(
             Message("e2", ROOM, BEN, "", after=story.head), GenerationOptions()
         )
 
@@ -546,6 +574,8 @@ class TestQuotas:
 
     @staticmethod
     async def _asks(stage: Stage, event: str, author: Author = AKI, room: Room = ROOM) -> JobReceipt:
-        ticket = await stage.play.receive_message(says("雨。", event, author, room), GenerationOptions())
+        ticket = await stage.services.generation.receive_message(
+            says("雨。", event, author, room), GenerationOptions()
+        )
         assert ticket is not None
         return ticket

@@ -8,10 +8,8 @@ from typing import Any, cast
 
 import pytest
 
-from adapters.shared.ports import Play
-from bot.core.ground import Bounds
 from bot.core.queue import JobQueue
-from bot.core.story_service import StoryPlay
+from bot.core.services import Services, build_services
 from bot.domain.errors import (
     BadRule,
     FileTooLong,
@@ -40,42 +38,56 @@ class Untouched:
 
 
 @pytest.fixture
-def play() -> Play:
+def services() -> Services:
     """A play that may only look at sizes."""
     nothing = cast("Any", Untouched())
-    return StoryPlay(nothing, JobQueue(1, 1), nothing, Shown(), Idle(), say, bounds=Bounds(4000, 0.5))
+    return build_services(nothing, JobQueue(1, 1), nothing, Shown(), Idle(), say)
 
 
-REFUSED: dict[str, tuple[Callable[[Play], Awaitable[object]], type[Exception], int]] = {
-    "hear": (lambda play: play.receive_message(says(LONG), None), TextTooLong, 4000),
-    "hear and ask": (lambda play: play.receive_message(says(LONG), GenerationOptions()), TextTooLong, 4000),
+REFUSED: dict[str, tuple[Callable[[Services], Awaitable[object]], type[Exception], int]] = {
+    "hear": (lambda services: services.generation.receive_message(says(LONG), None), TextTooLong, 4000),
+    "hear and ask": (
+        lambda services: services.generation.receive_message(says(LONG), GenerationOptions()),
+        TextTooLong,
+        4000,
+    ),
     "hear a title": (
-        lambda play: play.receive_message(replace(says("雨。"), title=LONG), GenerationOptions()),
+        lambda services: services.generation.receive_message(
+            replace(says("雨。"), title=LONG), GenerationOptions()
+        ),
         TitleTooLong,
         80,
     ),
     "hear a file": (
-        lambda play: play.receive_message(replace(says("雨。"), attached=LONG), None),
+        lambda services: services.generation.receive_message(replace(says("雨。"), attached=LONG), None),
         FileTooLong,
         40_000,
     ),
-    "check": (lambda play: play.check(says(LONG)), TextTooLong, 4000),
-    "reading": (lambda play: play.count_tokens(says(LONG)), TextTooLong, 4000),
-    "reading of blanks": (lambda play: play.count_tokens(says(" " * 400_000)), TextTooLong, 4000),
-    "edit": (lambda play: play.edit(ROOM, AKI, "p", LONG), TextTooLong, 44_000),
+    "check": (lambda services: services.generation.validate(says(LONG)), TextTooLong, 4000),
+    "reading": (lambda services: services.generation.count_tokens(says(LONG)), TextTooLong, 4000),
+    "reading of blanks": (
+        lambda services: services.generation.count_tokens(says(" " * 400_000)),
+        TextTooLong,
+        4000,
+    ),
+    "edit": (lambda services: services.editing.edit(ROOM, AKI, "p", LONG), TextTooLong, 44_000),
     "memory": (
-        lambda play: play.annotate(ROOM, AKI, Notes(memory=LONG), NOTHING),
+        lambda services: services.editing.save_notes(ROOM, AKI, Notes(memory=LONG), NOTHING),
         MemoryTooLong,
         1000,
     ),
-    "note": (lambda play: play.annotate(ROOM, AKI, Notes(note=LONG), NOTHING), NoteTooLong, 300),
+    "note": (
+        lambda services: services.editing.save_notes(ROOM, AKI, Notes(note=LONG), NOTHING),
+        NoteTooLong,
+        300,
+    ),
     "lore": (
-        lambda play: play.annotate(ROOM, AKI, Notes(lore=(Lore(("町",), LONG),)), NOTHING),
+        lambda services: services.editing.save_notes(ROOM, AKI, Notes(lore=(Lore(("町",), LONG),)), NOTHING),
         LoreTooLong,
         500,
     ),
     "keyword": (
-        lambda play: play.annotate(ROOM, AKI, Notes(lore=(Lore((LONG,), "町"),)), NOTHING),
+        lambda services: services.editing.save_notes(ROOM, AKI, Notes(lore=(Lore((LONG,), "町"),)), NOTHING),
         KeywordTooLong,
         50,
     ),
@@ -83,11 +95,11 @@ REFUSED: dict[str, tuple[Callable[[Play], Awaitable[object]], type[Exception], i
 
 
 @pytest.mark.parametrize("way", REFUSED)
-async def test_the_size_is_looked_at_first(play: Play, way: str) -> None:
+async def test_the_size_is_looked_at_first(services: Services, way: str) -> None:
     """No store and no engine is asked, and the error names the limit and the length in both languages."""
     act, error, limit = REFUSED[way]
     with pytest.raises(error) as caught:
-        await act(play)
+        await act(services)
     refusal = cast("TextTooLong", caught.value)
     assert refusal.values == {"limit": limit, "length": 400_000}
     sentences = [Phrases.load()(refusal.key, locale, **refusal.values) for locale in ("ja", "en")]
@@ -98,8 +110,8 @@ async def test_the_size_is_looked_at_first(play: Play, way: str) -> None:
 @pytest.mark.parametrize("name", ["begin", "rename"])
 async def test_a_title_is_refused_whole(stage: Stage, name: str) -> None:
     """Nothing is cut off without a word; spaces that become one do not count."""
-    await stage.play.begin(ROOM, AKI, "前の題")
-    act = getattr(stage.play, name)
+    await stage.services.stories.begin(ROOM, AKI, "前の題")
+    act = getattr(stage.services.stories, name)
     with pytest.raises(TitleTooLong) as caught:
         await act(ROOM, AKI, LONG)
     assert caught.value.values == {"limit": 80, "length": 400_000}
@@ -110,7 +122,7 @@ async def test_a_title_is_refused_whole(stage: Stage, name: str) -> None:
 async def test_a_word_of_a_list_is_named_short(stage: Stage, rule: str) -> None:
     """The complaint holds its beginning, its length and the limit, not all of it."""
     with pytest.raises(BadRule) as caught:
-        await stage.play.set_rules(ROOM, "", {rule: [LONG]})
+        await stage.services.settings.change(ROOM, "", {rule: [LONG]})
     assert str(caught.value.values["value"]).endswith("… (400000)")
     assert len(str(caught.value.values["value"])) < 50
     assert "50" in str(caught.value.values["known"])

@@ -11,7 +11,7 @@ from itertools import count
 from bot.core.dispatcher import Dispatcher
 from bot.core.outbox import Outbox
 from bot.core.queue import JobQueue
-from bot.core.story_service import StoryPlay
+from bot.core.services import build_services
 from bot.domain.chat import Author, Message, Room
 from bot.domain.errors import Undeliverable
 from bot.domain.jobs import GenerationOptions, JobReceipt
@@ -73,7 +73,7 @@ class Told:
         self.queue, self._events = JobQueue(), count()
         self.outbox = Outbox(store, {"fake": self.platform})
         self.dispatcher = Dispatcher(store, self.queue, self.engine, self.outbox, say, slots=2)
-        self.play = StoryPlay(store, self.queue, self.engine, self.outbox, self.dispatcher, say)
+        self.services = build_services(store, self.queue, self.engine, self.outbox, self.dispatcher, say)
 
     def message(
         self, text: str = "", by: Author = AYA, room: Room = HALL, after: str | None = None
@@ -85,12 +85,16 @@ class Told:
         self, text: str = "", ask: GenerationOptions | None = None, by: Author = AYA, room: Room = HALL
     ) -> str:
         """Somebody writes, asks, and has the whole reply; returns the id of its passage."""
-        ticket = await self.play.receive_message(self.message(text, by, room), ask or GenerationOptions())
+        ticket = await self.services.generation.receive_message(
+            self.message(text, by, room), ask or GenerationOptions()
+        )
         return await self.whole(ticket)
 
     async def retries(self, ask: GenerationOptions | None = None, by: Author = AYA) -> str:
         """Somebody wants it otherwise; returns the id of the new passage."""
-        return await self.whole(await self.play.retry(self.message(by=by), ask or GenerationOptions()))
+        return await self.whole(
+            await self.services.generation.retry(self.message(by=by), ask or GenerationOptions())
+        )
 
     async def whole(self, ticket: JobReceipt | None) -> str:
         """Wait until people see all of a reply; returns its passage."""
@@ -122,7 +126,7 @@ class Told:
 
     async def story(self, room: Room = HALL) -> Story:
         """The story as it stands."""
-        story = await self.play.read(room)
+        story = await self.services.stories.read(room)
         assert story is not None
         return story
 

@@ -1,4 +1,4 @@
-"""A Play for the adapters' tests: it records what it heard, and the test answers through the platform."""
+"""Services for the adapters' tests: it records what it heard, and the test answers through the platform."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from bot.text.out_of_character import is_aside
 
 @dataclass(frozen=True, slots=True)
 class HeardMessage:
-    """One call of `hear` that was accepted, in the order of arrival."""
+    """One call of `receive_message` that was accepted, in the order of arrival."""
 
     message: Message
     ask: GenerationOptions | None
@@ -28,11 +28,11 @@ class HeardMessage:
 
 
 @dataclass(slots=True)
-class FakePlay:
+class FakeServices:
     """Keeps stories in memory and answers nothing by itself.
 
-    `refuse(error)` makes the next `hear` raise it; `place`, `unknown` and `read_as` are what tickets say; a
-    repeated event id changes nothing and its ticket says so, as in the real Play.
+    `refuse(error)` makes the next `receive_message` raise it; `place`, `unknown` and `read_as` are what
+    receipts say; a repeated event id changes nothing and its receipt says so, as in the real services.
     """
 
     place: int = 0
@@ -48,8 +48,15 @@ class FakePlay:
     max_characters = 4000
     max_file_characters = 40_000
 
+    @property
+    def generation(self) -> FakeServices:
+        """Every service is this one."""
+        return self
+
+    editing = stories = settings = limits = generation
+
     def refuse(self, error: Exception) -> None:
-        """The next `hear` raises `error` and keeps nothing."""
+        """The next `receive_message` raises `error` and keeps nothing."""
         self._refusals.append(error)
 
     def tell(self, room: Room, text: str, author: Author = MODEL) -> Story:
@@ -65,10 +72,10 @@ class FakePlay:
         story = self._stories[room]
         self._stories[room] = replace(story, reply_in_progress=ReplyInProgress(job, story.passages[-1].id))
 
-    async def check(self, message: Message) -> None:
+    async def validate(self, message: Message) -> None:
         """Nobody is refused here; `refuse` is for what is heard."""
 
-    async def is_aside(self, message: Message) -> bool:
+    async def is_out_of_character(self, message: Message) -> bool:
         """As in a story with the usual rule."""
         return is_aside(message.text, parentheses=False)
 
@@ -119,11 +126,11 @@ class FakePlay:
     async def last_act(self, room: Room) -> Act | None:
         """Nothing was done."""
 
-    async def rules(self, room: Room) -> RoomSettings:
+    async def resolve(self, room: Room) -> RoomSettings:
         """What holds unless somebody sets something else."""
         return RoomSettings()
 
-    async def stories(self, platform: str) -> Sequence[Story]:
+    async def list_stories(self, platform: str) -> Sequence[Story]:
         """The stories of a platform, latest first, without passages."""
         told = [story for room, story in self._stories.items() if room.platform == platform]
         return [Story(story.id, story.room, story.title) for story in reversed(told)]

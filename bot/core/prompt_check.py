@@ -1,0 +1,132 @@
+"""Whether the model can read what a person wrote, and which characters of it it cannot see."""
+
+from __future__ import annotations
+
+import asyncio
+import unicodedata
+from collections.abc import Sequence
+
+from bot.core.settings_resolver import SettingsResolver
+from bot.domain.chat import Message, Room
+from bot.domain.errors import EmptyPrompt, EngineError, UnreadableText
+from bot.domain.inference import TokenCount
+from bot.domain.jobs import GenerationOptions
+from bot.domain.ports import Engine, Store
+from bot.domain.story import Story
+from bot.story.joining import WINDOW_CHARACTERS, told_text
+from bot.text.character_names import named
+from bot.text.out_of_character import without_asides
+from bot.text.ruby import without_ruby
+
+PATIENCE_S = 0.5
+"""How long a person waits for what the engine says of their text."""
+_SHOWN_UNREADABLE = 20
+NOT_COUNTED = TokenCount(0)
+"""Stands for what the engine did not tell in time."""
+_RoomAuthor = tuple[Room, tuple[str, str]]
+"""A person in a room."""
+
+
+class PromptCheck:
+    """Asks the engine how it reads people's texts, waiting at most `patience_s` each time."""
+
+    def __init__(
+        self, store: Store, settings: SettingsResolver, engine: Engine, patience_s: float = PATIENCE_S
+    ) -> None:
+        self._store = store
+        self._settings = settings
+        self._engine = engine
+        self._patience_s = patience_s
+        # Whose texts, and where, the model could not be asked about when they came.
+        self._uncounted: set[_RoomAuthor] = set()
+
+    async def require_prompt(
+        self, message: Message, options: GenerationOptions, earlier: Sequence[Message]
+    ) -> TokenCount:
+        """Make sure that there is something to go on from; returns how the model reads the message.
+
+        Raises:
+            EmptyPrompt, UnreadableText
+        """
+        if text := await self.in_character(message.room, message.text):
+            return await self._new_to_author(message, await self._readable(without_ruby(text)))
+        story = await self._store.story(message.room)
+        has_text = story is not None and _has_text(story, options)
+        if not has_text and not any([await self.in_character(one.room, one.text) for one in earlier]):
+            raise EmptyPrompt
+        return await self._new_to_author(message, TokenCount(0))
+
+    async def count_tokens(self, message: Message, passage_id: str = "") -> TokenCount:
+        """How the model reads a message, without the characters that its author knows of.
+
+        `passage_id`: the passage that the message became, if it was kept already.
+        """
+        text = without_ruby(await self.in_character(message.room, message.whole))
+        return (
+            await self._new_to_author(message, await self._count(text), passage_id) if text else NOT_COUNTED
+        )
+
+    async def in_character(self, room: Room, text: str) -> str:
+        """What of a person's text belongs to the story of a room."""
+        return without_asides(text, parentheses=await self.parentheses_aside(room))
+
+    async def parentheses_aside(self, room: Room) -> bool:
+        """As the room's story keeps it; where none is open, as one that begins now would."""
+        story = await self._store.story(room)
+        return (await self._settings.resolve(room) if story is None else story).parentheses_aside
+
+    async def _readable(self, text: str) -> TokenCount:
+        """How the model reads `text`. Raises UnreadableText where it sees nothing of it."""
+        count = await self._count(text)
+        unseen = set("".join(count.unknown))
+        if count is not NOT_COUNTED and all(
+            character in unseen or _is_invisible(character) for character in text
+        ):
+            raise UnreadableText(characters=named(count.unknown[:_SHOWN_UNREADABLE]))
+        return count
+
+    async def _count(self, text: str) -> TokenCount:
+        """How the model reads `text`, as far as it tells in time."""
+        try:
+            async with asyncio.timeout(self._patience_s):
+                return await self._engine.count_tokens(text)
+        except (EngineError, TimeoutError):
+            return NOT_COUNTED
+
+    async def _new_to_author(self, message: Message, count: TokenCount, but: str = "") -> TokenCount:
+        """Without the characters that this person wrote in this story before, but in passage `but`.
+
+        What could not be counted in time (a model takes a while to load) is counted when they ask next.
+        """
+        who = (message.room, message.author.person)
+        if count is NOT_COUNTED:
+            self._uncounted.add(who)
+            return count
+        late = who in self._uncounted
+        story = await self._store.story(message.room) if count.unknown or late else None
+        if story is None:
+            return count
+        theirs = (
+            one.text for one in story.passages if one.author.person == message.author.person and one.id != but
+        )
+        own = "\n".join(theirs)
+        if late:
+            return await self._count_late(who, f"{own}\n{message.text}"[-WINDOW_CHARACTERS:])
+        known = frozenset(own)
+        new = tuple(character for character in count.unknown if character not in known)
+        return TokenCount(count.tokens, new, count.read_as if new else "")
+
+    async def _count_late(self, who: _RoomAuthor, text: str) -> TokenCount:
+        count = await self._count(without_ruby(await self.in_character(who[0], text)))
+        if count is not NOT_COUNTED:
+            self._uncounted.discard(who)
+        return count
+
+
+def _has_text(story: Story, options: GenerationOptions) -> bool:
+    passages = [passage for passage in story.passages if passage.id != options.instead_of]
+    return any(told_text(story, passage) for passage in passages)
+
+
+def _is_invisible(character: str) -> bool:
+    return unicodedata.category(character)[0] in "ZC"

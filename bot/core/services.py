@@ -1,0 +1,61 @@
+"""What adapters are given to work with."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from bot.core.editing import EditingService
+from bot.core.generation import GenerationService, draw_seed
+from bot.core.prompt_check import PATIENCE_S, PromptCheck
+from bot.core.queue import JobQueue
+from bot.core.quota import DailyQuota, utc_now
+from bot.core.reply_refresh import ReplyRefresh
+from bot.core.settings_resolver import DEFAULTS, SettingsResolver
+from bot.core.story_service import StoryService
+from bot.core.text_limits import DEFAULT_LIMITS, TextLimits
+from bot.domain.ports import Engine, JobRunner, ReplyOutbox, Store, Translate
+from bot.domain.room_settings import RoomSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Every method of the parts raises `UserError` for what a person did wrong."""
+
+    generation: GenerationService
+    editing: EditingService
+    stories: StoryService
+    settings: SettingsResolver
+    limits: TextLimits
+
+
+def build_services(
+    store: Store,
+    queue: JobQueue,
+    engine: Engine,
+    replies: ReplyOutbox,
+    runner: JobRunner,
+    translate: Translate,
+    *,
+    limits: TextLimits = DEFAULT_LIMITS,
+    defaults: RoomSettings = DEFAULTS,
+    patience_s: float = PATIENCE_S,
+    clock: Callable[[], datetime] = utc_now,
+    draw: Callable[[], int] = draw_seed,
+) -> Services:
+    """Put the services together on one store, queue and engine."""
+    settings = SettingsResolver(store, defaults)
+    refresh = ReplyRefresh(store, queue, replies, translate)
+    prompts, quota = PromptCheck(store, settings, engine, patience_s), DailyQuota(store, clock)
+    begins_story = asyncio.Lock()  # of two who begin a room's story at once the second finds the first's
+    return Services(
+        GenerationService(
+            store, queue, replies, runner, translate, settings, limits, prompts, quota, begins_story, draw
+        ),
+        EditingService(store, settings, refresh, limits, begins_story),
+        StoryService(store, engine, settings, refresh),
+        settings,
+        limits,
+    )
