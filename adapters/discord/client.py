@@ -21,11 +21,11 @@ from adapters.discord.catchup.thread_history import ThreadHistory
 from adapters.discord.delivery.interaction_response import (
     Interaction,
     InteractionResponses,
-    locale_of_interaction,
 )
 from adapters.discord.delivery.posts import Posts
 from adapters.discord.delivery.threads import StoryThreads
-from adapters.discord.handlers.command_sync import Translator, sync_if_changed
+from adapters.discord.handlers.command_sync import sync_if_changed
+from adapters.discord.handlers.command_texts import Translator
 from adapters.discord.handlers.command_tree import register_commands
 from adapters.discord.handlers.message_edits import CLOCKS_DIFFER, SeenEdits
 from adapters.discord.handlers.messages import MessageHandler
@@ -107,7 +107,7 @@ class TsuzukiClient(discord.AutoShardedClient):
         self._translator = Translator(translate)
         self._tree = app_commands.CommandTree(self)
         self._components = register_commands(
-            self._tree, services, translate, posts, threads, thread_history, clicks
+            self._tree, services, translate, posts, self._responses, threads, thread_history, clicks
         )
         self._tree.error(self._command_failed)
         self.was_connected = False
@@ -118,7 +118,6 @@ class TsuzukiClient(discord.AutoShardedClient):
         """Logged in: posts can be sent from now on, before the gateway is there."""
         self._posts.connect(self)
         await self._catch_up.prepare()
-        await self._tree.set_translator(self._translator)
         self._registering = asyncio.create_task(self._register_commands())
         await asyncio.wait({self._registering}, timeout=REGISTERED_WITHIN_S)
 
@@ -144,7 +143,7 @@ class TsuzukiClient(discord.AutoShardedClient):
 
     async def _register_commands(self) -> None:
         try:
-            if await sync_if_changed(self._tree, self._translator):
+            if await sync_if_changed(self._tree, self._translator, self.application_id or 0):
                 _log.info("The commands were registered with Discord")
             self._registered = True
         except (app_commands.AppCommandError, discord.HTTPException, *CONNECTION_ERRORS) as error:
@@ -244,12 +243,12 @@ class TsuzukiClient(discord.AutoShardedClient):
         _log.exception("Discord's event %s could not be handled", event_method)
 
     async def _command_failed(self, interaction: Interaction, error: app_commands.AppCommandError) -> None:
-        """A command of another version, or one that broke before it was ours."""
-        _log.error("A command could not be carried out", exc_info=error)
+        """A command raised; or it is of another version, and none of ours."""
+        cause = error.original if isinstance(error, app_commands.CommandInvokeError) else error
         if interaction.type is discord.InteractionType.application_command:
-            await self._responses.send_ephemeral(
-                interaction, self._translate("discord.trouble", locale_of_interaction(interaction))
-            )
+            await self._responses.send_error(interaction, cause)
+        else:
+            _log.error("Nothing could be suggested for an option", exc_info=cause)
 
     def _lock_of(self, *ids: int) -> AbstractAsyncContextManager[None]:
         return self._in_order.at(*map(str, ids))

@@ -49,19 +49,22 @@ class InteractionResponses:
 
     async def run(self, interaction: Interaction, action: Awaitable[None], text: str = "") -> None:
         """Do it; where it fails, say so to the person alone, with the text that they would lose."""
-        locale = locale_of_interaction(interaction)
         try:
             await action
-        except SpokenError as error:
-            await self._send_error(interaction, error_message(error, self._translate, locale), text)
-        except DeliveryError as error:
-            _log.warning("An interaction could not be answered: %s", error)
-            await self._send_error(interaction, self._translate("discord.trouble", locale), text)
-        except Exception:  # noqa: BLE001 - a task's end: people see a sentence, the log the rest
-            _log.exception("An interaction could not be answered")
-            await self._send_error(interaction, self._translate("discord.trouble", locale), text)
+        except Exception as error:  # noqa: BLE001 - a task's end
+            await self.send_error(interaction, error, text)
 
-    async def _send_error(self, interaction: Interaction, sentence: str, text: str) -> None:
+    async def send_error(self, interaction: Interaction, error: Exception, text: str = "") -> None:
+        """Tell the person alone what went wrong, and give back `text`. What is not their doing is logged."""
+        locale = locale_of_interaction(interaction)
+        if isinstance(error, SpokenError):
+            sentence = error_message(error, self._translate, locale)
+        else:
+            sentence = self._translate("discord.trouble", locale)
+            if isinstance(error, DeliveryError):
+                _log.warning("An interaction could not be answered: %s", error)
+            else:
+                _log.error("An interaction could not be answered", exc_info=error)
         if not text.strip():
             await self.send_ephemeral(interaction, sentence)
             return

@@ -7,17 +7,20 @@ from typing import Any
 from discord import app_commands
 
 from adapters.discord.catchup.thread_history import ThreadHistory
-from adapters.discord.delivery.interaction_response import InteractionResponses
+from adapters.discord.delivery.interaction_response import (
+    Interaction,
+    InteractionResponses,
+    locale_of_interaction,
+)
 from adapters.discord.delivery.posts import Posts
 from adapters.discord.delivery.threads import StoryThreads
 from adapters.discord.handlers.autocomplete import Autocomplete
-from adapters.discord.handlers.command_sync import continue_command
+from adapters.discord.handlers.command_texts import command_texts
 from adapters.discord.handlers.component_interactions import ComponentHandler
 from adapters.discord.handlers.context_menus import ContextMenus
 from adapters.discord.handlers.continue_command import ContinueCommand
 from adapters.discord.handlers.settings_command import SettingsCommand
-from adapters.discord.handlers.story_actions import Stories
-from adapters.discord.handlers.story_commands import StoryCommands
+from adapters.discord.handlers.story_group import StoryGroup
 from adapters.discord.handlers.tree_actions import ActNotices, TreeActions
 from adapters.shared.double_clicks import DoubleClicks
 from bot.core.services import Services
@@ -29,29 +32,31 @@ def register_commands(
     services: Services,
     translate: Translate,
     posts: Posts,
+    responses: InteractionResponses,
     threads: StoryThreads,
     thread_history: ThreadHistory,
     clicks: DoubleClicks,
 ) -> ComponentHandler:
-    """Put every command on `tree`; returns who takes the presses of buttons."""
-    responses = InteractionResponses(translate)
-    notices, settings = (
-        ActNotices(services, translate, posts, responses),
-        SettingsCommand(services, translate, responses),
-    )
-    tree_actions = TreeActions(services, notices)
-    stories = Stories(services, translate, posts, responses, tree_actions, notices, settings)
+    """Put every command on `tree`; returns who handles buttons and forms."""
+    notices = ActNotices(services, translate, posts, responses)
+    settings, tree_actions = SettingsCommand(services, translate, responses), TreeActions(services, notices)
     autocomplete = Autocomplete(services, translate)
-    continuing = ContinueCommand(services, translate, posts, responses, threads, thread_history)
+    story = StoryGroup(services, translate, posts, responses, tree_actions, notices, settings, autocomplete)
+    continuing = ContinueCommand(services, translate, posts, responses, threads, thread_history, autocomplete)
     components = ComponentHandler(
-        services, translate, posts, responses, tree_actions, notices, stories, continuing, settings, clicks
+        services, translate, posts, responses, tree_actions, notices, story, continuing, settings, clicks
     )
-    commands = StoryCommands(translate, stories, autocomplete.values)
-    tree.add_command(continue_command(translate, continuing.run, autocomplete.presets))
-    tree.add_command(commands.story())
-    tree.add_command(commands.help())
-    for menu in ContextMenus(
-        services, translate, posts, responses, components, tree_actions, threads
-    ).commands():
+    menus = ContextMenus(services, translate, posts, responses, components, tree_actions, threads)
+
+    @app_commands.command(**command_texts("help"))
+    @app_commands.allowed_installs(guilds=True, users=True)
+    @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
+    async def show_help(interaction: Interaction) -> None:
+        help_text = translate("discord.help", locale_of_interaction(interaction))
+        await responses.send_ephemeral(interaction, help_text)
+
+    for command in (continuing.command(), story, show_help):
+        tree.add_command(command)
+    for menu in menus.commands():
         tree.add_command(menu)
     return components

@@ -19,7 +19,7 @@ from adapters.discord.delivery.posts import Posts
 from adapters.discord.handlers.continue_command import ContinueCommand
 from adapters.discord.handlers.interaction_context import InteractionContext, in_story_room, open_context
 from adapters.discord.handlers.settings_command import SettingsCommand
-from adapters.discord.handlers.story_actions import Stories
+from adapters.discord.handlers.story_group import StoryGroup
 from adapters.discord.handlers.tree_actions import ActNotices, TreeActions
 from adapters.discord.render.modals import (
     NAME,
@@ -60,7 +60,7 @@ class ComponentHandler:
         responses: InteractionResponses,
         tree_actions: TreeActions,
         notices: ActNotices,
-        stories: Stories,
+        story: StoryGroup,
         continue_command: ContinueCommand,
         settings: SettingsCommand,
         clicks: DoubleClicks,
@@ -71,7 +71,7 @@ class ComponentHandler:
         self._responses = responses
         self._tree_actions = tree_actions
         self._notices = notices
-        self._stories = stories
+        self._story = story
         self._continue_command = continue_command
         self._settings = settings
         self._clicks = clicks
@@ -208,7 +208,7 @@ class ComponentHandler:
             await self._responses.send_ephemeral(interaction, done)
             return
         if component.action is Action.BEGIN_ANEW:
-            await self._stories.begin_anew(context, text, component.target)
+            await self._story.begin_anew(context, text, component.target)
             return
         await self._responses.defer_ephemeral(interaction)
         if component.action is Action.RULE:

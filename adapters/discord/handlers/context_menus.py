@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import discord
 from discord import app_commands
@@ -12,7 +10,7 @@ from discord import app_commands
 from adapters.discord.delivery.interaction_response import Interaction, InteractionResponses
 from adapters.discord.delivery.posts import Posts
 from adapters.discord.delivery.threads import StoryThreads
-from adapters.discord.handlers.command_sync import CONTEXTS, INSTALLS, Phrase
+from adapters.discord.handlers.command_texts import CONTEXTS, INSTALLS, phrase
 from adapters.discord.handlers.component_interactions import ComponentHandler
 from adapters.discord.handlers.interaction_context import InteractionContext, in_story_room, open_context
 from adapters.discord.handlers.tree_actions import TreeActions
@@ -40,11 +38,9 @@ from bot.domain.ports import Translate
 from bot.domain.story import Passage
 from bot.story.joining import ends_with
 
-Handler = Callable[[InteractionContext, discord.Message], Any]
-
 
 class ContextMenus:
-    """What the menu's commands do."""
+    """The commands and what they do. The command tree tells what they raise."""
 
     def __init__(
         self,
@@ -66,25 +62,20 @@ class ContextMenus:
 
     def commands(self) -> list[app_commands.ContextMenu]:
         """The commands."""
-        handlers = {"go_on": self._go_on, "add": self._add, "edit": self._edit}
-        return [self._command(name, handler) for name, handler in handlers.items()]
+        callbacks = {"go_on": self._continue, "add": self._add, "edit": self._edit}
+        return [
+            app_commands.ContextMenu(
+                name=phrase(f"menu.{name}", self._translate(f"discord.menu.{name}", "en")),
+                callback=callback,
+                allowed_installs=INSTALLS,
+                allowed_contexts=CONTEXTS,
+            )
+            for name, callback in callbacks.items()
+        ]
 
-    def _command(self, name: str, handler: Handler) -> app_commands.ContextMenu:
-        async def chosen(interaction: Interaction, message: discord.Message) -> None:
-            async def with_context() -> None:
-                await handler(open_context(interaction, self._posts), message)
-
-            await self._responses.run(interaction, with_context())
-
-        return app_commands.ContextMenu(
-            name=Phrase(self._translate, f"discord.menu.{name}"),
-            callback=chosen,
-            allowed_installs=INSTALLS,
-            allowed_contexts=CONTEXTS,
-        )
-
-    async def _go_on(self, context: InteractionContext, message: discord.Message) -> None:
+    async def _continue(self, interaction: Interaction, message: discord.Message) -> None:
         """Branch from the message's passage and go on; a message that is in no story begins or joins one."""
+        context = open_context(interaction, self._posts)
         self._require_send_permission(context)
         await self._responses.defer_ephemeral(context.interaction)
         passage = await self._passage(message)
@@ -106,8 +97,9 @@ class ContextMenus:
         if not context.user_installed:
             await self._responses.send_ephemeral(context.interaction, done)
 
-    async def _add(self, context: InteractionContext, message: discord.Message) -> None:
+    async def _add(self, interaction: Interaction, message: discord.Message) -> None:
         """Take a message into the story of its room, as its writer's."""
+        context = open_context(interaction, self._posts)
         self._require_send_permission(context)
         await self._responses.defer_ephemeral(context.interaction)
         if await self._passage(message) is not None:
@@ -134,8 +126,9 @@ class ContextMenus:
         await self._services.generation.receive_message(replace(received, room=place.room), None)
         return place
 
-    async def _edit(self, context: InteractionContext, message: discord.Message) -> None:
+    async def _edit(self, interaction: Interaction, message: discord.Message) -> None:
         """Bring the form for a passage's text."""
+        context = open_context(interaction, self._posts)
         passage = await self._passage(message)
         if passage is None:
             raise PassageGone

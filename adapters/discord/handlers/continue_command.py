@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from typing import Any
 
 import discord
+from discord import app_commands
+from discord.app_commands import Choice
 
 from adapters.discord.api.errors import as_delivery_errors
 from adapters.discord.catchup.thread_history import ThreadHistory, ThreadLines
 from adapters.discord.delivery.interaction_response import PROMPTLY_S, Interaction, InteractionResponses
 from adapters.discord.delivery.posts import Posts
 from adapters.discord.delivery.threads import StoryThreads
+from adapters.discord.handlers.autocomplete import Autocomplete
+from adapters.discord.handlers.command_texts import CONTEXTS, INSTALLS, command_texts, option_texts, phrase
 from adapters.discord.handlers.interaction_context import InteractionContext, open_context
 from adapters.discord.payloads.messages import PLATFORM, bot_identity, look_up_mention_names, story_text
 from adapters.discord.payloads.rooms import (
@@ -27,10 +32,12 @@ from adapters.discord.render.story_lines import split_content, unread_characters
 from bot.core.services import Services
 from bot.domain.chat import Message
 from bot.domain.errors import DeliveryError, SpokenError
-from bot.domain.jobs import GenerationOptions, JobReceipt
+from bot.domain.jobs import GenerationOptions, JobReceipt, Length
 from bot.domain.ports import Translate
 
 _log = logging.getLogger(__name__)
+
+MAX_CANDIDATES = 5
 
 
 class ContinueCommand:
@@ -48,6 +55,7 @@ class ContinueCommand:
         responses: InteractionResponses,
         threads: StoryThreads,
         thread_history: ThreadHistory,
+        autocomplete: Autocomplete,
     ) -> None:
         self._services = services
         self._translate = translate
@@ -55,9 +63,36 @@ class ContinueCommand:
         self._responses = responses
         self._threads = threads
         self._thread_history = thread_history
+        self._autocomplete = autocomplete
+
+    def command(self) -> app_commands.Command[Any, ..., None]:
+        """`/continue`, in Japanese `/続き`."""
+        command: app_commands.Command[Any, ..., None] = app_commands.Command(
+            **command_texts("continue"),
+            callback=self._invoked,
+            allowed_installs=INSTALLS,
+            allowed_contexts=CONTEXTS,
+        )
+        command.autocomplete("preset")(self._autocomplete.presets)
+        return command
+
+    @option_texts("text", "length", "preset", "candidates")
+    @app_commands.choices(
+        length=[Choice(name=phrase(f"length.{length}"), value=str(length)) for length in Length]
+    )
+    async def _invoked(
+        self,
+        interaction: Interaction,
+        text: str = "",
+        length: str = "",
+        preset: str = "",
+        candidates: app_commands.Range[int, 1, MAX_CANDIDATES] = 0,
+    ) -> None:
+        options = GenerationOptions(Length(length) if length else 0, preset, candidates)
+        await self.run(interaction, text, options)
 
     async def run(self, interaction: Interaction, text: str, options: GenerationOptions) -> None:
-        """Let the story hear an interaction."""
+        """Go on with a story, by command or by the form for a beginning."""
         await self._responses.run(interaction, self._continue(interaction, text, options), text)
 
     async def _continue(self, interaction: Interaction, text: str, options: GenerationOptions) -> None:

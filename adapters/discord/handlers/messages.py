@@ -23,8 +23,8 @@ from adapters.discord.payloads.messages import (
     PLATFORM,
     BotIdentity,
     author_of,
-    locale_of,
     mention_names_of,
+    message_locale,
     story_text,
     with_roles,
 )
@@ -32,6 +32,7 @@ from adapters.discord.payloads.rooms import (
     ThreadRef,
     choose_thread,
     opens_threads,
+    permissions_in,
     require_send_permission,
     room_of_message,
     thread_room,
@@ -241,7 +242,7 @@ class MessageHandler:
     async def _answer(
         self, message: discord.Message, line: MessageText, locale: str, me: BotIdentity
     ) -> None:
-        allowed = allowed_in(message)
+        allowed = permissions_in(message)
         require_send_permission(message.channel, allowed, self._translate, locale)
         attached = await self._attachments.read(message.attachments)
         line = MessageText(line.text, attached.text, wants_reply=line.wants_reply and not attached.lacks_text)
@@ -353,7 +354,9 @@ class MessageHandler:
                 else told
             )
         if text.strip():
-            return choose_thread(message.channel, allowed_in(message), thread_room(message.id, here), here)
+            return choose_thread(
+                message.channel, permissions_in(message), thread_room(message.id, here), here
+            )
         return ThreadRef(here)
 
     async def _notify(self, message: discord.Message, sentence: str) -> None:
@@ -386,24 +389,3 @@ async def _show_typing(posts: Posts, channel: discord.abc.Messageable) -> None:
         await posts.show_typing(channel)
     except DeliveryError as error:
         _log.debug("No typing sign: %s", error)
-
-
-def message_locale(message: discord.Message, text: str) -> str:
-    """The language to answer a message in."""
-    guild = message.guild
-    if guild is None:
-        return locale_of(None, [], text)
-    return locale_of(guild.preferred_locale.value, list(guild.features), text)
-
-
-def allowed_in(message: discord.Message) -> discord.Permissions:
-    """What the bot may do where a message was written; everything where that is not known."""
-    guild, channel = message.guild, message.channel
-    unknown = isinstance(channel, (discord.DMChannel, discord.PartialMessageable))
-    if guild is None or guild.me is None or guild.default_role is None or unknown:
-        return discord.Permissions.all()
-    try:
-        return channel.permissions_for(guild.me)
-    except discord.ClientException:
-        # A thread asks its parent, which the bot may not see.
-        return discord.Permissions.all()

@@ -1,4 +1,4 @@
-"""Proxy bots for role play, such as PluralKit and Tupperbox: a person's line under another name.
+"""Proxy bots for role services, such as PluralKit and Tupperbox: a person's line under another name.
 
 They post a person's message again by a webhook, without the marks that asked for it (`A:text`, `[text]`), and
 delete it, within seconds and in either order. Only both together make a proxy: a webhook's message that pairs

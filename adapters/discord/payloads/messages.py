@@ -95,6 +95,14 @@ def locale_of(preferred: str | None, features: list[str], text: str) -> str:
     return chosen or ("en" if _LATIN.search(text) and not _JAPANESE.search(text) else "ja")
 
 
+def message_locale(message: discord.Message, text: str) -> str:
+    """The language to answer a message in."""
+    guild = message.guild
+    if guild is None:
+        return locale_of(None, [], text)
+    return locale_of(guild.preferred_locale.value, list(guild.features), text)
+
+
 def chosen_locale(preferred: str, features: list[str]) -> str | None:
     """The language that a server chose.
 

@@ -101,6 +101,19 @@ def require_send_permission(
         raise NotAllowed(permission=translate(f"discord.permission.{talk}", locale))
 
 
+def permissions_in(message: discord.Message) -> discord.Permissions:
+    """What the bot may do where a message was written; everything where that is not known."""
+    guild, channel = message.guild, message.channel
+    unknown = isinstance(channel, (discord.DMChannel, discord.PartialMessageable))
+    if guild is None or guild.me is None or guild.default_role is None or unknown:
+        return discord.Permissions.all()
+    try:
+        return channel.permissions_for(guild.me)
+    except discord.ClientException:
+        # A thread asks its parent, which the bot may not see.
+        return discord.Permissions.all()
+
+
 def choose_thread(channel: object, allowed: discord.Permissions, thread: Room, here: Room) -> ThreadRef:
     """A thread for what begins in a channel, where one may be opened; else the channel."""
     if not opens_threads(channel) or not here.parent_scopes:  # of a server that nobody knows

@@ -1,0 +1,270 @@
+"""`/story …`: the story of a room, and what belongs to it."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Coroutine
+from typing import Any
+
+import discord
+from discord import app_commands
+from discord.app_commands import Choice
+
+from adapters.discord.api.errors import as_delivery_errors
+from adapters.discord.delivery.interaction_response import Interaction, InteractionResponses
+from adapters.discord.delivery.posts import Posts
+from adapters.discord.handlers.autocomplete import Autocomplete
+from adapters.discord.handlers.command_texts import CONTEXTS, INSTALLS, command_texts, option_texts, phrase
+from adapters.discord.handlers.interaction_context import InteractionContext, open_context
+from adapters.discord.handlers.settings_command import SettingsCommand, SettingsScope
+from adapters.discord.handlers.tree_actions import ActNotices, TreeActions
+from adapters.discord.handlers.visible_stories import visible_stories
+from adapters.discord.render.modals import MAX_TITLE, AnotherIsOpen, begin_anew_modal, notes_modal
+from adapters.discord.render.replies import MAX_CONTENT, escape, keep_indent, truncate
+from adapters.discord.render.settings_text import RULES
+from adapters.discord.render.views import Action, row_view
+from bot.core.services import Services
+from bot.core.permissions import require
+from bot.domain.errors import NoStory, NoSuchStory
+from bot.domain.jobs import GenerationOptions
+from bot.domain.ports import Translate
+from bot.domain.story import Notes, Story
+from bot.story.export_formats import FORMATS, file_name
+from bot.story.joining import text_of, told_passages
+
+LISTED = 20
+HEAD = 300
+"""Characters beside a story's text where it is shown."""
+
+
+class StoryGroup(app_commands.Group):
+    """The subcommands of `/story`, in Japanese `/物語`. The command tree tells what they raise."""
+
+    def __init__(
+        self,
+        services: Services,
+        translate: Translate,
+        posts: Posts,
+        responses: InteractionResponses,
+        tree_actions: TreeActions,
+        notices: ActNotices,
+        settings: SettingsCommand,
+        autocomplete: Autocomplete,
+    ) -> None:
+        super().__init__(**command_texts("story"), allowed_installs=INSTALLS, allowed_contexts=CONTEXTS)
+        self._services = services
+        self._translate = translate
+        self._posts = posts
+        self._responses = responses
+        self._tree_actions = tree_actions
+        self._notices = notices
+        self._settings = settings
+        self._autocomplete = autocomplete
+
+    def _open(self, interaction: Interaction) -> InteractionContext:
+        return open_context(interaction, self._posts)
+
+    @app_commands.command(**command_texts("story.show"))
+    async def show(self, interaction: Interaction) -> None:
+        """The story so far, to the person alone: as a message, and as a file where it is long."""
+        context = self._open(interaction)
+        await self._responses.defer_ephemeral(interaction)
+        story = await self._story(context)
+        head = self._head(story, context.locale)
+        body = keep_indent(escape(text_of(told_passages(story))))
+        if len(head) + len(body) < MAX_CONTENT:
+            await self._responses.send_ephemeral(interaction, f"{head}\n\n{body}".strip())
+        else:
+            await self._send_file(interaction, story, head)
+
+    @app_commands.command(**command_texts("story.list"))
+    async def list_stories(self, interaction: Interaction) -> None:
+        """The stories of this server that the person can see, latest first."""
+        context = self._open(interaction)
+        await self._responses.defer_ephemeral(interaction)
+        stories = await visible_stories(self._services, context)
+        lines = [self._list_line(story, context.locale) for story in stories[:LISTED]]
+        listed = "\n".join(lines) or self._translate("discord.story.none", context.locale)
+        await self._responses.send_ephemeral(interaction, truncate(listed))
+
+    @app_commands.command(**command_texts("story.undo"))
+    async def undo(self, interaction: Interaction) -> None:
+        """Take the last passage back."""
+        await self._tree_actions.undo(self._open(interaction))
+
+    @app_commands.command(**command_texts("story.redo"))
+    async def redo(self, interaction: Interaction) -> None:
+        """Take an undo back."""
+        await self._tree_actions.redo(self._open(interaction))
+
+    @app_commands.command(**command_texts("story.retry"))
+    async def retry(self, interaction: Interaction) -> None:
+        """Write the last passage anew."""
+        context = self._open(interaction)
+        await self._responses.defer_ephemeral(interaction)
+        await self._services.generation.retry(context.message(), GenerationOptions())
+        if not context.user_installed:
+            await self._responses.delete_original(interaction)
+
+    @app_commands.command(**command_texts("story.close"))
+    async def close(self, interaction: Interaction) -> None:
+        """Close the story."""
+        context = self._open(interaction)
+        closing = self._services.stories.close(context.room, context.author)
+        await self._perform(context, "discord.story.closed", closing)
+
+    @app_commands.command(**command_texts("story.forget-me"))
+    async def forget_me(self, interaction: Interaction) -> None:
+        """Ask once more before a person's words are taken out."""
+        context = self._open(interaction)
+        view = row_view([(Action.FORGET, context.author.id)], self._translate, context.locale)
+        question = self._translate("discord.story.forget", context.locale)
+        await self._responses.send_ephemeral(interaction, question, view=view)
+
+    @app_commands.command(**command_texts("story.memory"))
+    async def memory(self, interaction: Interaction) -> None:
+        """A form for the story's memory."""
+        await self._send_notes_modal(interaction, Action.MEMORY)
+
+    @app_commands.command(**command_texts("story.note"))
+    async def note(self, interaction: Interaction) -> None:
+        """A form for the author's note."""
+        await self._send_notes_modal(interaction, Action.NOTE)
+
+    @app_commands.command(**command_texts("story.lore"))
+    async def lore(self, interaction: Interaction) -> None:
+        """A form for the lorebook."""
+        await self._send_notes_modal(interaction, Action.LORE)
+
+    @app_commands.command(**command_texts("story.new"))
+    @option_texts("title")
+    async def new(self, interaction: Interaction, title: app_commands.Range[str, 0, MAX_TITLE] = "") -> None:
+        """Begin a new story here; a form asks first where that closes one that has a text."""
+        context = self._open(interaction)
+        open_here = await self._services.stories.read(context.room)
+        if open_here is None or not told_passages(open_here):
+            await self._begin(context, title)
+            return
+        require(await self._services.settings.resolve(context.room), context.room, context.author)
+        with as_delivery_errors():
+            await interaction.response.send_modal(
+                begin_anew_modal(open_here, title, self._translate, context.locale)
+            )
+
+    @app_commands.command(**command_texts("story.title"))
+    @option_texts("title")
+    async def title(self, interaction: Interaction, title: app_commands.Range[str, 1, MAX_TITLE]) -> None:
+        """Give the story another title."""
+        context = self._open(interaction)
+        story = await self._services.stories.rename(context.room, context.author, title)
+        called, person = self._titled(story, context.public_locale), escape(context.author.name)
+        sentence = self._translate(
+            "discord.story.renamed", context.public_locale, person=person, title=called
+        )
+        await self._responses.send_public(interaction, sentence)
+
+    @app_commands.command(**command_texts("story.branch"))
+    @option_texts("passage")
+    async def branch(self, interaction: Interaction, passage: str) -> None:
+        """Go on from another passage."""
+        await self._tree_actions.branch(self._open(interaction), passage)
+
+    @branch.autocomplete("passage")
+    async def _suggest_passages(self, interaction: Interaction, typed: str) -> list[Choice[str]]:
+        return await self._autocomplete.passages(interaction, typed)
+
+    @app_commands.command(**command_texts("story.open"))
+    @option_texts("story")
+    async def reopen(self, interaction: Interaction, story: str) -> None:
+        """Go on here with an earlier story, one that the person can see."""
+        context = self._open(interaction)
+        if story not in {visible.id for visible in await visible_stories(self._services, context)}:
+            raise NoSuchStory(story=story)
+        reopening = self._services.stories.reopen(context.room, context.author, story)
+        await self._perform(context, "discord.story.reopened", reopening)
+
+    @reopen.autocomplete("story")
+    async def _suggest_stories(self, interaction: Interaction, typed: str) -> list[Choice[str]]:
+        return await self._autocomplete.stories(interaction, typed)
+
+    @app_commands.command(**command_texts("story.export"))
+    @option_texts(form="format")
+    @app_commands.choices(form=[Choice(name=form, value=form) for form in FORMATS])
+    async def export(self, interaction: Interaction, form: str = FORMATS[0]) -> None:
+        """The story as a file of that form."""
+        context = self._open(interaction)
+        await self._responses.defer_ephemeral(interaction)
+        story = await self._story(context)
+        await self._send_file(interaction, story, self._head(story, context.locale), form)
+
+    @app_commands.command(**command_texts("story.settings"))
+    @option_texts("scope", "rule", "value")
+    @app_commands.choices(
+        scope=[Choice(name=phrase(f"scope.{scope}"), value=str(scope)) for scope in SettingsScope],
+        rule=[Choice(name=phrase(f"rule.{rule}"), value=rule) for rule in RULES],
+    )
+    async def settings(
+        self, interaction: Interaction, rule: str = "", value: str = "", scope: str = ""
+    ) -> None:
+        """What holds here, or another value for a rule."""
+        await self._settings.run(self._open(interaction), scope or SettingsScope.STORY, rule, value)
+
+    @settings.autocomplete("value")
+    async def _suggest_values(self, interaction: Interaction, typed: str) -> list[Choice[str]]:
+        return await self._autocomplete.values(interaction, typed)
+
+    async def begin_anew(self, context: InteractionContext, title: str, story_id: str) -> None:
+        """The form came back: begin, where the story that it asked about is still the one to be closed.
+
+        Raises:
+            AnotherIsOpen: another one with a text is open by now.
+        """
+        open_here = await self._services.stories.read(context.room)
+        if open_here is not None and open_here.id != story_id and told_passages(open_here):
+            raise AnotherIsOpen
+        await self._begin(context, title)
+
+    async def _begin(self, context: InteractionContext, title: str) -> None:
+        beginning = self._services.stories.begin(context.room, context.author, title)
+        await self._perform(context, "discord.story.begun", beginning)
+
+    async def _send_notes_modal(self, interaction: Interaction, action: Action) -> None:
+        context = self._open(interaction)
+        story = await self._services.stories.read(context.room)
+        notes = story.notes if story is not None else Notes()
+        with as_delivery_errors():
+            await interaction.response.send_modal(notes_modal(action, notes, self._translate, context.locale))
+
+    async def _story(self, context: InteractionContext) -> Story:
+        story = await self._services.stories.read(context.room)
+        if story is None:
+            raise NoStory
+        return story
+
+    def _list_line(self, story: Story, locale: str) -> str:
+        state = self._translate("discord.story.is_closed", locale) if story.closed else ""
+        where = f"<#{story.room.id}>" if story.room.id.isdecimal() else ""
+        return " ".join(part for part in ("-", f"**{self._titled(story, locale)}**", where, state) if part)
+
+    def _titled(self, story: Story, locale: str) -> str:
+        return escape(story.title) or self._translate("discord.thread_name", locale)
+
+    def _head(self, story: Story, locale: str) -> str:
+        passages = told_passages(story)
+        figures = {"passages": len(passages), "characters": sum(len(p.text) for p in passages)}
+        names = "、".join(dict.fromkeys(p.author.name for p in passages if not p.by_model))
+        about = self._translate("discord.story.head", locale, people=escape(names), **figures)
+        return truncate(f"**{self._titled(story, locale)}**\n-# {about}", HEAD)
+
+    async def _send_file(self, interaction: Interaction, story: Story, head: str, form: str = "txt") -> None:
+        text = await self._services.stories.export(story.id, form)
+        file = discord.File(io.BytesIO(text.encode()), filename=file_name(story, form))
+        await self._responses.send_ephemeral(interaction, head, file=file)
+
+    async def _perform(
+        self, context: InteractionContext, key: str, doing: Coroutine[Any, Any, Story]
+    ) -> None:
+        """Do what opens or closes a story, with a notice to everybody."""
+        done = await self._notices.perform(context, doing)
+        title = self._titled(done.story, context.public_locale)
+        await self._notices.send_public(context, key, done, title=title)
