@@ -94,7 +94,7 @@ class DiscordAdapter:
         return await self._opened().post(room, reply, key)
 
     async def edit(self, room: Room, message_id: str, reply: Reply) -> None:
-        """Make an earlier message show `draft`. Raises RetryLater or Undeliverable."""
+        """Make an earlier message show `reply`. Raises RetryLater or Undeliverable."""
         await self._posts.edit(room, message_id, reply)
 
     async def remove(self, room: Room, message_id: str) -> None:

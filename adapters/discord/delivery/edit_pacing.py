@@ -63,7 +63,7 @@ class EditScheduler:
         self._messages: OrderedDict[str, _Message] = OrderedDict()
 
     def seconds_until_due(self, room: Room, message_id: str, reply: Reply) -> float:
-        """How many seconds are left until an open message is due to show `draft`.
+        """How many seconds are left until an open message is due to show `reply`.
 
         0: it is now, and a slot is kept for it. What is shown for the first time has no rest.
         """
@@ -163,11 +163,11 @@ class OldMessageLimit:
         self._today = today
 
     def acquire(self, room: Room, message_id: int) -> float:
-        """As `Spacing.wait_s`; always 0 for a message that is not old."""
+        """As `MinimumInterval.acquire`; always 0 for a message that is not old."""
         return self._spacing.acquire(room) if self._is_old(message_id) else 0.0
 
     def seconds_until_due(self, room: Room, message_id: int) -> float:
-        """As `Spacing.rest_s`; always 0 for a message that is not old."""
+        """As `MinimumInterval.seconds_until_due`; always 0 for a message that is not old."""
         return self._spacing.seconds_until_due(room) if self._is_old(message_id) else 0.0
 
     def _is_old(self, message_id: int) -> bool:

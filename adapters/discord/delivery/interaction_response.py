@@ -95,7 +95,7 @@ class InteractionResponses:
                 await interaction.channel.send(sentence[:MAX_CONTENT], allowed_mentions=quiet, **more)
 
     async def defer_update(self, interaction: Interaction) -> None:
-        """Take note of a press without a word, within the three seconds."""
+        """Take note of a button or form without a word, within the three seconds."""
         await self._acknowledge(interaction)
 
     async def defer_ephemeral(self, interaction: Interaction) -> None:

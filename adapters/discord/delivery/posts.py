@@ -97,7 +97,7 @@ class Posts:
             asked.remove(message_id)
 
     async def post(self, room: Room, reply: Reply, key: str) -> str:
-        """Post `draft`; the same `key` within some minutes does not post twice (an enforced nonce)."""
+        """Post `reply`; the same `key` within some minutes does not post twice (an enforced nonce)."""
         self._reply_waits.posted(reply)
         if self.user_installed.has(room):
             return await self.user_installed.post(room, reply_content(reply), self._buttons(room, reply))
@@ -154,7 +154,7 @@ class Posts:
                 await channel.typing()
 
     def seconds_until_due(self, room: Room, message_id: str, reply: Reply) -> float:
-        """How long a message that is not finished leaves the others their turn, before it shows `draft`."""
+        """How long a message that is not finished leaves the others their turn, before it shows `reply`."""
         if self.user_installed.has(room):
             return self.user_installed.seconds_until_due(room)
         return self._old_messages.seconds_until_due(
@@ -162,7 +162,7 @@ class Posts:
         ) or self._scheduler.seconds_until_due(room, message_id, reply)
 
     async def edit(self, room: Room, message_id: str, reply: Reply) -> None:
-        """Make a message of ours show `draft`. Raises RetryLater, Undeliverable (MessageGone: deleted)."""
+        """Make a message of ours show `reply`. Raises RetryLater, Undeliverable (MessageGone: deleted)."""
         if self.user_installed.has(room):
             await self.user_installed.edit(room, message_id, reply_content(reply), self._buttons(room, reply))
             return

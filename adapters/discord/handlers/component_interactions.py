@@ -129,7 +129,7 @@ class ComponentHandler:
                     interaction, storing, self._responses.defer_update
                 )
                 return
-            # Abroad, and of what is told to everybody, nothing can be shown before it is acknowledged.
+            # Where a person installed the bot, and to everybody, nothing can be shown before that.
             await self._responses.defer_update(interaction)
             await storing
 

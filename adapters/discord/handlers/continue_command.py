@@ -172,7 +172,7 @@ class ContinueCommand:
     async def _store_or_defer(
         self, context: InteractionContext, place: ThreadRef, text: str, options: GenerationOptions
     ) -> tuple[JobReceipt | None, ThreadLines]:
-        """Let the story hear the text. Where that takes long, people see that we think about it meanwhile."""
+        """Store the text. Where that takes long, people see that we think about it meanwhile."""
         storing = asyncio.create_task(self._store(context, place, text, options))
         done, _ = await asyncio.wait({storing}, timeout=PROMPTLY_S)
         if done:

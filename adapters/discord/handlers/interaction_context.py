@@ -17,9 +17,9 @@ from bot.domain.story import Passage
 
 @dataclass(frozen=True, slots=True)
 class InteractionContext:
-    """An interaction in our words. `abroad`: only the person installed the bot, so it may only answer.
+    """An interaction in our words. `user_installed`: a person installed the bot, which may only answer there.
 
-    `locale` is the person's; what everybody there reads is in the language `aloud`.
+    `locale` is the person's; what everybody there reads is in `public_locale`.
     """
 
     interaction: Interaction
@@ -30,12 +30,12 @@ class InteractionContext:
     user_installed: bool
 
     def message(self, text: str = "", *, after: str | None = None, event_id: str = "") -> Message:
-        """What the story hears of it."""
+        """As the story receives it."""
         return Message(event_id or str(self.interaction.id), self.room, self.author, text, after=after)
 
 
 def open_context(interaction: Interaction, posts: Posts) -> InteractionContext:
-    """Look around; what is said to the room goes in this language, and abroad through this interaction."""
+    """The context of what a person did, from which on the bot answers them: in its language, where it may."""
     context = context_of(interaction)
     if context.user_installed:
         posts.user_installed.register_webhook(context.room, interaction.followup)
@@ -44,7 +44,7 @@ def open_context(interaction: Interaction, posts: Posts) -> InteractionContext:
 
 
 def context_of(interaction: Interaction) -> InteractionContext:
-    """Look around, and change nothing: somebody who is still typing has said nothing."""
+    """The context alone: somebody who is still typing has done nothing yet."""
     locale, channel_id = locale_of_interaction(interaction), interaction.channel_id or 0
     author = author_of(interaction.user, locale)
     room = room_of(interaction.channel, channel_id, interaction.guild_id)
@@ -71,12 +71,10 @@ def is_user_installed(interaction: Interaction) -> bool:
     return not at_home and interaction.is_user_integration()
 
 
-async def in_story_room(
-    services: Services, context: InteractionContext, passage: Passage
-) -> InteractionContext:
-    """The scene in the room of a passage's story: a thread, where the person acts on its first message.
+async def in_story_room(services: Services, context: InteractionContext, passage: Passage) -> InteractionContext:
+    """The context in the room of a passage's story: a thread, where the person acts on its first message.
 
-    Abroad a story can be reached from its own place only. Raises NoSuchStory.
+    Of an installation by a person a story can be reached from its own place only. Raises NoSuchStory.
     """
     if context.user_installed:
         return context

@@ -1,4 +1,4 @@
-"""What the bot does when people write: acknowledge, find the room, let the story hear it."""
+"""What the bot does when people write: acknowledge, find the room, add it to the story."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ class MessageHandler:
         self._typing: set[asyncio.Task[None]] = set()
 
     async def on_message(self, message: discord.Message, me: BotIdentity, *, answer: bool = True) -> None:
-        """Let the story hear a message that is meant for the bot. `answer` False: it is kept, and no more."""
+        """Add a message that is meant for the bot to its story. `answer` False: it is kept, and no more."""
         text = story_text(message.content, me, mention_names_of(message))
         locale = message_locale(message, text)
         handler = self._answer(message, MessageText(text, wants_reply=answer), locale, me)

@@ -69,7 +69,7 @@ def begin_anew_modal(story: Story, title: str, translate: Translate, locale: str
 
 
 def options_of(about: str) -> GenerationOptions:
-    """The ask that a form for a beginning carries. Raises ValueError."""
+    """The options that a form for a beginning carries. Raises ValueError."""
     length, candidates, preset = about.split(",", 2)  # a preset's name may have commas
     known = set(Length)
     return GenerationOptions(Length(length) if length in known else int(length), preset, int(candidates))

@@ -41,7 +41,7 @@ class Action(StrEnum):
     FORGET = "forget"
     """A person."""
     BEGIN = "begin"
-    """A form for a text; the ask."""
+    """A form for a text; the options."""
     BEGIN_ANEW = "anew"
     """A form that asks first; the story that would be closed."""
     MEMORY = "memory"

@@ -1,0 +1,1 @@
+"""Tests of what Discord sends, in our words."""
