@@ -24,9 +24,8 @@ from adapters.discord.delivery.interaction_response import (
 )
 from adapters.discord.delivery.posts import Posts
 from adapters.discord.delivery.threads import StoryThreads
-from adapters.discord.handlers.command_sync import sync_if_changed
 from adapters.discord.handlers.command_texts import Translator
-from adapters.discord.handlers.command_tree import register_commands
+from adapters.discord.handlers.command_tree import add_commands, sync_if_changed
 from adapters.discord.handlers.message_edits import CLOCKS_DIFFER, SeenEdits
 from adapters.discord.handlers.messages import MessageHandler
 from adapters.discord.handlers.proxy_bots import ProxyMessages
@@ -106,7 +105,7 @@ class TsuzukiClient(discord.AutoShardedClient):
         self._catch_up = GatewayCatchUp(self, services, self._messages, self._in_order, heartbeats, history)
         self._translator = Translator(translate)
         self._tree = app_commands.CommandTree(self)
-        self._components = register_commands(
+        self._components = add_commands(
             self._tree, services, translate, posts, self._responses, threads, thread_history, clicks
         )
         self._tree.error(self._command_failed)
