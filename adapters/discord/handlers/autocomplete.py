@@ -65,7 +65,9 @@ class Autocomplete:
         story = await self._services.stories.read(room)
         if story is None:
             return []
-        found = [p for p in reversed(await self._services.stories.tree(room)) if not p.deleted and typed in p.text]
+        found = [
+            p for p in reversed(await self._services.stories.tree(room)) if not p.deleted and typed in p.text
+        ]
         return _choices([(passage_label(story, passage), passage.id) for passage in found])
 
     async def _presets(self, interaction: Interaction, typed: str) -> Suggestions:

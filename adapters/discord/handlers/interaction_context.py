@@ -71,7 +71,9 @@ def is_user_installed(interaction: Interaction) -> bool:
     return not at_home and interaction.is_user_integration()
 
 
-async def in_story_room(services: Services, context: InteractionContext, passage: Passage) -> InteractionContext:
+async def in_story_room(
+    services: Services, context: InteractionContext, passage: Passage
+) -> InteractionContext:
     """The context in the room of a passage's story: a thread, where the person acts on its first message.
 
     Of an installation by a person a story can be reached from its own place only. Raises NoSuchStory.

@@ -23,8 +23,8 @@ from adapters.discord.render.modals import MAX_TITLE, AnotherIsOpen, begin_anew_
 from adapters.discord.render.replies import MAX_CONTENT, escape, keep_indent, truncate
 from adapters.discord.render.settings_text import RULES
 from adapters.discord.render.views import Action, row_view
-from bot.core.services import Services
 from bot.core.permissions import require
+from bot.core.services import Services
 from bot.domain.errors import NoStory, NoSuchStory
 from bot.domain.jobs import GenerationOptions
 from bot.domain.ports import Translate
