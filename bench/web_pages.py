@@ -32,7 +32,7 @@ from bot.domain.chat import Author, Message, Room
 from bot.domain.inference import ContextWindow, Delta, EngineStatus, GenerationRequest, Health, TokenCount
 from bot.domain.jobs import GenerationOptions
 from bot.store import open_store
-from config.i18n import Phrases
+from config.i18n import Translations
 from tests.integration.discord.crowd import DOES, WHO
 
 MOST_ROUNDS = 100
@@ -140,7 +140,7 @@ async def _measured(folder: Path, options: argparse.Namespace) -> tuple[Look, Lo
 @asynccontextmanager
 async def _at_work(folder: Path, writing: Writing) -> AsyncIterator[tuple[Services, str]]:
     """The bot with a web room and nothing else, as `bot.app.bootstrap` puts it together."""
-    say = Phrases.load()
+    say = Translations.load()
     store, web, queue = (
         await open_store(f"sqlite:///{folder}/tsuzuki.db"),
         WebAdapter(say, port=0),

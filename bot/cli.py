@@ -19,10 +19,10 @@ from typer.exceptions import TyperException
 
 from bot.domain.errors import NotText, SpokenError, TsuzukiError, UserError
 from config.errors import SettingsError
-from config.locale import terminal_locale
+from config.i18n import terminal_locale
 
 if TYPE_CHECKING:
-    from config.i18n import Phrases
+    from config.i18n import Translations
     from config.settings import Settings
 
 BAD_INPUT = 2
@@ -221,7 +221,7 @@ def export(
     config: Config = None,
 ) -> None:
     """Write a story to a file, or list the stories there are."""
-    from adapters.shared.atomic_file import keep_file
+    from adapters.shared.atomic_file import write_atomically
     from bot.app.export import export_story, list_stories
 
     settings, say, locale = _prepare(config, quiet=True)
@@ -232,7 +232,7 @@ def export(
     if out is None:
         typer.echo(text, nl=False)
     else:
-        keep_file(out, text)
+        write_atomically(out, text)
         typer.echo(say("export.written", locale, path=out), err=True)
 
 
@@ -314,9 +314,9 @@ def _nowhere() -> TextIO:
 
 def _prepare(
     config: Path | None, *, quiet: bool = False, level: str | None = None
-) -> tuple[Settings, Phrases, str]:
+) -> tuple[Settings, Translations, str]:
     """Settings, sentences and the terminal's language, with the log set up. `quiet`: no ordinary lines."""
-    from config.i18n import Phrases
+    from config.i18n import Translations
     from config.logging import configure_logging
     from config.settings import load_settings, with_log_level
 
@@ -326,7 +326,7 @@ def _prepare(
         level = "warning"
     settings = with_log_level(settings, level)
     configure_logging(settings.log.level, settings.log.format, settings.secrets())
-    return settings, Phrases.load(), terminal_locale(os.environ, settings.locale)
+    return settings, Translations.load(), terminal_locale(os.environ, settings.locale)
 
 
 def _read_input(max_characters: int, encoding: str) -> str:
@@ -357,9 +357,9 @@ def _complain(line: str, code: int) -> int:
 
 
 def _speak(key: str, **values: Any) -> str:
-    from config.i18n import Phrases
+    from config.i18n import Translations
 
-    return Phrases.load()(key, terminal_locale(os.environ), **values)
+    return Translations.load()(key, terminal_locale(os.environ), **values)
 
 
 def _usage_sentence(error: TyperException) -> str:

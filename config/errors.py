@@ -44,7 +44,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return (get_close_matches(name, known, n=1, cutoff=0.0) or known)[0]
 
 
-def complaint(error: ValidationError, known: Iterable[str]) -> SettingsError:
+def settings_error(error: ValidationError, known: Iterable[str]) -> SettingsError:
     """The first thing wrong, as a sentence."""
     found = error.errors()[0]
     name = ".".join(str(part) for part in found["loc"])

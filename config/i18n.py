@@ -1,4 +1,4 @@
-"""The sentences people see, in Japanese and English."""
+"""The sentences people see, in Japanese and English, and which of the two a terminal speaks."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from pathlib import Path
 from string import Formatter
 from typing import Any
 
-from babel.messages.pofile import read_po
-
 LOCALES = Path(__file__).with_name("locales")
 FALLBACK = "en"
+LOCALE_VARIABLES = ("LC_ALL", "LC_MESSAGES", "LANG")
+"""In the order in which POSIX reads them."""
 
 
-class Phrases:
+class Translations:
     """Looks sentences up by key: in the asked language, else in English, else the key itself.
 
     A sentence that lacks a value keeps its placeholder: a slip in a translation must not lose a reply.
@@ -23,7 +23,7 @@ class Phrases:
         self._sentences = sentences
 
     @classmethod
-    def load(cls, folder: Path = LOCALES) -> Phrases:
+    def load(cls, folder: Path = LOCALES) -> Translations:
         """Read every `LANGUAGE.po` of a folder."""
         return cls({path.stem: _read(path) for path in sorted(folder.glob("*.po"))})
 
@@ -59,6 +59,16 @@ class _KeepsUnfilled(Formatter):
 
 
 def _read(path: Path) -> dict[str, str]:
+    from babel.messages.pofile import read_po  # `--help` says nothing of it and need not wait for it
+
     with path.open("rb") as file:
         catalog = read_po(file)
     return {str(message.id): str(message.string) for message in catalog if message.id and message.string}
+
+
+def terminal_locale(environ: Mapping[str, str], wanted: str = "auto") -> str:
+    """`ja` or `en`: what is wanted, else what the environment names, else English."""
+    if wanted != "auto":
+        return wanted
+    named = next((environ[name] for name in LOCALE_VARIABLES if environ.get(name)), "")
+    return "ja" if named.lower().startswith("ja") else "en"

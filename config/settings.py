@@ -16,7 +16,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
-from config.errors import SettingsError, complaint, nearest
+from config.errors import SettingsError, nearest, settings_error
 
 PREFIX = "TSUZUKI_"
 CONFIG_VARIABLE = "TSUZUKI_CONFIG"
@@ -246,7 +246,7 @@ def load_settings(config: Path | None = None) -> Settings:
     try:
         return Settings(**_merged(layers))
     except ValidationError as error:
-        raise complaint(error, setting_names()) from None
+        raise settings_error(error, setting_names()) from None
 
 
 def with_log_level(settings: Settings, level: str) -> Settings:
@@ -258,7 +258,7 @@ def with_log_level(settings: Settings, level: str) -> Settings:
     try:
         log = LogSettings.model_validate({**settings.log.model_dump(), "level": level})
     except ValidationError as error:
-        raise complaint(error, setting_names()) from None
+        raise settings_error(error, setting_names()) from None
     return settings.model_copy(update={"log": log})
 
 

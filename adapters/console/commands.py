@@ -39,24 +39,24 @@ _NAMES = {alias: name for name, aliases in ALIASES.items() for alias in (name, *
 
 
 @dataclass(frozen=True, slots=True)
-class Command:
+class TypedCommand:
     """A command as it was typed. `name` is one of `ALIASES`, or what was typed where that is none."""
 
     name: str
     argument: str = ""
 
 
-def command_of(line: str) -> Command | None:
+def command_of(line: str) -> TypedCommand | None:
     """The command in a line, None where it is a passage of the story.
 
     An empty line asks for the continuation. Two slashes begin a line that the model never sees; that is a
     passage. A slash may be full-width, as a Japanese keyboard has it.
     """
     if not line.strip():
-        return Command("continue")
+        return TypedCommand("continue")
     if line[0] not in "/／" or line[1:2] in ("/", "／"):
         return None
     # A full-width space parts them as well; what stands in the argument is left alone.
     word, *argument = re.split("[ \u3000]+", line[1:].strip(), maxsplit=1)
     typed = unicodedata.normalize("NFKC", word).casefold()
-    return Command(_NAMES.get(typed, typed), *argument)
+    return TypedCommand(_NAMES.get(typed, typed), *argument)

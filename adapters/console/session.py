@@ -12,8 +12,8 @@ from uuid import uuid4
 
 from adapters.console import listing
 from adapters.console.adapter import ROOM, ConsoleAdapter
-from adapters.console.commands import ALIASES, Command, command_of
-from adapters.shared.atomic_file import keep_file
+from adapters.console.commands import ALIASES, TypedCommand, command_of
+from adapters.shared.atomic_file import write_atomically
 from adapters.shared.candidates import by_number
 from bot.core.services import Services
 from bot.core.settings_resolver import typed_value
@@ -60,14 +60,14 @@ class Session:
         services: Services,
         console: ConsoleAdapter,
         author: Author,
-        say: Translate,
+        translate: Translate,
         out: TextIO,
         err: TextIO,
     ) -> None:
         self._services = services
         self._console = console
         self._author = author
-        self._say = say
+        self._translate = translate
         self._out = out
         self._err = err
         self._writing = ""
@@ -92,9 +92,9 @@ class Session:
             return
         story = await self._services.stories.read(ROOM)
         if story is None:
-            self._tell("console.welcome_new")
+            self._print_sentence("console.welcome_new")
         else:
-            self._tell("console.welcome", title=self._titled(story))
+            self._print_sentence("console.welcome", title=self._title_of(story))
             if self._out.isatty() and self._console.transcript is None:
                 await self._show("")
 
@@ -105,13 +105,13 @@ class Session:
         async for line in lines:
             command = command_of(line)
             if command is None or command.name != "stop":
-                await self.idle()
-            if command == Command("quit"):
+                await self.wait_idle()
+            if command == TypedCommand("quit"):
                 break
-            well &= await self._done(line, command)
+            well &= await self._run_line(line, command)
             if not self._writing:
                 await self._transcribe()
-        await self.idle()
+        await self.wait_idle()
         if self._console.transcript is not None:
             self._console.transcript.end()
         return well
@@ -123,12 +123,12 @@ class Session:
             passages = takewhile(
                 lambda one: instead_of is None or one.id != instead_of.id, told_passages(story)
             )
-            self._console.tell(story.id, list(joints(passages)))
+            self._console.show_story(story.id, list(joints(passages)))
 
-    async def idle(self) -> None:
+    async def wait_idle(self) -> None:
         """Wait until nothing is written any more."""
         if self._writing:
-            await self._console.ended(self._writing)
+            await self._console.wait_ended(self._writing)
             self._writing = ""
             await self._transcribe()
 
@@ -136,7 +136,7 @@ class Session:
         """Stop what is being written; whether anything was."""
         return await self._services.generation.cancel(ROOM, self._author)
 
-    async def _done(self, line: str, command: Command | None) -> bool:
+    async def _run_line(self, line: str, command: TypedCommand | None) -> bool:
         try:
             if command is None:
                 await self._write(line)
@@ -145,7 +145,7 @@ class Session:
             else:
                 raise NoSuchCommand(name=command.name)
         except SpokenError as error:
-            self._tell(error.key, **error.values)
+            self._print_sentence(error.key, **error.values)
             return False
         return True
 
@@ -158,7 +158,7 @@ class Session:
         self._warn_of_unseen(read)
 
     async def _continue(self, text: str) -> None:
-        await self._await(
+        await self._follow_job(
             await self._services.generation.receive_message(self._message(text), GenerationOptions())
         )
 
@@ -166,49 +166,49 @@ class Session:
         count = (
             self._number(argument) if argument else (await self._services.settings.resolve(ROOM)).candidates
         )
-        await self._await(
+        await self._follow_job(
             await self._services.generation.receive_message(
                 self._message(""), GenerationOptions(candidates=count)
             )
         )
         self._labelled = (self._writing, count)
         if count > 1:
-            self._tell("console.candidate", number=1)
+            self._print_sentence("console.candidate", number=1)
 
     async def _retry(self, _: str) -> None:
         story = await self._story()
         last = ending(story)
-        ticket = await self._services.generation.retry(
+        receipt = await self._services.generation.retry(
             replace(self._message(""), after=story.head), GenerationOptions()
         )
-        await self._await(ticket, last if last is not None and last.by_model else None)
+        await self._follow_job(receipt, last if last is not None and last.by_model else None)
 
     async def _stop(self, _: str) -> None:
         if not await self.stop():
-            self._tell("console.nothing_to_stop")
+            self._print_sentence("console.nothing_to_stop")
 
     def _message(self, text: str) -> Message:
         return Message(uuid4().hex, ROOM, self._author, text)
 
-    async def _await(self, ticket: JobReceipt | None, instead_of: Passage | None = None) -> None:
-        if ticket is not None:
-            self._warn_of_unseen(ticket)
-            self._writing = ticket.job_id
+    async def _follow_job(self, receipt: JobReceipt | None, instead_of: Passage | None = None) -> None:
+        if receipt is not None:
+            self._warn_of_unseen(receipt)
+            self._writing = receipt.job_id
             await self._transcribe(instead_of)
-            self._console.follow(ticket.job_id)
+            self._console.follow(receipt.job_id)
 
     def _warn_of_unseen(self, read: JobReceipt | TokenCount) -> None:
         if read.unknown:
             key = "solo.unseen_as" if read.read_as else "solo.unseen"
-            self._tell(key, characters=named(read.unknown), read_as=read.read_as)
+            self._print_sentence(key, characters=named(read.unknown), read_as=read.read_as)
 
     # The tree
 
     async def _undo(self, _: str) -> None:
-        await self._moved(await self._services.editing.undo(ROOM, self._author))
+        await self._print_position(await self._services.editing.undo(ROOM, self._author))
 
     async def _redo(self, _: str) -> None:
-        await self._moved(await self._services.editing.redo(ROOM, self._author))
+        await self._print_position(await self._services.editing.redo(ROOM, self._author))
 
     async def _choose(self, argument: str) -> None:
         story = await self._story()
@@ -217,44 +217,44 @@ class Session:
         choices = by_number(beside, *self._labelled)
         if not argument:
             for line in listing.numbered(choices, last.id if last is not None else None):
-                self._say_line(line)
+                self._print_line(line)
             return
         chosen = choices.get(self._number(argument))
         if chosen is None:
             raise NoSuchNumber(number=argument)
-        await self._moved(await self._services.editing.choose(ROOM, self._author, chosen.id))
+        await self._print_position(await self._services.editing.choose(ROOM, self._author, chosen.id))
 
     async def _branch(self, argument: str) -> None:
         passage, _ = await self._passage(argument)
-        await self._moved(await self._services.editing.branch(ROOM, self._author, passage.id))
+        await self._print_position(await self._services.editing.branch(ROOM, self._author, passage.id))
 
     async def _edit(self, argument: str) -> None:
         passage, text = await self._passage(argument)
         await self._services.editing.edit(ROOM, self._author, passage.id, text)
-        self._tell("console.edited", number=(await self._numbers())[passage.id])
+        self._print_sentence("console.edited", number=(await self._numbers())[passage.id])
 
     async def _delete(self, argument: str) -> None:
         passage, _ = await self._passage(argument)
-        await self._moved(await self._services.editing.delete(ROOM, self._author, passage.id))
+        await self._print_position(await self._services.editing.delete(ROOM, self._author, passage.id))
 
     async def _show(self, _: str) -> None:
         story = await self._story()
         numbers = await self._numbers()
         for passage in story.passages:
-            self._say_line(f"[{numbers[passage.id]}] {passage.author.name}")
-            self._tell_story(passage.text)
+            self._print_line(f"[{numbers[passage.id]}] {passage.author.name}")
+            self._print_story(passage.text)
 
     async def _tree(self, _: str) -> None:
         for line in listing.branches(await self._story(), await self._services.stories.tree(ROOM)):
-            self._say_line(line)
+            self._print_line(line)
 
-    async def _moved(self, story: Story) -> None:
+    async def _print_position(self, story: Story) -> None:
         """Say where the story ends now."""
         if not story.passages:
-            self._tell("console.at_the_beginning")
+            self._print_sentence("console.at_the_beginning")
             return
         last = story.passages[-1]
-        self._tell("console.moved", number=(await self._numbers())[last.id], text=first_words(last))
+        self._print_sentence("console.moved", number=(await self._numbers())[last.id], text=first_words(last))
 
     async def _numbers(self) -> dict[str, int]:
         return listing.numbers(await self._services.stories.tree(ROOM))
@@ -278,7 +278,9 @@ class Session:
             taken = "" if text == listing.NOTHING else text
             changed = replace(notes, memory=taken) if name == "memory" else replace(notes, note=taken)
             notes = (await self._services.editing.save_notes(ROOM, self._author, changed, notes)).notes
-        self._say_line((notes.memory if name == "memory" else notes.note) or self._words("console.nothing"))
+        self._print_line(
+            (notes.memory if name == "memory" else notes.note) or self._sentence("console.nothing")
+        )
 
     async def _lore(self, argument: str) -> None:
         notes = await self._notes()
@@ -288,21 +290,23 @@ class Session:
                 raise NoSuchNumber(number=argument)
             changed = replace(notes, lore=lore)
             notes = (await self._services.editing.save_notes(ROOM, self._author, changed, notes)).notes
-        for line in listing.lore(notes.lore) or [self._words("console.nothing")]:
-            self._say_line(line)
+        for line in listing.lore(notes.lore) or [self._sentence("console.nothing")]:
+            self._print_line(line)
 
     async def _window(self, _: str) -> None:
         window = await self._services.stories.context_window(ROOM)
         for seen in window.seen:
-            self._say_line(f"── {self._words('console.piece_' + seen.piece.kind)} ({seen.tokens})")
-            self._say_line(seen.piece.text.rstrip("\n"))
-        self._tell("console.window", tokens=window.tokens, context=window.context, reserved=window.reserved)
+            self._print_line(f"── {self._sentence('console.piece_' + seen.piece.kind)} ({seen.tokens})")
+            self._print_line(seen.piece.text.rstrip("\n"))
+        self._print_sentence(
+            "console.window", tokens=window.tokens, context=window.context, reserved=window.reserved
+        )
         if window.left_out_characters:
-            self._tell("console.left_out", count=window.left_out_characters)
+            self._print_sentence("console.left_out", count=window.left_out_characters)
         for piece in window.left_out:
-            self._tell("console.left_out_piece", text=piece.text)
+            self._print_sentence("console.left_out_piece", text=piece.text)
         if window.unknown:
-            self._tell("solo.unseen", characters=named(window.unknown))
+            self._print_sentence("solo.unseen", characters=named(window.unknown))
 
     async def _settings(self, argument: str) -> None:
         rules = await self._services.settings.resolve(ROOM)
@@ -310,7 +314,7 @@ class Session:
             name, _, value = argument.partition(" ")
             rules = await self._services.settings.change(ROOM, "", {name: typed_value(name, value)})
         for line in listing.rules(rules):
-            self._say_line(line)
+            self._print_line(line)
 
     async def _notes(self) -> Notes:
         story = await self._services.stories.read(ROOM)
@@ -322,16 +326,16 @@ class Session:
         story = (
             await self._services.stories.rename(ROOM, self._author, title) if title else await self._story()
         )
-        self._say_line(self._titled(story))
+        self._print_line(self._title_of(story))
 
     async def _new(self, title: str) -> None:
-        self._say_line(self._titled(await self._services.stories.begin(ROOM, self._author, title)))
+        self._print_line(self._title_of(await self._services.stories.begin(ROOM, self._author, title)))
 
     async def _list(self, _: str) -> None:
         here = await self._services.stories.read(ROOM)
         for story in await self._services.stories.list_stories(ROOM.platform):
             mark = "*" if here and here.id == story.id else " "
-            self._say_line(f"{mark} {story.id[:SHORT_ID]}  {self._titled(story)}")
+            self._print_line(f"{mark} {story.id[:SHORT_ID]}  {self._title_of(story)}")
 
     async def _open(self, wanted: str) -> None:
         stories = await self._services.stories.list_stories(ROOM.platform)
@@ -344,26 +348,26 @@ class Session:
         here = await self._services.stories.read(ROOM)
         if here is None or here.id != story_id:
             here = await self._services.stories.reopen(ROOM, self._author, story_id)
-        self._tell("console.welcome", title=self._titled(here))
+        self._print_sentence("console.welcome", title=self._title_of(here))
 
     async def _close(self, _: str) -> None:
         story = await self._services.stories.close(ROOM, self._author)
-        self._tell("console.closed", title=self._titled(story))
+        self._print_sentence("console.closed", title=self._title_of(story))
 
     async def _export(self, path: str) -> None:
         form = "md" if path.casefold().endswith(".md") else "txt"
         text = await self._services.stories.export((await self._story()).id, form)
         if not path:
-            self._tell_story(text)
+            self._print_story(text)
             return
         try:
-            await asyncio.to_thread(keep_file, Path(path), text)
+            await asyncio.to_thread(write_atomically, Path(path), text)
         except OSError as error:
             raise NotWritten(path=path, reason=error.strerror or str(error)) from error
-        self._tell("export.written", path=path)
+        self._print_sentence("export.written", path=path)
 
     async def _help(self, _: str) -> None:
-        self._say_line(self._words("console.help"))
+        self._print_line(self._sentence("console.help"))
 
     # Saying
 
@@ -373,8 +377,8 @@ class Session:
             raise NoStory
         return story
 
-    def _titled(self, story: Story) -> str:
-        return story.title or self._words("export.untitled")
+    def _title_of(self, story: Story) -> str:
+        return story.title or self._sentence("export.untitled")
 
     def _nth(self, among: Sequence[Passage], argument: str) -> Passage:
         number = self._number(argument)
@@ -388,17 +392,17 @@ class Session:
         except ValueError:
             raise NoSuchNumber(number=argument) from None
 
-    def _tell_story(self, text: str) -> None:
+    def _print_story(self, text: str) -> None:
         # Where the output holds the story itself, a look at it is no part of that.
         out = self._out if self._console.transcript is None else self._err
         out.write(text if text.endswith("\n") else text + "\n")
         out.flush()
 
-    def _say_line(self, line: str) -> None:
+    def _print_line(self, line: str) -> None:
         print(line, file=self._err, flush=True)
 
-    def _tell(self, key: str, **values: object) -> None:
-        self._say_line(self._words(key, **values))
+    def _print_sentence(self, key: str, **values: object) -> None:
+        self._print_line(self._sentence(key, **values))
 
-    def _words(self, key: str, **values: object) -> str:
-        return self._say(key, self._author.locale, **values)
+    def _sentence(self, key: str, **values: object) -> str:
+        return self._translate(key, self._author.locale, **values)

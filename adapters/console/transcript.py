@@ -27,7 +27,7 @@ class Transcript:
         """Whether the last line that was written may go on."""
         return bool(self._written) and not self._written[-1].endswith("\n")
 
-    def tell(self, story: str, pieces: Sequence[str]) -> None:
+    def rewrite(self, story: str, pieces: Sequence[str]) -> None:
         """Let the output hold a story, by its id, in pieces: a passage each, with what stands before it.
 
         Raises:

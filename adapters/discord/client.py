@@ -39,7 +39,7 @@ from adapters.discord.payloads.messages import (
 )
 from adapters.discord.payloads.rooms import Sleep, opens_threads
 from adapters.shared.double_clicks import DoubleClicks
-from bot.aio.keyed_lock import InOrder
+from bot.aio.keyed_lock import KeyedLock
 from bot.core.services import Services
 from bot.domain.ports import Heartbeats, Translate
 from bot.text.text_file import MAX_CHARACTERS
@@ -86,7 +86,7 @@ class TsuzukiClient(discord.AutoShardedClient):
         self._translate = translate
         self._responses = InteractionResponses(translate)
         self._edits = SeenEdits(discord.utils.utcnow() - CLOCKS_DIFFER)
-        self._in_order = InOrder()
+        self._in_order = KeyedLock()
         attachments = Attachments(sleep, max_file_characters)
         thread_history = ThreadHistory(services, sleep, attachments, sees_content=intents.message_content)
         self._proxy_messages = ProxyMessages(services, sleep, self._in_order)
@@ -250,7 +250,7 @@ class TsuzukiClient(discord.AutoShardedClient):
             _log.error("Nothing could be suggested for an option", exc_info=cause)
 
     def _lock_of(self, *ids: int) -> AbstractAsyncContextManager[None]:
-        return self._in_order.at(*map(str, ids))
+        return self._in_order.holding(*map(str, ids))
 
     def _guild_of(self, guild_id: int | None) -> discord.Guild | None:
         return None if guild_id is None else self.get_guild(guild_id)

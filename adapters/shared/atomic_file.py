@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 
-def keep_file(path: Path, text: str) -> None:
+def write_atomically(path: Path, text: str) -> None:
     """Write a text to a file. Where that fails (a full disk), what stood there stands there still.
 
     Raises:

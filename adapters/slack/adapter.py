@@ -43,7 +43,7 @@ from adapters.slack.web_api.errors import Refused
 from adapters.slack.workspace import Workspace
 from adapters.slack.workspaces import InstalledWorkspaces, OneWorkspace, Workspaces
 from bot.aio.clock import Clock, SystemClock
-from bot.aio.keyed_lock import InOrder
+from bot.aio.keyed_lock import KeyedLock
 from bot.core.services import Services
 from bot.domain.chat import Room
 from bot.domain.errors import ConfigurationError, RetryLater
@@ -230,7 +230,7 @@ class SlackAdapter:
                 await workspace.streams.end_all(workspace.bot.team_id)
 
     def _listeners(self, services: Services) -> tuple[Listeners, CatchUp]:
-        say, clock, wall, in_order = self._say, self._clock, self._wall, InOrder()
+        say, clock, wall, in_order = self._say, self._clock, self._wall, KeyedLock()
         exports, settings = Exports(services, clock, wall), SettingsForm(services, say)
         acts = Acts(services, say)
         hearing = Hearing(services, ThreadWords(services, exports), acts, clock)

@@ -7,9 +7,9 @@ import secrets
 import socket
 from pathlib import Path
 
-from adapters.web import payloads as translate
-from adapters.web.live.room import Hub
+from adapters.web import payloads
 from adapters.web.pages.routes import Pages
+from adapters.web.rooms.room_feed import RoomFeeds
 from adapters.web.server import application, bind, serve, url_of
 from bot.core.services import Services
 from bot.domain.chat import Room
@@ -32,19 +32,19 @@ class WebAdapter:
     this machine alone unless `host` says otherwise: whoever reaches the address may read and write.
     """
 
-    name = translate.PLATFORM
+    name = payloads.PLATFORM
     limits = _LIMITS
 
     def __init__(
         self,
-        say: Translate,
+        translate: Translate,
         *,
         host: str = "127.0.0.1",
         port: int = 8080,
         root_path: str = "",
         secret: str | None = None,
     ) -> None:
-        self._say = say
+        self._translate = translate
         self._host = host
         self._port = port
         self._root_path = root_path
@@ -53,7 +53,7 @@ class WebAdapter:
         self._bound: socket.socket | None = None
         self._url = ""
         self._up = asyncio.Event()
-        self._hub: Hub | None = None
+        self._feeds: RoomFeeds | None = None
 
     @property
     def url(self) -> str:
@@ -63,7 +63,7 @@ class WebAdapter:
     def attach(self, services: Services) -> None:
         """Give it the rules. Needed before `run`."""
         self._services = services
-        self._hub = Hub(services)
+        self._feeds = RoomFeeds(services)
 
     def sign_with(self, secret: str) -> None:
         """Sign with this secret, unless one was set: it is the same after a restart."""
@@ -80,12 +80,12 @@ class WebAdapter:
         Raises:
             ConfigurationError: the port is taken or may not be used; nothing else was touched.
         """
-        services, hub = self._attached()
+        services, feeds = self._attached()
         style = (_PARTS / "room.css").read_text(encoding="utf-8")
         seal = (_PARTS / "seal.svg").read_text(encoding="utf-8")
         bound = bind(self._host, self._port)
         try:
-            pages = Pages(services, hub, self._say, f"<style>{style}</style>")
+            pages = Pages(services, feeds, self._translate, f"<style>{style}</style>")
             secret = self._secret or secrets.token_urlsafe(32)
             app = application(pages.routes(), pages.missing, favicon=seal, secret=secret)
             self._url = url_of(bound)
@@ -99,24 +99,24 @@ class WebAdapter:
         """Characters: nothing that a page shows needs escaping on the way."""
         return len(text)
 
-    async def post(self, room: Room, draft: Reply, key: str) -> str:
+    async def post(self, room: Room, reply: Reply, key: str) -> str:
         """Show a new reply. Its key is its id, so a repeated post is the same reply."""
-        await self._attached()[1].room(room).draft(key, draft)
+        await self._attached()[1].room(room).publish_reply(key, reply)
         return key
 
-    async def edit(self, room: Room, message_id: str, draft: Reply) -> None:
+    async def edit(self, room: Room, message_id: str, reply: Reply) -> None:
         """Show a reply as it is now, also one that a process before this one posted."""
-        await self._attached()[1].room(room).draft(message_id, draft)
+        await self._attached()[1].room(room).publish_reply(message_id, reply)
 
     async def remove(self, room: Room, message_id: str) -> None:
         """Show a reply no more."""
-        self._attached()[1].room(room).remove(message_id)
+        self._attached()[1].room(room).remove_reply(message_id)
 
-    async def seconds_until_due(self, room: Room, message_id: str, draft: Reply) -> float:  # noqa: ARG002
+    async def seconds_until_due(self, room: Room, message_id: str, reply: Reply) -> float:  # noqa: ARG002
         """0: a page takes every change."""
         return 0.0
 
-    def _attached(self) -> tuple[Services, Hub]:
-        if self._services is None or self._hub is None:
+    def _attached(self) -> tuple[Services, RoomFeeds]:
+        if self._services is None or self._feeds is None:
             raise RuntimeError("attach(play) comes before run()")
-        return self._services, self._hub
+        return self._services, self._feeds

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from nicegui import ui
 from nicegui.elements.mixins.text_element import TextElement
 
-from adapters.web.render.values import Change, Person, Standing
+from adapters.web.render.values import Participant, RoomChange, StoryPosition
 from bot.domain.chat import MODEL
 from bot.domain.jobs import Length
 from bot.domain.ports import Translate
@@ -116,11 +116,11 @@ class PeoplePart(ui.element):
     Everybody's page hears of everybody who comes and goes, so it builds as little as it can.
     """
 
-    def __init__(self, say: Translate, locale: str) -> None:
+    def __init__(self, translate: Translate, locale: str) -> None:
         super().__init__("div")
-        self._say = say
+        self._translate = translate
         self._locale = locale
-        self._named: tuple[Person, ...] = ()
+        self._named: tuple[Participant, ...] = ()
         self.classes("tz-people")
         with self:
             self._names = ui.element("ul").classes("tz-names")
@@ -128,9 +128,9 @@ class PeoplePart(ui.element):
             self._count.props["type"], self._count.props["popovertarget"] = "button", "tz-everybody"
             self._everybody = ui.element("ul").props("popover=auto id=tz-everybody")
         for names in (self._names, self._everybody):
-            names.props["aria-label"] = say("web.people", locale)
+            names.props["aria-label"] = translate("web.people", locale)
 
-    def show(self, people: tuple[Person, ...]) -> None:
+    def show(self, people: tuple[Participant, ...]) -> None:
         """Show these people."""
         named = tuple(person for person in people if person.name)
         if named[:SHOWN_NAMES] != self._named[:SHOWN_NAMES]:
@@ -139,13 +139,13 @@ class PeoplePart(ui.element):
         _list(self._everybody, named)
         if readers:
             with self._everybody:
-                Text("li", self._say("web.readers", self._locale, count=readers)).classes("tz-readers")
+                Text("li", self._translate("web.readers", self._locale, count=readers)).classes("tz-readers")
         self._named = named
-        self._count.text = self._say("web.people_count", self._locale, count=len(people))
+        self._count.text = self._translate("web.people_count", self._locale, count=len(people))
         self._count.set_visibility(bool(people))
 
 
-def _list(place: ui.element, people: Sequence[Person]) -> None:
+def _list(place: ui.element, people: Sequence[Participant]) -> None:
     place.clear()
     with place:
         for person in people:
@@ -155,10 +155,10 @@ def _list(place: ui.element, people: Sequence[Person]) -> None:
 class HeadingPart(ui.element, component="parts/heading.js"):
     """The story's title, which a click lets people change. Emits `act`. `limits`: see `limits_of`."""
 
-    def __init__(self, title: str, say: Translate, locale: str, *, limits: Mapping[str, int]) -> None:
+    def __init__(self, title: str, translate: Translate, locale: str, *, limits: Mapping[str, int]) -> None:
         super().__init__()
         self._props["limits"] = limits
-        self._props["words"] = _words(say, locale, ("retitle", "title", "save", "leave"))
+        self._props["words"] = _words(translate, locale, ("retitle", "title", "save", "leave"))
         self.show(title, named=False)
 
     def show(self, title: str, *, named: bool) -> None:
@@ -183,16 +183,23 @@ class StoryPart(ui.element, component="parts/story.js", esm=_SHARED):
     """
 
     def __init__(
-        self, initial: Change, say: Translate, locale: str, *, me: int, place: str, limits: Mapping[str, int]
+        self,
+        initial: RoomChange,
+        translate: Translate,
+        locale: str,
+        *,
+        me: int,
+        place: str,
+        limits: Mapping[str, int],
     ) -> None:
         super().__init__()
         self._props["limits"] = limits
         self._props["initial"] = asdict(initial)
-        self._props["words"] = {**_words(say, locale, _STORY_WORDS), "model": MODEL.name}
+        self._props["words"] = {**_words(translate, locale, _STORY_WORDS), "model": MODEL.name}
         self._props["me"] = me
         self._props["place"] = place
 
-    def update_story(self, change: Change) -> None:
+    def update_story(self, change: RoomChange) -> None:
         """Apply `change` in the browser."""
         self.run_method("update", asdict(change))
 
@@ -208,12 +215,12 @@ class StoryPart(ui.element, component="parts/story.js", esm=_SHARED):
 class NotebookPart(ui.element, component="parts/notebook.js"):
     """The notebook beside the story. Emits `look` (`leaf`), `act`, `export` (`story`, `form`)."""
 
-    def __init__(self, say: Translate, locale: str, *, place: str, limits: Mapping[str, int]) -> None:
+    def __init__(self, translate: Translate, locale: str, *, place: str, limits: Mapping[str, int]) -> None:
         super().__init__()
         self._props["limits"] = limits
         self._props["place"] = place
-        self._props["words"] = _words(say, locale, _NOTEBOOK_WORDS)
-        self._props["presets"] = preset_names(say, locale)
+        self._props["words"] = _words(translate, locale, _NOTEBOOK_WORDS)
+        self._props["presets"] = preset_names(translate, locale)
 
     def show(self, leaf: str, content: Mapping[str, object]) -> None:
         """Show a leaf."""
@@ -227,9 +234,9 @@ class NotebookPart(ui.element, component="parts/notebook.js"):
         """Somebody else changed the notes meanwhile: lay theirs beside what is being written."""
         self.run_method("clash", notes)
 
-    def saved(self, deed: str) -> None:
+    def saved(self, action: str) -> None:
         """What was changed on a leaf is kept."""
-        self.run_method("saved", deed)
+        self.run_method("saved", action)
 
 
 class ComposerPart(ui.element, component="parts/composer.js"):
@@ -241,7 +248,7 @@ class ComposerPart(ui.element, component="parts/composer.js"):
 
     def __init__(
         self,
-        say: Translate,
+        translate: Translate,
         locale: str,
         *,
         name: str,
@@ -251,33 +258,35 @@ class ComposerPart(ui.element, component="parts/composer.js"):
         start: bool = False,
     ) -> None:
         super().__init__()
-        words = _words(say, locale, _COMPOSER_WORDS)
+        words = _words(translate, locale, _COMPOSER_WORDS)
         if start:
-            words |= {word: say(f"web.start_{word}", locale) for word in ("write", "more", "placeholder")}
-            words |= _words(say, locale, ("example_hint", "use_example"))
-        self._say = say
+            words |= {
+                word: translate(f"web.start_{word}", locale) for word in ("write", "more", "placeholder")
+            }
+            words |= _words(translate, locale, ("example_hint", "use_example"))
+        self._translate = translate
         self._locale = locale
         self._props["words"] = words
         self._props["given"] = name
         self._props["place"] = place
         self._props["limits"] = limits
         self._props["start"] = start
-        self._props["example"] = say("web.example", locale) if start and locale != "ja" else ""
-        self._props["standing"] = asdict(Standing())
-        self._take(rules)
+        self._props["example"] = translate("web.example", locale) if start and locale != "ja" else ""
+        self._props["standing"] = asdict(StoryPosition())
+        self._set_rules(rules)
 
-    def rule(self, rules: RoomSettings) -> None:
+    def show_rules(self, rules: RoomSettings) -> None:
         """Offer what the room's rules have by now."""
-        self._take(rules)
+        self._set_rules(rules)
         self.update()
 
-    def _take(self, rules: RoomSettings) -> None:
-        self._props["asks"] = _asks(self._say, self._locale, rules)
+    def _set_rules(self, rules: RoomSettings) -> None:
+        self._props["asks"] = _option_choices(self._translate, self._locale, rules)
         self._props["candidates"] = rules.candidates
 
-    def stand(self, standing: Standing) -> None:
+    def show_position(self, position: StoryPosition) -> None:
         """Where the story stands, for the buttons that go back and forth."""
-        self._props["standing"] = asdict(standing)
+        self._props["standing"] = asdict(position)
         self.update()
 
     def rename(self, name: str) -> None:
@@ -293,22 +302,22 @@ class ComposerPart(ui.element, component="parts/composer.js"):
         self.run_method("refused", event_id)
 
 
-def preset_names(say: Translate, locale: str) -> dict[str, str]:
+def preset_names(translate: Translate, locale: str) -> dict[str, str]:
     """What the built-in presets are called."""
-    return {preset: say(f"web.preset_{preset}", locale) for preset in PRESET_NAMES.values()}
+    return {preset: translate(f"web.preset_{preset}", locale) for preset in PRESET_NAMES.values()}
 
 
-def _words(say: Translate, locale: str, names: Sequence[str]) -> dict[str, str]:
-    return {name: say(f"web.{name}", locale) for name in names}
+def _words(translate: Translate, locale: str, names: Sequence[str]) -> dict[str, str]:
+    return {name: translate(f"web.{name}", locale) for name in names}
 
 
-def _asks(say: Translate, locale: str, rules: RoomSettings) -> list[dict[str, object]]:
-    by_room = ("", say("web.by_room", locale))
-    lengths = [(length.value, say(f"web.length_{length.value}", locale)) for length in Length]
-    presets = [*preset_names(say, locale).items(), *((name, name) for name, _ in rules.presets)]
+def _option_choices(translate: Translate, locale: str, rules: RoomSettings) -> list[dict[str, object]]:
+    by_room = ("", translate("web.by_room", locale))
+    lengths = [(length.value, translate(f"web.length_{length.value}", locale)) for length in Length]
+    presets = [*preset_names(translate, locale).items(), *((name, name) for name, _ in rules.presets)]
     return [
-        _choice("length", say("web.length", locale), [by_room, *lengths]),
-        _choice("preset", say("web.preset", locale), [by_room, *presets]),
+        _choice("length", translate("web.length", locale), [by_room, *lengths]),
+        _choice("preset", translate("web.preset", locale), [by_room, *presets]),
     ]
 
 

@@ -97,26 +97,28 @@ def name_of(payload: Mapping[str, object]) -> str:
     return clean_line(_string(payload, "name"), MAX_NAME_CHARACTERS)
 
 
-def ask_of(payload: Mapping[str, object]) -> GenerationOptions | None:
+def options_of(payload: Mapping[str, object]) -> GenerationOptions | None:
     """What the person wants of the model, None where they only write. What is empty is left to the room.
 
     Raises:
         BadRequest: see `message_of`; an unknown preset is left to `play`, which has a sentence for it.
     """
-    ask = payload.get("ask")
-    if ask is None:
+    options = payload.get("ask")
+    if options is None:
         return None
-    if not isinstance(ask, dict):
+    if not isinstance(options, dict):
         raise BadRequest("ask")
-    candidates = ask.get("candidates", 0)
+    candidates = options.get("candidates", 0)
     if not isinstance(candidates, int) or not 0 <= candidates <= MAX_CANDIDATES:
         raise BadRequest("candidates")
-    length = _string(ask, "length")
+    length = _string(options, "length")
     try:
         wanted = Length(length) if length else 0
     except ValueError as error:
         raise BadRequest("length") from error
-    return GenerationOptions(wanted, _string(ask, "preset"), candidates, scores=ask.get("scores") is True)
+    return GenerationOptions(
+        wanted, _string(options, "preset"), candidates, scores=options.get("scores") is True
+    )
 
 
 def passage_of(payload: Mapping[str, object]) -> str:

@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from weakref import WeakValueDictionary
 
 
-class InOrder:
+class KeyedLock:
     """Lets what happens at one place happen one after another, in the order of asking.
 
     Looking up a name or opening a thread must not let the second of two quick messages overtake the first.
@@ -18,9 +18,9 @@ class InOrder:
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     @asynccontextmanager
-    async def at(self, *places: str) -> AsyncIterator[None]:
+    async def holding(self, *keys: str) -> AsyncIterator[None]:
         """Wait for all that came to these places before. Not to be asked for again by who has them."""
         async with AsyncExitStack() as held:
-            for place in dict.fromkeys(places):
+            for place in dict.fromkeys(keys):
                 await held.enter_async_context(self._locks.setdefault(place, asyncio.Lock()))
             yield

@@ -12,7 +12,7 @@ NO_TIME_S = 1e-6
 """A wait so short that adding it to the time may round to no wait at all, again and again."""
 
 
-class RoomThrottle(Throttler):
+class RateLimiter(Throttler):
     """At most `rate_limit` changes in any `period` seconds.
 
     asyncio-throttle reads `time.monotonic` and looks every 10 ms whether a place is free; a hundred rooms

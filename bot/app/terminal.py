@@ -76,15 +76,15 @@ async def continue_story(
             ticket = await house.services.generation.receive_message(story, ask)
             if ticket is None:
                 raise RuntimeError("a continuation was asked for, and play made no job of it")
-            console.begin(text)
+            console.set_beginning(text)
             crew = Crew()
             try:
                 crew.start("story", _tell(house, console, ticket, text, say, locale, err, stop), needed=False)
                 house.start(crew)
                 await crew.watch(stop)
                 stopped = await _stopped(house, console, author, ticket, settings.grace_s)
-                if console.lost is not None:
-                    raise console.lost
+                if console.write_error is not None:
+                    raise console.write_error
                 if stopped:
                     return JobState.CANCELLED
                 job = await house.store.job(ticket.job_id)
@@ -136,21 +136,21 @@ async def play_stories(
                 crew.start("story", _until(story, console, stop), needed=False)
                 house.start(crew)
                 await crew.watch(stop)
-                if console.lost is not None:
+                if console.write_error is not None:
                     await session.stop()
             finally:
                 story.cancel()
                 await asyncio.gather(story, return_exceptions=True)
                 await crew.dismiss("story", settings.grace_s)
                 await house.stop(crew, (), settings.grace_s)
-    if console.lost is not None:
-        raise console.lost
+    if console.write_error is not None:
+        raise console.write_error
     return story.result() if not story.cancelled() else False
 
 
 async def _until(story: asyncio.Task[bool], console: ConsoleAdapter, stop: asyncio.Event) -> None:
     """Wait until the story is over, or nobody can read it any more, then end everything."""
-    gone = asyncio.create_task(console.gone())
+    gone = asyncio.create_task(console.wait_write_error())
     try:
         await asyncio.wait({story, gone}, return_when=asyncio.FIRST_COMPLETED)
     finally:
@@ -169,7 +169,7 @@ async def _tell(
     stop: asyncio.Event,
 ) -> None:
     """Wait until the continuation has been written out, or cannot be, then end everything."""
-    await console.ended(ticket.job_id)
+    await console.wait_ended(ticket.job_id)
     # Beside the story: where nobody hears it, or the worker is gone, the story was written all the same.
     with contextlib.suppress(EngineError, OSError):
         read = await house.engine.count_tokens(text)
@@ -187,7 +187,7 @@ async def _stopped(
         return False
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(grace_s):
-            await console.ended(ticket.job_id)
+            await console.wait_ended(ticket.job_id)
     return True
 
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, replace
 
 from bot.aio.cancellation import sleep_until
 from bot.aio.clock import Clock, SystemClock
-from bot.aio.rate_limit import NO_TIME_S, RoomThrottle
-from bot.core.shown_reply import LAST_STATE, OPEN, ShownReply, closed, key_of, looks_alike
+from bot.aio.rate_limit import NO_TIME_S, RateLimiter
+from bot.core.shown_reply import LAST_STATE, ShownReply, closed, key_of, looks_alike
 from bot.domain.chat import Room
 from bot.domain.errors import RetryLater, StoreError, ToldElsewhere, Undeliverable
 from bot.domain.jobs import Job
@@ -33,7 +33,7 @@ _log = logging.getLogger(__name__)
 class _Line:
     """The way into one room: one change at a time."""
 
-    throttle: RoomThrottle
+    throttle: RateLimiter
     sender: asyncio.Task[None] | None = None
     wake: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -72,7 +72,7 @@ class Outbox:
         reply = self._replies.setdefault(job.id, ShownReply(job, draft))
         if job.moved > reply.job.moved:
             reply.job = job
-        if reply.over and draft.state in OPEN:
+        if reply.over and draft.state.is_open:
             return  # a late word about the queue must not cover the end
         if draft.state is not reply.latest.state or reply.over:
             reply.due = 0.0  # the rest was that of what it showed before
@@ -157,7 +157,7 @@ class Outbox:
         if line is None:
             self._forget_idle_lines()
             limits = self._platforms[room.platform].limits
-            throttle = RoomThrottle(limits.changes_per_period, limits.period_s, self._clock)
+            throttle = RateLimiter(limits.changes_per_period, limits.period_s, self._clock)
             line = self._lines[room] = _Line(throttle)
         if line.sender is None:
             line.sender = asyncio.create_task(self._drain(room, line), name=f"outbox {room}")
@@ -201,7 +201,7 @@ class Outbox:
         dirty = [r for r in self._replies.values() if r.dirty and r.job.room == room]
         return min(dirty, key=lambda reply: (max(0.0, reply.due - now), reply.quiet), default=None)
 
-    async def _advance(self, reply: ShownReply, throttle: RoomThrottle) -> None:
+    async def _advance(self, reply: ShownReply, throttle: RateLimiter) -> None:
         """Make one change that brings the room nearer to the reply's latest draft."""
         await self._load(reply)
         if reply.former:
@@ -223,7 +223,7 @@ class Outbox:
     async def _rests(self, reply: ShownReply, part: int, piece: Reply) -> bool:
         """Whether this change is one of a reply that is not finished, and not due yet."""
         message_id = reply.posted(part)
-        if message_id is None or piece.state not in OPEN:
+        if message_id is None or not piece.state.is_open:
             return False
         before = reply.latest.state
         rest_s = await self._platforms[reply.job.room.platform].seconds_until_due(
@@ -256,7 +256,7 @@ class Outbox:
 
     async def _apply(self, reply: ShownReply, part: int, draft: Reply) -> None:
         job, platform = reply.job, self._platforms[reply.job.room.platform]
-        last = draft.state not in OPEN
+        last = not draft.state.is_open
         if last:
             # Written down first: should the process end now, the next one sends it.
             await self._promise(reply, part, draft)
@@ -306,7 +306,7 @@ class Outbox:
             draft = reply.promised.get(part) or shown
             if draft is None:
                 return
-            delivered = draft == shown and draft.state not in OPEN
+            delivered = draft == shown and not draft.state.is_open
             message_id = reply.ids.get(part)
             moved, former_id = reply.moved.get(part, 0), reply.former.get(part)
             row = OutboxRow(

@@ -10,7 +10,6 @@ from bot.domain.ports import Translate
 from bot.domain.replies import Reply, ReplyState
 from bot.text.message_split import NOTHING
 
-OPEN = frozenset({ReplyState.WAITING, ReplyState.WRITING})
 LAST_STATE = {
     JobState.DONE: ReplyState.DONE,
     JobState.FAILED: ReplyState.FAILED,
@@ -49,7 +48,7 @@ class ShownReply:
     @property
     def over(self) -> bool:
         """Whether `latest` is the last."""
-        return self.latest.state not in OPEN
+        return not self.latest.state.is_open
 
     def left(self, part: int) -> bool:
         """Whether a part's message stands above what people wrote before the reply began."""
@@ -72,7 +71,7 @@ def looks_alike(shown: Reply | None, draft: Reply) -> bool:
 
 def closed(draft: Reply, state: JobState) -> Reply:
     """A draft that nobody will go on with."""
-    if draft.state not in OPEN:
+    if not draft.state.is_open:
         return draft
     return Reply(LAST_STATE[state], draft.text or NOTHING, job=draft.job, interactive=False)
 

@@ -17,6 +17,11 @@ class ReplyState(StrEnum):
     FAILED = "failed"
     CANCELLED = "cancelled"
 
+    @property
+    def is_open(self) -> bool:
+        """Whether more is to come."""
+        return self in {ReplyState.WAITING, ReplyState.WRITING}
+
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
@@ -31,12 +36,12 @@ class Reply:
     """What people are shown of a reply: `text` is the model's, `note` a line of ours in their language.
 
     Platforms escape `text`, set `note` apart, and add their own mark while the state is WRITING.
-    `choices` holds the other candidates, when more than one was asked for.
+    `other_candidates` holds the other candidates, when more than one was asked for.
 
     `job` is whose reply it is, `asker` who asked for it, `locale` their language, and `passage` what it
-    became, once DONE or CANCELLED with a text. `live`: this message carries the buttons: to stop while it is
-    WAITING or WRITING; afterwards to go on, retry, undo, choose. Every message of a reply but the last, and
-    every reply that the story has left behind, is not live.
+    became, once DONE or CANCELLED with a text. `interactive`: this message carries the buttons: to stop while
+    it is WAITING or WRITING; afterwards to go on, retry, undo, choose. Every message of a reply but the last,
+    and every reply that the story has left behind, is not interactive.
     """
 
     state: ReplyState

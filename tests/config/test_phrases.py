@@ -12,8 +12,7 @@ from string import Formatter
 import pytest
 
 from bot.domain import errors
-from config.i18n import LOCALES, Phrases
-from config.locale import terminal_locale
+from config.i18n import LOCALES, Translations, terminal_locale
 from tests import ROOT
 
 SOURCES = [path for room in ("bot", "adapters", "config") for path in sorted((ROOT / room).rglob("*.py"))]
@@ -21,19 +20,19 @@ KEY = re.compile(r"[a-z]+(?:\.[a-z0-9_]+)*\.(?!json$|py$|toml$)[a-z0-9_]+")
 
 
 @pytest.fixture(scope="module")
-def phrases() -> Phrases:
+def phrases() -> Translations:
     """The sentences as they are shipped."""
-    return Phrases.load()
+    return Translations.load()
 
 
-def test_a_sentence_comes_in_the_readers_language_with_its_values(phrases: Phrases) -> None:
+def test_a_sentence_comes_in_the_readers_language_with_its_values(phrases: Translations) -> None:
     """Japanese for Japanese readers, English for English ones, whatever their region."""
     assert "80字" in phrases("error.text_too_long", "ja", limit=80, length=90)
     assert "80字" in phrases("error.text_too_long", "ja-JP", limit=80, length=90)
     assert "take 80" in phrases("error.text_too_long", "en_GB", limit=80, length=90)
 
 
-def test_another_language_gets_english_and_an_unknown_key_itself(phrases: Phrases) -> None:
+def test_another_language_gets_english_and_an_unknown_key_itself(phrases: Translations) -> None:
     """Nobody is left without an answer."""
     assert phrases("error.empty_prompt", "fr") == phrases("error.empty_prompt", "en")
     assert phrases("no.such_key", "ja") == "no.such_key"
@@ -41,20 +40,20 @@ def test_another_language_gets_english_and_an_unknown_key_itself(phrases: Phrase
 
 def test_a_sentence_missing_in_japanese_comes_in_english() -> None:
     """A half-finished translation still speaks."""
-    assert Phrases({"ja": {}, "en": {"a.b": "hello {name}"}})("a.b", "ja", name="Mei") == "hello Mei"
+    assert Translations({"ja": {}, "en": {"a.b": "hello {name}"}})("a.b", "ja", name="Mei") == "hello Mei"
 
 
 def test_a_missing_value_leaves_its_placeholder() -> None:
     """A slip in a caller must not lose the reply."""
-    assert Phrases({"en": {"a.b": "{one} and {two}"}})("a.b", "en", one=1) == "1 and {two}"
+    assert Translations({"en": {"a.b": "{one} and {two}"}})("a.b", "en", one=1) == "1 and {two}"
 
 
 def test_a_value_with_braces_is_not_read_as_a_placeholder() -> None:
     """People's own text goes in as it is."""
-    assert Phrases({"en": {"a.b": "“{text}”"}})("a.b", "en", text="{0.__class__}") == "“{0.__class__}”"
+    assert Translations({"en": {"a.b": "“{text}”"}})("a.b", "en", text="{0.__class__}") == "“{0.__class__}”"
 
 
-def test_both_languages_have_the_same_keys_and_placeholders(phrases: Phrases) -> None:
+def test_both_languages_have_the_same_keys_and_placeholders(phrases: Translations) -> None:
     """What one language says, the other says, with the same values."""
     assert sorted(phrases.keys("ja")) == sorted(phrases.keys("en"))
     differing = [
@@ -72,14 +71,14 @@ def test_no_key_stands_twice(language: str) -> None:
     assert [key for key, times in Counter(found).items() if times > 1] == []
 
 
-def test_every_error_that_is_spoken_has_its_sentence(phrases: Phrases) -> None:
+def test_every_error_that_is_spoken_has_its_sentence(phrases: Translations) -> None:
     """Each error with a key can be told in both languages."""
     keys = {kind.key for kind in _kinds(errors.SpokenError) if "key" in vars(kind)}
     assert keys <= phrases.keys("ja")
     assert keys <= phrases.keys("en")
 
 
-def test_every_key_used_in_the_source_has_its_sentence(phrases: Phrases) -> None:
+def test_every_key_used_in_the_source_has_its_sentence(phrases: Translations) -> None:
     """Each literal key that the source hands to `say`, or keeps for it, stands in both languages."""
     areas = {key.split(".")[0] for key in phrases.keys("en")}
     used = {key: path for path in SOURCES for key in _keys_in(path, areas)}

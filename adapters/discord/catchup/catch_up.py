@@ -29,7 +29,7 @@ from adapters.discord.payloads.messages import (
     is_by_person,
 )
 from adapters.discord.payloads.rooms import opens_threads, room_of
-from bot.aio.keyed_lock import InOrder
+from bot.aio.keyed_lock import KeyedLock
 from bot.core.services import Services
 from bot.domain.ports import Heartbeats
 
@@ -54,7 +54,7 @@ class GatewayCatchUp:
         client: discord.AutoShardedClient,
         services: Services,
         messages: MessageHandler,
-        in_order: InOrder,
+        in_order: KeyedLock,
         heartbeats: Heartbeats | None,
         history: ChannelHistory,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -168,7 +168,7 @@ class GatewayCatchUp:
             if opens_threads(missed.channel):
                 await self._read_channel(missed, since)
             else:
-                async with self._in_order.at(str(missed.channel_id)):
+                async with self._in_order.holding(str(missed.channel_id)):
                     await self._read_story(missed, since)
         except Exception:  # noqa: BLE001 - a task's end: the other places are read all the same
             _log.exception("Channel %s could not be caught up with", missed.channel_id)
@@ -180,7 +180,7 @@ class GatewayCatchUp:
             if me is None or not is_by_person(message):
                 continue
             fill_in_mentions(message)
-            async with self._in_order.at(str(missed.channel_id), str(message.id)):
+            async with self._in_order.holding(str(missed.channel_id), str(message.id)):
                 if await self._is_new(message, me, missed, since) and addresses_bot(me, message):
                     await self._receive(message, me, answer=self._is_young(message))
 

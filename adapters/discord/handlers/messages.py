@@ -39,7 +39,7 @@ from adapters.discord.payloads.rooms import (
 )
 from adapters.discord.render.replies import escape
 from adapters.discord.render.story_lines import unread_characters
-from bot.aio.keyed_lock import InOrder
+from bot.aio.keyed_lock import KeyedLock
 from bot.core.permissions import names_roles
 from bot.core.services import Services
 from bot.domain.chat import Author, Message, Room, with_attached
@@ -83,7 +83,7 @@ class MessageHandler:
         threads: StoryThreads,
         thread_history: ThreadHistory,
         proxy_messages: ProxyMessages,
-        in_order: InOrder,
+        in_order: KeyedLock,
         attachments: Attachments,
     ) -> None:
         self._services = services
@@ -266,7 +266,7 @@ class MessageHandler:
     def _lock_of(self, room: Room, message: discord.Message) -> AbstractAsyncContextManager[None]:
         """The turn at a story told elsewhere; where the message is, and in a thread of its own, it has it."""
         held = {str(message.channel.id), str(message.id)}
-        return nullcontext() if room.id in held else self._in_order.at(room.id)
+        return nullcontext() if room.id in held else self._in_order.holding(room.id)
 
     async def _add_to_story(
         self,

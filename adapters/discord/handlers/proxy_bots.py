@@ -19,7 +19,7 @@ import discord
 
 from adapters.discord.payloads.messages import PLATFORM, BotIdentity, mention_names_of, story_text
 from adapters.discord.payloads.rooms import Sleep
-from bot.aio.keyed_lock import InOrder
+from bot.aio.keyed_lock import KeyedLock
 from bot.core.services import Services
 from bot.domain.chat import Room
 from bot.domain.errors import RetryLater
@@ -59,7 +59,7 @@ class _MessageContent:
 class ProxyMessages:
     """Pairs what webhooks post with what people's messages said that were deleted."""
 
-    def __init__(self, services: Services, sleep: Sleep, in_order: InOrder) -> None:
+    def __init__(self, services: Services, sleep: Sleep, in_order: KeyedLock) -> None:
         self._services = services
         self._sleep = sleep
         self._in_order = in_order
@@ -115,7 +115,7 @@ class ProxyMessages:
 
     async def _wait(self, gone: _MessageContent, delete: Callable[[], Awaitable[None]]) -> None:
         await self._sleep(AWAITED_S)
-        async with self._in_order.at(str(gone.channel_id)):
+        async with self._in_order.holding(str(gone.channel_id)):
             if self._gone.pop(gone.message_id, None) is None:
                 return  # it came
             _remember(self._outcomes, gone.message_id, None)

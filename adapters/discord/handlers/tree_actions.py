@@ -14,7 +14,7 @@ from adapters.discord.handlers.interaction_context import InteractionContext
 from adapters.discord.render.replies import escape
 from adapters.discord.render.story_lines import story_ending
 from adapters.discord.render.views import Action, row_view
-from adapters.shared.acts import Acted, acted
+from adapters.shared.acts import ActResult, run_act
 from bot.core.services import Services
 from bot.domain.errors import DeliveryError, NothingToTakeBack, Undeliverable
 from bot.domain.ports import Translate
@@ -34,15 +34,15 @@ class ActNotices:
         self._posts = posts
         self._responses = responses
 
-    async def perform(self, context: InteractionContext, doing: Coroutine[Any, Any, Story]) -> Acted:
+    async def perform(self, context: InteractionContext, doing: Coroutine[Any, Any, Story]) -> ActResult:
         """Do it, and find what is kept of it."""
-        return await acted(self._services, context.room, context.author, doing)
+        return await run_act(self._services, context.room, context.author, doing)
 
     async def send_public(
         self,
         context: InteractionContext,
         key: str,
-        done: Acted,
+        done: ActResult,
         actions: Sequence[Action] = (),
         **values: object,
     ) -> None:
@@ -53,7 +53,7 @@ class ActNotices:
             context.interaction, self._line(context, key, done, **values), **more
         )
 
-    async def send_to_room(self, context: InteractionContext, key: str, done: Acted) -> None:
+    async def send_to_room(self, context: InteractionContext, key: str, done: ActResult) -> None:
         """Say the line in the story's room, where the answer is somewhere else or only for the person."""
         line, view = self._line(context, key, done), self._buttons(context, done)
         nonce = f"act {done.act.id if done.act is not None else context.interaction.id}"
@@ -79,13 +79,13 @@ class ActNotices:
         except Undeliverable:
             await self._responses.send_public(context.interaction, line)  # it was done: everybody must know
 
-    def _line(self, context: InteractionContext, key: str, done: Acted, **values: object) -> str:
+    def _line(self, context: InteractionContext, key: str, done: ActResult, **values: object) -> str:
         ending = story_ending(done.story, self._translate, context.public_locale)
         person = escape(context.author.name)
         return self._translate(key, context.public_locale, person=person, **{"ending": ending, **values})
 
     def _buttons(
-        self, context: InteractionContext, done: Acted, actions: Sequence[Action] = ()
+        self, context: InteractionContext, done: ActResult, actions: Sequence[Action] = ()
     ) -> discord.ui.View | None:
         story, act = done.story, done.act
         about = {

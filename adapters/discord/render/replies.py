@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from adapters.shared.candidates import others_of
+from adapters.shared.candidates import numbered_candidates
 from bot.domain.replies import Candidate, Reply, ReplyState
 
 MAX_CONTENT = 2000
@@ -80,7 +80,7 @@ def _body(reply: Reply) -> str:
 
 def _told(reply: Reply) -> list[tuple[int, Candidate]]:
     # One that stands in a message of its own, or of which nothing is written yet, has no text here.
-    return [(number, choice) for number, choice in others_of(reply) if choice.text.strip()]
+    return [(number, choice) for number, choice in numbered_candidates(reply) if choice.text.strip()]
 
 
 _MARKS = re.compile(

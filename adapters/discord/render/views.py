@@ -9,15 +9,14 @@ from enum import StrEnum
 
 import discord
 
-from adapters.shared.candidates import others_of
+from adapters.shared.candidates import numbered_candidates
 from bot.domain.ports import Translate
-from bot.domain.replies import Reply, ReplyState
+from bot.domain.replies import Reply
 from bot.domain.story import candidate_number
 
 ROW = 5
 """Discord takes five buttons in a row."""
 _ID = re.compile(r"tz:(?P<verb>[a-z_]+):(?P<about>.*)", re.DOTALL)
-_OPEN = {ReplyState.WAITING, ReplyState.WRITING}
 
 
 class Action(StrEnum):
@@ -78,13 +77,13 @@ def reply_view(reply: Reply, translate: Translate, locale: str) -> discord.ui.Vi
     """The buttons of a reply as it is now; None where it carries none (any more)."""
     if not reply.interactive:
         return None
-    if reply.state in _OPEN:
+    if reply.state.is_open:
         return row_view([(Action.STOP, reply.job)], translate, locale) if reply.job else None
     if not reply.passage:
         return row_view([(Action.RESUBMIT, reply.job)], translate, locale) if reply.job else None
     actions = (Action.MORE, Action.RETRY, Action.UNDO, Action.SEVERAL, Action.EDIT)
     view = row_view([(action, reply.passage) for action in actions], translate, locale)
-    others = [(number, one.passage) for number, one in others_of(reply) if one.passage]
+    others = [(number, one.passage) for number, one in numbered_candidates(reply) if one.passage]
     kept = sorted([(candidate_number(reply.passage) or 1, reply.passage), *others])
     if len(kept) > 1:
         view.add_item(_button(Action.READ, reply.passage, translate("discord.button.read", locale), row=1))

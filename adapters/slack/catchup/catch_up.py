@@ -23,7 +23,7 @@ from adapters.slack.web_api.errors import Misunderstood
 from adapters.slack.workspace import Workspace
 from adapters.slack.workspaces import Workspaces
 from bot.aio.clock import Clock
-from bot.aio.keyed_lock import InOrder
+from bot.aio.keyed_lock import KeyedLock
 from bot.core.services import Services
 from bot.domain.errors import DeliveryError, RetryLater, StoreError
 
@@ -50,7 +50,7 @@ class CatchUp:
         services: Services,
         late: Late,
         channels: Channels,
-        in_order: InOrder,
+        in_order: KeyedLock,
         clock: Clock,
         wall: Callable[[], float],
     ) -> None:
@@ -140,7 +140,7 @@ class CatchUp:
         if place.room.id in pending.read:
             return
         messages = await _messages(workspace, place, pending.absence, patience)
-        async with self._in_order.at(place.room.id):
+        async with self._in_order.holding(place.room.id):
             if place.room.id not in pending.read:
                 pending.read.add(place.room.id)
                 found = missed(messages, place, workspace.bot, pending.absence)

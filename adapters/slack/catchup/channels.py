@@ -12,7 +12,7 @@ from adapters.slack.listeners.messages import Hearing
 from adapters.slack.payloads.events import Incoming, Place, by_a_person
 from adapters.slack.web_api.client import CHANNELS, DIRECT, Patience
 from adapters.slack.workspace import Workspace
-from bot.aio.keyed_lock import InOrder
+from bot.aio.keyed_lock import KeyedLock
 from bot.core.services import Services
 from bot.domain.errors import DeliveryError, StoreError
 
@@ -23,7 +23,7 @@ class Channels:
     """Looks through the channels that the bot is in; those with a story first."""
 
     def __init__(
-        self, services: Services, hearing: Hearing, late: Late, in_order: InOrder, wall: Callable[[], float]
+        self, services: Services, hearing: Hearing, late: Late, in_order: KeyedLock, wall: Callable[[], float]
     ) -> None:
         self._services = services
         self._hearing = hearing
@@ -95,7 +95,7 @@ class Channels:
         return heard if asks and not answered else None
 
     async def _hear(self, workspace: Workspace, heard: Incoming) -> None:
-        async with self._in_order.at(heard.place.room.id):
+        async with self._in_order.holding(heard.place.room.id):
             await self._hearing.hear(workspace, heard, again=True)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Coroutine
 from typing import Any
 
-from adapters.shared.acts import acted
+from adapters.shared.acts import run_act
 from adapters.slack.delivery.render import Shown, offer, sentence
 from adapters.slack.payloads.events import Click, Place
 from adapters.slack.workspace import Workspace
@@ -73,7 +73,7 @@ class Acts:
     async def _do(
         self, workspace: Workspace, place: Place, author: Author, doing: Coroutine[Any, Any, Story]
     ) -> Story:
-        done = await acted(self._services, place.room, author, doing)
+        done = await run_act(self._services, place.room, author, doing)
         if done.act is not None:
             await workspace.telling.aloud(place, _key(done.act.id), self._line(done.act, author))
         return done.story

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from adapters.slack.delivery.render import OPEN
 from adapters.slack.delivery.streams import Streams
 from adapters.slack.web_api.client import WebApi
 from adapters.slack.web_api.rate_budget import APPEND, UPDATE, even_s
@@ -34,7 +33,7 @@ class Pace:
 
     def note(self, message_id: str, state: ReplyState) -> None:
         """A message changes now."""
-        if state in OPEN:
+        if state.is_open:
             self._changes[message_id] = _Change(self._clock.now(), state is ReplyState.WRITING)
         else:
             self.forget(message_id)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from adapters.shared.candidates import others_of
+from adapters.shared.candidates import numbered_candidates
 from adapters.slack.payloads.text import escape
 from bot.domain.replies import Reply, ReplyState
 
@@ -25,7 +25,6 @@ CHOICES_CHARACTERS = 6_000
 """All blocks together may hold about 13,200 characters."""
 ACTION = "tsuzuki:"
 """What the ids of our buttons begin with."""
-OPEN = frozenset({ReplyState.WAITING, ReplyState.WRITING})
 _STREAM = "tsuzuki-stream:"
 _AFTERWARDS = ("continue", "retry", "undo", "several", "edit")
 
@@ -105,7 +104,7 @@ def stream_key(blocks: object) -> str:
 def _buttons(draft: Reply, label: Label | None) -> list[dict[str, Any]]:
     if label is None or not draft.job:
         return []
-    if draft.state in OPEN:
+    if draft.state.is_open:
         return [_row(_button("stop", draft.job, label))]
     if not draft.passage:
         return [_row(_button("again", draft.job, label))]
@@ -144,7 +143,7 @@ def _small(text: str) -> dict[str, Any]:
 def _choices(draft: Reply, label: Label | None) -> list[dict[str, Any]]:
     room = CHOICES_CHARACTERS // max(1, len(draft.other_candidates))
     blocks = []
-    for number, choice in others_of(draft):
+    for number, choice in numbered_candidates(draft):
         blocks += [_small(f"〔{number}〕"), _literal(choice.text[:room] or "…")]
         if label is not None and choice.passage:
             blocks.append(_row(_button("choose", choice.passage, label)))

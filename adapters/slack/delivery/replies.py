@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from adapters.slack.delivery.edit_pace import Pace
 from adapters.slack.delivery.posts import Postings
-from adapters.slack.delivery.render import OPEN, Label, Shown, shown
+from adapters.slack.delivery.render import Label, Shown, shown
 from adapters.slack.delivery.stream_recipients import Callers
 from adapters.slack.delivery.streams import Streams
 from adapters.slack.payloads.events import Place, message_id, ts_of
@@ -62,7 +62,7 @@ class Replies:
                 return
             patient = await self._streams.end(place, message_id, draft)
         await self._api.update(place.channel, ts_of(message_id), self._shown(draft), patient=patient)
-        if draft.state not in OPEN:
+        if not draft.state.is_open:
             await self._postings.tidy(place, message_id)
 
     async def remove(self, place: Place, message_id: str) -> None:
@@ -84,7 +84,7 @@ class Replies:
         """Begin a stream where one shall be."""
         reader = self._callers.of(place.room)
         fits = (
-            draft.state in OPEN
+            draft.state.is_open
             and draft.interactive
             and draft.job
             and not draft.other_candidates

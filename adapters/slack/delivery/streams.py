@@ -10,7 +10,7 @@ import logging
 from dataclasses import dataclass
 from typing import Any
 
-from adapters.slack.delivery.render import OPEN, Label, stream_button
+from adapters.slack.delivery.render import Label, stream_button
 from adapters.slack.payloads.events import Place, message_id, ts_of
 from adapters.slack.payloads.message_keys import mark
 from adapters.slack.payloads.text import markdown
@@ -40,7 +40,7 @@ class _Stream:
 
     def growth(self, draft: Reply) -> str | None:
         """What `draft` has more; None where it is not simply more, or more is to come elsewhere."""
-        if draft.other_candidates or draft.state not in OPEN:
+        if draft.other_candidates or not draft.state.is_open:
             return None
         if draft.state is ReplyState.WAITING:
             return "" if draft.note == self.note and not self.text else None

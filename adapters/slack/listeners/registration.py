@@ -32,7 +32,7 @@ from adapters.slack.payloads.recent import Recent
 from adapters.slack.workspace import Workspace
 from adapters.slack.workspaces import Workspaces
 from bot.aio.clock import Clock
-from bot.aio.keyed_lock import InOrder
+from bot.aio.keyed_lock import KeyedLock
 from bot.domain.errors import Undeliverable
 from bot.domain.ports import Translate
 
@@ -56,7 +56,7 @@ class Listeners:
         say: Translate,
         clock: Clock,
         catch_up: CatchUp,
-        in_order: InOrder,
+        in_order: KeyedLock,
         inflight: Inflight,
     ) -> None:
         self._workspaces = workspaces
@@ -95,7 +95,7 @@ class Listeners:
             if workspace is None:
                 return
             if (changed := change(body, workspace.bot)) is not None:
-                async with self._in_order.at(changed.place.room.id):
+                async with self._in_order.holding(changed.place.room.id):
                     await _guarded(self._hearing.follow(workspace, changed))
             elif (heard := incoming(body, workspace.bot)) is not None:
                 if not await self._siblings.is_the_fuller(body["event"], heard):
@@ -103,7 +103,7 @@ class Listeners:
                 await self._missed_before(workspace, heard)
                 # Socket Mode counts its first delivery as retry 0.
                 again = request.headers.get("x-slack-retry-num", ["0"])[0] != "0"
-                async with self._in_order.at(heard.place.room.id):
+                async with self._in_order.holding(heard.place.room.id):
                     await _guarded(self._hearing.hear(workspace, heard, again=again))
 
     async def _missed_before(self, workspace: Workspace, heard: Incoming) -> None:
@@ -124,7 +124,7 @@ class Listeners:
             if workspace is None:
                 return
             given = pointed(body, workspace.bot)
-            async with self._in_order.at(given.said.place.room.id):
+            async with self._in_order.holding(given.said.place.room.id):
                 await self._pointing.go_on(workspace, given, responding(respond, self._say))
 
     async def on_button(self, ack: AsyncAck, body: Body) -> None:

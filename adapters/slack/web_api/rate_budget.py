@@ -12,7 +12,7 @@ from collections import OrderedDict
 
 from adapters.slack.web_api.rate_window import PATIENCE_S, Window
 from bot.aio.clock import Clock
-from bot.aio.rate_limit import RoomThrottle
+from bot.aio.rate_limit import RateLimiter
 from bot.domain.errors import RetryLater
 
 DEFAULT_REST_S = 5.0
@@ -80,7 +80,7 @@ class Budget:
             method: Window(calls, MINUTE_S, clock, _UNWAITED_S if method in READS else PATIENCE_S)
             for method, calls in CALLS_A_MINUTE.items()
         }
-        self._posts: OrderedDict[str, RoomThrottle] = OrderedDict()
+        self._posts: OrderedDict[str, RateLimiter] = OrderedDict()
         self._rests_until: dict[str, float] = {}
         self._narrow_until: dict[str, float] = {}
 
@@ -145,8 +145,8 @@ class Budget:
         if (left := self._rest(method)) > 0:
             raise RetryLater(f"{method}: Slack asked for a rest", left)
 
-    def _posts_to(self, channel: str) -> RoomThrottle:
-        throttle = self._posts.setdefault(channel, RoomThrottle(*POSTS_PER_CHANNEL, self._clock))
+    def _posts_to(self, channel: str) -> RateLimiter:
+        throttle = self._posts.setdefault(channel, RateLimiter(*POSTS_PER_CHANNEL, self._clock))
         self._posts.move_to_end(channel)
         if len(self._posts) > _CHANNELS_REMEMBERED:
             self._posts.popitem(last=False)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass, replace
 
-from adapters.web import payloads as translate
+from adapters.web import payloads
 from adapters.web.payloads import BadRequest
 from adapters.web.render import settings
-from adapters.web.render.values import shown_branch
+from adapters.web.render.values import branch_view
 from bot.core.services import Services
 from bot.domain.chat import Room
 from bot.domain.story import Notes
@@ -49,11 +49,11 @@ class Notebook:
         if story is None:
             return {"branches": []}
         lines = outline(story, await self.services.stories.tree(self.room))
-        return {"branches": [asdict(shown_branch(line)) for line in lines]}
+        return {"branches": [asdict(branch_view(line)) for line in lines]}
 
     async def _notes(self) -> Leaf:
         story = await self.services.stories.read(self.room)
-        return shown_notes(story.notes if story else Notes())
+        return notes_payload(story.notes if story else Notes())
 
     async def _window(self) -> Leaf:
         if await self.services.stories.read(self.room) is None:
@@ -62,20 +62,20 @@ class Notebook:
         return {"window": asdict(replace(window, unknown=names(window.unknown)))}
 
     async def _rules(self) -> Leaf:
-        return {"rules": settings.shown(await self.services.settings.resolve(self.room))}
+        return {"rules": settings.rules_payload(await self.services.settings.resolve(self.room))}
 
     async def _stories(self) -> Leaf:
         now = await self.services.stories.read(self.room)
-        told = await self.services.stories.list_stories(translate.PLATFORM, room=self.room)
+        stories = await self.services.stories.list_stories(payloads.PLATFORM, room=self.room)
         return {
             "stories": [
                 {"id": story.id, "title": story.title, "open": now is not None and story.id == now.id}
-                for story in told
+                for story in stories
             ]
         }
 
 
-def shown_notes(notes: Notes) -> Leaf:
+def notes_payload(notes: Notes) -> Leaf:
     """Notes as the notebook shows and sends them."""
     lore = [
         {"keywords": "、".join(entry.keywords), "text": entry.text, "priority": entry.priority}

@@ -8,16 +8,16 @@ from nicegui import Client, ui
 from nicegui.events import GenericEventArguments
 
 from adapters.shared.double_clicks import DoubleClicks
-from adapters.web import payloads as translate
+from adapters.web import payloads
 from adapters.web.elements import ComposerPart, HeadingPart, NotebookPart, PeoplePart, StoryPart, Text
 from adapters.web.limits import limits_of
-from adapters.web.live.actions import Deeds, Payload
-from adapters.web.live.room import Hub
-from adapters.web.live.submissions import Desk, done, notify, payload_of
-from adapters.web.live.visitor import Visitor
-from adapters.web.pages.notebook import Notebook, shown_notes
+from adapters.web.pages.notebook import Notebook, notes_payload
 from adapters.web.render import probability
-from adapters.web.render.values import Change, Person
+from adapters.web.render.values import Participant, RoomChange
+from adapters.web.rooms.actions import Payload, RoomActions
+from adapters.web.rooms.room_feed import RoomFeeds
+from adapters.web.rooms.submissions import Submissions, notify, payload_of, run_action
+from adapters.web.rooms.visitor import Visitor
 from bot.aio.clock import SystemClock
 from bot.core.services import Services
 from bot.domain.chat import Room
@@ -36,15 +36,23 @@ class RoomPage:
     _leaves: NotebookPart
 
     def __init__(
-        self, services: Services, say: Translate, visitor: Visitor, hub: Hub, room: Room, client: Client
+        self,
+        services: Services,
+        translate: Translate,
+        visitor: Visitor,
+        feeds: RoomFeeds,
+        room: Room,
+        client: Client,
     ) -> None:
         self._services = services
-        self._say = say
+        self._translate = translate
         self._visitor = visitor
-        self._live = hub.room(room)
+        self._feed = feeds.room(room)
         self._client = client
         clicks = DoubleClicks(SystemClock())
-        self._deeds = Deeds(services, visitor, self._live, hub.refresh, self._clash, self._forgotten, clicks)
+        self._actions = RoomActions(
+            services, visitor, self._feed, feeds.refresh, self._on_notes_changed, self._on_forgotten, clicks
+        )
         self._notebook = Notebook(services, room)
         self._limits = limits_of(services)
         self._shown_title = ("", False)
@@ -52,74 +60,81 @@ class RoomPage:
     @property
     def title(self) -> str:
         """The story's title, or what stands for it before there is one."""
-        return self._live.title or self._say("web.untitled", self._visitor.locale)
+        return self._feed.title or self._translate("web.untitled", self._visitor.locale)
 
-    async def join(self) -> Change:
+    async def subscribe(self) -> RoomChange:
         """Watch the room from now on; returns what it shows already. Build before the next `await`."""
-        self._client.on_connect(self._arrive)
-        self._client.on_disconnect(lambda: self._live.away(self))
-        self._client.on_delete(lambda: self._live.leave(self))
-        return await self._live.join(self)
+        self._client.on_connect(self._on_connect)
+        self._client.on_disconnect(lambda: self._feed.disconnected(self))
+        self._client.on_delete(lambda: self._feed.unsubscribe(self))
+        return await self._feed.subscribe(self)
 
-    def build(self, snapshot: Change, rules: RoomSettings, told: str) -> None:
+    def build(self, snapshot: RoomChange, rules: RoomSettings, notice: str) -> None:
         """Lay the page out around what the room shows; `told`: what is left to say of the page before."""
         locale, visitor = self._visitor.locale, self._visitor
-        Text("a", self._say("web.skip", locale)).classes("tz-skip").props("href=#tz-text")
+        Text("a", self._translate("web.skip", locale)).classes("tz-skip").props("href=#tz-text")
         with ui.element("div").classes("tz-page"):
             self._head(locale, visitor.path)
-            me = self._live.number(visitor.author)
+            me = self._feed.number(visitor.author)
             self._story = StoryPart(
-                snapshot, self._say, locale, me=me, place=self._live.room.id, limits=self._limits
+                snapshot, self._translate, locale, me=me, place=self._feed.room.id, limits=self._limits
             )
             self._composer = ComposerPart(
-                self._say,
+                self._translate,
                 locale,
                 name=visitor.name,
-                place=self._live.room.id,
+                place=self._feed.room.id,
                 rules=rules,
                 limits=self._limits,
             )
         if snapshot.standing:
-            self._composer.stand(snapshot.standing)
+            self._composer.show_position(snapshot.standing)
         self._retitle()
-        self._listen()
-        if told:
-            notify(told)
+        self._register_handlers()
+        if notice:
+            notify(notice)
 
-    def show(self, change: Change) -> None:
+    def show(self, change: RoomChange) -> None:
         """A change of the room."""
         self._story.update_story(change)
         if change.standing:
-            self._composer.stand(change.standing)
+            self._composer.show_position(change.standing)
         if change.start is not None or change.standing or change.besides:
             self._leaves.stale()
         if self._retitle():
             self._client.run_javascript(f"document.title = {json.dumps(self.title)}")
 
-    def show_people(self, people: tuple[Person, ...]) -> None:
+    def show_people(self, people: tuple[Participant, ...]) -> None:
         """Who is there now."""
         self._people.show(people)
 
     def show_rules(self, rules: RoomSettings) -> None:
         """The room's rules as they are now."""
-        self._composer.rule(rules)
+        self._composer.show_rules(rules)
         self._leaves.stale()
 
     def _head(self, locale: str, path: str) -> None:
         with ui.element("header").classes("tz-head"):
             home = ui.element("a").classes("tz-home")
-            home.props["href"], home.props["aria-label"] = f"{path}/", self._say("web.home", locale)
+            home.props["href"], home.props["aria-label"] = f"{path}/", self._translate("web.home", locale)
             with home:
                 Text("span", "続").classes("tz-mark").props("aria-hidden=true")
-            self._heading = HeadingPart(self.title, self._say, locale, limits=self._limits)
-            self._people = PeoplePart(self._say, locale)
-            self._leaves = NotebookPart(self._say, locale, place=self._live.room.id, limits=self._limits)
+            self._heading = HeadingPart(self.title, self._translate, locale, limits=self._limits)
+            self._people = PeoplePart(self._translate, locale)
+            self._leaves = NotebookPart(
+                self._translate, locale, place=self._feed.room.id, limits=self._limits
+            )
 
-    def _listen(self) -> None:
-        desk = Desk(
-            self._services, self._say, self._visitor, self._live.room, self._composer, self._live.refresh
+    def _register_handlers(self) -> None:
+        submissions = Submissions(
+            self._services,
+            self._translate,
+            self._visitor,
+            self._feed.room,
+            self._composer,
+            self._feed.refresh,
         )
-        self._composer.on("send", desk.take)
+        self._composer.on("send", submissions.submit)
         self._composer.on("name", self._rename)
         for part in (self._composer, self._story, self._leaves, self._heading):
             part.on("act", self._act)
@@ -129,22 +144,22 @@ class RoomPage:
 
     def _retitle(self) -> bool:
         """Show the title as it is now; whether it was another one."""
-        now = (self.title, self._live.story is not None)
+        now = (self.title, self._feed.story is not None)
         if now == self._shown_title:
             return False
         self._shown_title = now
         self._heading.show(now[0], named=now[1])
         return True
 
-    def _arrive(self) -> None:
-        self._live.here(self, Person(self._visitor.id, self._visitor.name))
+    def _on_connect(self) -> None:
+        self._feed.connected(self, Participant(self._visitor.id, self._visitor.name))
 
     async def _rename(self, event: GenericEventArguments) -> None:
-        await done(self._take_name(payload_of(event)), self._say, self._visitor.locale)
+        await run_action(self._take_name(payload_of(event)), self._translate, self._visitor.locale)
 
     async def _take_name(self, payload: Payload) -> None:
         if self._visitor.rename(payload):
-            self._arrive()
+            self._on_connect()
 
     def rename(self, name: str) -> None:
         """The visitor took another name in another tab; empty: they are forgotten."""
@@ -153,45 +168,45 @@ class RoomPage:
 
     async def _act(self, event: GenericEventArguments) -> None:
         payload = payload_of(event)
-        if not await done(self._deeds.do(payload), self._say, self._visitor.locale):
+        if not await run_action(self._actions.perform(payload), self._translate, self._visitor.locale):
             return
-        deed = str(payload["do"])
-        self._leaves.saved(deed)
-        if deed == "edit":
-            self._story.edited(translate.passage_of(payload))
-        if deed == "rename":
+        action = str(payload["do"])
+        self._leaves.saved(action)
+        if action == "edit":
+            self._story.edited(payloads.passage_of(payload))
+        if action == "rename":
             self._heading.kept()
 
-    def _clash(self, notes: Notes) -> None:
-        self._leaves.clash(shown_notes(notes))
+    def _on_notes_changed(self, notes: Notes) -> None:
+        self._leaves.clash(notes_payload(notes))
 
-    def _forgotten(self, count: int) -> None:
-        self._live.forgotten(self._visitor.id)
+    def _on_forgotten(self, count: int) -> None:
+        self._feed.forgotten(self._visitor.id)
         key = "web.forgotten" if count else "web.nothing_to_forget"
-        notify(self._say(key, self._visitor.locale, **({"count": count} if count else {})))
+        notify(self._translate(key, self._visitor.locale, **({"count": count} if count else {})))
 
     async def _look(self, event: GenericEventArguments) -> None:
-        await done(self._show_leaf(payload_of(event)), self._say, self._visitor.locale)
+        await run_action(self._show_leaf(payload_of(event)), self._translate, self._visitor.locale)
 
     async def _show_leaf(self, payload: Payload) -> None:
-        name = translate.text_of(payload, "leaf")
+        name = payloads.text_of(payload, "leaf")
         self._leaves.show(name, await self._notebook.leaf(name))
 
     async def _scores(self, event: GenericEventArguments) -> None:
-        await done(self._shade(payload_of(event)), self._say, self._visitor.locale)
+        await run_action(self._shade(payload_of(event)), self._translate, self._visitor.locale)
 
     async def _shade(self, payload: Payload) -> None:
-        passage = await self._services.stories.passage(translate.passage_of(payload))
+        passage = await self._services.stories.passage(payloads.passage_of(payload))
         scores = await self._services.stories.scores(passage.id)
         if scores:
             self._story.shade(passage.id, probability.shaded(passage.text, scores))
         else:
-            notify(self._say("web.no_odds", self._visitor.locale))
+            notify(self._translate("web.no_odds", self._visitor.locale))
 
     async def _export(self, event: GenericEventArguments) -> None:
-        await done(self._download(payload_of(event)), self._say, self._visitor.locale)
+        await run_action(self._download(payload_of(event)), self._translate, self._visitor.locale)
 
     async def _download(self, payload: Payload) -> None:
-        form = translate.text_of(payload, "form") or "txt"
-        name, text = await self._notebook.text_of_story(translate.text_of(payload, "story"), form)
+        form = payloads.text_of(payload, "form") or "txt"
+        name, text = await self._notebook.text_of_story(payloads.text_of(payload, "story"), form)
         ui.download.content(text.encode(), name, "text/plain; charset=utf-8")

@@ -11,12 +11,12 @@ from fastapi import Request, Response
 from fastapi.responses import HTMLResponse
 from nicegui import APIRouter, ui
 
-from adapters.web import payloads as translate
+from adapters.web import payloads
 from adapters.web.elements import Text
-from adapters.web.live.room import Hub
-from adapters.web.live.visitor import Visitor, path_of, visitor_of
-from adapters.web.pages.front_page import FrontPage
+from adapters.web.pages.home_page import HomePage
 from adapters.web.pages.room_page import RoomPage
+from adapters.web.rooms.room_feed import RoomFeeds
+from adapters.web.rooms.visitor import Visitor, path_of, visitor_of
 from bot.core.services import Services
 from bot.domain.ports import Translate
 
@@ -34,14 +34,14 @@ _LANGUAGES: dict[str, Any] = {"ja": "ja", "en": "en-US"}
 class Pages:
     """Builds the pages. `head` is what travels inside each: the style sheet.
 
-    `later`: what visitors, by their ids, are told on the next page, as the one before was left at once.
+    `later_notices`: what visitors, by their ids, are told on the next page: the one before was left at once.
     """
 
     services: Services
-    hub: Hub
-    say: Translate
+    feeds: RoomFeeds
+    translate: Translate
     head: str
-    later: dict[str, str] = field(default_factory=dict)
+    later_notices: dict[str, str] = field(default_factory=dict)
 
     def routes(self) -> APIRouter:
         """The pages as routes for an application of ours."""
@@ -49,7 +49,7 @@ class Pages:
 
         @router.page("/", response_timeout=BUILD_TIMEOUT_S)
         async def front(request: Request) -> None:
-            await self.front(request)
+            await self.home(request)
 
         @router.page("/r/{slug}", response_timeout=BUILD_TIMEOUT_S)
         async def room(request: Request, slug: str) -> None:
@@ -62,45 +62,45 @@ class Pages:
 
     async def is_there(self, slug: str = "-") -> Response:
         """The answer to HEAD: without a body, and without a page that waits for a browser."""
-        known = slug == "-" or translate.is_slug(slug)
+        known = slug == "-" or payloads.is_slug(slug)
         return HTMLResponse(status_code=HTTPStatus.OK if known else HTTPStatus.NOT_FOUND)
 
     async def missing(self, request: Request, _: Exception) -> Response:
         """The page for an address that leads nowhere."""
-        locale = translate.locale_of(request.headers.get("accept-language", ""))
+        locale = payloads.locale_of(request.headers.get("accept-language", ""))
         home = escape(path_of(request) + "/")
-        told, back, title = (
-            escape(self.say(f"web.{key}", locale)) for key in ("no_such_page", "home", "app")
+        message, back, title = (
+            escape(self.translate(f"web.{key}", locale)) for key in ("no_such_page", "home", "app")
         )
         return HTMLResponse(
             f'<!DOCTYPE html><html lang="{locale}"><head><meta charset="utf-8"><title>{title}</title>'
             f'<meta name="viewport" content="width=device-width, initial-scale=1">{self.head}'
             f'</head><body><main class="tz-page tz-front"><header class="tz-cover"><h1>{title}</h1>'
-            f'<p>{told}</p><p><a href="{home}">{back}</a></p></header></main></body></html>',
+            f'<p>{message}</p><p><a href="{home}">{back}</a></p></header></main></body></html>',
             HTTPStatus.NOT_FOUND,
         )
 
-    async def front(self, request: Request) -> None:
+    async def home(self, request: Request) -> None:
         """Where stories begin."""
         visitor = visitor_of(request)
-        self._dress(visitor.locale, self.say("web.app", visitor.locale))
-        await FrontPage(self.services, self.say, visitor, self.later).build()
+        self._set_title(visitor.locale, self.translate("web.app", visitor.locale))
+        await HomePage(self.services, self.translate, visitor, self.later_notices).build()
 
     async def room(self, request: Request, slug: str) -> None:
         """One story."""
         visitor = visitor_of(request)
-        if not translate.is_slug(slug):
+        if not payloads.is_slug(slug):
             self._no_such_room(visitor)
             return
-        room = translate.room_of(slug)
+        room = payloads.room_of(slug)
         rules = await self.services.settings.resolve(room)
         # No await between the two: a room that nobody looks at or joins may be forgotten.
-        page = RoomPage(self.services, self.say, visitor, self.hub, room, ui.context.client)
-        snapshot = await page.join()
-        self._dress(visitor.locale, page.title)
-        page.build(snapshot, rules, self.later.pop(visitor.id, ""))
+        page = RoomPage(self.services, self.translate, visitor, self.feeds, room, ui.context.client)
+        snapshot = await page.subscribe()
+        self._set_title(visitor.locale, page.title)
+        page.build(snapshot, rules, self.later_notices.pop(visitor.id, ""))
 
-    def _dress(self, locale: str, title: str) -> None:
+    def _set_title(self, locale: str, title: str) -> None:
         # Language and title belong to the visitor, not to the route: each client gets a page of its own.
         client = ui.context.client
         client.page = ui.page(
@@ -115,7 +115,7 @@ class Pages:
     def _no_such_room(self, visitor: Visitor) -> None:
         locale = visitor.locale
         ui.context.client.status_code = 404
-        self._dress(locale, self.say("web.app", locale))
+        self._set_title(locale, self.translate("web.app", locale))
         with ui.element("div").classes("tz-page tz-front"), ui.element("header").classes("tz-cover"):
-            Text("p", self.say("web.no_such_room", locale))
-            Text("a", self.say("web.home", locale)).props(f"href={visitor.path}/")
+            Text("p", self.translate("web.no_such_room", locale))
+            Text("a", self.translate("web.home", locale)).props(f"href={visitor.path}/")

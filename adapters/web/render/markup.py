@@ -11,7 +11,7 @@ PLAIN, ASIDE = "", "aside"
 
 
 @dataclass(frozen=True, slots=True)
-class ShownPiece:
+class TextPiece:
     """A piece of a text. `kind`: empty for plain text, `aside`, or a `bot.text.ruby.Kind`.
 
     `reading`: the ruby beside it, or what a note says.
@@ -22,7 +22,7 @@ class ShownPiece:
     reading: str = ""
 
 
-def marked(text: str, beside: Collection[int]) -> tuple[ShownPiece, ...]:
+def marked(text: str, beside: Collection[int]) -> tuple[TextPiece, ...]:
     """`text` without blank lines at its edges in pieces, first to last; empty where all of it is plain.
 
     `beside`: which of its lines, counted from 0, are said beside the story.
@@ -33,23 +33,23 @@ def marked(text: str, beside: Collection[int]) -> tuple[ShownPiece, ...]:
     return () if all(piece.kind == PLAIN for piece in pieces) else pieces
 
 
-def _pieces(text: str, beside: frozenset[int]) -> Iterator[ShownPiece]:
+def _pieces(text: str, beside: frozenset[int]) -> Iterator[TextPiece]:
     lines = text.split("\n")
     for number, line in enumerate(lines):
         end = "\n" if number + 1 < len(lines) else ""
         if number in beside:
-            yield ShownPiece(line + end, ASIDE)
+            yield TextPiece(line + end, ASIDE)
         else:
             yield from _line(line + end)
 
 
-def _line(line: str) -> Iterator[ShownPiece]:
+def _line(line: str) -> Iterator[TextPiece]:
     at = 0
     for span in spans(line):
         if span.start > at:
-            yield ShownPiece(line[at : span.start])
+            yield TextPiece(line[at : span.start])
         if span.kind is not Kind.ESCAPE:
-            yield ShownPiece(span.base, span.kind.value, span.reading)
+            yield TextPiece(span.base, span.kind.value, span.reading)
         at = span.end
     if line[at:]:
-        yield ShownPiece(line[at:])
+        yield TextPiece(line[at:])

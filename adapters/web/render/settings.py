@@ -16,7 +16,7 @@ _LISTS = ("words", "banned")
 _NUMBERS = ("candidates", "daily_per_person", "daily_in_all")
 
 
-def shown(rules: RoomSettings) -> dict[str, object]:
+def rules_payload(rules: RoomSettings) -> dict[str, object]:
     """The rules that a room can set here, its own presets, and what each preset means."""
     own = dict(rules.presets)
     return {

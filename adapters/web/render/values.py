@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from adapters.web.render.markup import ShownPiece
+from adapters.web.render.markup import TextPiece
 from bot.domain.replies import Reply
 from bot.story.tree import Branch, first_words
 
@@ -13,17 +13,17 @@ LOOKED_AT = 300
 
 
 @dataclass(frozen=True, slots=True)
-class ShownVersion:
+class AlternativeView:
     """One of the passages that stand at the same place."""
 
     id: str
     name: str
     text: str
-    pieces: tuple[ShownPiece, ...] = ()
+    pieces: tuple[TextPiece, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class ShownPassage:
+class PassageView:
     """A passage. `hue` None: the model's. `owner`: the number of the person who may change it, in this room.
 
     `versions`: itself and its alternatives, in the order they were made; empty where it has none.
@@ -36,13 +36,13 @@ class ShownPassage:
     text: str
     owner: int
     edited: bool = False
-    versions: tuple[ShownVersion, ...] = ()
+    versions: tuple[AlternativeView, ...] = ()
     compare: bool = False
-    pieces: tuple[ShownPiece, ...] = ()
+    pieces: tuple[TextPiece, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class ShownDraft:
+class ReplyView:
     """A reply in the making. `choices`: the texts of its other candidates; `asker`: who asked for it.
 
     `after`: the passage that it stands behind, empty where it begins the story; None: at the story's end.
@@ -59,7 +59,7 @@ class ShownDraft:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class StoryPosition:
     """Where the story stands: what its head is, and whether there is a way back and forth.
 
     `ends`: the passages that it counts as ending with, among whose alternatives one may still be chosen.
@@ -72,7 +72,7 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
-class ShownAct:
+class ActView:
     """What somebody did that everybody sees. `owner`: the number of who did it, in this room.
 
     `before`, `after`: how many passages the story had. `taken_back`: it was led back since.
@@ -88,7 +88,7 @@ class ShownAct:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class RoomChange:
     """What a page must do to show what the hub knows.
 
     `start`: from the passage of that number on, the story is `passages`; None: it is as it was.
@@ -97,12 +97,12 @@ class Change:
     """
 
     start: int | None = None
-    passages: tuple[ShownPassage, ...] = ()
-    drafts: tuple[ShownDraft, ...] = ()
+    passages: tuple[PassageView, ...] = ()
+    drafts: tuple[ReplyView, ...] = ()
     drop: tuple[str, ...] = ()
-    standing: Standing | None = None
+    standing: StoryPosition | None = None
     besides: bool = False
-    act: ShownAct | None = None
+    act: ActView | None = None
 
     @property
     def empty(self) -> bool:
@@ -112,7 +112,7 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
+class Participant:
     """Somebody who looks at a room; without a name they only read. `number` stands for them in this room."""
 
     id: str
@@ -122,7 +122,7 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True)
-class ShownBranch:
+class BranchView:
     """A line of the outline. `text`: the passage's first words, empty where it was deleted.
 
     `aside`: it only says something beside the story. `beginning`: as much of it as is looked at before one
@@ -140,10 +140,10 @@ class ShownBranch:
     beginning: str
 
 
-def shown_branch(branch: Branch) -> ShownBranch:
+def branch_view(branch: Branch) -> BranchView:
     """A line of the outline, as a page draws it."""
     passage = branch.passage
-    return ShownBranch(
+    return BranchView(
         passage.id,
         passage.author.name,
         first_words(passage),
@@ -160,8 +160,8 @@ def _beginning(text: str) -> str:
     return text if len(text) <= LOOKED_AT else text[:LOOKED_AT] + "…"
 
 
-def shown_draft(message_id: str, draft: Reply, asker: str, *, stored: bool, after: str | None) -> ShownDraft:
+def reply_view(message_id: str, reply: Reply, asker: str, *, stored: bool, after: str | None) -> ReplyView:
     """A reply in the making; of one that is `stored` as a passage only what is to be said about it."""
-    text = "" if stored else draft.text
-    choices = () if stored else tuple(choice.text for choice in draft.other_candidates)
-    return ShownDraft(message_id, draft.job, draft.state.value, text, draft.note, choices, asker, after)
+    text = "" if stored else reply.text
+    choices = () if stored else tuple(candidate.text for candidate in reply.other_candidates)
+    return ReplyView(message_id, reply.job, reply.state.value, text, reply.note, choices, asker, after)

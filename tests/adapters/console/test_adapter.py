@@ -43,7 +43,7 @@ def err() -> io.StringIO:
 def console(out: io.StringIO, err: io.StringIO) -> ConsoleAdapter:
     """A console on which the person's text stands."""
     console = ConsoleAdapter(out, err, say)
-    console.begin(BEGUN)
+    console.set_beginning(BEGUN)
     return console
 
 
@@ -83,7 +83,7 @@ async def test_at_a_terminal_a_line_takes_the_place_of_the_last(out: io.StringIO
     """Progress is one line, and gone once the story goes on."""
     err = Terminal()
     console = ConsoleAdapter(out, err, say)
-    console.begin(BEGUN)
+    console.set_beginning(BEGUN)
 
     await console.post(ROOM, Reply(ReplyState.WAITING, note="40 %"), "job:0")
     await console.edit(ROOM, "job:0", Reply(ReplyState.WAITING, note="80 %"))
@@ -139,7 +139,7 @@ async def test_on_one_screen_progress_never_clears_a_line_of_the_story() -> None
     """At a terminal, where both streams are the same screen, what the person wrote stays readable."""
     screen = Terminal()
     console = ConsoleAdapter(screen, screen, say)
-    console.begin(BEGUN)
+    console.set_beginning(BEGUN)
 
     await console.post(ROOM, Reply(ReplyState.WAITING, note="40 %"), "job:0")
     await console.edit(ROOM, "job:0", writing("外へ"))
@@ -180,9 +180,9 @@ async def test_each_reply_of_a_story_is_written_whole(console: ConsoleAdapter, o
 
 async def test_the_end_of_a_reply_can_be_waited_for(console: ConsoleAdapter) -> None:
     """Also when it is over already."""
-    waiting = asyncio.create_task(console.ended("job"))
+    waiting = asyncio.create_task(console.wait_ended("job"))
     await console.post(ROOM, writing("外"), "job:0")
     assert not waiting.done()
     await console.edit(ROOM, "job:0", done("外へ。"))
     await waiting
-    await console.ended("job")
+    await console.wait_ended("job")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from adapters.console.commands import ALIASES, Command, command_of
+from adapters.console.commands import ALIASES, TypedCommand, command_of
 from adapters.console.listing import changed_lore
 from bot.domain.story import Lore
 
@@ -18,18 +18,18 @@ def test_lines_that_are_passages(line: str) -> None:
 @pytest.mark.parametrize(
     ("line", "command"),
     [
-        ("", Command("continue")),
-        ("　 ", Command("continue")),
-        ("/undo", Command("undo")),
-        ("/取り消し", Command("undo")),
-        ("／候補　３", Command("candidates", "３")),
-        ("/edit 2  二つ 目", Command("edit", "2  二つ 目")),
-        ("/EXIT", Command("quit")),
-        ("/?", Command("help")),
-        ("/nonsense x", Command("nonsense", "x")),
+        ("", TypedCommand("continue")),
+        ("　 ", TypedCommand("continue")),
+        ("/undo", TypedCommand("undo")),
+        ("/取り消し", TypedCommand("undo")),
+        ("／候補　３", TypedCommand("candidates", "３")),
+        ("/edit 2  二つ 目", TypedCommand("edit", "2  二つ 目")),
+        ("/EXIT", TypedCommand("quit")),
+        ("/?", TypedCommand("help")),
+        ("/nonsense x", TypedCommand("nonsense", "x")),
     ],
 )
-def test_lines_that_are_commands(line: str, command: Command) -> None:
+def test_lines_that_are_commands(line: str, command: TypedCommand) -> None:
     """By their name or another one, with a slash of either width."""
     assert command == command_of(line)
 

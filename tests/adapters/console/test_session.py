@@ -15,7 +15,7 @@ from bot.domain.chat import Author
 from bot.domain.errors import NoSuchStory
 from bot.domain.story import Lore, Notes
 from bot.story.joining import text_of, told_passages
-from config.i18n import Phrases
+from config.i18n import Translations
 from tests.fakes.house import House, opened, sentence
 
 AYA = Author("console", "-", "綾")
@@ -43,7 +43,7 @@ class Desk:
     def speaking(self, locale: str) -> Session:
         """A session of somebody who reads another language."""
         author = replace(AYA, locale=locale)
-        say = Phrases.load()
+        say = Translations.load()
         return Session(self.house.services, self.console, author, say, self.out, self.err)
 
     async def types(self, *typed: str) -> bool:
@@ -59,7 +59,7 @@ class Desk:
 @pytest.fixture
 async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
     """Somebody sits down at the terminal."""
-    out, err, say = io.StringIO(), io.StringIO(), Phrases.load()
+    out, err, say = io.StringIO(), io.StringIO(), Translations.load()
     console = ConsoleAdapter(out, err, say, labels=err)
     async with opened(tmp_path, console, say) as house:
         yield Desk(house, console, out, err, Session(house.services, console, AYA, say, out, err))
@@ -68,7 +68,7 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
 @pytest.fixture
 async def scripted(tmp_path: Path) -> AsyncIterator[Desk]:
     """A script is played, and its output kept."""
-    out, err, say = io.StringIO(), io.StringIO(), Phrases.load()
+    out, err, say = io.StringIO(), io.StringIO(), Translations.load()
     console = ConsoleAdapter(out, err, say, labels=err, transcript=Transcript(out))
     async with opened(tmp_path, console, say) as house:
         yield Desk(house, console, out, err, Session(house.services, console, AYA, say, out, err))
@@ -91,7 +91,7 @@ async def test_a_script_that_goes_on_gets_the_story_so_far(scripted: Desk) -> No
     await scripted.types(FIRST)
     scripted.out.truncate(0)
     scripted.out.seek(0)
-    say = Phrases.load()
+    say = Translations.load()
     console = scripted.console
     console.transcript = Transcript(scripted.out)
     again = Session(scripted.house.services, console, AYA, say, scripted.out, scripted.err)
@@ -302,7 +302,7 @@ async def test_help_names_every_command(desk: Desk) -> None:
     """In both languages."""
     from adapters.console.commands import ALIASES
 
-    say = Phrases.load()
+    say = Translations.load()
     english, japanese = say("console.help", "en"), say("console.help", "ja")
     assert [name for name in ALIASES if f"/{name}" not in english and name != "help"] == []
     assert [a for a in ALIASES.items() if not any(f"/{alias}" in japanese for alias in a[1])] == [

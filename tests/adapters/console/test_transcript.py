@@ -18,9 +18,9 @@ def test_a_passage_goes_on_where_the_one_before_ended() -> None:
     """A growing one, too; the last line is ended at the end."""
     out = io.StringIO()
     transcript = Transcript(out)
-    transcript.tell("s", ["雨が"])
-    transcript.tell("s", ["雨が", "降"])
-    transcript.tell("s", ["雨が", "降る。", "\n風。"])
+    transcript.rewrite("s", ["雨が"])
+    transcript.rewrite("s", ["雨が", "降"])
+    transcript.rewrite("s", ["雨が", "降る。", "\n風。"])
     assert out.getvalue() == "雨が降る。\n風。"
     transcript.end()
     assert out.getvalue() == "雨が降る。\n風。\n"
@@ -30,9 +30,9 @@ def test_another_story_stands_behind_an_empty_line() -> None:
     """And the first one is told again from its beginning when it comes back."""
     out = io.StringIO()
     transcript = Transcript(out)
-    transcript.tell("s", ["雨。"])
-    transcript.tell("t", [])
-    transcript.tell("t", ["海。"])
+    transcript.rewrite("s", ["雨。"])
+    transcript.rewrite("t", [])
+    transcript.rewrite("t", ["海。"])
     assert out.getvalue() == "雨。\n\n海。"
 
 
@@ -40,11 +40,11 @@ def test_from_a_pipe_nothing_can_be_taken() -> None:
     """What comes instead of it stands in a line of its own; what is only taken back leaves all as it is."""
     out = io.StringIO()
     transcript = Transcript(out)
-    transcript.tell("s", ["雨。", "風。"])
-    transcript.tell("s", ["雨。"])
+    transcript.rewrite("s", ["雨。", "風。"])
+    transcript.rewrite("s", ["雨。"])
     assert out.getvalue() == "雨。風。"
-    transcript.tell("s", ["雨。", "雪"])
-    transcript.tell("s", ["雨。", "雪。"])
+    transcript.rewrite("s", ["雨。", "雪"])
+    transcript.rewrite("s", ["雨。", "雪。"])
     assert out.getvalue() == "雨。風。\n雪。"
 
 
@@ -56,9 +56,9 @@ def test_a_file_holds_the_story_as_it_ended(tmp_path: Path, before: str) -> None
     with path.open("a", encoding="utf-8") as out:
         transcript = Transcript(out)
         for pieces in (["雨。", "風。"], ["雨。"], ["雨。", "雪。"], ["霧。"], ["霧。", "花。"]):
-            transcript.tell("s", pieces)
-        transcript.tell("t", ["海。"])
-        transcript.tell("t", ["空。"])
+            transcript.rewrite("s", pieces)
+        transcript.rewrite("t", ["海。"])
+        transcript.rewrite("t", ["空。"])
         transcript.end()
     assert path.read_text("utf-8") == f"{before}霧。花。\n\n空。\n"
 
@@ -70,6 +70,6 @@ def test_whatever_becomes_of_a_story(tmp_path_factory: pytest.TempPathFactory, t
     with path.open("w", encoding="utf-8") as out:
         transcript = Transcript(out)
         for pieces in told:
-            transcript.tell("s", pieces)
+            transcript.rewrite("s", pieces)
         out.flush()
         assert path.read_text("utf-8") == "".join(told[-1])

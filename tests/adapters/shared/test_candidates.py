@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from adapters.shared.candidates import by_number, others_of
+from adapters.shared.candidates import by_number, numbered_candidates
 from bot.domain.chat import MODEL
 from bot.domain.replies import Candidate, Reply, ReplyState
 from bot.domain.story import Passage
@@ -17,14 +17,17 @@ def passage(name: str) -> Passage:
 
 def test_candidates_that_are_written_have_their_places_as_numbers() -> None:
     """They have no ids yet; the first is the text above them."""
-    assert [number for number, _ in others_of(WRITING)] == [2, 3]
+    assert [number for number, _ in numbered_candidates(WRITING)] == [2, 3]
 
 
 def test_numbers_stay_when_another_is_chosen() -> None:
     """The third is the text now, the others are still the first and the second."""
     others = (Candidate("job.0", "一。"), Candidate("job.1", "二。"))
     chosen = Reply(ReplyState.DONE, "三。", other_candidates=others, passage="job.2")
-    assert [(number, choice.text) for number, choice in others_of(chosen)] == [(1, "一。"), (2, "二。")]
+    assert [(number, choice.text) for number, choice in numbered_candidates(chosen)] == [
+        (1, "一。"),
+        (2, "二。"),
+    ]
 
 
 def test_a_jobs_own_come_first_by_their_numbers() -> None:

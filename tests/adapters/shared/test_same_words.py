@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from config.i18n import Phrases
+from config.i18n import Translations
 
 NAMES = {
     "retry": ("discord.button.again", "slack.button.retry", "web.retry"),
@@ -23,12 +23,12 @@ NAMES = {
 @pytest.mark.parametrize("deed", NAMES)
 def test_the_same_deed_has_one_name(locale: str, deed: str) -> None:
     """Who knows it from one platform finds it on another."""
-    say = Phrases.load()
+    say = Translations.load()
     assert len({say(key, locale) for key in NAMES[deed]}) == 1
 
 
 @pytest.mark.parametrize("locale", ["ja", "en"])
 def test_retrying_is_not_called_asking_anew(locale: str) -> None:
     """One takes another text instead of the last, the other asks for what did not come."""
-    say = Phrases.load()
+    say = Translations.load()
     assert say("slack.button.retry", locale) != say("slack.button.again", locale)

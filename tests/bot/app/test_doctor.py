@@ -13,7 +13,7 @@ import pytest
 
 from adapters.shared.checks import State
 from bot.app.doctor import examine, report
-from config.i18n import Phrases
+from config.i18n import Translations
 from config.settings import PLATFORM_VARIABLES, PREFIX, Settings, load_settings
 
 
@@ -86,7 +86,7 @@ def test_settings_that_contradict_each_other_are_broken(environ: pytest.MonkeyPa
     environ.setenv("TSUZUKI_ENGINE__QUANTIZATION", "int8")
     settings = load_settings()
     assert states(settings)["computing"] is State.BROKEN
-    assert "TSUZUKI_ENGINE__QUANTIZATION" in report(examine(settings), Phrases.load(), "en")
+    assert "TSUZUKI_ENGINE__QUANTIZATION" in report(examine(settings), Translations.load(), "en")
 
 
 @pytest.mark.parametrize("variable", ["MODEL", "CACHE"])
@@ -117,7 +117,7 @@ def test_an_openvino_that_does_not_load_is_told(environ: pytest.MonkeyPatch, loc
     found = {finding.subject: finding for finding in findings}
     assert found["openvino"].state is State.MISSING
     assert found["computing"].values["backend"] == "torch"
-    assert "openvino cannot be imported" in report(findings, Phrases.load(), locale)
+    assert "openvino cannot be imported" in report(findings, Translations.load(), locale)
 
 
 def test_keys_and_values_that_were_asked_for_count(environ: pytest.MonkeyPatch) -> None:
@@ -142,7 +142,7 @@ def _no_answer(_: object) -> None:
 def test_tokens_are_shown_masked(environ: pytest.MonkeyPatch, locale: str) -> None:
     """Enough to recognise one, not enough to use it."""
     environ.setenv("SLACK_BOT_TOKEN", "xoxb-1234567890-abcdef")
-    text = report(examine(load_settings()), Phrases.load(), locale)
+    text = report(examine(load_settings()), Translations.load(), locale)
     assert "xoxb…" in text
     assert "1234567890" not in text
     assert "doctor." not in text

@@ -12,10 +12,10 @@ from bot.domain.chat import Author, Message, Room
 from bot.domain.errors import NoSuchStory, SeveralStories, UnknownFormat
 from bot.store import open_store
 from bot.story.export_formats import FORMATS, exported
-from config.i18n import Phrases
+from config.i18n import Translations
 
 MEI = Author("web", "1", "芽衣")
-say = Phrases.load()
+say = Translations.load()
 
 
 @pytest.fixture

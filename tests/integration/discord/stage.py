@@ -12,7 +12,7 @@ from bot.core.services import Services
 from bot.domain.chat import Room
 from bot.domain.ports import Translate
 from bot.domain.replies import Reply, ReplyState
-from config.i18n import Phrases
+from config.i18n import Translations
 from tests.fakes.services import FakeReply
 from tests.integration.discord.noted import NotedServices
 from tests.servers.discord import Channel, LoopbackDiscord
@@ -63,7 +63,7 @@ class Stage:
     @staticmethod
     def new_say() -> Translate:
         """The sentences."""
-        return Phrases.load()
+        return Translations.load()
 
     @staticmethod
     def channel_payload(channel: Channel) -> Payload:
@@ -88,7 +88,7 @@ class Stage:
 
 def adapter_for(discord: LoopbackDiscord, services: Services, clock: QuickClock) -> DiscordAdapter:
     """An adapter for a loopback Discord, not yet running."""
-    adapter = DiscordAdapter(discord.token, Phrases.load(), api_url=discord.api_url, clock=clock)
+    adapter = DiscordAdapter(discord.token, Translations.load(), api_url=discord.api_url, clock=clock)
     adapter.attach(services)
     return adapter
 
@@ -117,4 +117,4 @@ async def staged(discord: LoopbackDiscord) -> AsyncIterator[Stage]:
     async with discord:
         adapter = adapter_for(discord, services, clock)
         async with running(adapter, discord):
-            yield Stage(discord, adapter, services, Phrases.load(), clock)
+            yield Stage(discord, adapter, services, Translations.load(), clock)

@@ -8,7 +8,7 @@ import pytest
 
 from bot.domain.chat import Room
 from bot.store import open_store
-from config.i18n import Phrases
+from config.i18n import Translations
 from tests.integration.discord.stage import BEGINNING
 from tests.integration.discord.test_branching import go_on, told
 from tests.integration.discord.test_whole_path import LATER, SENTENCES, done, texts_in
@@ -17,7 +17,7 @@ from tests.servers.bot_process import bot_process
 from tests.servers.discord import Channel, LoopbackDiscord, Message, Slash
 from tests.servers.gated_worker import FIRST, gated_worker
 
-SAY = Phrases.load()
+SAY = Translations.load()
 TAKE_BACK = "tz:take_back:"
 TAKEN_BACK = f"\n-# {SAY('discord.taken_back', 'ja', person='太郎')}"
 

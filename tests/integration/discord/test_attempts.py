@@ -12,7 +12,7 @@ from bot.aio.rate_limit import NO_TIME_S
 from bot.domain.chat import Room
 from bot.domain.errors import RetryLater
 from bot.domain.replies import Reply, ReplyState
-from config.i18n import Phrases
+from config.i18n import Translations
 from tests.fakes.clock import LoopClock
 from tests.fakes.leaping import leaping
 from tests.integration.discord.noted import NotedServices
@@ -32,7 +32,7 @@ async def connected(
         rooms = [discord.world.add_channel(f"部屋{number}", discord.guild) for number in range(4)]
         adapter = DiscordAdapter(
             discord.token,
-            Phrases.load(),
+            Translations.load(),
             api_url=discord.api_url,
             clock=LoopClock(),
             requests_per_s=requests_per_s,

@@ -6,13 +6,13 @@ import pytest
 
 from adapters.discord.catchup import thread_history as past
 from bot.domain.chat import Room
-from config.i18n import Phrases
+from config.i18n import Translations
 from tests.integration.discord.stage import BEGINNING
 from tests.integration.discord.test_whole_path import SENTENCES, done, texts_in
 from tests.integration.discord.whole import House, whole_house
 from tests.servers.discord import Channel, ChannelType, LoopbackDiscord, Permission
 
-SAY = Phrases.load()
+SAY = Translations.load()
 LINES = ["雨が降っていた。", "花子は傘を閉じた。"]
 REPLY = SENTENCES[0]
 

@@ -8,7 +8,7 @@ import pytest
 
 from adapters.discord import DiscordAdapter
 from bot.domain.errors import ConfigurationError
-from config.i18n import Phrases
+from config.i18n import Translations
 from tests.fakes.services import FakeServices
 from tests.integration.discord.stage import BEGINNING, QuickClock, Stage, adapter_for, running
 from tests.servers.discord import LoopbackDiscord
@@ -20,7 +20,7 @@ MESSAGE_CONTENT = 1 << 15
 async def test_a_bad_token_is_named_with_where_to_get_a_good_one(token: str) -> None:
     """The message tells the setting and the page, and never the token itself."""
     async with LoopbackDiscord() as discord:
-        adapter = DiscordAdapter(token, Phrases.load(), api_url=discord.api_url)
+        adapter = DiscordAdapter(token, Translations.load(), api_url=discord.api_url)
         adapter.attach(FakeServices())
         with pytest.raises(ConfigurationError) as raised:
             await adapter.run()
@@ -99,7 +99,7 @@ async def test_cancelling_closes_the_connection() -> None:
 async def test_it_must_be_attached_first() -> None:
     """Running without a play is a mistake of the program."""
     with pytest.raises(RuntimeError):
-        await DiscordAdapter("token", Phrases.load()).run()
+        await DiscordAdapter("token", Translations.load()).run()
 
 
 async def test_two_adapters_in_one_process_keep_their_own_address() -> None:

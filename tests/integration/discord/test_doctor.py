@@ -8,13 +8,13 @@ import pytest
 
 from adapters.discord.doctor import MESSAGE_CONTENT_LIMITED, DiscordCheckup
 from adapters.shared.checks import Finding, State
-from config.i18n import Phrases
+from config.i18n import Translations
 from tests.servers.discord import LoopbackDiscord, Permission
 
 
 def told(findings: Sequence[Finding]) -> str:
     """What a person reads."""
-    say = Phrases.load()
+    say = Translations.load()
     return "\n".join(say(finding.key, "en", **finding.values) for finding in findings)
 
 

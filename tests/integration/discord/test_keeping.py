@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 
 from bot.domain.chat import Room
-from config.i18n import Phrases
+from config.i18n import Translations
 from tests.integration.discord.stage import BEGINNING
 from tests.integration.discord.test_whole_path import LATER, SENTENCES, done, texts_in
 from tests.integration.discord.whole import whole_house
 from tests.servers.discord import Channel, ChannelType, LoopbackDiscord
 
 TOO_MANY_THREADS = 160006
-SAY = Phrases.load()
+SAY = Translations.load()
 
 
 def room(channel: Channel) -> Room:

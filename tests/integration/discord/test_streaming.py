@@ -15,7 +15,7 @@ from bot.domain.chat import Room
 from bot.domain.jobs import Job
 from bot.domain.replies import Reply, ReplyState
 from bot.store import SqlStore, open_store
-from config.i18n import Phrases
+from config.i18n import Translations
 from tests.bot.core.services.stage import Idle, ReadingEngine
 from tests.integration.discord.stage import BEGINNING, running
 from tests.servers.discord import LoopbackDiscord, Message
@@ -54,7 +54,7 @@ class Desk:
 @asynccontextmanager
 async def desk() -> AsyncIterator[Desk]:
     """A desk on a fresh loopback Discord."""
-    say, queue = Phrases.load(), JobQueue()
+    say, queue = Translations.load(), JobQueue()
     store = await open_store("sqlite:///:memory:")
     try:
         async with LoopbackDiscord() as discord:

@@ -26,7 +26,7 @@ from bot.domain.inference import ContextSpan as SeenPiece
 from bot.domain.ports import Engine, Heartbeats
 from bot.domain.sampling import Sampling
 from bot.store import SqlStore, open_store
-from config.i18n import Phrases
+from config.i18n import Translations
 from tests.servers.discord import Channel, LoopbackDiscord
 
 ROW = 5
@@ -118,7 +118,7 @@ async def house_of(
     heartbeats: Heartbeats | None = None,
 ) -> AsyncIterator[tuple[SqlStore, DiscordAdapter]]:
     """The same around any engine and queue."""
-    say = Phrases.load()
+    say = Translations.load()
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(discord)
         store = await open_store("sqlite:///:memory:")

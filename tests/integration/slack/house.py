@@ -16,7 +16,7 @@ from bot.core.queue import JobQueue
 from bot.core.services import Services, build_services
 from bot.domain.ports import Engine
 from bot.store import SqlStore, open_store
-from config.i18n import Phrases
+from config.i18n import Translations
 from tests.integration.slack.running import StillClock, adapter_for, running
 from tests.servers.slack import SlackServer
 from tests.servers.slack_workspace import Posted
@@ -48,7 +48,7 @@ async def house(
     remembers: bool = False,
 ) -> AsyncIterator[House]:
     """The bot at work; it stops in the order in which nothing is lost."""
-    store, queue, say = await open_store(url), JobQueue(), Phrases.load()
+    store, queue, say = await open_store(url), JobQueue(), Translations.load()
     paced = clock or StillClock()
     adapter = adapter_for(slack, mode=mode, say=say, clock=paced)
     if remembers:

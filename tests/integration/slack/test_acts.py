@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from bot.domain.chat import Author, Room
-from config.i18n import Phrases
+from config.i18n import Translations
 from tests.integration.slack.house import BUTTONS, House, house, shows
 from tests.integration.slack.running import HastyClock
 from tests.integration.slack.storyteller import Storyteller
@@ -13,7 +13,7 @@ from tests.integration.slack.test_whole_path import first_reply, goes_on
 from tests.servers.slack import Call, SlackServer
 from tests.servers.slack_workspace import TEAM, Posted
 
-SAY = Phrases.load()
+SAY = Translations.load()
 
 
 def line(key: str, locale: str = "ja", **values: object) -> str:

@@ -12,7 +12,7 @@ from sqlalchemy import event
 
 from adapters.slack import SlackAdapter
 from adapters.slack.delivery.render import WRITING_MARK
-from bot.aio.rate_limit import NO_TIME_S, RoomThrottle
+from bot.aio.rate_limit import NO_TIME_S, RateLimiter
 from bot.domain.chat import Message, Room
 from bot.domain.errors import RetryLater
 from bot.domain.inference import Delta, GenerationRequest
@@ -54,7 +54,7 @@ SHOWN_BY = {"chat.appendStream", "chat.update", "chat.stopStream"}
 async def tell(adapter: SlackAdapter, room: Room, job: str, clock: FakeClock) -> None:
     """Show a reply as the outbox does: the rest and the room's throttle first, the latest draft after."""
     limits, begun, over = adapter.limits, clock.now(), False
-    throttle = RoomThrottle(limits.changes_per_period, limits.period_s, clock)
+    throttle = RateLimiter(limits.changes_per_period, limits.period_s, clock)
     message_id = await adapter.post(room, Reply(ReplyState.WAITING, note="まもなく", job=job), f"{job}:0")
     growing = Reply(ReplyState.WRITING, job=job)
     while not over:

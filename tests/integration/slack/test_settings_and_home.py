@@ -15,7 +15,7 @@ from bot.domain.errors import BadRule
 from bot.domain.replies import Candidate, Reply, ReplyState
 from bot.domain.room_settings import Filter, RoomSettings
 from bot.domain.scopes import own_scope
-from config.i18n import Phrases
+from config.i18n import Translations
 from tests.integration.slack.desk import Desk
 from tests.integration.slack.running import adapter_for, running
 from tests.servers.slack import SlackServer
@@ -258,7 +258,7 @@ async def test_every_word_of_forms_and_home_is_there(
 ) -> None:
     """In both languages no key shows through."""
     slack.workspace.people["U3"].is_admin = True
-    phrases = Phrases.load()
+    phrases = Translations.load()
     async with running(adapter_for(slack, say=phrases), services) as adapter:
         root = slack.types("C1", "U1", FIRST_LINE)
         room = Room("slack", f"{TEAM}/C1/{root.ts}", WITHIN)

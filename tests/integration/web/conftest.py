@@ -17,7 +17,7 @@ from adapters.web import WebAdapter
 from adapters.web.payloads import new_slug, room_of
 from bot.core.services import Services
 from bot.domain.chat import Room
-from config.i18n import Phrases
+from config.i18n import Translations
 from tests.fakes.house import House, opened
 from tests.fakes.services import FakeServices
 from tests.integration.web.chromium import FLAGS, find_chromium
@@ -32,7 +32,7 @@ class StrictPhrases:
     """The real sentences; a key that is missing in either language fails the test that used it."""
 
     def __init__(self) -> None:
-        self._phrases = Phrases.load()
+        self._phrases = Translations.load()
         self.missing: list[str] = []
 
     def __call__(self, key: str, locale: str, **values: object) -> str:

@@ -7,8 +7,8 @@ from nicegui import Client
 from playwright.async_api import expect
 
 from adapters.web import WebAdapter
-from adapters.web.render.values import Change
-from adapters.web.render.values import Person as Visitor
+from adapters.web.render.values import Participant as Visitor
+from adapters.web.render.values import RoomChange
 from bot.domain.chat import MODEL, Author, Message, Room
 from bot.domain.errors import QueueFull
 from bot.domain.jobs import GenerationOptions, JobReceipt, Length
@@ -214,7 +214,7 @@ async def test_nothing_to_add_is_said_kindly(
 class Silent:
     """A watcher that nobody looks at."""
 
-    def show(self, change: Change) -> None:
+    def show(self, change: RoomChange) -> None:
         """Nothing."""
 
     def rename(self, name: str) -> None:
@@ -323,10 +323,10 @@ async def test_a_crowd_is_counted(enter: Enter, services: FakeServices, web: Web
     mio = await enter(address(room), "澪")
     await enter(address(room))
     await expect(mio.people).to_have_text(["澪"])
-    assert web._hub is not None
-    live = web._hub.room(room)
+    assert web._feeds is not None
+    live = web._feeds.room(room)
     for number in range(9):
-        live.here(Silent(), Visitor(f"visitor-{number}", f"客{number}"))
+        live.connected(Silent(), Visitor(f"visitor-{number}", f"客{number}"))
     await expect(mio.people).to_have_text(["澪", "客0", "客1", "客2"])
     await mio.page.get_by_role("button", name="11人").click()
     names = ["澪", *(f"客{number}" for number in range(9))]

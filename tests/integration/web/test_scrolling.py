@@ -6,7 +6,7 @@ import pytest
 from playwright.async_api import expect
 
 from adapters.web import WebAdapter
-from adapters.web.render.values import Person as Visitor
+from adapters.web.render.values import Participant as Visitor
 from bot.domain.chat import MODEL, Author, Room
 from bot.domain.replies import Candidate, Reply, ReplyState
 from tests.fakes.house import House
@@ -201,9 +201,9 @@ async def test_a_phone_is_for_reading(
     """With eight people on a phone, bar and box leave most of the screen to the story."""
     fill(services, room)
     mio = await enter(f"/r/{room.id}", "澪", width=390, height=664)
-    assert web._hub is not None
+    assert web._feeds is not None
     for number in range(7):
-        web._hub.room(room).here(Silent(), Visitor(f"visitor-{number}", f"長い名前の客{number}"))
+        web._feeds.room(room).connected(Silent(), Visitor(f"visitor-{number}", f"長い名前の客{number}"))
     await expect(mio.page.get_by_role("button", name="8人")).to_be_visible()
     heights = [
         await mio.page.locator(part).evaluate("(e) => e.offsetHeight")

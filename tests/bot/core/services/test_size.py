@@ -22,7 +22,7 @@ from bot.domain.errors import (
 )
 from bot.domain.jobs import GenerationOptions
 from bot.domain.story import Lore, Notes
-from config.i18n import Phrases
+from config.i18n import Translations
 from tests.bot.core.services.stage import AKI, ROOM, Idle, Shown, Stage, say, says
 
 LONG = "漢" * 400_000
@@ -102,7 +102,7 @@ async def test_the_size_is_looked_at_first(services: Services, way: str) -> None
         await act(services)
     refusal = cast("TextTooLong", caught.value)
     assert refusal.values == {"limit": limit, "length": 400_000}
-    sentences = [Phrases.load()(refusal.key, locale, **refusal.values) for locale in ("ja", "en")]
+    sentences = [Translations.load()(refusal.key, locale, **refusal.values) for locale in ("ja", "en")]
     assert all(str(limit) in sentence and "400000" in sentence for sentence in sentences)
     assert sentences[0] != sentences[1]
 

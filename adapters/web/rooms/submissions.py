@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from nicegui import ui
 from nicegui.events import GenericEventArguments
 
-from adapters.web import payloads as translate
+from adapters.web import payloads
 from adapters.web.elements import ComposerPart
-from adapters.web.live.visitor import Visitor
+from adapters.web.rooms.visitor import Visitor
 from bot.core.services import Services
 from bot.domain.chat import Room
 from bot.domain.errors import BadRule, EmptyPrompt, SpokenError
@@ -48,24 +48,24 @@ def payload_of(event: GenericEventArguments) -> Mapping[str, object]:
     return event.args if isinstance(event.args, dict) else {}
 
 
-async def done(work: Awaitable[None], say: Translate, locale: str) -> bool:
+async def run_action(work: Awaitable[None], translate: Translate, locale: str) -> bool:
     """Whether what a click asked for was done. The person is told why it was not."""
     try:
         await work
     except SpokenError as error:
-        notify(say(OWN_WORDS.get(error.key, error.key), locale, **_in_words(error, say, locale)))
+        notify(translate(OWN_WORDS.get(error.key, error.key), locale, **_in_words(error, translate, locale)))
     except Exception:  # noqa: BLE001 the border of one click: the person is told, the cause is logged once
         _log.exception("What was asked for in the web room could not be done")
-        notify(say("web.trouble", locale))
+        notify(translate("web.trouble", locale))
     else:
         return True
     return False
 
 
-def _in_words(error: SpokenError, say: Translate, locale: str) -> Mapping[str, object]:
+def _in_words(error: SpokenError, translate: Translate, locale: str) -> Mapping[str, object]:
     """The values of an error, with the rule that it names called as the page calls it."""
     word = RULE_WORDS.get(str(error.values.get("name"))) if isinstance(error, BadRule) else None
-    return error.values if word is None else {**error.values, "name": say(f"web.{word}", locale)}
+    return error.values if word is None else {**error.values, "name": translate(f"web.{word}", locale)}
 
 
 def notify(sentence: str) -> None:
@@ -85,57 +85,57 @@ def notify(sentence: str) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class Submissions:
     """Takes the events of one composer. `then` runs once a message was taken, before the box is emptied.
 
-    `tell`: how the person hears what there is to say of their text.
+    `notify`: how the person is told what there is to say of their text.
     """
 
     services: Services
-    say: Translate
+    translate: Translate
     visitor: Visitor
     room: Room
     composer: ComposerPart
-    then: Callable[[], Awaitable[None]]
-    tell: Callable[[str], None] = notify
+    on_accepted: Callable[[], Awaitable[None]]
+    notify: Callable[[str], None] = notify
 
-    async def take(self, event: GenericEventArguments) -> None:
+    async def submit(self, event: GenericEventArguments) -> None:
         """Hear what the composer sent."""
         payload = payload_of(event)
         event_id = str(payload.get("event_id", ""))
-        if await done(self._take(payload), self.say, self.visitor.locale):
+        if await run_action(self._submit(payload), self.translate, self.visitor.locale):
             self.composer.accepted(event_id)
         else:
             self.composer.refused(event_id)
 
-    async def _take(self, payload: Mapping[str, object]) -> None:
+    async def _submit(self, payload: Mapping[str, object]) -> None:
         self.visitor.rename(payload)
         self.visitor.require_name()
-        read = await self._ask(payload) if payload.get("retry") else await self._hear(payload)
+        read = await self._retry(payload) if payload.get("retry") else await self._receive_message(payload)
         if read:
             self._warn_of_unseen(read)
-        await self.then()
+        await self.on_accepted()
 
-    async def _hear(self, payload: Mapping[str, object]) -> JobReceipt | TokenCount | None:
-        message = translate.message_of(payload, self.room, self.visitor.author)
-        ask = translate.ask_of(payload)
-        if ask is not None:
-            return await self.services.generation.receive_message(message, ask)
+    async def _receive_message(self, payload: Mapping[str, object]) -> JobReceipt | TokenCount | None:
+        message = payloads.message_of(payload, self.room, self.visitor.author)
+        options = payloads.options_of(payload)
+        if options is not None:
+            return await self.services.generation.receive_message(message, options)
         if not message.text.strip():
             raise EmptyPrompt
         read = await self.services.generation.count_tokens(message)
         await self.services.generation.receive_message(message, None)
         return read
 
-    async def _ask(self, payload: Mapping[str, object]) -> JobReceipt:
-        message = translate.message_of({**payload, "text": ""}, self.room, self.visitor.author)
-        ask = translate.ask_of(payload)
-        if ask is None:
-            raise translate.BadRequest("ask")
-        return await self.services.generation.retry(message, ask)
+    async def _retry(self, payload: Mapping[str, object]) -> JobReceipt:
+        message = payloads.message_of({**payload, "text": ""}, self.room, self.visitor.author)
+        options = payloads.options_of(payload)
+        if options is None:
+            raise payloads.BadRequest("ask")
+        return await self.services.generation.retry(message, options)
 
     def _warn_of_unseen(self, read: JobReceipt | TokenCount) -> None:
         if read.unknown:
             key = "web.unseen_as" if read.read_as else "web.unseen"
             characters = named(read.unknown)
-            self.tell(self.say(key, self.visitor.locale, characters=characters, read_as=read.read_as))
+            self.notify(self.translate(key, self.visitor.locale, characters=characters, read_as=read.read_as))

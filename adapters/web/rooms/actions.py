@@ -7,11 +7,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from adapters.shared.double_clicks import DoubleClicks
-from adapters.web import payloads as translate
-from adapters.web.live.room import LiveRoom
-from adapters.web.live.visitor import Visitor
+from adapters.web import payloads
 from adapters.web.payloads import BadRequest
 from adapters.web.render import settings
+from adapters.web.rooms.room_feed import RoomFeed
+from adapters.web.rooms.visitor import Visitor
 from bot.core.services import Services
 from bot.domain.errors import NotesChanged, UserError
 from bot.domain.story import Notes
@@ -26,29 +26,29 @@ class NothingToStop(UserError):
 
 
 @dataclass(frozen=True, slots=True)
-class Deeds:
+class RoomActions:
     """Does one visitor's clicks in one room, and lets everybody there see what came of it."""
 
     services: Services
     visitor: Visitor
-    live: LiveRoom
-    everywhere: Callable[[], Awaitable[None]]
+    feed: RoomFeed
+    refresh_all: Callable[[], Awaitable[None]]
     """Lets everybody in every room see what is new."""
-    clash: Callable[[Notes], None]
+    on_notes_changed: Callable[[Notes], None]
     """Shows the notes as somebody else made them meanwhile."""
 
-    forgotten: Callable[[int], None]
+    on_forgotten: Callable[[int], None]
     """Tells the visitor in how many passages their words were deleted."""
     clicks: DoubleClicks
 
-    async def do(self, payload: Payload) -> None:
+    async def perform(self, payload: Payload) -> None:
         """Do what an event's `do` names.
 
         Raises:
             UserError: it cannot be done; the person is told why.
             BadRequest: no page of ours sends this.
         """
-        deeds: dict[str, Callable[[Payload], Awaitable[object]]] = {
+        actions: dict[str, Callable[[Payload], Awaitable[object]]] = {
             "undo": self._undo,
             "redo": self._redo,
             "choose": self._choose,
@@ -65,86 +65,88 @@ class Deeds:
             "take_back": self._take_back,
             "forget": self._forget,
         }
-        deed = deeds.get(str(payload.get("do")))
-        if deed is None:
+        action = actions.get(str(payload.get("do")))
+        if action is None:
             raise BadRequest("do")
-        if deed != self._stop:
+        if action != self._stop:
             self.visitor.require_name()
         with self.clicks.first(self.visitor.id, json.dumps(payload, sort_keys=True)) as first:
             if first:
-                await deed(payload)
-                await self.live.refresh()
+                await action(payload)
+                await self.feed.refresh()
 
     async def _undo(self, payload: Payload) -> None:
         await self.services.editing.undo(
-            self.live.room, self.visitor.author, translate.text_of(payload, "after") or None
+            self.feed.room, self.visitor.author, payloads.text_of(payload, "after") or None
         )
 
     async def _redo(self, payload: Payload) -> None:
         await self.services.editing.redo(
-            self.live.room, self.visitor.author, translate.text_of(payload, "after") or None
+            self.feed.room, self.visitor.author, payloads.text_of(payload, "after") or None
         )
 
     async def _take_back(self, payload: Payload) -> None:
         await self.services.editing.take_back(
-            self.live.room, self.visitor.author, translate.text_of(payload, "act")
+            self.feed.room, self.visitor.author, payloads.text_of(payload, "act")
         )
 
     async def _choose(self, payload: Payload) -> None:
-        await self.services.editing.choose(self.live.room, self.visitor.author, translate.passage_of(payload))
-        self.live.decided()
+        await self.services.editing.choose(self.feed.room, self.visitor.author, payloads.passage_of(payload))
+        self.feed.end_comparison()
 
     async def _branch(self, payload: Payload) -> None:
-        await self.services.editing.branch(self.live.room, self.visitor.author, translate.passage_of(payload))
-        self.live.decided()
+        await self.services.editing.branch(self.feed.room, self.visitor.author, payloads.passage_of(payload))
+        self.feed.end_comparison()
 
     async def _edit(self, payload: Payload) -> None:
-        passage, text = translate.passage_of(payload), translate.text_of(payload)
-        await self.services.editing.edit(self.live.room, self.visitor.author, passage, text)
+        passage, text = payloads.passage_of(payload), payloads.text_of(payload)
+        await self.services.editing.edit(self.feed.room, self.visitor.author, passage, text)
 
     async def _delete(self, payload: Payload) -> None:
-        await self.services.editing.delete(self.live.room, self.visitor.author, translate.passage_of(payload))
+        await self.services.editing.delete(self.feed.room, self.visitor.author, payloads.passage_of(payload))
 
     async def _stop(self, payload: Payload) -> None:
-        job = translate.text_of(payload, "job")
+        job = payloads.text_of(payload, "job")
         # A reply that was posted before it was known whose it is can only be stopped with the room.
         by = self.visitor.author
         if not await (
             self.services.generation.stop(job, by)
             if job
-            else self.services.generation.cancel(self.live.room, by)
+            else self.services.generation.cancel(self.feed.room, by)
         ):
             raise NothingToStop
 
     async def _rename(self, payload: Payload) -> None:
-        await self.services.stories.rename(self.live.room, self.visitor.author, translate.title_of(payload))
+        await self.services.stories.rename(self.feed.room, self.visitor.author, payloads.title_of(payload))
 
     async def _begin(self, payload: Payload) -> None:
-        await self.services.stories.begin(self.live.room, self.visitor.author, translate.title_of(payload))
+        await self.services.stories.begin(self.feed.room, self.visitor.author, payloads.title_of(payload))
 
     async def _close(self, _: Payload) -> None:
-        await self.services.stories.close(self.live.room, self.visitor.author)
+        await self.services.stories.close(self.feed.room, self.visitor.author)
 
     async def _reopen(self, payload: Payload) -> None:
         await self.services.stories.reopen(
-            self.live.room, self.visitor.author, translate.text_of(payload, "story")
+            self.feed.room, self.visitor.author, payloads.text_of(payload, "story")
         )
 
     async def _annotate(self, payload: Payload) -> None:
         seen = payload.get("seen")
-        before = translate.notes_of(seen) if isinstance(seen, dict) else Notes()
+        before = payloads.notes_of(seen) if isinstance(seen, dict) else Notes()
         try:
             await self.services.editing.save_notes(
-                self.live.room, self.visitor.author, translate.notes_of(payload), before
+                self.feed.room, self.visitor.author, payloads.notes_of(payload), before
             )
         except NotesChanged as error:
-            self.clash(error.notes)
+            self.on_notes_changed(error.notes)
             raise
 
     async def _rules(self, payload: Payload) -> None:
-        self.live.ruled(await self.services.settings.change(self.live.room, "", settings.changes_of(payload)))
+        self.feed.publish_rules(
+            await self.services.settings.change(self.feed.room, "", settings.changes_of(payload))
+        )
 
     async def _forget(self, _: Payload) -> None:
         count = await self.services.stories.forget(self.visitor.author)
-        await self.everywhere()
-        self.forgotten(count)
+        await self.refresh_all()
+        self.on_forgotten(count)

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 import pytest
 
 from adapters.shared.double_clicks import DOUBLE_CLICK_S, DoubleClicks
-from adapters.web.live.actions import Deeds
-from adapters.web.live.room import LiveRoom
-from adapters.web.live.visitor import Visitor
+from adapters.web.rooms.actions import RoomActions
+from adapters.web.rooms.room_feed import RoomFeed
+from adapters.web.rooms.visitor import Visitor
 from bot.domain.chat import Author, Room
 from bot.domain.errors import TextTooLong
 from bot.domain.story import Story
@@ -33,7 +33,7 @@ class Beginning(FakeServices):
         return Story("s", room, title)
 
 
-def at_work() -> tuple[Deeds, Beginning, FakeClock]:
+def at_work() -> tuple[RoomActions, Beginning, FakeClock]:
     """A visitor's deeds."""
     services, clock = Beginning(), FakeClock()
 
@@ -41,19 +41,23 @@ def at_work() -> tuple[Deeds, Beginning, FakeClock]:
         """Nobody else looks."""
 
     visitor = Visitor("1", "澪", "ja")
-    live = LiveRoom(ROOM, services)
+    live = RoomFeed(ROOM, services)
     clicks = DoubleClicks(clock)
-    return Deeds(services, visitor, live, everywhere, lambda _: None, lambda _: None, clicks), services, clock
+    return (
+        RoomActions(services, visitor, live, everywhere, lambda _: None, lambda _: None, clicks),
+        services,
+        clock,
+    )
 
 
 async def test_a_double_click_begins_one_story() -> None:
     """The second one would close what the first began; a later one is meant."""
     deeds, services, clock = at_work()
     for _ in range(2):
-        await deeds.do({"do": "begin", "title": "夜"})
+        await deeds.perform({"do": "begin", "title": "夜"})
     assert services.begun == ["夜"]
     await clock.advance(DOUBLE_CLICK_S)
-    await deeds.do({"do": "begin", "title": "夜"})
+    await deeds.perform({"do": "begin", "title": "夜"})
     assert services.begun == ["夜", "夜"]
 
 
@@ -62,4 +66,4 @@ async def test_what_was_refused_is_refused_again() -> None:
     deeds, _, _ = at_work()
     for _ in range(2):
         with pytest.raises(TextTooLong):
-            await deeds.do({"do": "begin", "title": "長い題名"})
+            await deeds.perform({"do": "begin", "title": "長い題名"})

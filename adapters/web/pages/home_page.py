@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from nicegui import ui
 
-from adapters.web import payloads as translate
+from adapters.web import payloads
 from adapters.web.elements import ComposerPart, Text
 from adapters.web.limits import limits_of
-from adapters.web.live.submissions import Desk
-from adapters.web.live.visitor import Visitor
+from adapters.web.rooms.submissions import Submissions
+from adapters.web.rooms.visitor import Visitor
 from bot.core.services import Services
 from bot.domain.chat import Room
 from bot.domain.ports import Translate
@@ -23,17 +23,17 @@ SHOWN_STORIES = 100
 
 
 @dataclass(frozen=True, slots=True)
-class FrontPage:
+class HomePage:
     """One visitor's first page. `later`: see `Pages`."""
 
     services: Services
-    say: Translate
+    translate: Translate
     visitor: Visitor
-    later: dict[str, str]
+    later_notices: dict[str, str]
 
     async def build(self) -> None:
         """Lay the page out."""
-        stories = _one_a_room(await self.services.stories.list_stories(translate.PLATFORM))
+        stories = _one_a_room(await self.services.stories.list_stories(payloads.PLATFORM))
         with ui.element("div").classes("tz-page tz-front"):
             self._cover()
             self._composer()
@@ -43,14 +43,14 @@ class FrontPage:
     def _cover(self) -> None:
         with ui.element("header").classes("tz-cover"):
             Text("span", "続").classes("tz-mark").props("aria-hidden=true")
-            Text("h1", self.say("web.app", self.visitor.locale))
-            Text("p", self.say("web.tagline", self.visitor.locale))
+            Text("h1", self.translate("web.app", self.visitor.locale))
+            Text("p", self.translate("web.tagline", self.visitor.locale))
 
     def _composer(self) -> None:
         # Drawn once a page, so that pressing twice begins one story and not two.
-        room = translate.room_of(translate.new_slug())
+        room = payloads.room_of(payloads.new_slug())
         composer = ComposerPart(
-            self.say,
+            self.translate,
             self.visitor.locale,
             name=self.visitor.name,
             place="start",
@@ -62,14 +62,16 @@ class FrontPage:
         async def enter() -> None:
             ui.navigate.to(f"/r/{room.id}")
 
-        desk = Desk(self.services, self.say, self.visitor, room, composer, enter, self._tell_later)
-        composer.on("send", desk.take)
+        submissions = Submissions(
+            self.services, self.translate, self.visitor, room, composer, enter, self._notify_later
+        )
+        composer.on("send", submissions.submit)
 
-    def _tell_later(self, sentence: str) -> None:
-        self.later[self.visitor.id] = sentence
+    def _notify_later(self, sentence: str) -> None:
+        self.later_notices[self.visitor.id] = sentence
 
     def _list(self, stories: Sequence[Story]) -> None:
-        heading = self.say("web.stories", self.visitor.locale)
+        heading = self.translate("web.stories", self.visitor.locale)
         nav = ui.element("nav")
         nav.props["aria-label"] = heading
         with nav:
@@ -80,7 +82,7 @@ class FrontPage:
                         Text("a", self._title(story)).props(f"href={self.visitor.path}/r/{story.room.id}")
 
     def _title(self, story: Story) -> str:
-        return story.title or self.say("web.untitled", self.visitor.locale)
+        return story.title or self.translate("web.untitled", self.visitor.locale)
 
 
 def _one_a_room(stories: Sequence[Story]) -> list[Story]:

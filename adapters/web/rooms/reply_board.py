@@ -7,13 +7,11 @@ from collections.abc import Collection, Iterator
 from bot.domain.replies import Reply, ReplyState
 from bot.domain.story import Story, candidate_id
 
-LIVE = frozenset({ReplyState.WAITING, ReplyState.WRITING})
-
 BEGINNING = ""
 """Where a reply stands that begins its story."""
 
 
-class Drafts:
+class ReplyBoard:
     """Drafts by their messages' ids, in the order in which they came.
 
     A place is the id of the passage that a draft stands behind, or `BEGINNING`; None is the story's end,
@@ -22,74 +20,74 @@ class Drafts:
     """
 
     def __init__(self) -> None:
-        self._drafts: dict[str, Reply] = {}
+        self._replies: dict[str, Reply] = {}
         self._places: dict[str, str | None] = {}
         self._stored: Collection[str] = frozenset()
 
     def __len__(self) -> int:
         """How many there are."""
-        return len(self._drafts)
+        return len(self._replies)
 
     def __iter__(self) -> Iterator[str]:
         """Their messages' ids."""
-        return iter(self._drafts)
+        return iter(self._replies)
 
     def __getitem__(self, message_id: str) -> Reply:
         """A message's draft."""
-        return self._drafts[message_id]
+        return self._replies[message_id]
 
     def state(self, message_id: str) -> ReplyState | None:
         """What a draft was last; None: there is none."""
-        draft = self._drafts.get(message_id)
-        return None if draft is None else draft.state
+        reply = self._replies.get(message_id)
+        return None if reply is None else reply.state
 
     def place(self, message_id: str) -> str | None:
         """Where a draft stands."""
         return self._places.get(message_id)
 
-    def is_stored(self, draft: Reply) -> bool:
+    def is_stored(self, reply: Reply) -> bool:
         """Whether a draft is a passage by now."""
-        return bool(draft.job) and candidate_id(draft.job, 0) in self._stored
+        return bool(reply.job) and candidate_id(reply.job, 0) in self._stored
 
-    def grow(self, message_id: str, draft: Reply) -> None:
+    def put_open(self, message_id: str, reply: Reply) -> None:
         """Keep a draft that waits or is written. One that waits anew has no place until that is told."""
-        if draft.state is ReplyState.WAITING and self.state(message_id) is not ReplyState.WAITING:
+        if reply.state is ReplyState.WAITING and self.state(message_id) is not ReplyState.WAITING:
             self._places.pop(message_id, None)
-        self._drafts[message_id] = draft
+        self._replies[message_id] = reply
 
-    def end(self, message_id: str, draft: Reply, story: Story | None) -> None:
+    def put_ended(self, message_id: str, reply: Reply, story: Story | None) -> None:
         """Keep one that is over: behind its passage, or where it stood; nothing written later goes before."""
         here = [passage.id for passage in story.passages] if story else []
         last = here[-1] if here else BEGINNING
         stood = self._places.get(message_id)
-        self._drafts[message_id] = draft
-        self._places[message_id] = draft.passage or (last if stood is None else stood)
+        self._replies[message_id] = reply
+        self._places[message_id] = reply.passage or (last if stood is None else stood)
 
     def drop(self, message_id: str) -> tuple[str, ...]:
         """Forget a draft; returns its id if it was there."""
         self._places.pop(message_id, None)
-        return () if self._drafts.pop(message_id, None) is None else (message_id,)
+        return () if self._replies.pop(message_id, None) is None else (message_id,)
 
     def drop_ended(self) -> tuple[str, ...]:
         """Forget replies that failed or were stopped: something newer takes their place."""
-        return self._drop([key for key, draft in self._drafts.items() if draft.state not in LIVE])
+        return self._drop([key for key, reply in self._replies.items() if not reply.state.is_open])
 
     def drop_stored(self, stored: Collection[str]) -> tuple[str, ...]:
         """Forget those that are among the `stored` passages, so that nobody sees their text twice."""
         self._stored = stored
-        live = [(key, draft) for key, draft in self._drafts.items() if draft.state in LIVE]
-        return self._drop([key for key, draft in live if self.is_stored(draft)])
+        open_replies = [(key, reply) for key, reply in self._replies.items() if reply.state.is_open]
+        return self._drop([key for key, reply in open_replies if self.is_stored(reply)])
 
     def follow(self, story: Story | None) -> list[str]:
         """Take over where the story has its replies; returns those that stand elsewhere now."""
-        places = {key: self._place(key, draft, story) for key, draft in self._drafts.items()}
+        places = {key: self._place(key, reply, story) for key, reply in self._replies.items()}
         moved = [key for key, place in places.items() if place != self._places.get(key)]
         self._places = places
         return moved
 
-    def _place(self, message_id: str, draft: Reply, story: Story | None) -> str | None:
+    def _place(self, message_id: str, reply: Reply, story: Story | None) -> str | None:
         begun = story.reply_in_progress if story else None
-        if begun and draft.state in LIVE and begun.job == draft.job:
+        if begun and reply.state.is_open and begun.job == reply.job:
             return BEGINNING if begun.after is None else begun.after
         return self._places.get(message_id)  # over, or so in a moment, or it never had any
 

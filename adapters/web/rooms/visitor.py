@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from fastapi import Request
 
-from adapters.web import payloads as translate
+from adapters.web import payloads
 from bot.domain.chat import MODEL, Author
 from bot.domain.errors import UserError
 
@@ -44,7 +44,7 @@ class Visitor:
     @property
     def author(self) -> Author:
         """How the stories know them."""
-        return translate.author_of(self.id, self.name, self.locale)
+        return payloads.author_of(self.id, self.name, self.locale)
 
     def require_name(self) -> None:
         """Raises NoName where the person has told none."""
@@ -57,8 +57,8 @@ class Visitor:
         Raises:
             NameTaken: nobody may be taken for the storyteller.
         """
-        name = translate.name_of(payload)
-        if is_storyteller(name):
+        name = payloads.name_of(payload)
+        if is_model_name(name):
             raise NameTaken(name=name)
         changed = bool(name) and name != self.name
         if changed:
@@ -66,7 +66,7 @@ class Visitor:
         return changed
 
 
-def is_storyteller(name: str) -> bool:
+def is_model_name(name: str) -> bool:
     """Whether a name reads like the storyteller's."""
     return unicodedata.normalize("NFKC", name).strip() == MODEL.name
 
@@ -74,13 +74,13 @@ def is_storyteller(name: str) -> bool:
 def visitor_of(request: Request) -> Visitor:
     """Who asks for a page."""
     identity = request.session.setdefault("id", uuid4().hex)
-    locale = translate.locale_of(request.headers.get("accept-language", ""))
-    name = translate.name_from_cookies(request.cookies)
-    return Visitor(identity, "" if is_storyteller(name) else name, locale, path_of(request))
+    locale = payloads.locale_of(request.headers.get("accept-language", ""))
+    name = payloads.name_from_cookies(request.cookies)
+    return Visitor(identity, "" if is_model_name(name) else name, locale, path_of(request))
 
 
 def path_of(request: Request) -> str:
     """Under which path the room is seen: the proxy's word, and what it was started with."""
     forwarded = request.headers.get("x-forwarded-prefix", "").rstrip("/")
-    told = forwarded if _PATH.fullmatch(forwarded) else ""
-    return told + str(request.scope.get("root_path", "")).rstrip("/")
+    prefix = forwarded if _PATH.fullmatch(forwarded) else ""
+    return prefix + str(request.scope.get("root_path", "")).rstrip("/")
