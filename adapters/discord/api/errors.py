@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -25,6 +26,9 @@ CONNECTION_ERRORS = (aiohttp.ClientError, OSError, TimeoutError)
 """What a connection that breaks raises; discord.py repeats only a part of them by itself."""
 
 
+_log = logging.getLogger(__name__)
+
+
 @contextmanager
 def as_delivery_errors() -> Iterator[None]:
     """Raise RetryLater for what may work later, and Undeliverable for what never will."""
@@ -36,6 +40,16 @@ def as_delivery_errors() -> Iterator[None]:
         raise _translated(error) from error
     except CONNECTION_ERRORS as error:
         raise RetryLater(f"the connection to Discord broke: {type(error).__name__}") from error
+
+
+@contextmanager
+def logged_delivery_errors(trouble: str, level: int = logging.WARNING) -> Iterator[None]:
+    """Log what keeps something from being sent, where the rest goes on without it."""
+    try:
+        with as_delivery_errors():
+            yield
+    except DeliveryError as error:
+        _log.log(level, "%s: %s", trouble, error)
 
 
 def _translated(error: discord.HTTPException) -> RetryLater | Undeliverable:

@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 
 import discord
 
-from adapters.discord.api.errors import as_delivery_errors
+from adapters.discord.api.errors import as_delivery_errors, logged_delivery_errors
+from adapters.discord.delivery.posts import UNSENT
 from adapters.discord.payloads.messages import known_locale
 from adapters.discord.render.replies import MAX_CONTENT
 from adapters.discord.render.story_lines import split_content
@@ -78,9 +79,19 @@ class InteractionResponses:
         try:
             await self._send(interaction, sentence, ephemeral=True, **more)
         except DeliveryError as error:
-            _log.warning("A sentence could not be said in Discord: %s", error)
+            _log.warning("%s: %s", UNSENT, error)
             if isinstance(error, Undeliverable):
                 await _send_direct_message(interaction.user, sentence)
+
+    async def send_phrase(self, interaction: Interaction, key: str, **values: object) -> None:
+        """Say a sentence to the person alone, in their language."""
+        sentence = self._translate(key, locale_of_interaction(interaction), **values)
+        await self.send_ephemeral(interaction, sentence)
+
+    async def send_modal(self, interaction: Interaction, modal: discord.ui.Modal) -> None:
+        """Answer with a form. Raises DeliveryError."""
+        with as_delivery_errors():
+            await interaction.response.send_modal(modal)
 
     async def send_public(self, interaction: Interaction, sentence: str, **more: Any) -> None:
         """Say something that everybody there needs to know. Raises DeliveryError."""
@@ -116,12 +127,9 @@ class InteractionResponses:
         return await task
 
     async def _acknowledge(self, interaction: Interaction, **how: bool) -> None:
-        try:
-            with as_delivery_errors():
-                await interaction.response.defer(**how)
-        except DeliveryError as error:
-            # It costs the acknowledgement, not what the person asked for.
-            _log.warning("An interaction could not be acknowledged: %s", error)
+        # A failure costs the acknowledgement, not what the person asked for.
+        with logged_delivery_errors("An interaction could not be acknowledged"):
+            await interaction.response.defer(**how)
 
     async def edit_original(self, interaction: Interaction, content: str | None = None) -> None:
         """Take the buttons from the pressed message, and let it say `content`. Raises DeliveryError."""
@@ -135,32 +143,21 @@ class InteractionResponses:
         self, interaction: Interaction, rest: Sequence[discord.WebhookMessage] = ()
     ) -> None:
         """Take the first answer away again, and the `rest` of it."""
-        try:
-            with as_delivery_errors():
-                await interaction.delete_original_response()
-                for message in rest:
-                    await message.delete()
-        except DeliveryError as error:
-            _log.debug("An answer could not be taken back: %s", error)
+        with logged_delivery_errors("An answer could not be taken back", logging.DEBUG):
+            await interaction.delete_original_response()
+            for message in rest:
+                await message.delete()
 
     async def _send(self, interaction: Interaction, sentence: str, *, ephemeral: bool, **more: Any) -> None:
-        quiet = discord.AllowedMentions.none()
-        content = sentence[:MAX_CONTENT]
+        more |= {"allowed_mentions": discord.AllowedMentions.none(), "suppress_embeds": True}
+        send: Callable[..., Awaitable[object]] = interaction.response.send_message
+        if interaction.response.is_done():
+            send = interaction.followup.send
         with as_delivery_errors():
-            if interaction.response.is_done():
-                await interaction.followup.send(
-                    content, ephemeral=ephemeral, allowed_mentions=quiet, suppress_embeds=True, **more
-                )
-            else:
-                await interaction.response.send_message(
-                    content, ephemeral=ephemeral, allowed_mentions=quiet, suppress_embeds=True, **more
-                )
+            await send(sentence[:MAX_CONTENT], ephemeral=ephemeral, **more)
 
 
 async def _send_direct_message(person: discord.abc.Messageable, sentence: str) -> None:
     """An interaction that is over takes no word any more: a direct message is the only way left."""
-    try:
-        with as_delivery_errors():
-            await person.send(sentence[:MAX_CONTENT], allowed_mentions=discord.AllowedMentions.none())
-    except DeliveryError as error:
-        _log.warning("A sentence could not be said in Discord: %s", error)
+    with logged_delivery_errors(UNSENT):
+        await person.send(sentence[:MAX_CONTENT], allowed_mentions=discord.AllowedMentions.none())

@@ -9,11 +9,11 @@ import math
 from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import discord
 
-from adapters.discord.api.errors import NO_HISTORY, as_delivery_errors, is_archived
+from adapters.discord.api.errors import NO_HISTORY, as_delivery_errors, is_archived, logged_delivery_errors
 from adapters.discord.api.rate_limits import Priority, RequestBudget
 from adapters.discord.delivery.edit_pacing import EditScheduler, OldMessageLimit
 from adapters.discord.delivery.user_installed import UserInstalledRooms
@@ -28,6 +28,7 @@ from bot.domain.replies import Reply, ReplyState
 
 _log = logging.getLogger(__name__)
 
+UNSENT = "A sentence could not be said in Discord"
 ANSWER_WITHIN_S = 60.0
 """A connection that hangs holds up its room: the library alone would wait five minutes."""
 REMEMBERED = 1000
@@ -105,8 +106,13 @@ class Posts:
         async with self._budget.turn():
             with as_delivery_errors():
                 async with asyncio.timeout(ANSWER_WITHIN_S):
-                    message = await self._send_reply(
-                        room, channel, reply, nonce_of(key), self._reply_of(room, key)
+                    message = await _send_once(
+                        channel,
+                        reply_content(reply),
+                        key,
+                        self._reply_of(room, key),
+                        suppress_embeds=True,
+                        view=self._buttons(room, reply) or discord.utils.MISSING,
                     )
         self._scheduler.shown(str(message.id), reply)
         if message.content.strip() != reply_content(reply).strip():
@@ -123,26 +129,23 @@ class Posts:
         view: discord.ui.View | None = None,
     ) -> int:
         """A sentence of ours, and its id; once for a `key` within some minutes. Raises DeliveryError."""
-        channel, quiet, nonce = self._channel(room), discord.AllowedMentions.none(), nonce_of(key)
-        buttons = view or discord.utils.MISSING
+        channel, buttons = self._channel(room), view or discord.utils.MISSING
         async with self._budget.turn():
             with as_delivery_errors():
-                if reply_to is not None:
-                    earlier = _reference(channel, reply_to)
-                    try:
-                        return (
-                            await channel.send(
-                                sentence,
-                                nonce=nonce,
-                                reference=earlier,
-                                allowed_mentions=quiet,
-                                view=buttons,
-                            )
-                        ).id
-                    except discord.HTTPException as error:
-                        if error.code != NO_HISTORY:
-                            raise
-                return (await channel.send(sentence, nonce=nonce, allowed_mentions=quiet, view=buttons)).id
+                message = await _send_once(channel, sentence, key, reply_to, view=buttons)
+        return message.id
+
+    async def notify(
+        self,
+        room: Room,
+        sentence: str,
+        key: str,
+        reply_to: int | None = None,
+        view: discord.ui.View | None = None,
+    ) -> None:
+        """As `send`; where Discord does not take the sentence, the log says so."""
+        with logged_delivery_errors(UNSENT):
+            await self.send(room, sentence, key, reply_to, view)
 
     async def show_typing(self, channel: discord.abc.Messageable) -> None:
         """The sign that the bot types, where nothing else needs the budget. Raises DeliveryError."""
@@ -265,34 +268,22 @@ class Posts:
             _remember(self._responses, job_id, asked.popleft())
         return self._responses[job_id]
 
-    async def _send_reply(
-        self,
-        room: Room,
-        channel: discord.PartialMessageable,
-        reply: Reply,
-        nonce: str,
-        reply_to: int | None,
-    ) -> discord.Message:
-        view = self._buttons(room, reply) or discord.utils.MISSING
-        quiet = discord.AllowedMentions.none()
-        content = reply_content(reply)
-        if reply_to is not None:
-            earlier = _reference(channel, reply_to)
-            try:
-                return await channel.send(
-                    content,
-                    nonce=nonce,
-                    reference=earlier,
-                    allowed_mentions=quiet,
-                    suppress_embeds=True,
-                    view=view,
-                )
-            except discord.HTTPException as error:
-                if error.code != NO_HISTORY:
-                    raise
-        return await channel.send(
-            content, nonce=nonce, allowed_mentions=quiet, suppress_embeds=True, view=view
-        )
+
+async def _send_once(
+    channel: discord.PartialMessageable, content: str, key: str, reply_to: int | None, **more: Any
+) -> discord.Message:
+    """Send a message, once for a `key`; as a reply where the bot may read what it would reply to."""
+    quiet = discord.AllowedMentions.none()
+    if reply_to is not None:
+        earlier = _reference(channel, reply_to)
+        try:
+            return await channel.send(
+                content, nonce=nonce_of(key), reference=earlier, allowed_mentions=quiet, **more
+            )
+        except discord.HTTPException as error:
+            if error.code != NO_HISTORY:
+                raise
+    return await channel.send(content, nonce=nonce_of(key), allowed_mentions=quiet, **more)
 
 
 def _reference(channel: discord.PartialMessageable, message_id: int) -> discord.MessageReference:

@@ -24,15 +24,16 @@ from adapters.discord.api.errors import (
     as_delivery_errors,
     code_of,
     is_forbidden,
+    logged_delivery_errors,
 )
-from adapters.discord.delivery.posts import REMEMBERED, Posts
+from adapters.discord.delivery.posts import REMEMBERED, UNSENT, Posts
 from adapters.discord.payloads.messages import PLATFORM, thread_name
 from adapters.discord.payloads.rooms import awaits_response, parent_channel, thread_room
 from adapters.discord.render.replies import MAX_CONTENT, escape, keep_indent
 from adapters.discord.render.story_lines import split_content
 from bot.core.services import Services
 from bot.domain.chat import Author, Room
-from bot.domain.errors import DeliveryError, MessageGone, RetryLater, StoryBusy, ToldElsewhere, Undeliverable
+from bot.domain.errors import MessageGone, RetryLater, StoryBusy, ToldElsewhere, Undeliverable
 from bot.domain.ports import Translate
 from bot.domain.replies import Reply
 from bot.domain.story import Story
@@ -271,10 +272,7 @@ class StoryThreads:
             sentence = self._translate("discord.no_thread", locale, permission=permission)
         else:
             sentence = self._translate("discord.no_thread_now", locale)
-        try:
-            await self._posts.send(channel, sentence, key=f"{room.id} {sentence}", reply_to=int(room.id))
-        except DeliveryError as trouble:
-            _log.warning("A sentence could not be said in Discord: %s", trouble)
+        await self._posts.notify(channel, sentence, key=f"{room.id} {sentence}", reply_to=int(room.id))
 
     async def _send_direct_message(self, room: Room, error: Undeliverable) -> None:
         """Where nothing can be said, a direct message to who wrote last is the only way left to say so."""
@@ -284,12 +282,9 @@ class StoryThreads:
             return
         sentence = self._translate("discord.unshown", people[-1].locale, where=f"<#{room.id}>")
         _log.warning("A reply cannot be shown in room %s: %s", room.id, error)
-        try:
-            with as_delivery_errors():
-                person = await self._posts.client.fetch_user(int(people[-1].id))
-                await person.send(sentence, allowed_mentions=discord.AllowedMentions.none())
-        except DeliveryError as trouble:
-            _log.warning("A sentence could not be said in Discord: %s", trouble)
+        with logged_delivery_errors(UNSENT):
+            person = await self._posts.client.fetch_user(int(people[-1].id))
+            await person.send(sentence, allowed_mentions=discord.AllowedMentions.none())
 
 
 def _locale_of(story: Story | None) -> str:

@@ -12,7 +12,6 @@ from adapters.discord.catchup.thread_history import ThreadHistory
 from adapters.discord.delivery.interaction_response import (
     Interaction,
     InteractionResponses,
-    locale_of_interaction,
 )
 from adapters.discord.delivery.posts import Posts
 from adapters.discord.delivery.threads import StoryThreads
@@ -72,8 +71,7 @@ def add_commands(
     @app_commands.allowed_installs(guilds=True, users=True)
     @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
     async def show_help(interaction: Interaction) -> None:
-        help_text = translate("discord.help", locale_of_interaction(interaction))
-        await responses.send_ephemeral(interaction, help_text)
+        await responses.send_phrase(interaction, "discord.help")
 
     for command in (continuing.command(), story, show_help):
         tree.add_command(command)

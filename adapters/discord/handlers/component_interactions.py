@@ -9,11 +9,9 @@ from typing import Any, cast
 
 import discord
 
-from adapters.discord.api.errors import as_delivery_errors
 from adapters.discord.delivery.interaction_response import (
     Interaction,
     InteractionResponses,
-    locale_of_interaction,
 )
 from adapters.discord.delivery.posts import Posts
 from adapters.discord.handlers.continue_command import ContinueCommand
@@ -81,9 +79,7 @@ class ComponentHandler:
         data = cast("dict[str, Any]", interaction.data or {})
         component = parse_custom_id(str(data.get("custom_id", "")))
         if component is None:
-            await self._responses.send_ephemeral(
-                interaction, self._translate("discord.unknown_button", locale_of_interaction(interaction))
-            )
+            await self._responses.send_phrase(interaction, "discord.unknown_button")
             return
         form = interaction.type is discord.InteractionType.modal_submit
         text = field_value(data) if form else ""
@@ -114,9 +110,7 @@ class ComponentHandler:
         }
         handler = handlers.get(component.action)
         if handler is None:
-            await self._responses.send_ephemeral(
-                interaction, self._translate("discord.unknown_button", context.locale)
-            )
+            await self._responses.send_phrase(interaction, "discord.unknown_button")
             return
         if handler == self._edit:  # brings a form, which nobody double-clicks
             await self._edit(context, component.target)
@@ -162,9 +156,7 @@ class ComponentHandler:
 
     async def _stop(self, context: InteractionContext, job: str) -> None:
         if not await self._services.generation.stop(job, context.author):
-            await self._responses.send_ephemeral(
-                context.interaction, self._translate("discord.over", context.locale)
-            )
+            await self._responses.send_phrase(context.interaction, "discord.over")
 
     async def _edit(self, context: InteractionContext, about: str) -> None:
         await self.send_edit_modal(context, await self._services.stories.passage(about))
@@ -174,10 +166,8 @@ class ComponentHandler:
         owner = passage.asker or passage.author
         if context.author.person != owner.person:
             raise NotYours
-        with as_delivery_errors():
-            await context.interaction.response.send_modal(
-                edit_modal(passage, self._translate, context.locale)
-            )
+        modal = edit_modal(passage, self._translate, context.locale)
+        await self._responses.send_modal(context.interaction, modal)
 
     async def _forget(self, context: InteractionContext, person: str) -> None:
         if person != context.author.id:
@@ -185,9 +175,7 @@ class ComponentHandler:
         count = await self._services.stories.forget(context.author)
         key = "discord.forgotten" if count else "discord.nothing_to_forget"
         values = {"count": count} if count else {}
-        await self._responses.send_ephemeral(
-            context.interaction, self._translate(key, context.locale, **values)
-        )
+        await self._responses.send_phrase(context.interaction, key, **values)
 
     # Forms
 
@@ -204,8 +192,7 @@ class ComponentHandler:
             await self._responses.store_then_acknowledge(
                 interaction, storing, self._responses.defer_ephemeral
             )
-            done = self._translate(f"discord.form.{component.action}.done", context.locale)
-            await self._responses.send_ephemeral(interaction, done)
+            await self._responses.send_phrase(interaction, f"discord.form.{component.action}.done")
             return
         if component.action is Action.BEGIN_ANEW:
             await self._story.begin_anew(context, text, component.target)
@@ -218,9 +205,7 @@ class ComponentHandler:
             scope, _, former = component.target.partition(",")
             await self._settings.save_preset(context, scope, former, field_value(data, NAME), text)
         else:
-            await self._responses.send_ephemeral(
-                interaction, self._translate("discord.unknown_button", context.locale)
-            )
+            await self._responses.send_phrase(interaction, "discord.unknown_button")
 
     async def _store(self, context: InteractionContext, component: ComponentId, text: str) -> None:
         if component.action is Action.EDIT:

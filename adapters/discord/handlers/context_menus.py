@@ -84,7 +84,7 @@ class ContextMenus:
             await self._services.generation.receive_message(
                 replace(context, room=place.room).message(), GenerationOptions()
             )
-            done = self._translate("discord.menu.added", context.locale, where=f"<#{place.room.id}>")
+            done, where = "discord.menu.added", place.room
         else:
             context = await in_story_room(self._services, context, passage)
             story = await self._services.stories.read(context.room)
@@ -93,9 +93,9 @@ class ContextMenus:
             await self._services.generation.receive_message(
                 context.message(after=passage.id), GenerationOptions()
             )
-            done = self._translate("discord.menu.going_on", context.locale, where=f"<#{context.room.id}>")
+            done, where = "discord.menu.going_on", context.room
         if not context.user_installed:
-            await self._responses.send_ephemeral(context.interaction, done)
+            await self._responses.send_phrase(interaction, done, where=f"<#{where.id}>")
 
     async def _add(self, interaction: Interaction, message: discord.Message) -> None:
         """Take a message into the story of its room, as its writer's."""
@@ -103,17 +103,13 @@ class ContextMenus:
         self._require_send_permission(context)
         await self._responses.defer_ephemeral(context.interaction)
         if await self._passage(message) is not None:
-            await self._responses.send_ephemeral(
-                context.interaction, self._translate("discord.menu.there_already", context.locale)
-            )
+            await self._responses.send_phrase(interaction, "discord.menu.there_already")
             return
         place = await self._add_as_passage(context, message)
         if place.room != context.room:
             place = ThreadRef(await self._threads.open(place.room))  # no reply will
         where = f"<#{place.room.id}>" if place.room.id.isdecimal() else ""
-        await self._responses.send_ephemeral(
-            context.interaction, self._translate("discord.menu.added", context.locale, where=where)
-        )
+        await self._responses.send_phrase(interaction, "discord.menu.added", where=where)
 
     async def _add_as_passage(self, context: InteractionContext, message: discord.Message) -> ThreadRef:
         """Let a message be its writer's passage, where whoever chose it may write, too."""

@@ -111,8 +111,8 @@ class ContinueCommand:
             await self._go_on(context, options, lines)
         else:
             # There is nothing to go on from: a form takes the beginning, with its line breaks.
-            with as_delivery_errors():
-                await interaction.response.send_modal(begin_modal(options, self._translate, context.locale))
+            modal = begin_modal(options, self._translate, context.locale)
+            await self._responses.send_modal(interaction, modal)
 
     async def _lines(self, context: InteractionContext) -> ThreadLines:
         """What was written in a thread that the bot is called into."""

@@ -12,10 +12,10 @@ from functools import partial
 
 import discord
 
-from adapters.discord.api.errors import as_delivery_errors
+from adapters.discord.api.errors import as_delivery_errors, logged_delivery_errors
 from adapters.discord.catchup.thread_history import ThreadHistory, ThreadLines
 from adapters.discord.delivery.interaction_response import error_message
-from adapters.discord.delivery.posts import Posts, nonce_of
+from adapters.discord.delivery.posts import UNSENT, Posts, nonce_of
 from adapters.discord.delivery.threads import StoryThreads
 from adapters.discord.handlers.proxy_bots import ProxyMessages
 from adapters.discord.payloads.attachments import Attachments, AttachmentTexts, may_be_text
@@ -125,10 +125,7 @@ class MessageHandler:
             return
         room = (await self._services.stories.by_id(passage.story_id)).room
         sentence = self._translate("discord.kept_while_away", message_locale(message, passage.text))
-        try:
-            await self._posts.send(room, sentence, key=f"{message.id} kept")
-        except DeliveryError as error:
-            _log.warning("A sentence could not be said in Discord: %s", error)
+        await self._posts.notify(room, sentence, key=f"{message.id} kept")
 
     async def notify_unread_lines(self, message: discord.Message, count: int) -> None:
         """Say how many lines around a message came without their text."""
@@ -196,10 +193,7 @@ class MessageHandler:
         """
         locale = self._posts.locale(room, author.locale)
         sentence = self._translate("discord.deleted", locale, person=escape(author.name))
-        try:
-            await self._posts.send(room, sentence, key=f"{passage.id} deleted")
-        except DeliveryError as error:
-            _log.warning("A sentence could not be said in Discord: %s", error)
+        await self._posts.notify(room, sentence, key=f"{passage.id} deleted")
 
     async def _as_they_are(self, author: Author, room: Room, guild: discord.Guild | None) -> Author:
         """With their roles, where rules name any: what is kept of a person says nothing of them."""
@@ -377,15 +371,10 @@ class MessageHandler:
 
 
 async def _send_plain(to: discord.abc.Messageable, sentence: str, nonce: str) -> None:
-    try:
-        with as_delivery_errors():
-            await to.send(sentence, allowed_mentions=discord.AllowedMentions.none(), nonce=nonce)
-    except DeliveryError as error:
-        _log.warning("A sentence could not be said in Discord: %s", error)
+    with logged_delivery_errors(UNSENT):
+        await to.send(sentence, allowed_mentions=discord.AllowedMentions.none(), nonce=nonce)
 
 
 async def _show_typing(posts: Posts, channel: discord.abc.Messageable) -> None:
-    try:
+    with logged_delivery_errors("No typing sign", logging.DEBUG):
         await posts.show_typing(channel)
-    except DeliveryError as error:
-        _log.debug("No typing sign: %s", error)

@@ -8,7 +8,6 @@ from typing import Any
 
 import discord
 
-from adapters.discord.api.errors import as_delivery_errors
 from adapters.discord.delivery.interaction_response import InteractionResponses
 from adapters.discord.handlers.interaction_context import InteractionContext
 from adapters.discord.render.modals import preset_modal, rule_modal
@@ -73,14 +72,18 @@ class SettingsCommand:
         if value:
             self._require(context, scope, rule)
         if rule == PRESETS and not takes_back(value) and self._may(context, scope, rule):
-            await self._open(context, await self._preset_form(context, scope, value.strip()[:MAX_NAME]))
+            await self._responses.send_modal(
+                context.interaction, await self._preset_form(context, scope, value.strip()[:MAX_NAME])
+            )
         elif value:
             await self._responses.defer_ephemeral(context.interaction)
             await self.change(context, scope, rule, value)
         elif rule in LISTS and self._may(context, scope, rule):
             held = await self._services.settings.at(context.room, scope_of(context, scope))
             lines = list_lines(rule, held.get(rule))
-            await self._open(context, rule_modal(scope, rule, lines, self._translate, context.locale))
+            await self._responses.send_modal(
+                context.interaction, rule_modal(scope, rule, lines, self._translate, context.locale)
+            )
         else:
             await self._responses.send_ephemeral(context.interaction, await self._one(context, rule))
 
@@ -131,10 +134,6 @@ class SettingsCommand:
     async def _presets_at(self, context: InteractionContext, scope: str) -> dict[str, Any]:
         held = (await self._services.settings.at(context.room, scope_of(context, scope))).get(PRESETS)
         return dict(held) if isinstance(held, dict) else {}
-
-    async def _open(self, context: InteractionContext, form: discord.ui.Modal) -> None:
-        with as_delivery_errors():
-            await context.interaction.response.send_modal(form)
 
     def _described(self, error: BadRule, rule: str, typed: str, locale: str) -> BadRule:
         """The error with the rule's name in the person's language, and what they typed."""

@@ -10,7 +10,6 @@ import discord
 from discord import app_commands
 from discord.app_commands import Choice
 
-from adapters.discord.api.errors import as_delivery_errors
 from adapters.discord.delivery.interaction_response import Interaction, InteractionResponses
 from adapters.discord.delivery.posts import Posts
 from adapters.discord.handlers.autocomplete import Autocomplete
@@ -146,10 +145,8 @@ class StoryGroup(app_commands.Group):
             await self._begin(context, title)
             return
         require(await self._services.settings.resolve(context.room), context.room, context.author)
-        with as_delivery_errors():
-            await interaction.response.send_modal(
-                begin_anew_modal(open_here, title, self._translate, context.locale)
-            )
+        modal = begin_anew_modal(open_here, title, self._translate, context.locale)
+        await self._responses.send_modal(interaction, modal)
 
     @app_commands.command(**command_texts("story.title"))
     @option_texts("title")
@@ -232,8 +229,8 @@ class StoryGroup(app_commands.Group):
         context = self._open(interaction)
         story = await self._services.stories.read(context.room)
         notes = story.notes if story is not None else Notes()
-        with as_delivery_errors():
-            await interaction.response.send_modal(notes_modal(action, notes, self._translate, context.locale))
+        modal = notes_modal(action, notes, self._translate, context.locale)
+        await self._responses.send_modal(interaction, modal)
 
     async def _story(self, context: InteractionContext) -> Story:
         story = await self._services.stories.read(context.room)

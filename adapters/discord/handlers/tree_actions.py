@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Coroutine, Sequence
 from typing import Any
 
@@ -16,11 +15,9 @@ from adapters.discord.render.story_lines import story_ending
 from adapters.discord.render.views import Action, row_view
 from adapters.shared.acts import ActResult, run_act
 from bot.core.services import Services
-from bot.domain.errors import DeliveryError, NothingToTakeBack, Undeliverable
+from bot.domain.errors import NothingToTakeBack, Undeliverable
 from bot.domain.ports import Translate
 from bot.domain.story import Story
-
-_log = logging.getLogger(__name__)
 
 
 class ActNotices:
@@ -57,10 +54,7 @@ class ActNotices:
         """Say the line in the story's room, where the answer is somewhere else or only for the person."""
         line, view = self._line(context, key, done), self._buttons(context, done)
         nonce = f"act {done.act.id if done.act is not None else context.interaction.id}"
-        try:
-            await self._posts.send(context.room, line, key=nonce, view=view)
-        except DeliveryError as error:
-            _log.warning("What somebody did could not be told in Discord: %s", error)
+        await self._posts.notify(context.room, line, key=nonce, view=view)
 
     async def take_back(self, context: InteractionContext, act_id: str) -> None:
         """Take back what the pressed line tells of; it says so, and its buttons go."""
