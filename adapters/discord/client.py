@@ -16,7 +16,7 @@ from adapters.discord.api.errors import CONNECTION_ERRORS
 from adapters.discord.api.rate_limits import RequestBudget
 from adapters.discord.api.requests import redirect
 from adapters.discord.catchup.catch_up import GatewayCatchUp
-from adapters.discord.catchup.history import ChannelHistory
+from adapters.discord.catchup.missed_channels import ChannelHistory
 from adapters.discord.catchup.thread_history import ThreadHistory
 from adapters.discord.delivery.interaction_response import (
     Interaction,

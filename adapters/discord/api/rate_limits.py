@@ -35,6 +35,15 @@ QUIET_S = 30.0
 SOONEST_S = 0.05
 
 
+BAN_AT, WITHIN_S = 10_000, 600.0
+INVALID = frozenset({401, 403, 429})
+"""Answers that count, whatever was asked for."""
+QUIET_AT = BAN_AT // 4
+"""From then on only what people wait for is asked, until it is forgotten."""
+_log = logging.getLogger(__name__)
+REMEMBERED = 1000
+
+
 class Priority(IntEnum):
     """Who goes first. What is not urgent takes no more than its part of the budget, with all before it."""
 
@@ -219,15 +228,6 @@ class RequestBudget:
             self._line[0][2].set()
 
 
-BAN_AT, WITHIN_S = 10_000, 600.0
-INVALID = frozenset({401, 403, 429})
-"""Answers that count, whatever was asked for."""
-QUIET_AT = BAN_AT // 4
-"""From then on only what people wait for is asked, until it is forgotten."""
-
-_log = logging.getLogger(__name__)
-
-
 class InvalidRequests:
     """The refusals of the last ten minutes; each quarter of what bans is told in the log."""
 
@@ -261,9 +261,6 @@ class InvalidRequests:
         while self._at and now - self._at[0] >= WITHIN_S:
             self._at.popleft()
         return len(self._at)
-
-
-REMEMBERED = 1000
 
 
 class RouteLimits:

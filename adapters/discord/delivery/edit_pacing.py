@@ -28,6 +28,13 @@ LONG_S = 20.0
 """A place in the queue that is so old is told as soon as a text that grows."""
 
 
+_BROKEN_OFF = (ReplyState.WRITING, ReplyState.WAITING)
+"""A text that nobody writes on just now: a mark that it grows must not stay."""
+OLD = timedelta(hours=1)
+OLD_EVERY_S = 2.1
+"""Of messages older than an hour Discord takes three edits in six seconds a channel."""
+
+
 @dataclass(slots=True)
 class _Message:
     """What an open message shows, since when, and how often it grew.
@@ -122,15 +129,6 @@ class EditScheduler:
         async with self._budget.turn(slot=message.kept if message is not None else None):
             self.shown(message_id, reply)
             yield
-
-
-_BROKEN_OFF = (ReplyState.WRITING, ReplyState.WAITING)
-"""A text that nobody writes on just now: a mark that it grows must not stay."""
-
-
-OLD = timedelta(hours=1)
-OLD_EVERY_S = 2.1
-"""Of messages older than an hour Discord takes three edits in six seconds a channel."""
 
 
 class MinimumInterval:

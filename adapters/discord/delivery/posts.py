@@ -39,6 +39,10 @@ AskerOf = Callable[[str], Awaitable[Author | None]]
 """Who asked for a passage."""
 
 
+PATIENCE_S = 60.0
+_OPEN = {ReplyState.WAITING, ReplyState.WRITING}
+
+
 class Posts:
     """What the outbox asks of Discord. `connect` gives it a client that is logged in."""
 
@@ -300,10 +304,6 @@ def _remember(memory: OrderedDict[str, Value], key: str, value: Value) -> None:
     memory.move_to_end(key)
     while len(memory) > REMEMBERED:
         memory.popitem(last=False)
-
-
-PATIENCE_S = 60.0
-_OPEN = {ReplyState.WAITING, ReplyState.WRITING}
 
 
 class ReplyWaits:

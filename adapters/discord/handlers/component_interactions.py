@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import logging
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -37,8 +36,6 @@ from bot.domain.errors import NotYours
 from bot.domain.jobs import GenerationOptions
 from bot.domain.ports import Translate
 from bot.domain.story import Notes, Passage
-
-_log = logging.getLogger(__name__)
 
 MIN_SEVERAL = 2
 ASKS = {Action.MORE, Action.RETRY, Action.SEVERAL, Action.RESUBMIT}

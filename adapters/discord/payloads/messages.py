@@ -27,6 +27,16 @@ _LATIN = re.compile(r"[A-Za-z]")
 _SENTENCE = re.compile(r".*?[。！？!?]")
 
 
+MOST_LOOKED_UP = 5
+"""Discord tells people one by one; nobody waits for more than this."""
+_PERSON = re.compile(r"<@!?(\d+)>")
+_ROLE = re.compile(r"<@&(\d+)>")
+_CHANNEL = re.compile(r"<#(\d+)>")
+_log = logging.getLogger(__name__)
+_WRITTEN = {discord.MessageType.default, discord.MessageType.reply}
+"""Messages that people wrote, as opposed to Discord's own lines."""
+
+
 @dataclass(frozen=True, slots=True)
 class MentionNames:
     """What the ids in a message's mentions are called."""
@@ -116,13 +126,6 @@ def known_locale(locale: str) -> str:
     return "ja" if locale == "ja" else "en"
 
 
-MOST_LOOKED_UP = 5
-"""Discord tells people one by one; nobody waits for more than this."""
-_PERSON = re.compile(r"<@!?(\d+)>")
-_ROLE = re.compile(r"<@&(\d+)>")
-_CHANNEL = re.compile(r"<#(\d+)>")
-
-
 def mention_names_of(message: discord.Message) -> MentionNames:
     """Of a message, which comes with its mentions. discord.py leaves unset what the payload does not have."""
     return MentionNames(
@@ -166,9 +169,6 @@ async def _name_of(number: int, guild: discord.Guild) -> str:
         return ""
 
 
-_log = logging.getLogger(__name__)
-
-
 def author_of(person: discord.abc.User, locale: str) -> Author:
     """A person of Discord, by the name that the others see."""
     return Author(PLATFORM, str(person.id), person.display_name, locale, _roles_of(person))
@@ -195,10 +195,6 @@ def _roles_of(person: discord.abc.User) -> tuple[str, ...]:
     if not isinstance(person, discord.Member) or getattr(person, "guild", None) is None:
         return ()
     return tuple(f"role/{role.id}" for role in person.roles if not role.is_default())
-
-
-_WRITTEN = {discord.MessageType.default, discord.MessageType.reply}
-"""Messages that people wrote, as opposed to Discord's own lines."""
 
 
 def is_by_person(message: discord.Message) -> bool:

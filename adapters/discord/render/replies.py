@@ -23,6 +23,21 @@ ELLIPSIS = "…"
 """Discord takes no empty message."""
 
 
+_MARKS = re.compile(
+    r"""
+      [\\*_~`|]                                   # emphasis, strike-through, code, spoilers
+    | (?m:^)[ \t]*(?=[>#+-])                      # quotes, headings, lists: the mark follows
+    | (?<=[0-9])\.(?=[ \t])                       # numbered lists
+    | \](?=\()                                    # links with a text
+    | <(?=[@\#:/]|a:|t:|id:|https?:)              # mentions, emoji, timestamps
+    | @(?=everyone|here)
+    | :(?=//)                                     # links
+    | :(?=[A-Za-z0-9_+-]+:)                       # emoji by name
+    """,
+    re.VERBOSE,
+)
+
+
 def measure(text: str) -> int:
     """Code points that `text` takes in a message."""
     return len(escape(text))
@@ -81,21 +96,6 @@ def _body(reply: Reply) -> str:
 def _told(reply: Reply) -> list[tuple[int, Candidate]]:
     # One that stands in a message of its own, or of which nothing is written yet, has no text here.
     return [(number, choice) for number, choice in numbered_candidates(reply) if choice.text.strip()]
-
-
-_MARKS = re.compile(
-    r"""
-      [\\*_~`|]                                   # emphasis, strike-through, code, spoilers
-    | (?m:^)[ \t]*(?=[>#+-])                      # quotes, headings, lists: the mark follows
-    | (?<=[0-9])\.(?=[ \t])                       # numbered lists
-    | \](?=\()                                    # links with a text
-    | <(?=[@\#:/]|a:|t:|id:|https?:)              # mentions, emoji, timestamps
-    | @(?=everyone|here)
-    | :(?=//)                                     # links
-    | :(?=[A-Za-z0-9_+-]+:)                       # emoji by name
-    """,
-    re.VERBOSE,
-)
 
 
 def escape(text: str) -> str:

@@ -41,6 +41,10 @@ _KINDS = {"@": "user", "@!": "user", "@&": "role", "#": "channel"}
 _MENTIONS = {"user": "<@{}>", "role": "<@&{}>", "channel": "<#{}>"}
 
 
+MAX_NAME = 50
+"""As the rules take it."""
+
+
 def parse_value(rule: str, typed: str, *, lines: bool = False) -> object:
     """A rule's value as somebody typed it; None: as it is further out. `lines`: a list has one a line.
 
@@ -99,10 +103,6 @@ def _mention(entry: str) -> str:
     """Of a person, role or channel; empty for anything else."""
     kind, _, number = entry.partition("/")
     return _MENTIONS[kind].format(number) if kind in _MENTIONS and number.isdecimal() else ""
-
-
-MAX_NAME = 50
-"""As the rules take it."""
 
 
 def preset_lines(settings: Mapping[str, float]) -> str:
