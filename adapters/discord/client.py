@@ -89,21 +89,13 @@ class TsuzukiClient(discord.AutoShardedClient):
         self._in_order = KeyedLock()
         attachments = Attachments(sleep, max_file_characters)
         thread_history = ThreadHistory(services, sleep, attachments, sees_content=intents.message_content)
-        self._proxy_messages = ProxyMessages(services, sleep, self._in_order)
-        threads.successor = self._proxy_messages.successor
+        self._proxies = ProxyMessages(services, sleep, self._in_order)
+        threads.successor = self._proxies.successor
         self._messages = MessageHandler(
-            services,
-            translate,
-            posts,
-            threads,
-            thread_history,
-            self._proxy_messages,
-            self._in_order,
-            attachments,
+            services, translate, posts, threads, thread_history, self._proxies, self._in_order, attachments
         )
         history = ChannelHistory(self, sleep, budget)
         self._catch_up = GatewayCatchUp(self, services, self._messages, self._in_order, heartbeats, history)
-        self._translator = Translator(translate)
         self._tree = app_commands.CommandTree(self)
         self._components = add_commands(
             self._tree, services, translate, posts, self._responses, threads, thread_history, clicks
@@ -122,7 +114,7 @@ class TsuzukiClient(discord.AutoShardedClient):
 
     async def close(self) -> None:
         """Disconnect."""
-        self._proxy_messages.close()
+        self._proxies.close()
         self._catch_up.close()
         if self._registering is not None:
             self._registering.cancel()
@@ -142,7 +134,7 @@ class TsuzukiClient(discord.AutoShardedClient):
 
     async def _register_commands(self) -> None:
         try:
-            if await sync_if_changed(self._tree, self._translator, self.application_id or 0):
+            if await sync_if_changed(self._tree, Translator(self._translate), self.application_id or 0):
                 _log.info("The commands were registered with Discord")
             self._registered = True
         except (app_commands.AppCommandError, discord.HTTPException, *CONNECTION_ERRORS) as error:
@@ -187,7 +179,7 @@ class TsuzukiClient(discord.AutoShardedClient):
         fill_in_mentions(message)
         if message.webhook_id is not None:
             async with self._lock_of(message.channel.id):
-                await self._proxy_messages.on_webhook_message(message, me)
+                await self._proxies.on_webhook_message(message, me)
         if not is_by_person(message):
             return
         meant = addresses_bot(me, message)

@@ -42,15 +42,13 @@ class MissedChannel:
     after: int
 
 
+@dataclass(frozen=True, slots=True)
 class MissedChannelSearch:
     """Finds the places, for one shard after the other."""
 
-    def __init__(
-        self, client: discord.AutoShardedClient, services: Services, history: ChannelHistory
-    ) -> None:
-        self._client = client
-        self._services = services
-        self._history = history
+    client: discord.AutoShardedClient
+    services: Services
+    history: ChannelHistory
 
     async def known(self, guilds: Iterable[discord.Guild], since: datetime) -> list[MissedChannel]:
         """The places of servers that the connection told of, threads first, then the newest first."""
@@ -64,11 +62,11 @@ class MissedChannelSearch:
         parents: dict[int, set[int]] = {}
         for number, story in enumerate(await self._open_stories()):
             room_id, within = int(story.room.id), story.room.parent_scopes
-            if self._shard_of(within) != shard_id or self._client.get_channel(room_id) is not None:
+            if self._shard_of(within) != shard_id or self.client.get_channel(room_id) is not None:
                 continue
             if within and not any(place.startswith(PRIVATE) for place in within):
                 parents.setdefault(_number(within, "channel/"), set()).add(room_id)
-            elif number < LOOKED_AT and (channel := await self._history.channel(room_id)) is not None:
+            elif number < LOOKED_AT and (channel := await self.history.channel(room_id)) is not None:
                 yield MissedChannel(channel, room_id, after)
         for parent_id, wanted in parents.items():
             async for missed in self._archived(parent_id, wanted, since):
@@ -77,22 +75,22 @@ class MissedChannelSearch:
     async def _archived(
         self, parent_id: int, wanted: set[int], since: datetime
     ) -> AsyncIterator[MissedChannel]:
-        parent = self._client.get_channel(parent_id)
+        parent = self.client.get_channel(parent_id)
         if not isinstance(parent, (discord.TextChannel, discord.ForumChannel)) or not _may_read(parent):
             return
         after = snowflake(since)
-        for thread in await self._history.archived(parent):
+        for thread in await self.history.archived(parent):
             # Who writes in a thread takes it out of the archive, so nothing is newer than its archiving.
             if thread.id in wanted and thread.archive_timestamp >= since and _newest(thread) > after:
                 yield MissedChannel(thread, thread.id, after)
 
     async def _open_stories(self) -> list[Story]:
-        stories = await self._services.stories.list_stories(PLATFORM)
+        stories = await self.services.stories.list_stories(PLATFORM)
         return [story for story in stories if not story.closed and story.room.id.isdecimal()]
 
     def _shard_of(self, within: tuple[str, ...]) -> int:
         guild_id = _number(within, "guild/")
-        return (guild_id >> 22) % (self._client.shard_count or 1)
+        return (guild_id >> 22) % (self.client.shard_count or 1)
 
 
 def snowflake(moment: datetime) -> int:

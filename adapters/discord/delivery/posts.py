@@ -139,17 +139,10 @@ class Posts:
                 message = await _send_once(channel, sentence, key, reply_to, view=buttons)
         return message.id
 
-    async def notify(
-        self,
-        room: Room,
-        sentence: str,
-        key: str,
-        reply_to: int | None = None,
-        view: discord.ui.View | None = None,
-    ) -> None:
-        """As `send`; where Discord does not take the sentence, the log says so."""
+    async def notify(self, room: Room, sentence: str, key: str, **more: Any) -> None:
+        """As `send`, with `more` of its options; where Discord does not take it, the log says so."""
         with logged_delivery_errors(UNSENT):
-            await self.send(room, sentence, key, reply_to, view)
+            await self.send(room, sentence, key, **more)
 
     async def show_typing(self, channel: discord.abc.Messageable) -> None:
         """The sign that the bot types, where nothing else needs the budget. Raises DeliveryError."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from discord.app_commands import Choice
 
 from adapters.discord.delivery.interaction_response import Interaction, locale_of_interaction
@@ -24,12 +26,12 @@ Suggestions = list[tuple[str, str]]
 """Names to show, and the values that they stand for."""
 
 
+@dataclass(frozen=True, slots=True)
 class Autocomplete:
     """The choices of each option that has some."""
 
-    def __init__(self, services: Services, translate: Translate) -> None:
-        self._services = services
-        self._translate = translate
+    services: Services
+    translate: Translate
 
     async def presets(self, interaction: Interaction, typed: str) -> list[Choice[str]]:
         """The built-in presets and the room's own."""
@@ -39,16 +41,16 @@ class Autocomplete:
         """What a rule may be set to; for one that takes anything, what was typed and the way back."""
         locale = locale_of_interaction(interaction)
         rule = interaction.namespace.rule
-        back = (self._translate("discord.settings.reset", locale), RESET)
+        back = (self.translate("discord.settings.reset", locale), RESET)
         if rule == "preset":
             return _choices([*(await self._presets(interaction, typed)), back])
         known: Suggestions = []
         if rule == "length":
-            known = [(self._translate(f"discord.length.{length}", locale), str(length)) for length in Length]
+            known = [(self.translate(f"discord.length.{length}", locale), str(length)) for length in Length]
         elif rule == "filter":
-            known = [(self._translate(f"discord.filter.{each}", locale), str(each)) for each in Filter]
+            known = [(self.translate(f"discord.filter.{each}", locale), str(each)) for each in Filter]
         elif rule in SWITCHES:
-            known = [(self._translate(f"discord.{word}", locale), word) for word in ("yes", "no")]
+            known = [(self.translate(f"discord.{word}", locale), word) for word in ("yes", "no")]
         elif rule == OWN:
             known = [(name, name) for name in await self._own_presets(interaction)]
         as_typed = [(typed, typed)] if typed and not _matching(known, typed) else []
@@ -56,31 +58,31 @@ class Autocomplete:
 
     async def stories(self, interaction: Interaction, typed: str) -> list[Choice[str]]:
         """Stories that the person can see, by a part of their title."""
-        visible = await visible_stories(self._services, context_of(interaction))
+        visible = await visible_stories(self.services, context_of(interaction))
         return _choices([(story.title or story.id, story.id) for story in visible if typed in story.title])
 
     async def passages(self, interaction: Interaction, typed: str) -> list[Choice[str]]:
         """Passages of the room's story that have the typed words in them, latest first."""
         room = context_of(interaction).room
-        story = await self._services.stories.read(room)
+        story = await self.services.stories.read(room)
         if story is None:
             return []
         found = [
-            p for p in reversed(await self._services.stories.tree(room)) if not p.deleted and typed in p.text
+            p for p in reversed(await self.services.stories.tree(room)) if not p.deleted and typed in p.text
         ]
         return _choices([(passage_label(story, passage), passage.id) for passage in found])
 
     async def _presets(self, interaction: Interaction, typed: str) -> Suggestions:
         locale = locale_of_interaction(interaction)
-        rules = await self._services.settings.resolve(context_of(interaction).room)
+        rules = await self.services.settings.resolve(context_of(interaction).room)
         own = [(name, name) for name, _ in rules.presets]
-        built_in = [(self._translate(f"discord.preset.{name}", locale), name) for name in PRESETS]
+        built_in = [(self.translate(f"discord.preset.{name}", locale), name) for name in PRESETS]
         return _matching([*own, *built_in], typed)
 
     async def _own_presets(self, interaction: Interaction) -> list[str]:
         """The names of those that are set at the scope in question."""
         context, scope = context_of(interaction), interaction.namespace.scope or ""
-        held = (await self._services.settings.at(context.room, scope_of(context, scope))).get(OWN)
+        held = (await self.services.settings.at(context.room, scope_of(context, scope))).get(OWN)
         return list(held) if isinstance(held, dict) else []
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, cast
 
 import discord
@@ -44,39 +45,27 @@ TEXTS = {Action.EDIT, Action.MEMORY, Action.NOTE, Action.LORE}
 """Forms whose text goes into the story or its notes."""
 
 
+@dataclass(frozen=True, slots=True)
 class ComponentHandler:
     """Buttons under replies and forms, by the ids that they carry."""
 
-    def __init__(
-        self,
-        services: Services,
-        translate: Translate,
-        posts: Posts,
-        responses: InteractionResponses,
-        tree_actions: TreeActions,
-        notices: ActNotices,
-        story: StoryGroup,
-        continue_command: ContinueCommand,
-        settings: SettingsCommand,
-        clicks: DoubleClicks,
-    ) -> None:
-        self._services = services
-        self._translate = translate
-        self._posts = posts
-        self._responses = responses
-        self._tree_actions = tree_actions
-        self._notices = notices
-        self._story = story
-        self._continue_command = continue_command
-        self._settings = settings
-        self._clicks = clicks
+    services: Services
+    translate: Translate
+    posts: Posts
+    responses: InteractionResponses
+    tree_actions: TreeActions
+    notices: ActNotices
+    story: StoryGroup
+    continue_command: ContinueCommand
+    settings: SettingsCommand
+    clicks: DoubleClicks
 
     async def on_interaction(self, interaction: Interaction) -> None:
         """A button was pressed or a form was sent."""
         data = cast("dict[str, Any]", interaction.data or {})
         component = parse_custom_id(str(data.get("custom_id", "")))
         if component is None:
-            await self._responses.send_phrase(interaction, "discord.unknown_button")
+            await self.responses.send_phrase(interaction, "discord.unknown_button")
             return
         form = interaction.type is discord.InteractionType.modal_submit
         text = field_value(data) if form else ""
@@ -85,21 +74,21 @@ class ComponentHandler:
             if form
             else self._on_component(interaction, component)
         )
-        await self._responses.run(interaction, handler, text)
+        await self.responses.run(interaction, handler, text)
 
     # Buttons
 
     async def _on_component(self, interaction: Interaction, component: ComponentId) -> None:
-        context = open_context(interaction, self._posts)
+        context = open_context(interaction, self.posts)
         handlers = {
             Action.MORE: self._more,
             Action.RESUBMIT: self._resubmit,
             Action.RETRY: self._retry,
             Action.SEVERAL: self._several,
-            Action.UNDO: self._tree_actions.undo,
-            Action.REDO: self._tree_actions.redo,
-            Action.TAKE_BACK: self._notices.take_back,
-            Action.PICK: self._tree_actions.pick,
+            Action.UNDO: self.tree_actions.undo,
+            Action.REDO: self.tree_actions.redo,
+            Action.TAKE_BACK: self.notices.take_back,
+            Action.PICK: self.tree_actions.pick,
             Action.READ: self._read,
             Action.STOP: self._stop,
             Action.EDIT: self._edit,
@@ -107,72 +96,70 @@ class ComponentHandler:
         }
         handler = handlers.get(component.action)
         if handler is None:
-            await self._responses.send_phrase(interaction, "discord.unknown_button")
+            await self.responses.send_phrase(interaction, "discord.unknown_button")
             return
         if handler == self._edit:  # brings a form, which nobody double-clicks
             await self._edit(context, component.target)
             return
         message = interaction.message
-        with self._clicks.first(context.author.id, (message.id if message else 0, component)) as first:
+        with self.clicks.first(context.author.id, (message.id if message else 0, component)) as first:
             storing = handler(context, component.target) if first else _nothing()
             if component.action in ASKS and not context.user_installed:
-                await self._responses.store_then_acknowledge(
-                    interaction, storing, self._responses.defer_update
-                )
+                await self.responses.store_then_acknowledge(interaction, storing, self.responses.defer_update)
                 return
             # Where a person installed the bot, and to everybody, nothing can be shown before that.
-            await self._responses.defer_update(interaction)
+            await self.responses.defer_update(interaction)
             await storing
 
     async def _more(self, context: InteractionContext, passage: str) -> None:
-        await self._services.generation.receive_message(context.message(after=passage), GenerationOptions())
+        await self.services.generation.receive_message(context.message(after=passage), GenerationOptions())
 
     async def _resubmit(self, context: InteractionContext, job: str) -> None:
         # One job that came to nothing is asked for again once, however often the button is pressed.
-        await self._services.generation.resubmit(context.message(event_id=f"again {job}"), job)
+        await self.services.generation.resubmit(context.message(event_id=f"again {job}"), job)
 
     async def _retry(self, context: InteractionContext, passage: str) -> None:
-        await self._services.generation.retry(context.message(after=passage), GenerationOptions())
+        await self.services.generation.retry(context.message(after=passage), GenerationOptions())
 
     async def _several(self, context: InteractionContext, passage: str) -> None:
-        wanted = (await self._services.settings.resolve(context.room)).candidates
-        await self._services.generation.retry(
+        wanted = (await self.services.settings.resolve(context.room)).candidates
+        await self.services.generation.retry(
             context.message(after=passage), GenerationOptions(candidates=max(MIN_SEVERAL, wanted))
         )
 
     async def _read(self, context: InteractionContext, passage: str) -> None:
         """Every candidate in full, each with its button under its last piece."""
         job = passage.rpartition(".")[0]
-        choices = by_number(await self._services.stories.alternatives(passage), job)
+        choices = by_number(await self.services.stories.alternatives(passage), job)
         for number, other in sorted(choices.items()):
             pieces = split_content(candidate_content(number, other.text), MAX_CONTENT)
             for piece in pieces[:-1]:
-                await self._responses.send_ephemeral(context.interaction, piece)
-            view = pick_view(other.id, number, self._translate, context.locale)
-            await self._responses.send_ephemeral(context.interaction, pieces[-1], view=view)
+                await self.responses.send_ephemeral(context.interaction, piece)
+            view = pick_view(other.id, number, self.translate, context.locale)
+            await self.responses.send_ephemeral(context.interaction, pieces[-1], view=view)
 
     async def _stop(self, context: InteractionContext, job: str) -> None:
-        if not await self._services.generation.stop(job, context.author):
-            await self._responses.send_phrase(context.interaction, "discord.over")
+        if not await self.services.generation.stop(job, context.author):
+            await self.responses.send_phrase(context.interaction, "discord.over")
 
     async def _edit(self, context: InteractionContext, about: str) -> None:
-        await self.send_edit_modal(context, await self._services.stories.passage(about))
+        await self.send_edit_modal(context, await self.services.stories.passage(about))
 
     async def send_edit_modal(self, context: InteractionContext, passage: Passage) -> None:
         """Bring the form for a passage to whom it belongs. Raises NotYours, TooLongForForm."""
         owner = passage.asker or passage.author
         if context.author.person != owner.person:
             raise NotYours
-        modal = edit_modal(passage, self._translate, context.locale)
-        await self._responses.send_modal(context.interaction, modal)
+        modal = edit_modal(passage, self.translate, context.locale)
+        await self.responses.send_modal(context.interaction, modal)
 
     async def _forget(self, context: InteractionContext, person: str) -> None:
         if person != context.author.id:
             raise NotYours
-        count = await self._services.stories.forget(context.author)
+        count = await self.services.stories.forget(context.author)
         key = "discord.forgotten" if count else "discord.nothing_to_forget"
         values = {"count": count} if count else {}
-        await self._responses.send_phrase(context.interaction, key, **values)
+        await self.responses.send_phrase(context.interaction, key, **values)
 
     # Forms
 
@@ -181,40 +168,38 @@ class ComponentHandler:
     ) -> None:
         text = field_value(data)
         if component.action is Action.BEGIN:
-            await self._continue_command.run(interaction, text, options_of(component.target))
+            await self.continue_command.run(interaction, text, options_of(component.target))
             return
-        context = open_context(interaction, self._posts)
+        context = open_context(interaction, self.posts)
         if component.action in TEXTS:
             storing = self._store(context, component, text)
-            await self._responses.store_then_acknowledge(
-                interaction, storing, self._responses.defer_ephemeral
-            )
-            await self._responses.send_phrase(interaction, f"discord.form.{component.action}.done")
+            await self.responses.store_then_acknowledge(interaction, storing, self.responses.defer_ephemeral)
+            await self.responses.send_phrase(interaction, f"discord.form.{component.action}.done")
             return
         if component.action is Action.BEGIN_ANEW:
-            await self._story.begin_anew(context, text, component.target)
+            await self.story.begin_anew(context, text, component.target)
             return
-        await self._responses.defer_ephemeral(interaction)
+        await self.responses.defer_ephemeral(interaction)
         if component.action is Action.RULE:
             scope, _, rule = component.target.partition(",")
-            await self._settings.change(context, scope, rule, text, lines=True)
+            await self.settings.change(context, scope, rule, text, lines=True)
         elif component.action is Action.PRESET:
             scope, _, former = component.target.partition(",")
-            await self._settings.save_preset(context, scope, former, field_value(data, NAME), text)
+            await self.settings.save_preset(context, scope, former, field_value(data, NAME), text)
         else:
-            await self._responses.send_phrase(interaction, "discord.unknown_button")
+            await self.responses.send_phrase(interaction, "discord.unknown_button")
 
     async def _store(self, context: InteractionContext, component: ComponentId, text: str) -> None:
         if component.action is Action.EDIT:
             told = await in_story_room(
-                self._services, context, await self._services.stories.passage(component.target)
+                self.services, context, await self.services.stories.passage(component.target)
             )
-            await self._services.editing.edit(told.room, context.author, component.target, text)
+            await self.services.editing.edit(told.room, context.author, component.target, text)
         else:
             await self._annotate(context, component, text)
 
     async def _annotate(self, context: InteractionContext, component: ComponentId, text: str) -> None:
-        story = await self._services.stories.read(context.room)
+        story = await self.services.stories.read(context.room)
         notes, action = story.notes if story is not None else Notes(), component.action
         require_unchanged(component, notes)
         changed = {
@@ -222,7 +207,7 @@ class ComponentHandler:
             Action.NOTE: dataclasses.replace(notes, note=text),
             Action.LORE: dataclasses.replace(notes, lore=lore_of(text) if action is Action.LORE else ()),
         }
-        await self._services.editing.save_notes(context.room, context.author, changed[action], notes)
+        await self.services.editing.save_notes(context.room, context.author, changed[action], notes)
 
 
 async def _nothing() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import discord
 from discord import app_commands
@@ -39,33 +39,24 @@ from bot.domain.story import Passage
 from bot.story.joining import ends_with
 
 
+@dataclass(frozen=True, slots=True)
 class ContextMenus:
     """The commands and what they do. The command tree tells what they raise."""
 
-    def __init__(
-        self,
-        services: Services,
-        translate: Translate,
-        posts: Posts,
-        responses: InteractionResponses,
-        components: ComponentHandler,
-        tree_actions: TreeActions,
-        threads: StoryThreads,
-    ) -> None:
-        self._services = services
-        self._translate = translate
-        self._posts = posts
-        self._responses = responses
-        self._components = components
-        self._tree_actions = tree_actions
-        self._threads = threads
+    services: Services
+    translate: Translate
+    posts: Posts
+    responses: InteractionResponses
+    components: ComponentHandler
+    tree_actions: TreeActions
+    threads: StoryThreads
 
     def commands(self) -> list[app_commands.ContextMenu]:
         """The commands."""
         callbacks = {"go_on": self._continue, "add": self._add, "edit": self._edit}
         return [
             app_commands.ContextMenu(
-                name=phrase(f"menu.{name}", self._translate(f"discord.menu.{name}", "en")),
+                name=phrase(f"menu.{name}", self.translate(f"discord.menu.{name}", "en")),
                 callback=callback,
                 allowed_installs=INSTALLS,
                 allowed_contexts=CONTEXTS,
@@ -75,68 +66,68 @@ class ContextMenus:
 
     async def _continue(self, interaction: Interaction, message: discord.Message) -> None:
         """Branch from the message's passage and go on; a message that is in no story begins or joins one."""
-        context = open_context(interaction, self._posts)
+        context = open_context(interaction, self.posts)
         self._require_send_permission(context)
-        await self._responses.defer_ephemeral(context.interaction)
+        await self.responses.defer_ephemeral(context.interaction)
         passage = await self._passage(message)
         if passage is None:
             place = await self._add_as_passage(context, message)
-            await self._services.generation.receive_message(
+            await self.services.generation.receive_message(
                 replace(context, room=place.room).message(), GenerationOptions()
             )
             done, where = "discord.menu.added", place.room
         else:
-            context = await in_story_room(self._services, context, passage)
-            story = await self._services.stories.read(context.room)
+            context = await in_story_room(self.services, context, passage)
+            story = await self.services.stories.read(context.room)
             if story is None or not ends_with(story, passage.id):
-                await self._tree_actions.branch_to_go_on(context, passage.id)
-            await self._services.generation.receive_message(
+                await self.tree_actions.branch_to_go_on(context, passage.id)
+            await self.services.generation.receive_message(
                 context.message(after=passage.id), GenerationOptions()
             )
             done, where = "discord.menu.going_on", context.room
         if not context.user_installed:
-            await self._responses.send_phrase(interaction, done, where=f"<#{where.id}>")
+            await self.responses.send_phrase(interaction, done, where=f"<#{where.id}>")
 
     async def _add(self, interaction: Interaction, message: discord.Message) -> None:
         """Take a message into the story of its room, as its writer's."""
-        context = open_context(interaction, self._posts)
+        context = open_context(interaction, self.posts)
         self._require_send_permission(context)
-        await self._responses.defer_ephemeral(context.interaction)
+        await self.responses.defer_ephemeral(context.interaction)
         if await self._passage(message) is not None:
-            await self._responses.send_phrase(interaction, "discord.menu.there_already")
+            await self.responses.send_phrase(interaction, "discord.menu.there_already")
             return
         place = await self._add_as_passage(context, message)
         if place.room != context.room:
-            place = ThreadRef(await self._threads.open(place.room))  # no reply will
+            place = ThreadRef(await self.threads.open(place.room))  # no reply will
         where = f"<#{place.room.id}>" if place.room.id.isdecimal() else ""
-        await self._responses.send_phrase(interaction, "discord.menu.added", where=where)
+        await self.responses.send_phrase(interaction, "discord.menu.added", where=where)
 
     async def _add_as_passage(self, context: InteractionContext, message: discord.Message) -> ThreadRef:
         """Let a message be its writer's passage, where whoever chose it may write, too."""
         received = await self._message_of(context, message)
-        await self._services.generation.validate(context.message(received.text))
+        await self.services.generation.validate(context.message(received.text))
         place = await self._choose_thread(context, message)
         if place.room != context.room:
-            self._threads.expect(place.room)
-        self._posts.set_locale(place.room, context.public_locale)
-        await self._services.generation.receive_message(replace(received, room=place.room), None)
+            self.threads.expect(place.room)
+        self.posts.set_locale(place.room, context.public_locale)
+        await self.services.generation.receive_message(replace(received, room=place.room), None)
         return place
 
     async def _edit(self, interaction: Interaction, message: discord.Message) -> None:
         """Bring the form for a passage's text."""
-        context = open_context(interaction, self._posts)
+        context = open_context(interaction, self.posts)
         passage = await self._passage(message)
         if passage is None:
             raise PassageGone
-        await self._components.send_edit_modal(context, passage)
+        await self.components.send_edit_modal(context, passage)
 
     async def _passage(self, message: discord.Message) -> Passage | None:
-        return await self._services.stories.passage_of_message(PLATFORM, str(message.id))
+        return await self.services.stories.passage_of_message(PLATFORM, str(message.id))
 
     async def _choose_thread(self, context: InteractionContext, message: discord.Message) -> ThreadRef:
         if context.user_installed or not opens_threads(context.interaction.channel):
             return ThreadRef(context.room)
-        if await self._services.stories.read(context.room) is not None:
+        if await self.services.stories.read(context.room) is not None:
             return ThreadRef(context.room)
         interaction = context.interaction
         thread = thread_room(message.id, context.room)
@@ -156,7 +147,7 @@ class ContextMenus:
         if message.author.id == context.interaction.user.id:
             return context.author
         author = author_of(message.author, context.locale)
-        if names_roles(await self._services.settings.resolve(context.room)):
+        if names_roles(await self.services.settings.resolve(context.room)):
             author = await with_roles(author, context.interaction.guild)
         return author
 
@@ -164,5 +155,5 @@ class ContextMenus:
         if not context.user_installed:
             interaction = context.interaction
             require_send_permission(
-                interaction.channel, interaction.app_permissions, self._translate, context.locale
+                interaction.channel, interaction.app_permissions, self.translate, context.locale
             )

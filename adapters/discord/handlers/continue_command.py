@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import dataclass
 from typing import Any
 
 import discord
@@ -40,6 +41,7 @@ _log = logging.getLogger(__name__)
 MAX_CANDIDATES = 5
 
 
+@dataclass(frozen=True, slots=True)
 class ContinueCommand:
     """Answers `/continue`: with text the answer shows the text, without it goes on with what is there.
 
@@ -47,23 +49,13 @@ class ContinueCommand:
     process does not live to give, costs the answer and not the story.
     """
 
-    def __init__(
-        self,
-        services: Services,
-        translate: Translate,
-        posts: Posts,
-        responses: InteractionResponses,
-        threads: StoryThreads,
-        thread_history: ThreadHistory,
-        autocomplete: Autocomplete,
-    ) -> None:
-        self._services = services
-        self._translate = translate
-        self._posts = posts
-        self._responses = responses
-        self._threads = threads
-        self._thread_history = thread_history
-        self._autocomplete = autocomplete
+    services: Services
+    translate: Translate
+    posts: Posts
+    responses: InteractionResponses
+    threads: StoryThreads
+    thread_history: ThreadHistory
+    autocomplete: Autocomplete
 
     def command(self) -> app_commands.Command[Any, ..., None]:
         """`/continue`, in Japanese `/続き`."""
@@ -73,7 +65,7 @@ class ContinueCommand:
             allowed_installs=INSTALLS,
             allowed_contexts=CONTEXTS,
         )
-        command.autocomplete("preset")(self._autocomplete.presets)
+        command.autocomplete("preset")(self.autocomplete.presets)
         return command
 
     @option_texts("text", "length", "preset", "candidates")
@@ -93,26 +85,26 @@ class ContinueCommand:
 
     async def run(self, interaction: Interaction, text: str, options: GenerationOptions) -> None:
         """Go on with a story, by command or by the form for a beginning."""
-        await self._responses.run(interaction, self._continue(interaction, text, options), text)
+        await self.responses.run(interaction, self._continue(interaction, text, options), text)
 
     async def _continue(self, interaction: Interaction, text: str, options: GenerationOptions) -> None:
-        context = open_context(interaction, self._posts)
+        context = open_context(interaction, self.posts)
         if not context.user_installed:
             require_send_permission(
-                interaction.channel, interaction.app_permissions, self._translate, context.locale
+                interaction.channel, interaction.app_permissions, self.translate, context.locale
             )
         if text.strip():
             await (self._add_user_installed if context.user_installed else self._begin_or_add)(
                 context, text, options
             )
-        elif await self._services.stories.read(context.room) is not None:
+        elif await self.services.stories.read(context.room) is not None:
             await self._go_on(context, options, ThreadLines())
         elif (lines := await self._prompt_lines(context)).messages:
             await self._go_on(context, options, lines)
         else:
             # There is nothing to go on from: a form takes the beginning, with its line breaks.
-            modal = begin_modal(options, self._translate, context.locale)
-            await self._responses.send_modal(interaction, modal)
+            modal = begin_modal(options, self.translate, context.locale)
+            await self.responses.send_modal(interaction, modal)
 
     async def _lines(self, context: InteractionContext) -> ThreadLines:
         """What was written in a thread that the bot is called into."""
@@ -121,7 +113,7 @@ class ContinueCommand:
         if me is None or context.user_installed:
             return ThreadLines()
         allowed, channel = interaction.app_permissions, interaction.channel
-        return await self._thread_history.lines(channel, interaction.id, me, context.locale, allowed)
+        return await self.thread_history.lines(channel, interaction.id, me, context.locale, allowed)
 
     async def _prompt_lines(self, context: InteractionContext) -> ThreadLines:
         """The same, as far as it is there before Discord wants an answer."""
@@ -134,33 +126,33 @@ class ContinueCommand:
 
     async def _begin_or_add(self, context: InteractionContext, text: str, options: GenerationOptions) -> None:
         place = self._choose_thread(context)
-        self._posts.set_locale(place.room, context.public_locale)
-        with self._threads.responding(place.room):
+        self.posts.set_locale(place.room, context.public_locale)
+        with self.threads.responding(place.room):
             receipt, lines = await self._store_or_defer(context, place, text, options)
             await self._follow(context, place, await self._shown(context, place, text))
         for sentence in self._notices(place, receipt, lines, context.locale):
-            await self._responses.send_ephemeral(context.interaction, sentence)
+            await self.responses.send_ephemeral(context.interaction, sentence)
 
     async def _add_user_installed(
         self, context: InteractionContext, text: str, options: GenerationOptions
     ) -> None:
         """Where the bot may only answer, nothing can be shown before the answer."""
         # The bot shows it under its own name: what may not be said must not get that far.
-        await self._services.generation.validate(context.message(text))
+        await self.services.generation.validate(context.message(text))
         rest: list[discord.WebhookMessage] = []
         with as_delivery_errors():
             shown = await self._respond(context.interaction, text, rest)
         text = await self._with_mention_names(context, text)
         try:
-            receipt = await self._services.generation.receive_message(
+            receipt = await self.services.generation.receive_message(
                 context.message(text, event_id=str(shown or "")), options
             )
         except SpokenError:
-            await self._responses.delete_original(context.interaction, rest)
+            await self.responses.delete_original(context.interaction, rest)
             raise
         if receipt is not None and receipt.unknown:
-            await self._responses.send_ephemeral(
-                context.interaction, unread_characters(receipt, self._translate, context.locale)
+            await self.responses.send_ephemeral(
+                context.interaction, unread_characters(receipt, self.translate, context.locale)
             )
 
     def _choose_thread(self, context: InteractionContext) -> ThreadRef:
@@ -177,12 +169,12 @@ class ContinueCommand:
         done, _ = await asyncio.wait({storing}, timeout=PROMPTLY_S)
         if done:
             return await storing
-        await self._responses.defer_public(context.interaction)
+        await self.responses.defer_public(context.interaction)
         try:
             return await storing
         except SpokenError:
             # Else what is only for the person would take the place of what everybody sees.
-            await self._responses.delete_original(context.interaction)
+            await self.responses.delete_original(context.interaction)
             raise
 
     async def _store(
@@ -190,7 +182,7 @@ class ContinueCommand:
     ) -> tuple[JobReceipt | None, ThreadLines]:
         said, lines = await self._with_mention_names(context, text), await self._lines(context)
         message = Message(str(context.interaction.id), place.room, context.author, said)
-        return await self._services.generation.receive_message(message, options, lines.messages), lines
+        return await self.services.generation.receive_message(message, options, lines.messages), lines
 
     async def _with_mention_names(self, context: InteractionContext, text: str) -> str:
         """The text with names for mentions: as an option of a command it comes without."""
@@ -217,7 +209,7 @@ class ContinueCommand:
             return None  # who posts the reply shows it, before and after a restart
         key = f"command {context.interaction.id}"
         try:
-            return await self._threads.show_text(place.room, context.author, text, key)
+            return await self.threads.show_text(place.room, context.author, text, key)
         except DeliveryError as error:
             _log.warning("A command's text could not be shown: %s", error)
             return None
@@ -227,21 +219,21 @@ class ContinueCommand:
         if shown is None:
             return
         if awaits_response(place.room):
-            self._threads.responded(place.room, shown)
+            self.threads.responded(place.room, shown)
             return
-        await self._services.stories.show_by(PLATFORM, str(context.interaction.id), str(shown))
+        await self.services.stories.show_by(PLATFORM, str(context.interaction.id), str(shown))
         if not isinstance(context.interaction.channel, discord.Thread):
-            self._posts.expect_reply_to(place.room, shown)
+            self.posts.expect_reply_to(place.room, shown)
 
     def _notices(
         self, place: ThreadRef, receipt: JobReceipt | None, lines: ThreadLines, locale: str
     ) -> list[str]:
-        notices = [notice for notice in [lines.notice(self._translate, locale)] if notice]
+        notices = [notice for notice in [lines.notice(self.translate, locale)] if notice]
         if place.missing_permission is not None:
-            permission = self._translate(f"discord.permission.{place.missing_permission}", locale)
-            notices.append(self._translate("discord.no_thread", locale, permission=permission))
+            permission = self.translate(f"discord.permission.{place.missing_permission}", locale)
+            notices.append(self.translate("discord.no_thread", locale, permission=permission))
         if receipt is not None and receipt.unknown:
-            notices.append(unread_characters(receipt, self._translate, locale))
+            notices.append(unread_characters(receipt, self.translate, locale))
         return notices
 
     async def _go_on(
@@ -249,21 +241,21 @@ class ContinueCommand:
     ) -> None:
         if context.user_installed:
             # The reply takes the place of this answer.
-            await self._responses.defer_ephemeral(context.interaction)
-            await self._services.generation.receive_message(context.message(), options)
+            await self.responses.defer_ephemeral(context.interaction)
+            await self.services.generation.receive_message(context.message(), options)
             return
         hearing = self._receive_lines(context, options, lines)
-        await self._responses.store_then_acknowledge(
-            context.interaction, hearing, self._responses.defer_ephemeral
+        await self.responses.store_then_acknowledge(
+            context.interaction, hearing, self.responses.defer_ephemeral
         )
-        await self._responses.delete_original(context.interaction)
-        if (notice := lines.notice(self._translate, context.locale)) is not None:
-            await self._responses.send_ephemeral(context.interaction, notice)
+        await self.responses.delete_original(context.interaction)
+        if (notice := lines.notice(self.translate, context.locale)) is not None:
+            await self.responses.send_ephemeral(context.interaction, notice)
 
     async def _receive_lines(
         self, context: InteractionContext, options: GenerationOptions, lines: ThreadLines
     ) -> JobReceipt | None:
-        return await self._services.generation.receive_message(context.message(), options, lines.messages)
+        return await self.services.generation.receive_message(context.message(), options, lines.messages)
 
     async def _respond(
         self, interaction: Interaction, text: str, rest: list[discord.WebhookMessage]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -50,13 +51,13 @@ Layers = list[tuple[SettingsScope, Mapping[str, object]]]
 """What is set at each scope of a room, the nearest first."""
 
 
+@dataclass(frozen=True, slots=True)
 class SettingsCommand:
     """Shows rules and changes them."""
 
-    def __init__(self, services: Services, translate: Translate, responses: InteractionResponses) -> None:
-        self._services = services
-        self._translate = translate
-        self._responses = responses
+    services: Services
+    translate: Translate
+    responses: InteractionResponses
 
     async def run(self, context: InteractionContext, scope: str, rule: str, value: str) -> None:
         """Without a rule: all that holds here. Without a value: what one is, or the form for a list.
@@ -65,27 +66,27 @@ class SettingsCommand:
             NotYourSetting, UnknownRule, BadRule, TextTooLong
         """
         if not rule:
-            await self._responses.send_ephemeral(context.interaction, await self._overview(context))
+            await self.responses.send_ephemeral(context.interaction, await self._overview(context))
             return
         if rule not in RULES:
             raise UnknownRule(name=rule, known=", ".join(RULES))
         if value:
             self._require(context, scope, rule)
         if rule == PRESETS and not takes_back(value) and self._may(context, scope, rule):
-            await self._responses.send_modal(
+            await self.responses.send_modal(
                 context.interaction, await self._preset_form(context, scope, value.strip()[:MAX_NAME])
             )
         elif value:
-            await self._responses.defer_ephemeral(context.interaction)
+            await self.responses.defer_ephemeral(context.interaction)
             await self.change(context, scope, rule, value)
         elif rule in LISTS and self._may(context, scope, rule):
-            held = await self._services.settings.at(context.room, scope_of(context, scope))
+            held = await self.services.settings.at(context.room, scope_of(context, scope))
             lines = list_lines(rule, held.get(rule))
-            await self._responses.send_modal(
-                context.interaction, rule_modal(scope, rule, lines, self._translate, context.locale)
+            await self.responses.send_modal(
+                context.interaction, rule_modal(scope, rule, lines, self.translate, context.locale)
             )
         else:
-            await self._responses.send_ephemeral(context.interaction, await self._one(context, rule))
+            await self.responses.send_ephemeral(context.interaction, await self._one(context, rule))
 
     async def change(
         self, context: InteractionContext, scope: str, rule: str, typed: str, *, lines: bool = False
@@ -120,24 +121,24 @@ class SettingsCommand:
             raise self._described(error, PRESETS, name, context.locale) from None
 
     async def _set(self, context: InteractionContext, scope: str, rule: str, value: object) -> None:
-        await self._services.settings.change(context.room, scope_of(context, scope), {rule: value})
+        await self.services.settings.change(context.room, scope_of(context, scope), {rule: value})
         line = await self._one(context, rule)
-        await self._responses.send_ephemeral(
-            context.interaction, truncate(self._translate("discord.settings.done", context.locale, line=line))
+        await self.responses.send_ephemeral(
+            context.interaction, truncate(self.translate("discord.settings.done", context.locale, line=line))
         )
 
     async def _preset_form(self, context: InteractionContext, scope: str, name: str) -> discord.ui.Modal:
         """With the settings of the preset that is changed, or of 標準 for a new one."""
         settings = (await self._presets_at(context, scope)).get(name, {})
-        return preset_modal(scope, name, preset_lines(settings), self._translate, context.locale)
+        return preset_modal(scope, name, preset_lines(settings), self.translate, context.locale)
 
     async def _presets_at(self, context: InteractionContext, scope: str) -> dict[str, Any]:
-        held = (await self._services.settings.at(context.room, scope_of(context, scope))).get(PRESETS)
+        held = (await self.services.settings.at(context.room, scope_of(context, scope))).get(PRESETS)
         return dict(held) if isinstance(held, dict) else {}
 
     def _described(self, error: BadRule, rule: str, typed: str, locale: str) -> BadRule:
         """The error with the rule's name in the person's language, and what they typed."""
-        named = self._translate(f"discord.rule.{rule}", locale)
+        named = self.translate(f"discord.rule.{rule}", locale)
         refused = error.values["value"]
         value = refused if isinstance(refused, str) else typed
         return BadRule(name=named, value=value, known=error.values["known"])
@@ -147,7 +148,7 @@ class SettingsCommand:
     def _require(self, context: InteractionContext, scope: str, rule: str) -> None:
         needed = _needed(context, scope, rule)
         if needed is not None and not getattr(context.interaction.permissions, needed):
-            raise NotYourSetting(permission=self._translate(f"discord.permission.{needed}", context.locale))
+            raise NotYourSetting(permission=self.translate(f"discord.permission.{needed}", context.locale))
 
     def _may(self, context: InteractionContext, scope: str, rule: str) -> bool:
         needed = _needed(context, scope, rule)
@@ -156,13 +157,13 @@ class SettingsCommand:
     # Showing
 
     async def _overview(self, context: InteractionContext) -> str:
-        rules, layers = await self._services.settings.resolve(context.room), await self._layers(context)
+        rules, layers = await self.services.settings.resolve(context.room), await self._layers(context)
         lines = [self._line(rule, rules, layers, context.locale, LINE) for rule in RULES]
-        hint = self._translate("discord.settings.hint", context.locale)
+        hint = self.translate("discord.settings.hint", context.locale)
         return truncate("\n".join([*lines, f"-# {hint}"]))
 
     async def _one(self, context: InteractionContext, rule: str) -> str:
-        rules, layers = await self._services.settings.resolve(context.room), await self._layers(context)
+        rules, layers = await self.services.settings.resolve(context.room), await self._layers(context)
         return self._line(rule, rules, layers, context.locale, WHOLE)
 
     async def _layers(self, context: InteractionContext) -> Layers:
@@ -170,17 +171,17 @@ class SettingsCommand:
             scope for scope in SettingsScope if scope is SettingsScope.STORY or scope_of(context, scope)
         ]
         return [
-            (scope, await self._services.settings.at(context.room, scope_of(context, scope)))
+            (scope, await self.services.settings.at(context.room, scope_of(context, scope)))
             for scope in scopes
         ]
 
     def _line(self, rule: str, rules: RoomSettings, layers: Layers, locale: str, room: int) -> str:
         """What a rule is, in at most `room` characters, and where that was set."""
-        value = truncate(shown_value(rule, getattr(rules, rule), self._translate, locale), room)
+        value = truncate(shown_value(rule, getattr(rules, rule), self.translate, locale), room)
         where = next((scope for scope, held in layers if rule in held), None)
         source = "discord.settings.default" if where is None else f"discord.scope.{where}"
-        name, where_set = self._translate(f"discord.rule.{rule}", locale), self._translate(source, locale)
-        return self._translate("discord.settings.line", locale, rule=name, value=value, where=where_set)
+        name, where_set = self.translate(f"discord.rule.{rule}", locale), self.translate(source, locale)
+        return self.translate("discord.settings.line", locale, rule=name, value=value, where=where_set)
 
 
 class NotYourSetting(UserError):
