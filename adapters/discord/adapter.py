@@ -25,8 +25,9 @@ from bot.aio.clock import Clock, SystemClock
 from bot.core.services import Services
 from bot.domain.chat import Author, Room
 from bot.domain.errors import ConfigurationError
-from bot.domain.ports import Heartbeats, Limits, Translate
+from bot.domain.ports import Limits, Translate
 from bot.domain.replies import Reply
+from bot.domain.repositories.heartbeats import Heartbeats
 from bot.text.text_file import MAX_CHARACTERS
 
 _log = logging.getLogger(__name__)

@@ -41,7 +41,8 @@ from adapters.discord.payloads.rooms import Sleep, opens_threads
 from adapters.shared.double_clicks import DoubleClicks
 from bot.aio.keyed_lock import KeyedLock
 from bot.core.services import Services
-from bot.domain.ports import Heartbeats, Translate
+from bot.domain.ports import Translate
+from bot.domain.repositories.heartbeats import Heartbeats
 from bot.text.text_file import MAX_CHARACTERS
 
 _log = logging.getLogger(__name__)

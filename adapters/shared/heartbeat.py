@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection
 
 from bot.aio.clock import Clock
 from bot.domain.errors import StoreError
-from bot.domain.ports import Heartbeats
+from bot.domain.repositories.heartbeats import Heartbeats
 
 _log = logging.getLogger(__name__)
 

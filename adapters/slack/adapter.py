@@ -47,8 +47,9 @@ from bot.aio.keyed_lock import KeyedLock
 from bot.core.services import Services
 from bot.domain.chat import Room
 from bot.domain.errors import ConfigurationError, RetryLater
-from bot.domain.ports import Heartbeats, Limits, Translate
+from bot.domain.ports import Limits, Translate
 from bot.domain.replies import Reply, ReplyState
+from bot.domain.repositories.heartbeats import Heartbeats
 
 _CALL_TIMEOUT_S = 30.0
 _DRAIN_S = 5.0

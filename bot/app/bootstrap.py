@@ -26,7 +26,7 @@ from bot.domain.errors import ConfigurationError
 from bot.domain.ports import Platform, Translate
 from bot.inference.client import HttpEngine
 from bot.inference.worker_process import LocalWorker
-from bot.store import SqlStore, open_store
+from bot.store import Store, open_store
 from bot.store.url import address, shown
 from config.settings import Settings
 
@@ -38,7 +38,7 @@ Announce = Callable[[str], None]
 class House:
     """The built parts, not yet running. `worker` is None where the worker runs elsewhere."""
 
-    store: SqlStore
+    store: Store
     engine: HttpEngine
     queue: JobQueue
     outbox: Outbox
@@ -87,7 +87,7 @@ async def run(settings: Settings, say: Translate, locale: str, announce: Announc
                 if isinstance(platform, Signing) and settings.web.secret is None:
                     platform.sign_with(await house.store.cookie_secret())
                 if isinstance(platform, CatchingUp):
-                    platform.remember_in(house.store)
+                    platform.remember_in(house.store.heartbeats)
             house.start(crew)
             for platform in platforms:
                 crew.start(platform.name, platform.run(), needed=False)

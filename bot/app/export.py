@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from bot.domain.errors import NoSuchStory, SeveralStories, UnknownFormat
 from bot.domain.ports import Translate
 from bot.domain.story import Story
-from bot.store import SqlStore, open_store
+from bot.store import Store, open_store
 from bot.story.export_formats import FORMATS, exported
 
 PLATFORMS = ("web", "discord", "slack", "console")
@@ -36,12 +36,12 @@ async def export_story(url: str, story_id: str, form: str) -> str:
     if form not in FORMATS:
         raise UnknownFormat(name=form, known=", ".join(FORMATS))
     async with _opened(url) as store:
-        story = await store.story_by_id(_chosen(await _all(store), story_id))
+        story = await store.stories.get(_chosen(await _all(store), story_id))
     return exported(story, form)
 
 
 @asynccontextmanager
-async def _opened(url: str) -> AsyncIterator[SqlStore]:
+async def _opened(url: str) -> AsyncIterator[Store]:
     store = await open_store(url)
     try:
         yield store
@@ -49,8 +49,8 @@ async def _opened(url: str) -> AsyncIterator[SqlStore]:
         await store.close()
 
 
-async def _all(store: SqlStore) -> list[Story]:
-    return [story for platform in PLATFORMS for story in await store.stories(platform, limit=None)]
+async def _all(store: Store) -> list[Story]:
+    return [story for platform in PLATFORMS for story in await store.stories.find(platform, limit=None)]
 
 
 def _chosen(stories: Sequence[Story], wanted: str) -> str:

@@ -9,7 +9,8 @@ from pydantic import SecretStr
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.core.services import Services
-from bot.domain.ports import Heartbeats, Platform, Translate
+from bot.domain.ports import Platform, Translate
+from bot.domain.repositories.heartbeats import Heartbeats
 from config.settings import DiscordSettings, Settings, SlackSettings, WebSettings
 
 if TYPE_CHECKING:

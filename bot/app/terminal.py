@@ -87,7 +87,7 @@ async def continue_story(
                     raise console.write_error
                 if stopped:
                     return JobState.CANCELLED
-                job = await house.store.job(ticket.job_id)
+                job = await house.store.jobs.get(ticket.job_id)
             finally:
                 await crew.dismiss("story", settings.grace_s)
                 await house.stop(crew, (), settings.grace_s)

@@ -31,8 +31,9 @@ from bot.domain.errors import (
 )
 from bot.domain.inference import GenerationRequest
 from bot.domain.jobs import Job, JobState
-from bot.domain.ports import Engine, OutboxRow, Store, Translate
-from bot.domain.replies import Candidate, Reply, ReplyState
+from bot.domain.ports import Engine, Translate
+from bot.domain.replies import Candidate, OutboxRow, Reply, ReplyState
+from bot.domain.repositories import Repositories
 from bot.domain.room_settings import RoomSettings, is_filtered
 from bot.domain.story import Passage, candidate_id
 from bot.story.joining import ends_with
@@ -76,7 +77,7 @@ class Dispatcher:
 
     def __init__(
         self,
-        store: Store,
+        store: Repositories,
         queue: JobQueue,
         engine: Engine,
         outbox: Outbox,
@@ -132,11 +133,11 @@ class Dispatcher:
 
     async def _reload(self) -> None:
         # Those of other platforms may be running: another process serves them from the same store.
-        jobs = [job for job in await self._store.unfinished_jobs() if self._outbox.serves(job.room.platform)]
+        jobs = [job for job in await self._store.jobs.unfinished() if self._outbox.serves(job.room.platform)]
         for job in jobs:
             if job.state is JobState.RUNNING:
-                await self._store.release(job.id)
-            if text := _broken_off(await self._store.outbox(job.id)):
+                await self._store.jobs.release(job.id)
+            if text := _broken_off(await self._store.outbox.of_job(job.id)):
                 self._past(job).seen = (Kept(text),)
         self._queue.restore(jobs)
 
@@ -165,7 +166,7 @@ class Dispatcher:
     async def _attempt(self, job: Job) -> None:
         stop = self._queue.stop_event(job.id)
         try:
-            claimed = await self._patiently(lambda: self._store.claim(job.id))
+            claimed = await self._patiently(lambda: self._store.jobs.claim(job.id))
         except StoryBusy:
             # Of its story another process writes: one reply after the other.
             await self._clock.sleep(TURN_PAUSE_S)
@@ -202,7 +203,7 @@ class Dispatcher:
         died = isinstance(error, EngineUnavailable) and past.deaths < MAX_DEATHS
         if died or isinstance(error, EngineLoading | EngineBusy):
             self._log.warning("a job waits for the worker", job=job.id, deaths=past.deaths, error=str(error))
-            await self._patiently(lambda: self._store.release(job.id, begun=died))
+            await self._patiently(lambda: self._store.jobs.release(job.id, begun=died))
             await self._put_back(job, stop)
         else:
             self._log.warning("a job failed", job=job.id, error=str(error))
@@ -225,7 +226,7 @@ class Dispatcher:
 
     async def _prepared(self, job: Job) -> tuple[GenerationRequest, WordFilter | None]:
         """What the worker is asked, of the story before the reply, and which words it may not write."""
-        story = await self._store.story_before(job.id)
+        story = await self._store.stories.before_reply(job.id)
         settings = await self._settings.resolve(story.room)
         words = WordFilter.of(settings.words) if is_filtered(settings, story.room) else None
         return request_of(job, story, settings), words
@@ -249,7 +250,7 @@ class Dispatcher:
         draft = Reply(state, texts[0], note, choices, passage=candidate_id(job.id, 0))
         # Written down before the job is over: a process that ends in between shows it at its next start.
         await self._patiently(lambda: self._outbox.prepare(job, draft))
-        passages = await self._patiently(lambda: self._store.append_model(job.id, texts))
+        passages = await self._patiently(lambda: self._store.jobs.complete(job.id, texts))
         await self._keep_scores(job, kept, passages)
         self._outbox.show(job, replace(draft, interactive=await self._ends_story(job)))
         self._forget(job)
@@ -258,7 +259,9 @@ class Dispatcher:
         try:
             for one, passage in zip(kept, passages, strict=True):
                 if one.scores:
-                    await self._store.save_scores(passage.id, placed(one.scores, one.raw, passage.text))
+                    await self._store.passages.save_scores(
+                        passage.id, placed(one.scores, one.raw, passage.text)
+                    )
         except StoreError:
             # The text is kept, and that is what was asked for.
             self._log.exception("scores could not be kept", job=job.id)
@@ -266,7 +269,7 @@ class Dispatcher:
     async def _ends_story(self, job: Job) -> bool:
         """Whether a job's reply carries the buttons now that its text is kept."""
         try:
-            story = await self._store.story_by_id(job.story_id)
+            story = await self._store.stories.get(job.story_id)
         except StoreError:
             return self._is_latest(job)
         return self._is_latest(job) and ends_with(story, candidate_id(job.id, 0))
@@ -291,7 +294,7 @@ class Dispatcher:
 
     async def _end(self, job: Job, state: JobState, draft: Reply, reason: str = "") -> None:
         try:
-            await self._patiently(lambda: self._store.finish(job.id, state, reason))
+            await self._patiently(lambda: self._store.jobs.finish(job.id, state, reason))
         except Exception:  # noqa: BLE001
             # The store is what failed: the person is told all the same, and the next start finds the job.
             self._log.exception("a job's end could not be stored", job=job.id)
@@ -330,7 +333,7 @@ class Dispatcher:
     async def _interrupted(self, job: Job) -> None:
         """The process ends: the next one goes on with this job, in the same message."""
         try:
-            await self._store.release(job.id)
+            await self._store.jobs.release(job.id)
             self._wait_again(job)
         except Exception:  # noqa: BLE001  # the end of the process: the next one finds the job running
             self._log.exception("a job could not be put back", job=job.id)

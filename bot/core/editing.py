@@ -10,7 +10,7 @@ from bot.core.settings_resolver import SettingsResolver
 from bot.core.text_limits import TextLimits, checked_text, require_clean
 from bot.domain.chat import Author, Room
 from bot.domain.errors import EmptyText, NoStory, NotYours, PassageGone
-from bot.domain.ports import Store
+from bot.domain.repositories import Repositories
 from bot.domain.story import Act, ActKind, Notes, Passage, Story
 from bot.story.prompt import require_length, require_short
 
@@ -24,7 +24,7 @@ class EditingService:
 
     def __init__(
         self,
-        store: Store,
+        store: Repositories,
         settings: SettingsResolver,
         refresh: ReplyRefresh,
         limits: TextLimits,
@@ -39,7 +39,7 @@ class EditingService:
     async def undo(self, room: Room, by: Author, after: str | None = None) -> Story:
         """Take the last passage back; it stays reachable. Raises NothingToUndo, StoryMoved, StoryBusy."""
         story = await self._open(room, by)
-        return await self._moved(room, await self._store.undo(story.id, after, by=by))
+        return await self._moved(room, await self._store.history.undo(story.id, after, by=by))
 
     async def redo(self, room: Room, by: Author, after: str | None = None) -> Story:
         """Take an undo back. Raises NothingToRedo, StoryMoved, StoryBusy.
@@ -47,17 +47,17 @@ class EditingService:
         `after`: the passage that the story ends with, or the story's id where nothing is left of it.
         """
         story = await self._open(room, by)
-        return await self._moved(room, await self._store.redo(story.id, after, by=by))
+        return await self._moved(room, await self._store.history.redo(story.id, after, by=by))
 
     async def choose(self, room: Room, by: Author, passage_id: str) -> Story:
         """Make an alternative of the last passage the last one. Raises StoryMoved, PassageGone, StoryBusy."""
         story = await self._open(room, by)
-        return await self._moved(room, await self._store.choose(story.id, passage_id, by=by))
+        return await self._moved(room, await self._store.history.choose(story.id, passage_id, by=by))
 
     async def branch(self, room: Room, by: Author, passage_id: str) -> Story:
         """Go on from any passage; what followed it stays reachable. Raises PassageGone, StoryBusy."""
         story = await self._open(room, by)
-        return await self._moved(room, await self._store.go_to(story.id, passage_id, by=by))
+        return await self._moved(room, await self._store.history.go_to(story.id, passage_id, by=by))
 
     async def take_back(self, room: Room, by: Author, act_id: str) -> Act:
         """Lead the story back to where an act led it from.
@@ -66,13 +66,13 @@ class EditingService:
             NothingToTakeBack, ActOvertaken, StoryBusy, NotYours
         """
         await self._settings.permitted(room, by)
-        act = await self._store.take_back(act_id, by)
+        act = await self._store.history.take_back(act_id, by)
         if act.kind is ActKind.DELETE and act.before is not None:
-            passage = await self._store.passage(act.before)
+            passage = await self._store.passages.get(act.before)
             if passage is None:
                 raise PassageGone
             await self._refresh.after_change(passage)
-        if await self._store.story(room) is not None:
+        if await self._store.stories.open_in(room) is not None:
             await self._refresh.after_move(room)
         return act
 
@@ -91,7 +91,7 @@ class EditingService:
         text = checked_text(text, settings, room, with_file if len(former.text) > limit else limit)
         if not text:
             raise EmptyText
-        passage = await self._store.edit(passage_id, text)
+        passage = await self._store.passages.edit(passage_id, text)
         await self._refresh.after_change(passage)
         return passage
 
@@ -99,9 +99,9 @@ class EditingService:
         """Take out what one wrote or asked for; what came after stays. Raises NotYours, PassageGone."""
         await self._settings.permitted(room, by)
         await self._own(room, by, passage_id)
-        passage = await self._store.delete(passage_id, by=by)
+        passage = await self._store.passages.delete(passage_id, by=by)
         await self._refresh.after_change(passage)
-        return await self._moved(room, await self._store.story_by_id(passage.story_id))
+        return await self._moved(room, await self._store.stories.get(passage.story_id))
 
     async def save_notes(self, room: Room, by: Author, notes: Notes, before: Notes) -> Story:
         """Change memory, author's note and lore; a room without a story begins one.
@@ -116,25 +116,25 @@ class EditingService:
         for text in _texts(notes):
             require_clean(text, settings, room)
         async with self._begins_story:  # of two at once the second finds the story that the first began
-            story = await self._store.story(room)
+            story = await self._store.stories.open_in(room)
             if story is None:
                 aside = settings.parentheses_aside
-                story = await self._store.open_story(room, parentheses_aside=aside)
-            return await self._store.save_notes(story.id, notes, before)
+                story = await self._store.stories.begin(room, parentheses_aside=aside)
+            return await self._store.stories.save_notes(story.id, notes, before)
 
     async def _open(self, room: Room, by: Author) -> Story:
         await self._settings.permitted(room, by)
-        story = await self._store.story(room)
+        story = await self._store.stories.open_in(room)
         if story is None:
             raise NoStory
         return story
 
     async def _own(self, room: Room, by: Author, passage_id: str) -> Passage:
         """The passage, where it belongs to a story of the room, also a former one, and to the person."""
-        passage = await self._store.passage(passage_id)
+        passage = await self._store.passages.get(passage_id)
         if passage is None or passage.deleted:
             raise PassageGone
-        if (await self._store.story_by_id(passage.story_id)).room != room:
+        if (await self._store.stories.get(passage.story_id)).room != room:
             raise PassageGone
         if by.person != (passage.asker or passage.author).person:
             raise NotYours

@@ -28,8 +28,10 @@ from bot.domain.errors import (
 )
 from bot.domain.inference import TokenCount
 from bot.domain.jobs import MAX_CANDIDATES, GenerationOptions, Job, JobReceipt
-from bot.domain.ports import JobRunner, ReceivedMessage, ReplyOutbox, Store, Translate
+from bot.domain.ports import JobRunner, ReplyOutbox, Translate
 from bot.domain.replies import Reply, ReplyState
+from bot.domain.repositories import Repositories
+from bot.domain.repositories.messages import ReceivedMessage
 from bot.domain.room_settings import RoomSettings, has_preset, preset_of
 from bot.story.joining import ending
 from bot.text.out_of_character import is_aside
@@ -59,7 +61,7 @@ class GenerationService:
 
     def __init__(
         self,
-        store: Store,
+        store: Repositories,
         queue: JobQueue,
         replies: ReplyOutbox,
         runner: JobRunner,
@@ -107,7 +109,7 @@ class GenerationService:
             return await self._request(message, options, settings, lines)
         if message.text:
             aside = settings.parentheses_aside
-            received = await self._store.receive_message(
+            received = await self._store.messages.receive(
                 message, None, "", 0, parentheses_aside=aside, earlier=lines
             )
             # A repeated one is further up by now; one beside the story leaves the buttons where they are.
@@ -165,7 +167,7 @@ class GenerationService:
     async def _retry(
         self, message: Message, options: GenerationOptions, settings: RoomSettings
     ) -> JobReceipt:
-        story = await self._store.story(message.room)
+        story = await self._store.stories.open_in(message.room)
         if story is None:
             raise NoStory
         last = ending(story)
@@ -181,7 +183,7 @@ class GenerationService:
         message has no text. Raises as `receive_message` does.
         """
         settings = await self._settings.permitted(message.room, message.author)
-        job = await self._store.job(job_id)
+        job = await self._store.jobs.get(job_id)
         options = (
             replace(job.options, seed=None)
             if job is not None and job.room == message.room
@@ -197,7 +199,7 @@ class GenerationService:
     async def cancel(self, room: Room, by: Author) -> bool:
         """Stop what runs or waits in a room; False if nothing did."""
         await self._settings.permitted(room, by)
-        story = await self._store.story(room)
+        story = await self._store.stories.open_in(room)
         if story is None:
             return False
         jobs = self._queue.jobs_of(story.id)
@@ -207,7 +209,7 @@ class GenerationService:
 
     async def stop(self, job_id: str, by: Author) -> bool:
         """Stop one job; False if it was over."""
-        job = await self._store.job(job_id)
+        job = await self._store.jobs.get(job_id)
         if job is None or job.state.final:
             return False
         await self._settings.permitted(job.room, by)
@@ -215,7 +217,7 @@ class GenerationService:
 
     async def withdraw(self, platform: str, message_id: str) -> bool:
         """Stop the reply that somebody deleted while it is written, and keep nothing; False if it is none."""
-        job = await self._store.job_of_message(platform, message_id)
+        job = await self._store.jobs.by_message(platform, message_id)
         if job is None or job.state.final:
             return False
         await self._runner.discard(job)
@@ -257,8 +259,8 @@ class GenerationService:
 
     async def _under_way(self, message: Message) -> ReceivedMessage | None:
         """What was accepted already must not be refused: an event sent twice, a button pressed by two."""
-        known = await self._store.received(message.room.platform, message.event_id)
-        story = await self._store.story(message.room) if known is None and message.after else None
+        known = await self._store.messages.find(message.room.platform, message.event_id)
+        story = await self._store.stories.open_in(message.room) if known is None and message.after else None
         jobs = self._queue.jobs_of(story.id) if story is not None else []
         return ReceivedMessage(jobs[0].story_id, None, jobs[0], repeated=True) if jobs else known
 
@@ -275,7 +277,7 @@ class GenerationService:
                 await self._quota.require_left(message.room, message.author, settings)
                 aside = settings.parentheses_aside
                 job_id = uuid.uuid4().hex
-                received = await self._store.receive_message(
+                received = await self._store.messages.receive(
                     message, options, job_id, seed, parentheses_aside=aside, earlier=earlier
                 )
             if received.job is not None and not received.repeated:

@@ -14,8 +14,9 @@ from bot.core.shown_reply import LAST_STATE, ShownReply, closed, key_of, looks_a
 from bot.domain.chat import Room
 from bot.domain.errors import RetryLater, StoreError, ToldElsewhere, Undeliverable
 from bot.domain.jobs import Job
-from bot.domain.ports import OutboxRow, Platform, Store
-from bot.domain.replies import Reply, ReplyState
+from bot.domain.ports import Platform
+from bot.domain.replies import OutboxRow, Reply, ReplyState
+from bot.domain.repositories import Repositories
 from bot.text.message_split import NOTHING, parts_of
 
 FIRST_RETRY_S = 1.0
@@ -48,7 +49,9 @@ class Outbox:
     people may not have seen is sent again.
     """
 
-    def __init__(self, store: Store, platforms: Mapping[str, Platform], clock: Clock | None = None) -> None:
+    def __init__(
+        self, store: Repositories, platforms: Mapping[str, Platform], clock: Clock | None = None
+    ) -> None:
         self._store = store
         self._platforms = platforms
         self._clock = clock or SystemClock()
@@ -107,7 +110,7 @@ class Outbox:
                 self._send(reply)
             else:
                 self.show(reply.job, replace(reply.latest, interactive=False))
-        for job_id in dict.fromkeys(row.job_id for row in await self._store.interactive_replies(room)):
+        for job_id in dict.fromkeys(row.job_id for row in await self._store.outbox.interactive_in(room)):
             if job_id != but and job_id not in self._replies:
                 await self._retire(job_id)
 
@@ -129,7 +132,7 @@ class Outbox:
 
     async def run(self) -> None:
         """Deliver what the last process could not, then wait to be cancelled."""
-        for job_id in dict.fromkeys([row.job_id for row in await self._store.undelivered()]):
+        for job_id in dict.fromkeys([row.job_id for row in await self._store.outbox.undelivered()]):
             await self._recover(job_id)
         await asyncio.Event().wait()
 
@@ -312,14 +315,14 @@ class Outbox:
             row = OutboxRow(
                 reply.job.id, part, reply.job.room, message_id, draft, delivered, moved, former_id
             )
-            await self._store.save_outbox(row)
+            await self._store.outbox.save(row)
 
     async def _load(self, reply: ShownReply) -> None:
         """Take over the messages of an earlier process."""
         async with reply.lock:
             if reply.loaded:
                 return
-            for row in await self._store.outbox(reply.job.id):
+            for row in await self._store.outbox.of_job(reply.job.id):
                 reply.known_parts = max(reply.known_parts, row.part + 1)
                 if row.message_id is not None:
                     reply.ids[row.part], reply.moved[row.part] = row.message_id, row.moved
@@ -350,8 +353,8 @@ class Outbox:
         try:
             if self._lost is not None and unfinished:
                 await self._lost(reply.job, error)
-            for row in await self._store.outbox(reply.job.id):
-                await self._store.save_outbox(replace(row, delivered=True, former_id=None))
+            for row in await self._store.outbox.of_job(reply.job.id):
+                await self._store.outbox.save(replace(row, delivered=True, former_id=None))
         except StoreError:
             # The room's other replies go on; the next start finds out again that this one cannot be shown.
             _log.exception("job %s cannot be marked as given up", reply.job.id)
@@ -369,17 +372,17 @@ class Outbox:
 
     async def _recover(self, job_id: str) -> None:
         """Show the end of a reply whose job is over; an unfinished job's reply is shown by its next run."""
-        job = await self._store.job(job_id)
+        job = await self._store.jobs.get(job_id)
         if job is None or not job.state.final or job.room.platform not in self._platforms:
             return
         if job_id not in self._replies:
-            parts = [closed(row.reply, job.state) for row in await self._store.outbox(job_id)]
+            parts = [closed(row.reply, job.state) for row in await self._store.outbox.of_job(job_id)]
             self._send_parts(job, parts, quiet=False)
 
     async def _retire(self, job_id: str) -> None:
         """Show the messages of a reply that is over as they are, without buttons."""
-        job = await self._store.job(job_id)
-        rows = await self._store.outbox(job_id)
+        job = await self._store.jobs.get(job_id)
+        rows = await self._store.outbox.of_job(job_id)
         if job is not None and job_id not in self._replies:
             parts = [replace(closed(row.reply, job.state), interactive=False) for row in rows]
             self._send_parts(job, parts, quiet=True)

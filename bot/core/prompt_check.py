@@ -11,7 +11,8 @@ from bot.domain.chat import Message, Room
 from bot.domain.errors import EmptyPrompt, EngineError, UnreadableText
 from bot.domain.inference import TokenCount
 from bot.domain.jobs import GenerationOptions
-from bot.domain.ports import Engine, Store
+from bot.domain.ports import Engine
+from bot.domain.repositories import Repositories
 from bot.domain.story import Story
 from bot.story.joining import WINDOW_CHARACTERS, told_text
 from bot.text.character_names import named
@@ -31,7 +32,7 @@ class PromptCheck:
     """Asks the engine how it reads people's texts, waiting at most `patience_s` each time."""
 
     def __init__(
-        self, store: Store, settings: SettingsResolver, engine: Engine, patience_s: float = PATIENCE_S
+        self, store: Repositories, settings: SettingsResolver, engine: Engine, patience_s: float = PATIENCE_S
     ) -> None:
         self._store = store
         self._settings = settings
@@ -50,7 +51,7 @@ class PromptCheck:
         """
         if text := await self.in_character(message.room, message.text):
             return await self._new_to_author(message, await self._readable(without_ruby(text)))
-        story = await self._store.story(message.room)
+        story = await self._store.stories.open_in(message.room)
         has_text = story is not None and _has_text(story, options)
         if not has_text and not any([await self.in_character(one.room, one.text) for one in earlier]):
             raise EmptyPrompt
@@ -72,7 +73,7 @@ class PromptCheck:
 
     async def parentheses_aside(self, room: Room) -> bool:
         """As the room's story keeps it; where none is open, as one that begins now would."""
-        story = await self._store.story(room)
+        story = await self._store.stories.open_in(room)
         return (await self._settings.resolve(room) if story is None else story).parentheses_aside
 
     async def _readable(self, text: str) -> TokenCount:
@@ -103,7 +104,7 @@ class PromptCheck:
             self._uncounted.add(who)
             return count
         late = who in self._uncounted
-        story = await self._store.story(message.room) if count.unknown or late else None
+        story = await self._store.stories.open_in(message.room) if count.unknown or late else None
         if story is None:
             return count
         theirs = (

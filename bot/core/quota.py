@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from bot.core.settings_resolver import scope_of_setting
 from bot.domain.chat import Author, Room
 from bot.domain.errors import QuotaReached
-from bot.domain.ports import Store
+from bot.domain.repositories import Repositories
 from bot.domain.room_settings import RoomSettings
 from bot.domain.scopes import scopes_of
 
@@ -23,7 +23,7 @@ def utc_now() -> datetime:
 class DailyQuota:
     """The limits `daily_per_person` and `daily_in_all` over the last 24 hours."""
 
-    def __init__(self, store: Store, clock: Callable[[], datetime] = utc_now) -> None:
+    def __init__(self, store: Repositories, clock: Callable[[], datetime] = utc_now) -> None:
         self._store = store
         self._clock = clock
 
@@ -35,8 +35,10 @@ class DailyQuota:
             await self._require_below(settings.daily_in_all, "daily_in_all", room, None)
 
     async def _require_below(self, limit: int, setting: str, room: Room, author: Author | None) -> None:
-        scope = scope_of_setting(setting, await self._store.rules(room.platform, scopes_of(room)), room)
+        scope = scope_of_setting(
+            setting, await self._store.settings.get(room.platform, scopes_of(room)), room
+        )
         since = self._clock() - QUOTA_TIME
-        asked = await self._store.asked_since(room.platform, since, author=author, scope=scope)
+        asked = await self._store.jobs.count_since(room.platform, since, author=author, scope=scope)
         if asked >= limit:
             raise QuotaReached(limit=limit, who="place" if author is None else "person")

@@ -7,8 +7,9 @@ import asyncio
 from bot.core.queue import JobQueue
 from bot.domain.chat import Room
 from bot.domain.jobs import Job
-from bot.domain.ports import ReplyOutbox, Store, Translate
+from bot.domain.ports import ReplyOutbox, Translate
 from bot.domain.replies import Candidate, Reply, ReplyState
+from bot.domain.repositories import Repositories
 from bot.domain.story import Passage, Story, candidate_id
 from bot.story.joining import ending, ends_with
 
@@ -16,7 +17,9 @@ from bot.story.joining import ending, ends_with
 class ReplyRefresh:
     """Shows replies anew after a story moved or one of its passages changed."""
 
-    def __init__(self, store: Store, queue: JobQueue, replies: ReplyOutbox, translate: Translate) -> None:
+    def __init__(
+        self, store: Repositories, queue: JobQueue, replies: ReplyOutbox, translate: Translate
+    ) -> None:
         self._store = store
         self._queue = queue
         self._replies = replies
@@ -26,7 +29,7 @@ class ReplyRefresh:
     async def after_move(self, room: Room) -> None:
         """Let the buttons stand under the last passage that is told in a room, and under no other."""
         async with self._lock:  # of two moves at once the second shows where both led
-            now = await self._store.story(room)
+            now = await self._store.stories.open_in(room)
             job_id = _job_of(ending(now)) if now is not None else None
             await self._replies.remove_buttons(room, but=job_id)
             if now is not None and job_id is not None:
@@ -37,14 +40,14 @@ class ReplyRefresh:
         job_id = _job_of(passage)
         if job_id is not None:
             async with self._lock:
-                await self._show_again(await self._store.story_by_id(passage.story_id), job_id)
+                await self._show_again(await self._store.stories.get(passage.story_id), job_id)
 
     async def _show_again(self, story: Story, job_id: str) -> None:
         """Let the message of a reply that is over show its passage as it is now, the others as candidates."""
-        job, rows = await self._store.job(job_id), await self._store.outbox(job_id)
+        job, rows = await self._store.jobs.get(job_id), await self._store.outbox.of_job(job_id)
         if job is None or not job.state.final or not rows:
             return
-        siblings = await self._store.alternatives(candidate_id(job_id, 0))
+        siblings = await self._store.passages.alternatives(candidate_id(job_id, 0))
         own = {passage.id: passage for passage in siblings if _job_of(passage) == job_id}
         in_story = [passage.id for passage in story.passages if passage.id in own]
         shown = own.get(in_story[0] if in_story else rows[-1].reply.passage)

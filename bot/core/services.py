@@ -16,7 +16,8 @@ from bot.core.reply_refresh import ReplyRefresh
 from bot.core.settings_resolver import DEFAULTS, SettingsResolver
 from bot.core.story_service import StoryService
 from bot.core.text_limits import DEFAULT_LIMITS, TextLimits
-from bot.domain.ports import Engine, JobRunner, ReplyOutbox, Store, Translate
+from bot.domain.ports import Engine, JobRunner, ReplyOutbox, Translate
+from bot.domain.repositories import Repositories
 from bot.domain.room_settings import RoomSettings
 
 
@@ -32,7 +33,7 @@ class Services:
 
 
 def build_services(
-    store: Store,
+    store: Repositories,
     queue: JobQueue,
     engine: Engine,
     replies: ReplyOutbox,

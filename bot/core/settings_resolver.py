@@ -16,7 +16,7 @@ from bot.core.permissions import require
 from bot.domain.chat import Author, Room
 from bot.domain.errors import BadRule, UnknownLength, UnknownPreset, UnknownRule
 from bot.domain.jobs import Length
-from bot.domain.ports import Store
+from bot.domain.repositories import Repositories
 from bot.domain.room_settings import Filter, RoomSettings
 from bot.domain.sampling import MAX_BANNED, PRESET_NAMES, PRESETS, Sampling
 from bot.domain.scopes import own_scope, scopes_of
@@ -121,14 +121,14 @@ def scope_of_setting(name: str, layers: Sequence[Mapping[str, object]], room: Ro
 class SettingsResolver:
     """What holds in a room, after all that it lies in had its say."""
 
-    def __init__(self, store: Store, defaults: RoomSettings = DEFAULTS) -> None:
+    def __init__(self, store: Repositories, defaults: RoomSettings = DEFAULTS) -> None:
         self._store = store
         self._defaults = defaults
         self._lock = asyncio.Lock()
 
     async def resolve(self, room: Room) -> RoomSettings:
         """The settings that hold in a room."""
-        return merged(await self._store.rules(room.platform, scopes_of(room)), self._defaults)
+        return merged(await self._store.settings.get(room.platform, scopes_of(room)), self._defaults)
 
     async def permitted(self, room: Room, by: Author) -> RoomSettings:
         """The settings that hold in a room where they let a person act. Raises NotPermitted, RolesUnknown."""
@@ -138,7 +138,7 @@ class SettingsResolver:
 
     async def at(self, room: Room, scope: str) -> Mapping[str, object]:
         """What is set at a scope itself (named as in `change`), by the settings' names, as JSON."""
-        [held] = await self._store.rules(room.platform, (scope or own_scope(room),))
+        [held] = await self._store.settings.get(room.platform, (scope or own_scope(room),))
         return held
 
     async def change(self, room: Room, scope: str, changes: Mapping[str, object]) -> RoomSettings:
@@ -152,9 +152,9 @@ class SettingsResolver:
         where = scope or own_scope(room)
         kept = checked(changes, await self.resolve(room))
         async with self._lock:  # what others set at the same moment stays
-            [before] = await self._store.rules(room.platform, (where,))
+            [before] = await self._store.settings.get(room.platform, (where,))
             after = {name: value for name, value in {**before, **kept}.items() if value is not None}
-            await self._store.save_rules(room.platform, where, after)
+            await self._store.settings.save(room.platform, where, after)
         return await self.resolve(room)
 
 

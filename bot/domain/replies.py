@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from bot.domain.chat import Author
+from bot.domain.chat import Author, Room
 
 
 class ReplyState(StrEnum):
@@ -53,3 +53,21 @@ class Reply:
     interactive: bool = True
     locale: str = field(default="ja", compare=False)
     asker: Author | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxRow:
+    """One platform message of a job's reply: part `part` of it, at `message_id` once it was posted.
+
+    `reply` is what it must show in the end; `delivered` whether it does. `moved`: the job's `moved` when the
+    message was posted. `former_id`: the message in its stead above, which is still to be removed.
+    """
+
+    job_id: str
+    part: int
+    room: Room
+    message_id: str | None
+    reply: Reply
+    delivered: bool
+    moved: int = 0
+    former_id: str | None = None

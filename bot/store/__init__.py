@@ -1,6 +1,5 @@
-"""What outlives a restart: stories, passages, jobs, rules and the outbox, in SQLite or PostgreSQL."""
+"""What outlives a restart: stories, passages, jobs, settings and the outbox, in SQLite or PostgreSQL."""
 
-from bot.store.opening import open_store
-from bot.store.sql import SqlStore
+from bot.store.opening import Store, open_store
 
-__all__ = ["SqlStore", "open_store"]
+__all__ = ["Store", "open_store"]

@@ -12,8 +12,7 @@ from sqlalchemy import RowMapping
 from bot.domain.chat import Author, Room
 from bot.domain.inference import Score
 from bot.domain.jobs import GenerationOptions, Job, JobState, Length
-from bot.domain.ports import OutboxRow
-from bot.domain.replies import Candidate, Reply, ReplyState
+from bot.domain.replies import Candidate, OutboxRow, Reply, ReplyState
 from bot.domain.story import Act, ActKind, Lore, Notes, Passage, Story
 from bot.story.joining import writable
 

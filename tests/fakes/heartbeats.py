@@ -9,7 +9,7 @@ from bot.domain.errors import StoreError
 
 
 class MemoryHeartbeats:
-    """`bot.domain.ports.Heartbeats`. Outlives an adapter as a database outlives a process."""
+    """`bot.domain.repositories.Heartbeats`. Outlives an adapter as a database outlives a process."""
 
     def __init__(self) -> None:
         self.now = datetime(2026, 1, 1, tzinfo=UTC)

@@ -25,7 +25,7 @@ from bot.domain.inference import (
     TokenCount,
 )
 from bot.domain.ports import Platform, Translate
-from bot.store import SqlStore, open_store
+from bot.store import Store, open_store
 
 PAIRS = (
     ("雨が窓を叩いた。", "誰も口を利かない。"),
@@ -118,14 +118,14 @@ def _scores(request: GenerationRequest, text: str) -> tuple[Score, ...]:
 class House:
     """What a test may look at behind the platform."""
 
-    store: SqlStore
+    store: Store
     engine: Storyteller
     services: Services
 
     async def texts(self, platform: str = "web") -> list[str]:
         """The passages of a platform's latest story, from first to last."""
-        latest = (await self.store.stories(platform))[0]
-        return [passage.text for passage in (await self.store.story_by_id(latest.id)).passages]
+        latest = (await self.store.stories.find(platform))[0]
+        return [passage.text for passage in (await self.store.stories.get(latest.id)).passages]
 
 
 @asynccontextmanager

@@ -13,7 +13,7 @@ from adapters.slack.payloads.events import PLATFORM
 from adapters.slack.workspaces import Workspaces
 from bot.aio.clock import Clock
 from bot.domain.errors import StoreError
-from bot.domain.ports import Heartbeats
+from bot.domain.repositories.heartbeats import Heartbeats
 
 _log = logging.getLogger(__name__)
 

@@ -1,1 +1,1 @@
-"""The tables by subject; each function runs inside a transaction that its caller owns."""
+"""The store by subject: each method of a repository is one transaction."""

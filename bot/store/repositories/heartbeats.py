@@ -1,38 +1,52 @@
-"""Until when each place was listened to, inside a transaction that the caller owns."""
+"""Until when each place was listened to."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.store import tables
+from bot.store.database import Clock, Database
+from bot.store.transactions import reads, writes
 
 _columns = tables.heartbeats.c
 
 
-async def read(connection: AsyncConnection, platform: str) -> dict[str, datetime]:
-    """The last moment of each place."""
+@dataclass(frozen=True, slots=True)
+class HeartbeatRepository:
+    """`bot.domain.repositories.Heartbeats` in the database."""
+
+    database: Database
+    clock: Clock
+
+    @reads
+    async def listened_until(self, connection: AsyncConnection, platform: str) -> Mapping[str, datetime]:
+        """Until when each place of a platform was listened to; nothing of one that never was."""
+        return await _known(connection, platform)
+
+    @writes
+    async def record(self, connection: AsyncConnection, platform: str, places: Collection[str]) -> None:
+        """Keep that these places are being listened to at this moment."""
+        known, now = await _known(connection, platform), self.clock()
+        there = [place for place in places if place in known]
+        here = (_columns.platform == platform) & _columns.place.in_(there)
+        await connection.execute(update(tables.heartbeats).where(here).values(heard_until=now))
+        new = [
+            {"platform": platform, "place": place, "heard_until": now}
+            for place in places
+            if place not in known
+        ]
+        if new:
+            await connection.execute(insert(tables.heartbeats), new)
+
+
+async def _known(connection: AsyncConnection, platform: str) -> dict[str, datetime]:
     query = select(_columns.place, _columns.heard_until).where(_columns.platform == platform)
     return {row.place: _utc(row.heard_until) for row in await connection.execute(query)}
-
-
-async def beat(connection: AsyncConnection, platform: str, places: Collection[str], now: datetime) -> None:
-    """Places are being listened to now."""
-    known = await read(connection, platform)
-    there = [place for place in places if place in known]
-    await connection.execute(
-        update(tables.heartbeats)
-        .where(_columns.platform == platform, _columns.place.in_(there))
-        .values(heard_until=now)
-    )
-    new = [
-        {"platform": platform, "place": place, "heard_until": now} for place in places if place not in known
-    ]
-    if new:
-        await connection.execute(insert(tables.heartbeats), new)
 
 
 def _utc(moment: datetime) -> datetime:

@@ -1,29 +1,129 @@
-"""What becomes of a message, and of what a job wrote; inside a transaction that the caller owns."""
+"""What becomes of a message."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import RowMapping, insert, select
+from sqlalchemy import RowMapping, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.chat import Message
-from bot.domain.errors import NoOpenJob, PassageGone, StoryMoved
-from bot.domain.jobs import GenerationOptions, Job, JobState
-from bot.domain.ports import ReceivedMessage
+from bot.domain.errors import PassageGone, StoryMoved
+from bot.domain.jobs import GenerationOptions, Job
+from bot.domain.repositories.messages import ReceivedMessage
 from bot.domain.story import Passage
 from bot.store import tables
-from bot.store.repositories import jobs, passages, stories
-from bot.store.repositories import reply_places as places
-from bot.store.repositories import story_head as moves
-from bot.story.joining import is_blank
+from bot.store.database import Clock, Database
+from bot.store.statements import jobs, passages, stories, story_head
+from bot.store.transactions import reads, writes
+from bot.story.joining import is_blank, title_of, writable
+from bot.text.out_of_character import without_asides
+
+_heard = tables.heard.c
 
 
-async def known(connection: AsyncConnection, platform: str, event_id: str) -> ReceivedMessage | None:
-    """What became of an event that was heard before."""
-    columns = tables.heard.c
-    query = select(tables.heard).where(columns.platform == platform, columns.event_id == event_id)
+@dataclass(frozen=True, slots=True)
+class MessageRepository:
+    """`bot.domain.repositories.Messages` in the database."""
+
+    database: Database
+    clock: Clock
+
+    @writes
+    async def receive(
+        self,
+        connection: AsyncConnection,
+        message: Message,
+        options: GenerationOptions | None,
+        job_id: str,
+        seed: int,
+        *,
+        parentheses_aside: bool = False,
+        earlier: Sequence[Message] = (),
+    ) -> ReceivedMessage:
+        """Append the message's passage to its room's open story and make a job, once per event id.
+
+        Before it come the passages of `earlier` messages that were not received yet. Where only deleted
+        passages follow it, the last one that is left counts as the story's last, too.
+
+        Raises:
+            StoryMoved: `message.after` or `options.instead_of` is no longer the story's last passage.
+            PassageGone: `options.instead_of` is not a passage of this story.
+        """
+        known = await _known(connection, message.room.platform, message.event_id)
+        if known is not None:
+            return known
+        new = stories.NewStory(message.room, message.title, parentheses_aside)
+        for line in earlier:
+            if await _known(connection, line.room.platform, line.event_id) is None:
+                await self._receive(connection, line, None, "", 0, new)
+        return await self._receive(connection, message, options, job_id, seed, new)
+
+    async def _receive(
+        self,
+        connection: AsyncConnection,
+        message: Message,
+        options: GenerationOptions | None,
+        job_id: str,
+        seed: int,
+        new: stories.NewStory,
+    ) -> ReceivedMessage:
+        """Keep a message that was not received before, and what it asks for."""
+        now = self.clock()
+        story = await stories.locked_in(connection, new, now)
+        received = await _being_written(connection, story) if message.after is not None else None
+        if received is None:
+            await _require_last(connection, story, message, options)
+            received = await _keep(connection, story, message, options, job_id, seed, now)
+        await _remember(connection, message.room.platform, message.event_id, received, now)
+        return received
+
+    @reads
+    async def find(self, connection: AsyncConnection, platform: str, event_id: str) -> ReceivedMessage | None:
+        """What became of an event, None where it was never received."""
+        return await _known(connection, platform, event_id)
+
+    @writes
+    async def replace(
+        self,
+        connection: AsyncConnection,
+        platform: str,
+        event_id: str,
+        message_id: str,
+        *,
+        name: str | None = None,
+        text: str | None = None,
+    ) -> Passage | None:
+        """Let a message show an event's passage, under another name and with another text where given.
+
+        The event stays known, and shows nothing any more. None where it shows nothing that is there.
+        """
+        known = await _known(connection, platform, event_id)
+        if known is None or known.passage is None or known.passage.deleted:
+            return None
+        if await _known(connection, platform, message_id) is not None:
+            return None  # somebody took that one into a story by itself
+        story = await stories.locked(connection, known.story_id)
+        before = await passages.there(connection, known.passage.id)
+        former = (_heard.platform == platform) & (_heard.event_id == event_id)
+        await connection.execute(update(tables.heard).where(former).values(passage_id=None))
+        await _remember(connection, platform, message_id, known, self.clock())
+        values = {
+            "event_id": message_id,
+            "author_name": before.author.name if name is None else writable(name),
+            "text": before.text if text is None else writable(text),
+        }
+        mine = tables.passages.c.id == before.id
+        await connection.execute(update(tables.passages).where(mine).values(values))
+        if values["text"] != before.text and story["title"] == _title_from(before.text, story):
+            await stories.change(connection, story["id"], {"title": _title_from(values["text"], story)})
+        return await passages.there(connection, before.id)
+
+
+async def _known(connection: AsyncConnection, platform: str, event_id: str) -> ReceivedMessage | None:
+    query = select(tables.heard).where(_heard.platform == platform, _heard.event_id == event_id)
     row = (await connection.execute(query)).mappings().one_or_none()
     if row is None:
         return None
@@ -32,61 +132,22 @@ async def known(connection: AsyncConnection, platform: str, event_id: str) -> Re
     return ReceivedMessage(row["story_id"], passage, job, repeated=True)
 
 
-async def hear(
-    connection: AsyncConnection,
-    message: Message,
-    ask: GenerationOptions | None,
-    job_id: str,
-    seed: int,
-    begun: stories.Beginning,
-    now: datetime,
-) -> ReceivedMessage:
-    """Keep a message that was not heard before, and what it asks for."""
-    story = await stories.locked_in(connection, begun, now)
-    heard = await _being_written(connection, story) if message.after is not None else None
-    if heard is None:
-        await _require_last(connection, story, message, ask)
-        heard = await _keep(connection, story, message, ask, job_id, seed, now)
-    await _remember(connection, message, heard, now)
-    return heard
-
-
-async def append_model(
-    connection: AsyncConnection, job_id: str, texts: Sequence[str], now: datetime
-) -> list[Passage]:
-    """Keep a job's candidates and end it."""
-    job = await jobs.by_id(connection, job_id, lock=True)
-    if job is None:
-        raise NoOpenJob(f"no job has the id {job_id!r}")
-    if job.state is JobState.DONE:
-        return await passages.of_job(connection, job_id)
-    if job.state.final:
-        raise NoOpenJob(f"the job {job_id!r} is over: {job.state}")
-    story = await stories.locked(connection, job.story_id)
-    parent_id, meanwhile = await places.standing(connection, story, job)
-    await jobs.move(connection, job_id, jobs.UNFINISHED, JobState.DONE, now)
-    kept = await passages.keep_candidates(connection, story["id"], parent_id, job_id, texts, now)
-    if meanwhile is not None:
-        await moves.put_in(connection, story, kept[0], meanwhile, now)
-    return kept
-
-
 async def _being_written(connection: AsyncConnection, story: RowMapping) -> ReceivedMessage | None:
     job = await jobs.unfinished_of(connection, story["id"])
     return None if job is None else ReceivedMessage(story["id"], None, job, repeated=True)
 
 
 async def _require_last(
-    connection: AsyncConnection, story: RowMapping, message: Message, ask: GenerationOptions | None
+    connection: AsyncConnection, story: RowMapping, message: Message, options: GenerationOptions | None
 ) -> None:
-    if message.after is not None and not await moves.is_last(connection, story, message.after):
+    if message.after is not None and not await story_head.is_last(connection, story, message.after):
         raise StoryMoved
-    if ask is None or ask.instead_of is None:
+    if options is None or options.instead_of is None:
         return
-    place = await passages.locate(connection, ask.instead_of)
+    place = await passages.locate(connection, options.instead_of)
     if place is None or place["story_id"] != story["id"]:
         raise PassageGone
-    if not await moves.is_last(connection, story, ask.instead_of):
+    if not await story_head.is_last(connection, story, options.instead_of):
         raise StoryMoved
 
 
@@ -94,7 +155,7 @@ async def _keep(
     connection: AsyncConnection,
     story: RowMapping,
     message: Message,
-    ask: GenerationOptions | None,
+    options: GenerationOptions | None,
     job_id: str,
     seed: int,
     now: datetime,
@@ -103,24 +164,28 @@ async def _keep(
     head_id = story["head_id"]
     if not is_blank(message.text):
         passage = await passages.keep_message(connection, story, message, now)
-        await moves.put_in(connection, story, passage, (), now)
+        await story_head.put_in(connection, story, passage, (), now)
         head_id = passage.id
-    if ask is not None:
-        job = Job(job_id, story["id"], message.room, message.author, ask, seed)
-        replaced = await passages.locate(connection, ask.instead_of)
+    if options is not None:
+        job = Job(job_id, story["id"], message.room, message.author, options, seed)
+        replaced = await passages.locate(connection, options.instead_of)
         await jobs.add(connection, job, head_id if replaced is None else replaced["parent_id"], now)
     return ReceivedMessage(story["id"], passage, job)
 
 
 async def _remember(
-    connection: AsyncConnection, message: Message, heard: ReceivedMessage, now: datetime
+    connection: AsyncConnection, platform: str, event_id: str, received: ReceivedMessage, now: datetime
 ) -> None:
     values = {
-        "platform": message.room.platform,
-        "event_id": message.event_id,
-        "story_id": heard.story_id,
-        "passage_id": heard.passage.id if heard.passage else None,
-        "job_id": heard.job.id if heard.job else None,
+        "platform": platform,
+        "event_id": event_id,
+        "story_id": received.story_id,
+        "passage_id": received.passage.id if received.passage else None,
+        "job_id": received.job.id if received.job else None,
         "heard_at": now,
     }
     await connection.execute(insert(tables.heard).values(values))
+
+
+def _title_from(text: str, story: RowMapping) -> str:
+    return title_of(without_asides(text, parentheses=story["parentheses_aside"]))

@@ -1,7 +1,9 @@
-"""Replies as they are shown, inside a transaction that the caller owns."""
+"""Replies as they are shown."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -10,45 +12,67 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.chat import Room
 from bot.domain.jobs import JobState
-from bot.domain.ports import OutboxRow
+from bot.domain.replies import OutboxRow
 from bot.store import tables
+from bot.store.database import Clock, Database
 from bot.store.rows import outbox_columns, outbox_row_of
+from bot.store.transactions import reads, writes
 
 _columns = tables.outbox.c
 _FINAL = [state for state in JobState if state.final]
 
 
-async def save(connection: AsyncConnection, row: OutboxRow, now: datetime) -> None:
+@dataclass(frozen=True, slots=True)
+class OutboxRepository:
+    """`bot.domain.repositories.OutboxRows` in the database."""
+
+    database: Database
+    clock: Clock
+
+    @reads
+    async def of_job(self, connection: AsyncConnection, job_id: str) -> Sequence[OutboxRow]:
+        """A job's reply as last written, by part."""
+        return await rows_of_job(connection, job_id)
+
+    @writes
+    async def save(self, connection: AsyncConnection, row: OutboxRow) -> None:
+        """Insert or replace the row of (job_id, part). Raises StoreError where there is no such job."""
+        await save_row(connection, row, self.clock())
+
+    @reads
+    async def undelivered(self, connection: AsyncConnection) -> Sequence[OutboxRow]:
+        """Rows whose last reply people may not have seen, or whose former message may still be there.
+
+        The longest waiting first.
+        """
+        open_ = _columns.delivered.is_(False) | _columns.former_id.is_not(None)
+        return await _rows(connection, _in_order(select(tables.outbox).where(open_)))
+
+    @reads
+    async def interactive_in(self, connection: AsyncConnection, room: Room) -> Sequence[OutboxRow]:
+        """Rows of a room's finished jobs whose messages carry buttons, the longest unchanged first."""
+        query = select(tables.outbox).join(tables.jobs, tables.jobs.c.id == _columns.job_id)
+        here = (_columns.platform == room.platform) & (_columns.room_id == room.id)
+        posted = _columns.live & _columns.message_id.is_not(None)
+        return await _rows(connection, _in_order(query.where(here, posted, tables.jobs.c.state.in_(_FINAL))))
+
+
+async def save_row(connection: AsyncConnection, row: OutboxRow, now: datetime) -> None:
     """Insert or replace the row of (job_id, part); when its message was posted is noted."""
     values = outbox_columns(row) | {"changed_at": now}
     key = {"job_id": row.job_id, "part": row.part}
     same = _columns.message_id == row.message_id
-    posted = {"posted_at": case((same, _columns.posted_at), else_=None if row.message_id is None else now)}
+    posted_at = None if row.message_id is None else now
+    posted = {"posted_at": case((same, _columns.posted_at), else_=posted_at)}
     replaced = await connection.execute(update(tables.outbox).filter_by(**key).values(values | posted))
     if not replaced.rowcount:
-        posted_at = None if row.message_id is None else now
         await connection.execute(insert(tables.outbox).values(key | values | {"posted_at": posted_at}))
 
 
-async def of_job(connection: AsyncConnection, job_id: str) -> list[OutboxRow]:
+async def rows_of_job(connection: AsyncConnection, job_id: str) -> list[OutboxRow]:
     """A job's reply, by part."""
-    return await _rows(
-        connection, select(tables.outbox).where(_columns.job_id == job_id).order_by(_columns.part)
-    )
-
-
-async def undelivered(connection: AsyncConnection) -> list[OutboxRow]:
-    """What people may not have seen, or should see no more, the longest waiting first."""
-    open_ = _columns.delivered.is_(False) | _columns.former_id.is_not(None)
-    return await _rows(connection, _in_order(select(tables.outbox).where(open_)))
-
-
-async def live(connection: AsyncConnection, room: Room) -> list[OutboxRow]:
-    """The posted messages of a room with buttons whose jobs are over, the longest unchanged first."""
-    query = select(tables.outbox).join(tables.jobs, tables.jobs.c.id == _columns.job_id)
-    here = (_columns.platform == room.platform) & (_columns.room_id == room.id)
-    posted = _columns.live & _columns.message_id.is_not(None)
-    return await _rows(connection, _in_order(query.where(here, posted, tables.jobs.c.state.in_(_FINAL))))
+    query = select(tables.outbox).where(_columns.job_id == job_id).order_by(_columns.part)
+    return await _rows(connection, query)
 
 
 def _in_order(query: Select[Any]) -> Select[Any]:

@@ -1,193 +1,130 @@
-"""Passages: read, kept, changed; inside a transaction that the caller owns."""
+"""Passages: read, and made to read otherwise; what they read before is kept."""
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Sequence
-from datetime import datetime
-from typing import Any
+from dataclasses import dataclass
 
-from sqlalchemy import CTE, ColumnElement, RowMapping, Select, and_, delete, insert, literal, select
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.domain.chat import MODEL, Author, Message
+from bot.domain.chat import Author
+from bot.domain.errors import PassageGone
 from bot.domain.inference import Score
 from bot.domain.story import Passage, candidate_id
 from bot.store import tables
-from bot.store.rows import author_columns, passage_of, score_columns, score_of
+from bot.store.database import Clock, Database
+from bot.store.rows import score_columns, score_of
+from bot.store.statements import acts, passages, stories
+from bot.store.transactions import reads, writes
 from bot.story.joining import writable
 
-_columns = tables.passages.c
-_asker = [
-    tables.jobs.c[f"author_{name}"].label(f"asker_{name}") for name in ("platform", "id", "name", "locale")
-]
+_passages, _scores = tables.passages.c, tables.scores.c
 
 
-def query() -> Select[Any]:
-    """Passages as `passage_of` reads them."""
-    return select(tables.passages, *_asker).outerjoin(tables.jobs, tables.jobs.c.id == _columns.job_id)
+@dataclass(frozen=True, slots=True)
+class PassageRepository:
+    """`bot.domain.repositories.Passages` in the database."""
+
+    database: Database
+    clock: Clock
+
+    @reads
+    async def get(self, connection: AsyncConnection, passage_id: str) -> Passage | None:
+        """A passage by id; a deleted one too."""
+        return await passages.by_id(connection, passage_id)
+
+    @reads
+    async def by_message(self, connection: AsyncConnection, platform: str, message_id: str) -> Passage | None:
+        """The passage that a message shows: a person's by its event id, the model's by its reply."""
+        heard, outbox = tables.heard.c, tables.outbox.c
+        theirs = select(heard.passage_id).where(heard.platform == platform, heard.event_id == message_id)
+        found = (await connection.execute(theirs)).scalar()
+        if found is None:
+            ours = select(outbox.job_id, outbox.passage).where(
+                outbox.platform == platform, outbox.message_id == message_id
+            )
+            row = (await connection.execute(ours)).first()
+            if row is None:
+                return None
+            found = row.passage or candidate_id(row.job_id, 0)
+        return await passages.by_id(connection, found)
+
+    @reads
+    async def alternatives(self, connection: AsyncConnection, passage_id: str) -> Sequence[Passage]:
+        """The passages with the same parent, itself among them, in order of making; no deleted ones."""
+        row = await passages.locate(connection, passage_id)
+        if row is None:
+            return []
+        beside = passages.query().where(passages.is_beside(row)).order_by(_passages.number)
+        return await passages.read(connection, beside)
+
+    @reads
+    async def of_story(self, connection: AsyncConnection, story_id: str) -> Sequence[Passage]:
+        """All passages of a story in the order they were made, deleted ones too."""
+        tree = passages.query().where(_passages.story_id == story_id).order_by(_passages.number)
+        return await passages.read(connection, tree)
+
+    @writes
+    async def edit(self, connection: AsyncConnection, passage_id: str, text: str) -> Passage:
+        """Give a passage another text, in its place; its scores are dropped. Raises PassageGone."""
+        before = await _locked(connection, passage_id)
+        text = writable(text)
+        if text == before.text:
+            return before
+        return await self._replace(connection, before, text, "edited_at")
+
+    @writes
+    async def delete(
+        self, connection: AsyncConnection, passage_id: str, *, by: Author | None = None
+    ) -> Passage:
+        """Take a passage out of the story; what came after stays. Raises PassageGone."""
+        before = await _locked(connection, passage_id)
+        passage = await self._replace(connection, before, "", "deleted_at")
+        if by is not None:
+            story = await stories.read(connection, passage.story_id)
+            await acts.add(connection, acts.deleted(by, passage, story), self.clock())
+        return passage
+
+    async def _replace(self, connection: AsyncConnection, before: Passage, text: str, noted: str) -> Passage:
+        """Let a passage read otherwise, and note the moment in a column."""
+        now = self.clock()
+        revision = {"passage_id": before.id, "text": before.text, "replaced_at": now}
+        await connection.execute(insert(tables.revisions).values(revision))
+        mine = update(tables.passages).where(_passages.id == before.id)
+        await connection.execute(mine.values({"text": text, noted: now}))
+        await _drop_scores(connection, before.id)
+        await stories.change(connection, before.story_id, {"changed_at": now})
+        return await passages.there(connection, before.id)
+
+    @writes
+    async def save_scores(
+        self, connection: AsyncConnection, passage_id: str, scores: Sequence[Score]
+    ) -> None:
+        """Keep the probabilities of a passage's tokens, in place of earlier ones."""
+        await _drop_scores(connection, passage_id)
+        if scores:
+            values = {"passage_id": passage_id, "tokens": score_columns(scores)}
+            await connection.execute(insert(tables.scores).values(values))
+
+    @reads
+    async def scores(self, connection: AsyncConnection, passage_id: str) -> Sequence[Score]:
+        """What was kept; empty where nothing was, or where the passage was changed since."""
+        wanted = select(_scores.tokens).where(_scores.passage_id == passage_id)
+        return [score_of(kept) for kept in (await connection.execute(wanted)).scalar() or ()]
 
 
-async def read(connection: AsyncConnection, wanted: Select[Any]) -> list[Passage]:
-    """The passages of a `query()`."""
-    return [passage_of(row) for row in (await connection.execute(wanted)).mappings()]
-
-
-async def by_id(connection: AsyncConnection, passage_id: str) -> Passage | None:
-    """A passage, deleted or not."""
-    found = await read(connection, query().where(_columns.id == passage_id))
-    return found[0] if found else None
-
-
-async def there(connection: AsyncConnection, passage_id: str) -> Passage:
-    """A passage that is known to be there."""
-    (passage,) = await read(connection, query().where(_columns.id == passage_id))
+async def _locked(connection: AsyncConnection, passage_id: str) -> Passage:
+    """A passage that is not deleted, its story kept from other writers to the end of the transaction."""
+    place = await passages.locate(connection, passage_id)
+    if place is None:
+        raise PassageGone
+    await stories.locked(connection, place["story_id"])
+    passage = await passages.there(connection, passage_id)
+    if passage.deleted:
+        raise PassageGone
     return passage
 
 
-async def of_job(connection: AsyncConnection, job_id: str) -> list[Passage]:
-    """What a job's candidates became, in their order."""
-    return await read(connection, query().where(_columns.job_id == job_id).order_by(_columns.choice))
-
-
-async def of_story(connection: AsyncConnection, story_id: str) -> list[Passage]:
-    """A story's whole tree in the order it was made, deleted passages too."""
-    return await read(connection, query().where(_columns.story_id == story_id).order_by(_columns.number))
-
-
-async def path_to(connection: AsyncConnection, head_id: str | None) -> tuple[Passage, ...]:
-    """The passages from the story's first to its head, deleted ones left out."""
-    if head_id is None:
-        return ()
-    path = path_of(head_id)
-    there = query().join(path, path.c.id == _columns.id).where(_columns.deleted_at.is_(None))
-    return tuple(await read(connection, there.order_by(path.c.back.desc())))
-
-
-def path_of(head_id: str, until: str | None = None) -> CTE:
-    """The way from a head (`back` 0) to the story's first, or until a passage.
-
-    Its columns are `id`, `parent_id`, `next_id` and `back`.
-    """
-    chosen = (_columns.id, _columns.parent_id, _columns.next_id)
-    path = select(*chosen, literal(0).label("back")).where(_columns.id == head_id).cte("path", recursive=True)
-    further = select(*chosen, path.c.back + 1).join(path, _columns.id == path.c.parent_id)
-    return path.union_all(further if until is None else further.where(path.c.id != until))
-
-
-async def behind(
-    connection: AsyncConnection, head_id: str | None, place_id: str | None
-) -> list[RowMapping] | None:
-    """What lies between a place (None: the story's beginning) and the head, deleted passages too, in order.
-
-    Each as `locate` tells of it. None where the way to the head does not lead over the place.
-    """
-    if head_id is None or head_id == place_id:
-        return [] if head_id == place_id else None
-    path = path_of(head_id, until=place_id)
-    query = _places().join(path, path.c.id == _columns.id).order_by(path.c.back.desc())
-    rows = list((await connection.execute(query)).mappings())
-    if place_id is None:
-        return rows
-    return rows[1:] if rows[0]["id"] == place_id else None
-
-
-async def beside(connection: AsyncConnection, passage_id: str) -> list[Passage]:
-    """A passage and its alternatives in the order they were made, deleted ones left out."""
-    row = await locate(connection, passage_id)
-    if row is None:
-        return []
-    return await read(connection, query().where(is_beside(row)).order_by(_columns.number))
-
-
-def is_beside(row: RowMapping) -> ColumnElement[bool]:
-    """Whether a passage has its place in the story in common with `row`, and is not deleted."""
-    parent = _columns.parent_id
-    same = parent.is_(None) if row["parent_id"] is None else parent == row["parent_id"]
-    return and_(_columns.story_id == row["story_id"], same, _columns.deleted_at.is_(None))
-
-
-async def locate(connection: AsyncConnection, passage_id: str | None) -> RowMapping | None:
-    """Where a passage stands, and what decides whether it belongs to the story as it is told."""
-    found = await connection.execute(_places().where(_columns.id == passage_id))
-    row: RowMapping | None = found.mappings().one_or_none()
-    return row
-
-
-def _places() -> Select[Any]:
-    """What `locate` tells, of all passages."""
-    names = ("id", "story_id", "parent_id", "next_id", "deleted_at", "author_platform", "text", "meanwhile")
-    return select(*(_columns[name] for name in names))
-
-
-async def keep_message(
-    connection: AsyncConnection, story: RowMapping, message: Message, now: datetime
-) -> Passage:
-    """Keep a person's passage behind the story's head."""
-    passage_id = uuid.uuid4().hex
-    values = {"id": passage_id, "text": writable(message.text), "event_id": message.event_id, "choice": 0}
-    await _insert(connection, story["id"], story["head_id"], message.author, values, now)
-    return await there(connection, passage_id)
-
-
-async def keep_candidates(
-    connection: AsyncConnection,
-    story_id: str,
-    parent_id: str | None,
-    job_id: str,
-    texts: Sequence[str],
-    now: datetime,
-) -> list[Passage]:
-    """Keep a job's candidates behind a passage, as alternatives of each other."""
-    for choice, text in enumerate(texts):
-        name = candidate_id(job_id, choice)
-        values = {"id": name, "text": writable(text), "job_id": job_id, "choice": choice}
-        await _insert(connection, story_id, parent_id, MODEL, values, now)
-    return await of_job(connection, job_id)
-
-
-async def save_scores(connection: AsyncConnection, passage_id: str, scores: Sequence[Score]) -> None:
-    """Keep the scores of a passage, in place of earlier ones."""
-    await drop_scores(connection, passage_id)
-    if scores:
-        values = {"passage_id": passage_id, "tokens": score_columns(scores)}
-        await connection.execute(insert(tables.scores).values(values))
-
-
-async def scores_of(connection: AsyncConnection, passage_id: str) -> list[Score]:
-    """A passage's scores."""
-    wanted = select(tables.scores.c.tokens).where(tables.scores.c.passage_id == passage_id)
-    return [score_of(kept) for kept in (await connection.execute(wanted)).scalar() or ()]
-
-
-async def shown_by(connection: AsyncConnection, platform: str, message_id: str) -> Passage | None:
-    """The passage that a platform's message shows."""
-    heard, outbox = tables.heard.c, tables.outbox.c
-    theirs = select(heard.passage_id).where(heard.platform == platform, heard.event_id == message_id)
-    found = (await connection.execute(theirs)).scalar()
-    if found is None:
-        ours = select(outbox.job_id, outbox.passage).where(
-            outbox.platform == platform, outbox.message_id == message_id
-        )
-        row = (await connection.execute(ours)).first()
-        if row is None:
-            return None
-        found = row.passage or candidate_id(row.job_id, 0)
-    return await by_id(connection, found)
-
-
-async def _insert(
-    connection: AsyncConnection,
-    story_id: str,
-    parent_id: str | None,
-    author: Author,
-    values: dict[str, Any],
-    now: datetime,
-) -> None:
-    place = {"story_id": story_id, "parent_id": parent_id, "created_at": now}
-    await connection.execute(insert(tables.passages).values(author_columns(author) | place | values))
-
-
-async def drop_scores(connection: AsyncConnection, passage_id: str) -> None:
-    """Forget a passage's scores: they are of a text that is there no more."""
-    await connection.execute(delete(tables.scores).where(tables.scores.c.passage_id == passage_id))
+async def _drop_scores(connection: AsyncConnection, passage_id: str) -> None:
+    await connection.execute(delete(tables.scores).where(_scores.passage_id == passage_id))

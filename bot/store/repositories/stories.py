@@ -1,241 +1,177 @@
-"""Stories: found, read, begun, closed; inside a transaction that the caller owns."""
+"""Stories: found, begun, closed, told in another room, renamed."""
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from datetime import datetime
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, func, insert, select, update
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.chat import Author, Room
-from bot.domain.errors import NoSuchStory, StoryBusy
-from bot.domain.story import Story
+from bot.domain.errors import NoOpenJob, NotesChanged
+from bot.domain.story import ActKind, Notes, Story
 from bot.store import tables
-from bot.store.repositories import jobs, passages
-from bot.store.repositories import story_head as moves
-from bot.store.repositories.begun_reply import begun_in
-from bot.store.rows import place_columns, placed_room_of, room_columns, story_of
+from bot.store.database import Clock, Database
+from bot.store.rows import notes_columns, placed_room_of, room_columns, story_of
+from bot.store.statements import acts, stories
+from bot.store.transactions import reads, writes
 from bot.story.joining import writable
 
-_columns = tables.stories.c
+LISTED = 200
+"""How many stories people are shown."""
+
+_stories, _jobs, _outbox = tables.stories.c, tables.jobs.c, tables.outbox.c
 
 
 @dataclass(frozen=True, slots=True)
-class Beginning:
-    """With what a story begins in a room. `title`: as somebody typed it; empty: the first line names it."""
+class StoryRepository:
+    """`bot.domain.repositories.Stories` in the database."""
 
-    room: Room
-    title: str = ""
-    parentheses_aside: bool = False
+    database: Database
+    clock: Clock
 
+    @reads
+    async def open_in(self, connection: AsyncConnection, room: Room) -> Story | None:
+        """The story that is open in a room, with its passages from first to last."""
+        return await stories.find(connection, room)
 
-async def locked(connection: AsyncConnection, story_id: str) -> RowMapping:
-    """The story's row, kept from other writers to the end of the transaction: they queue up behind it.
+    @reads
+    async def get(self, connection: AsyncConnection, story_id: str) -> Story:
+        """The story with this id. Raises NoSuchStory."""
+        return await stories.read(connection, story_id)
 
-    Raises:
-        NoSuchStory
-    """
-    row = await _locked(connection, _columns.id == story_id)
-    if row is None:
-        raise NoSuchStory(story=story_id)
-    return row
+    @reads
+    async def before_reply(self, connection: AsyncConnection, job_id: str) -> Story:
+        """The story as far as the place of a job's reply, which is what it goes on from. Raises NoOpenJob."""
+        query = select(_jobs.story_id, _jobs.place_id, _jobs.placed).where(_jobs.id == job_id)
+        job = (await connection.execute(query)).one_or_none()
+        if job is None:
+            raise NoOpenJob(f"no job has the id {job_id!r}")
+        if not job.placed:
+            return await stories.read(connection, job.story_id)
+        return await stories.read_to(connection, job.story_id, job.place_id)
 
+    @reads
+    async def find(
+        self,
+        connection: AsyncConnection,
+        platform: str,
+        *,
+        within: str | None = None,
+        room: Room | None = None,
+        author: Author | None = None,
+        limit: int | None = LISTED,
+    ) -> Sequence[Story]:
+        """Stories of a platform, latest first (`limit` of them), without their passages; closed ones too.
 
-async def locked_at_rest(connection: AsyncConnection, story_id: str) -> RowMapping:
-    """The same of a story that the model does not write. Raises StoryBusy."""
-    row = await locked(connection, story_id)
-    await _require_rest(connection, row)
-    return row
+        Only those within a place (`guild/1`), of one room, or that an author wrote in, where one is named.
+        """
+        query = select(tables.stories).where(_stories.platform == platform)
+        if within is not None:
+            query = query.where(tables.lies_in(_stories.within, within))
+        if room is not None:
+            query = query.where(stories.is_in(room))
+        if author is not None:
+            theirs = tables.passages.c
+            wrote = (theirs.author_platform == author.platform) & (theirs.author_id == author.id)
+            query = query.where(_stories.id.in_(select(theirs.story_id).where(wrote)))
+        query = query.order_by(_stories.changed_at.desc(), _stories.number.desc()).limit(limit)
+        return [story_of(row) for row in (await connection.execute(query)).mappings()]
 
+    @reads
+    async def open_rooms(self, connection: AsyncConnection, platform: str) -> Sequence[Room]:
+        """The rooms in which a story is open, the one whose story changed last first."""
+        here = (_stories.platform == platform) & _stories.closed_at.is_(None)
+        query = (
+            select(tables.stories).where(here).order_by(_stories.changed_at.desc(), _stories.number.desc())
+        )
+        return [placed_room_of(row) for row in (await connection.execute(query)).mappings()]
 
-async def locked_in(connection: AsyncConnection, begun: Beginning, now: datetime) -> RowMapping:
-    """The row of the room's open story, which is begun where there is none."""
-    room = begun.room
-    row = await _locked(connection, _is_open_in(room))
-    if row is None:
-        await _lock_room(connection, room)
-        row = await _locked(connection, _is_open_in(room))
-    if row is None:
-        return await _begin(connection, begun, now)
-    if (row["within"], row["adult"]) != (list(room.parent_scopes), room.adult):
-        await change(connection, row["id"], place_columns(room))
-    return row
+    @writes
+    async def begin(
+        self,
+        connection: AsyncConnection,
+        room: Room,
+        title: str = "",
+        *,
+        parentheses_aside: bool = False,
+        by: Author | None = None,
+    ) -> Story:
+        """Begin a new story in a room; the one that was open there is closed. Raises StoryBusy."""
+        before = await stories.find(connection, room)
+        new = stories.NewStory(room, title, parentheses_aside)
+        after = await stories.begin(connection, new, self.clock())
+        await acts.add(connection, acts.opened(ActKind.BEGIN, by, before, after), self.clock())
+        return after
 
+    @writes
+    async def reopen(
+        self, connection: AsyncConnection, story_id: str, room: Room, *, by: Author | None = None
+    ) -> Story:
+        """Go on with a story of this platform in a room, whose open one is closed.
 
-async def open_new(connection: AsyncConnection, begun: Beginning, now: datetime) -> Story:
-    """Begin a story in a room, whose open one is closed."""
-    await _lock_room(connection, begun.room)
-    await _close_in(connection, begun.room, now)
-    return await read(connection, (await _begin(connection, begun, now))["id"])
+        Raises:
+            NoSuchStory, StoryBusy
+        """
+        before = await stories.find(connection, room)
+        after = await stories.reopen(connection, story_id, room, self.clock())
+        await acts.add(connection, acts.opened(ActKind.REOPEN, by, before, after), self.clock())
+        return after
 
+    @writes
+    async def close(self, connection: AsyncConnection, story_id: str, *, by: Author | None = None) -> Story:
+        """Close a story: its room has none until one is begun or opened again. Raises StoryBusy."""
+        before = await stories.read(connection, story_id)
+        row = await stories.locked_at_rest(connection, story_id)
+        if row["closed_at"] is None:
+            await stories.change(connection, story_id, {"closed_at": self.clock()})
+        closed = await stories.read(connection, story_id)
+        if not before.closed:
+            await acts.add(connection, acts.opened(ActKind.CLOSE, by, before, None), self.clock())
+        return closed
 
-async def close(connection: AsyncConnection, story_id: str, now: datetime) -> Story:
-    """Close a story."""
-    row = await locked_at_rest(connection, story_id)
-    if row["closed_at"] is None:
-        await change(connection, story_id, {"closed_at": now})
-    return await read(connection, story_id)
+    @writes
+    async def move(self, connection: AsyncConnection, room: Room, to: Room) -> bool:
+        """Let a room's open story be told in another room, with its jobs and their replies.
 
+        False: there is none. The other room's story is closed. Raises StoryBusy where that is being written.
+        """
+        story = await stories.move(connection, room, to, self.clock())
+        if story is None:
+            return False
+        mine = (_jobs.story_id == story["id"]) & (_jobs.room_id == room.id)
+        theirs = select(_jobs.id).where(mine)
+        shown = _outbox.job_id.in_(theirs) & (_outbox.room_id == room.id)
+        await connection.execute(update(tables.outbox).where(shown).values(room_columns(to)))
+        place = room_columns(to) | {"within": list(to.parent_scopes)}
+        await connection.execute(update(tables.jobs).where(mine).values(place))
+        return True
 
-async def reopen(connection: AsyncConnection, story_id: str, room: Room, now: datetime) -> Story:
-    """Go on with a story in a room, whose open one is closed."""
-    await _lock_room(connection, room)
-    row = await locked_at_rest(connection, story_id)
-    if row["platform"] != room.platform:
-        raise NoSuchStory(story=story_id)
-    await _close_in(connection, room, now, but=story_id)
-    here = room_columns(room) | place_columns(room)
-    await change(connection, story_id, here | {"closed_at": None, "changed_at": now})
-    return await read(connection, story_id)
+    @writes
+    async def rename(self, connection: AsyncConnection, story_id: str, title: str) -> Story:
+        """Give a story another title. Raises NoSuchStory."""
+        await stories.locked(connection, story_id)
+        return await self._change(connection, story_id, {"title": writable(title)})
 
+    @writes
+    async def save_notes(
+        self, connection: AsyncConnection, story_id: str, notes: Notes, before: Notes
+    ) -> Story:
+        """Change a story's notes; what is in `notes` as it was `before` stays as it is by now.
 
-async def taken_to(connection: AsyncConnection, room: Room, to: Room, now: datetime) -> RowMapping | None:
-    """The row of the story that is open in a room, and from now on in another, whose own is closed.
+        Raises:
+            NotesChanged: something that is to be changed reads otherwise by now than it did `before`.
+        """
+        old = notes_columns(before)
+        changed = {name: value for name, value in notes_columns(notes).items() if value != old[name]}
+        kept = story_of(await stories.locked(connection, story_id)).notes
+        now = notes_columns(kept)
+        if any(now[name] not in (old[name], value) for name, value in changed.items()):
+            raise NotesChanged(kept)
+        return await self._change(connection, story_id, changed)
 
-    It may be being written. Raises StoryBusy where the other room's is.
-    """
-    await _lock_room(connection, to)
-    row = await _locked(connection, _is_open_in(room))
-    if row is not None:
-        await _close_in(connection, to, now, but=row["id"])
-        await change(connection, row["id"], room_columns(to) | place_columns(to))
-    return row
-
-
-async def change(connection: AsyncConnection, story_id: str, values: Mapping[str, Any]) -> None:
-    """Set columns of a story."""
-    await connection.execute(update(tables.stories).where(_columns.id == story_id).values(values))
-
-
-async def find(connection: AsyncConnection, room: Room) -> Story | None:
-    """The room's open story with its passages."""
-    return await _read(connection, _is_open_in(room))
-
-
-async def read(connection: AsyncConnection, story_id: str) -> Story:
-    """A story with its passages. Raises NoSuchStory."""
-    story = await _read(connection, _columns.id == story_id)
-    if story is None:
-        raise NoSuchStory(story=story_id)
-    return story
-
-
-async def read_to(connection: AsyncConnection, story_id: str, passage_id: str | None) -> Story:
-    """A story with its passages as far as one of them (None: none of them). Raises NoSuchStory."""
-    row = (
-        (await connection.execute(select(tables.stories).where(_columns.id == story_id)))
-        .mappings()
-        .one_or_none()
-    )
-    if row is None:
-        raise NoSuchStory(story=story_id)
-    path = await passages.path_to(connection, passage_id)
-    return replace(story_of(row), passages=path, head=passage_id)
-
-
-async def listed(
-    connection: AsyncConnection,
-    platform: str,
-    within: str | None,
-    room: Room | None,
-    author: Author | None,
-    limit: int | None,
-) -> list[Story]:
-    """A platform's stories, the one changed last first, without passages."""
-    query = select(tables.stories).where(_columns.platform == platform)
-    if within is not None:
-        query = query.where(tables.lies_in(_columns.within, within))
-    if room is not None:
-        query = query.where(_is_in(room))
-    if author is not None:
-        theirs = tables.passages.c
-        wrote = (theirs.author_platform == author.platform) & (theirs.author_id == author.id)
-        query = query.where(_columns.id.in_(select(theirs.story_id).where(wrote)))
-    query = query.order_by(_columns.changed_at.desc(), _columns.number.desc()).limit(limit)
-    return [story_of(row) for row in (await connection.execute(query)).mappings()]
-
-
-async def open_rooms(connection: AsyncConnection, platform: str) -> list[Room]:
-    """The rooms in which a story is open, the one changed last first."""
-    here = (_columns.platform == platform) & _columns.closed_at.is_(None)
-    query = select(tables.stories).where(here).order_by(_columns.changed_at.desc(), _columns.number.desc())
-    return [placed_room_of(row) for row in (await connection.execute(query)).mappings()]
-
-
-async def _lock_room(connection: AsyncConnection, room: Room) -> None:
-    """Let one transaction at a time change which story is open in a room.
-
-    PostgreSQL locks rows, and a story that is just beginning has none; SQLite has one writer anyway.
-    """
-    if connection.dialect.name == "postgresql":
-        key = func.hashtextextended(f"{room.platform} {room.id}", 0)
-        await connection.execute(select(func.pg_advisory_xact_lock(key)))
-
-
-async def _begin(connection: AsyncConnection, begun: Beginning, now: datetime) -> RowMapping:
-    story_id = uuid.uuid4().hex
-    made = {
-        "id": story_id,
-        "title": writable(begun.title),
-        "lore": [],
-        "parentheses_aside": begun.parentheses_aside,
-        "created_at": now,
-        "changed_at": now,
-    }
-    values = room_columns(begun.room) | place_columns(begun.room) | made
-    await connection.execute(insert(tables.stories).values(values))
-    return await locked(connection, story_id)
-
-
-async def _close_in(connection: AsyncConnection, room: Room, now: datetime, but: str = "") -> None:
-    row = await _locked(connection, _is_open_in(room) & (_columns.id != but))
-    if row is not None:
-        await _require_rest(connection, row)
-        await change(connection, row["id"], {"closed_at": now})
-
-
-async def _require_rest(connection: AsyncConnection, story: RowMapping) -> None:
-    if await jobs.unfinished_of(connection, story["id"]) is not None:
-        raise StoryBusy
-
-
-async def _locked(connection: AsyncConnection, wanted: ColumnElement[bool]) -> RowMapping | None:
-    query = select(tables.stories).where(wanted).with_for_update()
-    return (await connection.execute(query)).mappings().one_or_none()
-
-
-async def _read(connection: AsyncConnection, wanted: ColumnElement[bool]) -> Story | None:
-    row = (await connection.execute(select(tables.stories).where(wanted))).mappings().one_or_none()
-    if row is None:
-        return None
-    path = await passages.path_to(connection, row["head_id"])
-    last = await moves.last_told(connection, row)
-    place = await moves.hung_on(connection, last)
-    return replace(
-        story_of(row),
-        passages=path,
-        can_redo=await moves.forward(connection, row) is not None,
-        hangs_on=None if place is None or place["deleted_at"] is not None else place["id"],
-        alternatives=await _others(connection, place or last),
-        reply_in_progress=await begun_in(connection, row),
-    )
-
-
-async def _others(connection: AsyncConnection, last: RowMapping | None) -> int:
-    if last is None:
-        return 0
-    beside = passages.is_beside(last) & (tables.passages.c.id != last["id"])
-    query = select(func.count()).select_from(tables.passages).where(beside)
-    return (await connection.execute(query)).scalar_one()
-
-
-def _is_in(room: Room) -> ColumnElement[bool]:
-    return (_columns.platform == room.platform) & (_columns.room_id == room.id)
-
-
-def _is_open_in(room: Room) -> ColumnElement[bool]:
-    return _is_in(room) & _columns.closed_at.is_(None)
+    async def _change(self, connection: AsyncConnection, story_id: str, values: dict[str, Any]) -> Story:
+        await stories.change(connection, story_id, {**values, "changed_at": self.clock()})
+        return await stories.read(connection, story_id)

@@ -25,7 +25,7 @@ async def url(tmp_path: Path) -> AsyncIterator[str]:
     store = await open_store(url)
     for number, (platform, room) in enumerate([("web", "a"), ("web", "b"), ("slack", "T/C/1")]):
         text = f"第{number}の夜。ＡＢＣ……　星"
-        await store.receive_message(
+        await store.messages.receive(
             Message(f"e{number}", Room(platform, room), MEI, text), None, f"j{number}", 0
         )
     await store.close()
@@ -65,8 +65,8 @@ async def test_an_unknown_format_is_refused(url: str) -> None:
 async def test_what_the_command_gives_out_is_what_every_door_does(url: str) -> None:
     """To the character, in each form."""
     store = await open_store(url)
-    (story,) = await store.stories("slack")
-    story = await store.story_by_id(story.id)
+    (story,) = await store.stories.find("slack")
+    story = await store.stories.get(story.id)
     await store.close()
     for form in FORMATS:
         assert await export_story(url, story.id, form) == exported(story, form)

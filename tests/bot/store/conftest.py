@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.store import SqlStore, open_store
+from bot.store import Store, open_store
 from bot.store.tables import metadata
 from tests.bot.store.told import Calendar
 from tests.servers.postgres import NoServer, Server, server
@@ -75,7 +75,7 @@ def empty(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 @pytest.fixture
-async def store(empty: str) -> AsyncIterator[SqlStore]:
+async def store(empty: str) -> AsyncIterator[Store]:
     """An empty store whose clock ticks once a look."""
     store = await open_store(empty, clock=Calendar())
     yield store

@@ -33,9 +33,9 @@ async def test_everything_acknowledged_survives_a_kill(url: str) -> None:
     assert len(written) <= len(kept) + 1
     (*others, last) = [f"j{i}" for i in range(sum(text.startswith("p") for text in written))]
     for job_id in others:
-        job = await store.job(job_id)
+        job = await store.jobs.get(job_id)
         assert job is not None
         assert job.state is JobState.DONE
-    unfinished = [job.id for job in await store.unfinished_jobs()]
+    unfinished = [job.id for job in await store.jobs.unfinished()]
     assert unfinished == ([] if written[-1].startswith("m") else [last])
     await store.close()

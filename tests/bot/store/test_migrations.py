@@ -86,9 +86,9 @@ async def test_an_older_store_is_upgraded_with_its_stories(url: str) -> None:
 
     assert await texts(store) == ["一。"]
     assert (await told(store)).parentheses_aside
-    assert (await store.receive_message(says("一。", "e1"), None, "", 0)).repeated
+    assert (await store.messages.receive(says("一。", "e1"), None, "", 0)).repeated
     await asked(store, "j1", text="二。")
-    await store.append_model("j1", ["三。"])
+    await store.jobs.complete("j1", ["三。"])
     assert await texts(store) == ["一。", "二。", "三。"]
     await store.close()
 
@@ -104,14 +104,14 @@ async def test_a_growing_story_becomes_a_tree(url: str) -> None:
     assert (story.title, story.closed, story.can_redo, story.notes) == ("題", False, False, Notes())
     assert (story.room.parent_scopes, story.room.adult, story.head) == ((), False, "p3")
     assert [passage.asker for passage in story.passages] == [None, AKI, None]
-    assert [passage.id for passage in await store.alternatives("p2")] == ["p2", "p2b"]
+    assert [passage.id for passage in await store.passages.alternatives("p2")] == ["p2", "p2b"]
     for length in (2, 1, 0):
-        assert len((await store.undo("s1")).passages) == length
+        assert len((await store.history.undo("s1")).passages) == length
     for _ in range(3):
-        await store.redo("s1")
+        await store.history.redo("s1")
     assert await told(store) == story
-    assert [p.text for p in (await store.go_to("s1", "p2b")).passages] == ["一。", "弐。"]
-    assert not (await store.open_story(ROOM)).closed
+    assert [p.text for p in (await store.history.go_to("s1", "p2b")).passages] == ["一。", "弐。"]
+    assert not (await store.stories.begin(ROOM)).closed
     await store.close()
 
 
@@ -121,23 +121,23 @@ async def test_jobs_and_replies_of_a_growing_story_stay(url: str) -> None:
 
     store = await open_store(url)
 
-    job = await store.job("j1")
+    job = await store.jobs.get("j1")
     assert job is not None
     assert (job.options, job.author, job.state) == (
         GenerationOptions(Length.LONG, "bold", 2, 5),
         AKI,
         JobState.DONE,
     )
-    assert [passage.id for passage in await store.append_model("j1", ["x"])] == ["p2", "p2b"]
-    (row,) = await store.outbox("j1")
+    assert [passage.id for passage in await store.jobs.complete("j1", ["x"])] == ["p2", "p2b"]
+    (row,) = await store.outbox.of_job("j1")
     choices = (Candidate("p2b", "弐。"), Candidate("", "消。"))
     assert row.reply == Reply(ReplyState.DONE, "二。", "注", choices, "j1", "p2", interactive=False)
     assert (row.message_id, row.delivered) == ("m1", True)
-    passage = await store.passage_of_message("web", "m1")
+    passage = await store.passages.by_message("web", "m1")
     assert passage is not None
     assert passage.text == "二。"
-    assert await store.interactive_replies(ROOM) == []
-    assert await store.asked_since("web", datetime(2025, 1, 1, tzinfo=UTC), author=AKI) == 1
+    assert await store.outbox.interactive_in(ROOM) == []
+    assert await store.jobs.count_since("web", datetime(2025, 1, 1, tzinfo=UTC), author=AKI) == 1
     await store.close()
 
 
@@ -147,17 +147,17 @@ async def test_replies_under_way_get_a_place(url: str) -> None:
 
     store = await open_store(url)
 
-    assert [job.id for job in await store.unfinished_jobs()] == ["running", "retry", "waiting"]
-    read = [(await store.story_before(job)).passages for job in ("running", "retry")]
+    assert [job.id for job in await store.jobs.unfinished()] == ["running", "retry", "waiting"]
+    read = [(await store.stories.before_reply(job)).passages for job in ("running", "retry")]
     assert [[passage.text for passage in passages] for passages in read] == [["一。"], ["海。"]]
-    await store.append_model("running", ["二。"])
-    waiting = await store.claim("waiting")
+    await store.jobs.complete("running", ["二。"])
+    waiting = await store.jobs.claim("waiting")
     assert waiting is not None
     assert (waiting.moved, await texts(store)) == (1, ["一。", "二。", "三。", "四。"])
-    await store.append_model("waiting", ["五。"])
+    await store.jobs.complete("waiting", ["五。"])
     assert (await texts(store))[-1] == "五。"
-    await store.claim("retry")
-    await store.append_model("retry", ["風。"])
+    await store.jobs.claim("retry")
+    await store.jobs.complete("retry", ["風。"])
     assert await texts(store, ELSEWHERE) == ["海。", "風。", "泡。"]
     await store.close()
 
@@ -179,11 +179,11 @@ async def test_a_story_keeps_what_it_took_as_an_aside(url: str) -> None:
     store = await open_store(url)
 
     await wrote(store, "（え）")
-    assert [passage.text for passage in (await store.undo("s1")).passages] == ["一。", "二。"]
-    begun = await store.open_story(ROOM)
+    assert [passage.text for passage in (await store.history.undo("s1")).passages] == ["一。", "二。"]
+    begun = await store.stories.begin(ROOM)
     await wrote(store, "四。", "（え）")
     assert not begun.parentheses_aside
-    assert [passage.text for passage in (await store.undo(begun.id)).passages] == ["四。"]
+    assert [passage.text for passage in (await store.history.undo(begun.id)).passages] == ["四。"]
     await store.close()
 
 
@@ -243,7 +243,7 @@ async def test_a_fresh_store_is_empty(url: str) -> None:
     """The migrations put nothing into the tables."""
     store = await open_store(url)
 
-    assert await store.story(ROOM) is None
-    assert await store.unfinished_jobs() == []
-    assert await store.undelivered() == []
+    assert await store.stories.open_in(ROOM) is None
+    assert await store.jobs.unfinished() == []
+    assert await store.outbox.undelivered() == []
     await store.close()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bot.domain.errors import ConfigurationError, StoreError
-from bot.store import SqlStore, open_store
+from bot.store import open_store
 from bot.store.url import address, is_memory, shown, without_secrets
 from tests.bot.store.told import ROOM, says, texts
 
@@ -19,7 +19,7 @@ SECRET = "pa55word"
 async def test_a_story_outlives_its_store(url: str) -> None:
     """What was written is there when the store is opened again."""
     store = await open_store(url)
-    await store.receive_message(says("一。", "e1"), None, "", 0)
+    await store.messages.receive(says("一。", "e1"), None, "", 0)
     await store.close()
 
     store = await open_store(url)
@@ -37,7 +37,7 @@ async def test_an_up_to_date_store_is_opened_without_alembic(
 
     store = await open_store(url)
 
-    assert await store.story(ROOM) is None
+    assert await store.stories.open_in(ROOM) is None
     await store.close()
 
 
@@ -46,7 +46,7 @@ async def test_two_processes_may_open_a_new_store_at_once(url: str) -> None:
     import asyncio
 
     first, second = await asyncio.gather(open_store(url), open_store(url))
-    await first.receive_message(says("一。", "e1"), None, "", 0)
+    await first.messages.receive(says("一。", "e1"), None, "", 0)
 
     assert await texts(second) == ["一。"]
     await first.close()
@@ -56,7 +56,7 @@ async def test_two_processes_may_open_a_new_store_at_once(url: str) -> None:
 async def test_a_store_in_memory_works_and_is_its_own() -> None:
     """Two of them share nothing."""
     first, second = [await open_store("sqlite:///:memory:") for _ in range(2)]
-    await first.receive_message(says("一。", "e1"), None, "", 0)
+    await first.messages.receive(says("一。", "e1"), None, "", 0)
 
     assert await texts(first) == ["一。"]
     assert await texts(second) == []
@@ -68,7 +68,7 @@ async def test_sqlite_keeps_what_was_acknowledged(tmp_path: Path) -> None:
     """The file is written ahead, synchronously, with references checked, and folders are made for it."""
     store = await open_store(f"sqlite:///{tmp_path}/a/b/stories.db")
 
-    async with store._database.connection() as connection:
+    async with store.database.connection() as connection:
         pragmas = {
             name: (await connection.exec_driver_sql(f"PRAGMA {name}")).scalar()
             for name in ("journal_mode", "synchronous", "foreign_keys")
@@ -84,7 +84,7 @@ async def test_a_closed_store_says_so() -> None:
     await store.close()
 
     with pytest.raises(StoreError, match="closed"):
-        await store.story(ROOM)
+        await store.stories.open_in(ROOM)
 
 
 async def test_a_file_that_is_no_database_is_told(tmp_path: Path) -> None:
@@ -124,9 +124,9 @@ async def test_story_text_stays_out_of_errors(url: str) -> None:
     store = await open_store(url)
     from bot.domain.jobs import GenerationOptions
 
-    await store.receive_message(says("ひとつめ。", "e1"), GenerationOptions(), "j1", 0)
+    await store.messages.receive(says("ひとつめ。", "e1"), GenerationOptions(), "j1", 0)
     with pytest.raises(StoreError) as caught:
-        await store.receive_message(says("ひみつの文章。", "e2"), GenerationOptions(), "j1", 0)
+        await store.messages.receive(says("ひみつの文章。", "e2"), GenerationOptions(), "j1", 0)
 
     assert "ひみつ" not in str(caught.value)
     assert "ひみつ" not in repr(caught.value.__cause__)
@@ -197,13 +197,3 @@ def test_a_database_without_its_driver_says_what_to_install(monkeypatch: pytest.
 
     with pytest.raises(ConfigurationError, match=r"pip install 'tsuzuki\[postgresql\]'"):
         asyncio.run(open_store("postgresql://u@h/d"))
-
-
-def test_the_store_is_what_the_seam_asks_for() -> None:
-    """Checked by the type checker; named here so that it is not lost."""
-    from bot.domain.ports import Store
-
-    def takes(store: Store) -> Store:
-        return store
-
-    assert takes(SqlStore(None)) is not None  # type: ignore[arg-type]

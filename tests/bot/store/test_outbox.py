@@ -8,9 +8,8 @@ import pytest
 
 from bot.domain.errors import StoreError
 from bot.domain.jobs import JobState
-from bot.domain.ports import OutboxRow
-from bot.domain.replies import Candidate, Reply, ReplyState
-from bot.store import SqlStore
+from bot.domain.replies import Candidate, OutboxRow, Reply, ReplyState
+from bot.store import Store
 from tests.bot.store.told import ELSEWHERE, ROOM, asked
 
 
@@ -22,7 +21,7 @@ def row(job_id: str, part: int = 0, **changes: object) -> OutboxRow:
     return replace(fresh, **changes)  # type: ignore[arg-type]
 
 
-async def test_a_reply_is_remembered_by_part(store: SqlStore) -> None:
+async def test_a_reply_is_remembered_by_part(store: Store) -> None:
     """Rows come back whole and in order, with notes and choices."""
     await asked(store, "j1")
     choices = (Candidate("j1.1", "一"), Candidate("", "二"))
@@ -30,57 +29,57 @@ async def test_a_reply_is_remembered_by_part(store: SqlStore) -> None:
     rows = [row("j1", 0, message_id="m0", delivered=True), row("j1", 1, reply=draft)]
 
     for one in reversed(rows):
-        await store.save_outbox(one)
+        await store.outbox.save(one)
 
-    assert await store.outbox("j1") == rows
+    assert await store.outbox.of_job("j1") == rows
 
 
-async def test_a_row_is_replaced(store: SqlStore) -> None:
+async def test_a_row_is_replaced(store: Store) -> None:
     """The last one saved of a part counts."""
     await asked(store, "j1")
-    await store.save_outbox(row("j1"))
+    await store.outbox.save(row("j1"))
 
     last = row("j1", message_id="m1", reply=Reply(ReplyState.DONE, "雨が降る。", job="j1"), delivered=True)
-    await store.save_outbox(last)
+    await store.outbox.save(last)
 
-    assert await store.outbox("j1") == [last]
+    assert await store.outbox.of_job("j1") == [last]
 
 
-async def test_undelivered_rows_are_listed_longest_waiting_first(store: SqlStore) -> None:
+async def test_undelivered_rows_are_listed_longest_waiting_first(store: Store) -> None:
     """What people have seen is not among them."""
     for name in ("j1", "j2", "j3"):
         await asked(store, name)
-        await store.save_outbox(row(name))
-    await store.save_outbox(row("j1", message_id="m"))
-    await store.save_outbox(row("j2", delivered=True))
+        await store.outbox.save(row(name))
+    await store.outbox.save(row("j1", message_id="m"))
+    await store.outbox.save(row("j2", delivered=True))
 
-    assert [left.job_id for left in await store.undelivered()] == ["j3", "j1"]
+    assert [left.job_id for left in await store.outbox.undelivered()] == ["j3", "j1"]
 
 
-async def test_a_reply_belongs_to_a_job(store: SqlStore) -> None:
+async def test_a_reply_belongs_to_a_job(store: Store) -> None:
     """A row of an unknown job is refused, so that none is left without an owner."""
     with pytest.raises(StoreError):
-        await store.save_outbox(row("nobody's"))
+        await store.outbox.save(row("nobody's"))
 
 
-async def test_messages_with_buttons_are_listed_once_their_job_is_over(store: SqlStore) -> None:
+async def test_messages_with_buttons_are_listed_once_their_job_is_over(store: Store) -> None:
     """Not those of another room, that were never posted, or whose job still runs."""
     for name, room in (("j1", ROOM), ("j2", ROOM), ("j3", ELSEWHERE), ("j4", ROOM)):
         await asked(store, name, room)
-        await store.save_outbox(
+        await store.outbox.save(
             row(name, 0, room=room, message_id=f"m {name}", reply=told_by(name, live=False))
         )
-        await store.save_outbox(row(name, 1, room=room, message_id=f"n {name}", reply=told_by(name)))
-        await store.save_outbox(row(name, 2, room=room, reply=told_by(name)))
-    await store.append_model("j2", ["二。"])
-    await store.append_model("j3", ["三。"])
-    await store.finish("j1", JobState.CANCELLED)
+        await store.outbox.save(row(name, 1, room=room, message_id=f"n {name}", reply=told_by(name)))
+        await store.outbox.save(row(name, 2, room=room, reply=told_by(name)))
+    await store.jobs.complete("j2", ["二。"])
+    await store.jobs.complete("j3", ["三。"])
+    await store.jobs.finish("j1", JobState.CANCELLED)
 
-    live = await store.interactive_replies(ROOM)
+    live = await store.outbox.interactive_in(ROOM)
 
     assert [(one.job_id, one.part, one.message_id) for one in live] == [("j1", 1, "n j1"), ("j2", 1, "n j2")]
-    await store.save_outbox(replace(live[0], reply=replace(live[0].reply, interactive=False)))
-    assert [one.job_id for one in await store.interactive_replies(ROOM)] == ["j2"]
+    await store.outbox.save(replace(live[0], reply=replace(live[0].reply, interactive=False)))
+    assert [one.job_id for one in await store.outbox.interactive_in(ROOM)] == ["j2"]
 
 
 def told_by(job_id: str, *, live: bool = True) -> Reply:

@@ -23,7 +23,7 @@ from bot.domain.chat import Room
 from bot.domain.errors import NothingToRedo, NothingToUndo, StoryBusy
 from bot.domain.jobs import GenerationOptions, JobState
 from bot.domain.story import Passage, Story
-from bot.store import SqlStore, open_store
+from bot.store import Store, open_store
 from tests.bot.store.told import Calendar, former_texts, says
 
 Result = TypeVar("Result")
@@ -39,7 +39,7 @@ class Loop:
 
     def __init__(self) -> None:
         self._runner = asyncio.Runner()
-        self.store: SqlStore = self.run(open_store("sqlite:///:memory:", clock=Calendar()))
+        self.store: Store = self.run(open_store("sqlite:///:memory:", clock=Calendar()))
 
     def run(self, coroutine: Coroutine[Any, Any, Result]) -> Result:
         """What the coroutine returns."""
@@ -69,7 +69,7 @@ class Telling(RuleBasedStateMachine):
         self.store = self.loop.store
         self.room = Room("web", f"room {next(_ROOMS)}")
         self.numbers = count()
-        self.story_id = self.run(self.store.open_story(self.room)).id
+        self.story_id = self.run(self.store.stories.begin(self.room)).id
         self.parents: dict[str, str | None] = {}
         self.texts: dict[str, str] = {}
         self.written: set[str] = set()
@@ -95,7 +95,7 @@ class Telling(RuleBasedStateMachine):
 
     def now(self) -> Story:
         """The story as it stands."""
-        story = self.run(self.store.story(self.room))
+        story = self.run(self.store.stories.open_in(self.room))
         assert story is not None
         return story
 
@@ -116,7 +116,7 @@ class Telling(RuleBasedStateMachine):
     def somebody_writes(self) -> None:
         """A passage goes behind the head and becomes it, also while the model writes."""
         head, event = self.now().head, self.name()
-        heard = self.run(self.store.receive_message(says(event, event, self.room), None, "", 0))
+        heard = self.run(self.store.messages.receive(says(event, event, self.room), None, "", 0))
         assert heard.passage is not None
         self.note(heard.passage, head)
         assert self.now().head == heard.passage.id
@@ -129,15 +129,15 @@ class Telling(RuleBasedStateMachine):
         self.replaced = (story.hangs_on or story.head) if again else None
         self.placed = False
         ask = GenerationOptions(instead_of=self.replaced)
-        self.run(self.store.receive_message(says("", f"ask {self.job}", self.room), ask, self.job, 0))
+        self.run(self.store.messages.receive(says("", f"ask {self.job}", self.room), ask, self.job, 0))
         with pytest.raises(StoryBusy):
-            self.run(self.store.undo(self.story_id))
+            self.run(self.store.history.undo(self.story_id))
 
     @precondition(lambda self: self.job is not None)
     @rule()
     def a_worker_takes_it(self) -> None:
         """The first time the reply gets its place, which is the end, or the place of what it replaces."""
-        before, claimed = self.now(), self.run(self.store.claim(str(self.job)))
+        before, claimed = self.now(), self.run(self.store.jobs.claim(str(self.job)))
         if not self.placed:
             self.place = before.head if self.replaced is None else self.parents[self.replaced]
             self.placed = True
@@ -145,15 +145,15 @@ class Telling(RuleBasedStateMachine):
             self.running = True
         path, place = self.path(), self.place
         readable = [] if place is None else path[: path.index(place) + 1]
-        read = self.run(self.store.story_before(str(self.job))).passages
+        read = self.run(self.store.stories.before_reply(str(self.job))).passages
         assert [passage.id for passage in read] == [one for one in readable if one in self.texts]
 
     @precondition(lambda self: self.running)
     @rule(begun=st.booleans())
     def it_is_put_back(self, begun: bool) -> None:
         """The worker died, or was busy: then nothing was begun, if nothing was before."""
-        self.run(self.store.release(str(self.job), begun=begun))
-        job = self.run(self.store.job(str(self.job)))
+        self.run(self.store.jobs.release(str(self.job), begun=begun))
+        job = self.run(self.store.jobs.get(str(self.job)))
         assert job is not None
         self.running, self.placed = False, job.attempts > 0
 
@@ -167,10 +167,10 @@ class Telling(RuleBasedStateMachine):
             del meanwhile[0]
         self.job, self.running = None, False
         if not candidates:
-            self.run(self.store.finish(name, JobState.FAILED))
+            self.run(self.store.jobs.finish(name, JobState.FAILED))
             assert self.now() == replace(before, reply_in_progress=None)
             return
-        kept = self.run(self.store.append_model(name, [self.name() for _ in range(candidates)]))
+        kept = self.run(self.store.jobs.complete(name, [self.name() for _ in range(candidates)]))
         for passage in kept:
             self.note(passage, self.place)
         if meanwhile:
@@ -192,7 +192,7 @@ class Telling(RuleBasedStateMachine):
         beside = sorted(one for one in self.texts if self.parents[one] == self.parents[last])
         chosen = data.draw(st.sampled_from(beside))
         behind = [one for one in self.behind(last) if one in self.texts]
-        after = self.run(self.store.choose(self.story_id, chosen))
+        after = self.run(self.store.history.choose(self.story_id, chosen))
         if behind:
             self.parents[behind[0]] = chosen
         swapped = [chosen if one.id == last else one.id for one in story.passages]
@@ -206,13 +206,13 @@ class Telling(RuleBasedStateMachine):
         undone = 0
         for _ in range(steps):
             try:
-                self.run(self.store.undo(self.story_id))
+                self.run(self.store.history.undo(self.story_id))
             except NothingToUndo:
                 break
             undone += 1
         assert undone == min(steps, len(before.passages))
         for _ in range(undone):
-            self.run(self.store.redo(self.story_id))
+            self.run(self.store.history.redo(self.story_id))
         after = self.now()
         assert after.passages == before.passages
         if before.passages and before.head == before.passages[-1].id:
@@ -224,7 +224,7 @@ class Telling(RuleBasedStateMachine):
         """One passage fewer is read, unless none is there."""
         before = self.now()
         try:
-            after = self.run(self.store.undo(self.story_id))
+            after = self.run(self.store.history.undo(self.story_id))
         except NothingToUndo:
             assert before.passages == ()
             return
@@ -237,7 +237,7 @@ class Telling(RuleBasedStateMachine):
         """One passage more is read, unless the story says that there is nothing."""
         before = self.now()
         try:
-            after = self.run(self.store.redo(self.story_id))
+            after = self.run(self.store.history.redo(self.story_id))
         except NothingToRedo:
             assert not before.can_redo
             return
@@ -249,14 +249,14 @@ class Telling(RuleBasedStateMachine):
     def go_anywhere(self, data: st.DataObject) -> None:
         """A passage that is there becomes the last."""
         passage_id = data.draw(st.sampled_from(sorted(self.texts)))
-        assert self.run(self.store.go_to(self.story_id, passage_id)).head == passage_id
+        assert self.run(self.store.history.go_to(self.story_id, passage_id)).head == passage_id
 
     @precondition(lambda self: self.texts)
     @rule(data=st.data())
     def edit(self, data: st.DataObject) -> None:
         """A passage reads otherwise, where it stands."""
         passage_id, head = data.draw(st.sampled_from(sorted(self.texts))), self.now().head
-        self.texts[passage_id] = self.run(self.store.edit(passage_id, self.name())).text
+        self.texts[passage_id] = self.run(self.store.passages.edit(passage_id, self.name())).text
         self.written.add(self.texts[passage_id])
         assert self.now().head == head
 
@@ -265,14 +265,14 @@ class Telling(RuleBasedStateMachine):
     def delete(self, data: st.DataObject) -> None:
         """A passage is taken out, and nothing moves."""
         passage_id, head = data.draw(st.sampled_from(sorted(self.texts))), self.now().head
-        self.run(self.store.delete(passage_id))
+        self.run(self.store.passages.delete(passage_id))
         del self.texts[passage_id]
         assert self.now().head == head
 
     @invariant()
     def no_passage_is_lost(self) -> None:
         """All stand where they were put, and read as they were last changed."""
-        tree = self.run(self.store.tree(self.story_id))
+        tree = self.run(self.store.passages.of_story(self.story_id))
         assert {passage.id: passage.parent_id for passage in tree} == self.parents
         assert {passage.id: passage.text for passage in tree if not passage.deleted} == self.texts
 
@@ -296,7 +296,7 @@ class Telling(RuleBasedStateMachine):
             return
         last = story.hangs_on or story.passages[-1].id
         beside = {one for one in self.texts if self.parents[one] == self.parents[last]}
-        alternatives = self.run(self.store.alternatives(last))
+        alternatives = self.run(self.store.passages.alternatives(last))
         assert {passage.id for passage in alternatives} == beside
         assert story.alternatives == len(beside - {last})
 

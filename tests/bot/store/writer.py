@@ -15,10 +15,10 @@ async def write(url: str) -> None:
     """Hear messages with asks, claim and finish their jobs, and print each text that was kept."""
     store = await open_store(url)
     for i in itertools.count():
-        await store.receive_message(says(f"p{i}", f"e{i}"), GenerationOptions(), f"j{i}", i)
+        await store.messages.receive(says(f"p{i}", f"e{i}"), GenerationOptions(), f"j{i}", i)
         print(f"p{i}", flush=True)  # noqa: T201 - the other process reads it
-        await store.claim(f"j{i}")
-        await store.append_model(f"j{i}", [f"m{i}", f"x{i}"])
+        await store.jobs.claim(f"j{i}")
+        await store.jobs.complete(f"j{i}", [f"m{i}", f"x{i}"])
         print(f"m{i}", flush=True)  # noqa: T201
 
 

@@ -27,7 +27,7 @@ from bot.domain.inference import (
     TokenCount,
 )
 from bot.domain.replies import ReplyState
-from bot.store import SqlStore
+from bot.store import Store
 from tests.fakes.clock import LoopClock
 from tests.fakes.leaping import LeapingLoop
 from tests.integration.discord.whole import house_of
@@ -257,7 +257,7 @@ class Crowd:
         )
 
 
-def _leave_time_to(store: SqlStore) -> None:
+def _leave_time_to(store: Store) -> None:
     """On a loop that leaps: no time passes while the database works."""
     loop = asyncio.get_running_loop()
     out: set[object] = set()

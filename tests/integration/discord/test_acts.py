@@ -132,7 +132,7 @@ async def test_a_redo_and_a_branch_are_taken_back() -> None:
     async with whole_house(LoopbackDiscord(), SENTENCES[:1]) as house:
         thread, _, room = await told(house)
         discord = house.discord
-        first = (await house.store.story(room)).passages[0]  # type: ignore[union-attr]
+        first = (await house.store.stories.open_in(room)).passages[0]  # type: ignore[union-attr]
         for command, options, after in (
             ("story undo", {}, None),
             ("story redo", {}, [BEGINNING]),
@@ -178,7 +178,7 @@ async def test_beginning_anew_asks_first_and_is_taken_back() -> None:
         asked = await discord.slash(thread, discord.hanako, "story new", title="夜の川")
         await discord.until(lambda: asked.modal)
         assert asked.modal is not None
-        former = await house.store.story(room)
+        former = await house.store.stories.open_in(room)
         assert former is not None
         label = asked.modal["components"][0]
         assert former.title[:20] in label["description"]
@@ -216,7 +216,7 @@ async def test_closing_and_opening_are_taken_back() -> None:
     async with whole_house(LoopbackDiscord(), SENTENCES[:1], LATER) as house:
         thread, _, room = await told(house)
         discord = house.discord
-        former = await house.store.story(room)
+        former = await house.store.stories.open_in(room)
         assert former is not None
         closing = await discord.slash(thread, discord.hanako, "story close")
         await discord.until(lambda: closing.answers)
@@ -265,7 +265,7 @@ async def test_who_may_not_use_the_bot_takes_nothing_back() -> None:
         undo = await discord.slash(thread, discord.hanako, "story undo")
         await discord.until(lambda: undo.answers)
         rules = {"denied": [f"user/{discord.taro.id}"]}
-        await house.store.save_rules("discord", f"guild/{discord.guild.id}", rules)
+        await house.store.settings.save("discord", f"guild/{discord.guild.id}", rules)
         assert await refused(house, undo.answers[0]) == SAY("error.not_permitted", "ja")
         asked = await discord.slash(thread, discord.taro, "story new")
         await discord.until(lambda: asked.answers)
@@ -300,7 +300,7 @@ async def test_the_button_outlives_the_process(tmp_path: Path) -> None:
             await discord.until(lambda: notice.content.endswith(TAKEN_BACK), 60)
             assert await again.stop() == 0
     store = await open_store(f"sqlite:///{tmp_path / 'stories.db'}")
-    story = await store.story(Room("discord", str(thread.id)))
+    story = await store.stories.open_in(Room("discord", str(thread.id)))
     await store.close()
     assert story is not None
     assert [passage.by_model for passage in story.passages] == [False, True]
@@ -313,7 +313,7 @@ async def test_buttons_of_an_earlier_version_go_on_working(button: str) -> None:
         thread, _, room = await told(house)
         discord = house.discord
         (reply,) = discord.by_bot(thread)
-        story = await house.store.story(room)
+        story = await house.store.stories.open_in(room)
         assert story is not None
         pressed, after = reply, [BEGINNING]
         custom_id = f"{button}{story.head}"

@@ -19,7 +19,7 @@ async def until_it_listens(folder: Path) -> None:
     """Wait until the bot has written down that it hears: what a first start misses nobody knows."""
     store = await open_store(f"sqlite:///{folder / 'stories.db'}")
     async with asyncio.timeout(60):
-        while not await store.listened_until("discord"):
+        while not await store.heartbeats.listened_until("discord"):
             await asyncio.sleep(0.05)
     await store.close()
 
@@ -60,7 +60,7 @@ async def test_what_was_written_while_the_process_was_gone_is_in_the_story(
             await discord.until(lambda: [m for m in discord.by_bot(other) if len(m.buttons) == 5], 60)
             assert await again.stop() == 0
     store = await open_store(f"sqlite:///{tmp_path / 'stories.db'}")
-    story = await store.story(Room("discord", str(thread.id)))
+    story = await store.stories.open_in(Room("discord", str(thread.id)))
     await store.close()
     assert story is not None
     assert [(passage.author.name, passage.text) for passage in story.passages[2:-1]] == [

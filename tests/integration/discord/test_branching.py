@@ -29,7 +29,7 @@ async def told(house: House) -> tuple[Channel, Message, Room]:
 
 async def end_of(house: House, room: Room) -> str:
     """The passage that a room's story ends with."""
-    story = await house.store.story(room)
+    story = await house.store.stories.open_in(room)
     assert story is not None
     return str(story.head)
 
@@ -105,7 +105,7 @@ async def test_who_may_not_use_the_bot_makes_others_messages_no_story() -> None:
     async with whole_house(LoopbackDiscord(), SENTENCES[:1]) as house:
         discord = house.discord
         rules = {"denied": [f"user/{discord.taro.id}"], "daily_per_person": 1}
-        await house.store.save_rules("discord", f"guild/{discord.guild.id}", rules)
+        await house.store.settings.save("discord", f"guild/{discord.guild.id}", rules)
         line = await discord.say_in(discord.channel, discord.hanako, "蕎麦にした。", mentions_bot=False)
         chosen = await discord.menu(line, discord.taro, go_on(discord))
         await discord.until(lambda: chosen.answers)
@@ -119,12 +119,12 @@ async def test_a_story_of_somebodys_message_is_asked_for_by_who_chose_it() -> No
         discord = house.discord
         role = await discord.add_role("作家", discord.hanako)
         rules = {"allowed": [f"role/{role.id}"]}
-        await house.store.save_rules("discord", f"guild/{discord.guild.id}", rules)
+        await house.store.settings.save("discord", f"guild/{discord.guild.id}", rules)
         line = await discord.say_in(discord.channel, discord.hanako, "蕎麦にした。", mentions_bot=False)
         await discord.menu(line, discord.hanako, go_on(discord))
         (thread,) = await discord.until(discord.threads)
         await done(house, thread, 1, SENTENCES[0])
-        story = await house.store.story(Room("discord", str(thread.id)))
+        story = await house.store.stories.open_in(Room("discord", str(thread.id)))
     assert story is not None
     assert [passage.text for passage in story.passages] == ["蕎麦にした。", SENTENCES[0]]
     assert [(passage.asker or passage.author).id for passage in story.passages] == [
@@ -137,7 +137,7 @@ async def test_a_presets_name_with_a_comma_in_the_form() -> None:
     async with whole_house(LoopbackDiscord(), SENTENCES[:1]) as house:
         discord = house.discord
         rules = {"presets": {"夜,静か": {"temperature": 0.7}}}
-        await house.store.save_rules("discord", f"guild/{discord.guild.id}", rules)
+        await house.store.settings.save("discord", f"guild/{discord.guild.id}", rules)
         opened = await discord.slash(discord.channel, discord.hanako, "continue", preset="夜,静か")
         await discord.submit(opened, text=BEGINNING)
         (thread,) = await discord.until(discord.threads)
@@ -149,10 +149,10 @@ async def test_lore_that_no_form_holds_is_not_cut() -> None:
     """Sent back unchanged, it would have lost what did not fit."""
     async with whole_house(LoopbackDiscord(), SENTENCES[:1]) as house:
         thread, _, room = await told(house)
-        story = await house.store.story(room)
+        story = await house.store.stories.open_in(room)
         assert story is not None
         lore = tuple(Lore((f"語{number}",), "説明" * 200, number) for number in range(20))
-        await house.store.save_notes(story.id, Notes(lore=lore), Notes())
+        await house.store.stories.save_notes(story.id, Notes(lore=lore), Notes())
         slash = await house.discord.slash(thread, house.discord.hanako, "story lore")
         await house.discord.until(lambda: slash.answers)
         assert slash.modal is None

@@ -36,7 +36,7 @@ async def talked_in(discord: LoopbackDiscord) -> Channel:
 
 async def names_in(house: House, channel: Channel) -> list[str]:
     """Who wrote the passages of a room's story."""
-    story = await house.store.story(room(channel))
+    story = await house.store.stories.open_in(room(channel))
     return [passage.author.name for passage in story.passages] if story else []
 
 
@@ -153,10 +153,10 @@ async def test_what_is_refused_leaves_the_thread_as_it_was() -> None:
     async with whole_house(discord, (REPLY,)) as house:
         thread = await talked_in(discord)
         scope = f"guild/{discord.guild.id}"
-        await house.store.save_rules("discord", scope, {"denied": [f"user/{discord.taro.id}"]})
+        await house.store.settings.save("discord", scope, {"denied": [f"user/{discord.taro.id}"]})
         await discord.say_in(thread, discord.taro, "")
         await discord.until(lambda: len(discord.by_bot(thread)) == 2)
-        assert await house.store.story(room(thread)) is None
+        assert await house.store.stories.open_in(room(thread)) is None
         await discord.say_in(thread, discord.hanako, "")
         await done(house, thread, 3, REPLY)
         assert await texts_in(house, room(thread)) == [LINES[0], REPLY]

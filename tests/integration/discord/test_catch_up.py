@@ -91,7 +91,7 @@ async def test_what_was_written_while_no_session_could_be_resumed_is_heard() -> 
             await discord.say_in(thread, discord.taro, "そして着いた。", mentions_bot=False)
         await done(house, thread, 2, "".join(SECOND))
         await discord.until(lambda: house.idle(thread))
-        story = await house.store.story(room)
+        story = await house.store.stories.open_in(room)
         assert story is not None
         assert [(passage.author.name, passage.text) for passage in story.passages] == [
             ("花子", BEGINNING),

@@ -62,7 +62,7 @@ async def test_a_mention_that_is_deleted_before_anything_was_shown_is_answered_n
         opening = f"/channels/{discord.channel.id}/messages/{asked.id}/threads"
         await discord.until(lambda: [r for r in discord.requests if r.path == opening and r.status == 404])
         async with asyncio.timeout(30):
-            while await house.store.unfinished_jobs():
+            while await house.store.jobs.unfinished():
                 continue
     assert discord.by_bot(discord.channel) == []
 
@@ -141,7 +141,7 @@ async def test_what_is_refused_of_a_command_that_is_over_comes_back_by_direct_me
     discord = LoopbackDiscord()
     async with whole_house(discord) as house:
         rules = {"filter_people": True, "words": ["禁句"]}
-        await house.store.save_rules("discord", f"guild/{discord.guild.id}", rules)
+        await house.store.settings.save("discord", f"guild/{discord.guild.id}", rules)
         discord.fail("POST", "/callback", 404, times=2, code=10062)
         await discord.slash(discord.channel, discord.hanako, "continue", text="これは禁句です。")
         direct = discord.world.direct(discord.hanako)

@@ -84,9 +84,9 @@ async def test_of_two_replies_at_once_none_goes_where_the_other_was_meant() -> N
             discord.say_in(thread, discord.taro, "太郎は一つ目へ。", reply_to=reply),
         )
         await discord.until(lambda: [m for m in discord.by_bot(thread) if m.content == "三。"])
-        story = await house.store.story(room)
+        story = await house.store.stories.open_in(room)
         assert story is not None
-        tree = {passage.id: passage for passage in await house.store.tree(story.id)}
+        tree = {passage.id: passage for passage in await house.store.passages.of_story(story.id)}
         meant = {"花子は始めへ。": BEGINNING, "太郎は一つ目へ。": SENTENCES[0]}
         written = {p.text: tree[p.parent_id].text for p in tree.values() if p.text in meant and p.parent_id}
         assert written

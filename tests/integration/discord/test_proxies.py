@@ -35,7 +35,7 @@ async def told() -> AsyncIterator[tuple[House, Channel, Room]]:
 
 async def spoken(house: House, room: Room) -> list[tuple[str, str]]:
     """The names that people are shown by, and what they wrote."""
-    story = await house.store.story(room)
+    story = await house.store.stories.open_in(room)
     if story is None:
         raise NoSuchStory(story=room.id)
     return [(one.author.name, one.text) for one in story.passages if not one.by_model]
@@ -43,7 +43,7 @@ async def spoken(house: House, room: Room) -> list[tuple[str, str]]:
 
 async def said(house: House, message: Message) -> Passage | None:
     """The passage that a message shows."""
-    return await house.store.passage_of_message("discord", str(message.id))
+    return await house.store.passages.by_message("discord", str(message.id))
 
 
 async def settled(house: House, message: Message) -> Passage:
@@ -73,7 +73,7 @@ async def test_a_proxied_line_is_its_persons_under_the_other_name(marked: str, w
         assert passage.author == Author("discord", str(discord.taro.id), "アカリ")
         assert await texts_in(house, room) == [BEGINNING, SENTENCES[0], LINE, REPLY]
         assert await said(house, line) is None
-        assert (await house.store.forget(passage.author)).passages == 1
+        assert (await house.store.authors.forget(passage.author)).passages == 1
 
 
 async def test_what_a_proxy_changes_or_deletes_is_followed() -> None:
@@ -82,7 +82,7 @@ async def test_what_a_proxy_changes_or_deletes_is_followed() -> None:
         discord = house.discord
         role = await discord.add_role("作家", discord.taro, discord.hanako)
         rules = {"allowed": [f"role/{role.id}"]}
-        await house.store.save_rules("discord", f"guild/{discord.guild.id}", rules)
+        await house.store.settings.save("discord", f"guild/{discord.guild.id}", rules)
         line = await discord.say_in(thread, discord.taro, MARKED, mentions_bot=False)
         proxied = await discord.proxy(thread, "アカリ", LINE)
         await discord.delete(line)

@@ -14,7 +14,7 @@ from bot.core.services import build_services
 from bot.domain.chat import Room
 from bot.domain.jobs import Job
 from bot.domain.replies import Reply, ReplyState
-from bot.store import SqlStore, open_store
+from bot.store import Store, open_store
 from config.i18n import Translations
 from tests.bot.core.services.stage import Idle, ReadingEngine
 from tests.integration.discord.stage import BEGINNING, running
@@ -28,7 +28,7 @@ class Desk:
     """Everything but the dispatcher, in whose place the test works."""
 
     discord: LoopbackDiscord
-    store: SqlStore
+    store: Store
     queue: JobQueue
     outbox: Outbox
 
@@ -39,7 +39,7 @@ class Desk:
             text += sentence
             self.outbox.show(job, Reply(ReplyState.WRITING, text))
             await self.discord.until(lambda shown=text: self._shows(job, shown))
-        await self.store.append_model(job.id, [text])
+        await self.store.jobs.complete(job.id, [text])
         self.outbox.show(job, Reply(ReplyState.DONE, text))
         await self.outbox.flush(job.id)
         self.queue.done(job.id)
@@ -76,7 +76,7 @@ async def test_edits_of_a_message_are_a_second_apart_at_least() -> None:
         job = await at.queue.get()
         message = await at.stream(job, *SENTENCES)
         (thread,) = at.discord.threads()
-        story = await at.store.story(Room("discord", str(thread.id)))
+        story = await at.store.stories.open_in(Room("discord", str(thread.id)))
     assert message.content == "".join(SENTENCES)
     assert [text.endswith("✍️") for text in message.history[-4:]] == [True, True, True, False]
     assert min(message.gaps_s[1:]) >= 1.0

@@ -19,7 +19,7 @@ TARO, HANAKO = "しかし誰も来なかった。", "「誰だ」"
 
 async def story_of(house: House, thread: Channel) -> Story:
     """The story that is told in a thread."""
-    story = await house.store.story(Room("discord", str(thread.id)))
+    story = await house.store.stories.open_in(Room("discord", str(thread.id)))
     assert story is not None
     return story
 

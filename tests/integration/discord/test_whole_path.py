@@ -31,7 +31,7 @@ async def done(house: House, channel: Channel, count: int, text: str = CONTINUAT
 
 async def texts_in(house: House, room: Room) -> list[str]:
     """What the story of a room reads."""
-    story = await house.store.story(room)
+    story = await house.store.stories.open_in(room)
     return [passage.text for passage in story.passages] if story else []
 
 
@@ -42,7 +42,7 @@ async def test_a_mention_becomes_a_thread_with_a_continuation_that_streams_in() 
         await house.discord.say_in(house.discord.channel, house.discord.hanako, written)
         (thread,) = await house.discord.until(house.discord.threads)
         message = await done(house, thread, 1)
-        story = await house.store.story(Room("discord", str(thread.id)))
+        story = await house.store.stories.open_in(Room("discord", str(thread.id)))
     assert story is not None
     assert [written, CONTINUATION] == [passage.text for passage in story.passages]
     assert [f"{SENTENCES[0]} ✍️", f"{''.join(SENTENCES[:2])} ✍️"] == [
@@ -63,7 +63,7 @@ async def test_the_next_mention_goes_on_with_the_story_so_far() -> None:
         await house.discord.say_in(thread, house.discord.taro, "しかし誰も来なかった。", mentions_bot=False)
         later = await done(house, thread, 2, "".join(LATER))
         await house.discord.until(lambda: not earlier.buttons and len(later.buttons) == 5)
-        story = await house.store.story(Room("discord", str(thread.id)))
+        story = await house.store.stories.open_in(Room("discord", str(thread.id)))
     assert story is not None
     texts = [BEGINNING, CONTINUATION, "しかし誰も来なかった。", "".join(LATER)]
     assert texts == [passage.text for passage in story.passages]
@@ -92,7 +92,7 @@ async def test_the_buttons_of_a_reply_work_on_the_real_rules() -> None:
         await discord.until(lambda: stale.answers)
         await discord.press(later, discord.taro, "tz:undo")
         await discord.until(lambda: len(earlier.buttons) == 5 and not later.buttons)
-        story = await house.store.story(Room("discord", str(thread.id)))
+        story = await house.store.stories.open_in(Room("discord", str(thread.id)))
     assert story is not None
     assert [passage.text for passage in story.passages] == [BEGINNING, CONTINUATION]
     assert len(house.engine.prompts) == 2
@@ -112,7 +112,7 @@ async def test_candidates_are_chosen_from_on_the_real_rules() -> None:
         await discord.until(lambda: len(discord.by_bot(thread)) > 1)
         chosen = SENTENCES[-1] + "もう一つ。" * 2
         await discord.until(lambda: reply.content.startswith(chosen))
-        story = await house.store.story(Room("discord", str(thread.id)))
+        story = await house.store.stories.open_in(Room("discord", str(thread.id)))
     assert slash.took_s < 3.0
     assert story is not None
     assert story.passages[-1].id == picks[2].removeprefix("tz:pick:")
@@ -151,7 +151,7 @@ async def test_a_reply_to_the_first_passage_branches_on_the_real_rules() -> None
         await discord.until(lambda: house.idle(thread))
         await discord.say_in(discord.channel, discord.taro, "別の道へ。", reply_to=first)
         await done(house, thread, 2, "".join(LATER))
-        story = await house.store.story(Room("discord", str(thread.id)))
+        story = await house.store.stories.open_in(Room("discord", str(thread.id)))
     assert story is not None
     texts = [BEGINNING, "別の道へ。", "".join(LATER)]
     assert texts == [passage.text for passage in story.passages]
@@ -174,7 +174,7 @@ async def test_a_command_that_is_refused_shows_nothing() -> None:
     discord = LoopbackDiscord()
     async with whole_house(discord) as house:
         rules = {"filter_people": True, "words": ["禁句"]}
-        await house.store.save_rules("discord", f"guild/{discord.guild.id}", rules)
+        await house.store.settings.save("discord", f"guild/{discord.guild.id}", rules)
         slash = await discord.slash(discord.channel, discord.hanako, "continue", text="これは禁句です。")
         await discord.until(lambda: slash.answers)
     assert [answer.ephemeral_to for answer in slash.answers] == [discord.hanako]

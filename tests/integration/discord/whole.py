@@ -23,9 +23,10 @@ from bot.domain.inference import (
     TokenCount,
 )
 from bot.domain.inference import ContextSpan as SeenPiece
-from bot.domain.ports import Engine, Heartbeats
+from bot.domain.ports import Engine
+from bot.domain.repositories.heartbeats import Heartbeats
 from bot.domain.sampling import Sampling
-from bot.store import SqlStore, open_store
+from bot.store import Store, open_store
 from config.i18n import Translations
 from tests.servers.discord import Channel, LoopbackDiscord
 
@@ -74,7 +75,7 @@ class House:
     """What a test looks at."""
 
     discord: LoopbackDiscord
-    store: SqlStore
+    store: Store
     engine: ReadAlongEngine
     adapter: DiscordAdapter
 
@@ -116,7 +117,7 @@ async def house_of(
     slots: int,
     clock: Clock | None = None,
     heartbeats: Heartbeats | None = None,
-) -> AsyncIterator[tuple[SqlStore, DiscordAdapter]]:
+) -> AsyncIterator[tuple[Store, DiscordAdapter]]:
     """The same around any engine and queue."""
     say = Translations.load()
     async with AsyncExitStack() as stack:

@@ -15,7 +15,7 @@ from bot.core.outbox import Outbox
 from bot.core.queue import JobQueue
 from bot.core.services import Services, build_services
 from bot.domain.ports import Engine
-from bot.store import SqlStore, open_store
+from bot.store import Store, open_store
 from config.i18n import Translations
 from tests.integration.slack.running import StillClock, adapter_for, running
 from tests.servers.slack import SlackServer
@@ -31,7 +31,7 @@ Deliver = Callable[[dict[str, Any]], Awaitable[Any]]
 class House:
     """What a test needs of the running bot."""
 
-    store: SqlStore
+    store: Store
     services: Services
     adapter: SlackAdapter
     deliver: Deliver
@@ -52,7 +52,7 @@ async def house(
     paced = clock or StillClock()
     adapter = adapter_for(slack, mode=mode, say=say, clock=paced)
     if remembers:
-        adapter.remember_in(store)
+        adapter.remember_in(store.heartbeats)
     outbox = Outbox(store, {"slack": adapter}, paced)
     dispatcher = Dispatcher(store, queue, engine, outbox, say, clock=clock)
     services = build_services(store, queue, engine, outbox, dispatcher, say)

@@ -23,7 +23,7 @@ def line(key: str, locale: str = "ja", **values: object) -> str:
 
 async def texts_in(bot: House, message: Posted) -> list[str]:
     """What the story in a message's thread reads."""
-    story = await bot.store.story(Room("slack", f"{TEAM}/C1/{message.thread_ts}"))
+    story = await bot.store.stories.open_in(Room("slack", f"{TEAM}/C1/{message.thread_ts}"))
     return [passage.text for passage in story.passages] if story else []
 
 
@@ -154,7 +154,7 @@ async def test_a_line_that_could_not_be_changed_any_more_is_mended(slack: SlackS
         await bot.deliver(slack.people.click(reply, "undo", "U1"))
         notice = await slack.until_posted(2)
         undone = notice.story
-        await bot.store.take_back(notice.buttons[0]["value"], Author("slack", "U2", "太郎"))
+        await bot.store.history.take_back(notice.buttons[0]["value"], Author("slack", "U2", "太郎"))
         await bot.deliver(slack.people.click(notice, "take_back", "U1"))
         assert (await whispered(slack))["text"] == SAY("error.nothing_to_take_back", "ja")
     assert (notice.story, notice.labels) == (undone, [])
@@ -167,7 +167,7 @@ async def test_who_may_not_use_the_bot_takes_nothing_back(slack: SlackServer) ->
         reply = await first_reply(slack, bot, engine)
         await bot.deliver(slack.people.click(reply, "undo", "U1"))
         notice = await slack.until_posted(2)
-        await bot.store.save_rules("slack", f"team/{TEAM}", {"denied": ["user/U2"]})
+        await bot.store.settings.save("slack", f"team/{TEAM}", {"denied": ["user/U2"]})
         await bot.deliver(slack.people.click(notice, "take_back", "U2"))
         told = await whispered(slack)
         assert (told["user"], told["text"]) == ("U2", SAY("error.not_permitted", "ja"))

@@ -17,7 +17,7 @@ from bot.domain.chat import Message, Room
 from bot.domain.errors import RetryLater
 from bot.domain.inference import Delta, GenerationRequest
 from bot.domain.replies import Reply, ReplyState
-from bot.store import SqlStore
+from bot.store import Store
 from tests.fakes.clock import FakeClock, settle
 from tests.fakes.services import FakeReply
 from tests.integration.slack.desk import Desk
@@ -108,7 +108,7 @@ class Writer(Storyteller):
 class Rest:
     """Waits until all that could go on did, also in the thread of the database."""
 
-    def __init__(self, store: SqlStore) -> None:
+    def __init__(self, store: Store) -> None:
         self._store = store
         self._begun = 0
         event.listen(store.engine.pool, "checkout", self._note)
@@ -122,7 +122,7 @@ class Rest:
         while self._begun > before:
             await settle()
             before = self._begun + 1
-            await self._store.received("slack", "nothing")
+            await self._store.messages.find("slack", "nothing")
             await settle()
 
 

@@ -37,7 +37,7 @@ async def test_what_is_written_while_replies_wait_stands_above_them(slack: Slack
         await slack.until(lambda: thread_of(slack, thread) == expected)
         last = slack.workspace.by_bot()[-1]
         await slack.until(lambda: len(last.labels) == len(BUTTONS))
-        story = await bot.store.story(Room("slack", f"{TEAM}/C1/{thread}"))
+        story = await bot.store.stories.open_in(Room("slack", f"{TEAM}/C1/{thread}"))
         assert story is not None
         assert [one.text for one in story.passages] == expected
         assert not any(sign in slack.workspace.messages for sign in signs)

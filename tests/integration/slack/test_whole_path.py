@@ -38,7 +38,7 @@ async def test_a_story_in_a_thread(slack: SlackServer, mode: str) -> None:
         second = await shows(slack, "朝が来た。鳥が鳴いた。", 2)
         assert second.thread_ts == thread
 
-        story = await bot.store.story(Room("slack", f"{TEAM}/C1/{thread}"))
+        story = await bot.store.stories.open_in(Room("slack", f"{TEAM}/C1/{thread}"))
         assert story is not None
         assert [
             (passage.author.name, passage.text) for passage in story.passages if not passage.by_model
@@ -143,13 +143,13 @@ async def test_a_story_by_buttons(slack: SlackServer) -> None:
         assert "3番目の夜。" in fourth.shown
         await bot.deliver(slack.people.click(fourth, "choose", "U1"))
         await slack.until(lambda: fourth.story == "2番目の夜。")
-        story = await bot.store.story(room)
+        story = await bot.store.stories.open_in(room)
         assert story is not None
         assert [passage.text for passage in story.passages] == ["昔々。", "一。", "2番目の夜。"]
 
         await bot.deliver(slack.people.click(fourth, "undo", "U1"))
         await slack.until(lambda: first.labels == BUTTONS and fourth.labels == [])
-        story = await bot.store.story(room)
+        story = await bot.store.stories.open_in(room)
         assert story is not None
         assert [passage.text for passage in story.passages] == ["昔々。", "一。"]
     assert {call.answer for call in slack.calls} == {"ok"}
@@ -169,7 +169,7 @@ async def test_once_more_after_a_stop_before_the_first_word(slack: SlackServer) 
         engine.go_on()
         again = await shows(slack, "三。", 3)
         await slack.until(lambda: again.labels == BUTTONS and stopped.labels == [])
-        story = await bot.store.story(Room("slack", f"{TEAM}/C1/{first.thread_ts}"))
+        story = await bot.store.stories.open_in(Room("slack", f"{TEAM}/C1/{first.thread_ts}"))
     assert story is not None
     assert [passage.text for passage in story.passages] == ["昔々。", "一。", "三。"]
     assert (len(engine.requests), len(slack.workspace.by_bot())) == (3, 3)
@@ -205,7 +205,7 @@ async def over(bot: House, message: Posted) -> None:
     """Wait until nobody writes what a message shows."""
     job = None
     while job is None or not job.state.final:
-        job = await bot.store.job_of_message("slack", message_id(message.channel, message.ts))
+        job = await bot.store.jobs.by_message("slack", message_id(message.channel, message.ts))
 
 
 async def test_a_word_stops_the_writing(slack: SlackServer) -> None:
@@ -396,7 +396,7 @@ async def test_going_on_from_an_earlier_answer(slack: SlackServer) -> None:
         engine.go_on()
         third = await shows(slack, "三。", 4)
         await slack.until(lambda: third.labels == BUTTONS and second.labels == [])
-        story = await bot.store.story(room)
+        story = await bot.store.stories.open_in(room)
         assert story is not None
         assert [passage.text for passage in story.passages] == ["昔々。", "一。", "三。"]
         await bot.deliver(slack.deleted(first))
@@ -428,8 +428,8 @@ async def test_what_was_written_while_the_bot_was_away(slack: SlackServer, tmp_p
         # It comes as an event, too.
         await bot.deliver(slack.event_of(slack.workspace.messages[-4]))
         room = Room("slack", f"{TEAM}/C1/{thread}")
-        told = await bot.store.story(room)
-        other = await bot.store.story(Room("slack", f"{TEAM}/D1/{elsewhere.ts}"))
+        told = await bot.store.stories.open_in(room)
+        other = await bot.store.stories.open_in(Room("slack", f"{TEAM}/D1/{elsewhere.ts}"))
     assert told is not None
     assert other is not None
     texts = [passage.text for passage in told.passages]

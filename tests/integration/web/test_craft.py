@@ -192,8 +192,8 @@ async def test_memory_note_and_lore(enter: Enter, house: House, mio: Person, pat
     await mio.page.get_by_role("button", name="保存する").click()
     await expect(mio.page.get_by_role("status").first).to_have_text("保存しました。")
     lore = (Lore(("夜", "喫茶店"), "夜は白梅軒にいる。", 2),)
-    story = (await house.store.stories("web"))[0]
-    assert (await house.store.story_by_id(story.id)).notes == Notes("探偵は明智。", "静かな調子で。", lore)
+    story = (await house.store.stories.find("web"))[0]
+    assert (await house.store.stories.get(story.id)).notes == Notes("探偵は明智。", "静かな調子で。", lore)
     ken = await enter(path, "健")
     await ken.leaf("見えるもの")
     window = ken.page.locator(".tz-window")
@@ -264,7 +264,7 @@ async def test_settings_of_a_room(enter: Enter, house: House, mio: Person, path:
     await mio.page.get_by_role("button", name="保存する").click()
     await expect(mio.page.get_by_role("status").last).to_have_text("保存しました。")
     await expect(ken.page.locator(".tz-several")).to_have_text("候補 4")
-    rules = await house.services.settings.resolve((await house.store.stories("web"))[0].room)
+    rules = await house.services.settings.resolve((await house.store.stories.find("web"))[0].room)
     assert (rules.preset, rules.length, rules.candidates) == ("bold", 120, 4)
     assert (rules.filter, rules.banned) == ("off", ("叩いた", "だった"))
 
@@ -306,7 +306,7 @@ async def test_renaming_by_a_click_on_the_title(enter: Enter, house: House, mio:
     await ken.page.locator("h1 input").fill("別の題")
     await ken.page.keyboard.press("Escape")
     await expect(ken.page.locator("h1")).to_have_text("白梅軒の夜")
-    assert (await house.store.stories("web"))[0].title == "白梅軒の夜"
+    assert (await house.store.stories.find("web"))[0].title == "白梅軒の夜"
 
 
 async def test_new_closed_and_reopened_stories(enter: Enter, house: House, mio: Person, path: str) -> None:

@@ -64,7 +64,7 @@ async def test_what_is_written_while_a_reply_streams_stands_behind_it(
         await expect(person.draft).to_have_count(0)
         await expect(person.authors).to_have_text(["澪", MODEL.name, "健", "澪"])
     assert await house.texts() == told_now
-    (story,) = await house.store.stories("web")
+    (story,) = await house.store.stories.find("web")
     exported = await house.services.stories.export(story.id, "txt")
     assert sorted(told_now, key=exported.index) == told_now
     await mio.leaf("枝")

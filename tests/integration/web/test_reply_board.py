@@ -147,14 +147,14 @@ async def test_two_who_save_the_memory_lose_neither(enter: Enter, house: House, 
     await ken.page.locator(".tz-leaf:visible").get_by_role("button", name="保存する").click()
     await expect(ken.page.locator(".tz-theirs")).to_contain_text("澪は左利き。")
     await expect(ken.page.locator("textarea[name=memory]")).to_have_value("健は探偵。")
-    story = (await house.store.stories("web"))[0]
+    story = (await house.store.stories.find("web"))[0]
     assert story.notes.memory == "澪は左利き。"
     await ken.page.get_by_role("button", name="これにする").click()
     await expect(ken.page.locator("textarea[name=memory]")).to_have_value("澪は左利き。")
     await ken.page.locator("textarea[name=memory]").fill("澪は左利き。健は探偵。")
     await ken.page.locator(".tz-leaf:visible").get_by_role("button", name="保存する").click()
     await expect(ken.page.locator(".tz-theirs")).to_have_count(0)
-    assert (await house.store.stories("web"))[0].notes.memory == "澪は左利き。健は探偵。"
+    assert (await house.store.stories.find("web"))[0].notes.memory == "澪は左利き。健は探偵。"
 
 
 async def test_what_is_written_on_while_it_is_saved_stays(enter: Enter, house: House, path: str) -> None:
@@ -179,10 +179,10 @@ async def test_what_is_written_on_while_it_is_saved_stays(enter: Enter, house: H
     await expect(memory).to_have_value("澪は左利き。まだ書く。")
     saved = mio.page.locator(".tz-keep [role=status]").first
     await expect(saved).to_have_text("")
-    assert (await house.store.stories("web"))[0].notes.memory == "澪は左利き。"
+    assert (await house.store.stories.find("web"))[0].notes.memory == "澪は左利き。"
     await mio.page.locator(".tz-leaf:visible").get_by_role("button", name="保存する").click()
     await expect(saved).to_have_text("保存しました。")
-    assert (await house.store.stories("web"))[0].notes.memory == "澪は左利き。まだ書く。"
+    assert (await house.store.stories.find("web"))[0].notes.memory == "澪は左利き。まだ書く。"
     await memory.fill("")
     await expect(saved).to_have_text("")
 

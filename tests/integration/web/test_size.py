@@ -40,7 +40,7 @@ async def test_a_paste_that_is_too_long_is_refused_aloud(enter: Enter, house: Ho
         await expect(mio.notice.last).to_contain_text("4000字まで")
         await expect(mio.notice.last).to_contain_text("400000字")
         assert await mio.box.evaluate("box => box.value.length") == 400_000
-    assert not await house.store.stories("web")
+    assert not await house.store.stories.find("web")
     await mio.write("雨。")
     await mio.sees("雨。")
 
@@ -118,9 +118,9 @@ async def test_an_editor_counts_by_what_its_passage_may_have(enter: Enter, house
     await expect(mio.page.locator(".tz-editor .tz-over")).to_have_text("4001 / 4000")
     await mio.page.keyboard.press("Escape")
     await mio.page.get_by_role("button", name="書いたものを捨てる").click()
-    story = (await house.store.stories("web"))[0]
-    last = (await house.store.story_by_id(story.id)).passages[-1]
-    await house.store.edit(last.id, "雨" * 4100)
+    story = (await house.store.stories.find("web"))[0]
+    last = (await house.store.stories.get(story.id)).passages[-1]
+    await house.store.passages.edit(last.id, "雨" * 4100)
     await mio.reload()
     await mio.choose_of(0, "直す")
     await expect(editor).to_have_value("雨" * 4100)

@@ -116,7 +116,7 @@ class Stage:
 
     def state(self, job_id: str) -> JobState:
         """What the store says of a job."""
-        return self.store.jobs[job_id].state
+        return self.store.jobs.kept[job_id].state
 
     @property
     def shown(self) -> list[Reply]:

@@ -83,7 +83,7 @@ async def test_a_continuation_is_streamed_and_kept() -> None:
         await house.clock.advance(2)
     assert done("j", "".join(SENTENCES)) == house.draft
     assert ["それは晩のことであった。", "".join(SENTENCES)] == house.store.text()
-    assert JobState.DONE is house.store.jobs[job.id].state
+    assert JobState.DONE is house.store.jobs.kept[job.id].state
     assert [kind for kind, _ in house.platform.log].count("post") == 1
     assert job.seed == house.engine.requests[0].seed
 
@@ -119,7 +119,7 @@ async def test_candidates_are_written_side_by_side() -> None:
         hold.set()
         await house.clock.advance(2)
     assert done("j", "一。", "二。") == house.draft
-    assert house.store.candidates["j"] == ("一。", "二。")
+    assert house.store.jobs.candidates["j"] == ("一。", "二。")
     assert house.engine.requests[0].n == 3
 
 
@@ -128,7 +128,7 @@ async def test_the_story_is_read_when_the_job_starts() -> None:
     house = House(["一。", END], ["二。", END])
     async with house.open():
         house.store.add("j")
-        house.queue.put(house.store.jobs["j"])
+        house.queue.put(house.store.jobs.kept["j"])
         await house.ask("k")
         await house.clock.advance(3)
     assert "一。" in house.engine.requests[1].prompt
@@ -150,7 +150,7 @@ async def test_the_worker_dies_mid_stream() -> None:
         await house.clock.advance(4)
     assert done("j", "".join(SENTENCES)) == house.draft
     assert [kind for kind, _ in house.platform.log].count("post") == 1
-    assert house.store.jobs["j"].attempts == 2
+    assert house.store.jobs.kept["j"].attempts == 2
     # Nothing that people had read was taken away in between.
     texts = [draft.text for _, draft in house.platform.log if draft.text]
     assert all(later.startswith(earlier) for earlier, later in pairwise(texts))
@@ -165,7 +165,7 @@ async def test_a_job_under_which_the_worker_always_dies_fails() -> None:
         await house.clock.advance(10)
     assert len(house.engine.requests) == MAX_DEATHS
     assert Reply(ReplyState.FAILED, note="error.engine_unavailable") == house.draft
-    assert JobState.FAILED is house.store.jobs["j"].state
+    assert JobState.FAILED is house.store.jobs.kept["j"].state
 
 
 async def test_people_see_the_storyteller_wake_up() -> None:
@@ -183,7 +183,7 @@ async def test_people_see_the_storyteller_wake_up() -> None:
         house.engine.state = Health(EngineStatus.READY)
         await house.clock.advance(4)
     assert done("j", "一。") == house.draft
-    assert house.store.jobs["j"].attempts == 1
+    assert house.store.jobs.kept["j"].attempts == 1
 
 
 async def test_an_engine_that_cannot_start_is_told() -> None:
@@ -242,7 +242,7 @@ async def test_stopping_before_the_first_sentence() -> None:
         house.queue.cancel("j")
         await house.clock.advance(2)
     assert Reply(ReplyState.CANCELLED, note="play.cancelled") == house.draft
-    assert JobState.CANCELLED is house.store.jobs["j"].state
+    assert JobState.CANCELLED is house.store.jobs.kept["j"].state
     assert house.store.text() == ["それは晩のことであった。"]
 
 
@@ -251,8 +251,8 @@ async def test_a_job_cancelled_while_it_waited_is_not_run() -> None:
     house = House()
     async with house.open():
         house.store.add("j")
-        await house.store.finish("j", JobState.CANCELLED)
-        house.queue.put(house.store.jobs["j"])
+        await house.store.jobs.finish("j", JobState.CANCELLED)
+        house.queue.put(house.store.jobs.kept["j"])
         await house.clock.advance(2)
         assert house.engine.requests == []
         assert house.queue.jobs_of("story r") == []
@@ -264,7 +264,7 @@ async def test_a_restart_goes_on_in_the_same_message() -> None:
     async with house.open():
         await house.ask()
         await house.clock.advance(2)
-    assert JobState.WAITING is house.store.jobs["j"].state
+    assert JobState.WAITING is house.store.jobs.kept["j"].state
     async with house.open():
         await house.clock.advance(5)
     assert done("j", "".join(SENTENCES)) == house.draft
@@ -275,8 +275,8 @@ async def test_a_killed_process_left_a_job_running() -> None:
     """A job that no process runs any more is taken up at the next start."""
     house = House(["一。", END])
     house.store.add("j")
-    await house.store.claim("j")
+    await house.store.jobs.claim("j")
     async with house.open():
         await house.clock.advance(3)
     assert done("j", "一。") == house.draft
-    assert house.store.jobs["j"].attempts == 2
+    assert house.store.jobs.kept["j"].attempts == 2

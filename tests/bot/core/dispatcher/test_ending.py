@@ -45,7 +45,7 @@ async def test_stopping_several(stage: Stage) -> None:
 
     kept = done("j", "猫が鳴いた。", "犬が吠えた。")
     assert stage.shown == [replace(kept, state=ReplyState.CANCELLED, note="ja play.cancelled")]
-    assert stage.store.candidates["j"] == ("猫が鳴いた。", "犬が吠えた。")
+    assert stage.store.jobs.candidates["j"] == ("猫が鳴いた。", "犬が吠えた。")
 
 
 async def test_stopping_before_the_first_sentence(stage: Stage) -> None:
@@ -103,13 +103,13 @@ async def test_stopping_while_it_waits_for_another_worker(stage: Stage) -> None:
 
 async def test_stopping_while_it_is_put_back(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     """Between a running job and a waiting one there is no gap in which a stop is lost."""
-    released, going = stage.store.release, asyncio.Event()
+    released, going = stage.store.jobs.release, asyncio.Event()
 
     async def slowly(job_id: str, *, begun: bool = True) -> None:
         await going.wait()
         await released(job_id, begun=begun)
 
-    monkeypatch.setattr(stage.store, "release", slowly)
+    monkeypatch.setattr(stage.store.jobs, "release", slowly)
     async with stage.running():
         job = await stage.asks("j")
         telling = await stage.told("私は傘をさした。")
@@ -218,7 +218,7 @@ async def test_a_process_that_was_killed_left_running_jobs(stage: Stage) -> None
     """Jobs that ran when the power went are run again by the next process, oldest first."""
     stage.store.add("a", room="a")
     stage.store.add("b", room="b")
-    await stage.store.claim("a")
+    await stage.store.jobs.claim("a")
     async with stage.running():
         assert [stage.state(job) for job in "ab"] == ["running", "waiting"]
         for _ in range(2):
@@ -229,13 +229,13 @@ async def test_a_process_that_was_killed_left_running_jobs(stage: Stage) -> None
 
 async def test_an_end_under_way_comes_to_its_end(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     """A process that ends while a text is being kept shows that text, not that it was interrupted."""
-    keeping, kept = asyncio.Event(), stage.store.append_model
+    keeping, kept = asyncio.Event(), stage.store.jobs.complete
 
     async def slowly(job_id: str, texts: list[str]) -> Sequence[Passage]:
         await keeping.wait()
         return await kept(job_id, texts)
 
-    monkeypatch.setattr(stage.store, "append_model", slowly)
+    monkeypatch.setattr(stage.store.jobs, "complete", slowly)
     async with stage.running():
         await stage.asks("j")
         await stage.told("終わり。", reason="stop")

@@ -19,7 +19,7 @@ RAIN, UMBRELLA, CAT = "雨が降っていた。", "私は傘をさした。", "�
 async def writes(stage: Stage, text: str = CAT) -> None:
     """Somebody writes into the story, and asks for nothing."""
     stage.store.add("unasked", text)
-    del stage.store.jobs["unasked"]
+    del stage.store.jobs.kept["unasked"]
 
 
 async def test_what_is_written_meanwhile_stands_behind_the_reply(stage: Stage) -> None:
@@ -59,9 +59,9 @@ async def test_another_process_asks_for_the_same(stage: Stage, killed: bool) -> 
         await stage.asks("j", RAIN)
         await stage.told(UMBRELLA + "それから")
         await writes(stage)
-        running = stage.store.jobs["j"]
+        running = stage.store.jobs.kept["j"]
     if killed:
-        stage.store.jobs["j"] = running
+        stage.store.jobs.kept["j"] = running
     second = stage.store.add("k", "犬もいた。")
 
     async with stage.running():
@@ -146,14 +146,14 @@ async def test_a_story_that_another_process_writes_is_waited_for(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The job is not given up: it comes when its turn does. One that was stopped meanwhile does not."""
-    claim, busy = stage.store.claim, True
+    claim, busy = stage.store.jobs.claim, True
 
     async def refused(job_id: str) -> Job | None:
         if busy:
             raise StoryBusy
         return await claim(job_id)
 
-    monkeypatch.setattr(stage.store, "claim", refused)
+    monkeypatch.setattr(stage.store.jobs, "claim", refused)
     async with stage.running():
         await stage.asks("j", RAIN)
         await stage.clock.advance(3)

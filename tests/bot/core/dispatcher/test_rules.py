@@ -20,13 +20,13 @@ SAID = f"彼は{UNWANTED}を見た。"
 
 async def test_the_rules_of_now_reach_the_worker(stage: Stage) -> None:
     """Also an own preset of the room; of a lost one 標準 takes the place."""
-    stage.store.ruled = {"presets": {"弱火": {"temperature": 0.3}}, "banned": ["と言った"]}
+    stage.store.settings.innermost = {"presets": {"弱火": {"temperature": 0.3}}, "banned": ["と言った"]}
     async with stage.running():
         await stage.asks("j", ask=replace(ASK, preset="弱火"))
         request = stage.engine.last.request
         assert (request.sampling, request.banned) == (Sampling(temperature=0.3), ("と言った",))
         await stage.told("終わり。", reason="stop")
-        stage.store.ruled = {}
+        stage.store.settings.innermost = {}
         await stage.asks("k", ask=replace(ASK, preset="弱火"))
         assert stage.engine.last.request.sampling == Sampling()
 
@@ -42,12 +42,12 @@ async def test_the_rules_of_now_reach_the_worker(stage: Stage) -> None:
 )
 async def test_the_word_filter(stage: Stage, setting: str, adult: bool, kept: bool) -> None:
     """On its own it is off only where the platform marks the room as age-restricted."""
-    stage.store.ruled = {"filter": setting, "words": [UNWANTED]}
+    stage.store.settings.innermost = {"filter": setting, "words": [UNWANTED]}
     async with stage.running():
         job = await stage.asks("j")
         await stage.told("終わり。", reason="stop")
-        story = stage.store.told[job.story_id]
-        stage.store.told[job.story_id] = replace(story, room=replace(story.room, adult=adult))
+        story = stage.store.stories.kept[job.story_id]
+        stage.store.stories.kept[job.story_id] = replace(story, room=replace(story.room, adult=adult))
         await stage.asks("k")
         await stage.told("私は傘をさした。", SAID, reason="stop")
 
@@ -56,7 +56,7 @@ async def test_the_word_filter(stage: Stage, setting: str, adult: bool, kept: bo
 
 async def test_when_the_filter_took_all(stage: Stage) -> None:
     """It is said so, and nothing is kept."""
-    stage.store.ruled = {"words": [UNWANTED]}
+    stage.store.settings.innermost = {"words": [UNWANTED]}
     async with stage.running():
         await stage.asks("j")
         await stage.told(SAID, reason="stop")
@@ -104,7 +104,7 @@ async def test_candidates_grow_side_by_side(stage: Stage) -> None:
         await stage.told()
 
     assert stage.shown == [done("j", "私は傘をさした。それから歩いた。", "猫が鳴いた。")]
-    assert stage.store.candidates["j"] == ("私は傘をさした。それから歩いた。", "猫が鳴いた。")
+    assert stage.store.jobs.candidates["j"] == ("私は傘をさした。それから歩いた。", "猫が鳴いた。")
 
 
 async def test_a_job_that_others_wait_behind_carries_no_buttons(stage: Stage) -> None:
@@ -132,7 +132,7 @@ class TestScores:
             await stage.asks("j", ask=replace(ASK, scores=True))
             assert stage.engine.last.request.logprobs == 5
             await self._tell(stage)
-        assert stage.store.scores == {"j.0": (self.score,)}
+        assert stage.store.passages.kept_scores == {"j.0": (self.score,)}
 
     async def test_they_are_those_of_what_people_read(self, stage: Stage) -> None:
         """A sentence of web debris in front is dropped, a mark is set wide: no token is shown as another."""
@@ -148,7 +148,7 @@ class TestScores:
 
         text = stage.store.text()[-1]
         assert text == "私は傘をさした！雨だ。"
-        kept = [(score.token, score.offset) for score in stage.store.scores["j.0"]]
+        kept = [(score.token, score.offset) for score in stage.store.passages.kept_scores["j.0"]]
         assert kept == [("私は傘", 0), ("をさした", 3), ("!", 7), ("雨だ。", 8)]
 
     async def test_those_of_a_stopped_job_are_kept(self, stage: Stage) -> None:
@@ -161,7 +161,7 @@ class TestScores:
             await stage.stops(job)
 
         assert stage.store.text()[-1] == "私は傘をさした。"
-        assert stage.store.scores == {"j.0": (self.score,)}
+        assert stage.store.passages.kept_scores == {"j.0": (self.score,)}
 
     async def test_nobody_asked_for_them(self, stage: Stage) -> None:
         """Then the worker is not asked either."""
@@ -175,7 +175,7 @@ class TestScores:
         async def broken(*_: object) -> None:
             raise StoreError("full")
 
-        monkeypatch.setattr(stage.store, "save_scores", broken)
+        monkeypatch.setattr(stage.store.passages, "save_scores", broken)
         async with stage.running():
             await stage.asks("j", ask=replace(ASK, scores=True))
             await self._tell(stage)

@@ -69,7 +69,7 @@ async def test_a_worker_that_died_is_waited_for(stage: Stage) -> None:
     assert loading == [Reply(ReplyState.WAITING, seen, "ja engine.waking percent=50")]
     assert again == [Reply(ReplyState.WRITING, seen)]
     assert stage.shown == [done("j", "私は傘をさした。それから歩いた。")]
-    assert stage.store.jobs["j"].attempts == 2
+    assert stage.store.jobs.kept["j"].attempts == 2
 
 
 async def test_the_third_death_is_the_jobs_last(stage: Stage) -> None:
@@ -105,11 +105,11 @@ async def test_a_job_is_not_begun_for_ever(stage: Stage) -> None:
         job = await stage.asks("j")
         for _ in range(30):
             await stage.fails(EngineBusy())
-        assert stage.store.jobs["j"].attempts == 1
+        assert stage.store.jobs.kept["j"].attempts == 1
         await stage.told("終わり。", reason="stop")
 
-        stage.store.jobs["k"] = replace(job, id="k", attempts=20)
-        stage.process.queue.put(stage.store.jobs["k"])
+        stage.store.jobs.kept["k"] = replace(job, id="k", attempts=20)
+        stage.process.queue.put(stage.store.jobs.kept["k"])
         await settle()
 
     assert [draft.note for draft in stage.shown] == ["", "ja dispatcher.unexpected"]
@@ -119,17 +119,22 @@ async def test_a_job_is_not_begun_for_ever(stage: Stage) -> None:
 class TestStoreThatFails:
     """For a moment: what a job came to waits for it."""
 
-    @pytest.mark.parametrize("step", ["claim", "story_by_id", "append_model"])
-    async def test_nothing_is_lost(self, stage: Stage, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+    @pytest.mark.parametrize(
+        ("subject", "step"), [("jobs", "claim"), ("stories", "get"), ("jobs", "complete")]
+    )
+    async def test_nothing_is_lost(
+        self, stage: Stage, monkeypatch: pytest.MonkeyPatch, subject: str, step: str
+    ) -> None:
         """Whichever step of the job it is; the story goes on, and another job of it as well."""
-        works, tries = getattr(stage.store, step), count()
+        kept, tries = getattr(stage.store, subject), count()
+        works = getattr(kept, step)
 
         async def fails(*given: object) -> object:
             if next(tries) < 3:
                 raise StoreError("locked")
             return await works(*given)
 
-        monkeypatch.setattr(stage.store, step, fails)
+        monkeypatch.setattr(kept, step, fails)
         async with stage.running():
             await stage.asks("j")
             await stage.clock.advance(4)
@@ -145,14 +150,14 @@ class TestStoreThatFails:
         self, stage: Stage, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """A job that the store still has running would hold the story until the next start."""
-        finish, tries = stage.store.finish, count()
+        finish, tries = stage.store.jobs.finish, count()
 
         async def fails(job_id: str, state: JobState, reason: str = "") -> None:
             if next(tries) < 2:
                 raise StoreError("locked")
             await finish(job_id, state, reason)
 
-        monkeypatch.setattr(stage.store, "finish", fails)
+        monkeypatch.setattr(stage.store.jobs, "finish", fails)
         async with stage.running():
             await stage.asks("j")
             await stage.fails(NotFinite())
@@ -223,7 +228,7 @@ async def test_a_store_that_fails_ends_one_job_only(stage: Stage, monkeypatch: p
     async with stage.running():
         await stage.asks("j")
         await stage.asks("k", room="k")
-        monkeypatch.setattr(stage.store, "release", broken)
+        monkeypatch.setattr(stage.store.jobs, "release", broken)
         await stage.fails(EngineUnavailable())
         await stage.clock.advance(3600)
         await stage.told("終わり。", reason="stop")

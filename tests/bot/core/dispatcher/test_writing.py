@@ -77,7 +77,7 @@ async def test_candidates_become_choices(stage: Stage) -> None:
         await stage.told()
 
     assert stage.shown == [done("j", "赤い。", "青い。")]
-    assert stage.store.candidates["j"] == ("赤い。", "青い。")
+    assert stage.store.jobs.candidates["j"] == ("赤い。", "青い。")
 
 
 async def test_places_are_told_while_people_wait(stage: Stage) -> None:
@@ -125,7 +125,7 @@ async def test_a_job_that_another_process_has_is_left_alone(stage: Stage, order:
         busy = await stage.asks("busy", room="busy")
         for name in order:
             await stage.asks(name, room=name)
-        await stage.store.claim("a")
+        await stage.store.jobs.claim("a")
         before = len(stage.platform.log)
         await stage.told("終わり。", reason="stop")
         assert stage.process.queue.jobs_of(busy.story_id) == []

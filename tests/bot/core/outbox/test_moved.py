@@ -44,7 +44,7 @@ async def test_it_is_posted_below_and_the_sign_is_removed(house: House) -> None:
 
     assert log(house) == [("post", "まもなく"), ("post", "一"), ("remove", "まもなく"), ("edit", "一二。")]
     assert list(house.platform.messages) == ["m1"]
-    (row,) = house.store.rows.values()
+    (row,) = house.store.outbox.rows.values()
     assert (row.message_id, row.moved, row.former_id, row.delivered) == ("m1", 1, None, True)
 
 
@@ -110,12 +110,12 @@ async def test_a_process_dies_before_it_posts(house: House) -> None:
 async def test_a_process_dies_before_the_store_knows_of_the_post(house: House) -> None:
     """The same key finds the message: no second one, and the sign goes."""
     job = await left(house)
-    sign = dict(house.store.rows)
+    sign = dict(house.store.outbox.rows)
     house.outbox.show(job, Reply(WRITING, "一"))
     await settle()
     await house.clock.advance(1)
     await house.outbox.close(0)
-    house.store.rows = sign
+    house.store.outbox.rows = sign
 
     house.restarted().show(job, Reply(WRITING, "一二"))
     await house.clock.advance(3)
@@ -130,7 +130,7 @@ async def test_a_process_dies_between_the_post_and_the_removal(house: House) -> 
     house.platform.errors = [None, RetryLater("down", after_s=1000)]
     house.outbox.show(job, Reply(WRITING, "一"))
     await house.clock.advance(3)
-    assert [row.former_id for row in house.store.rows.values()] == ["m0"]
+    assert [row.former_id for row in house.store.outbox.rows.values()] == ["m0"]
     await house.outbox.close(0)
     house.finish(state=JobState.CANCELLED)
 
@@ -139,8 +139,8 @@ async def test_a_process_dies_between_the_post_and_the_removal(house: House) -> 
     running.cancel()
 
     assert list(house.platform.messages.values()) == [Reply(ReplyState.CANCELLED, "一", interactive=False)]
-    assert [row.former_id for row in house.store.rows.values()] == [None]
-    assert not await house.store.undelivered()
+    assert [row.former_id for row in house.store.outbox.rows.values()] == [None]
+    assert not await house.store.outbox.undelivered()
 
 
 async def test_an_end_that_was_promised_is_shown_below(house: House) -> None:
@@ -149,7 +149,7 @@ async def test_an_end_that_was_promised_is_shown_below(house: House) -> None:
     house.outbox.show(job, Reply(WRITING, ""))
     await house.outbox.prepare(job, Reply(DONE, "一。", passage="j.0"))
     await house.outbox.close(0)
-    house.store.jobs["j"] = replace(job, state=JobState.DONE)
+    house.store.jobs.kept["j"] = replace(job, state=JobState.DONE)
 
     running = asyncio.create_task(house.restarted().run())
     await house.clock.advance(3)
@@ -186,7 +186,7 @@ async def test_a_sign_that_cannot_be_removed_stays(
 
     assert house.platform.texts == ["", "一二。"]
     assert len(caplog.records) == 1
-    assert not await house.store.undelivered()
+    assert not await house.store.outbox.undelivered()
 
 
 async def test_of_two_that_are_posted_anew_the_later_has_the_buttons(house: House) -> None:
@@ -209,8 +209,8 @@ async def test_its_buttons_are_taken_where_it_stands(house: House) -> None:
     job = await left(house)
     house.outbox.show(job, Reply(DONE, "一。", passage="j.0"))
     await house.clock.advance(3)
-    house.store.jobs["j"] = replace(job, state=JobState.DONE)
-    house.store.rows["j", 0] = replace(house.store.rows["j", 0], moved=0)
+    house.store.jobs.kept["j"] = replace(job, state=JobState.DONE)
+    house.store.outbox.rows["j", 0] = replace(house.store.outbox.rows["j", 0], moved=0)
 
     await house.restarted().remove_buttons(job.room)
     await house.clock.advance(3)

@@ -12,8 +12,8 @@ import pytest
 from bot.core.outbox import Outbox
 from bot.domain.errors import RetryLater, StoreError, Undeliverable
 from bot.domain.jobs import Job, JobState
-from bot.domain.ports import Limits, OutboxRow, Platform
-from bot.domain.replies import Candidate, Reply, ReplyState
+from bot.domain.ports import Limits, Platform
+from bot.domain.replies import Candidate, OutboxRow, Reply, ReplyState
 from tests.fakes.clock import FakeClock, settle
 from tests.fakes.platform import FakePlatform
 from tests.fakes.store import MemoryStore
@@ -37,7 +37,7 @@ class House:
 
     def finish(self, job_id: str = "j", state: JobState = JobState.DONE) -> None:
         """The store's job is over."""
-        self.store.jobs[job_id] = replace(self.store.jobs[job_id], state=state)
+        self.store.jobs.kept[job_id] = replace(self.store.jobs.kept[job_id], state=state)
 
 
 @pytest.fixture
@@ -158,7 +158,7 @@ async def test_one_post_whatever_fails(house: House) -> None:
     assert house.platform.calls == 2
     await house.clock.advance(2)
     assert [("post", Reply(DONE, "終わり。"))] == house.platform.log
-    assert [row.delivered for row in house.store.rows.values()] == [True]
+    assert [row.delivered for row in house.store.outbox.rows.values()] == [True]
 
 
 async def test_after_a_refusal_the_newest_text_is_sent(house: House) -> None:
@@ -192,29 +192,29 @@ async def test_a_fault_of_an_adapter_does_not_stop_the_room(house: House) -> Non
     house.outbox.show(other, Reply(DONE, "二。"))
     await house.clock.advance(60)
     assert house.platform.texts == ["二。"]
-    assert [row.job_id for row in await house.store.undelivered()] == ["j"]
+    assert [row.job_id for row in await house.store.outbox.undelivered()] == ["j"]
 
 
 async def test_giving_up_while_the_store_fails(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """The room's other replies are sent; the next start finds the one that was given up."""
-    read, other = house.store.outbox, house.store.add("k")
+    read, other = house.store.outbox.of_job, house.store.add("k")
 
     async def once(job_id: str) -> Sequence[OutboxRow]:
-        monkeypatch.setattr(house.store, "outbox", fails)
+        monkeypatch.setattr(house.store.outbox, "of_job", fails)
         return await read(job_id)
 
     async def fails(job_id: str) -> Sequence[OutboxRow]:
         monkeypatch.undo()
         raise StoreError("locked")
 
-    monkeypatch.setattr(house.store, "outbox", once)
+    monkeypatch.setattr(house.store.outbox, "of_job", once)
     house.platform.errors = [Undeliverable("deleted")]
     house.outbox.show(house.job, Reply(DONE, "一。"))
     house.outbox.show(other, Reply(DONE, "二。"))
     await house.clock.advance(2)
 
     assert house.platform.texts == ["二。"]
-    assert [row.job_id for row in await house.store.undelivered()] == ["j"]
+    assert [row.job_id for row in await house.store.outbox.undelivered()] == ["j"]
 
 
 async def test_rooms_do_not_wait_for_each_other(house: House) -> None:
@@ -283,7 +283,7 @@ async def test_the_last_text_survives_the_process(house: House) -> None:
     await house.clock.advance(1)
     running.cancel()
     assert [Reply(DONE, "一二三。", "注")] == list(house.platform.messages.values())
-    assert not await house.store.undelivered()
+    assert not await house.store.outbox.undelivered()
 
 
 async def test_a_promise_is_kept_after_a_crash(house: House) -> None:
@@ -367,7 +367,7 @@ class TestRetiring:
             ("二。", True),
             ("三。", True),
         ]
-        assert [row.job_id for row in await house.store.interactive_replies(house.job.room)] == ["k"]
+        assert [row.job_id for row in await house.store.outbox.interactive_in(house.job.room)] == ["k"]
 
     async def test_one_may_keep_them(self, house: House) -> None:
         """The reply that the story ends with."""
@@ -424,7 +424,7 @@ class TestRetiring:
         await house.outbox.remove_buttons(house.job.room)
         await house.clock.advance(5)
         assert house.platform.calls == calls
-        assert not await house.store.interactive_replies(house.job.room)
+        assert not await house.store.outbox.interactive_in(house.job.room)
 
     async def test_they_come_back(self, house: House) -> None:
         """A reply that is over is shown anew in its own message."""
@@ -458,5 +458,5 @@ async def test_what_nobody_sees_costs_no_edit(house: House) -> None:
     house.outbox.show(house.job, Reply(DONE, text, passage="j.0"))
     await house.clock.advance(2)
     assert len(house.platform.log) == sent + 1
-    assert {row.reply.passage for row in await house.store.outbox("j")} == {"j.0"}
-    assert all(row.delivered for row in await house.store.outbox("j"))
+    assert {row.reply.passage for row in await house.store.outbox.of_job("j")} == {"j.0"}
+    assert all(row.delivered for row in await house.store.outbox.of_job("j"))

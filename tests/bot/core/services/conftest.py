@@ -12,7 +12,7 @@ import pytest
 from bot.core.queue import JobQueue
 from bot.core.services import build_services
 from bot.core.text_limits import TextLimits
-from bot.store import SqlStore, open_store
+from bot.store import Store, open_store
 from tests.bot.core.services.stage import Idle, ReadingEngine, Shown, Stage, Today, say
 from tests.bot.core.services.told import Told, telling
 
@@ -36,7 +36,7 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-async def store(today: Today, empty: Path, tmp_path: Path) -> AsyncIterator[SqlStore]:
+async def store(today: Today, empty: Path, tmp_path: Path) -> AsyncIterator[Store]:
     """An empty store."""
     store = await open_store(f"sqlite:///{shutil.copy(empty, tmp_path)}", clock=today)
     yield store
@@ -44,7 +44,7 @@ async def store(today: Today, empty: Path, tmp_path: Path) -> AsyncIterator[SqlS
 
 
 @pytest.fixture
-def stage(store: SqlStore, today: Today) -> Stage:
+def stage(store: Store, today: Today) -> Stage:
     """Everything around the play, and the play."""
     queue, engine, replies, writer = JobQueue(limit=4, per_author=3), ReadingEngine(), Shown(), Idle()
     services = build_services(
@@ -63,7 +63,7 @@ def stage(store: SqlStore, today: Today) -> Stage:
 
 
 @pytest.fixture
-async def told(store: SqlStore) -> AsyncIterator[Told]:
+async def told(store: Store) -> AsyncIterator[Told]:
     """A whole house at work: what is asked for is written and shown."""
     async with telling(store) as told:
         yield told

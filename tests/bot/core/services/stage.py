@@ -14,7 +14,7 @@ from bot.domain.errors import EngineError
 from bot.domain.inference import ContextWindow, Delta, GenerationRequest, Health, TokenCount
 from bot.domain.jobs import Job
 from bot.domain.replies import Reply
-from bot.store import SqlStore
+from bot.store import Store
 
 ROOM = Room("web", "moon")
 AKI = Author("web", "aki", "秋", "ja")
@@ -100,7 +100,7 @@ class Stage:
     """The play with all that it uses, to look at."""
 
     services: Services
-    store: SqlStore
+    store: Store
     queue: JobQueue
     engine: ReadingEngine
     replies: Shown
@@ -114,7 +114,7 @@ class Stage:
 
     async def texts(self, room: Room = ROOM) -> list[str]:
         """The room's story, passage by passage."""
-        story = await self.store.story(room)
+        story = await self.store.stories.open_in(room)
         return [] if story is None else [passage.text for passage in story.passages]
 
 

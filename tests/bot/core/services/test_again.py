@@ -9,7 +9,7 @@ from tests.bot.core.services.stage import ROOM, Stage, says
 async def job_of(stage: Stage, ticket: JobReceipt | None) -> Job:
     """The job that somebody got a ticket for."""
     assert ticket is not None
-    job = await stage.store.job(ticket.job_id)
+    job = await stage.store.jobs.get(ticket.job_id)
     assert job is not None
     return job
 
@@ -19,10 +19,10 @@ async def failed_retry(stage: Stage, ask: GenerationOptions) -> Job:
     first = await job_of(
         stage, await stage.services.generation.receive_message(says("雨。"), GenerationOptions())
     )
-    await stage.store.append_model(first.id, ["夜。"])
+    await stage.store.jobs.complete(first.id, ["夜。"])
     stage.queue.cancel(first.id)
     retried = await job_of(stage, await stage.services.generation.retry(says("", "e2"), ask))
-    await stage.store.finish(retried.id, JobState.FAILED)
+    await stage.store.jobs.finish(retried.id, JobState.FAILED)
     stage.queue.cancel(retried.id)
     return retried
 

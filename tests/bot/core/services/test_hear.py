@@ -39,7 +39,7 @@ async def test_an_ask_is_queued_and_shown(stage: Stage) -> None:
     ticket = await stage.services.generation.receive_message(says("雨。"), GenerationOptions(Length.SHORT))
 
     assert ticket is not None
-    job = await stage.store.job(ticket.job_id)
+    job = await stage.store.jobs.get(ticket.job_id)
     assert job is not None
     assert ticket == JobReceipt(job.id, job.story_id, 0)
     assert (job.author, job.room, job.options.length) == (AKI, ROOM, Length.SHORT)
@@ -74,14 +74,14 @@ async def test_nothing_cannot_be_continued(stage: Stage) -> None:
         with pytest.raises(EmptyPrompt):
             await stage.services.generation.receive_message(says("　\n", event), GenerationOptions())
 
-    assert await stage.store.story(ROOM) is None
+    assert await stage.store.stories.open_in(ROOM) is None
 
 
 async def test_blank_messages_are_not_kept(stage: Stage) -> None:
     """They would be empty passages."""
     assert await stage.services.generation.receive_message(says(" \u200b"), None) is None
 
-    assert await stage.store.story(ROOM) is None
+    assert await stage.store.stories.open_in(ROOM) is None
 
 
 @pytest.mark.parametrize("ask", [None, GenerationOptions()])
@@ -133,7 +133,7 @@ class TestAsks:
         )
 
         assert ticket is not None
-        job = await stage.store.job(ticket.job_id)
+        job = await stage.store.jobs.get(ticket.job_id)
         assert job is not None
         assert job.options.preset == preset
 
@@ -159,7 +159,7 @@ class TestAsks:
         )
 
         assert ticket is not None
-        job = await stage.store.job(ticket.job_id)
+        job = await stage.store.jobs.get(ticket.job_id)
         assert job is not None
         assert job.options.candidates == given
 
@@ -171,7 +171,7 @@ class TestAsks:
         ticket = await stage.services.generation.receive_message(says("雨。"), GenerationOptions(seed=chosen))
 
         assert ticket is not None
-        job = await stage.store.job(ticket.job_id)
+        job = await stage.store.jobs.get(ticket.job_id)
         assert job is not None
         assert job.seed == kept
 
@@ -350,7 +350,7 @@ class TestRepeats:
         ticket = await stage.services.generation.receive_message(says("雨。"), GenerationOptions())
         assert ticket is not None
         stage.queue.take()
-        await stage.store.append_model(ticket.job_id, ["風。"])
+        await stage.store.jobs.complete(ticket.job_id, ["風。"])
         stage.queue.done(ticket.job_id)
 
         again = await stage.services.generation.receive_message(says("雨。"), GenerationOptions())
@@ -386,7 +386,7 @@ class TestRepeats:
 
         await queued.wait()
 
-        (job,) = await stage.store.unfinished_jobs()
+        (job,) = await stage.store.jobs.unfinished()
         assert stage.queue.waiting() == [job]
         assert [job_id for job_id, _ in stage.shown] == [job.id]
 
@@ -431,13 +431,13 @@ class TestCancelling:
         ticket = await stage.services.generation.receive_message(says("雨。"), GenerationOptions())
         assert ticket is not None
         stage.queue.take()
-        await stage.store.claim(ticket.job_id)
+        await stage.store.jobs.claim(ticket.job_id)
         stage.shown.clear()
 
         assert await stage.services.generation.cancel(ROOM, AKI)
 
         assert stage.queue.stop_event(ticket.job_id).is_set()
-        job = await stage.store.job(ticket.job_id)
+        job = await stage.store.jobs.get(ticket.job_id)
         assert job is not None
         assert job.state is JobState.RUNNING
         assert stage.shown == []

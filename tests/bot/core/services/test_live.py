@@ -11,7 +11,8 @@ from bot.domain.errors import NotYours, PassageGone, StoryMoved
 from bot.domain.jobs import GenerationOptions
 from bot.domain.replies import Candidate, ReplyState
 from bot.domain.story import Story
-from bot.store import SqlStore
+from bot.store import Store
+from bot.store.repositories.stories import StoryRepository
 from tests.bot.core.services.told import AYA, BO, HALL, Told, telling
 from tests.fakes.house import sentence
 
@@ -120,7 +121,7 @@ class TestButtons:
         ]
         assert texts[0] == (ReplyState.DONE, False)
 
-    async def test_they_survive_a_restart_until_the_story_goes_on(self, store: SqlStore) -> None:
+    async def test_they_survive_a_restart_until_the_story_goes_on(self, store: Store) -> None:
         """The next process takes them from messages that it never sent."""
         async with telling(store) as before:
             first = await before.hears("雨。")
@@ -141,7 +142,7 @@ class TestButtons:
         second = await told.hears()
 
         await told.buttons_under(second)
-        assert [row.job_id for row in await told.store.interactive_replies(HALL)] == [
+        assert [row.job_id for row in await told.store.outbox.interactive_in(HALL)] == [
             second.partition(".")[0]
         ]
 
@@ -221,7 +222,7 @@ class TestForgetting:
         await told.outbox.flush(job)
         assert told.shown(first).other_candidates == (Candidate(f"{job}.1", sentence(1)),)
         await told.buttons_under(first)
-        assert ["秘密" in row.reply.text for row in await told.store.outbox(job)] == [False]
+        assert ["秘密" in row.reply.text for row in await told.store.outbox.of_job(job)] == [False]
 
 
 class TestAlternatives:
@@ -268,16 +269,16 @@ class TestAlternatives:
         first = await told.hears("雨。")
         told.engine.free.clear()
         early = await told.services.generation.retry(told.message(), GenerationOptions())
-        read = told.store.story
+        read = told.store.stories.open_in
 
-        async def slowly(room: Room) -> Story | None:
+        async def slowly(_: StoryRepository, room: Room) -> Story | None:
             story = await read(room)
             monkeypatch.undo()
             told.engine.free.set()
             await told.whole(early)
             return story
 
-        monkeypatch.setattr(told.store, "story", slowly)
+        monkeypatch.setattr(StoryRepository, "open_in", slowly)
         late = await told.services.generation.retry(told.message(by=BO), GenerationOptions())
 
         assert early is not None

@@ -7,7 +7,7 @@ import pytest
 from bot.domain.errors import StoryBusy, StoryMoved
 from bot.domain.jobs import GenerationOptions, JobReceipt
 from bot.domain.replies import ReplyState
-from bot.store import SqlStore
+from bot.store import Store
 from bot.story.tree import outline
 from tests.bot.core.services.told import AYA, BO, HALL, Told, telling
 from tests.fakes.house import sentence
@@ -195,7 +195,7 @@ class TestARestart:
     def _same_room(before: Told, after: Told) -> None:
         after.platform.messages, after.platform.keys = before.platform.messages, before.platform.keys
 
-    async def test_the_same_is_asked_for(self, store: SqlStore) -> None:
+    async def test_the_same_is_asked_for(self, store: Store) -> None:
         """Though somebody wrote before the end, and again before the next process began."""
         async with telling(store) as before:
             await begun(before)
@@ -207,7 +207,7 @@ class TestARestart:
             assert after.engine.requests == before.engine.requests
             assert await after.texts() == [RAIN, sentence(0), WIND]
 
-    async def test_the_sign_is_left_below_which_somebody_wrote(self, store: SqlStore) -> None:
+    async def test_the_sign_is_left_below_which_somebody_wrote(self, store: Store) -> None:
         """A request that waited through the restart reads it, and is posted below."""
         async with telling(store) as before:
             await begun(before)

@@ -30,7 +30,7 @@ from bot.domain.jobs import GenerationOptions, JobReceipt, Length
 from bot.domain.room_settings import Filter, RoomSettings, preset_of, sampling_of
 from bot.domain.sampling import Sampling
 from bot.domain.story import Lore, Notes
-from bot.store import SqlStore
+from bot.store import Store
 from bot.text.continuation import max_tokens
 from tests.bot.core.services.stage import AKI, BEN, ROOM, Idle, ReadingEngine, Shown, Stage, Today, say, says
 
@@ -91,7 +91,7 @@ class TestScopes:
     async def test_what_another_version_kept_stops_nobody(self, stage: Stage) -> None:
         """Unknown rules and values that are out of bounds by now are left out, the others hold."""
         strange: dict[str, object] = {"length": 99_999, "candidates": 17, "colour": "red", "listens": False}
-        await stage.store.save_rules("web", "room/moon", strange)
+        await stage.store.settings.save("web", "room/moon", strange)
 
         assert await stage.services.settings.resolve(ROOM) == RoomSettings(listens=False)
         assert await stage.services.generation.receive_message(says("雨。"), GenerationOptions()) is not None
@@ -254,7 +254,7 @@ class TestOwnPresets:
         for event, ask in (("e1", GenerationOptions(preset="ＹＯＷＡＢＩ")), ("e2", GenerationOptions())):
             ticket = await stage.services.generation.receive_message(says("雨。", event), ask)
             assert ticket is not None
-            job = await stage.store.job(ticket.job_id)
+            job = await stage.store.jobs.get(ticket.job_id)
             assert job is not None
             assert job.options.preset == "Yowabi"
 
@@ -278,7 +278,7 @@ class TestOwnPresets:
 
         ticket = await stage.services.generation.receive_message(says("雨。"), GenerationOptions())
         assert ticket is not None
-        job = await stage.store.job(ticket.job_id)
+        job = await stage.store.jobs.get(ticket.job_id)
         assert job is not None
         assert job.options.preset == "standard"
         with pytest.raises(UnknownPreset):
@@ -297,7 +297,7 @@ class TestAsks:
         ticket = await stage.services.generation.receive_message(says("雨。"), GenerationOptions())
 
         assert ticket is not None
-        job = await stage.store.job(ticket.job_id)
+        job = await stage.store.jobs.get(ticket.job_id)
         assert job is not None
         assert (job.options.length, job.options.preset, job.options.candidates) == (120, "bold", 1)
 
@@ -308,7 +308,7 @@ class TestAsks:
             says("雨。"), GenerationOptions(Length.SHORT, "堅実", 2)
         )
         assert ticket is not None
-        job = await stage.store.job(ticket.job_id)
+        job = await stage.store.jobs.get(ticket.job_id)
         assert job is not None
         assert (job.options.length, job.options.preset, job.options.candidates) == (Length.SHORT, "steady", 2)
 
@@ -534,7 +534,7 @@ class TestQuotas:
             assert caught.value.values == {"limit": limit, "who": "person"}
         await self._asks(stage, "e6", room=ABROAD)
 
-    async def test_of_whoever_runs_it(self, stage: Stage, store: SqlStore, today: Today) -> None:
+    async def test_of_whoever_runs_it(self, stage: Stage, store: Store, today: Today) -> None:
         """A limit out of the settings holds for all of a platform together."""
         defaults = RoomSettings(daily_in_all=2)
         services = build_services(

@@ -18,7 +18,7 @@ from bot.domain.jobs import GenerationOptions, JobReceipt
 from bot.domain.ports import Limits
 from bot.domain.replies import Reply, ReplyState
 from bot.domain.story import Story
-from bot.store import SqlStore
+from bot.store import Store
 from tests.bot.core.services.stage import say
 from tests.fakes.house import Storyteller
 from tests.fakes.platform import FakePlatform
@@ -68,7 +68,7 @@ class WatchedPlatform(FakePlatform):
 class Told:
     """The house, and what people do in it."""
 
-    def __init__(self, store: SqlStore) -> None:
+    def __init__(self, store: Store) -> None:
         self.store, self.platform, self.engine = store, WatchedPlatform(), Storyteller()
         self.queue, self._events = JobQueue(), count()
         self.outbox = Outbox(store, {"fake": self.platform})
@@ -136,7 +136,7 @@ class Told:
 
 
 @asynccontextmanager
-async def telling(store: SqlStore) -> AsyncIterator[Told]:
+async def telling(store: Store) -> AsyncIterator[Told]:
     """A house at work, on a store that outlives it."""
     told = Told(store)
     running = [asyncio.create_task(part.run()) for part in (told.outbox, told.dispatcher)]

@@ -19,7 +19,7 @@ from bot.domain.chat import MODEL
 from bot.domain.errors import NothingToRedo, NothingToUndo, PassageGone, StoryMoved
 from bot.domain.story import Passage
 from bot.store import tables
-from bot.store.repositories import passages
+from bot.store.statements import passages
 from bot.story.joining import title_of
 from bot.text.out_of_character import is_aside, without_asides
 

@@ -1,4 +1,4 @@
-"""Where a job's reply stands in its story (see `tables`); inside a transaction that the caller owns."""
+"""Where a job's reply stands in its story (see `tables`)."""
 
 from __future__ import annotations
 
@@ -10,43 +10,12 @@ from sqlalchemy import ColumnElement, RowMapping, and_, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.chat import MODEL
-from bot.domain.errors import NoOpenJob, StoryBusy
+from bot.domain.errors import StoryBusy
 from bot.domain.jobs import Job, JobState
-from bot.domain.story import Story
 from bot.store import tables
-from bot.store.repositories import jobs, passages, stories
-from bot.store.repositories import story_head as moves
+from bot.store.statements import jobs, passages, story_head
 
 _jobs, _outbox = tables.jobs.c, tables.outbox.c
-
-
-async def claim(connection: AsyncConnection, job_id: str, now: datetime) -> Job | None:
-    """Make a waiting job running, in the place that it has or gets now.
-
-    None where it no longer waits or another process is just claiming it. Raises StoryBusy where another
-    reply of its story was begun and is not over.
-    """
-    waiting = (_jobs.id == job_id) & (_jobs.state == JobState.WAITING)
-    query = select(tables.jobs).where(waiting).with_for_update(skip_locked=True)
-    job = (await connection.execute(query)).mappings().one_or_none()
-    if job is None:
-        return None
-    story = await stories.locked(connection, job["story_id"])
-    await _require_turn(connection, job)
-    if not job["placed"]:
-        await _place(connection, story, job)
-    return await jobs.begin(connection, job_id, now)
-
-
-async def story_before(connection: AsyncConnection, job_id: str) -> Story:
-    """The story as a job's reply goes on from it. Raises NoOpenJob where there is no such job."""
-    query = select(_jobs.story_id, _jobs.place_id, _jobs.placed).where(_jobs.id == job_id)
-    job = (await connection.execute(query)).one_or_none()
-    if job is None:
-        raise NoOpenJob(f"no job has the id {job_id!r}")
-    if not job.placed:
-        return await stories.read(connection, job.story_id)
-    return await stories.read_to(connection, job.story_id, job.place_id)
 
 
 async def standing(
@@ -66,12 +35,13 @@ async def standing(
     if behind is None:
         return row.place_id, None
     if replaces:
-        behind = moves.hanging(story, behind[1:])
+        behind = story_head.hanging(story, behind[1:])
     went_on = any(one["author_platform"] == MODEL.platform for one in _there(behind))
     return row.place_id, None if went_on else list(dropwhile(_is_gone, behind))
 
 
-async def _place(connection: AsyncConnection, story: RowMapping, job: RowMapping) -> None:
+async def place(connection: AsyncConnection, story: RowMapping, job: RowMapping) -> None:
+    """Give the reply of a job that begins its place: behind the story's end as it is now."""
     # What replaces a passage has that one's place, and its message stands where it was asked for.
     if job["instead_of"] is not None:
         changes = {"placed": True}
@@ -101,7 +71,8 @@ async def _is_passed(connection: AsyncConnection, job: RowMapping, posted_at: da
     return (await connection.execute(query)).scalar() is not None
 
 
-async def _require_turn(connection: AsyncConnection, job: RowMapping) -> None:
+async def require_turn(connection: AsyncConnection, job: RowMapping) -> None:
+    """Raises StoryBusy where another reply of the job's story was begun and is not over."""
     begun: ColumnElement[bool] = _jobs.state == JobState.RUNNING
     if not job["placed"]:
         begun = or_(begun, _jobs.placed)

@@ -1,10 +1,10 @@
-"""What the store forgets of a person; inside a transaction that the caller owns."""
+"""What is kept of people, and how it is forgotten."""
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -12,10 +12,13 @@ from sqlalchemy import ColumnElement, Select, Table, delete, func, select, updat
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.chat import Author
-from bot.domain.ports import Forgotten
+from bot.domain.repositories.authors import ForgetResult
 from bot.domain.story import Passage, candidate_id
 from bot.store import tables
-from bot.store.repositories import outbox, passages
+from bot.store.database import Clock, Database
+from bot.store.repositories.outbox import rows_of_job, save_row
+from bot.store.statements import passages
+from bot.store.transactions import writes
 from bot.story.joining import title_of
 from bot.text.message_split import NOTHING
 from bot.text.out_of_character import without_asides
@@ -23,23 +26,32 @@ from bot.text.out_of_character import without_asides
 _passages, _revisions = tables.passages.c, tables.revisions.c
 
 
-async def forget(connection: AsyncConnection, author: Author, now: datetime) -> Forgotten:
-    """Empty an author's passages and their former texts, and make their rows nobody's.
+@dataclass(frozen=True, slots=True)
+class AuthorRepository:
+    """`bot.domain.repositories.Authors` in the database."""
 
-    The passages keep their places, as deleted ones do. What the author changed of the model's passages reads
-    again as the model wrote it, and the replies that show it are to be sent again. A title that was taken
-    from a text of theirs goes with it.
-    """
-    await _lock_stories(connection, author)
-    await _untitle(connection, await _texts_of(connection, author))
-    restored = await _take_edits_back(connection, author)
-    for job_id in dict.fromkeys(passage.id.rpartition(".")[0] for passage in restored):
-        await _show_anew(connection, job_id, now)
-    emptied = await _empty(connection, author, now)
-    nobody = {"author_id": uuid.uuid4().hex, "author_name": ""}
-    for table in (tables.passages, tables.jobs, tables.acts):
-        await connection.execute(update(table).where(_is_by(table, author)).values(nobody))
-    return Forgotten(emptied, tuple(restored))
+    database: Database
+    clock: Clock
+
+    @writes
+    async def forget(self, connection: AsyncConnection, author: Author) -> ForgetResult:
+        """Take an author's words and name out of every story, and out of what the replies are to show.
+
+        The passages keep their places, as deleted ones do. What the author changed of the model's passages
+        reads again as the model wrote it, and the replies that show it are to be sent again. A title that was
+        taken from a text of theirs goes with it.
+        """
+        now = self.clock()
+        await _lock_stories(connection, author)
+        await _untitle(connection, await _texts_of(connection, author))
+        restored = await _take_edits_back(connection, author)
+        for job_id in dict.fromkeys(passage.id.rpartition(".")[0] for passage in restored):
+            await _show_anew(connection, job_id, now)
+        emptied = await _empty(connection, author, now)
+        nobody = {"author_id": uuid.uuid4().hex, "author_name": ""}
+        for table in (tables.passages, tables.jobs, tables.acts):
+            await connection.execute(update(table).where(_is_by(table, author)).values(nobody))
+        return ForgetResult(emptied, tuple(restored))
 
 
 async def _lock_stories(connection: AsyncConnection, author: Author) -> None:
@@ -94,11 +106,11 @@ async def _take_edits_back(connection: AsyncConnection, author: Author) -> list[
 
 async def _show_anew(connection: AsyncConnection, job_id: str, now: datetime) -> None:
     """Let nothing that a reply showed be kept but its passage as it reads now."""
-    for row in await outbox.of_job(connection, job_id):
+    for row in await rows_of_job(connection, job_id):
         shown = await passages.by_id(connection, row.reply.passage or candidate_id(job_id, 0))
         text = shown.text if shown is not None and row.part == 0 else ""
         draft = replace(row.reply, text=text or NOTHING, other_candidates=())
-        await outbox.save(connection, replace(row, reply=draft, delivered=False), now)
+        await save_row(connection, replace(row, reply=draft, delivered=False), now)
 
 
 async def _empty(connection: AsyncConnection, author: Author, now: datetime) -> int:
