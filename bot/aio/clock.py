@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Protocol
+
+UtcClock = Callable[[], datetime]
+"""The time of day, in UTC."""
+
+
+def utc_now() -> datetime:
+    """The machine's own time of day."""
+    return datetime.now(UTC)
 
 
 class Clock(Protocol):

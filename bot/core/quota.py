@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
+from bot.aio.clock import UtcClock, utc_now
 from bot.core.settings_resolver import scope_of_setting
 from bot.domain.chat import Author, Room
 from bot.domain.errors import QuotaReached
@@ -15,15 +15,10 @@ from bot.domain.scopes import scopes_of
 QUOTA_TIME = timedelta(hours=24)
 
 
-def utc_now() -> datetime:
-    """The time of day, in UTC."""
-    return datetime.now(UTC)
-
-
 class DailyQuota:
     """The limits `daily_per_person` and `daily_in_all` over the last 24 hours."""
 
-    def __init__(self, store: Repositories, clock: Callable[[], datetime] = utc_now) -> None:
+    def __init__(self, store: Repositories, clock: UtcClock = utc_now) -> None:
         self._store = store
         self._clock = clock
 

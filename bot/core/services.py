@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 
+from bot.aio.clock import UtcClock, utc_now
 from bot.core.editing import EditingService
 from bot.core.generation import GenerationService, draw_seed
 from bot.core.prompt_check import PATIENCE_S, PromptCheck
 from bot.core.queue import JobQueue
-from bot.core.quota import DailyQuota, utc_now
+from bot.core.quota import DailyQuota
 from bot.core.reply_refresh import ReplyRefresh
 from bot.core.settings_resolver import DEFAULTS, SettingsResolver
 from bot.core.story_service import StoryService
@@ -43,7 +43,7 @@ def build_services(
     limits: TextLimits = DEFAULT_LIMITS,
     defaults: RoomSettings = DEFAULTS,
     patience_s: float = PATIENCE_S,
-    clock: Callable[[], datetime] = utc_now,
+    clock: UtcClock = utc_now,
     draw: Callable[[], int] = draw_seed,
 ) -> Services:
     """Put the services together on one store, queue and engine."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -28,9 +27,6 @@ _TRIES = 3
 """A transaction that lost a race (PostgreSQL only) is run again: the second time it sees the winner."""
 _LOST_RACES = {"40001", "40P01"}
 """SQLSTATE of a serialization failure and of a deadlock."""
-
-Clock = Callable[[], datetime]
-"""The time of day, in UTC."""
 
 Result = TypeVar("Result")
 Work = Callable[[AsyncConnection], Awaitable[Result]]

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from bot.aio.clock import UtcClock, utc_now
 from bot.domain.errors import ConfigurationError
 from bot.store import secret
-from bot.store.database import Clock, Database, reason_of
+from bot.store.database import Database, reason_of
 from bot.store.migrate import migrate
 from bot.store.repositories.authors import AuthorRepository
 from bot.store.repositories.heartbeats import HeartbeatRepository
@@ -55,9 +55,9 @@ class Store:
             return await self.database.write(secret.in_database)
         file = self.database.file
         if file is None:
-            return secret.drawn()
+            return secret.generate()
         try:
-            return await asyncio.to_thread(secret.beside, file)
+            return await asyncio.to_thread(secret.in_file, file)
         except OSError as error:
             raise ConfigurationError(
                 f"The secret of the web room cannot be kept at {file}{secret.SUFFIX}: {error.strerror}. "
@@ -69,12 +69,7 @@ class Store:
         await self.database.close()
 
 
-def utc_now() -> datetime:
-    """The time of day, in UTC."""
-    return datetime.now(UTC)
-
-
-async def open_store(url: str, *, clock: Clock = utc_now) -> Store:
+async def open_store(url: str, *, clock: UtcClock = utc_now) -> Store:
     """The store at `url` (`sqlite:///path/file.db`, `sqlite:///:memory:`, `postgresql://…`), up to date.
 
     A folder that is missing is made, older tables are migrated.
@@ -104,7 +99,7 @@ async def open_store(url: str, *, clock: Clock = utc_now) -> Store:
     return _store(database, clock)
 
 
-def _store(database: Database, clock: Clock) -> Store:
+def _store(database: Database, clock: UtcClock) -> Store:
     return Store(
         database=database,
         stories=StoryRepository(database, clock),

@@ -129,22 +129,22 @@ def act_of(row: Row) -> Act:
     )
 
 
-def ask_columns(ask: GenerationOptions) -> dict[str, Any]:
+def options_columns(options: GenerationOptions) -> dict[str, Any]:
     """What was asked, as a job keeps it."""
     return {
-        "length": str(ask.length),
-        "preset": ask.preset,
-        "candidates": ask.candidates,
-        "asked_seed": ask.seed,
-        "instead_of": ask.instead_of,
-        "scores": ask.scores,
+        "length": str(options.length),
+        "preset": options.preset,
+        "candidates": options.candidates,
+        "asked_seed": options.seed,
+        "instead_of": options.instead_of,
+        "scores": options.scores,
     }
 
 
 def job_of(row: Row) -> Job:
     """A job."""
     length = row["length"]
-    ask = GenerationOptions(
+    options = GenerationOptions(
         length=int(length) if length.isdecimal() else Length(length),
         preset=row["preset"],
         candidates=row["candidates"],
@@ -157,7 +157,7 @@ def job_of(row: Row) -> Job:
         story_id=row["story_id"],
         room=placed_room_of(row),
         author=author_of(row),
-        options=ask,
+        options=options,
         seed=row["seed"],
         state=JobState(row["state"]),
         attempts=row["attempts"],

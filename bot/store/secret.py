@@ -25,7 +25,7 @@ _MODE = 0o600
 _columns = tables.secrets.c
 
 
-def drawn() -> str:
+def generate() -> str:
     """A secret that nobody guesses."""
     return secrets.token_urlsafe(_BYTES)
 
@@ -35,15 +35,15 @@ async def in_database(connection: AsyncConnection) -> str:
     query = select(_columns.value).where(_columns.name == _NAME)
     kept = (await connection.execute(query)).scalar()
     if kept is None:
-        kept = drawn()
+        kept = generate()
         await connection.execute(insert(tables.secrets).values(name=_NAME, value=kept))
     return str(kept)
 
 
-def beside(database: Path) -> str:
+def in_file(database: Path) -> str:
     """The secret in the file beside a database, drawn where there is none. Raises OSError."""
     path = database.with_name(database.name + SUFFIX)
-    return _read(path) or _keep(path, drawn())
+    return _read(path) or _keep(path, generate())
 
 
 def _read(path: Path) -> str:

@@ -193,7 +193,7 @@ jobs = Table(
     Index("ix_jobs_author", "author_platform", "author_id", "created_at"),
 )
 
-heard = Table(
+received_events = Table(
     "heard",
     metadata,
     Column("platform", String, primary_key=True),
@@ -229,7 +229,7 @@ outbox = Table(
     Index("ix_outbox_message", "platform", "message_id"),
 )
 
-rules = Table(
+room_settings = Table(
     "rules",
     metadata,
     Column("platform", String, primary_key=True),

@@ -11,11 +11,12 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, Table, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.aio.clock import UtcClock
 from bot.domain.chat import Author
 from bot.domain.repositories.authors import ForgetResult
 from bot.domain.story import Passage, candidate_id
 from bot.store import tables
-from bot.store.database import Clock, Database
+from bot.store.database import Database
 from bot.store.repositories.outbox import rows_of_job, save_row
 from bot.store.statements import passages
 from bot.store.transactions import writes
@@ -31,7 +32,7 @@ class AuthorRepository:
     """`bot.domain.repositories.Authors` in the database."""
 
     database: Database
-    clock: Clock
+    clock: UtcClock
 
     @writes
     async def forget(self, connection: AsyncConnection, author: Author) -> ForgetResult:
@@ -46,7 +47,7 @@ class AuthorRepository:
         await _untitle(connection, await _texts_of(connection, author))
         restored = await _take_edits_back(connection, author)
         for job_id in dict.fromkeys(passage.id.rpartition(".")[0] for passage in restored):
-            await _show_anew(connection, job_id, now)
+            await _show_again(connection, job_id, now)
         emptied = await _empty(connection, author, now)
         nobody = {"author_id": uuid.uuid4().hex, "author_name": ""}
         for table in (tables.passages, tables.jobs, tables.acts):
@@ -101,10 +102,10 @@ async def _take_edits_back(connection: AsyncConnection, author: Author) -> list[
             await connection.execute(delete(tables.revisions).where(mine))
             changes = {"text": original.text, "edited_at": None}
             await connection.execute(update(tables.passages).where(_passages.id == row.id).values(changes))
-    return [await passages.there(connection, row.id) for row in rows]
+    return [await passages.existing(connection, row.id) for row in rows]
 
 
-async def _show_anew(connection: AsyncConnection, job_id: str, now: datetime) -> None:
+async def _show_again(connection: AsyncConnection, job_id: str, now: datetime) -> None:
     """Let nothing that a reply showed be kept but its passage as it reads now."""
     for row in await rows_of_job(connection, job_id):
         shown = await passages.by_id(connection, row.reply.passage or candidate_id(job_id, 0))
@@ -118,8 +119,8 @@ async def _empty(connection: AsyncConnection, author: Author, now: datetime) -> 
     ids: Select[Any] = select(_passages.id).where(theirs)
     for table in (tables.revisions, tables.scores):
         await connection.execute(delete(table).where(table.c.passage_id.in_(ids)))
-    heard = tables.heard
-    await connection.execute(update(heard).where(heard.c.passage_id.in_(ids)).values(passage_id=None))
+    events = tables.received_events
+    await connection.execute(update(events).where(events.c.passage_id.in_(ids)).values(passage_id=None))
     erased = {"text": "", "event_id": None, "deleted_at": func.coalesce(_passages.deleted_at, now)}
     return (await connection.execute(update(tables.passages).where(theirs).values(erased))).rowcount
 

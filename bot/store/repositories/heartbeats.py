@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.aio.clock import UtcClock
 from bot.store import tables
-from bot.store.database import Clock, Database
+from bot.store.database import Database
 from bot.store.transactions import reads, writes
 
 _columns = tables.heartbeats.c
@@ -21,7 +22,7 @@ class HeartbeatRepository:
     """`bot.domain.repositories.Heartbeats` in the database."""
 
     database: Database
-    clock: Clock
+    clock: UtcClock
 
     @reads
     async def listened_until(self, connection: AsyncConnection, platform: str) -> Mapping[str, datetime]:

@@ -13,11 +13,12 @@ from typing import TypeVar
 from sqlalchemy import RowMapping, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.aio.clock import UtcClock
 from bot.domain.chat import Author, Room
 from bot.domain.errors import ActOvertaken, NothingToTakeBack, NotYours
 from bot.domain.story import Act, ActKind, Story
 from bot.store import tables
-from bot.store.database import Clock, Database
+from bot.store.database import Database
 from bot.store.rows import act_of
 from bot.store.statements import acts, passages, stories, story_head
 from bot.store.transactions import reads, writes
@@ -32,7 +33,7 @@ class HistoryRepository:
     """`bot.domain.repositories.History` in the database."""
 
     database: Database
-    clock: Clock
+    clock: UtcClock
 
     @writes
     async def undo(

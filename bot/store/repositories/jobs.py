@@ -10,13 +10,14 @@ from typing import Any
 from sqlalchemy import case, false, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.aio.clock import UtcClock
 from bot.domain.chat import Author
 from bot.domain.errors import NoOpenJob
 from bot.domain.jobs import Job, JobState
 from bot.domain.scopes import room_of
 from bot.domain.story import Passage
 from bot.store import tables
-from bot.store.database import Clock, Database
+from bot.store.database import Database
 from bot.store.rows import job_of
 from bot.store.statements import jobs, passages, reply_places, stories, story_head
 from bot.store.transactions import reads, writes
@@ -29,7 +30,7 @@ class JobRepository:
     """`bot.domain.repositories.Jobs` in the database."""
 
     database: Database
-    clock: Clock
+    clock: UtcClock
 
     @reads
     async def get(self, connection: AsyncConnection, job_id: str) -> Job | None:
@@ -148,7 +149,7 @@ class JobRepository:
         story = await stories.locked(connection, job.story_id)
         parent_id, meanwhile = await reply_places.standing(connection, story, job)
         await jobs.end(connection, job_id, JobState.DONE, now)
-        kept = await passages.keep_candidates(connection, story["id"], parent_id, job_id, texts, now)
+        kept = await passages.insert_candidates(connection, story["id"], parent_id, job_id, texts, now)
         if meanwhile is not None:
-            await story_head.put_in(connection, story, kept[0], meanwhile, now)
+            await story_head.insert_passage(connection, story, kept[0], meanwhile, now)
         return kept

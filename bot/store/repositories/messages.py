@@ -9,19 +9,20 @@ from datetime import datetime
 from sqlalchemy import RowMapping, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.aio.clock import UtcClock
 from bot.domain.chat import Message
 from bot.domain.errors import PassageGone, StoryMoved
 from bot.domain.jobs import GenerationOptions, Job
 from bot.domain.repositories.messages import ReceivedMessage
 from bot.domain.story import Passage
 from bot.store import tables
-from bot.store.database import Clock, Database
+from bot.store.database import Database
 from bot.store.statements import jobs, passages, stories, story_head
 from bot.store.transactions import reads, writes
 from bot.story.joining import is_blank, title_of, writable
 from bot.text.out_of_character import without_asides
 
-_heard = tables.heard.c
+_events = tables.received_events.c
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,7 @@ class MessageRepository:
     """`bot.domain.repositories.Messages` in the database."""
 
     database: Database
-    clock: Clock
+    clock: UtcClock
 
     @writes
     async def receive(
@@ -73,7 +74,7 @@ class MessageRepository:
         """Keep a message that was not received before, and what it asks for."""
         now = self.clock()
         story = await stories.locked_in(connection, new, now)
-        received = await _being_written(connection, story) if message.after is not None else None
+        received = await _job_in_progress(connection, story) if message.after is not None else None
         if received is None:
             await _require_last(connection, story, message, options)
             received = await _keep(connection, story, message, options, job_id, seed, now)
@@ -106,9 +107,9 @@ class MessageRepository:
         if await _known(connection, platform, message_id) is not None:
             return None  # somebody took that one into a story by itself
         story = await stories.locked(connection, known.story_id)
-        before = await passages.there(connection, known.passage.id)
-        former = (_heard.platform == platform) & (_heard.event_id == event_id)
-        await connection.execute(update(tables.heard).where(former).values(passage_id=None))
+        before = await passages.existing(connection, known.passage.id)
+        former = (_events.platform == platform) & (_events.event_id == event_id)
+        await connection.execute(update(tables.received_events).where(former).values(passage_id=None))
         await _remember(connection, platform, message_id, known, self.clock())
         values = {
             "event_id": message_id,
@@ -119,11 +120,11 @@ class MessageRepository:
         await connection.execute(update(tables.passages).where(mine).values(values))
         if values["text"] != before.text and story["title"] == _title_from(before.text, story):
             await stories.change(connection, story["id"], {"title": _title_from(values["text"], story)})
-        return await passages.there(connection, before.id)
+        return await passages.existing(connection, before.id)
 
 
 async def _known(connection: AsyncConnection, platform: str, event_id: str) -> ReceivedMessage | None:
-    query = select(tables.heard).where(_heard.platform == platform, _heard.event_id == event_id)
+    query = select(tables.received_events).where(_events.platform == platform, _events.event_id == event_id)
     row = (await connection.execute(query)).mappings().one_or_none()
     if row is None:
         return None
@@ -132,7 +133,7 @@ async def _known(connection: AsyncConnection, platform: str, event_id: str) -> R
     return ReceivedMessage(row["story_id"], passage, job, repeated=True)
 
 
-async def _being_written(connection: AsyncConnection, story: RowMapping) -> ReceivedMessage | None:
+async def _job_in_progress(connection: AsyncConnection, story: RowMapping) -> ReceivedMessage | None:
     job = await jobs.unfinished_of(connection, story["id"])
     return None if job is None else ReceivedMessage(story["id"], None, job, repeated=True)
 
@@ -163,8 +164,8 @@ async def _keep(
     passage = job = None
     head_id = story["head_id"]
     if not is_blank(message.text):
-        passage = await passages.keep_message(connection, story, message, now)
-        await story_head.put_in(connection, story, passage, (), now)
+        passage = await passages.insert_message(connection, story, message, now)
+        await story_head.insert_passage(connection, story, passage, (), now)
         head_id = passage.id
     if options is not None:
         job = Job(job_id, story["id"], message.room, message.author, options, seed)
@@ -184,7 +185,7 @@ async def _remember(
         "job_id": received.job.id if received.job else None,
         "heard_at": now,
     }
-    await connection.execute(insert(tables.heard).values(values))
+    await connection.execute(insert(tables.received_events).values(values))
 
 
 def _title_from(text: str, story: RowMapping) -> str:

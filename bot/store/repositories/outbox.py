@@ -10,11 +10,12 @@ from typing import Any
 from sqlalchemy import Select, case, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.aio.clock import UtcClock
 from bot.domain.chat import Room
 from bot.domain.jobs import JobState
 from bot.domain.replies import OutboxRow
 from bot.store import tables
-from bot.store.database import Clock, Database
+from bot.store.database import Database
 from bot.store.rows import outbox_columns, outbox_row_of
 from bot.store.transactions import reads, writes
 
@@ -27,7 +28,7 @@ class OutboxRepository:
     """`bot.domain.repositories.OutboxRows` in the database."""
 
     database: Database
-    clock: Clock
+    clock: UtcClock
 
     @reads
     async def of_job(self, connection: AsyncConnection, job_id: str) -> Sequence[OutboxRow]:

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.aio.clock import UtcClock
 from bot.domain.chat import Author
 from bot.domain.errors import PassageGone
 from bot.domain.inference import Score
 from bot.domain.story import Passage, candidate_id
 from bot.store import tables
-from bot.store.database import Clock, Database
+from bot.store.database import Database
 from bot.store.rows import score_columns, score_of
 from bot.store.statements import acts, passages, stories
 from bot.store.transactions import reads, writes
@@ -27,7 +28,7 @@ class PassageRepository:
     """`bot.domain.repositories.Passages` in the database."""
 
     database: Database
-    clock: Clock
+    clock: UtcClock
 
     @reads
     async def get(self, connection: AsyncConnection, passage_id: str) -> Passage | None:
@@ -37,8 +38,8 @@ class PassageRepository:
     @reads
     async def by_message(self, connection: AsyncConnection, platform: str, message_id: str) -> Passage | None:
         """The passage that a message shows: a person's by its event id, the model's by its reply."""
-        heard, outbox = tables.heard.c, tables.outbox.c
-        theirs = select(heard.passage_id).where(heard.platform == platform, heard.event_id == message_id)
+        events, outbox = tables.received_events.c, tables.outbox.c
+        theirs = select(events.passage_id).where(events.platform == platform, events.event_id == message_id)
         found = (await connection.execute(theirs)).scalar()
         if found is None:
             ours = select(outbox.job_id, outbox.passage).where(
@@ -56,7 +57,7 @@ class PassageRepository:
         row = await passages.locate(connection, passage_id)
         if row is None:
             return []
-        beside = passages.query().where(passages.is_beside(row)).order_by(_passages.number)
+        beside = passages.query().where(passages.is_sibling(row)).order_by(_passages.number)
         return await passages.read(connection, beside)
 
     @reads
@@ -95,7 +96,7 @@ class PassageRepository:
         await connection.execute(mine.values({"text": text, noted: now}))
         await _drop_scores(connection, before.id)
         await stories.change(connection, before.story_id, {"changed_at": now})
-        return await passages.there(connection, before.id)
+        return await passages.existing(connection, before.id)
 
     @writes
     async def save_scores(
@@ -120,7 +121,7 @@ async def _locked(connection: AsyncConnection, passage_id: str) -> Passage:
     if place is None:
         raise PassageGone
     await stories.locked(connection, place["story_id"])
-    passage = await passages.there(connection, passage_id)
+    passage = await passages.existing(connection, passage_id)
     if passage.deleted:
         raise PassageGone
     return passage

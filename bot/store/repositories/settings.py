@@ -9,11 +9,12 @@ from typing import Any
 from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.aio.clock import UtcClock
 from bot.store import tables
-from bot.store.database import Clock, Database
+from bot.store.database import Database
 from bot.store.transactions import reads, writes
 
-_columns = tables.rules.c
+_columns = tables.room_settings.c
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +22,7 @@ class SettingsRepository:
     """`bot.domain.repositories.ScopedSettings` in the database."""
 
     database: Database
-    clock: Clock
+    clock: UtcClock
 
     @reads
     async def get(
@@ -43,6 +44,6 @@ class SettingsRepository:
         """Replace what is set at a scope by `values`, which JSON can hold."""
         key = {"platform": platform, "scope": scope}
         changes = {"settings": dict(values), "changed_at": self.clock()}
-        replaced = await connection.execute(update(tables.rules).filter_by(**key).values(changes))
+        replaced = await connection.execute(update(tables.room_settings).filter_by(**key).values(changes))
         if not replaced.rowcount:
-            await connection.execute(insert(tables.rules).values(key | changes))
+            await connection.execute(insert(tables.room_settings).values(key | changes))

@@ -9,17 +9,18 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.aio.clock import UtcClock
 from bot.domain.chat import Author, Room
 from bot.domain.errors import NoOpenJob, NotesChanged
 from bot.domain.story import ActKind, Notes, Story
 from bot.store import tables
-from bot.store.database import Clock, Database
+from bot.store.database import Database
 from bot.store.rows import notes_columns, placed_room_of, room_columns, story_of
 from bot.store.statements import acts, stories
 from bot.store.transactions import reads, writes
 from bot.story.joining import writable
 
-LISTED = 200
+DEFAULT_LIMIT = 200
 """How many stories people are shown."""
 
 _stories, _jobs, _outbox = tables.stories.c, tables.jobs.c, tables.outbox.c
@@ -30,7 +31,7 @@ class StoryRepository:
     """`bot.domain.repositories.Stories` in the database."""
 
     database: Database
-    clock: Clock
+    clock: UtcClock
 
     @reads
     async def open_in(self, connection: AsyncConnection, room: Room) -> Story | None:
@@ -62,7 +63,7 @@ class StoryRepository:
         within: str | None = None,
         room: Room | None = None,
         author: Author | None = None,
-        limit: int | None = LISTED,
+        limit: int | None = DEFAULT_LIMIT,
     ) -> Sequence[Story]:
         """Stories of a platform, latest first (`limit` of them), without their passages; closed ones too.
 

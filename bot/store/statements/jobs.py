@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.jobs import Job, JobState
 from bot.store import tables
-from bot.store.rows import ask_columns, author_columns, job_of, room_columns
+from bot.store.rows import author_columns, job_of, options_columns, room_columns
 
 UNFINISHED = (JobState.WAITING, JobState.RUNNING)
 
@@ -22,7 +22,7 @@ async def add(connection: AsyncConnection, job: Job, place_id: str | None, now: 
     values = (
         room_columns(job.room)
         | author_columns(job.author)
-        | ask_columns(job.options)
+        | options_columns(job.options)
         | {
             "id": job.id,
             "story_id": job.story_id,

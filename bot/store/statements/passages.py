@@ -38,7 +38,7 @@ async def by_id(connection: AsyncConnection, passage_id: str) -> Passage | None:
     return found[0] if found else None
 
 
-async def there(connection: AsyncConnection, passage_id: str) -> Passage:
+async def existing(connection: AsyncConnection, passage_id: str) -> Passage:
     """A passage that is known to be there."""
     (passage,) = await read(connection, query().where(_columns.id == passage_id))
     return passage
@@ -69,7 +69,7 @@ def path_of(head_id: str, until: str | None = None) -> CTE:
     return path.union_all(further if until is None else further.where(path.c.id != until))
 
 
-async def behind(
+async def between(
     connection: AsyncConnection, head_id: str | None, place_id: str | None
 ) -> list[RowMapping] | None:
     """What lies between a place (None: the story's beginning) and the head, deleted passages too, in order.
@@ -86,7 +86,7 @@ async def behind(
     return rows[1:] if rows[0]["id"] == place_id else None
 
 
-def is_beside(row: RowMapping) -> ColumnElement[bool]:
+def is_sibling(row: RowMapping) -> ColumnElement[bool]:
     """Whether a passage has its place in the story in common with `row`, and is not deleted."""
     parent = _columns.parent_id
     same = parent.is_(None) if row["parent_id"] is None else parent == row["parent_id"]
@@ -106,17 +106,17 @@ def _places() -> Select[Any]:
     return select(*(_columns[name] for name in names))
 
 
-async def keep_message(
+async def insert_message(
     connection: AsyncConnection, story: RowMapping, message: Message, now: datetime
 ) -> Passage:
     """Keep a person's passage behind the story's head."""
     passage_id = uuid.uuid4().hex
     values = {"id": passage_id, "text": writable(message.text), "event_id": message.event_id, "choice": 0}
     await _insert(connection, story["id"], story["head_id"], message.author, values, now)
-    return await there(connection, passage_id)
+    return await existing(connection, passage_id)
 
 
-async def keep_candidates(
+async def insert_candidates(
     connection: AsyncConnection,
     story_id: str,
     parent_id: str | None,

@@ -31,11 +31,11 @@ async def standing(
     replaces = job.options.instead_of is not None
     if not row.placed and not replaces:
         return story["head_id"], []
-    behind = await passages.behind(connection, story["head_id"], row.place_id)
+    behind = await passages.between(connection, story["head_id"], row.place_id)
     if behind is None:
         return row.place_id, None
     if replaces:
-        behind = story_head.hanging(story, behind[1:])
+        behind = story_head.goes_along(story, behind[1:])
     went_on = any(one["author_platform"] == MODEL.platform for one in _there(behind))
     return row.place_id, None if went_on else list(dropwhile(_is_gone, behind))
 
@@ -53,7 +53,7 @@ async def place(connection: AsyncConnection, story: RowMapping, job: RowMapping)
 
 async def _is_covered(connection: AsyncConnection, story: RowMapping, job: RowMapping) -> bool:
     """Whether something stands below the job's waiting sign that its reply comes after."""
-    since = await passages.behind(connection, story["head_id"], job["place_id"])
+    since = await passages.between(connection, story["head_id"], job["place_id"])
     if since is None or any(one["author_platform"] != MODEL.platform for one in _there(since)):
         return True
     own = select(_outbox.posted_at).where(_outbox.job_id == job["id"], _outbox.part == 0)

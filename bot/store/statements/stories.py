@@ -171,8 +171,8 @@ async def _read(connection: AsyncConnection, wanted: ColumnElement[bool]) -> Sto
     if row is None:
         return None
     path = await passages.path_to(connection, row["head_id"])
-    last = await story_head.last_told(connection, row)
-    place = await story_head.hung_on(connection, last)
+    last = await story_head.last_passage(connection, row)
+    place = await story_head.anchor_of(connection, last)
     return replace(
         story_of(row),
         passages=path,
@@ -211,14 +211,14 @@ async def _replaced(
     connection: AsyncConnection, story: RowMapping, place_id: str | None
 ) -> Sequence[RowMapping]:
     """What stands at a place and is to be replaced, with what does not go along when it is."""
-    behind = await passages.behind(connection, story["head_id"], place_id) or []
-    return behind[: len(behind) - len(story_head.hanging(story, behind[1:]))]
+    behind = await passages.between(connection, story["head_id"], place_id) or []
+    return behind[: len(behind) - len(story_head.goes_along(story, behind[1:]))]
 
 
 async def _others(connection: AsyncConnection, last: RowMapping | None) -> int:
     if last is None:
         return 0
-    beside = passages.is_beside(last) & (tables.passages.c.id != last["id"])
+    beside = passages.is_sibling(last) & (tables.passages.c.id != last["id"])
     query = select(func.count()).select_from(tables.passages).where(beside)
     return (await connection.execute(query)).scalar_one()
 

@@ -26,7 +26,7 @@ from bot.text.out_of_character import is_aside, without_asides
 _stories, _passages = tables.stories.c, tables.passages.c
 
 
-async def put_in(
+async def insert_passage(
     connection: AsyncConnection,
     story: RowMapping,
     passage: Passage,
@@ -43,7 +43,7 @@ async def put_in(
         await connection.execute(update(tables.passages).where(_passages.id.in_(ids)).values(meanwhile=True))
         await _follow(connection, story, passage.id, ids[0])
     head_id = story["head_id"] if meanwhile else passage.id
-    await _set_head(connection, story, head_id, now, story["title"] or title_of(_told(story, passage)))
+    await _set_head(connection, story, head_id, now, story["title"] or title_of(_story_text(story, passage)))
 
 
 async def undo(connection: AsyncConnection, story: RowMapping, expected: str | None, now: datetime) -> None:
@@ -51,9 +51,9 @@ async def undo(connection: AsyncConnection, story: RowMapping, expected: str | N
 
     Who names the reply that it hangs on means the reply, with all that does.
     """
-    last = taken = await last_told(connection, story)
+    last = taken = await last_passage(connection, story)
     if expected is not None and expected not in {story["head_id"], None if last is None else last["id"]}:
-        taken = await hung_on(connection, last)
+        taken = await anchor_of(connection, last)
         if taken is None or taken["id"] != expected:
             raise StoryMoved
     if taken is None:
@@ -96,8 +96,8 @@ async def choose(connection: AsyncConnection, story: RowMapping, passage_id: str
         raise PassageGone
     # Of a deleted passage that the story ends with the alternatives are there all the same.
     head = await passages.locate(connection, story["head_id"])
-    last = await last_told(connection, story)
-    ends = (await hung_on(connection, last), last, await hung_on(connection, head), head)
+    last = await last_passage(connection, story)
+    ends = (await anchor_of(connection, last), last, await anchor_of(connection, head), head)
     former = next((end for end in ends if end is not None and end["parent_id"] == place["parent_id"]), None)
     if former is None:
         raise StoryMoved
@@ -109,7 +109,7 @@ async def _exchange(
     connection: AsyncConnection, story: RowMapping, former: RowMapping, place: RowMapping, now: datetime
 ) -> None:
     """Let another passage stand before what hangs on a former one."""
-    behind = hanging(story, await passages.behind(connection, story["head_id"], former["id"]) or ())
+    behind = goes_along(story, await passages.between(connection, story["head_id"], former["id"]) or ())
     if not behind:
         await go_to(connection, story, place["id"], now)
     elif place["id"] != former["id"]:
@@ -118,14 +118,14 @@ async def _exchange(
         await _set_head(connection, story, story["head_id"], now)
 
 
-def hanging(story: RowMapping, behind: Sequence[RowMapping]) -> list[RowMapping]:
+def goes_along(story: RowMapping, behind: Sequence[RowMapping]) -> list[RowMapping]:
     """What goes along when another passage takes the place of one, of all that stands behind it.
 
     What people said of it beside the story does not, unless it was written meanwhile too.
     """
 
     def stays(row: RowMapping) -> bool:
-        return row["deleted_at"] is not None or (_is_beside(story, row) and not row["meanwhile"])
+        return row["deleted_at"] is not None or (_is_aside(story, row) and not row["meanwhile"])
 
     return list(dropwhile(stays, behind))
 
@@ -154,7 +154,7 @@ async def _with_asides(connection: AsyncConnection, story: RowMapping, passage_i
     """The passage, or the last of what was said beside the story right behind it."""
     place = await passages.locate(connection, passage_id)
     following = place
-    while following is not None and (following is place or _is_beside(story, following)):
+    while following is not None and (following is place or _is_aside(story, following)):
         passage_id = following["id"]
         following = await _onward(connection, following["next_id"])
     return passage_id
@@ -164,8 +164,8 @@ async def is_last(connection: AsyncConnection, story: RowMapping, passage_id: st
     """Whether the story ends with a passage: it is the head, or what is told behind it only hangs on it."""
     if passage_id == story["head_id"]:
         return True
-    last = await last_told(connection, story)
-    ends = (last, await hung_on(connection, last))
+    last = await last_passage(connection, story)
+    ends = (last, await anchor_of(connection, last))
     return any(end is not None and end["id"] == passage_id for end in ends)
 
 
@@ -175,7 +175,7 @@ async def _stands_at(connection: AsyncConnection, story: RowMapping, expected: s
     return await is_last(connection, story, expected)
 
 
-async def hung_on(connection: AsyncConnection, last: RowMapping | None) -> RowMapping | None:
+async def anchor_of(connection: AsyncConnection, last: RowMapping | None) -> RowMapping | None:
     """What a passage that was written meanwhile hangs on, deleted or not; None of any other."""
     place = last
     while place is not None and place["meanwhile"]:
@@ -183,10 +183,10 @@ async def hung_on(connection: AsyncConnection, last: RowMapping | None) -> RowMa
     return None if place is last else place
 
 
-async def last_told(connection: AsyncConnection, story: RowMapping) -> RowMapping | None:
+async def last_passage(connection: AsyncConnection, story: RowMapping) -> RowMapping | None:
     """The story's head, or the nearest before it that is there and not only said beside the story."""
     place = await present(connection, story["head_id"])
-    while place is not None and _is_beside(story, place):
+    while place is not None and _is_aside(story, place):
         place = await present(connection, place["parent_id"])
     return place
 
@@ -199,12 +199,12 @@ async def present(connection: AsyncConnection, passage_id: str | None) -> RowMap
     return place
 
 
-def _is_beside(story: RowMapping, place: RowMapping) -> bool:
+def _is_aside(story: RowMapping, place: RowMapping) -> bool:
     by_model = place["author_platform"] == MODEL.platform
     return not by_model and is_aside(place["text"], parentheses=story["parentheses_aside"])
 
 
-def _told(story: RowMapping, passage: Passage) -> str:
+def _story_text(story: RowMapping, passage: Passage) -> str:
     if passage.by_model:
         return passage.text
     return without_asides(passage.text, parentheses=story["parentheses_aside"])
