@@ -196,14 +196,14 @@ def train(
 ) -> None:
     """Train an XGLM checkpoint from scratch on your own texts; it resumes where it was interrupted."""
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    from bot.train.command import Shape
+    from bot.train.command import ModelShape
     from bot.train.command import train as train_checkpoint
 
     best = train_checkpoint(
         corpus,
         out,
         tokens=tokens,
-        shape=Shape(pieces, d_model, layers, heads, context),
+        shape=ModelShape(pieces, d_model, layers, heads, context),
         start=start,
         seed=seed,
         threads=threads,

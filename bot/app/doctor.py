@@ -142,16 +142,16 @@ def _computing(settings: Settings) -> Iterator[Finding]:
     try:
         # Imported here: this imports torch, as the worker would.
         from bot.worker.memory import gib
-        from bot.worker.preflight import outlook
+        from bot.worker.preflight import estimate
 
-        seen = outlook(engine_options(settings.engine))
+        seen = estimate(engine_options(settings.engine))
     except (TsuzukiError, ImportError, RuntimeError) as error:
         # RuntimeError is what torch raises where a GPU does not answer.
         yield broken("computing", "doctor.no_backend", reason=error)
         return
-    if seen.choice.trouble is not None:
-        yield missing("openvino", "doctor.no_openvino", reason=seen.choice.trouble)
-    names = {"backend": seen.choice.backend, "quantization": seen.choice.quantization}
+    if seen.selection.trouble is not None:
+        yield missing("openvino", "doctor.no_openvino", reason=seen.selection.trouble)
+    names = {"backend": seen.selection.backend, "quantization": seen.selection.quantization}
     yield fine("computing", "doctor.backend", **names, threads=seen.threads or "auto")
     if seen.needed is None or seen.free is None:
         return

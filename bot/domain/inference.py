@@ -20,8 +20,9 @@ class ContextPiece:
 class GenerationRequest:
     """What the worker is asked: the whole context once, and how to go on.
 
-    `prompt` is the story's end; `front` always stands before it, and `inset` before its last `inset_depth`
-    paragraphs, each piece as a paragraph of its own. The worker cuts the prompt to what fits.
+    `prompt` is the story's end; `prefix` always stands before it, and `depth_inserted` before its last
+    `insertion_depth` paragraphs, each piece as a paragraph of its own. The worker cuts the prompt to
+    what fits.
     `story` says for whom: requests of one story share a turn. `logprobs`: how many of the likeliest tokens
     are told beside each one drawn; None: no log probabilities at all. `banned`: phrases that are never
     written, however their tokens are cut. `logit_bias`: token ids, and what is added to their logits.

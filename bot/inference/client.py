@@ -60,7 +60,7 @@ class HttpEngine:
         timeout = httpx.Timeout(self._silence_timeout_s, connect=CONNECT_TIMEOUT_S)
         body = completion_body(request)
         async with (
-            _translated(),
+            _translate_errors(),
             self._client.stream("POST", "/v1/completions", json=body, timeout=timeout) as response,
         ):
             if response.status_code != httpx.codes.OK:
@@ -71,17 +71,17 @@ class HttpEngine:
 
     async def health(self) -> Health:
         """The worker's state. Raises EngineUnavailable where nothing answers."""
-        async with _translated():
+        async with _translate_errors():
             return read_health((await self._client.get("/health")).content)
 
     async def count_tokens(self, text: str) -> TokenCount:
         """How the model reads `text`. Raises EngineError, EngineLoading among them."""
-        async with _translated():
+        async with _translate_errors():
             return read_token_count(await self._post("/tokenize", {"text": text}))
 
     async def context_window(self, request: GenerationRequest) -> ContextWindow:
         """What the model would see of a request. Raises EngineError, EngineLoading among them."""
-        async with _translated():
+        async with _translate_errors():
             return read_window(await self._post("/v1/window", completion_body(request)))
 
     async def _post(self, path: str, body: dict[str, Any]) -> bytes:
@@ -92,7 +92,7 @@ class HttpEngine:
 
 
 @asynccontextmanager
-async def _translated() -> AsyncIterator[None]:
+async def _translate_errors() -> AsyncIterator[None]:
     try:
         yield
     except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, ValueError, EOFError) as error:

@@ -22,13 +22,13 @@ import structlog
 
 from bot.aio.clock import Clock, SystemClock
 
-FIRST_PAUSE_S = 1.0
-LONGEST_PAUSE_S = 30.0
-STEADY_S = 60.0
+FIRST_BACKOFF_S = 1.0
+LONGEST_BACKOFF_S = 30.0
+HEALTHY_AFTER_S = 60.0
 """A worker that lived this long begins its next pauses anew."""
 GRACE_S = 8.0
 """From SIGTERM to SIGKILL. The worker itself closes its streams within three seconds."""
-LAST_WORDS_S = 1.0
+LAST_LINES_TIMEOUT_S = 1.0
 """What the end of a dead child's log is waited for."""
 LAST_LINES = 12
 _LONGEST_LINE = 64 * 1024
@@ -102,9 +102,9 @@ class LocalWorker:
         try:
             while True:
                 started = self._clock.now()
-                status = await self._live()
-                failures = 0 if self._clock.now() - started >= STEADY_S else failures
-                pause_s = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2**failures)
+                status = await self._run_child()
+                failures = 0 if self._clock.now() - started >= HEALTHY_AFTER_S else failures
+                pause_s = min(LONGEST_BACKOFF_S, FIRST_BACKOFF_S * 2**failures)
                 # No more than the longest takes: after a night 2**failures would be no float any more.
                 failures = min(failures + 1, _DOUBLINGS)
                 self._log.warning(
@@ -131,11 +131,11 @@ class LocalWorker:
             await process.wait()
         self._socket.unlink(missing_ok=True)
 
-    async def _live(self) -> int:
+    async def _run_child(self) -> int:
         """Start the child and wait for its end; returns its exit status (negative: the signal)."""
         self._socket.unlink(missing_ok=True)
         self._lines.clear()
-        async with self._listening() as stderr:
+        async with self._log_pipe() as stderr:
             try:
                 self._process = process = await self._start(stderr)
             finally:
@@ -159,13 +159,13 @@ class LocalWorker:
             stderr=stderr,
             # A group of its own: Ctrl+C reaches the bot alone, which ends the worker in order.
             start_new_session=True,
-            preexec_fn=_die_with(os.getpid()),
+            preexec_fn=_die_with_parent(os.getpid()),
             # Waiting OpenMP threads must sleep: spinning ones made a step forty times longer.
             env=self._environment | {"OMP_WAIT_POLICY": "PASSIVE"},
         )
 
     @asynccontextmanager
-    async def _listening(self) -> AsyncIterator[int]:
+    async def _log_pipe(self) -> AsyncIterator[int]:
         """The writing end of a pipe whose lines are logged, to be closed once the child has it.
 
         A pipe of ours, not asyncio's: with its own, a dead child counts as alive while anything that it
@@ -180,7 +180,7 @@ class LocalWorker:
         try:
             yield writing
         finally:
-            await asyncio.wait({listener}, timeout=LAST_WORDS_S)
+            await asyncio.wait({listener}, timeout=LAST_LINES_TIMEOUT_S)
             listener.cancel()
             await asyncio.gather(listener, return_exceptions=True)
             transport.close()
@@ -194,9 +194,9 @@ class LocalWorker:
             if not line:
                 return
             text = line.decode("utf-8", "replace").rstrip()
-            self._pass_on(text)
+            self._forward_line(text)
 
-    def _pass_on(self, text: str) -> None:
+    def _forward_line(self, text: str) -> None:
         """The child's log is part of ours; whatever else it says is told as a line of its own."""
         line = LogLine.of(text)
         if line is None:
@@ -211,7 +211,7 @@ def _signal(process: Process, number: signal.Signals) -> None:
         os.killpg(process.pid, number)
 
 
-def _die_with(parent: int) -> Callable[[], None] | None:
+def _die_with_parent(parent: int) -> Callable[[], None] | None:
     """What makes a child end when its parent is killed; only Linux can. Loaded before the fork."""
     if sys.platform != "linux":
         return None

@@ -18,7 +18,7 @@ from transformers import XGLMForCausalLM
 from bot.domain.errors import CheckpointError
 from bot.train import network
 from bot.train.checkpoint import save_checkpoint
-from bot.train.corpus import Corpus, Source
+from bot.train.corpus import Corpus, CorpusSource
 from bot.train.data import Batches, HeldOut, Stream, encode, held_out_windows
 from bot.train.loop import BEST, LOG_FILE, Plan, Progress, Run
 from bot.train.measure import measure
@@ -39,7 +39,7 @@ RELEASE = "release"
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class ModelShape:
     """The size of a new model. The default has 8.8 M parameters."""
 
     pieces: int = 16_000
@@ -54,7 +54,7 @@ def train(
     out: Path,
     *,
     tokens: int = 40_000_000,
-    shape: Shape = Shape(),
+    shape: ModelShape = ModelShape(),
     start: Path | None = None,
     seed: int = 0,
     threads: int | None = None,
@@ -90,7 +90,7 @@ def train(
     """
     torch.set_num_threads(threads or os.cpu_count() or 1)
     torch.manual_seed(seed)
-    corpora = [Corpus.read(Source.parse(source)) for source in sources]
+    corpora = [Corpus.read(CorpusSource.parse(source)) for source in sources]
     if start is not None:
         _take_tokenizer(start, out / BEST)
     processor = _tokenizer(out / BEST, corpora, shape.pieces, torch.get_num_threads())
@@ -132,7 +132,7 @@ def release(best: Path, folder: Path) -> None:
         shutil.copyfile(best / name, folder / name)
 
 
-def _new(shape: Shape, pieces: int) -> XGLMForCausalLM:
+def _new(shape: ModelShape, pieces: int) -> XGLMForCausalLM:
     vocabulary = pieces + MADEUP_WORDS
     model = XGLMForCausalLM(
         network.config(vocabulary, shape.d_model, shape.layers, shape.heads, shape.context)

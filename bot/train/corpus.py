@@ -36,14 +36,14 @@ class Work:
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class CorpusSource:
     """A corpus file and the share of its training text that one epoch uses (0 to 1)."""
 
     path: Path
     share: float = 1.0
 
     @classmethod
-    def parse(cls, argument: str) -> Source:
+    def parse(cls, argument: str) -> CorpusSource:
         """Read `FILE` or `FILE=SHARE`.
 
         Raises:
@@ -89,7 +89,7 @@ class Corpus:
     share: float
 
     @classmethod
-    def read(cls, source: Source) -> Corpus:
+    def read(cls, source: CorpusSource) -> Corpus:
         """Read and divide a source. Raises CorpusError."""
         works = read_works(source.path)
         return cls(

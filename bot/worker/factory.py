@@ -18,12 +18,12 @@ from bot.wire.completion_request import MAX_CANDIDATES
 from bot.worker.backends.base import Backend
 from bot.worker.backends.kv_cache import block_size, bytes_per_token
 from bot.worker.backends.pytorch import TorchBackend
-from bot.worker.backends.selection import OPENVINO, TORCH, Choice, choose
-from bot.worker.backends.self_check import BLOCKS, check
+from bot.worker.backends.selection import OPENVINO, TORCH, BackendSelection, select_backend
+from bot.worker.backends.self_check import BLOCKS, compare_backend
 from bot.worker.checkpoints.int8 import Int8Model
 from bot.worker.checkpoints.loader import (
     Checkpoint,
-    Source,
+    CheckpointSource,
     choose_device,
     choose_dtype,
     embedded_model,
@@ -35,15 +35,23 @@ from bot.worker.checkpoints.loader import (
 from bot.worker.checkpoints.progress import Progress
 from bot.worker.checkpoints.quantized_cache import cache_folder, int8_model
 from bot.worker.checkpoints.weights import EMBEDDING
-from bot.worker.engine.delta_coalescer import TOLD_EVERY_S
-from bot.worker.engine.engine import Engine
-from bot.worker.engine.loaded_model import Served
+from bot.worker.engine.delta_coalescer import DELTA_INTERVAL_S
+from bot.worker.engine.engine_core import EngineCore
+from bot.worker.engine.loaded_model import LoadedModel
 from bot.worker.engine.metrics import Metrics
 from bot.worker.engine.scheduler import Scheduler
-from bot.worker.memory import KV_VARIABLE, Room, Size, available_memory, int8_memory, int8_way, kv_blocks
-from bot.worker.memory_release import trim
+from bot.worker.memory import (
+    KV_VARIABLE,
+    MemoryBudget,
+    ModelSize,
+    available_memory,
+    int8_memory,
+    int8_plan,
+    kv_blocks,
+)
+from bot.worker.memory_release import trim_heap
 from bot.worker.options import EngineOptions
-from bot.worker.sampling.penalty_exempt import blank_tokens, breaking_tokens, exempt_tokens
+from bot.worker.sampling.penalty_exempt import blank_tokens, dry_breakers, penalty_exempt_tokens
 from bot.worker.sampling.presets import read_presets
 from bot.worker.sampling.sampler import Sampler
 from bot.worker.text.encoding import StoryText
@@ -64,7 +72,7 @@ KV_PRECISION = "u8"
 """What `auto` keeps keys and values in with OpenVINO: half the memory of f16, and faster."""
 
 
-def decide(options: EngineOptions) -> Choice:
+def select(options: EngineOptions) -> BackendSelection:
     """What computes, on the device that torch finds here.
 
     Raises:
@@ -73,38 +81,38 @@ def decide(options: EngineOptions) -> Choice:
     """
     device = choose_device(options.device)
     choose_dtype(options.dtype, device)
-    return choose(options, device.type)
+    return select_backend(options, device.type)
 
 
-def default_threads(size: Size) -> int:
+def default_threads(size: ModelSize) -> int:
     """How many threads compute a model of this size, where nobody said."""
     return 1 if size.parameters < SMALL_PARAMETERS else torch.get_num_threads()
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class WorkerParts:
     """What a worker is put together of, whichever backend computes."""
 
     name: str
     config: XGLMConfig
     tokenizer: Tokenizer
     backend: Backend
-    choice: Choice
+    selection: BackendSelection
     slots: int
     threads: int
 
-    def served(self, metrics: Metrics) -> Served:
+    def loaded_model(self, metrics: Metrics) -> LoadedModel:
         """Build the rest around them; the engine is not yet started."""
         text = StoryText(self.tokenizer, self.config.max_position_embeddings, self.config.vocab_size)
         vocabulary = self.tokenizer.get_vocab()
         sampler = Sampler(
-            banned=text.banned,
-            exempt=exempt_tokens(vocabulary, EOS),
-            breaking=breaking_tokens(vocabulary, EOS),
-            blank=blank_tokens(vocabulary),
+            masked=text.banned,
+            penalty_exempt=penalty_exempt_tokens(vocabulary, EOS),
+            dry_breakers=dry_breakers(vocabulary, EOS),
+            blank_tokens=blank_tokens(vocabulary),
             end_token=EOS,
         )
-        engine = Engine(
+        engine = EngineCore(
             self.backend,
             sampler,
             Scheduler(
@@ -116,11 +124,13 @@ class Parts:
                 waiting_limit=MAX_CANDIDATES * max(self.slots, 8),
             ),
             metrics=metrics,
-            before=lambda: torch.set_num_threads(self.threads),
-            broken=_end_process,
-            told_every_s=TOLD_EVERY_S,
+            on_thread_start=lambda: torch.set_num_threads(self.threads),
+            on_failure=_end_process,
+            delta_interval_s=DELTA_INTERVAL_S,
         )
-        return Served(self.name, text, engine, EOS, metrics, self.choice.backend, self.choice.quantization)
+        return LoadedModel(
+            self.name, text, engine, EOS, metrics, self.selection.backend, self.selection.quantization
+        )
 
 
 def _end_process() -> None:
@@ -132,7 +142,7 @@ class OpenVinoUnusable(Exception):
     """OpenVINO failed, or computes something else than the reference; the message says which."""
 
 
-def load_model(options: EngineOptions, *, metrics: Metrics, progress: Progress) -> Served:
+def load_model(options: EngineOptions, *, metrics: Metrics, progress: Progress) -> LoadedModel:
     """Load a checkpoint and build the engine around it, not yet started.
 
     Raises:
@@ -141,9 +151,9 @@ def load_model(options: EngineOptions, *, metrics: Metrics, progress: Progress) 
     if options.threads:
         torch.set_num_threads(options.threads)
     # Before anything is fetched: options that contradict each other are said at once.
-    choice = decide(options)
-    if choice.trouble is not None:
-        _warn(choice.trouble)
+    selection = select(options)
+    if selection.trouble is not None:
+        _warn(selection.trouble)
     progress(IMPORTED)
     named = options.model or embedded_model()
     begin = IMPORTED if is_here(named) else FETCHED
@@ -152,16 +162,20 @@ def load_model(options: EngineOptions, *, metrics: Metrics, progress: Progress) 
     def reading(part: float) -> None:
         progress(begin + (READ - begin) * part)
 
-    served = _served(source, options, choice, metrics, reading)
-    served.presets = read_presets(source.folder, source.tokenizer().get_vocab())
-    return served
+    model = _load(source, options, selection, metrics, reading)
+    model.presets = read_presets(source.folder, source.tokenizer().get_vocab())
+    return model
 
 
-def _served(
-    source: Source, options: EngineOptions, choice: Choice, metrics: Metrics, reading: Progress
-) -> Served:
+def _load(
+    source: CheckpointSource,
+    options: EngineOptions,
+    selection: BackendSelection,
+    metrics: Metrics,
+    reading: Progress,
+) -> LoadedModel:
     reason = ""
-    if choice == OPENVINO:
+    if selection == OPENVINO:
         try:
             return _with_openvino(source, options, metrics, reading)
         except OpenVinoUnusable as error:
@@ -188,14 +202,14 @@ def assemble(
     kv_memory_mib: int | None = None,
     graphs: bool = False,
     metrics: Metrics | None = None,
-) -> Served:
+) -> LoadedModel:
     """Build text, torch backend, sampler and engine around a checkpoint that was read.
 
     `graphs`: record decode steps on a GPU. Empties `checkpoint.tensors`: the backend owns them now.
     """
     config, tensors = checkpoint.config, checkpoint.tensors
     table = tensors[EMBEDDING]
-    threads = threads or default_threads(Size.of(config))
+    threads = threads or default_threads(ModelSize.of(config))
     block = block_size(table.device)
     blocks = kv_blocks(
         context=config.max_position_embeddings,
@@ -205,15 +219,15 @@ def assemble(
         memory_mib=kv_memory_mib,
         free=free_memory(table.device),
     )
-    with _filling():
+    with _memory_errors():
         backend = TorchBackend(config, tensors, blocks=blocks, block=block, graphs=graphs)
-    parts = Parts(checkpoint.name, config, checkpoint.tokenizer, backend, TORCH, slots, threads)
-    return parts.served(metrics or Metrics())
+    parts = WorkerParts(checkpoint.name, config, checkpoint.tokenizer, backend, TORCH, slots, threads)
+    return parts.loaded_model(metrics or Metrics())
 
 
 def _with_torch(
-    source: Source, options: EngineOptions, metrics: Metrics, progress: Progress, *, int8: bool
-) -> Served:
+    source: CheckpointSource, options: EngineOptions, metrics: Metrics, progress: Progress, *, int8: bool
+) -> LoadedModel:
     checkpoint = read_checkpoint(
         source,
         dtype=options.dtype,
@@ -232,7 +246,9 @@ def _with_torch(
     )
 
 
-def _with_openvino(source: Source, options: EngineOptions, metrics: Metrics, progress: Progress) -> Served:
+def _with_openvino(
+    source: CheckpointSource, options: EngineOptions, metrics: Metrics, progress: Progress
+) -> LoadedModel:
     """Build around OpenVINO, once it has computed a few tokens as torch does.
 
     Raises:
@@ -241,17 +257,17 @@ def _with_openvino(source: Source, options: EngineOptions, metrics: Metrics, pro
     """
     config, size = source.config, source.size
     precision = KV_PRECISION if options.kv_precision == "auto" else options.kv_precision
-    with _failing():
+    with _openvino_errors():
         from bot.worker.backends.openvino import OpenVinoBackend
-        from bot.worker.backends.openvino_graph import Shape
+        from bot.worker.backends.openvino_graph import LayerShape
 
         # Before minutes of converting: there is not a graph for every configuration.
-        Shape.of(config)
+        LayerShape.of(config)
     token_bytes = OpenVinoBackend.bytes_per_token_of(config, precision)
     free = available_memory()
-    room = Room(free, options.kv_memory_mib)
-    kv_bytes = room.kv_bytes(config.max_position_embeddings * token_bytes)
-    room.check(int8_way(size, kv_bytes), size)
+    budget = MemoryBudget(free, options.kv_memory_mib)
+    kv_bytes = budget.kv_bytes(config.max_position_embeddings * token_bytes)
+    budget.check(int8_plan(size, kv_bytes), size)
     blocks = kv_blocks(
         context=config.max_position_embeddings,
         block=OpenVinoBackend.block,
@@ -267,7 +283,7 @@ def _with_openvino(source: Source, options: EngineOptions, metrics: Metrics, pro
         source.weights,
         cache=cache_folder(options.cache, os.environ),
         progress=progress,
-        room=room,
+        budget=budget,
         kv_bytes=kv_bytes,
     )
     threads = options.threads or default_threads(size)
@@ -275,16 +291,16 @@ def _with_openvino(source: Source, options: EngineOptions, metrics: Metrics, pro
     def made(of: Int8Model, blocks: int, *, measured: bool) -> Backend:
         return OpenVinoBackend(of, blocks=blocks, threads=threads, kv_precision=precision, measured=measured)
 
-    with _failing(CheckpointError), _filling():
-        check(model, lambda excerpt: made(excerpt, BLOCKS, measured=False))
+    with _openvino_errors(CheckpointError), _memory_errors():
+        compare_backend(model, lambda excerpt: made(excerpt, BLOCKS, measured=False))
         backend = made(model, blocks, measured=True)
-    trim()
-    parts = Parts(source.name, config, tokenizer, backend, OPENVINO, options.slots, threads)
-    return parts.served(metrics)
+    trim_heap()
+    parts = WorkerParts(source.name, config, tokenizer, backend, OPENVINO, options.slots, threads)
+    return parts.loaded_model(metrics)
 
 
 @contextmanager
-def _failing(*others: type[Exception]) -> Iterator[None]:
+def _openvino_errors(*others: type[Exception]) -> Iterator[None]:
     """Turn what goes wrong into OpenVinoUnusable, except for `others`: those torch could not help either."""
     try:
         yield
@@ -295,7 +311,7 @@ def _failing(*others: type[Exception]) -> Iterator[None]:
 
 
 @contextmanager
-def _filling() -> Iterator[None]:
+def _memory_errors() -> Iterator[None]:
     """Say what to set where memory runs out while a backend is built."""
     try:
         yield

@@ -19,7 +19,7 @@ from fastapi import FastAPI
 from bot.domain.errors import ConfigurationError
 from bot.worker.api.app import create_app
 from bot.worker.checkpoints.progress import Progress
-from bot.worker.engine.loaded_model import Served
+from bot.worker.engine.loaded_model import LoadedModel
 from bot.worker.engine.metrics import Metrics
 from bot.worker.options import EngineOptions
 
@@ -42,14 +42,14 @@ def run_worker(
     # Waiting threads must sleep: with one core busy, spinning ones made a step forty times longer.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     sys.setswitchinterval(SWITCH_INTERVAL_S)
-    signal.signal(signal.SIGTERM, _leave)
+    signal.signal(signal.SIGTERM, _exit)
     try:
         listening = open_unix_socket(Path(uds)) if uds else open_socket(host, port)
     except ConfigurationError as error:
         raise SystemExit(str(error)) from error
     metrics = Metrics()
 
-    def load(progress: Progress) -> Served:
+    def load(progress: Progress) -> LoadedModel:
         from bot.worker.factory import load_model
 
         return load_model(options, metrics=metrics, progress=progress)
@@ -138,5 +138,5 @@ def _answers(path: Path) -> bool:
     return True
 
 
-def _leave(_signal: int, _frame: FrameType | None) -> NoReturn:
+def _exit(_signal: int, _frame: FrameType | None) -> NoReturn:
     raise SystemExit(0)

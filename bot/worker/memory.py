@@ -15,7 +15,7 @@ _GIB = 2**30
 
 @dataclass(frozen=True, slots=True)
 class _Cgroup:
-    """Where a container's limit and use are told.
+    """Where a container's limit and use are advice.
 
     `reclaimable`: figures of `memory.stat` that count as used, and that the kernel takes back when it needs
     them, as it does with files that were read.
@@ -61,7 +61,7 @@ FREE_SHARE = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Size:
+class ModelSize:
     """The figures of a model that its memory depends on."""
 
     vocabulary: int
@@ -102,16 +102,16 @@ class Size:
 
 
 PUBLISHED = {
-    "facebook/xglm-564M": Size(256_008, 1_024, 4_096, 24),
-    "facebook/xglm-1.7B": Size(256_008, 2_048, 8_192, 24),
-    "facebook/xglm-2.9B": Size(256_008, 2_048, 8_192, 48),
-    "facebook/xglm-4.5B": Size(256_008, 2_048, 16_384, 48),
-    "facebook/xglm-7.5B": Size(256_008, 4_096, 16_384, 32),
+    "facebook/xglm-564M": ModelSize(256_008, 1_024, 4_096, 24),
+    "facebook/xglm-1.7B": ModelSize(256_008, 2_048, 8_192, 24),
+    "facebook/xglm-2.9B": ModelSize(256_008, 2_048, 8_192, 48),
+    "facebook/xglm-4.5B": ModelSize(256_008, 2_048, 16_384, 48),
+    "facebook/xglm-7.5B": ModelSize(256_008, 4_096, 16_384, 32),
 }
 """For advice only, small ones first: a checkpoint's own figures come from its config.json."""
 
 
-def int8_memory(size: Size, kv_bytes: int) -> int:
+def int8_memory(size: ModelSize, kv_bytes: int) -> int:
     """Bytes that the worker takes at most while it loads a converted model for OpenVINO, and afterwards.
 
     The input embedding is not counted: it is mapped, and only the rows of tokens that occur are read.
@@ -120,17 +120,17 @@ def int8_memory(size: Size, kv_bytes: int) -> int:
     return PROCESS_BYTES + size.vocabulary * PIECE_BYTES + weights + kv_bytes
 
 
-def unkept_memory(size: Size, kv_bytes: int, table_bytes: int) -> int:
+def in_memory_int8_memory(size: ModelSize, kv_bytes: int, table_bytes: int) -> int:
     """The same where nothing is mapped: the table and what OpenVINO packs its copies of stay in memory."""
     return int8_memory(size, kv_bytes) + size.parameters + table_bytes
 
 
-def conversion_memory(size: Size, whole_files: int) -> int:
+def quantization_memory(size: ModelSize, whole_files: int) -> int:
     """Bytes that converting into a folder takes: one layer in float32, and files that are read at once."""
     return PROCESS_BYTES + size.vocabulary * PIECE_BYTES + 4 * size.layer + whole_files
 
 
-def reading_memory(size: Size, whole_file: int = 0) -> int:
+def reading_memory(size: ModelSize, whole_file: int = 0) -> int:
     """Bytes that reading for torch takes beside what is kept: the largest tensor and the tokenizer.
 
     `whole_file`: bytes of a file that can only be read at once.
@@ -139,12 +139,12 @@ def reading_memory(size: Size, whole_file: int = 0) -> int:
     return largest + size.vocabulary * PIECE_BYTES + whole_file
 
 
-def torch_memory(size: Size, itemsize: int, kv_bytes: int, whole_file: int = 0) -> int:
+def torch_memory(size: ModelSize, itemsize: int, kv_bytes: int, whole_file: int = 0) -> int:
     """Bytes of one whole copy of the weights, of keys and values, and of what reading takes."""
     return size.parameters * itemsize + kv_bytes + reading_memory(size, whole_file)
 
 
-def gpu_memory(size: Size, itemsize: int, kv_bytes: int) -> int:
+def gpu_memory(size: ModelSize, itemsize: int, kv_bytes: int) -> int:
     """Bytes on a GPU: numbers are converted before they come there, so what reading takes is not there."""
     return size.parameters * itemsize + kv_bytes + GPU_WORK_BYTES
 
@@ -173,35 +173,37 @@ def kv_blocks(
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class LoadingPlan:
     """A way to load a model: `takes` so many bytes, and `others` tells how many with a model of another size.
 
     `note` follows the name where a sentence says that this way takes too much.
     """
 
     name: str
-    takes: int
-    others: Callable[[Size], int]
+    bytes_needed: int
+    bytes_for: Callable[[ModelSize], int]
     note: str = ""
 
 
-def int8_way(size: Size, kv_bytes: int) -> Way:
+def int8_plan(size: ModelSize, kv_bytes: int) -> LoadingPlan:
     """Converted, for OpenVINO."""
-    return Way("int8", int8_memory(size, kv_bytes), lambda other: int8_memory(other, other.context_bytes(1)))
+    return LoadingPlan(
+        "int8", int8_memory(size, kv_bytes), lambda other: int8_memory(other, other.context_bytes(1))
+    )
 
 
-def torch_way(name: str, itemsize: int, size: Size, kv_bytes: int, whole_file: int = 0) -> Way:
+def torch_plan(name: str, itemsize: int, size: ModelSize, kv_bytes: int, whole_file: int = 0) -> LoadingPlan:
     """For torch on a processor."""
-    return Way(
+    return LoadingPlan(
         name,
         torch_memory(size, itemsize, kv_bytes, whole_file),
         lambda other: torch_memory(other, itemsize, other.context_bytes(itemsize)),
     )
 
 
-def gpu_way(name: str, itemsize: int, size: Size, kv_bytes: int) -> Way:
+def gpu_plan(name: str, itemsize: int, size: ModelSize, kv_bytes: int) -> LoadingPlan:
     """For torch on a GPU, in the GPU's memory."""
-    return Way(
+    return LoadingPlan(
         name,
         gpu_memory(size, itemsize, kv_bytes),
         lambda other: gpu_memory(other, itemsize, other.context_bytes(itemsize)),
@@ -209,7 +211,7 @@ def gpu_way(name: str, itemsize: int, size: Size, kv_bytes: int) -> Way:
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
+class MemoryBudget:
     """The memory there is to load a model in: `free` bytes, None where nothing tells; `place` names it.
 
     `kv_mib`: MiB that somebody wants to have for keys and values.
@@ -223,43 +225,48 @@ class Room:
         """Bytes that keys and values are to have at least."""
         return kv_needed(one_context, self.kv_mib)
 
-    def check(self, way: Way, size: Size, ways: Callable[[], Sequence[Way]] = tuple) -> None:
+    def check(
+        self, plan: LoadingPlan, size: ModelSize, plans: Callable[[], Sequence[LoadingPlan]] = tuple
+    ) -> None:
         """Raise CheckpointError where a model of `size` does not fit.
 
-        `ways`: other ways to load it that are possible here, the most frugal last; asked for only then.
+        `plans`: other ways to load it that are possible here, the most frugal last; asked for only then.
         """
-        if self.free is not None and self.free < way.takes:
-            raise CheckpointError(too_little(way, self, self.free, size, ways()))
+        if self.free is not None and self.free < plan.bytes_needed:
+            raise CheckpointError(shortage(plan, self, self.free, size, plans()))
 
 
-ANY_ROOM = Room()
+UNLIMITED = MemoryBudget()
 """Where nobody looks how much there is."""
 
 
-def too_little(way: Way, room: Room, free: int, size: Size, ways: Sequence[Way] = ()) -> str:
+def shortage(
+    plan: LoadingPlan, budget: MemoryBudget, free: int, size: ModelSize, plans: Sequence[LoadingPlan] = ()
+) -> str:
     """The sentence for memory that does not do, with what would.
 
     Args:
-        way: how the model was to be loaded.
-        room: where, and what was asked for there.
+        plan: how the model was to be loaded.
+        budget: where, and what was asked for there.
         free: the bytes there are.
         size: the model that was asked for; only smaller ones are named.
-        ways: other ways to load the same, the most frugal last.
+        plans: other ways to load the same, the most frugal last.
     """
-    told = [
-        f"{other.name} takes about {gib(other.takes)}" + (" and would fit" if other.takes <= free else "")
-        for other in ways
+    advice = [
+        f"{other.name} takes about {gib(other.bytes_needed)}"
+        + (" and would fit" if other.bytes_needed <= free else "")
+        for other in plans
     ]
-    frugal = ways[-1] if ways else way
+    frugal = plans[-1] if plans else plan
     smaller = [(name, other) for name, other in PUBLISHED.items() if other.parameters < 0.9 * size.parameters]
-    fitting = [name for name, other in smaller if frugal.others(other) <= free]
+    fitting = [name for name, other in smaller if frugal.bytes_for(other) <= free]
     if fitting:
-        told.append(f"{fitting[-1]} in {frugal.name} would fit")
-    if room.kv_mib:
-        told.insert(0, f"{KV_VARIABLE} asks for {gib(room.kv_mib * _MIB)} of it")
-    rest = f"; {', '.join(told)}" if told else ""
+        advice.append(f"{fitting[-1]} in {frugal.name} would fit")
+    if budget.kv_mib:
+        advice.insert(0, f"{KV_VARIABLE} asks for {gib(budget.kv_mib * _MIB)} of it")
+    rest = f"; {', '.join(advice)}" if advice else ""
     return (
-        f"loading as {way.name}{way.note} takes about {gib(way.takes)} of {room.place} "
+        f"loading as {plan.name}{plan.note} takes about {gib(plan.bytes_needed)} of {budget.place} "
         f"and {gib(free)} is free{rest}. Free some, or choose a smaller checkpoint"
     )
 

@@ -13,7 +13,7 @@ _PAGE_OUT = 21
 """MADV_PAGEOUT, Linux 5.4: give the pages back; whoever reads them again gets the same bytes."""
 
 
-def let_go(tensors: Iterable[Tensor]) -> None:
+def release_pages(tensors: Iterable[Tensor]) -> None:
     """Give the memory of these tensors back to the system where it can be read again from its file.
 
     They stay valid. Where the system knows no such call, nothing happens.
@@ -28,7 +28,7 @@ def let_go(tensors: Iterable[Tensor]) -> None:
             libc.madvise(ctypes.c_void_p(start), ctypes.c_size_t(length), _PAGE_OUT)
 
 
-def trim() -> None:
+def trim_heap() -> None:
     """Give back what was freed, where the allocator would keep it."""
     libc = _libc()
     if libc is not None and hasattr(libc, "malloc_trim"):

@@ -30,7 +30,7 @@ from tests.servers.discord import Channel as DiscordChannel
 from tests.servers.discord import LoopbackDiscord as LoopbackDiscord
 from tests.servers.discord import Message as DiscordMessage
 from tests.servers.discord import Slash as Interaction
-from tests.servers.hosted_worker import fake_served as fake_served
+from tests.servers.hosted_worker import fake_loaded_model as fake_loaded_model
 from tests.servers.hosted_worker import hosted as hosted
 from tests.servers.postgres import NoServer as NoServer
 from tests.servers.postgres import server as postgres_server

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from tests.golden.conftest import Golden
-from tests.golden.doors import CheckpointError, FakeBackend, Metrics, fake_served, hosted
+from tests.golden.doors import CheckpointError, FakeBackend, Metrics, fake_loaded_model, hosted
 
 PROMPT = "雨が降りはじめると、"
 VOCABULARY = 512
@@ -36,7 +36,9 @@ def nothing(kept: Sequence[tuple[int, bool]]) -> torch.Tensor:
 def serving(answer: Any = counting_on, **options: Any) -> Iterator[httpx.Client]:
     """A worker with that model."""
     metrics = Metrics()
-    with hosted(lambda _: fake_served(FakeBackend(answer), metrics, **options), metrics=metrics) as client:
+    with hosted(
+        lambda _: fake_loaded_model(FakeBackend(answer), metrics, **options), metrics=metrics
+    ) as client:
         yield client
 
 

@@ -11,8 +11,8 @@ import httpx
 
 from bot.worker.api.app import create_app
 from bot.worker.api.readiness import EngineLoader
-from bot.worker.engine.engine import Engine
-from bot.worker.engine.loaded_model import Served
+from bot.worker.engine.engine_core import EngineCore
+from bot.worker.engine.loaded_model import LoadedModel
 from bot.worker.engine.metrics import Metrics
 from bot.worker.engine.scheduler import Scheduler
 from bot.worker.main import Server, address, open_socket, open_unix_socket
@@ -25,7 +25,9 @@ from tests.fakes.checkpoints import tiny_tokenizer
 TIMEOUT_S = 60
 
 
-def fake_served(backend: FakeBackend, metrics: Metrics, *, rows: int = 2, waiting_limit: int = 64) -> Served:
+def fake_loaded_model(
+    backend: FakeBackend, metrics: Metrics, *, rows: int = 2, waiting_limit: int = 64
+) -> LoadedModel:
     """A model that knows only what the fake backend says, with a real tokenizer."""
     scheduler = Scheduler(
         block=backend.block,
@@ -34,8 +36,8 @@ def fake_served(backend: FakeBackend, metrics: Metrics, *, rows: int = 2, waitin
         grain=backend.grain,
         waiting_limit=waiting_limit,
     )
-    engine = Engine(backend, Sampler(end_token=EOS), scheduler, metrics=metrics)
-    return Served("fake", StoryText(tiny_tokenizer(), backend.context), engine, EOS, metrics)
+    engine = EngineCore(backend, Sampler(end_token=EOS), scheduler, metrics=metrics)
+    return LoadedModel("fake", StoryText(tiny_tokenizer(), backend.context), engine, EOS, metrics)
 
 
 @contextmanager

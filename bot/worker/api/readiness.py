@@ -15,9 +15,9 @@ from bot.wire.model_info import HealthBody
 from bot.worker.checkpoints.progress import Progress
 
 if TYPE_CHECKING:
-    from bot.worker.engine.loaded_model import Served
+    from bot.worker.engine.loaded_model import LoadedModel
 
-EngineLoader = Callable[[Progress], "Served"]
+EngineLoader = Callable[[Progress], "LoadedModel"]
 """Loads a model and returns it with its engine not yet started. Blocks; says how far it is, 0 to 1."""
 
 
@@ -30,7 +30,7 @@ class Readiness:
         self._stopped = False
         self._thread: threading.Thread | None = None
         self._log = structlog.get_logger()
-        self.served: Served | None = None
+        self.model: LoadedModel | None = None
         self.progress = 0.0
         self.reason = ""
         self.loaded = threading.Event()
@@ -38,7 +38,7 @@ class Readiness:
     @property
     def status(self) -> EngineStatus:
         """What `/health` says."""
-        if self.served is not None:
+        if self.model is not None:
             return EngineStatus.READY
         return EngineStatus.FAILED if self.reason else EngineStatus.LOADING
 
@@ -50,18 +50,18 @@ class Readiness:
     @property
     def health(self) -> HealthBody:
         """The body of `/health`."""
-        if self.served is not None:
-            served = self.served
+        if self.model is not None:
+            model = self.model
             return {
                 "status": self.status,
-                "model": served.name,
+                "model": model.name,
                 "progress": 1.0,
-                "max_model_len": served.context,
-                "backend": served.backend,
-                "quantization": served.quantization,
-                "running": served.engine.running,
-                "waiting": served.engine.waiting,
-                "last_step_s": served.engine.idle_s,
+                "max_model_len": model.context,
+                "backend": model.backend,
+                "quantization": model.quantization,
+                "running": model.engine.running,
+                "waiting": model.engine.waiting,
+                "last_step_s": model.engine.idle_s,
             }
         if self.reason:
             return {"status": self.status, "reason": self.reason}
@@ -76,13 +76,13 @@ class Readiness:
         """End everything that runs; a model that comes too late is dropped."""
         with self._lock:
             self._stopped = True
-            served = self.served
-        if served is not None:
-            served.engine.stop()
+            model = self.model
+        if model is not None:
+            model.engine.stop()
 
     def _run(self) -> None:
         try:
-            served = self._load(self._advance)
+            model = self._load(self._advance)
         except TsuzukiError as error:
             self.reason = str(error)
             self._log.error("the model could not be loaded", reason=self.reason)
@@ -92,9 +92,9 @@ class Readiness:
         else:
             with self._lock:
                 if not self._stopped:
-                    served.engine.start()
-                    self.served = served
-                    self._log.info("ready", model=served.name, context=served.context)
+                    model.engine.start()
+                    self.model = model
+                    self._log.info("ready", model=model.name, context=model.context)
         self.loaded.set()
 
     def _advance(self, progress: float) -> None:

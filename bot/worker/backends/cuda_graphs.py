@@ -14,7 +14,7 @@ import torch
 from torch.nn import functional
 
 from bot.worker.backends.base import Row
-from bot.worker.backends.kv_cache import BlockCache, Places
+from bot.worker.backends.kv_cache import BlockCache, SlotMapping
 
 if TYPE_CHECKING:
     from torch.cuda import _POOL_HANDLE
@@ -28,7 +28,7 @@ class Compute(Protocol):
     """All layers on a step's tokens."""
 
     def __call__(
-        self, tokens: torch.Tensor, positions: torch.Tensor, places: Places, attend: Attend
+        self, tokens: torch.Tensor, positions: torch.Tensor, places: SlotMapping, attend: Attend
     ) -> torch.Tensor:
         """Hidden states (tokens, width)."""
         ...
@@ -112,7 +112,7 @@ class DecodeStep:
     def _run(self) -> torch.Tensor:
         block = self._cache.block
         blocks = self._tables.gather(1, (self._positions // block)[:, None])[:, 0]
-        places = Places(blocks, self._positions % block)
+        places = SlotMapping(blocks, self._positions % block)
         return self._compute(self._tokens, self._positions, places, self._attend)
 
     def _attend(self, number: int, queries: torch.Tensor) -> torch.Tensor:

@@ -32,7 +32,7 @@ def bytes_per_token(config: Any, dtype: torch.dtype) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
+class SlotMapping:
     """Where the tokens of a step are kept: block and offset in it of each, both of shape (tokens,)."""
 
     blocks: torch.Tensor
@@ -60,7 +60,7 @@ class BlockCache:
         longest = -(-config.max_position_embeddings // block) * block + STAGGER
         self._gathered = torch.empty((2, heads, longest, size), dtype=self.attention_dtype, device=device)
 
-    def write(self, number: int, places: Places, heads: torch.Tensor) -> None:
+    def write(self, number: int, places: SlotMapping, heads: torch.Tensor) -> None:
         """Keep the tokens' keys and values of one layer. `heads`: (tokens, 2, heads, head size)."""
         self.layers[number][places.blocks, :, :, places.offsets] = heads
 

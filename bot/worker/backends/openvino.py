@@ -24,7 +24,7 @@ from bot.worker.backends.openvino_graph import (
     HIDDEN,
     LONGEST,
     PAST,
-    Shape,
+    LayerShape,
     attention_type,
     compile_model,
     head_model,
@@ -34,7 +34,7 @@ from bot.worker.backends.openvino_passes import LENGTH, Floats, Subsequence, mos
 from bot.worker.backends.pytorch import POSITION_OFFSET, sinusoidal_positions
 from bot.worker.checkpoints.int8 import Int8Model
 from bot.worker.memory import COMPILED_BYTES
-from bot.worker.memory_release import let_go
+from bot.worker.memory_release import release_pages
 
 FEWEST = 2
 """Rows a product is given: with one row it takes another kernel, which rounds differently."""
@@ -76,30 +76,30 @@ class OpenVinoBackend:
             RuntimeError: OpenVINO refused it.
         """
         config = model.config
-        shape = Shape.of(config)
+        shape = LayerShape.of(config)
         self.blocks = blocks
         self.context: int = config.max_position_embeddings
         self.bytes_per_token = self.bytes_per_token_of(config, kv_precision)
         self._scale = math.sqrt(config.d_model) if config.scale_embedding else 1.0
         self._table = model.table
         self._positions = sinusoidal_positions(config)
-        self._parts: list[Part] = []
+        self._parts: list[CompiledLayers] = []
         self.at_once: int | None = None
         """Tokens that are computed in one pass; a step of more takes several. None: any number."""
         compiled = partial(compile_model, shape=shape, threads=threads, kv_precision=kv_precision)
         attention = attention_type(kv_precision)
-        for numbers in _parts(config.num_layers, (4 * shape.width + 2 * shape.inner) * shape.width):
+        for numbers in _layer_groups(config.num_layers, (4 * shape.width + 2 * shape.inner) * shape.width):
             layers = [model.layer(number) for number in numbers]
             if measured and not self._parts:
                 self.at_once = _measured(compiled(layers_model(layers[:1], shape, attention)), shape.width)
-            part = Part(compiled(layers_model(layers, shape, attention)), blocks + 1)
+            part = CompiledLayers(compiled(layers_model(layers, shape, attention)), blocks + 1)
             part.run(np.zeros((FEWEST, shape.width), np.float32), _places(_padding(FEWEST, blocks)))
-            let_go(product.weight for layer in layers for product in layer.products)
+            release_pages(product.weight for layer in layers for product in layer.products)
             self._parts.append(part)
         head = model.head()
         self._head = compiled(head_model(head, shape.width)).create_infer_request()
         self._logits(np.zeros((FEWEST, shape.width), np.float32))
-        let_go([head.weight])
+        release_pages([head.weight])
         structlog.get_logger().info(
             "backend ready",
             backend=self.name,
@@ -128,7 +128,7 @@ class OpenVinoBackend:
         hidden, wanted = self._embed(rows), np.array(wanted_tokens(rows), np.intp)
         kept: list[Floats] = []
         end = 0
-        for step in passes([piece for row in rows for piece in _pieces(row)], self.at_once, BLOCK):
+        for step in passes([piece for row in rows for piece in _subsequences(row)], self.at_once, BLOCK):
             start, end = end, end + sum(piece.tokens for piece in step)
             here = wanted[(wanted >= start) & (wanted < end)] - start
             kept.append(self._computed(hidden[start:end], step)[here])
@@ -169,7 +169,7 @@ class OpenVinoBackend:
         return torch.from_numpy(self._head.get_output_tensor(0).data)[:wanted]
 
 
-class Part:
+class CompiledLayers:
     """Some compiled layers with their keys and values."""
 
     def __init__(self, compiled: ov.CompiledModel, blocks: int) -> None:
@@ -208,7 +208,7 @@ def _run(request: ov.InferRequest) -> None:
     request.wait()
 
 
-def _parts(layers: int, layer_bytes: int) -> Iterator[range]:
+def _layer_groups(layers: int, layer_bytes: int) -> Iterator[range]:
     size = max(1, COMPILED_BYTES // layer_bytes)
     for first in range(0, layers, size):
         yield range(first, min(first + size, layers))
@@ -217,7 +217,7 @@ def _parts(layers: int, layer_bytes: int) -> Iterator[range]:
 def _measured(layer: ov.CompiledModel, width: int) -> int | None:
     """How many tokens a compiled layer may be given at once; None: any number."""
     blocks = tuple(range(-(-LENGTH // BLOCK)))
-    part = Part(layer, len(blocks))
+    part = CompiledLayers(layer, len(blocks))
 
     def compute(hidden: Floats, past: int) -> Floats:
         piece = Subsequence(past, len(hidden), _first(blocks, past + len(hidden)))
@@ -231,16 +231,16 @@ def _padding(tokens: int, scratch: int) -> list[Subsequence]:
     return [Subsequence(0, 1, (scratch,))] * tokens
 
 
-def _pieces(row: Row) -> Iterator[Subsequence]:
+def _subsequences(row: Row) -> Iterator[Subsequence]:
     """A row's tokens as attention takes them: together, then one by one."""
     body = len(row.tokens) - row.alone
     if body:
-        yield _piece(row, row.start, body)
+        yield _subsequence(row, row.start, body)
     for place in range(row.start + body, row.end):
-        yield _piece(row, place, 1)
+        yield _subsequence(row, place, 1)
 
 
-def _piece(row: Row, past: int, tokens: int) -> Subsequence:
+def _subsequence(row: Row, past: int, tokens: int) -> Subsequence:
     return Subsequence(past, tokens, _first(row.blocks, past + tokens))
 
 

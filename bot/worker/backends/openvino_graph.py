@@ -46,7 +46,7 @@ _ACTIVATIONS: Mapping[str, Callable[[Any], Any]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class LayerShape:
     """What the graphs need of a configuration."""
 
     width: int
@@ -55,7 +55,7 @@ class Shape:
     activation: str
 
     @classmethod
-    def of(cls, config: Any) -> Shape:
+    def of(cls, config: Any) -> LayerShape:
         """From a checkpoint's XGLMConfig.
 
         Raises:
@@ -80,7 +80,7 @@ def attention_type(kv_precision: str) -> Type:
     return Type.bf16 if kv_precision == "u8" and "BF16" in capabilities else Type.f32
 
 
-def layers_model(layers: Sequence[Int8Layer], shape: Shape, attention: Type) -> ov.Model:
+def layers_model(layers: Sequence[Int8Layer], shape: LayerShape, attention: Type) -> ov.Model:
     """Some decoder layers: float32 (tokens, width) in and out, and where the tokens stand.
 
     Keys and values lie in inputs `key_cache.N` and `value_cache.N`, N counted from 0 in this part.
@@ -108,7 +108,7 @@ def head_model(head: Int8Linear, width: int) -> ov.Model:
 
 
 def compile_model(
-    model: ov.Model, *, shape: Shape, threads: int | None, kv_precision: str
+    model: ov.Model, *, shape: LayerShape, threads: int | None, kv_precision: str
 ) -> ov.CompiledModel:
     """Compile for this CPU. `kv_precision`: `u8` or `f16`."""
     wanted: dict[str, Any] = {
@@ -149,7 +149,7 @@ def normed(x: Any) -> Any:
 
 
 def _attention(
-    projected: Any, caches: Sequence[Any], places: Sequence[Any], longest: Any, shape: Shape
+    projected: Any, caches: Sequence[Any], places: Sequence[Any], longest: Any, shape: LayerShape
 ) -> Any:
     fixed = [_scalar(shape.head_size**-0.5, np.float32), _scalar(0, np.int32), _empty(np.float32)]
     eviction = [_empty(), _empty(), _empty(np.int32, 2), _empty(np.float32, 2), _empty(np.float32)]

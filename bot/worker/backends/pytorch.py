@@ -20,7 +20,7 @@ from transformers.activations import ACT2FN
 from bot.domain.errors import CheckpointError
 from bot.worker.backends.base import Copy, Row, wanted_tokens
 from bot.worker.backends.cuda_graphs import Attend, DecodeGraphs
-from bot.worker.backends.kv_cache import BlockCache, Places, block_size
+from bot.worker.backends.kv_cache import BlockCache, SlotMapping, block_size
 from bot.worker.backends.linear import FEWEST_TALL, Linear, compact, make_linear
 
 Tensors = MutableMapping[str, torch.Tensor]
@@ -54,7 +54,7 @@ class Layer:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class QueryRange:
     """Tokens `first` to `last` of a step, which attention takes at once; the first is at position `start`."""
 
     first: int
@@ -68,18 +68,18 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class AttentionSpan:
     """A row in a step: its parts, and the blocks of positions 0 to `end`."""
 
     blocks: tuple[int, ...]
     end: int
-    parts: tuple[Part, ...]
+    parts: tuple[QueryRange, ...]
 
 
 class TorchBackend:
     """The reference backend. Takes the tensors out of the mapping as it goes: one copy at any time.
 
-    On a CPU a token's bits depend on what the seam says and on nothing else. On CUDA a product's kernel
+    On a CPU a token's bits depend on what `Backend` says and on nothing else. On CUDA a product's kernel
     depends on how many rows it has, and with `graphs` an attention's on the step's size: there, company may
     change a rounding.
     """
@@ -111,7 +111,7 @@ class TorchBackend:
         self.context: int = config.max_position_embeddings
         self._heads: int = config.attention_heads
         self._scale = math.sqrt(config.d_model) if config.scale_embedding else 1.0
-        take = _Taker(tensors)
+        take = _TensorReader(tensors)
         self._layers = [take.layer(number) for number in range(config.num_layers)]
         self._norm = take.norm("model.layer_norm")
         table = take("model.embed_tokens.weight")
@@ -174,12 +174,12 @@ class TorchBackend:
         positions = [place for row in rows for place in range(row.start, row.end)]
         blocks = [row.blocks[place // self.block] for row in rows for place in range(row.start, row.end)]
         tensor = partial(torch.tensor, device=self._device)
-        places = Places(tensor(blocks), tensor([place % self.block for place in positions]))
+        places = SlotMapping(tensor(blocks), tensor([place % self.block for place in positions]))
         spans = _spans(rows, self.block)
         return self._hidden(tensor(tokens), tensor(positions), places, partial(self._attend, spans))
 
     def _hidden(
-        self, tokens: torch.Tensor, positions: torch.Tensor, places: Places, attend: Attend
+        self, tokens: torch.Tensor, positions: torch.Tensor, places: SlotMapping, attend: Attend
     ) -> torch.Tensor:
         """All layers: hidden states (tokens, width). The keys and values are kept at `places`."""
         embedded = functional.embedding(tokens, self._table).to(self._dtype)
@@ -193,7 +193,7 @@ class TorchBackend:
             hidden = hidden + layer.narrow(self._activation(layer.widen(layer.feed_norm(hidden))))
         return hidden
 
-    def _attend(self, spans: Sequence[Span], number: int, queries: torch.Tensor) -> torch.Tensor:
+    def _attend(self, spans: Sequence[AttentionSpan], number: int, queries: torch.Tensor) -> torch.Tensor:
         mixed = torch.empty_like(queries)
         for span in spans:
             keys, values = self._cache.gather(number, span.blocks, span.end)
@@ -202,7 +202,7 @@ class TorchBackend:
         return mixed
 
     def _look(
-        self, queries: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, part: Part
+        self, queries: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, part: QueryRange
     ) -> torch.Tensor:
         """Attention of one part. torch keeps the softmax in float32.
 
@@ -216,13 +216,13 @@ class TorchBackend:
             attn_mask=self._mask(part) if part.last - part.first > 1 else None,
         )[0].transpose(0, 1)
 
-    def _mask(self, part: Part) -> torch.Tensor:
+    def _mask(self, part: QueryRange) -> torch.Tensor:
         """A view that hides from each token of a part what comes after it."""
         length = part.last - part.first
         return self._future[:length, self.context - part.start : self.context + length]
 
 
-class _Taker:
+class _TensorReader:
     """Takes parameters out of a mapping, so that each is let go of once it was repacked."""
 
     def __init__(self, tensors: Tensors) -> None:
@@ -284,15 +284,15 @@ def _future_mask(block: int, context: int) -> torch.Tensor:
     return torch.zeros(block, context + block).masked_fill(columns > torch.arange(block)[:, None], -math.inf)
 
 
-def _spans(rows: Sequence[Row], block: int) -> list[Span]:
+def _spans(rows: Sequence[Row], block: int) -> list[AttentionSpan]:
     spans, first = [], 0
     for row in rows:
-        spans.append(Span(row.blocks, row.end, tuple(_parts(row, first, block))))
+        spans.append(AttentionSpan(row.blocks, row.end, tuple(_parts(row, first, block))))
         first += len(row.tokens)
     return spans
 
 
-def _parts(row: Row, first: int, block: int) -> Iterator[Part]:
+def _parts(row: Row, first: int, block: int) -> Iterator[QueryRange]:
     """A row's tokens as attention takes them: those that are computed alone one by one, the others by block.
 
     So it makes no difference how a prompt is cut into rows.
@@ -300,6 +300,6 @@ def _parts(row: Row, first: int, block: int) -> Iterator[Part]:
     offset = first - row.start
     alone = row.end - row.alone
     for start in range(row.start, alone, block):
-        yield Part(start + offset, min(start + block, alone) + offset, start)
+        yield QueryRange(start + offset, min(start + block, alone) + offset, start)
     for start in range(alone, row.end):
-        yield Part(start + offset, start + offset + 1, start)
+        yield QueryRange(start + offset, start + offset + 1, start)

@@ -26,7 +26,7 @@ _BACKEND, _QUANTIZATION, _DTYPE, _DEVICE, _KV_PRECISION, _CUDA_GRAPHS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class BackendSelection:
     """`backend` is `openvino` or `torch`, `quantization` is `int8` or `none`: only these two pairs exist.
 
     `trouble`: why it is torch on a machine that OpenVINO is made for, where nobody asked for that.
@@ -37,8 +37,8 @@ class Choice:
     trouble: str | None = field(default=None, compare=False)
 
 
-OPENVINO = Choice("openvino", "int8")
-TORCH = Choice("torch", "none")
+OPENVINO = BackendSelection("openvino", "int8")
+TORCH = BackendSelection("torch", "none")
 
 
 def openvino_trouble(machine: str | None = None) -> str | None:
@@ -58,12 +58,12 @@ def _suits(machine: str | None) -> bool:
     return (machine or platform.machine()).lower() in _MACHINES
 
 
-def choose(
+def select_backend(
     options: EngineOptions,
     device: str,
     trouble: Callable[[], str | None] = openvino_trouble,
     machine: str | None = None,
-) -> Choice:
+) -> BackendSelection:
     """The pair that the options ask for; `auto` takes OpenVINO in eight bits where it can.
 
     A dtype that was asked for is one of torch's, and so chooses torch where nothing else does.
@@ -80,7 +80,7 @@ def choose(
     _check(options)
     if options.cuda_graphs == "on" and device != "cuda":
         raise ConfigurationError(f"{_CUDA_GRAPHS}=on is for GPUs, and the device is {device}; set it to off")
-    choice = _choose(options, device, trouble, machine)
+    choice = _select(options, device, trouble, machine)
     if choice == TORCH and options.kv_precision != "auto":
         why = f" ({choice.trouble})" if choice.trouble else ""
         raise ConfigurationError(
@@ -90,9 +90,9 @@ def choose(
     return choice
 
 
-def _choose(
+def _select(
     options: EngineOptions, device: str, trouble: Callable[[], str | None], machine: str | None
-) -> Choice:
+) -> BackendSelection:
     if options.backend == "torch" or options.quantization == "none":
         return TORCH
     asked = next(
@@ -106,7 +106,7 @@ def _choose(
         ),
         None,
     )
-    against = _against(options, device)
+    against = _check_openvino(options, device)
     found = trouble() if against is None else None
     if against is None and found is None:
         return OPENVINO
@@ -136,7 +136,7 @@ def _check(options: EngineOptions) -> None:
         )
 
 
-def _against(options: EngineOptions, device: str) -> str | None:
+def _check_openvino(options: EngineOptions, device: str) -> str | None:
     """What was set that keeps OpenVINO from being chosen."""
     if options.dtype != "auto":
         return (

@@ -38,7 +38,7 @@ class Disagreement(Exception):
     """A backend does not compute what the reference does; the message says how far off it is."""
 
 
-class Excerpt:
+class ModelExcerpt:
     """The beginning of a model: its first layers, and the first rows of its table and head."""
 
     def __init__(self, model: Int8Model) -> None:
@@ -59,13 +59,13 @@ class Excerpt:
         return self._head
 
 
-def check(model: Int8Model, make: Callable[[Int8Model], Backend]) -> None:
+def compare_backend(model: Int8Model, make: Callable[[Int8Model], Backend]) -> None:
     """Compare what `make` makes of an excerpt of a model with the reference.
 
     Raises:
         Disagreement: it computes something else.
     """
-    excerpt = Excerpt(model)
+    excerpt = ModelExcerpt(model)
     # What they say in the log is not about the model that will run.
     with structlog.contextvars.bound_contextvars(selfcheck=True):
         computing = make(excerpt)
@@ -134,7 +134,7 @@ def _run(backend: Backend, steps: Sequence[_Step]) -> Tensor:
     return torch.cat(logits)
 
 
-def reference(excerpt: Excerpt, block: int) -> Backend:
+def reference(excerpt: ModelExcerpt, block: int) -> Backend:
     """The torch backend with the same weights in float32; it adds no bias behind the head."""
     width = excerpt.config.d_model
     tensors = {EMBEDDING: excerpt.table.float(), HEAD: excerpt.head().dequantized()}

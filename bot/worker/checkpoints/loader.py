@@ -29,14 +29,14 @@ from bot.worker.checkpoints.weights import (
     read_tensors,
 )
 from bot.worker.memory import (
-    Room,
-    Size,
-    Way,
+    LoadingPlan,
+    MemoryBudget,
+    ModelSize,
     available_memory,
-    gpu_way,
-    int8_way,
+    gpu_plan,
+    int8_plan,
     reading_memory,
-    torch_way,
+    torch_plan,
 )
 
 DTYPES = {
@@ -50,7 +50,7 @@ DTYPES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class CheckpointSource:
     """A checkpoint that was found here, its weights not yet read."""
 
     name: str
@@ -59,9 +59,9 @@ class Source:
     weights: WeightFiles
 
     @property
-    def size(self) -> Size:
+    def size(self) -> ModelSize:
         """The figures that its memory depends on."""
-        return Size.of(self.config)
+        return ModelSize.of(self.config)
 
     def tokenizer(self) -> Tokenizer:
         """Its tokenizer, read now. Raises TokenizerError."""
@@ -105,7 +105,7 @@ def is_here(name_or_folder: str | Path) -> bool:
     return folder_of(name_or_folder).is_dir()
 
 
-def find_checkpoint(name_or_folder: str | Path, progress: Progress = lambda _: None) -> Source:
+def find_checkpoint(name_or_folder: str | Path, progress: Progress = lambda _: None) -> CheckpointSource:
     """Find a checkpoint, fetching it from the hub where it is not here. `progress` is of the fetching.
 
     Raises:
@@ -120,11 +120,11 @@ def find_checkpoint(name_or_folder: str | Path, progress: Progress = lambda _: N
     else:
         raise CheckpointError(f"there is no folder {folder}, and a hub name looks like facebook/xglm-564M")
     config = read_config(folder)
-    return Source(name, folder, config, find_weights(folder))
+    return CheckpointSource(name, folder, config, find_weights(folder))
 
 
 def read_checkpoint(
-    source: Source,
+    source: CheckpointSource,
     *,
     dtype: str = "auto",
     device: str = "auto",
@@ -151,10 +151,10 @@ def read_checkpoint(
     place = choose_device(device)
     kind = choose_dtype(dtype, place)
     if place.type == "cuda":
-        _check_gpu_memory(source, kind, Room(free_memory(place), kv_memory_mib, f"memory on {place}"))
-        _check_reading_memory(source, kind, Room(memory()))
+        _check_gpu_memory(source, kind, MemoryBudget(free_memory(place), kv_memory_mib, f"memory on {place}"))
+        _check_reading_memory(source, kind, MemoryBudget(memory()))
     else:
-        _check_memory(source, kind, Room(memory(), kv_memory_mib), int8=int8)
+        _check_memory(source, kind, MemoryBudget(memory(), kv_memory_mib), int8=int8)
     tokenizer = source.tokenizer()
     progress(0.0)
     tensors = _load(source.config, source.weights, kind, place, progress)
@@ -228,37 +228,37 @@ def read_config(folder: Path) -> XGLMConfig:
     return config
 
 
-def _check_memory(source: Source, dtype: torch.dtype, room: Room, *, int8: bool) -> None:
+def _check_memory(source: CheckpointSource, dtype: torch.dtype, budget: MemoryBudget, *, int8: bool) -> None:
     size, whole = source.size, max(source.weights.whole, default=0)
 
-    def way(kind: torch.dtype) -> Way:
-        kv_bytes = room.kv_bytes(size.context_bytes(kind.itemsize))
-        return torch_way(_name(kind), kind.itemsize, size, kv_bytes, whole)
+    def plan(kind: torch.dtype) -> LoadingPlan:
+        kv_bytes = budget.kv_bytes(size.context_bytes(kind.itemsize))
+        return torch_plan(_name(kind), kind.itemsize, size, kv_bytes, whole)
 
-    def ways() -> Iterator[Way]:
+    def plans() -> Iterator[LoadingPlan]:
         if dtype.itemsize > torch.bfloat16.itemsize:
-            yield way(torch.bfloat16)
+            yield plan(torch.bfloat16)
         if int8 and openvino_trouble() is None:
-            yield int8_way(size, room.kv_bytes(size.context_bytes(1)))
+            yield int8_plan(size, budget.kv_bytes(size.context_bytes(1)))
 
-    room.check(way(dtype), size, lambda: tuple(ways()))
+    budget.check(plan(dtype), size, lambda: tuple(plans()))
 
 
-def _check_gpu_memory(source: Source, dtype: torch.dtype, room: Room) -> None:
+def _check_gpu_memory(source: CheckpointSource, dtype: torch.dtype, budget: MemoryBudget) -> None:
     size = source.size
 
-    def way(kind: torch.dtype) -> Way:
-        kv_bytes = room.kv_bytes(size.context_bytes(kind.itemsize))
-        return gpu_way(_name(kind), kind.itemsize, size, kv_bytes)
+    def plan(kind: torch.dtype) -> LoadingPlan:
+        kv_bytes = budget.kv_bytes(size.context_bytes(kind.itemsize))
+        return gpu_plan(_name(kind), kind.itemsize, size, kv_bytes)
 
     wide = dtype.itemsize > torch.bfloat16.itemsize
-    room.check(way(dtype), size, lambda: (way(torch.bfloat16),) if wide else ())
+    budget.check(plan(dtype), size, lambda: (plan(torch.bfloat16),) if wide else ())
 
 
-def _check_reading_memory(source: Source, dtype: torch.dtype, room: Room) -> None:
+def _check_reading_memory(source: CheckpointSource, dtype: torch.dtype, budget: MemoryBudget) -> None:
     whole = max(source.weights.whole, default=0)
-    way = Way(f"{_name(dtype)} for a GPU", reading_memory(source.size, whole), reading_memory)
-    room.check(way, source.size)
+    plan = LoadingPlan(f"{_name(dtype)} for a GPU", reading_memory(source.size, whole), reading_memory)
+    budget.check(plan, source.size)
 
 
 def _name(dtype: torch.dtype) -> str:

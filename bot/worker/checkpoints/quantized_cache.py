@@ -23,15 +23,24 @@ from bot.domain.errors import CheckpointError
 from bot.worker.checkpoints.int8 import Int8Model
 from bot.worker.checkpoints.progress import Progress
 from bot.worker.checkpoints.quantized_model import (
-    ConvertedModel,
+    CachedInt8Model,
+    InMemoryInt8Model,
     Quantizer,
-    UnkeptModel,
-    converted_size,
+    cached_size,
     is_whole,
     write,
 )
 from bot.worker.checkpoints.weights import WeightFiles, reading
-from bot.worker.memory import ANY_ROOM, Room, Size, Way, conversion_memory, gib, int8_way, unkept_memory
+from bot.worker.memory import (
+    UNLIMITED,
+    LoadingPlan,
+    MemoryBudget,
+    ModelSize,
+    gib,
+    in_memory_int8_memory,
+    int8_plan,
+    quantization_memory,
+)
 
 CACHE_VARIABLE = "TSUZUKI_ENGINE__CACHE"
 
@@ -41,7 +50,7 @@ VERSION = "int8-v1"
 SMALL_BYTES = 64 * 2**20
 """Checkpoints up to this size are converted at every start: in less time than looking for them takes."""
 
-KNOWN = "known.json"
+DIGESTS_FILE = "known.json"
 """In the cache: what the files that were read once hashed to, so that gigabytes are not hashed again."""
 
 PARTIAL = ".partial"
@@ -65,23 +74,23 @@ def cache_folder(named: Path | None, environ: Mapping[str, str]) -> Path | None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Wanted:
+class _Int8Request:
     """A checkpoint that is to be had in eight bits, and the memory for that and for keys and values."""
 
     folder: Path
     config: XGLMConfig
     weights: WeightFiles
     progress: Progress
-    room: Room
+    budget: MemoryBudget
     kv_bytes: int
 
     @property
-    def size(self) -> Size:
-        return Size.of(self.config)
+    def size(self) -> ModelSize:
+        return ModelSize.of(self.config)
 
-    def check(self, way: Way) -> None:
+    def check(self, plan: LoadingPlan) -> None:
         """Raise CheckpointError where it does not fit when it is made that way."""
-        self.room.check(way, self.size)
+        self.budget.check(plan, self.size)
 
 
 def int8_model(
@@ -92,7 +101,7 @@ def int8_model(
     cache: Path | None,
     progress: Progress = lambda _: None,
     small_bytes: int = SMALL_BYTES,
-    room: Room = ANY_ROOM,
+    budget: MemoryBudget = UNLIMITED,
     kv_bytes: int = 0,
 ) -> Int8Model:
     """The checkpoint of `folder` in eight bits: from the cache, or converted into it now.
@@ -107,56 +116,56 @@ def int8_model(
         cache: the folder that holds converted checkpoints.
         progress: called with growing figures from 0 to 1.
         small_bytes: checkpoints up to this size are converted in memory.
-        room: the memory there is, checked where converting takes more of it than what was converted.
+        budget: the memory there is, checked where converting takes more of it than what was converted.
         kv_bytes: how much of it keys and values are to have.
 
     Raises:
         CheckpointError: the checkpoint cannot be read, or there is no room for what is made of it.
     """
-    wanted = _Wanted(folder, config, weights, progress, room, kv_bytes)
+    wanted = _Int8Request(folder, config, weights, progress, budget, kv_bytes)
     if weights.size <= small_bytes:
-        return _unkept(wanted, Quantizer(config, weights))
+        return _in_memory(wanted, Quantizer(config, weights))
     reason = f"nobody knows this user's home; name a folder with {CACHE_VARIABLE}"
     if cache is not None:
         try:
-            return _kept(wanted, cache)
+            return _cached(wanted, cache)
         except OSError as error:
             if error.errno in _NO_ROOM:
-                raise CheckpointError(_no_room(cache, converted_size(config, weights))) from error
+                raise CheckpointError(_no_room(cache, cached_size(config, weights))) from error
             reason = str(error)
     structlog.get_logger().warning(
         "the cache folder cannot be used: the model is converted in memory, at every start anew",
         cache=str(cache or ""),
         reason=reason,
     )
-    return _unkept_large(wanted)
+    return _in_memory_large(wanted)
 
 
-def _unkept_large(wanted: _Wanted) -> UnkeptModel:
+def _in_memory_large(wanted: _Int8Request) -> InMemoryInt8Model:
     """Made in memory, where it fits."""
-    wanted.check(_unkept_way(wanted, 0))
+    wanted.check(_in_memory_plan(wanted, 0))
     quantizer = Quantizer(wanted.config, wanted.weights)
-    wanted.check(_unkept_way(wanted, quantizer.table_bytes))
-    return _unkept(wanted, quantizer)
+    wanted.check(_in_memory_plan(wanted, quantizer.table_bytes))
+    return _in_memory(wanted, quantizer)
 
 
-def _unkept_way(wanted: _Wanted, table_bytes: int) -> Way:
-    takes = unkept_memory(wanted.size, wanted.kv_bytes, table_bytes) + sum(wanted.weights.whole)
-    return Way(
+def _in_memory_plan(wanted: _Int8Request, table_bytes: int) -> LoadingPlan:
+    takes = in_memory_int8_memory(wanted.size, wanted.kv_bytes, table_bytes) + sum(wanted.weights.whole)
+    return LoadingPlan(
         "int8",
         takes,
-        lambda size: unkept_memory(size, size.context_bytes(1), 2 * size.table),
+        lambda size: in_memory_int8_memory(size, size.context_bytes(1), 2 * size.table),
         note=f" without a cache folder ({CACHE_VARIABLE} names one)",
     )
 
 
-def _unkept(wanted: _Wanted, quantizer: Quantizer) -> UnkeptModel:
-    model = UnkeptModel(quantizer)
+def _in_memory(wanted: _Int8Request, quantizer: Quantizer) -> InMemoryInt8Model:
+    model = InMemoryInt8Model(quantizer)
     wanted.progress(1.0)
     return model
 
 
-def _kept(wanted: _Wanted, cache: Path) -> ConvertedModel:
+def _cached(wanted: _Int8Request, cache: Path) -> CachedInt8Model:
     cache.mkdir(parents=True, exist_ok=True)
     described = wanted.folder / "config.json"
     with reading(described):
@@ -164,17 +173,17 @@ def _kept(wanted: _Wanted, cache: Path) -> ConvertedModel:
     digest = _digest(wanted.weights.files, cache, lambda part: wanted.progress(_HASHING * part))
     kept = cache / f"{hashlib.sha256(digest + config).hexdigest()[:24]}-{VERSION}"
     if not is_whole(kept):
-        with _alone(cache):
+        with _locked(cache):
             # Another process may have made it while this one waited.
             if not is_whole(kept):
                 _make(wanted, kept)
     wanted.progress(1.0)
-    return ConvertedModel(wanted.config, kept)
+    return CachedInt8Model(wanted.config, kept)
 
 
-def _make(wanted: _Wanted, kept: Path) -> None:
+def _make(wanted: _Int8Request, kept: Path) -> None:
     """Convert into a sibling and rename it when it is whole."""
-    wanted.check(_conversion_way(wanted))
+    wanted.check(_quantization_plan(wanted))
     quantizer = Quantizer(wanted.config, wanted.weights)
     # Nobody else converts: what is not whole was left behind by a process that died.
     for left in [*kept.parent.glob(f"*{PARTIAL}"), kept]:
@@ -183,25 +192,27 @@ def _make(wanted: _Wanted, kept: Path) -> None:
     # First: a folder that cannot be written often tells that there is no room in it, too.
     unfinished.mkdir()
     try:
-        if shutil.disk_usage(unfinished).free < converted_size(wanted.config, wanted.weights):
+        if shutil.disk_usage(unfinished).free < cached_size(wanted.config, wanted.weights):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        with _bar(lambda part: wanted.progress(_HASHING + (1 - _HASHING) * part)) as told:
-            write(quantizer, unfinished, told)
+        with _bar(lambda part: wanted.progress(_HASHING + (1 - _HASHING) * part)) as advance:
+            write(quantizer, unfinished, advance)
         unfinished.rename(kept)
         structlog.get_logger().info("converted to int8, once", folder=str(kept))
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
 
 
-def _conversion_way(wanted: _Wanted) -> Way:
+def _quantization_plan(wanted: _Int8Request) -> LoadingPlan:
     """What converting takes, before keys and values are there, or the converted model, where that is more."""
-    converting = conversion_memory(wanted.size, sum(wanted.weights.whole))
-    way = int8_way(wanted.size, wanted.kv_bytes)
-    return way if way.takes >= converting else replace(way, takes=converting, note=", once converted,")
+    converting = quantization_memory(wanted.size, sum(wanted.weights.whole))
+    plan = int8_plan(wanted.size, wanted.kv_bytes)
+    if plan.bytes_needed >= converting:
+        return plan
+    return replace(plan, bytes_needed=converting, note=", once converted,")
 
 
 @contextmanager
-def _alone(cache: Path) -> Iterator[None]:
+def _locked(cache: Path) -> Iterator[None]:
     """Let one process at a time convert. The lock goes with the process, however it ends."""
     folder = os.open(cache, os.O_RDONLY)
     try:
@@ -236,7 +247,7 @@ def _bar(progress: Progress) -> Iterator[Progress]:
 
 def _digest(files: Sequence[Path], cache: Path, progress: Progress) -> bytes:
     """What all files hash to; read only where one is new under its path, or was touched."""
-    known = _known(cache / KNOWN)
+    known = _known(cache / DIGESTS_FILE)
     digests: dict[str, list[object]] = {}
     total = WeightFiles(tuple(files)).size or 1
     done = 0
@@ -250,7 +261,7 @@ def _digest(files: Sequence[Path], cache: Path, progress: Progress) -> bytes:
         digests[str(path)] = entry
         done += found.st_size
     if any(known.get(path) != entry for path, entry in digests.items()):
-        _remember(cache / KNOWN, known | digests)
+        _remember(cache / DIGESTS_FILE, known | digests)
     return "".join(str(entry[-1]) for entry in digests.values()).encode()
 
 

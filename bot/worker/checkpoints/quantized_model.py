@@ -124,7 +124,7 @@ class Quantizer:
             del pieces
 
 
-class UnkeptModel:
+class InMemoryInt8Model:
     """A model in eight bits that is made anew at each start: `Int8Model` where nothing can be written."""
 
     def __init__(self, quantizer: Quantizer) -> None:
@@ -150,7 +150,7 @@ class UnkeptModel:
         )
 
 
-class ConvertedModel:
+class CachedInt8Model:
     """A model in eight bits in a folder made by `write`: `Int8Model` whose parts are mapped, not read."""
 
     def __init__(self, config: XGLMConfig, folder: Path) -> None:
@@ -216,7 +216,7 @@ def _is_sound(file: Path, size: int) -> bool:
         return False
 
 
-def converted_size(config: XGLMConfig, weights: WeightFiles) -> int:
+def cached_size(config: XGLMConfig, weights: WeightFiles) -> int:
     """Bytes on disk that `write` takes at most; a little more than that."""
     table = config.vocab_size * config.d_model
     layers = config.num_layers * (4 * config.d_model + 2 * config.ffn_dim) * config.d_model

@@ -156,9 +156,9 @@ def check_names(found: Mapping[str, Sequence[int]], config: XGLMConfig) -> None:
         if name in found and tuple(found[name]) != shape
     ]
     faults = {"missing": missing, "unexpected": unexpected, "of another shape": misshapen}
-    told = [f"{fault}: {_list(names)}" for fault, names in faults.items() if names]
-    if told:
-        raise CheckpointError(f"the tensors do not fit config.json; {'; '.join(told)}")
+    found_faults = [f"{fault}: {_list(names)}" for fault, names in faults.items() if names]
+    if found_faults:
+        raise CheckpointError(f"the tensors do not fit config.json; {'; '.join(found_faults)}")
 
 
 def needs_whole_file(file: Path) -> bool:

@@ -23,7 +23,7 @@ def chain_keys(tokens: Sequence[int], size: int) -> tuple[Key, ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class Beginning:
+class BlockPrefix:
     """The first tokens that a block holds."""
 
     block: int
@@ -44,7 +44,7 @@ class BlockPool:
         self._keys: dict[int, Key] = {}
         self._cached: dict[Key, int] = {}
         self._idle: OrderedDict[int, None] = OrderedDict()
-        self._next: dict[Key, Beginning] = {}
+        self._next: dict[Key, BlockPrefix] = {}
         self._parents: dict[int, Key] = {}
 
     @property
@@ -57,7 +57,7 @@ class BlockPool:
         """How many somebody holds."""
         return self.blocks - self.available
 
-    def take(self, count: int) -> list[int]:
+    def allocate(self, count: int) -> list[int]:
         """New blocks, whose content is nobody's.
 
         Raises:
@@ -101,17 +101,17 @@ class BlockPool:
             self._cached[key] = block
             self._keys[block] = key
 
-    def remember_beginning(self, block: int, parent: Key, tokens: Sequence[int]) -> None:
+    def remember_prefix(self, block: int, parent: Key, tokens: Sequence[int]) -> None:
         """Let the first tokens of a block be found behind its parent. The latest of a parent's is found."""
-        self._disown(block)
+        self._drop_parent(block)
         former = self._next.get(parent)
         if former is not None:
-            self._disown(former.block)
-            self._settle(former.block)
-        self._next[parent] = Beginning(block, tuple(tokens))
+            self._drop_parent(former.block)
+            self._free_if_unknown(former.block)
+        self._next[parent] = BlockPrefix(block, tuple(tokens))
         self._parents[block] = parent
 
-    def beginning(self, parent: Key, tokens: Sequence[int]) -> Beginning | None:
+    def find_prefix(self, parent: Key, tokens: Sequence[int]) -> BlockPrefix | None:
         """The block behind a parent that begins like `tokens`, and as many of them as it has."""
         found = self._next.get(parent)
         if found is None:
@@ -119,7 +119,7 @@ class BlockPool:
         pairs = zip(found.tokens, tokens, strict=False)
         same = next((n for n, (own, other) in enumerate(pairs) if own != other), None)
         length = min(len(found.tokens), len(tokens)) if same is None else same
-        return Beginning(found.block, found.tokens[:length]) if length else None
+        return BlockPrefix(found.block, found.tokens[:length]) if length else None
 
     def forget(self, blocks: Iterable[int]) -> None:
         """Let nobody find these by their content any more."""
@@ -127,15 +127,15 @@ class BlockPool:
             key = self._keys.pop(block, None)
             if key is not None:
                 del self._cached[key]
-            self._disown(block)
-            self._settle(block)
+            self._drop_parent(block)
+            self._free_if_unknown(block)
 
-    def _disown(self, block: int) -> None:
+    def _drop_parent(self, block: int) -> None:
         parent = self._parents.pop(block, None)
         if parent is not None:
             del self._next[parent]
 
-    def _settle(self, block: int) -> None:
+    def _free_if_unknown(self, block: int) -> None:
         """A block that nobody holds, and nobody can find, is free."""
         if block in self._idle and block not in self._keys and block not in self._parents:
             del self._idle[block]

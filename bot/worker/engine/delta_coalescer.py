@@ -8,7 +8,7 @@ from typing import Protocol
 from bot.domain.errors import EngineError
 from bot.domain.inference import Delta
 
-TOLD_EVERY_S = 0.1
+DELTA_INTERVAL_S = 0.1
 """Ten pieces a second look like one stream; each token told at once costs a crowd on two cores 3 %."""
 
 
@@ -20,18 +20,18 @@ class Listener(Protocol):
         ...
 
 
-class Paced:
-    """Passes on the first piece at once, the others together with what came within `every_s` of the last.
+class DeltaCoalescer:
+    """Passes on the first piece at once, the others together with what came within `interval_s` of the last.
 
     The end and errors wait for nothing, nor does what is held before them.
     """
 
-    def __init__(self, listener: Listener, every_s: float, clock: Callable[[], float]) -> None:
+    def __init__(self, listener: Listener, interval_s: float, clock: Callable[[], float]) -> None:
         self._listener = listener
-        self._every_s = every_s
+        self._interval_s = interval_s
         self._clock = clock
         self._held: list[Delta] = []
-        self._told_s = float("-inf")
+        self._passed_on_s = float("-inf")
 
     def __call__(self, event: Delta | EngineError) -> None:
         """Take an event."""
@@ -40,19 +40,19 @@ class Paced:
             self._listener(event)
             return
         self._held.append(event)
-        if event.finish_reason is not None or self._clock() - self._told_s >= self._every_s:
+        if event.finish_reason is not None or self._clock() - self._passed_on_s >= self._interval_s:
             self.flush()
 
     def flush(self) -> None:
         """Pass on what is held."""
         if not self._held:
             return
-        self._told_s = self._clock()
+        self._passed_on_s = self._clock()
         held, self._held = self._held, []
-        self._listener(joined(held))
+        self._listener(join_deltas(held))
 
 
-def joined(pieces: Sequence[Delta]) -> Delta:
+def join_deltas(pieces: Sequence[Delta]) -> Delta:
     """A candidate's pieces as one."""
     last = pieces[-1]
     scores = tuple(score for piece in pieces for score in piece.scores)

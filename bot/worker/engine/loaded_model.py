@@ -12,12 +12,12 @@ from dataclasses import dataclass, field, replace
 from bot.domain.errors import EngineError
 from bot.domain.inference import ContextWindow, Delta, GenerationRequest
 from bot.worker.engine.delta_coalescer import Listener
-from bot.worker.engine.engine import Engine, Start
+from bot.worker.engine.engine_core import EngineCore, Submission
 from bot.worker.engine.metrics import Metrics
 from bot.worker.engine.sequence import Sequence, SequenceRequest
-from bot.worker.sampling.banned_phrases import looked_for
+from bot.worker.sampling.banned_phrases import watch_patterns
 from bot.worker.sampling.presets import BUILT_IN, Presets
-from bot.worker.text.context_window import Surroundings
+from bot.worker.text.context_window import InsertedContext
 from bot.worker.text.decoding import StreamDecoder
 from bot.worker.text.echo import Echo
 from bot.worker.text.encoding import Encoded, StoryText
@@ -32,7 +32,7 @@ class UnfitPromptError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class EncodedPrompt:
     """A prompt as the model reads it, and what decodes behind it; `echo`: what is sent back of it."""
 
     encoded: Encoded
@@ -43,7 +43,7 @@ class Told:
 class Completion:
     """The running candidates of one request, for one event loop. Close it: that frees the slots."""
 
-    def __init__(self, engine: Engine, *, seed: int, prompts: Rows[Encoded]) -> None:
+    def __init__(self, engine: EngineCore, *, seed: int, prompts: Rows[Encoded]) -> None:
         self.id = f"cmpl-{uuid.uuid4().hex}"
         self.seed = seed
         self.prompts = tuple(prompts)
@@ -63,25 +63,25 @@ class Completion:
         """Tokens drawn so far, by all candidates."""
         return sum(sequence.generated for sequence in self._sequences)
 
-    def start(self, starts: Rows[Start]) -> None:
-        """Queue the candidates, after what is told of their prompts before.
+    def start(self, submissions: Rows[Submission]) -> None:
+        """Queue the candidates, after what is sent of their prompts before.
 
         Raises QueueFull, or EngineUnavailable when the engine stops.
         """
-        self._left = len(starts)
-        at_work = [start for start in starts if not _begun(start)]
-        self._sequences = tuple(start.sequence for start in at_work)
+        self._left = len(submissions)
+        at_work = [submission for submission in submissions if not _send_echo(submission)]
+        self._sequences = tuple(submission.sequence for submission in at_work)
         self._engine.submit(at_work)
 
     def listener(self, first: int) -> Listener:
-        """Hears of the candidates of one prompt, which are told as those from `first` on."""
+        """Takes the events of the candidates of one prompt, which are sent as those from `first` on."""
 
-        def hear(event: Delta | EngineError) -> None:
-            self.hear(replace(event, index=first + event.index) if isinstance(event, Delta) else event)
+        def on_event(event: Delta | EngineError) -> None:
+            self.on_event(replace(event, index=first + event.index) if isinstance(event, Delta) else event)
 
-        return hear if first else self.hear
+        return on_event if first else self.on_event
 
-    def hear(self, event: Delta | EngineError) -> None:
+    def on_event(self, event: Delta | EngineError) -> None:
         """Take an event, from the engine's thread."""
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody listens any more
             self._loop.call_soon_threadsafe(self._events.put_nowait, event)
@@ -106,7 +106,7 @@ class Completion:
         if isinstance(event, EngineError):
             if not deltas:
                 raise event
-            self._events.put_nowait(event)  # what was written before it is told first
+            self._events.put_nowait(event)  # what was written before it is sent first
         self._left -= sum(delta.finish_reason is not None for delta in deltas)
         return deltas
 
@@ -116,12 +116,12 @@ class Completion:
 
 
 @dataclass(slots=True)
-class Served:
+class LoadedModel:
     """A model that can be asked: its name, its text and its engine."""
 
     name: str
     text: StoryText
-    engine: Engine
+    engine: EngineCore
     end_token: int
     metrics: Metrics = field(default_factory=Metrics)
     backend: str = "torch"
@@ -133,8 +133,8 @@ class Served:
         """How many tokens prompt and continuation may have together."""
         return self.text.context
 
-    async def window(self, request: GenerationRequest) -> ContextWindow:
-        """What `begin` would let the model read of a request."""
+    async def context_window(self, request: GenerationRequest) -> ContextWindow:
+        """What `complete` would let the model read of a request."""
         encoded = await asyncio.to_thread(self._encode, request)
         return ContextWindow(
             seen=encoded.seen,
@@ -148,10 +148,10 @@ class Served:
 
     def _encode(self, request: GenerationRequest) -> Encoded:
         room = max(self.context - request.max_tokens, self.context // 2)
-        around = Surroundings(request.prefix, request.depth_inserted, request.insertion_depth)
-        return self.text.encode(request.prompt, room, around)
+        inserted = InsertedContext(request.prefix, request.depth_inserted, request.insertion_depth)
+        return self.text.encode(request.prompt, room, inserted)
 
-    async def begin(
+    async def complete(
         self, request: GenerationRequest, prompts: Rows[Prompt] | None = None, *, echo: bool = False
     ) -> Completion:
         """Encode a request's prompts and queue the candidates of each, those of the first one first.
@@ -164,31 +164,33 @@ class Served:
             UnfitPromptError, QueueFull, EngineUnavailable
         """
         asked = (request.prompt,) if prompts is None else prompts
-        told = await asyncio.to_thread(lambda: [self._read(one, request, echo=echo) for one in asked])
-        barred = await asyncio.to_thread(self._barred, request)
+        read = await asyncio.to_thread(lambda: [self._read(one, request, echo=echo) for one in asked])
+        masked = await asyncio.to_thread(self._masked_tokens, request)
         seed = secrets.randbits(SEED_BITS) if request.seed is None else request.seed
-        completion = Completion(self.engine, seed=seed, prompts=[one.encoded for one in told])
-        starts = []
-        for number, prompt in enumerate(told):
+        completion = Completion(self.engine, seed=seed, prompts=[one.encoded for one in read])
+        submissions = []
+        for number, prompt in enumerate(read):
             listener = completion.listener(number * request.n)
             for index in range(request.n):
-                sequence = self._sequence(request, prompt, f"{completion.id}-{number}", index, seed, barred)
+                sequence = self._sequence(request, prompt, f"{completion.id}-{number}", index, seed, masked)
                 decoder = prompt.decoder.copy()
-                starts.append(Start(sequence, decoder, request.stop, listener, request.banned, prompt.echo))
-        completion.start(starts)
-        self.metrics.prompt_tokens.inc(sum(len(one.encoded.ids) for one in told))
+                submissions.append(
+                    Submission(sequence, decoder, request.stop, listener, request.banned, prompt.echo)
+                )
+        completion.start(submissions)
+        self.metrics.prompt_tokens.inc(sum(len(one.encoded.ids) for one in read))
         return completion
 
-    def _barred(self, request: GenerationRequest) -> tuple[int, ...]:
+    def _masked_tokens(self, request: GenerationRequest) -> tuple[int, ...]:
         """What is never drawn, and the phrases read for the watch; in a thread, for they may be many."""
-        looked_for(request.banned)
-        return self.text.holding(request.banned)
+        watch_patterns(request.banned)
+        return self.text.tokens_with(request.banned)
 
-    def _read(self, prompt: Prompt, request: GenerationRequest, *, echo: bool) -> Told:
+    def _read(self, prompt: Prompt, request: GenerationRequest, *, echo: bool) -> EncodedPrompt:
         if isinstance(prompt, str):
             if not echo:
                 encoded = self._encode(replace(request, prompt=prompt))
-                return Told(encoded, self.text.decoder(prompt))
+                return EncodedPrompt(encoded, self.text.decoder(prompt))
             whole = self.text.echo(prompt)
             encoded = self.text.encode(prompt, self.context)
         else:
@@ -201,7 +203,7 @@ class Served:
                 f"{len(whole.ids)} tokens are too many: the model has {self.context} positions, and "
                 f"{new} of them is for what it writes; token ids, and what is echoed, are never cut"
             )
-        return Told(encoded, self.text.decoder(whole.text), whole if echo else None)
+        return EncodedPrompt(encoded, self.text.decoder(whole.text), whole if echo else None)
 
     def _check(self, ids: tuple[int, ...]) -> None:
         known = self.text.vocabulary
@@ -211,11 +213,11 @@ class Served:
     def _sequence(
         self,
         request: GenerationRequest,
-        prompt: Told,
+        prompt: EncodedPrompt,
         group: str,
         index: int,
         seed: int,
-        barred: tuple[int, ...],
+        masked: tuple[int, ...],
     ) -> Sequence:
         allowed = min(request.max_tokens, self.context - len(prompt.encoded.ids))
         return Sequence(
@@ -231,19 +233,19 @@ class Served:
                 end_token=self.end_token,
                 story=request.story or group.rpartition("-")[0],
                 logprobs=request.logprobs,
-                barred=barred,
+                masked=masked,
                 bias=request.logit_bias,
                 scored=prompt.echo is not None and request.logprobs is not None,
             )
         )
 
 
-def _begun(start: Start) -> bool:
-    """Tell what can be told of a prompt at once; whether that was all."""
-    sequence, request = start.sequence, start.sequence.request
+def _send_echo(submission: Submission) -> bool:
+    """Send what can be sent of a prompt at once; whether that was all."""
+    sequence, request = submission.sequence, submission.sequence.request
     over = request.max_tokens == 0 and not sequence.scoring
-    if start.echo is not None:
-        text = start.echo.piece(0, 1) if request.scored else start.echo.text
-        scores = (start.echo.first,) if request.scored else ()
-        start.listener(Delta(request.index, text, "length" if over else None, scores))
+    if submission.echo is not None:
+        text = submission.echo.piece(0, 1) if request.scored else submission.echo.text
+        scores = (submission.echo.first,) if request.scored else ()
+        submission.listener(Delta(request.index, text, "length" if over else None, scores))
     return over

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
-from bot.worker.engine.scheduler import Counts, Scheduler
+from bot.worker.engine.scheduler import Scheduler, SchedulerCounts
 
 STEP_BUCKETS_S = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5)
 WAIT_BUCKETS_S = (0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60)
@@ -60,7 +60,7 @@ class Metrics:
         self.cache_tokens.labels("hit").inc(counts.cached)
         self.cache_tokens.labels("miss").inc(counts.read)
         self.preemptions.inc(counts.preempted)
-        scheduler.counts = Counts()
+        scheduler.counts = SchedulerCounts()
 
     def text(self) -> bytes:
         """The figures in Prometheus' text format."""

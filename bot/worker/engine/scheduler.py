@@ -9,28 +9,28 @@ from bot.domain.errors import QueueFull
 from bot.worker.backends.base import Copy, Row
 from bot.worker.engine.block_pool import BlockPool, chain_keys
 from bot.worker.engine.sequence import Sequence
-from bot.worker.engine.waiting_queue import Turns
+from bot.worker.engine.waiting_queue import WaitingQueue
 
 TILE = 64
 """Tokens that a product takes at once: with one more, a CPU reads all weights again. While somebody is being
 written for, whose next token waits for what is read, a step has so many tokens in all."""
 
-HURRY = 2
+PREFILL_HURRY = 2
 """So many times as many while more read than are written for: more wait for their first token then, and the
 others' next one comes still in a quarter of a second."""
 
-FAR = 768
+FAR_POSITION = 768
 """From this position on a token counts as two in what a step reads: it looks back at all before it."""
 
-SCORED = 64
+MAX_SCORED_TOKENS = 64
 """Tokens of prompts that a step reads at most where logits of all of them are wanted: those of a large
 vocabulary take a MiB each. A token's logits cost about what its layers do, so each counts as one more."""
 
-SCORERS = 4
+ROWS_PER_SCORER = 4
 """One place in so many may be held by prompts that are read for their logits: a step reads no more of them
 when there are more, and who comes to write would wait for the longest."""
 
-READING_ALONE = 512
+PREFILL_ALONE = 512
 """Prompt tokens a step reads while nobody waits for another token."""
 
 
@@ -48,7 +48,7 @@ class Batch:
     @property
     def sampling(self) -> tuple[Sequence, ...]:
         """The sequences that get a new token, in the order of their rows."""
-        return tuple(one for row, one in zip(self.rows, self.sequences, strict=True) if draws(row, one))
+        return tuple(one for row, one in zip(self.rows, self.sequences, strict=True) if samples(row, one))
 
     @property
     def scoring(self) -> bool:
@@ -56,13 +56,13 @@ class Batch:
         return any(row.logits and one.scoring for row, one in zip(self.rows, self.sequences, strict=True))
 
 
-def draws(row: Row, sequence: Sequence) -> bool:
+def samples(row: Row, sequence: Sequence) -> bool:
     """Whether a new token follows on a row."""
     return row.logits > 0 and row.end == len(sequence.tokens) and sequence.request.max_tokens > 0
 
 
 @dataclass(slots=True)
-class Counts:
+class SchedulerCounts:
     """What happened: tokens of bodies found in the cache, and read; sequences stopped for memory."""
 
     cached: int = 0
@@ -86,7 +86,7 @@ class Scheduler:
         rows: int,
         grain: int | None = None,
         tile: int = TILE,
-        by_itself: int = READING_ALONE,
+        prefill_alone: int = PREFILL_ALONE,
         waiting_limit: int = 64,
     ) -> None:
         """Schedule for `blocks` blocks of `block` positions, at most `rows` sequences at once.
@@ -94,14 +94,14 @@ class Scheduler:
         `grain`: where parts of a prompt may begin and end (see `Backend`); None: with a block.
         """
         self.pool = BlockPool(blocks)
-        self.counts = Counts()
+        self.counts = SchedulerCounts()
         self._block = block
         self._rows = rows
         self._grain = grain or block
         self._tile = tile
-        self._by_itself = by_itself
+        self._prefill_alone = prefill_alone
         self._waiting_limit = waiting_limit
-        self._waiting = Turns()
+        self._waiting = WaitingQueue()
         self._running: list[Sequence] = []
         self._copies: list[Copy] = []
         self._turn = 0
@@ -148,10 +148,10 @@ class Scheduler:
         for sequence in list(self._running):
             self._share(sequence)
         picked = {sequence: self._row(sequence, 1) for sequence in self._decoding()}
-        picked |= self._read(self._budget(len(picked)))
+        picked |= self._prefill(self._budget(len(picked)))
         return Batch(self._taken_copies(), tuple(picked.values()), tuple(picked))
 
-    def computed(self, batch: Batch) -> None:
+    def mark_computed(self, batch: Batch) -> None:
         """Note that a batch's keys and values are in their blocks."""
         for row, sequence in zip(batch.rows, batch.sequences, strict=True):
             if sequence.blocks:  # it may have been cancelled meanwhile
@@ -165,7 +165,7 @@ class Scheduler:
         else:
             self._waiting.remove(sequence)
 
-    def distrust(self, sequence: Sequence) -> None:
+    def forget_cached(self, sequence: Sequence) -> None:
         """Let nobody take over what a sequence computed: it came to nothing finite."""
         self.pool.forget(sequence.blocks)
 
@@ -178,22 +178,22 @@ class Scheduler:
 
     def _admit(self) -> None:
         while len(self._running) < self._rows:
-            sequence = self._waiting.next(self._running, self._welcome)
+            sequence = self._waiting.next(self._running, self._may_run)
             if sequence is None:
                 return
             source = self._sibling(sequence)
-            if source is None and not self._place(sequence):
+            if source is None and not self._allocate(sequence):
                 return
             self._waiting.take(sequence)
-            sequence.source, sequence.turn = source, self._turn
+            sequence.source, sequence.last_read_turn = source, self._turn
             self._running.append(sequence)
 
-    def _welcome(self, sequence: Sequence) -> bool:
+    def _may_run(self, sequence: Sequence) -> bool:
         """Whether there is a place for a sequence of its kind."""
         held = sum(one.scoring for one in self._running)
-        return not sequence.scoring or held < max(1, self._rows // SCORERS)
+        return not sequence.scoring or held < max(1, self._rows // ROWS_PER_SCORER)
 
-    def _place(self, sequence: Sequence) -> bool:
+    def _allocate(self, sequence: Sequence) -> bool:
         """Give a sequence its blocks: remembered ones, as far as they go, and new ones. False: too few."""
         found = self.pool.match(sequence.keys)
         wanted = self._blocks_for(len(sequence.tokens)) - len(found)
@@ -202,27 +202,27 @@ class Scheduler:
             self.pool.release(found)
             return False
         sequence.computed, sequence.remembered = len(found) * self._block, len(found)
-        source, tokens = self._beginning(sequence, len(found))
+        source, tokens = self._cached_prefix(sequence, len(found))
         if tokens:
             self.pool.hold([source])
             if self.pool.available < wanted:  # it stands in its own way
                 self.pool.release([source])
                 tokens = 0
-        sequence.blocks = [*found, *self.pool.take(wanted)]
+        sequence.blocks = [*found, *self.pool.allocate(wanted)]
         if tokens:
             self._copies.append(Copy(source, sequence.blocks[len(found)]))
             sequence.computed += tokens
         self._count(sequence, cached=sequence.computed)
         return True
 
-    def _beginning(self, sequence: Sequence, blocks: int) -> tuple[int, int]:
+    def _cached_prefix(self, sequence: Sequence, blocks: int) -> tuple[int, int]:
         """A block that begins as the one behind `blocks` does, and how many of its tokens can be taken over.
 
         One fewer where a single token would be left to be read: it would round as a decoded one.
         """
         start = blocks * self._block
         parent = sequence.keys[blocks - 1] if blocks else b""
-        found = self.pool.beginning(parent, sequence.tokens[start : sequence.body])
+        found = self.pool.find_prefix(parent, sequence.tokens[start : sequence.body])
         if found is None or sequence.request.scored:
             return 0, 0
         end = start + len(found.tokens)
@@ -257,17 +257,17 @@ class Scheduler:
         if source is None:
             return
         if source not in self._running:
-            self._go_alone(sequence)
+            self._stop_sharing(sequence)
             return
         if source.computed < sequence.body:
             return
         whole, rest = divmod(sequence.body, self._block)
         wanted = self._blocks_for(len(sequence.tokens)) - whole
         if self.pool.available < wanted:
-            self._wait_again(sequence)
+            self._requeue(sequence)
             return
         self.pool.hold(source.blocks[:whole])
-        new = self.pool.take(wanted)
+        new = self.pool.allocate(wanted)
         sequence.blocks = [*source.blocks[:whole], *new]
         sequence.source, sequence.computed, sequence.remembered = None, sequence.body, whole
         self._count(sequence, cached=sequence.body)
@@ -275,12 +275,12 @@ class Scheduler:
             self.pool.hold([source.blocks[whole]])
             self._copies.append(Copy(source.blocks[whole], new[0]))
 
-    def _go_alone(self, sequence: Sequence) -> None:
+    def _stop_sharing(self, sequence: Sequence) -> None:
         sequence.source = self._sibling(sequence)
-        if sequence.source is None and not self._place(sequence):
-            self._wait_again(sequence)
+        if sequence.source is None and not self._allocate(sequence):
+            self._requeue(sequence)
 
-    def _wait_again(self, sequence: Sequence) -> None:
+    def _requeue(self, sequence: Sequence) -> None:
         self._stop(sequence)
         self._waiting.add_first(sequence)
 
@@ -296,30 +296,30 @@ class Scheduler:
         missing = max(0, self._blocks_for(len(sequence.tokens)) - len(sequence.blocks))
         if missing > self.pool.available:
             return False
-        sequence.blocks += self.pool.take(missing)
+        sequence.blocks += self.pool.allocate(missing)
         return True
 
     def _preempt(self, sequence: Sequence) -> None:
         self.counts.preempted += 1
         sequence.counted = True
-        self._wait_again(sequence)
+        self._requeue(sequence)
 
-    def _reading(self) -> list[Sequence]:
+    def _prefilling(self) -> list[Sequence]:
         return [one for one in self._running if not one.decoding and not one.source]
 
     def _budget(self, decoding: int) -> int:
         """How many tokens of prompts are read beside so many decoding rows: what fills their tiles."""
         if not decoding:
-            return self._by_itself
+            return self._prefill_alone
         tiles = -(-(decoding + self._block) // self._tile)
-        return tiles * self._tile * (HURRY if len(self._reading()) > decoding else 1) - decoding
+        return tiles * self._tile * (PREFILL_HURRY if len(self._prefilling()) > decoding else 1) - decoding
 
-    def _read(self, budget: int) -> dict[Sequence, Row]:
+    def _prefill(self, budget: int) -> dict[Sequence, Row]:
         """Parts of prompts: `budget` tokens, at least a block. Who read longest ago comes first."""
         picked: dict[Sequence, Row] = {}
-        scored = max(SCORED, self._block)
-        for sequence in sorted(self._reading(), key=lambda one: one.turn):
-            cost = (1 if sequence.computed < FAR else 2) + sequence.scoring
+        scored = max(MAX_SCORED_TOKENS, self._block)
+        for sequence in sorted(self._prefilling(), key=lambda one: one.last_read_turn):
+            cost = (1 if sequence.computed < FAR_POSITION else 2) + sequence.scoring
             if picked and budget < self._block * cost:
                 break
             most = max(budget // cost, self._block)
@@ -332,7 +332,7 @@ class Scheduler:
             scored -= row.logits if sequence.scoring else 0
             budget -= len(row.tokens) * cost
             self._count(sequence, read=max(0, min(row.end, sequence.body) - row.start))
-            sequence.turn = self._turn + 1
+            sequence.last_read_turn = self._turn + 1
         self._turn += 1
         return picked
 
@@ -369,23 +369,23 @@ class Scheduler:
         whole = min(sequence.computed, sequence.body) // self._block
         for number in range(sequence.remembered, whole):
             self.pool.remember(sequence.blocks[number], sequence.keys[number])
-            self._begin(sequence, number, self._block)
+            self._remember_prefix(sequence, number, self._block)
         rest = sequence.body - whole * self._block
         if rest and sequence.remembered <= whole and sequence.computed >= sequence.body:
-            self._begin(sequence, whole, rest)
+            self._remember_prefix(sequence, whole, rest)
             whole += 1
         sequence.remembered = max(sequence.remembered, whole)
 
-    def _begin(self, sequence: Sequence, number: int, tokens: int) -> None:
+    def _remember_prefix(self, sequence: Sequence, number: int, tokens: int) -> None:
         """Let the first tokens of a sequence's block be found, also by who goes on otherwise behind them."""
         start = number * self._block
         parent = sequence.keys[number - 1] if number else b""
-        self.pool.remember_beginning(sequence.blocks[number], parent, sequence.tokens[start : start + tokens])
+        self.pool.remember_prefix(sequence.blocks[number], parent, sequence.tokens[start : start + tokens])
 
     def _stop(self, sequence: Sequence) -> None:
         self._running.remove(sequence)
         self.pool.release(sequence.blocks)
-        sequence.forget()
+        sequence.drop_blocks()
 
     def _body(self, prompt: int) -> int:
         """How much of a prompt is read together: all but the last token.

@@ -24,7 +24,7 @@ class SequenceRequest:
     `scored`: the log probabilities of the prompt's own tokens are wanted, too, so that all of it is computed
     here, whoever computed it before. Then, and only then, `max_tokens` may be 0.
 
-    `barred` tokens are never drawn; `bias` is added to the logits of the tokens it names.
+    `masked` tokens are never drawn; `bias` is added to the logits of the tokens it names.
 
     Candidates with the same `group` have the same prompt, so they share its keys and values. Requests of one
     `story` share a turn.
@@ -41,7 +41,7 @@ class SequenceRequest:
     end_token: int
     story: str = ""
     logprobs: int | None = None
-    barred: tuple[int, ...] = ()
+    masked: tuple[int, ...] = ()
     bias: tuple[tuple[int, float], ...] = ()
     scored: bool = False
 
@@ -51,8 +51,8 @@ class Sequence:
 
     For the scheduler: `body` tokens of the prompt are read together, and `keys` name its full blocks.
     `computed` tokens have their keys and values in `blocks`; others can find the first `remembered` blocks.
-    `source` is a sequence of the same group whose prompt is to be shared. `turn` is when it last read.
-    `counted`: its body is in the statistics already.
+    `source` is a sequence of the same group whose prompt is to be shared. `last_read_turn`: when it last
+    read. `counted`: its body is in the statistics already.
 
     `scored`: of how many of the prompt's tokens it is known what the model gives them; nothing stands before
     the first. `rewinds`: how often it was taken back.
@@ -67,14 +67,14 @@ class Sequence:
         self.computed = 0
         self.remembered = 0
         self.source: Sequence | None = None
-        self.turn = 0
+        self.last_read_turn = 0
         self.counted = False
         self.finish_reason: str | None = None
         self.error: EngineError | None = None
         self.scored = 1
         self.rewinds = 0
-        self._barred: dict[int, set[int]] = {}
-        self._never = np.array(request.barred, np.intp)
+        self._masked: dict[int, set[int]] = {}
+        self._never = np.array(request.masked, np.intp)
         self._history = np.array(request.prompt, np.intp)
         self._random = random.Random(f"{request.seed}:{request.index}")  # noqa: S311 - repeatable on purpose
 
@@ -114,23 +114,23 @@ class Sequence:
         return self._history[: len(self.tokens)]
 
     @property
-    def barred(self) -> NDArray[np.intp]:
+    def masked(self) -> NDArray[np.intp]:
         """What must not come next: what never may, and what led into something that may not be written."""
-        here = self._barred.get(len(self.tokens))
+        here = self._masked.get(len(self.tokens))
         return np.append(self._never, sorted(here)).astype(np.intp) if here else self._never
 
-    def forget(self) -> None:
+    def drop_blocks(self) -> None:
         """Hold no keys and values any more: all tokens have to be computed again."""
         self.blocks, self.computed, self.remembered, self.source = [], 0, 0, None
 
-    def end_barred(self, blank: Collection[int]) -> bool:
+    def end_masked(self, blank_tokens: Collection[int]) -> bool:
         """Whether another `</s>` would end the document sooner than `min_tokens` allows.
 
-        It would behind a `</s>`, also with `blank` tokens (spaces) between them.
+        It would behind a `</s>`, also with `blank_tokens` (spaces) between them.
         """
         if self.generated >= self.request.min_tokens:
             return False
-        last = next((token for token in reversed(self.tokens) if token not in blank), None)
+        last = next((token for token in reversed(self.tokens) if token not in blank_tokens), None)
         return last == self.request.end_token
 
     def draw(self) -> float:
@@ -155,18 +155,18 @@ class Sequence:
             self.finish_reason = "length"
 
     def rewind(self, place: int, token: int) -> int:
-        """Go back to where `token` stood, or would have come next, and bar it there.
+        """Go back to where `token` stood, or would have come next, and mask it there.
 
         Keys and values up to there stay as they are; the last token's are computed again, for its logits.
 
         Returns:
-            how many tokens are barred at that place now.
+            how many tokens are masked at that place now.
         """
         self.cut(place)
         self.rewinds += 1
-        self._barred = {at: tokens for at, tokens in self._barred.items() if at <= place}
-        self._barred.setdefault(place, set()).add(token)
-        return len(self._barred[place])
+        self._masked = {at: tokens for at, tokens in self._masked.items() if at <= place}
+        self._masked.setdefault(place, set()).add(token)
+        return len(self._masked[place])
 
     def cut(self, place: int) -> None:
         """Take back all new tokens from a place on."""

@@ -8,11 +8,11 @@ from collections.abc import Callable, Collection, Iterator
 from bot.worker.engine.sequence import Sequence
 
 
-def _everybody(_: Sequence) -> bool:
+def _any(_: Sequence) -> bool:
     return True
 
 
-class Turns:
+class WaitingQueue:
     """Waiting sequences. Those that ran already come first, then the story with the fewest that run.
 
     Within a story, and between stories that have as many, first come is first served.
@@ -39,13 +39,13 @@ class Turns:
         self._returning.appendleft(sequence)
 
     def next(
-        self, running: Collection[Sequence], welcome: Callable[[Sequence], bool] = _everybody
+        self, running: Collection[Sequence], may_run: Callable[[Sequence], bool] = _any
     ) -> Sequence | None:
         """Who is next of those that are welcome, without taking it."""
-        returning = next(filter(welcome, self._returning), None)
+        returning = next(filter(may_run, self._returning), None)
         if returning is not None:
             return returning
-        counts = {story: 0 for story, waiting in self._stories.items() if welcome(waiting[0])}
+        counts = {story: 0 for story, waiting in self._stories.items() if may_run(waiting[0])}
         for sequence in running:
             if sequence.request.story in counts:
                 counts[sequence.request.story] += 1

@@ -15,7 +15,7 @@ from functools import lru_cache
 from itertools import islice
 
 from bot.worker.text.decoding import StreamDecoder, is_spaced_script
-from bot.worker.text.logprobs import Drawn
+from bot.worker.text.logprobs import SampledToken
 from bot.worker.text.vocabulary import Spelling
 
 BETWEEN = "\0"
@@ -37,7 +37,7 @@ def folded(text: str) -> str:
     return text
 
 
-def phrases_of(written: Iterable[str]) -> tuple[str, ...]:
+def split_phrases(written: Iterable[str]) -> tuple[str, ...]:
     """Phrases as they are looked for, each once; what holds nothing is none.
 
     A mark in front, which would change the letter before the phrase, does not belong to it.
@@ -53,19 +53,19 @@ def _from_a_letter(phrase: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class DecodedToken:
     """A new token: where it stands, the text that it made certain, and the decoder from before it."""
 
-    drawn: Drawn
+    drawn: SampledToken
     place: int
     text: str
     before: StreamDecoder
 
 
 @lru_cache(_LISTS)
-def looked_for(banned: tuple[str, ...]) -> tuple[tuple[str, ...], frozenset[str]]:
+def watch_patterns(banned: tuple[str, ...]) -> tuple[tuple[str, ...], frozenset[str]]:
     """Phrases as they are looked for, and all that they may begin with. Long lists take their time."""
-    phrases = phrases_of(banned)
+    phrases = split_phrases(banned)
     spread = map(_spread, phrases)
     return phrases, frozenset(one[:end] for one in spread for end in range(1, len(one) + 1))
 
@@ -74,9 +74,9 @@ class PhraseWatch:
     """Holds new tokens back as long as they may be part of a banned phrase."""
 
     def __init__(self, banned: Iterable[str] = ()) -> None:
-        self._phrases, self._beginnings = looked_for(tuple(banned))
+        self._phrases, self._beginnings = watch_patterns(tuple(banned))
         self._longest = max(map(len, self._beginnings), default=1)
-        self._held: list[Piece] = []
+        self._held: list[DecodedToken] = []
         self._safe: list[bool] = []
         """Of each piece that is held: whether no phrase can begin in the text up to its end."""
 
@@ -85,7 +85,7 @@ class PhraseWatch:
         """Whether anything is banned."""
         return bool(self._phrases)
 
-    def push(self, piece: Piece) -> Piece | None:
+    def push(self, piece: DecodedToken) -> DecodedToken | None:
         """Hold a token; where a phrase is complete by it, return the token with which that phrase began.
 
         Then this one and all behind it are held no more.
@@ -104,7 +104,7 @@ class PhraseWatch:
         del self._held[begun:], self._safe[begun:]
         return found
 
-    def take(self) -> list[Piece]:
+    def take(self) -> list[DecodedToken]:
         """The tokens that no phrase can begin with, even if what stands behind them is taken back."""
         if not self.watching:
             return self.flush()
@@ -113,7 +113,7 @@ class PhraseWatch:
         del self._held[:ready], self._safe[:ready]
         return taken
 
-    def flush(self) -> list[Piece]:
+    def flush(self) -> list[DecodedToken]:
         """All that is held, once nothing follows."""
         taken, self._held, self._safe = self._held, [], []
         return taken
@@ -153,7 +153,7 @@ class Phrasebook:
     def tokens(self, banned: Iterable[str]) -> tuple[int, ...]:
         """Their ids, in order."""
         found = {
-            bisect_right(self._ends, place) for phrase in phrases_of(banned) for place in self._of(phrase)
+            bisect_right(self._ends, place) for phrase in split_phrases(banned) for place in self._of(phrase)
         }
         return tuple(sorted(found))
 

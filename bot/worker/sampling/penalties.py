@@ -25,10 +25,10 @@ LARGEST = float(np.finfo(np.float32).max)
 LONGEST_REPEAT = 50
 """DRY counts no further, as in text-generation-webui: the penalty is beyond all logits long before."""
 
-NOBODY = np.empty(0, np.intp)
+NO_IDS = np.empty(0, np.intp)
 
 
-class Marks:
+class TokenSet:
     """A set of token ids in which a whole array is looked up at once."""
 
     def __init__(self, ids: Iterable[int] = ()) -> None:
@@ -60,10 +60,10 @@ class Lowering:
     amounts: Floats
 
 
-NOTHING_LOWERED = Lowering(NOBODY, np.empty(0, np.float32))
+NO_LOWERING = Lowering(NO_IDS, np.empty(0, np.float32))
 
 
-def scaling(history: Ids, sampling: Sampling, exempt: Marks) -> Scaling | None:
+def scaling(history: Ids, sampling: Sampling, penalty_exempt: TokenSet) -> Scaling | None:
     """The repetition penalty (Keskar et al. 2019), over the window, with KoboldAI's slope."""
     if sampling.repetition_penalty == 1:
         return None
@@ -71,7 +71,7 @@ def scaling(history: Ids, sampling: Sampling, exempt: Marks) -> Scaling | None:
     sloped = sampling.repetition_slope > 0 and sampling.repetition_window > 0
     # Backwards, so that of a token that stands there twice the last one counts.
     ids, ages = np.unique(recent[::-1], return_index=True) if sloped else (recent, None)
-    penalised = ~exempt(ids)
+    penalised = ~penalty_exempt(ids)
     strength = _slope(ages[penalised], sampling) if ages is not None else np.ones(int(penalised.sum()))
     factors = 1 + strength * (sampling.repetition_penalty - 1)
     return Scaling(ids[penalised], np.maximum(factors, LEAST_PENALTY).astype(np.float32))
@@ -90,43 +90,45 @@ def _slope(ages: Ids, sampling: Sampling) -> NDArray[np.float64]:
     return strength
 
 
-def lowerings(history: Ids, sampling: Sampling, exempt: Marks, breaking: Marks) -> list[Lowering]:
+def lowerings(
+    history: Ids, sampling: Sampling, penalty_exempt: TokenSet, breakers: TokenSet
+) -> list[Lowering]:
     """All that is taken from logits because of what was written before."""
     found = []
     if sampling.frequency_penalty or sampling.presence_penalty:
-        found.append(counted(history, sampling, exempt))
+        found.append(count_penalties(history, sampling, penalty_exempt))
     if sampling.no_repeat_ngram:
-        found.append(ngrams(history, sampling, exempt))
+        found.append(ngrams(history, sampling, penalty_exempt))
     if sampling.dry_multiplier:
-        found.append(dry(history, sampling, exempt, breaking))
+        found.append(dry(history, sampling, penalty_exempt, breakers))
     return found
 
 
-def counted(history: Ids, sampling: Sampling, exempt: Marks) -> Lowering:
+def count_penalties(history: Ids, sampling: Sampling, penalty_exempt: TokenSet) -> Lowering:
     """OpenAI's frequency penalty for every time a token stands there, and presence penalty for the first."""
     ids, counts = np.unique(_recent(history, sampling.repetition_window), return_counts=True)
-    penalised = ~exempt(ids)
+    penalised = ~penalty_exempt(ids)
     amounts = counts[penalised] * sampling.frequency_penalty + sampling.presence_penalty
     return Lowering(ids[penalised], amounts.astype(np.float32))
 
 
-def ngrams(history: Ids, sampling: Sampling, exempt: Marks) -> Lowering:
+def ngrams(history: Ids, sampling: Sampling, penalty_exempt: TokenSet) -> Lowering:
     """Tokens that would complete an n-gram once more; still possible, where nothing else is."""
     recent, size = _recent(history, sampling.repetition_window), sampling.no_repeat_ngram
     starts = np.arange(max(0, len(recent) - size + 1))
     for place in range(size - 1):
         starts = starts[recent[starts + place] == recent[len(recent) - size + 1 + place]]
     ids = np.unique(recent[starts + size - 1])
-    ids = ids[~exempt(ids)]
+    ids = ids[~penalty_exempt(ids)]
     return Lowering(ids, np.full(len(ids), np.inf, np.float32))
 
 
-def dry(history: Ids, sampling: Sampling, exempt: Marks, breaking: Marks) -> Lowering:
+def dry(history: Ids, sampling: Sampling, penalty_exempt: TokenSet, breakers: TokenSet) -> Lowering:
     """DRY (p-e-w's, in text-generation-webui): what would go on a repetition, the more the longer it is."""
-    following, lengths = _repeats(_recent(history, sampling.dry_window), exempt, breaking)
+    following, lengths = _repeats(_recent(history, sampling.dry_window), penalty_exempt, breakers)
     long = lengths >= sampling.dry_allowed_length
     if not long.any():
-        return NOTHING_LOWERED
+        return NO_LOWERING
     ids, places = np.unique(following[long], return_inverse=True)
     longest = np.zeros(len(ids))
     np.maximum.at(longest, places, lengths[long])
@@ -134,15 +136,15 @@ def dry(history: Ids, sampling: Sampling, exempt: Marks, breaking: Marks) -> Low
     return Lowering(ids, np.minimum(amounts, LARGEST).astype(np.float32))
 
 
-def _repeats(tokens: Ids, exempt: Marks, breaking: Marks) -> tuple[Ids, Ids]:
+def _repeats(tokens: Ids, penalty_exempt: TokenSet, breakers: TokenSet) -> tuple[Ids, Ids]:
     """Wherever the last token stood before: what followed, and how many tokens up to there are the same."""
-    if len(tokens) < 2 or breaking(tokens[-1:])[0]:
-        return NOBODY, NOBODY
+    if len(tokens) < 2 or breakers(tokens[-1:])[0]:
+        return NO_IDS, NO_IDS
     ends = np.flatnonzero(tokens[:-1] == tokens[-1])
-    ends = ends[~exempt(tokens[ends + 1])]
+    ends = ends[~penalty_exempt(tokens[ends + 1])]
     lengths = np.ones(len(ends), np.intp)
     same = np.arange(len(ends))
-    breaks = breaking(tokens[-LONGEST_REPEAT:])[::-1]
+    breaks = breakers(tokens[-LONGEST_REPEAT:])[::-1]
     for back in range(1, len(breaks)):
         same = same[ends[same] >= back]
         same = same[tokens[ends[same] - back] == tokens[-1 - back]]

@@ -17,12 +17,12 @@ because a tokenizer cuts them off in the same way."""
 SPACE = "▁"
 
 
-def exempt_tokens(vocabulary: Mapping[str, int], end_token: int) -> frozenset[int]:
+def penalty_exempt_tokens(vocabulary: Mapping[str, int], end_token: int) -> frozenset[int]:
     """Ids of punctuation, spaces, particles and the paragraph break."""
     return frozenset({end_token, *(token for piece, token in vocabulary.items() if is_exempt(piece))})
 
 
-def breaking_tokens(vocabulary: Mapping[str, int], end_token: int) -> frozenset[int]:
+def dry_breakers(vocabulary: Mapping[str, int], end_token: int) -> frozenset[int]:
     """Ids of the paragraph break, quotation marks and brackets: what is said again behind one begins anew.
 
     Commas and full stops are none: in Japanese there is one every few tokens.

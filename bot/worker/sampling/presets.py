@@ -48,15 +48,15 @@ def read_presets(folder: Path, vocabulary: Mapping[str, int]) -> Presets:
         raise CheckpointError(f"{path} holds no presets: {type(error).__name__} {error}") from error
 
 
-def _read(told: dict[str, Any], tokens: Mapping[str, int]) -> Presets:
-    if unknown := told.keys() - BUILT_IN.keys():
+def _read(found: dict[str, Any], tokens: Mapping[str, int]) -> Presets:
+    if unknown := found.keys() - BUILT_IN.keys():
         raise KeyError(*unknown)
-    return {name: _changed(preset, told.get(name, {}), tokens) for name, preset in BUILT_IN.items()}
+    return {name: _changed(preset, found.get(name, {}), tokens) for name, preset in BUILT_IN.items()}
 
 
-def _changed(preset: Preset, told: dict[str, Any], vocabulary: Mapping[str, int]) -> Preset:
-    bias = tuple((vocabulary[piece], float(value)) for piece, value in told.get("bias", {}).items())
-    settings = {name: value for name, value in told.items() if name != "bias"}
+def _changed(preset: Preset, found: dict[str, Any], vocabulary: Mapping[str, int]) -> Preset:
+    bias = tuple((vocabulary[piece], float(value)) for piece, value in found.get("bias", {}).items())
+    settings = {name: value for name, value in found.items() if name != "bias"}
     if unknown := settings.keys() - set(SAMPLING_NAMES):
         raise KeyError(*unknown)
     return Preset(replace(preset.sampling, **settings), bias)

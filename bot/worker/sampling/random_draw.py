@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from bot.domain.sampling import Sampling
 from bot.worker.sampling.softmax import LANES, Floats, Ids, Weights
-from bot.worker.sampling.truncation import Left, choose, open_wide
+from bot.worker.sampling.truncation import Truncated, is_untruncated, truncate
 
 
 @dataclass(frozen=True, slots=True)
-class Lot:
+class RandomDraw:
     """The random numbers of one draw: the `point`, 0 to below 1, and whether XTC excludes top choices."""
 
     point: float
@@ -25,28 +25,30 @@ class Lot:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class CumulativeWeights:
     """What may be drawn: token ids, and the running sum of their probabilities in the same order, up to 1."""
 
     ids: Ids
     cumulative: NDArray[np.float64]
 
     @classmethod
-    def of(cls, left: Left) -> Choice:
-        """What the filters left, as likely as its weights say."""
-        cumulative = left.weights.cumsum(dtype=np.float64)
-        return cls(left.ids, cumulative / cumulative[-1])
+    def of(cls, truncated: Truncated) -> CumulativeWeights:
+        """What the filters truncated, as likely as its weights say."""
+        cumulative = truncated.weights.cumsum(dtype=np.float64)
+        return cls(truncated.ids, cumulative / cumulative[-1])
 
     def pick(self, point: float) -> int:
         """The token at `point`, 0 to below 1."""
         return int(self.ids[self.cumulative.searchsorted(point, side="right")])
 
 
-def draw(weights: Weights, sampling: Sampling, lot: Lot) -> int:
-    """The token at the lot's point of the probability that the filters leave."""
-    if open_wide(sampling):
-        return _walk(weights.row, lot.point)
-    return Choice.of(choose(weights, sampling, excluding=lot.excluding)).pick(lot.point)
+def draw(weights: Weights, sampling: Sampling, random_draw: RandomDraw) -> int:
+    """The token at the random point of the probability that the filters leave."""
+    if is_untruncated(sampling):
+        return _walk(weights.row, random_draw.point)
+    return CumulativeWeights.of(truncate(weights, sampling, excluding=random_draw.excluding)).pick(
+        random_draw.point
+    )
 
 
 def _walk(row: Floats, point: float) -> int:

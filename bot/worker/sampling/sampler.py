@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from bot.domain.sampling import Sampling
 from bot.worker.engine.sequence import Sequence
-from bot.worker.sampling.penalties import LARGEST, Lowering, Marks, Scaling, lowerings, scaling
-from bot.worker.sampling.random_draw import Choice, Lot, draw
+from bot.worker.sampling.penalties import LARGEST, Lowering, Scaling, TokenSet, lowerings, scaling
+from bot.worker.sampling.random_draw import CumulativeWeights, RandomDraw, draw
 from bot.worker.sampling.softmax import COLDEST, Floats, Ids, heads_of, total_of, weigh
-from bot.worker.sampling.truncation import Left, best, choose_listed
-from bot.worker.text.logprobs import NOTHING, Drawn
+from bot.worker.sampling.truncation import Truncated, best, truncate_shortlist
+from bot.worker.text.logprobs import NO_TOKEN, SampledToken
 
 SHORTLIST = 256
 """How many of a row's likeliest tokens are fetched from a device. Where these do not do, all are."""
@@ -30,44 +30,44 @@ LOGPROB_DIGITS = 6
 
 
 @dataclass(frozen=True, slots=True)
-class Changes:
+class LogitChanges:
     """What is done to a row of logits before one is drawn, in this order.
 
-    `bias` is added; `scaling`, then each of `lowerings`; `barred` tokens are impossible.
+    `bias` is added; `scaling`, then each of `lowerings`; `masked` tokens are impossible.
     """
 
     bias: Lowering | None
     scaling: Scaling | None
     lowerings: Rows[Lowering]
-    barred: Ids
+    masked: Ids
 
 
 class Sampler:
-    """Draws tokens. `banned` are never drawn; `exempt` are never penalised; `end_token` is `</s>`.
+    """Draws tokens. `masked` are never drawn; `penalty_exempt` are never penalised; `end_token` is `</s>`.
 
-    `breaking` tokens end the repetitions that DRY counts. `blank` ones are only space: they do not keep two
+    `dry_breakers` end the repetitions that DRY counts. `blank_tokens` are only space: they do not keep two
     `</s>` apart.
     """
 
     def __init__(
         self,
         *,
-        banned: Iterable[int] = (),
-        exempt: Collection[int] = (),
-        breaking: Collection[int] = (),
-        blank: Collection[int] = (),
+        masked: Iterable[int] = (),
+        penalty_exempt: Collection[int] = (),
+        dry_breakers: Collection[int] = (),
+        blank_tokens: Collection[int] = (),
         end_token: int,
         shortlist: int = SHORTLIST,
     ) -> None:
-        self._banned = np.array(sorted(banned), dtype=np.intp)
-        self._exempt = Marks(exempt)
-        self._breaking = Marks(breaking)
-        self._blank = frozenset(blank)
+        self._masked_ids = np.array(sorted(masked), dtype=np.intp)
+        self._penalty_exempt = TokenSet(penalty_exempt)
+        self._dry_breakers = TokenSet(dry_breakers)
+        self._blank_tokens = frozenset(blank_tokens)
         self._end_token = end_token
         self._shortlist = shortlist
 
     @torch.inference_mode()
-    def draw(self, logits: torch.Tensor, sequences: Rows[Sequence]) -> list[Drawn | None]:
+    def draw(self, logits: torch.Tensor, sequences: Rows[Sequence]) -> list[SampledToken | None]:
         """The next token of each sequence; None where a logit is none, or infinite. Changes `logits`.
 
         -inf is no trouble as long as anything is left: that token is impossible.
@@ -83,7 +83,7 @@ class Sampler:
             ]
 
     @torch.inference_mode()
-    def score(self, logits: torch.Tensor, tokens: Rows[int], count: int) -> list[Drawn] | None:
+    def score(self, logits: torch.Tensor, tokens: Rows[int], count: int) -> list[SampledToken] | None:
         """What the model gave each of `tokens`, and its `count` likeliest; None where a row is not finite.
 
         `logits`: float32, (tokens, vocabulary), on any device; on the CPU they are changed, row by row, so
@@ -94,38 +94,38 @@ class Sampler:
         rows = logits.numpy()
         if not np.isfinite(rows.max(axis=-1)).all():
             return None
-        return [scored(token, row, count) for token, row in zip(tokens, rows, strict=True)]
+        return [sampled_token(token, row, count) for token, row in zip(tokens, rows, strict=True)]
 
-    def _draw(self, row: Floats, sequence: Sequence) -> Drawn | None:
+    def _draw(self, row: Floats, sequence: Sequence) -> SampledToken | None:
         raw = row.copy() if sequence.request.logprobs is not None else None
-        if not change(row, self._changes(sequence, len(row))):
+        if not change_logits(row, self._changes(sequence, len(row))):
             return None
         heads = heads_of(row)
         highest = heads.max()  # no number, where anything is none
         if not np.isfinite(highest):
-            return Drawn(NOTHING) if highest < 0 and len(sequence.barred) else None
-        return scored(self._token(row, heads, sequence), raw, sequence.request.logprobs)
+            return SampledToken(NO_TOKEN) if highest < 0 and len(sequence.masked) else None
+        return sampled_token(self._token(row, heads, sequence), raw, sequence.request.logprobs)
 
     def _token(self, row: Floats, heads: Floats, sequence: Sequence) -> int:
         sampling = sequence.request.sampling
         if sampling.temperature == 0:
             return int(row.argmax())
-        return draw(weigh(row, sampling.temperature, heads), sampling, _lot(sequence))
+        return draw(weigh(row, sampling.temperature, heads), sampling, _random_draw(sequence))
 
-    def _changes(self, sequence: Sequence, vocabulary: int) -> Changes:
+    def _changes(self, sequence: Sequence, vocabulary: int) -> LogitChanges:
         sampling, history = sequence.request.sampling, sequence.history
-        return Changes(
+        return LogitChanges(
             _bias(sequence, vocabulary),
-            scaling(history, sampling, self._exempt),
-            lowerings(history, sampling, self._exempt, self._breaking),
-            self._barred(sequence),
+            scaling(history, sampling, self._penalty_exempt),
+            lowerings(history, sampling, self._penalty_exempt, self._dry_breakers),
+            self._masked(sequence),
         )
 
-    def _barred(self, sequence: Sequence) -> Ids:
-        ending = [self._end_token] if sequence.end_barred(self._blank) else []
-        return np.concatenate([self._banned, sequence.barred, np.array(ending, np.intp)])
+    def _masked(self, sequence: Sequence) -> Ids:
+        ending = [self._end_token] if sequence.end_masked(self._blank_tokens) else []
+        return np.concatenate([self._masked_ids, sequence.masked, np.array(ending, np.intp)])
 
-    def _draw_on_device(self, logits: torch.Tensor, sequences: Rows[Sequence]) -> list[Drawn | None]:
+    def _draw_on_device(self, logits: torch.Tensor, sequences: Rows[Sequence]) -> list[SampledToken | None]:
         """The same, with short lists made where the logits are; a row that needs a longer one is fetched.
 
         What is fetched of every row: the weights and ids of its short list and the weight of all. A row whose
@@ -135,18 +135,18 @@ class Sampler:
         asked = [sequence.request.logprobs for sequence in sequences]
         raws = [None if n is None else _fetched(row) for n, row in zip(asked, logits, strict=True)]
         for row, sequence in zip(logits, sequences, strict=True):
-            change_on_device(row, self._changes(sequence, len(row)))
+            change_logits_on_device(row, self._changes(sequence, len(row)))
         listed = _listed_on_device(logits, sequences, self._shortlist)
-        drawn: list[Drawn | None] = []
+        drawn: list[SampledToken | None] = []
         for i, sequence in enumerate(sequences):
             if not finite[i]:
                 drawn.append(None)
                 continue
             if not np.isfinite(listed[i][0]):
-                drawn.append(Drawn(NOTHING))
+                drawn.append(SampledToken(NO_TOKEN))
                 continue
             token = self._token_listed(logits[i], listed[i], sequence)
-            drawn.append(scored(token, raws[i], asked[i]))
+            drawn.append(sampled_token(token, raws[i], asked[i]))
         return drawn
 
     def _token_listed(self, row: torch.Tensor, listed: Floats, sequence: Sequence) -> int:
@@ -154,16 +154,16 @@ class Sampler:
         total, weights, ids = listed[0], *np.split(listed[1:], 2)
         if sampling.temperature == 0:
             return int(ids.view(np.int32)[0])
-        lot = _lot(sequence)
-        left = _sure(weights, ids.view(np.int32), float(total), sampling)
-        if left is None:
-            return draw(weigh(_fetched(row), sampling.temperature), sampling, lot)
-        chosen = choose_listed(left, sampling, float(total), excluding=lot.excluding)
-        return Choice.of(chosen).pick(lot.point)
+        random_draw = _random_draw(sequence)
+        truncated = _sure(weights, ids.view(np.int32), float(total), sampling)
+        if truncated is None:
+            return draw(weigh(_fetched(row), sampling.temperature), sampling, random_draw)
+        chosen = truncate_shortlist(truncated, sampling, float(total), excluding=random_draw.excluding)
+        return CumulativeWeights.of(chosen).pick(random_draw.point)
 
 
-def change(row: Floats, changes: Changes) -> bool:
-    """Change a row of logits in its place. What was finite stays so, unless it is barred.
+def change_logits(row: Floats, changes: LogitChanges) -> bool:
+    """Change a row of logits in its place. What was finite stays so, unless it is masked.
 
     Returns:
         whether all that it changes were numbers below infinity: of the others the highest tells.
@@ -181,9 +181,9 @@ def change(row: Floats, changes: Changes) -> bool:
         if not _below_infinity(scores):
             return False
         row[lowering.ids] = (scores - lowering.amounts).clip(-LARGEST, LARGEST)
-    if not _below_infinity(row[changes.barred]):
+    if not _below_infinity(row[changes.masked]):
         return False
-    row[changes.barred] = -np.inf
+    row[changes.masked] = -np.inf
     return True
 
 
@@ -191,7 +191,7 @@ def _below_infinity(scores: Floats) -> bool:
     return bool((scores < np.inf).all())
 
 
-def change_on_device(row: torch.Tensor, changes: Changes) -> None:
+def change_logits_on_device(row: torch.Tensor, changes: LogitChanges) -> None:
     """The same, where the row is."""
 
     def there(numbers: NDArray[Any]) -> torch.Tensor:
@@ -206,7 +206,7 @@ def change_on_device(row: torch.Tensor, changes: Changes) -> None:
     for lowering in changes.lowerings:
         ids = there(lowering.ids)
         row[ids] = (row[ids] - there(lowering.amounts)).clamp(-LARGEST, LARGEST)
-    row[there(changes.barred)] = -torch.inf
+    row[there(changes.masked)] = -torch.inf
 
 
 def _bias(sequence: Sequence, vocabulary: int) -> Lowering | None:
@@ -216,20 +216,20 @@ def _bias(sequence: Sequence, vocabulary: int) -> Lowering | None:
     return Lowering(np.fromiter(bias, np.intp), np.fromiter(bias.values(), np.float32))
 
 
-def _lot(sequence: Sequence) -> Lot:
+def _random_draw(sequence: Sequence) -> RandomDraw:
     """The next random numbers of a sequence's own stream."""
     chance = sequence.request.sampling.xtc_probability
     excluding = chance > 0 and sequence.draw() < chance
-    return Lot(sequence.draw(), excluding)
+    return RandomDraw(sequence.draw(), excluding)
 
 
-def _sure(weights: Floats, ids: NDArray[np.int32], total: float, sampling: Sampling) -> Left | None:
+def _sure(weights: Floats, ids: NDArray[np.int32], total: float, sampling: Sampling) -> Truncated | None:
     """A device's list of the likeliest tokens, as far as its order is sure; None where it is too short."""
     # The device may have left out some that equal the last: none of these is sure.
     sure = int(np.count_nonzero(weights > weights[-1]))
     order = np.lexsort((ids[:sure], -weights[:sure]))
-    left = Left(weights[order], ids[order].astype(np.intp))
-    return left if sure and _enough(left.weights, total, sampling) else None
+    truncated = Truncated(weights[order], ids[order].astype(np.intp))
+    return truncated if sure and _enough(truncated.weights, total, sampling) else None
 
 
 def _enough(weights: Floats, total: float, sampling: Sampling) -> bool:
@@ -243,19 +243,19 @@ def _enough(weights: Floats, total: float, sampling: Sampling) -> bool:
     return bool(weights[-1] < sampling.min_p)
 
 
-def scored(token: int, raw: Floats | None, count: int | None) -> Drawn:
+def sampled_token(token: int, raw: Floats | None, count: int | None) -> SampledToken:
     """A drawn token, with what the model itself gave it and its `count` likeliest, where that is wanted."""
     if raw is None or count is None:
-        return Drawn(token)
+        return SampledToken(token)
     highest = float(raw.max())
     values, ids = best(raw, max(count, 1))
     own = float(raw[token])
     norm = highest + float(np.log(total_of(weigh(raw, 1.0).row)))
     top = tuple((int(i), _logprob(float(v), norm)) for v, i in zip(values[:count], ids[:count], strict=True))
-    return Drawn(token, _logprob(own, norm), top)
+    return SampledToken(token, _logprob(own, norm), top)
 
 
-def _scored_on_device(logits: torch.Tensor, tokens: Rows[int], count: int) -> list[Drawn] | None:
+def _scored_on_device(logits: torch.Tensor, tokens: Rows[int], count: int) -> list[SampledToken] | None:
     """The same, with all but a few numbers a row left where they are."""
     norms = logits.logsumexp(dim=-1)
     if not bool(norms.isfinite().all()):
@@ -264,7 +264,7 @@ def _scored_on_device(logits: torch.Tensor, tokens: Rows[int], count: int) -> li
     values, ids = logits.topk(min(max(count, 1), logits.shape[-1]))
     tops = zip(values.tolist(), ids.tolist(), strict=True)
     return [
-        Drawn(
+        SampledToken(
             token,
             _logprob(given, norm),
             tuple((i, _logprob(v, norm)) for v, i in zip(values[:count], ids[:count], strict=True)),

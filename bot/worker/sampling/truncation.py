@@ -33,18 +33,18 @@ SMALLEST = float(np.finfo(np.float32).smallest_subnormal)
 
 
 @dataclass(frozen=True, slots=True)
-class Left:
-    """What filters left: weights and token ids, in one order."""
+class Truncated:
+    """What the filters left: weights and token ids, in one order."""
 
     weights: Floats
     ids: Ids
 
-    def where(self, kept: NDArray[np.bool_]) -> Left:
+    def where(self, kept: NDArray[np.bool_]) -> Truncated:
         """Less of it."""
-        return Left(self.weights[kept], self.ids[kept])
+        return Truncated(self.weights[kept], self.ids[kept])
 
 
-def open_wide(sampling: Sampling) -> bool:
+def is_untruncated(sampling: Sampling) -> bool:
     """Whether no filter is on."""
     return not (
         sampling.top_k
@@ -55,67 +55,69 @@ def open_wide(sampling: Sampling) -> bool:
     )
 
 
-def choose(weights: Weights, sampling: Sampling, *, excluding: bool = False) -> Left:
+def truncate(weights: Weights, sampling: Sampling, *, excluding: bool = False) -> Truncated:
     """What the filters leave of a row of weights. `excluding`: XTC is at work."""
     if sampling.top_k:
         values, ids = best(weights.row, sampling.top_k, above=0.0)
-        return choose_listed(Left(values, ids), sampling, 0.0, excluding=excluding)
+        return truncate_shortlist(Truncated(values, ids), sampling, 0.0, excluding=excluding)
     if sampling.typical_p < 1:
-        left = typical(_over(weights.row, SMALLEST), sampling.typical_p)
-        left = _top_p(left, sampling.top_p) if sampling.top_p < 1 else left
+        truncated = typical(_over(weights.row, SMALLEST), sampling.typical_p)
+        truncated = _top_p(truncated, sampling.top_p) if sampling.top_p < 1 else truncated
     elif sampling.top_p < 1:
-        left = _nucleus_of_row(weights, sampling.top_p)
+        truncated = _nucleus_of_row(weights, sampling.top_p)
     else:
-        left = _over(weights.row, max(sampling.min_p, SMALLEST))
-    return _last_filters(left, sampling, excluding=excluding)
+        truncated = _over(weights.row, max(sampling.min_p, SMALLEST))
+    return _last_filters(truncated, sampling, excluding=excluding)
 
 
-def choose_listed(left: Left, sampling: Sampling, total: float, *, excluding: bool = False) -> Left:
+def truncate_shortlist(
+    truncated: Truncated, sampling: Sampling, total: float, *, excluding: bool = False
+) -> Truncated:
     """The same of a list of the likeliest tokens, likeliest first.
 
     Args:
-        left: there is no other token as likely as its last one. With top_k it has at least so many, or all
-            there are; without, as many as reach top_p or min_p, and typical_p is off.
+        truncated: there is no other token as likely as its last one. With top_k it has at least so many, or
+            all there are; without, as many as reach top_p or min_p, and typical_p is off.
         sampling: gives the filters.
         total: the weight of all tokens; top_k makes it that of the tokens it leaves.
         excluding: XTC is at work.
     """
-    if 0 < sampling.top_k < len(left.weights):
+    if 0 < sampling.top_k < len(truncated.weights):
         # What equals the last of them stays, as in transformers.
-        left = left.where(left.weights >= left.weights[sampling.top_k - 1])
+        truncated = truncated.where(truncated.weights >= truncated.weights[sampling.top_k - 1])
     if sampling.top_k and sampling.typical_p < 1:
-        left = typical(left, sampling.typical_p)
+        truncated = typical(truncated, sampling.typical_p)
     if sampling.top_k:
-        total = float(left.weights.sum(dtype=np.float64))
+        total = float(truncated.weights.sum(dtype=np.float64))
     if sampling.top_p < 1:
-        left = _head(left, sampling.top_p, total)
+        truncated = _head(truncated, sampling.top_p, total)
     elif not sampling.top_k:
         # With min_p alone a whole row is drawn from in the order of ids: here as there.
-        order = np.argsort(left.ids)
-        left = Left(left.weights[order], left.ids[order])
-    return _last_filters(left, sampling, excluding=excluding)
+        order = np.argsort(truncated.ids)
+        truncated = Truncated(truncated.weights[order], truncated.ids[order])
+    return _last_filters(truncated, sampling, excluding=excluding)
 
 
-def typical(left: Left, mass: float) -> Left:
+def typical(truncated: Truncated, mass: float) -> Truncated:
     """Locally typical tokens (Meister et al. 2022): whose surprisal is nearest to the mean, up to `mass`."""
-    total = total_of(left.weights)
-    surprisal = np.float32(np.log(total)) - np.log(left.weights)
-    entropy = np.float32((surprisal * left.weights).sum(dtype=np.float64) / total)
+    total = total_of(truncated.weights)
+    surprisal = np.float32(np.log(total)) - np.log(truncated.weights)
+    entropy = np.float32((surprisal * truncated.weights).sum(dtype=np.float64) / total)
     away = np.abs(surprisal - entropy)
-    return left.where(away <= _reach(away, left.weights, mass * total))
+    return truncated.where(away <= _reach(away, truncated.weights, mass * total))
 
 
-def without_top_choices(left: Left, threshold: float) -> Left:
+def without_top_choices(truncated: Truncated, threshold: float) -> Truncated:
     """XTC (p-e-w): of all tokens with at least this probability, only the least likely one stays."""
-    probabilities = left.weights / np.float64(left.weights.sum(dtype=np.float64))
+    probabilities = truncated.weights / np.float64(truncated.weights.sum(dtype=np.float64))
     top = np.flatnonzero(probabilities >= threshold)
     if len(top) < 2:
-        return left
-    least = top[np.lexsort((-left.ids[top], left.weights[top]))[0]]
-    kept = np.ones(len(left.ids), np.bool_)
+        return truncated
+    least = top[np.lexsort((-truncated.ids[top], truncated.weights[top]))[0]]
+    kept = np.ones(len(truncated.ids), np.bool_)
     kept[top] = False
     kept[least] = True
-    return left.where(kept)
+    return truncated.where(kept)
 
 
 def best(row: Floats, count: int, above: float = -np.inf) -> tuple[Floats, Ids]:
@@ -130,18 +132,18 @@ def best(row: Floats, count: int, above: float = -np.inf) -> tuple[Floats, Ids]:
     return values[order], ids[order]
 
 
-def _last_filters(left: Left, sampling: Sampling, *, excluding: bool) -> Left:
+def _last_filters(truncated: Truncated, sampling: Sampling, *, excluding: bool) -> Truncated:
     if sampling.min_p:
-        left = left.where(left.weights >= np.float32(sampling.min_p) * left.weights.max())
-    return without_top_choices(left, sampling.xtc_threshold) if excluding else left
+        truncated = truncated.where(truncated.weights >= np.float32(sampling.min_p) * truncated.weights.max())
+    return without_top_choices(truncated, sampling.xtc_threshold) if excluding else truncated
 
 
-def _over(row: Floats, floor: float) -> Left:
+def _over(row: Floats, floor: float) -> Truncated:
     ids = np.flatnonzero(row >= np.float32(floor))
-    return Left(row[ids], ids)
+    return Truncated(row[ids], ids)
 
 
-def _over_by_heads(weights: Weights, floor: float) -> Left:
+def _over_by_heads(weights: Weights, floor: float) -> Truncated:
     """`_over`, which looks only into the groups whose best reaches the floor, where these are few."""
     columns = len(weights.row) // LANES
     groups = np.flatnonzero(weights.heads[:columns] >= np.float32(floor))
@@ -149,41 +151,41 @@ def _over_by_heads(weights: Weights, floor: float) -> Left:
         return _over(weights.row, floor)
     inside = np.add.outer(np.arange(LANES) * columns, groups).ravel()  # in the order of ids
     ids = np.concatenate([inside, np.arange(LANES * columns, len(weights.row))])
-    left = Left(weights.row[ids], ids)
-    return left.where(left.weights >= np.float32(floor))
+    truncated = Truncated(weights.row[ids], ids)
+    return truncated.where(truncated.weights >= np.float32(floor))
 
 
-def _top_p(left: Left, top_p: float, total: float | None = None) -> Left:
+def _top_p(truncated: Truncated, top_p: float, total: float | None = None) -> Truncated:
     """The likeliest of a list in any order, as many as reach `top_p` of `total` (None: of the list)."""
-    total = total_of(left.weights) if total is None else total
-    if len(left.ids) > SORTED:
-        return _likeliest(left, top_p * total)
-    order = np.argsort(-left.weights, kind="stable")
-    return _head(Left(left.weights[order], left.ids[order]), top_p, total)
+    total = total_of(truncated.weights) if total is None else total
+    if len(truncated.ids) > SORTED:
+        return _likeliest(truncated, top_p * total)
+    order = np.argsort(-truncated.weights, kind="stable")
+    return _head(Truncated(truncated.weights[order], truncated.ids[order]), top_p, total)
 
 
-def _head(left: Left, top_p: float, total: float) -> Left:
+def _head(truncated: Truncated, top_p: float, total: float) -> Truncated:
     """The same of a list with the likeliest first."""
-    probabilities = left.weights.astype(np.float64) / total
+    probabilities = truncated.weights.astype(np.float64) / total
     before = probabilities.cumsum() - probabilities
     kept = max(1, int(np.count_nonzero(before < top_p)))
-    return Left(left.weights[:kept], left.ids[:kept])
+    return Truncated(truncated.weights[:kept], truncated.ids[:kept])
 
 
-def _nucleus_of_row(weights: Weights, top_p: float) -> Left:
+def _nucleus_of_row(weights: Weights, top_p: float) -> Truncated:
     total = total_of(weights.row)
     return _top_p(_reaching(weights, top_p, total), top_p, total)
 
 
-def _reaching(weights: Weights, top_p: float, total: float) -> Left:
+def _reaching(weights: Weights, top_p: float, total: float) -> Truncated:
     """The likeliest tokens, in the order of ids: so many that they have `top_p` of the total together."""
     # All tokens below this have less than 1 - top_p together.
     lowest = max(0.9 * (1 - top_p) * total / len(weights.row), SMALLEST)
     floor = max(_reached(weights.heads, top_p * total), lowest)
     while True:
-        left = _over_by_heads(weights, floor)
-        if not floor > lowest or left.weights.sum(dtype=np.float64) >= top_p * total:
-            return left
+        truncated = _over_by_heads(weights, floor)
+        if not floor > lowest or truncated.weights.sum(dtype=np.float64) >= top_p * total:
+            return truncated
         floor = max(floor / STEP, lowest)
 
 
@@ -207,13 +209,13 @@ def _floor(row: Floats, count: int) -> float:
     return float(np.partition(row, -count)[-count])
 
 
-def _likeliest(left: Left, target: float) -> Left:
+def _likeliest(truncated: Truncated, target: float) -> Truncated:
     """The likeliest of many tokens, as many as reach the weight `target` together: only the last are sorted.
 
     The first bits of a positive float are its order: weights are added up in bins of these, and the bin in
     which the target is reached is sorted.
     """
-    weights = left.weights
+    weights = truncated.weights
     bins = weights.view(np.int32) >> BIN_BITS
     mass = np.bincount(bins, weights=weights)[::-1]
     reached = mass.cumsum()
@@ -224,7 +226,7 @@ def _likeliest(left: Left, target: float) -> Left:
     before = reached[place] - mass[place] + own.cumsum() - own
     kept = border[: max(1, int(np.count_nonzero(before < target)))]
     chosen = np.concatenate([np.flatnonzero(bins > len(mass) - 1 - place), kept])
-    return Left(weights[chosen], left.ids[chosen])
+    return Truncated(weights[chosen], truncated.ids[chosen])
 
 
 def _reach(keys: Floats, weights: Floats, target: float) -> np.float32:

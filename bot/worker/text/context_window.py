@@ -19,27 +19,27 @@ Length = Callable[[str], int]
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
-    """Pieces in the order in which they are read: `front`, then the story, with `inset` near its end.
+class InsertedContext:
+    """Pieces in the order in which they are read: `prefix`, the story, and `depth_inserted` near its end.
 
-    `depth`: paragraphs of the story behind `inset`.
+    `insertion_depth`: paragraphs of the story behind `depth_inserted`.
     """
 
-    front: tuple[ContextPiece, ...] = ()
-    inset: tuple[ContextPiece, ...] = ()
-    depth: int = 3
+    prefix: tuple[ContextPiece, ...] = ()
+    depth_inserted: tuple[ContextPiece, ...] = ()
+    insertion_depth: int = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Fitted:
+class FittedPieces:
     """The pieces that find room, the tokens kept free for them, and what finds none."""
 
-    kept: Surroundings
+    kept: InsertedContext
     tokens: int
     left_out: tuple[ContextPiece, ...]
 
 
-def fitted(around: Surroundings, limit: int, grain: int, length: Length) -> Fitted:
+def fit_pieces(inserted: InsertedContext, limit: int, grain: int, length: Length) -> FittedPieces:
     """The pieces that have room in a window of `limit` tokens; `length` counts those of a text.
 
     A piece is kept whole or left out, but for the memory: of one that is too long the beginning is kept, and
@@ -47,7 +47,7 @@ def fitted(around: Surroundings, limit: int, grain: int, length: Length) -> Fitt
     not move the story's cut.
     """
     share = room = limit // SHARE
-    every = [*around.front, *around.inset]
+    every = [*inserted.prefix, *inserted.depth_inserted]
     kept: dict[int, ContextPiece] = {}
     left_out: dict[int, ContextPiece] = {}
     for place in sorted(range(len(every)), key=lambda place: _FIRST_KEPT.get(every[place].kind, 2)):
@@ -58,11 +58,11 @@ def fitted(around: Surroundings, limit: int, grain: int, length: Length) -> Fitt
             room -= length(kept[place].text)
         if rest := piece.text[end:].strip():
             left_out[place] = replace(piece, text=piece.text if end == 0 else rest)
-    front = tuple(kept[place] for place in range(len(around.front)) if place in kept)
-    inset = tuple(kept[place] for place in range(len(around.front), len(every)) if place in kept)
+    front = tuple(kept[place] for place in range(len(inserted.prefix)) if place in kept)
+    inset = tuple(kept[place] for place in range(len(inserted.prefix), len(every)) if place in kept)
     taken = min(share, -(-(share - room) // grain) * grain)
-    return Fitted(
-        replace(around, front=front, inset=inset),
+    return FittedPieces(
+        replace(inserted, prefix=front, depth_inserted=inset),
         taken,
         tuple(left_out[place] for place in sorted(left_out)),
     )
@@ -95,6 +95,6 @@ def _ends(text: str) -> list[int]:
     return [start for start in starts if start > 0]
 
 
-def split_before(paragraphs: Sequence[object], around: Surroundings) -> int:
+def split_before(paragraphs: Sequence[object], inserted: InsertedContext) -> int:
     """Before which of the story's paragraphs the inset stands; never behind the last."""
-    return max(0, len(paragraphs) - max(1, around.depth))
+    return max(0, len(paragraphs) - max(1, inserted.insertion_depth))

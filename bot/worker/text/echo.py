@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 from bot.domain.inference import Score
-from bot.worker.text.logprobs import Drawn
+from bot.worker.text.logprobs import SampledToken
 from bot.worker.text.vocabulary import EOS, Spelling
 
 UNSCORED = math.nan
@@ -34,7 +34,7 @@ class Echo:
         start = self.offsets[first] if first else 0
         return self.text[start : self.offsets[last] if last < len(self.offsets) else None]
 
-    def scores(self, first: int, drawn: Sequence[Drawn]) -> tuple[Score, ...]:
+    def scores(self, first: int, drawn: Sequence[SampledToken]) -> tuple[Score, ...]:
         """What the model gave the tokens from `first` on, each in its place."""
         places = self.offsets[first : first + len(drawn)]
         return tuple(

@@ -13,7 +13,7 @@ from tokenizers import Encoding, Tokenizer
 
 from bot.domain.inference import ContextPiece, ContextSpan, TokenCount
 from bot.worker.sampling.banned_phrases import Phrasebook
-from bot.worker.text.context_window import Surroundings, fitted, split_before
+from bot.worker.text.context_window import InsertedContext, fit_pieces, split_before
 from bot.worker.text.decoding import Joint, StreamDecoder
 from bot.worker.text.echo import Echo, as_written, spelled_out
 from bot.worker.text.paragraphs import Paragraph, is_silent, lay_out, sentence_starts
@@ -35,13 +35,13 @@ REMEMBERED_PARAGRAPHS = 4096
 REMEMBERED_CHARACTERS = 1000
 """Longer paragraphs are read anew: they are rare, and thousands of them would fill the memory."""
 
-HOLE = "〓"
+UNKNOWN_SIGN = "〓"
 """What a printer sets where a type is missing."""
 
 SHOWN_CHARACTERS = 40
 """How much of a text is shown around a hole."""
 
-NOTHING_AROUND = Surroundings()
+NOTHING_INSERTED = InsertedContext()
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -103,7 +103,7 @@ class StoryText:
         self.context = context
         self.banned = banned_ids(self._tokenizer, vocab_size)
 
-    def encode(self, text: str, max_tokens: int, around: Surroundings = NOTHING_AROUND) -> Encoded:
+    def encode(self, text: str, max_tokens: int, inserted: InsertedContext = NOTHING_INSERTED) -> Encoded:
         """Encode a whole context in at most `max_tokens`: a story, cut from the left where it is longer.
 
         `</s>` stands in front and for every run of line breaks; each paragraph is encoded by itself, as
@@ -118,7 +118,7 @@ class StoryText:
             raise ValueError(f"a context needs two tokens or more, not {limit}")
         # Of the positions, not of the limit: an other length that is asked for must not move the cut.
         step = max(1, min(self.context, 2 * limit) // CUT_STEPS)
-        fit = fitted(around, limit, -(-step // 2), lambda piece: _length(self._read(piece)[0]))
+        fit = fit_pieces(inserted, limit, -(-step // 2), lambda piece: _length(self._read(piece)[0]))
         reads, open_end = self._read(text)
         room = limit - fit.tokens - open_end
         kept = reads if _length(reads) <= room else self._fit(reads, room, step)
@@ -133,15 +133,15 @@ class StoryText:
         )
         return replace(encoded, seen=_seen(parts, open_end=open_end), left_out=fit.left_out)
 
-    def _parts(self, story: Sequence[_Read], around: Surroundings) -> list[_Part]:
+    def _parts(self, story: Sequence[_Read], inserted: InsertedContext) -> list[_Part]:
         """All that is read, in its order."""
-        border = split_before(story, around) if around.inset else 0
-        front = [_Part(piece, self._read(piece.text)[0]) for piece in around.front]
-        inset = [_Part(piece, self._read(piece.text)[0]) for piece in around.inset]
-        told = [
+        border = split_before(story, inserted) if inserted.depth_inserted else 0
+        front = [_Part(piece, self._read(piece.text)[0]) for piece in inserted.prefix]
+        inset = [_Part(piece, self._read(piece.text)[0]) for piece in inserted.depth_inserted]
+        story_parts = [
             _Part(ContextPiece("story", _joined(reads)), reads) for reads in (story[:border], story[border:])
         ]
-        return [part for part in (*front, told[0], *inset, told[1]) if part.reads]
+        return [part for part in (*front, story_parts[0], *inset, story_parts[1]) if part.reads]
 
     def count(self, text: str) -> TokenCount:
         """How many tokens the whole of a text takes, and what the model cannot see in it."""
@@ -176,7 +176,7 @@ class StoryText:
         """A decoder for one continuation of `prompt`, given as written: it knows what stands before."""
         return StreamDecoder(self._spellings, Joint.behind(prompt))
 
-    def holding(self, banned: Sequence[str]) -> tuple[int, ...]:
+    def tokens_with(self, banned: Sequence[str]) -> tuple[int, ...]:
         """The tokens that hold one of these phrases by themselves."""
         return self._phrasebook.tokens(banned) if banned else ()
 
@@ -232,7 +232,7 @@ def read_as(text: str, unknown: Sequence[str]) -> str:
     )
     start = max(0, place - SHOWN_CHARACTERS // 2)
     shown = line[start : start + SHOWN_CHARACTERS]
-    return "".join(HOLE if character in holes else character for character in shown)
+    return "".join(UNKNOWN_SIGN if character in holes else character for character in shown)
 
 
 @dataclass(frozen=True, slots=True)

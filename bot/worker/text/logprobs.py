@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 from bot.domain.inference import Score
 
-NOTHING = -1
+NO_TOKEN = -1
 """Stands for a token where every one is barred."""
 
 
 @dataclass(frozen=True, slots=True)
-class Drawn:
+class SampledToken:
     """A drawn token. Where it is wanted: its log probability, and the likeliest tokens with theirs."""
 
     token: int
@@ -27,13 +27,13 @@ class ScoreKeeper:
     next that has one, or with the last piece. What a stop string cut off never goes.
     """
 
-    def __init__(self, behind: int = 0) -> None:
+    def __init__(self, shown_before: int = 0) -> None:
         """`behind`: characters that were shown before the first token's."""
         self._waiting: list[Score] = []
-        self._written = behind
-        self._shown = behind
+        self._written = shown_before
+        self._shown = shown_before
 
-    def add(self, drawn: Drawn, text: str) -> None:
+    def add(self, drawn: SampledToken, text: str) -> None:
         """A token was drawn, which made `text` certain. Tokens without a log probability are not kept."""
         # A break that this token made certain belongs to the `</s>` before it; a space to the word behind it.
         place = self._written + text.startswith("\n")

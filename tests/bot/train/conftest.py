@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import sentencepiece
 
-from bot.train.corpus import Corpus, Source
+from bot.train.corpus import Corpus, CorpusSource
 from bot.train.required import required_characters
 from bot.train.tokenizer import train_sentencepiece
 from tests.bot.train.works import write_corpus
@@ -19,7 +19,7 @@ PIECES = len(required_characters()) + 5
 @pytest.fixture(scope="session")
 def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
     """A made-up corpus, divided."""
-    return Corpus.read(Source(write_corpus(tmp_path_factory.mktemp("corpus") / "works.jsonl")))
+    return Corpus.read(CorpusSource(write_corpus(tmp_path_factory.mktemp("corpus") / "works.jsonl")))
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bot.domain.errors import CorpusError
-from bot.train.corpus import Corpus, Source, Work, read_works
+from bot.train.corpus import Corpus, CorpusSource, Work, read_works
 
 
 def test_reads_json_lines(tmp_path: Path) -> None:
@@ -55,14 +55,14 @@ def test_missing_file_and_unknown_kind_are_errors(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("argument", "share"), [("a.txt", 1.0), ("a.txt=0.5", 0.5), ("a.txt=1", 1.0)])
 def test_source_has_a_share(argument: str, share: float) -> None:
     """FILE=SHARE takes part of a file an epoch."""
-    assert Source.parse(argument) == Source(Path("a.txt"), share)
+    assert CorpusSource.parse(argument) == CorpusSource(Path("a.txt"), share)
 
 
 @pytest.mark.parametrize("share", ["0", "1.5", "-1", "half", ""])
 def test_bad_share_is_refused(share: str) -> None:
     """A share lies above 0 and at most at 1."""
     with pytest.raises(CorpusError):
-        Source.parse(f"a.txt={share}")
+        CorpusSource.parse(f"a.txt={share}")
 
 
 def test_division_hangs_on_the_id_alone(corpus: Corpus) -> None:

@@ -12,8 +12,8 @@ from transformers import AutoTokenizer, XGLMForCausalLM
 
 from bot.domain.errors import CheckpointError, CorpusError
 from bot.train import network
-from bot.train.command import CURVE_FILE, RELEASE, Shape, train
-from bot.train.corpus import Corpus, Source
+from bot.train.command import CURVE_FILE, RELEASE, ModelShape, train
+from bot.train.corpus import Corpus, CorpusSource
 from bot.train.data import Batches, Stream, encode, held_out_windows
 from bot.train.loop import BEST, LOG_FILE, Plan, Progress, Run, Stage
 from bot.train.measure import measure
@@ -116,7 +116,7 @@ def small(tmp_path: Path) -> Path:
 def test_the_command_writes_model_tokenizer_log_and_curve(tmp_path: Path, small: Path) -> None:
     """From corpus files to a folder that transformers loads; a second call goes on with more tokens."""
     said: list[str] = []
-    shape = Shape(pieces=PIECES, d_model=16, layers=1, heads=2, context=1_024)
+    shape = ModelShape(pieces=PIECES, d_model=16, layers=1, heads=2, context=1_024)
 
     for tokens in (4_096, 8_192):
         loss = train(
@@ -135,7 +135,7 @@ def test_the_command_writes_model_tokenizer_log_and_curve(tmp_path: Path, small:
 
 def test_a_run_may_go_on_from_a_checkpoint(tmp_path: Path, small: Path) -> None:
     """A new run starts with the weights, the size and the tokens of a released model."""
-    shape = Shape(pieces=PIECES, d_model=16, layers=1, heads=2, context=1_024)
+    shape = ModelShape(pieces=PIECES, d_model=16, layers=1, heads=2, context=1_024)
     quiet: list[str] = []
     train([str(small)], tmp_path / "a", tokens=4_096, shape=shape, compiled=False, report=quiet.append)
     released = tmp_path / "a" / RELEASE
@@ -145,7 +145,7 @@ def test_a_run_may_go_on_from_a_checkpoint(tmp_path: Path, small: Path) -> None:
     )
 
     again = tmp_path / "b" / RELEASE
-    assert loss < measure(released, Corpus.read(Source(small)).held_out)
+    assert loss < measure(released, Corpus.read(CorpusSource(small)).held_out)
     assert (again / "tokenizer.json").read_bytes() == (released / "tokenizer.json").read_bytes()
     assert XGLMForCausalLM.from_pretrained(again).config.d_model == 16
 
@@ -161,4 +161,4 @@ def test_a_corpus_with_nothing_to_hold_out_is_refused(tmp_path: Path) -> None:
     path = write_corpus(tmp_path / "few.jsonl", works=3)
 
     with pytest.raises(CorpusError, match="hold out"):
-        train([str(path)], tmp_path / "out", shape=Shape(pieces=PIECES), compiled=False)
+        train([str(path)], tmp_path / "out", shape=ModelShape(pieces=PIECES), compiled=False)

@@ -10,7 +10,7 @@ from itertools import accumulate
 from bot.domain.errors import EngineError
 from bot.domain.inference import Delta, Score
 from bot.domain.sampling import Sampling
-from bot.worker.engine.engine import Start
+from bot.worker.engine.engine_core import Submission
 from bot.worker.engine.sequence import Sequence, SequenceRequest
 from bot.worker.text.echo import as_written
 
@@ -50,7 +50,7 @@ def sequence(
             end_token=EOS,
             story=story or group or name,
             logprobs=logprobs,
-            barred=barred,
+            masked=barred,
             bias=bias,
             scored=scored,
         )
@@ -106,9 +106,9 @@ class Ear:
         return last.finish_reason if isinstance(last, Delta) else None
 
 
-def start(one: Sequence, ear: Ear, stops: tuple[str, ...] = (), banned: tuple[str, ...] = ()) -> Start:
+def start(one: Sequence, ear: Ear, stops: tuple[str, ...] = (), banned: tuple[str, ...] = ()) -> Submission:
     """What an engine is given."""
     pieces = [f"[{token}]" for token in one.request.prompt]
     places = [0, *accumulate(map(len, pieces[:-1]))]
     echo = as_written(one.request.prompt, "".join(pieces), places) if one.request.scored else None
-    return Start(one, FakeDecoder(), stops, ear, banned, echo)  # type: ignore[arg-type]
+    return Submission(one, FakeDecoder(), stops, ear, banned, echo)  # type: ignore[arg-type]

@@ -15,10 +15,10 @@ from structlog.testing import capture_logs
 from bot.domain.errors import CheckpointError, ConfigurationError
 from bot.domain.inference import GenerationRequest
 from bot.worker.backends.selection import openvino_trouble
-from bot.worker.engine.loaded_model import Served
+from bot.worker.engine.loaded_model import LoadedModel
 from bot.worker.engine.metrics import Metrics
 from bot.worker.factory import SMALL_PARAMETERS, default_threads, load_model
-from bot.worker.memory import Size, kv_blocks
+from bot.worker.memory import ModelSize, kv_blocks
 from bot.worker.options import EngineOptions
 from tests.bot.worker.driving import GREEDY
 from tests.fakes.checkpoints import tiny_checkpoint
@@ -34,7 +34,7 @@ def folder(tmp_path: Path) -> Path:
     return tiny_checkpoint(tmp_path / "tiny")
 
 
-def load(folder: Path | str, **options: object) -> Served:
+def load(folder: Path | str, **options: object) -> LoadedModel:
     """A worker's model, not yet started."""
     return load_model(
         EngineOptions(str(folder), slots=2, device="cpu", **options),  # type: ignore[arg-type]
@@ -43,9 +43,9 @@ def load(folder: Path | str, **options: object) -> Served:
     )
 
 
-async def write(served: Served) -> str:
+async def write(served: LoadedModel) -> str:
     """A greedy continuation."""
-    completion = await served.begin(GenerationRequest("雨が降りはじめると、", GREEDY, 12, min_tokens=12))
+    completion = await served.complete(GenerationRequest("雨が降りはじめると、", GREEDY, 12, min_tokens=12))
     while served.engine.step():
         pass
     text = ""
@@ -193,7 +193,7 @@ def test_progress_ends_before_the_backend_is_built(folder: Path) -> None:
 
 def test_small_models_get_one_thread() -> None:
     """Handing out work costs more than it saves; large ones get every core."""
-    small, large = Size(1_000, 32, 64, 2), Size(256_008, 1_024, 4_096, 24)
+    small, large = ModelSize(1_000, 32, 64, 2), ModelSize(256_008, 1_024, 4_096, 24)
     assert small.parameters < SMALL_PARAMETERS < large.parameters
     assert default_threads(small) == 1
     assert default_threads(large) == torch.get_num_threads()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from bot.worker.memory_release import let_go, trim
+from bot.worker.memory_release import release_pages, trim_heap
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux knows this call")
@@ -20,7 +20,7 @@ def test_mapped_memory_is_given_back_and_read_again(tmp_path: Path) -> None:
     expected = int(mapped.sum())
     before = resident_file_kib()
 
-    let_go([mapped])
+    release_pages([mapped])
 
     assert before - resident_file_kib() > size // 1024 // 2
     assert expected == int(mapped.sum())
@@ -30,8 +30,8 @@ def test_memory_of_our_own_keeps_its_content() -> None:
     """What no file holds is not lost."""
     tensor = torch.arange(100_000)
 
-    let_go([tensor, torch.empty(0)])
-    trim()
+    release_pages([tensor, torch.empty(0)])
+    trim_heap()
 
     assert torch.equal(tensor, torch.arange(100_000))
 

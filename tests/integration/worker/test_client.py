@@ -17,13 +17,13 @@ from bot.domain.room_settings import sampling_of
 from bot.domain.sampling import MAX_BANNED, PRESETS
 from bot.inference.client import HttpEngine
 from bot.worker.checkpoints.progress import Progress
-from bot.worker.engine.loaded_model import Served
+from bot.worker.engine.loaded_model import LoadedModel
 from bot.worker.engine.metrics import Metrics
 from bot.worker.factory import assemble
 from tests.bot.worker.loading import load_checkpoint
 from tests.fakes.backend import FakeBackend
 from tests.fakes.checkpoints import tiny_checkpoint
-from tests.servers.hosted_worker import fake_served, hosted
+from tests.servers.hosted_worker import fake_loaded_model, hosted
 
 ASKED = GenerationRequest("雨が降りはじめると、", PRESETS["standard"], max_tokens=8, n=2, seed=7)
 WAIT_S = 60
@@ -35,7 +35,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("worker")
     checkpoint, socket = tiny_checkpoint(folder / "tiny"), folder / "w.sock"
 
-    def load(progress: Progress) -> Served:
+    def load(progress: Progress) -> LoadedModel:
         loaded = load_checkpoint(checkpoint, dtype="float32", device="cpu", progress=progress)
         return assemble(loaded, slots=2, threads=1, metrics=Metrics())
 
@@ -98,7 +98,7 @@ async def test_a_closed_iterator_frees_the_slot(tmp_path: Path) -> None:
     """With one slot, the next stream begins as soon as an endless one was left."""
     backend = FakeBackend(context=10**6)
     endless = GenerationRequest("", PRESETS["standard"], max_tokens=90_000)
-    with hosted(lambda _: fake_served(backend, Metrics(), rows=1), uds=tmp_path / "s"):
+    with hosted(lambda _: fake_loaded_model(backend, Metrics(), rows=1), uds=tmp_path / "s"):
         async with HttpEngine(f"unix:{tmp_path}/s") as engine:
             async with aclosing(engine.generate(endless)) as deltas:  # type: ignore[type-var]
                 await anext(deltas)
@@ -111,7 +111,7 @@ async def test_loading_and_failing(tmp_path: Path) -> None:
     """Both are states for who looks, and errors for who asks."""
     go_on = threading.Event()
 
-    def load(progress: Progress) -> Served:
+    def load(progress: Progress) -> LoadedModel:
         progress(0.4)
         go_on.wait(WAIT_S)
         raise ValueError("no weights")

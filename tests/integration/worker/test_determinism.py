@@ -15,9 +15,9 @@ from bot.domain.sampling import Sampling
 from bot.worker.backends.base import Backend
 from bot.worker.backends.pytorch import TorchBackend
 from bot.worker.checkpoints.loader import embedded_model, read_config
-from bot.worker.checkpoints.quantized_model import Quantizer, UnkeptModel
+from bot.worker.checkpoints.quantized_model import InMemoryInt8Model, Quantizer
 from bot.worker.checkpoints.weights import find_weights
-from bot.worker.engine.engine import Engine, Start
+from bot.worker.engine.engine_core import EngineCore, Submission
 from bot.worker.engine.metrics import Metrics
 from bot.worker.engine.scheduler import Scheduler
 from bot.worker.engine.sequence import Sequence
@@ -85,7 +85,7 @@ class Written:
     sequence: Sequence
     ear: Ear = field(default_factory=Ear)
 
-    def start(self, one: Asked) -> Start:
+    def start(self, one: Asked) -> Submission:
         """What an engine is given."""
         return start(self.sequence, self.ear, banned=one.banned)
 
@@ -109,7 +109,7 @@ def asked(longest: int, new: int) -> st.SearchStrategy[Asked]:
 
 def engine_over(
     backend: Backend, rows: int, blocks: int, tile: int
-) -> tuple[Engine, Scheduler, CollectorRegistry]:
+) -> tuple[EngineCore, Scheduler, CollectorRegistry]:
     """An engine that uses `blocks` of the backend's blocks."""
     counts = CollectorRegistry()
     scheduler = Scheduler(
@@ -118,9 +118,9 @@ def engine_over(
         rows=rows,
         grain=backend.grain,
         tile=tile,
-        by_itself=2 * tile,
+        prefill_alone=2 * tile,
     )
-    engine = Engine(backend, Sampler(end_token=EOS), scheduler, metrics=Metrics(counts))
+    engine = EngineCore(backend, Sampler(end_token=EOS), scheduler, metrics=Metrics(counts))
     return engine, scheduler, counts
 
 
@@ -137,7 +137,7 @@ def alone(backend: Backend, one: Asked) -> list[Written]:
     return texts
 
 
-def in_company(backend: Backend, requests: list[Asked], engine: Engine) -> list[list[Written]]:
+def in_company(backend: Backend, requests: list[Asked], engine: EngineCore) -> list[list[Written]]:
     """Let all come and go at their times, and run to the end."""
     everyone = [[Written(each) for each in one.sequences(str(i))] for i, one in enumerate(requests)]
     for step in range(STEPS):
@@ -211,7 +211,7 @@ def openvino_backend(_: Path) -> Backend:
     from bot.worker.backends.openvino import OpenVinoBackend
 
     folder = embedded_model()
-    model = UnkeptModel(Quantizer(read_config(folder), find_weights(folder)))
+    model = InMemoryInt8Model(Quantizer(read_config(folder), find_weights(folder)))
     return OpenVinoBackend(model, blocks=40, threads=1)
 
 

@@ -13,14 +13,14 @@ import pytest
 from openai import AsyncOpenAI, OpenAI
 
 from bot.worker.checkpoints.progress import Progress
-from bot.worker.engine.loaded_model import Served
+from bot.worker.engine.loaded_model import LoadedModel
 from bot.worker.engine.metrics import Metrics
 from bot.worker.factory import assemble
 from bot.worker.text.encoding import StoryText
 from tests.bot.worker.loading import load_checkpoint
 from tests.fakes.backend import FakeBackend, counting
 from tests.fakes.checkpoints import tiny_checkpoint, tiny_tokenizer
-from tests.servers.hosted_worker import fake_served, hosted
+from tests.servers.hosted_worker import fake_loaded_model, hosted
 
 PROMPT = "雨が降りはじめると、"
 ANY = "gpt-3.5-turbo-instruct"
@@ -37,7 +37,7 @@ def worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     """A worker with a tiny model."""
     folder = tiny_checkpoint(tmp_path_factory.mktemp("served") / "tiny")
 
-    def load(progress: Progress) -> Served:
+    def load(progress: Progress) -> LoadedModel:
         checkpoint = load_checkpoint(folder, dtype="float32", device="cpu", progress=progress)
         return assemble(checkpoint, slots=3, threads=1, metrics=Metrics())
 
@@ -152,8 +152,8 @@ def test_a_place_that_is_not_there(client: OpenAI) -> None:
 def test_too_much_at_once() -> None:
     """The client knows it as a limit, and when to come again."""
 
-    def load(_: Progress) -> Served:
-        return fake_served(FakeBackend(), Metrics(), rows=1, waiting_limit=1)
+    def load(_: Progress) -> LoadedModel:
+        return fake_loaded_model(FakeBackend(), Metrics(), rows=1, waiting_limit=1)
 
     with hosted(load) as worker, OpenAI(**options(worker)) as client:
         with pytest.raises(openai.RateLimitError) as refused:
@@ -167,9 +167,9 @@ def test_a_model_that_loads_is_waited_for() -> None:
     """Without patience an error of the server's; with it the client comes again by itself."""
     go_on = threading.Event()
 
-    def load(_: Progress) -> Served:
+    def load(_: Progress) -> LoadedModel:
         go_on.wait(WAIT_S)
-        return fake_served(FakeBackend(), Metrics())
+        return fake_loaded_model(FakeBackend(), Metrics())
 
     with hosted(load, wait=False) as worker, OpenAI(**options(worker)) as client:
         with pytest.raises(openai.InternalServerError) as refused:
@@ -187,7 +187,10 @@ def test_a_stream_that_fails() -> None:
     """The client raises what the worker says."""
     backend = FakeBackend(counting(lambda kept: 20 if kept[-1] != 20 else None))
 
-    with hosted(lambda _: fake_served(backend, Metrics())) as worker, OpenAI(**options(worker)) as client:
+    with (
+        hosted(lambda _: fake_loaded_model(backend, Metrics())) as worker,
+        OpenAI(**options(worker)) as client,
+    ):
         stream = client.completions.create(model=ANY, prompt=PROMPT, stream=True)
         with pytest.raises(openai.APIError, match="not finite"):
             list(stream)
@@ -201,8 +204,8 @@ def test_a_client_without_patience() -> None:
         released.wait(WAIT_S)
         return 20
 
-    def load(_: Progress) -> Served:
-        return fake_served(FakeBackend(counting(slowly)), Metrics(), rows=1)
+    def load(_: Progress) -> LoadedModel:
+        return fake_loaded_model(FakeBackend(counting(slowly)), Metrics(), rows=1)
 
     with hosted(load) as worker, OpenAI(**options(worker)) as client:
         with pytest.raises(openai.APITimeoutError):

@@ -13,10 +13,10 @@ from bot.domain.errors import NotFinite
 from bot.worker.backends.base import Backend
 from bot.worker.backends.pytorch import TorchBackend
 from bot.worker.checkpoints.loader import embedded_model, read_config
-from bot.worker.checkpoints.quantized_model import Quantizer, UnkeptModel
+from bot.worker.checkpoints.quantized_model import InMemoryInt8Model, Quantizer
 from bot.worker.checkpoints.weights import find_weights
-from bot.worker.engine.engine import Engine
-from bot.worker.engine.scheduler import SCORED, SCORERS, Scheduler
+from bot.worker.engine.engine_core import EngineCore
+from bot.worker.engine.scheduler import MAX_SCORED_TOKENS, ROWS_PER_SCORER, Scheduler
 from bot.worker.engine.sequence import Sequence
 from bot.worker.sampling.sampler import Sampler, _scored_on_device
 from tests.bot.worker.driving import EOS, Ear, sequence, start
@@ -33,13 +33,13 @@ def ids(seed: int, length: int = LENGTH, vocabulary: int = 150) -> list[int]:
     return [EOS, *drawn.tolist()]
 
 
-def engine_over(backend: Backend, rows: int = 4) -> Engine:
+def engine_over(backend: Backend, rows: int = 4) -> EngineCore:
     """An engine over a backend."""
     scheduler = Scheduler(block=backend.block, blocks=backend.blocks, rows=rows, grain=backend.grain)
-    return Engine(backend, Sampler(end_token=EOS), scheduler)
+    return EngineCore(backend, Sampler(end_token=EOS), scheduler)
 
 
-def run(engine: Engine, *sequences: Sequence) -> list[Ear]:
+def run(engine: EngineCore, *sequences: Sequence) -> list[Ear]:
     """Let these run to their ends."""
     ears = [Ear() for _ in sequences]
     engine.submit([start(one, ear) for one, ear in zip(sequences, ears, strict=True)])
@@ -85,7 +85,7 @@ def test_openvino_scores_as_its_weights_do_in_transformers() -> None:
     from tests.bot.worker.backends.test_openvino import reference
 
     folder = embedded_model()
-    model = UnkeptModel(Quantizer(read_config(folder), find_weights(folder)))
+    model = InMemoryInt8Model(Quantizer(read_config(folder), find_weights(folder)))
     backend = OpenVinoBackend(model, blocks=40, threads=1)
     prompt = ids(2, vocabulary=16_000)
     engine = engine_over(backend)
@@ -116,17 +116,17 @@ def test_logits_are_made_a_few_at_a_time_and_nobody_waits_for_them() -> None:
         pass
 
     beside = [rows for rows in backend.steps[steps:] if len(rows) > 1]
-    assert len(beside) > 900 / SCORED
+    assert len(beside) > 900 / MAX_SCORED_TOKENS
     assert all(len(rows[0].tokens) == 1 for rows in beside)
-    assert all(sum(row.logits for row in rows) <= SCORED + 1 for rows in backend.steps)
-    assert all(len(rows[1].tokens) * 2 <= SCORED for rows in beside)
+    assert all(sum(row.logits for row in rows) <= MAX_SCORED_TOKENS + 1 for rows in backend.steps)
+    assert all(len(rows[1].tokens) * 2 <= MAX_SCORED_TOKENS for rows in beside)
     assert len(ear.text) > 40
 
 
 def test_many_scored_prompts_leave_places_for_writers() -> None:
     """Of a crowd of them only some hold a place at a time; somebody who comes to write begins at once."""
     backend = FakeBackend(context=500, block=16, blocks=400)
-    engine = engine_over(backend, rows=2 * SCORERS)
+    engine = engine_over(backend, rows=2 * ROWS_PER_SCORER)
     crowd = [sequence(f"s{i}", ids(i, 400), scored=True, logprobs=0, max_tokens=0) for i in range(20)]
     engine.submit([start(one, Ear()) for one in crowd])
     engine.step()

@@ -14,9 +14,9 @@ from bot.domain.inference import GenerationRequest
 from bot.domain.sampling import Sampling
 from bot.worker.backends.base import Row
 from bot.worker.backends.pytorch import TorchBackend
-from bot.worker.engine.loaded_model import Completion, Served
+from bot.worker.engine.loaded_model import Completion, LoadedModel
 from bot.worker.factory import assemble
-from bot.worker.sampling.sampler import change
+from bot.worker.sampling.sampler import change_logits
 from tests.bot.worker.driving import GREEDY
 from tests.bot.worker.loading import load_checkpoint
 from tests.fakes.checkpoints import SENTENCES, tiny_checkpoint
@@ -32,14 +32,16 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def served(folder: Path) -> Served:
+def served(folder: Path) -> LoadedModel:
     """The whole worker below HTTP; the test steps its engine."""
     return assemble(load_checkpoint(folder, dtype="float32", device="cpu"), slots=4)
 
 
-async def finish(served: Served, *requests: GenerationRequest) -> list[tuple[Completion, dict[int, str]]]:
+async def finish(
+    served: LoadedModel, *requests: GenerationRequest
+) -> list[tuple[Completion, dict[int, str]]]:
     """Run requests side by side to their ends; each one's completion and its candidates' texts."""
-    completions = [await served.begin(request) for request in requests]
+    completions = [await served.complete(request) for request in requests]
     while served.engine.step():
         pass
     written = []
@@ -55,7 +57,7 @@ async def finish(served: Served, *requests: GenerationRequest) -> list[tuple[Com
 @pytest.mark.parametrize("max_tokens", [1, 10, 40, 63, 64, 5000])
 @pytest.mark.parametrize("prompt", ["", "雨", STORY, STORY * 20])
 async def test_point_6_prompt_and_new_tokens_stay_within_the_context(
-    served: Served, prompt: str, max_tokens: int
+    served: LoadedModel, prompt: str, max_tokens: int
 ) -> None:
     """However long the story and however much is asked for, no position past the last is computed.
 
@@ -97,7 +99,7 @@ async def test_point_7_not_finite_fails_one_request_with_its_name(folder: Path) 
     served = assemble(checkpoint, slots=2)
     table = served.engine._backend._table  # type: ignore[attr-defined]
     table[poison] = torch.inf
-    ill = await served.begin(GenerationRequest("雨と猫", GREEDY, 5))
+    ill = await served.complete(GenerationRequest("雨と猫", GREEDY, 5))
 
     [(well, texts)] = await finish(served, GenerationRequest("雨が", GREEDY, 5, min_tokens=5))
 
@@ -108,7 +110,7 @@ async def test_point_7_not_finite_fails_one_request_with_its_name(folder: Path) 
     assert texts[0]
 
 
-async def test_point_8_batches_equal_transformers(served: Served, folder: Path) -> None:
+async def test_point_8_batches_equal_transformers(served: LoadedModel, folder: Path) -> None:
     """Several stories in one batch, by way of the whole worker, are each what `generate` writes alone."""
     model = XGLMForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()  # type: ignore[no-untyped-call]
     prompts = ["雨が", SENTENCES[0], "The old house", "町は\n猫は", "「おや、"]
@@ -133,25 +135,25 @@ async def test_point_8_batches_equal_transformers(served: Served, folder: Path) 
         assert expected + decoder.flush() == texts[0]
 
 
-async def test_point_10_penalties_spare_punctuation_and_count_the_prompt(served: Served) -> None:
+async def test_point_10_penalties_spare_punctuation_and_count_the_prompt(served: LoadedModel) -> None:
     """A penalty reaches words of the prompt, but no punctuation and no paragraph break."""
     sampler = served.engine._sampler
     vocabulary = served.text._tokenizer.get_vocab()
     spared = {vocabulary["。"], vocabulary["、"], vocabulary["」"], 2}
     word = vocabulary["猫"] if "猫" in vocabulary else vocabulary["▁猫"]
     sequence_sampling = Sampling(temperature=0, repetition_penalty=1.5, repetition_window=0)
-    completion = await served.begin(GenerationRequest("猫、雨。」\n", sequence_sampling, 3))
+    completion = await served.complete(GenerationRequest("猫、雨。」\n", sequence_sampling, 3))
     [sequence] = completion._sequences
     row = np.ones(len(vocabulary) + 10, np.float32)
 
-    change(row, sampler._changes(sequence, len(row)))
+    change_logits(row, sampler._changes(sequence, len(row)))
 
     assert word in completion.prompts[0].ids
     assert float(row[word]) == pytest.approx(1 / 1.5)
     assert all(float(row[token]) == 1 for token in spared)
 
 
-async def test_point_12_a_seed_repeats(served: Served) -> None:
+async def test_point_12_a_seed_repeats(served: LoadedModel) -> None:
     """Seed, settings and prompt decide every candidate's text; the company and the slot do not."""
     request = GenerationRequest("雨が", Sampling(temperature=1.2, top_p=0.95), 30, n=3, seed=11)
     others = [GenerationRequest(STORY, Sampling(), 25, seed=seed) for seed in range(3)]
@@ -167,7 +169,7 @@ async def test_point_12_a_seed_repeats(served: Served) -> None:
     assert len(set(alone.values())) == 3
 
 
-async def test_point_12_the_number_of_candidates_changes_none(served: Served) -> None:
+async def test_point_12_the_number_of_candidates_changes_none(served: LoadedModel) -> None:
     """The first candidate of three is the only one of one."""
     [(_, one)] = await finish(served, GenerationRequest(STORY, Sampling(), 20, n=1, seed=5))
     [(_, three)] = await finish(served, GenerationRequest(STORY, Sampling(), 20, n=3, seed=5))

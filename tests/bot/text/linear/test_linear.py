@@ -40,7 +40,7 @@ from bot.text.boilerplate import Junk
 from bot.text.continuation import Continuation
 from bot.text.repetition import Loops, letters, stutter
 from bot.text.word_filter import WordFilter
-from bot.worker.sampling.banned_phrases import folded, phrases_of
+from bot.worker.sampling.banned_phrases import folded, split_phrases
 from bot.worker.text import paragraphs
 from bot.worker.text.decoding import Joint
 from bot.worker.text.encoding import StoryText, read_as
@@ -176,13 +176,13 @@ WORKS: dict[str, Work] = {
     "paragraphs.sentence_starts": paragraphs.sentence_starts,
     "stops": stopped,
     "banned.folded": folded,
-    "banned.phrases_of": lambda text: phrases_of([text]),
+    "banned.phrases_of": lambda text: split_phrases([text]),
     "decoding.Joint": Joint.behind,
     "text.encode": lambda text: story_text().encode(text, 200),
     "text.count": lambda text: story_text().count(text),
     "text.read_as": lambda text: read_as(text, tuple(dict.fromkeys(text))[1:]),
     "text.decoder": lambda text: story_text().decoder(text),
-    "text.holding": lambda text: story_text().holding((text,)),
+    "text.holding": lambda text: story_text().tokens_with((text,)),
     "characters.named": characters.named,
     "textfile.text_of": unless_refused(lambda text: textfile.text_of(text.encode(), 4 * len(text))),
     "slack.escape": slack.escape,

@@ -17,13 +17,13 @@ from bot.wire.completion_request import MAX_PROMPT_CHARACTERS, CompletionRequest
 from bot.worker.api.app import MAX_BODY_BYTES
 from bot.worker.api.request_body import generation_request
 from bot.worker.checkpoints.progress import Progress
-from bot.worker.engine.loaded_model import Served
+from bot.worker.engine.loaded_model import LoadedModel
 from bot.worker.engine.metrics import Metrics
 from bot.worker.factory import assemble
 from tests.bot.worker.loading import load_checkpoint
 from tests.fakes.backend import FakeBackend, counting
 from tests.fakes.checkpoints import tiny_checkpoint
-from tests.servers.hosted_worker import fake_served, hosted
+from tests.servers.hosted_worker import fake_loaded_model, hosted
 
 PROMPT = "雨が降りはじめると、"
 WAIT_S = 60
@@ -35,7 +35,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     folder = tiny_checkpoint(tmp_path_factory.mktemp("served") / "tiny")
     metrics = Metrics()
 
-    def load(progress: Progress) -> Served:
+    def load(progress: Progress) -> LoadedModel:
         checkpoint = load_checkpoint(folder, dtype="float32", device="cpu", progress=progress)
         return assemble(checkpoint, slots=3, threads=1, metrics=metrics)
 
@@ -466,8 +466,8 @@ def test_other_names_of_json_are_taken(client: httpx.Client) -> None:
 def test_pages_of_others_may_ask_where_they_are_named() -> None:
     """A browser is told so, errors included; without the setting nothing is said."""
 
-    def load(_: Progress) -> Served:
-        return fake_served(FakeBackend(), Metrics())
+    def load(_: Progress) -> LoadedModel:
+        return fake_loaded_model(FakeBackend(), Metrics())
 
     page = {"Origin": "https://example.org"}
     asks = {**page, "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "x-any"}
@@ -488,7 +488,7 @@ def test_pages_of_others_may_ask_where_they_are_named() -> None:
 
 def test_a_fault_of_the_worker_has_the_form_of_every_error() -> None:
     """No page of a web server, and nothing of what went wrong inside."""
-    served = fake_served(FakeBackend(), Metrics())
+    served = fake_loaded_model(FakeBackend(), Metrics())
 
     def broken(*_: object) -> None:
         raise RuntimeError("inside")
@@ -622,7 +622,7 @@ def test_over_a_unix_socket(tmp_path: Path) -> None:
     """The same over a socket file, which only its owner may open."""
     metrics, path = Metrics(), tmp_path / "worker.sock"
 
-    with hosted(lambda _: fake_served(FakeBackend(), metrics), uds=path) as client:
+    with hosted(lambda _: fake_loaded_model(FakeBackend(), metrics), uds=path) as client:
         assert client.get("/health").json()["status"] == "ready"
         assert path.stat().st_mode & 0o077 == 0
 
@@ -631,11 +631,11 @@ def test_loading_then_ready() -> None:
     """While the model loads everything says so, with the progress; then it works."""
     halfway, go_on = threading.Event(), threading.Event()
 
-    def load(progress: Progress) -> Served:
+    def load(progress: Progress) -> LoadedModel:
         progress(0.4)
         halfway.set()
         go_on.wait(WAIT_S)
-        return fake_served(FakeBackend(), Metrics())
+        return fake_loaded_model(FakeBackend(), Metrics())
 
     with hosted(load, wait=False) as client:
         halfway.wait(WAIT_S)
@@ -651,7 +651,7 @@ def test_loading_then_ready() -> None:
 def test_failed_stays_up_and_says_why() -> None:
     """A model that cannot be loaded leaves a server that tells the reason."""
 
-    def load(_progress: Progress) -> Served:
+    def load(_progress: Progress) -> LoadedModel:
         raise CheckpointError("there is no config.json")
 
     with hosted(load) as client:
@@ -669,7 +669,7 @@ def test_closing_a_stream_frees_its_slot() -> None:
     """With one slot, the next request is served as soon as the reader of an endless stream goes."""
     backend, metrics = FakeBackend(context=10**6), Metrics()
 
-    with hosted(lambda _: fake_served(backend, metrics, rows=1), metrics=metrics) as client:
+    with hosted(lambda _: fake_loaded_model(backend, metrics, rows=1), metrics=metrics) as client:
         endless = {"prompt": "", "max_tokens": 90_000, "stream": True}
         with client.stream("POST", "/v1/completions", json=endless) as stream:
             lines = stream.iter_lines()
@@ -685,7 +685,7 @@ def test_leaving_an_unstreamed_request_frees_its_slot() -> None:
     """Likewise for who waits for the whole text and goes away."""
     backend = FakeBackend(context=10**6)
 
-    with hosted(lambda _: fake_served(backend, Metrics(), rows=1)) as client:
+    with hosted(lambda _: fake_loaded_model(backend, Metrics(), rows=1)) as client:
         with pytest.raises(httpx.ReadTimeout):
             client.post("/v1/completions", json={"prompt": "", "max_tokens": 90_000}, timeout=0.3)
         answer = ask(client)
@@ -697,7 +697,7 @@ def test_not_finite_in_a_stream() -> None:
     """An error event ends the stream, and no `[DONE]` follows; unstreamed it is a 500."""
     backend = FakeBackend(counting(lambda kept: 20 if kept[-1] != 20 else None))
 
-    with hosted(lambda _: fake_served(backend, Metrics())) as client:
+    with hosted(lambda _: fake_loaded_model(backend, Metrics())) as client:
         streamed, whole = ask(client, stream=True), ask(client)
 
     assert json.loads(events(streamed)[-1])["error"]["code"] == "not_finite"
@@ -709,7 +709,7 @@ def test_a_full_queue() -> None:
     """Over the bound a request is refused at once, and told when to come again."""
     metrics = Metrics()
 
-    with hosted(lambda _: fake_served(FakeBackend(), metrics, rows=1, waiting_limit=1)) as client:
+    with hosted(lambda _: fake_loaded_model(FakeBackend(), metrics, rows=1, waiting_limit=1)) as client:
         refused = ask(client, n=8)
 
     assert refused.status_code == 429
@@ -728,7 +728,7 @@ def test_silence_is_filled() -> None:
     backend = FakeBackend(counting(slowly))
     fields = {"prompt": "雨", "max_tokens": 1, "stream": True}
     with (
-        hosted(lambda _: fake_served(backend, Metrics()), alive_every_s=0.01) as client,
+        hosted(lambda _: fake_loaded_model(backend, Metrics()), alive_every_s=0.01) as client,
         client.stream("POST", "/v1/completions", json=fields) as stream,
     ):
         lines = stream.iter_lines()
@@ -743,7 +743,7 @@ def test_silence_is_filled() -> None:
 def test_stopping_ends_streams_with_a_reason() -> None:
     """Told to stop, the worker says so in every open stream instead of falling silent."""
     backend = FakeBackend(context=10**6)
-    served = fake_served(backend, Metrics(), rows=1)
+    served = fake_loaded_model(backend, Metrics(), rows=1)
 
     with hosted(lambda _: served) as client:
         endless = {"prompt": "", "max_tokens": 90_000, "stream": True}

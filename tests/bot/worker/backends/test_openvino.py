@@ -20,11 +20,11 @@ from transformers import XGLMForCausalLM
 from bot.domain.errors import CheckpointError
 from bot.worker.backends.base import Copy, Row
 from bot.worker.backends.openvino import OpenVinoBackend
-from bot.worker.backends.openvino_graph import BLOCK, Shape, attention_type
+from bot.worker.backends.openvino_graph import BLOCK, LayerShape, attention_type
 from bot.worker.backends.selection import KV_PRECISIONS
 from bot.worker.checkpoints.int8 import Int8Linear
 from bot.worker.checkpoints.loader import embedded_model, read_config
-from bot.worker.checkpoints.quantized_model import Quantizer, UnkeptModel
+from bot.worker.checkpoints.quantized_model import InMemoryInt8Model, Quantizer
 from bot.worker.checkpoints.weights import find_weights
 from tests.fakes.checkpoints import tiny_checkpoint
 
@@ -34,9 +34,9 @@ PROMPT = [EOS, *torch.randint(4, 16_000, (LENGTH - 1,), generator=torch.Generato
 OTHER = [EOS, *torch.randint(4, 16_000, (80,), generator=torch.Generator().manual_seed(1)).tolist()]
 
 
-def int8_model(folder: Path) -> UnkeptModel:
+def int8_model(folder: Path) -> InMemoryInt8Model:
     """A checkpoint folder's model in eight bits."""
-    return UnkeptModel(Quantizer(read_config(folder), find_weights(folder)))
+    return InMemoryInt8Model(Quantizer(read_config(folder), find_weights(folder)))
 
 
 def backend(precision: str = "u8", folder: Path | None = None, blocks: int = 24) -> OpenVinoBackend:
@@ -58,7 +58,7 @@ def eight_bits() -> OpenVinoBackend:
     return backend()
 
 
-def reference(model: UnkeptModel) -> XGLMForCausalLM:
+def reference(model: InMemoryInt8Model) -> XGLMForCausalLM:
     """The int8 weights in transformers, in float32; the norms' affine parts stay folded in."""
     made = XGLMForCausalLM(model.config).eval()  # type: ignore[no-untyped-call]
     decoder = made.model
@@ -302,7 +302,7 @@ def test_an_unknown_activation_is_refused(tmp_path: Path) -> None:
     config.activation_function = "silu"
 
     with pytest.raises(CheckpointError, match="silu"):
-        Shape.of(config)
+        LayerShape.of(config)
 
 
 def test_attention_is_never_coarser_than_what_is_kept() -> None:

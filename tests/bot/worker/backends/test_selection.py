@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from bot.domain.errors import ConfigurationError
-from bot.worker.backends.selection import OPENVINO, TORCH, Choice, choose, openvino_trouble
+from bot.worker.backends.selection import OPENVINO, TORCH, BackendSelection, openvino_trouble, select_backend
 from bot.worker.options import EngineOptions
 
 
@@ -37,14 +37,14 @@ def missing() -> str | None:
         (EngineOptions(backend="torch", quantization="none"), "cpu", TORCH),
     ],
 )
-def test_where_openvino_runs(options: EngineOptions, device: str, expected: Choice) -> None:
+def test_where_openvino_runs(options: EngineOptions, device: str, expected: BackendSelection) -> None:
     """It is taken unless something that only torch has was asked for."""
-    assert choose(options, device, fine) == expected
+    assert select_backend(options, device, fine) == expected
 
 
 def test_without_openvino_torch_computes() -> None:
     """Nobody has to set anything for that."""
-    assert choose(EngineOptions(), "cpu", missing) == TORCH
+    assert select_backend(EngineOptions(), "cpu", missing) == TORCH
 
 
 @pytest.mark.parametrize(
@@ -62,8 +62,8 @@ def test_an_openvino_that_should_be_there_is_missed(
     options: EngineOptions, device: str, machine: str, told: str | None
 ) -> None:
     """On its kind of processor its absence is trouble; elsewhere, or where torch is wanted, it is not."""
-    assert choose(options, device, missing, machine).trouble == told
-    assert choose(EngineOptions(), "cpu", fine, machine).trouble is None
+    assert select_backend(options, device, missing, machine).trouble == told
+    assert select_backend(EngineOptions(), "cpu", fine, machine).trouble is None
 
 
 @pytest.mark.parametrize(
@@ -86,22 +86,22 @@ def test_an_openvino_that_should_be_there_is_missed(
 def test_what_contradicts_itself_is_refused(options: EngineOptions, told: str) -> None:
     """The sentence names the variables to set."""
     with pytest.raises(ConfigurationError, match=told):
-        choose(options, "cpu", fine)
+        select_backend(options, "cpu", fine)
 
 
 def test_what_openvino_has_is_refused_where_it_is_not() -> None:
     """The sentence says why it is not."""
     options = EngineOptions(kv_precision="f16")
-    assert choose(options, "cpu", fine) == OPENVINO
+    assert select_backend(options, "cpu", fine) == OPENVINO
     with pytest.raises(ConfigurationError, match=r"torch computes here \(it is not there\).*set it to auto"):
-        choose(options, "cpu", missing, "x86_64")
+        select_backend(options, "cpu", missing, "x86_64")
     with pytest.raises(ConfigurationError, match="torch computes here:"):
-        choose(options, "cuda", missing, "x86_64")
+        select_backend(options, "cuda", missing, "x86_64")
 
 
 def test_graphs_are_a_gpus() -> None:
     """There they may be asked for."""
-    assert choose(EngineOptions(cuda_graphs="on"), "cuda", fine) == TORCH
+    assert select_backend(EngineOptions(cuda_graphs="on"), "cuda", fine) == TORCH
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_graphs_are_a_gpus() -> None:
 def test_what_was_asked_for_and_cannot_be_is_refused(options: EngineOptions, device: str, told: str) -> None:
     """Somebody who asks for OpenVINO is not given torch without a word."""
     with pytest.raises(ConfigurationError, match=told):
-        choose(options, device, missing)
+        select_backend(options, device, missing)
 
 
 def test_another_processor_has_no_openvino() -> None:

@@ -16,27 +16,27 @@ from bot.worker.backends.self_check import (
     LAYERS,
     VOCABULARY,
     Disagreement,
-    Excerpt,
-    check,
+    ModelExcerpt,
+    compare_backend,
     deviations,
     reference,
 )
 from bot.worker.checkpoints.int8 import Int8Model
 from bot.worker.checkpoints.loader import embedded_model, read_config
-from bot.worker.checkpoints.quantized_model import Quantizer, UnkeptModel
+from bot.worker.checkpoints.quantized_model import InMemoryInt8Model, Quantizer
 from bot.worker.checkpoints.weights import find_weights
 from tests.fakes.checkpoints import tiny_checkpoint
 
 BLOCK = 32
 
 
-def int8_model(folder: Path) -> UnkeptModel:
+def int8_model(folder: Path) -> InMemoryInt8Model:
     """A checkpoint folder's model in eight bits."""
-    return UnkeptModel(Quantizer(read_config(folder), find_weights(folder)))
+    return InMemoryInt8Model(Quantizer(read_config(folder), find_weights(folder)))
 
 
 @pytest.fixture(scope="module")
-def embedded() -> UnkeptModel:
+def embedded() -> InMemoryInt8Model:
     """The embedded model: its attention matters, as a real model's does."""
     return int8_model(embedded_model())
 
@@ -49,7 +49,7 @@ class Honest:
     blocks = BLOCKS
 
     def __init__(self, model: Int8Model) -> None:
-        assert isinstance(model, Excerpt)
+        assert isinstance(model, ModelExcerpt)
         bias = model.head().bias
         assert bias is not None
         self._bias = bias
@@ -148,16 +148,18 @@ LIARS = [
 ]
 
 
-def test_the_reference_agrees_with_itself(embedded: UnkeptModel) -> None:
+def test_the_reference_agrees_with_itself(embedded: InMemoryInt8Model) -> None:
     """Whatever is found below is found because of the lie."""
-    check(embedded, Honest)
+    compare_backend(embedded, Honest)
 
 
 @pytest.mark.parametrize("liar", LIARS)
-def test_a_backend_that_lies_is_caught(liar: Callable[[Int8Model], Backend], embedded: UnkeptModel) -> None:
+def test_a_backend_that_lies_is_caught(
+    liar: Callable[[Int8Model], Backend], embedded: InMemoryInt8Model
+) -> None:
     """Each of these has happened to somebody."""
     with pytest.raises(Disagreement):
-        check(embedded, liar)
+        compare_backend(embedded, liar)
 
 
 @pytest.mark.skipif(openvino_trouble() is not None, reason="OpenVINO has no package for this machine")
@@ -170,21 +172,23 @@ def test_openvino_passes(shape: dict[str, int] | None, precision: str, tmp_path:
     from bot.worker.backends.openvino import OpenVinoBackend
 
     folder = embedded_model() if shape is None else tiny_checkpoint(tmp_path, **shape)
-    check(int8_model(folder), lambda excerpt: OpenVinoBackend(excerpt, blocks=BLOCKS, kv_precision=precision))
+    compare_backend(
+        int8_model(folder), lambda excerpt: OpenVinoBackend(excerpt, blocks=BLOCKS, kv_precision=precision)
+    )
 
 
 @pytest.mark.skipif(openvino_trouble() is not None, reason="OpenVINO has no package for this machine")
-def test_a_mode_that_openvino_computes_wrongly_is_caught(embedded: UnkeptModel) -> None:
+def test_a_mode_that_openvino_computes_wrongly_is_caught(embedded: InMemoryInt8Model) -> None:
     """Keys and values in float32, in version 2026.4: where this fails, they may be offered again."""
     from bot.worker.backends.openvino import OpenVinoBackend
 
     with pytest.raises(Disagreement):
-        check(embedded, lambda excerpt: OpenVinoBackend(excerpt, blocks=BLOCKS, kv_precision="f32"))
+        compare_backend(embedded, lambda excerpt: OpenVinoBackend(excerpt, blocks=BLOCKS, kv_precision="f32"))
 
 
-def test_the_excerpt_is_small_whatever_the_model(embedded: UnkeptModel) -> None:
+def test_the_excerpt_is_small_whatever_the_model(embedded: InMemoryInt8Model) -> None:
     """The first layers, and the same first rows of table and head."""
-    excerpt = Excerpt(embedded)
+    excerpt = ModelExcerpt(embedded)
 
     assert excerpt.config.num_layers == LAYERS < embedded.config.num_layers
     assert excerpt.config.vocab_size == VOCABULARY < embedded.config.vocab_size
@@ -205,7 +209,7 @@ def test_the_excerpt_is_small_whatever_the_model(embedded: UnkeptModel) -> None:
     ],
 )
 def test_rounding_passes_and_errors_in_some_rows_do_not(
-    noise: list[float], passes: bool, embedded: UnkeptModel
+    noise: list[float], passes: bool, embedded: InMemoryInt8Model
 ) -> None:
     """A model with outliers is rounded more coarsely, but for all tokens alike."""
 
@@ -221,10 +225,10 @@ def test_rounding_passes_and_errors_in_some_rows_do_not(
     generator = torch.Generator().manual_seed(0)
     levels = [*noise, *noise[:2]]
     if passes:
-        check(embedded, Noisy)
+        compare_backend(embedded, Noisy)
     else:
         with pytest.raises(Disagreement):
-            check(embedded, Noisy)
+            compare_backend(embedded, Noisy)
 
 
 def test_what_changes_no_probability_is_no_deviation() -> None:

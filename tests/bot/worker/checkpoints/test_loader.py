@@ -19,7 +19,15 @@ from transformers import GPT2Config, XGLMConfig, XGLMForCausalLM
 from bot.domain.errors import CheckpointError, TokenizerError
 from bot.worker.checkpoints.loader import choose_device, choose_dtype, embedded_model, read_config
 from bot.worker.checkpoints.weights import StoredTensors, expected_shapes, find_weights, read_tensors
-from bot.worker.memory import PUBLISHED, Room, Size, available_memory, int8_way, too_little, torch_memory
+from bot.worker.memory import (
+    PUBLISHED,
+    MemoryBudget,
+    ModelSize,
+    available_memory,
+    int8_plan,
+    shortage,
+    torch_memory,
+)
 from tests.bot.worker.loading import load_checkpoint
 from tests.fakes.checkpoints import Layout, tiny_checkpoint, tiny_config
 
@@ -126,7 +134,7 @@ def test_an_unknown_dtype_or_device_is_said(dtype: str, device: str, tmp_path: P
         load_checkpoint(tiny_checkpoint(tmp_path), dtype=dtype, device=device)
 
 
-def of_size(folder: Path, size: Size) -> Path:
+def of_size(folder: Path, size: ModelSize) -> Path:
     """A folder that looks like a checkpoint of that size until its tokenizer is read, which is too small."""
     tiny_checkpoint(folder)
     described = XGLMConfig(
@@ -241,9 +249,9 @@ def test_a_gpus_memory_and_the_machines_are_counted_apart(
 def test_the_largest_that_fits_is_named(free_gib: float, named: str | None) -> None:
     """Never one as large as what was asked for, and none where none fits."""
     large, small = PUBLISHED["facebook/xglm-7.5B"], PUBLISHED["facebook/xglm-564M"]
-    message = too_little(int8_way(large, 0), Room(), int(free_gib * 2**30), large)
+    message = shortage(int8_plan(large, 0), MemoryBudget(), int(free_gib * 2**30), large)
     assert [name for name in PUBLISHED if name in message] == ([named] if named else [])
-    assert "facebook" not in too_little(int8_way(small, 0), Room(), 2**40, small)
+    assert "facebook" not in shortage(int8_plan(small, 0), MemoryBudget(), 2**40, small)
 
 
 def test_two_bytes_a_number_need_less(tmp_path: Path) -> None:

@@ -24,10 +24,16 @@ from bot.domain.errors import CheckpointError
 from bot.worker.checkpoints import quantized_cache as shelf
 from bot.worker.checkpoints.int8 import Int8Linear, Int8Model, quantize
 from bot.worker.checkpoints.loader import read_config
-from bot.worker.checkpoints.quantized_cache import KNOWN, PARTIAL, cache_folder, int8_model
-from bot.worker.checkpoints.quantized_model import CONTENTS, ConvertedModel, Quantizer, UnkeptModel, is_whole
+from bot.worker.checkpoints.quantized_cache import DIGESTS_FILE, PARTIAL, cache_folder, int8_model
+from bot.worker.checkpoints.quantized_model import (
+    CONTENTS,
+    CachedInt8Model,
+    InMemoryInt8Model,
+    Quantizer,
+    is_whole,
+)
 from bot.worker.checkpoints.weights import StoredTensors, find_weights
-from bot.worker.memory import Room, Size, conversion_memory, int8_memory, unkept_memory
+from bot.worker.memory import MemoryBudget, ModelSize, in_memory_int8_memory, int8_memory, quantization_memory
 from tests import ROOT
 from tests.fakes.checkpoints import Layout, tiny_checkpoint
 
@@ -65,9 +71,9 @@ def assert_same(one: Int8Model, other: Int8Model) -> None:
     assert [name for name in ours if not torch.equal(ours[name], theirs[name])] == []
 
 
-def unkept(folder: Path) -> UnkeptModel:
+def unkept(folder: Path) -> InMemoryInt8Model:
     """The checkpoint's int8 model, made in memory."""
-    return UnkeptModel(Quantizer(read_config(folder), find_weights(folder)))
+    return InMemoryInt8Model(Quantizer(read_config(folder), find_weights(folder)))
 
 
 def kept(cache: Path) -> list[Path]:
@@ -136,7 +142,7 @@ def test_what_is_mapped_is_what_was_made(tmp_path: Path) -> None:
 
     model = converted(folder, tmp_path / "cache")
 
-    assert isinstance(model, ConvertedModel)
+    assert isinstance(model, CachedInt8Model)
     assert_same(made, model)
 
 
@@ -340,35 +346,35 @@ def test_a_disk_without_room_is_said_before_anything_is_written(
 def test_what_is_made_in_memory_must_fit_it(tmp_path: Path) -> None:
     """Beside what OpenVINO packs, the numbers it packed and the table stay: more than is mapped otherwise."""
     folder = tiny_checkpoint(tmp_path / "tiny")
-    size = Size.of(read_config(folder))
-    needed = unkept_memory(size, 1_000, size.table * 4)
+    size = ModelSize.of(read_config(folder))
+    needed = in_memory_int8_memory(size, 1_000, size.table * 4)
     assert needed == int8_memory(size, 1_000) + size.parameters + size.table * 4
 
-    converted(folder, tmp_path / "cache", room=Room(needed - 1), kv_bytes=1_000)
+    converted(folder, tmp_path / "cache", room=MemoryBudget(needed - 1), kv_bytes=1_000)
     with capture_logs():
-        converted(folder, None, room=Room(needed), kv_bytes=1_000)
+        converted(folder, None, room=MemoryBudget(needed), kv_bytes=1_000)
         with pytest.raises(CheckpointError, match=r"without a cache folder \(TSUZUKI_ENGINE__CACHE"):
-            converted(folder, None, room=Room(needed - 1), kv_bytes=1_000)
+            converted(folder, None, room=MemoryBudget(needed - 1), kv_bytes=1_000)
 
 
 def test_a_file_that_is_read_at_once_must_fit_the_memory(tmp_path: Path) -> None:
     """While it is converted; what was converted once needs it no more."""
     folder = tiny_checkpoint(tmp_path / "tiny", layout="bin_legacy")
-    size = Size.of(read_config(folder))
+    size = ModelSize.of(read_config(folder))
     # A position table, which nobody reads, makes the file larger than all the rest.
     file = folder / "pytorch_model.bin"
     stray = {"model.embed_positions.weights": torch.zeros(size.vocabulary * 2_000 // 2, 1)}
     torch.save({**torch.load(file), **stray}, file, _use_new_zipfile_serialization=False)
     [whole] = find_weights(folder).whole
-    needed = conversion_memory(size, whole)
-    assert needed == conversion_memory(size, 0) + file.stat().st_size
+    needed = quantization_memory(size, whole)
+    assert needed == quantization_memory(size, 0) + file.stat().st_size
     assert int8_memory(size, 0) < needed
 
     with pytest.raises(CheckpointError, match="int8, once converted, takes"):
-        converted(folder, tmp_path / "cache", room=Room(needed - 1))
-    first = converted(folder, tmp_path / "cache", room=Room(needed))
+        converted(folder, tmp_path / "cache", room=MemoryBudget(needed - 1))
+    first = converted(folder, tmp_path / "cache", room=MemoryBudget(needed))
 
-    assert_same(first, converted(folder, tmp_path / "cache", room=Room(0)))
+    assert_same(first, converted(folder, tmp_path / "cache", room=MemoryBudget(0)))
 
 
 def test_the_table_in_memory_is_there_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -387,7 +393,7 @@ def test_the_table_in_memory_is_there_once(tmp_path: Path, monkeypatch: pytest.M
             del copy
 
     quantizer.table = table  # type: ignore[method-assign]
-    assert torch.equal(UnkeptModel(quantizer).table, unkept(folder).table)
+    assert torch.equal(InMemoryInt8Model(quantizer).table, unkept(folder).table)
     assert len(alive) > 2
 
 
@@ -517,7 +523,7 @@ def test_the_index_of_hashes_survives_a_broken_file(tmp_path: Path) -> None:
     cache, folder = tmp_path / "cache", tiny_checkpoint(tmp_path / "tiny")
     converted(folder, cache)
     for broken in ("", "[]", '{"a": 1}', json.dumps({str(folder / "model.safetensors"): "x"})):
-        (cache / KNOWN).write_text(broken)
+        (cache / DIGESTS_FILE).write_text(broken)
         converted(folder, cache)
     assert len(kept(cache)) == 1
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from bot.worker.engine.block_pool import Beginning, BlockPool, chain_keys
+from bot.worker.engine.block_pool import BlockPool, BlockPrefix, chain_keys
 
 BLOCKS = 6
 
@@ -15,7 +15,7 @@ BLOCKS = 6
 def remembered(pool: BlockPool, tokens: list[int]) -> list[int]:
     """Blocks of two tokens each, filled and let go of."""
     keys = chain_keys(tokens, 2)
-    blocks = pool.take(len(keys))
+    blocks = pool.allocate(len(keys))
     for block, key in zip(blocks, keys, strict=True):
         pool.remember(block, key)
     pool.release(blocks)
@@ -57,7 +57,7 @@ def test_the_least_recently_used_is_forgotten_first_and_tails_before_heads() -> 
     remembered(pool, new)
     pool.release(pool.match(chain_keys(old, 2)))
 
-    pool.take(1)
+    pool.allocate(1)
     assert len(pool.match(chain_keys(new, 2))) == 1
     assert len(pool.match(chain_keys(old, 2))) == 2
 
@@ -67,22 +67,22 @@ def test_too_many_are_refused_whole() -> None:
     pool = BlockPool(2)
 
     with pytest.raises(MemoryError, match="3 blocks are wanted and 2 are available"):
-        pool.take(3)
+        pool.allocate(3)
     assert pool.available == 2
 
 
 def test_a_beginning_goes_when_its_block_is_needed() -> None:
     """Nobody holds it, so it is the first to be taken; then nobody finds it."""
     pool = BlockPool(1)
-    [block] = pool.take(1)
-    pool.remember_beginning(block, b"parent", [5, 6])
+    [block] = pool.allocate(1)
+    pool.remember_prefix(block, b"parent", [5, 6])
     pool.release([block])
-    assert pool.beginning(b"parent", [5, 9]) == Beginning(block, (5,))
-    assert pool.beginning(b"parent", [6]) is None
+    assert pool.find_prefix(b"parent", [5, 9]) == BlockPrefix(block, (5,))
+    assert pool.find_prefix(b"parent", [6]) is None
 
-    pool.take(1)
+    pool.allocate(1)
 
-    assert pool.beginning(b"parent", [5, 9]) is None
+    assert pool.find_prefix(b"parent", [5, 9]) is None
 
 
 class Pool(RuleBasedStateMachine):
@@ -98,7 +98,7 @@ class Pool(RuleBasedStateMachine):
     def take(self, count: int) -> None:
         """New blocks are nobody's."""
         if count <= self.pool.available:
-            taken = self.pool.take(count)
+            taken = self.pool.allocate(count)
             assert not set(taken) & {block for blocks in self.held for block in blocks}
             self.held.append(taken)
 
@@ -124,8 +124,8 @@ class Pool(RuleBasedStateMachine):
         """The latest block behind a parent is found by how it begins."""
         block = data.draw(st.sampled_from(data.draw(st.sampled_from(self.held))))
         key = str(parent).encode()
-        self.pool.remember_beginning(block, key, [block, 7, 8])
-        found = self.pool.beginning(key, [block, 7, 9, 9])
+        self.pool.remember_prefix(block, key, [block, 7, 8])
+        found = self.pool.find_prefix(key, [block, 7, 9, 9])
         assert found is not None
         assert (found.block, found.tokens) == (block, (block, 7))
 
@@ -133,7 +133,7 @@ class Pool(RuleBasedStateMachine):
     def find_beginning(self, parent: int) -> None:
         """What is found can be held."""
         for block in range(BLOCKS):
-            found = self.pool.beginning(str(parent).encode(), [block])
+            found = self.pool.find_prefix(str(parent).encode(), [block])
             if found is not None:
                 self.pool.hold([found.block])
                 self.held.append([found.block])

@@ -8,7 +8,7 @@ import pytest
 
 from bot.domain.errors import EngineError, EngineFailed
 from bot.domain.inference import Delta, Score
-from bot.worker.engine.delta_coalescer import Paced
+from bot.worker.engine.delta_coalescer import DeltaCoalescer
 
 
 @dataclass(slots=True)
@@ -18,9 +18,9 @@ class Told:
     now_s: float = 0.0
     events: list[Delta | EngineError] = field(default_factory=list)
 
-    def paced(self, every_s: float = 1.0) -> Paced:
+    def paced(self, every_s: float = 1.0) -> DeltaCoalescer:
         """What tells this listener."""
-        return Paced(self.events.append, every_s, lambda: self.now_s)
+        return DeltaCoalescer(self.events.append, every_s, lambda: self.now_s)
 
     @property
     def texts(self) -> list[str]:

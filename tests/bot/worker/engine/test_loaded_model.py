@@ -9,17 +9,17 @@ from bot.domain.inference import Delta, GenerationRequest
 from bot.domain.sampling import Sampling
 from bot.worker.engine.metrics import Metrics
 from tests.fakes.backend import FakeBackend
-from tests.servers.hosted_worker import fake_served
+from tests.servers.hosted_worker import fake_loaded_model
 
 
 async def test_text_that_was_drawn_before_an_error_is_not_lost() -> None:
     """What stands in the queue before the error is read first, then the error is raised."""
-    served = fake_served(FakeBackend(), Metrics())
-    completion = await served.begin(GenerationRequest("雨", Sampling(temperature=0), 5))
+    served = fake_loaded_model(FakeBackend(), Metrics())
+    completion = await served.complete(GenerationRequest("雨", Sampling(temperature=0), 5))
     written = [Delta(0, "夜"), Delta(0, "の")]
     for event in (*written, NotFinite()):
-        completion.hear(event)
-    completion.hear(NotFinite())
+        completion.on_event(event)
+    completion.on_event(NotFinite())
 
     found = await completion.read()
     while len(found) < len(written):

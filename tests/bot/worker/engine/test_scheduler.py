@@ -35,7 +35,7 @@ def scheduler(
         rows=rows,
         grain=grain,
         tile=tile,
-        by_itself=by_itself,
+        prefill_alone=by_itself,
         waiting_limit=waiting_limit,
     )
 
@@ -43,7 +43,7 @@ def scheduler(
 def advance(one: Scheduler, new: int = NEW) -> Batch:
     """One step in which every sampling row gets a token."""
     batch = one.schedule()
-    one.computed(batch)
+    one.mark_computed(batch)
     for sampled in batch.sampling:
         sampled.append(new)
         if sampled.finished:
@@ -63,9 +63,8 @@ def cuts(batch: Batch) -> list[tuple[int, int, int, int]]:
 
 def test_imports_no_torch() -> None:
     """The policy can be read and tested where torch is not installed."""
-    code = (
-        "import sys, bot.worker.engine.scheduler, bot.worker.engine.engine; sys.exit('torch' in sys.modules)"
-    )
+    imports = "import sys, bot.worker.engine.scheduler, bot.worker.engine.engine_core"
+    code = f"{imports}; sys.exit('torch' in sys.modules)"
 
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0  # noqa: S603
 
@@ -266,7 +265,7 @@ def test_cancelling_within_a_step_leaves_nothing_behind() -> None:
     batch = one.schedule()
     one.finish(gone)
 
-    one.computed(batch)
+    one.mark_computed(batch)
 
     assert (gone.computed, one.pool.used) == (0, 0)
 
@@ -485,10 +484,10 @@ def test_distrust_leaves_blocks_to_who_holds_them() -> None:
     one.add([ill, well])
     advance(one)
 
-    one.distrust(ill)
+    one.forget_cached(ill)
 
     assert one.pool.used == len(ill.blocks) + len(well.blocks)
-    assert not set(one.pool.take(one.pool.available)) & {*ill.blocks, *well.blocks}
+    assert not set(one.pool.allocate(one.pool.available)) & {*ill.blocks, *well.blocks}
 
 
 @settings(deadline=None, max_examples=150)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from bot.worker.engine.waiting_queue import Turns
+from bot.worker.engine.waiting_queue import WaitingQueue
 from tests.bot.worker.driving import sequence
 
 
 def test_who_came_back_is_first() -> None:
     """A sequence that had its turn and lost it waits before everybody."""
-    turns, new, back = Turns(), sequence("new"), sequence("back")
+    turns, new, back = WaitingQueue(), sequence("new"), sequence("back")
     turns.add(new)
     turns.add_first(back)
 
@@ -20,7 +20,7 @@ def test_who_came_back_is_first() -> None:
 
 def test_the_story_with_the_fewest_that_run_is_next() -> None:
     """Who has nobody running comes before who has, though the other waited first."""
-    turns, running = Turns(), sequence("a0", story="a")
+    turns, running = WaitingQueue(), sequence("a0", story="a")
     later, first = sequence("a1", story="a"), sequence("b0", story="b")
     turns.add(later)
     turns.add(first)
@@ -31,7 +31,7 @@ def test_the_story_with_the_fewest_that_run_is_next() -> None:
 
 def test_a_story_goes_behind_the_others_with_its_next_one() -> None:
     """Stories that have as many running take turns."""
-    turns = Turns()
+    turns = WaitingQueue()
     first, second, other = sequence("a0", story="a"), sequence("a1", story="a"), sequence("b0", story="b")
     for one in (first, second, other):
         turns.add(one)
@@ -43,7 +43,7 @@ def test_a_story_goes_behind_the_others_with_its_next_one() -> None:
 
 def test_nothing_is_kept_of_who_went() -> None:
     """Taken or left, a story without anybody waiting leaves nothing behind."""
-    turns, first, second = Turns(), sequence("first"), sequence("second")
+    turns, first, second = WaitingQueue(), sequence("first"), sequence("second")
     turns.add(first)
     turns.add(second)
     turns.take(first)

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from bot.domain.inference import Delta
 from bot.domain.sampling import Sampling
-from bot.worker.engine.engine import MAX_REWINDS, Engine, Start
+from bot.worker.engine.engine_core import MAX_REWINDS, EngineCore, Submission
 from bot.worker.engine.scheduler import Scheduler
 from bot.worker.engine.sequence import Sequence
-from bot.worker.sampling.banned_phrases import Phrasebook, folded, phrases_of
+from bot.worker.sampling.banned_phrases import Phrasebook, folded, split_phrases
 from bot.worker.sampling.sampler import Sampler
 from bot.worker.text.decoding import Joint, StreamDecoder
 from bot.worker.text.vocabulary import Spelling
@@ -42,9 +42,9 @@ def write(
     ear = Ear()
     scheduler = Scheduler(block=backend.block, blocks=backend.blocks, rows=1, grain=backend.grain)
     unspelt = range(len(CONTROLS) + len(spellings), VOCABULARY)
-    engine = Engine(backend, Sampler(banned=[0, 1, 3, *unspelt], end_token=EOS), scheduler)
+    engine = EngineCore(backend, Sampler(masked=[0, 1, 3, *unspelt], end_token=EOS), scheduler)
     decoder = StreamDecoder([*CONTROLS, *spellings], Joint(fresh=True, spaced=False, takes_space=False))
-    engine.submit([Start(one, decoder, stops, ear, banned)])
+    engine.submit([Submission(one, decoder, stops, ear, banned)])
     for _ in range(40 * MAX_REWINDS):
         if not engine.step():
             break
@@ -94,7 +94,7 @@ def test_no_banned_phrase_ever_comes_and_it_ends(
 
     ear = write(list(spellings), tuple(banned), one, FakeBackend(scattering))
 
-    assert not [phrase for phrase in phrases_of(banned) if phrase in folded(ear.text)]
+    assert not [phrase for phrase in split_phrases(banned) if phrase in folded(ear.text)]
     assert ear.reason in {"stop", "length"}
     assert ear.reason != "length" or one.generated == 20
 
@@ -146,7 +146,7 @@ def test_it_is_compared_as_readers_would(wishes: list[str], banned: str) -> None
     """Across tokens, widths, cases, compositions, and spaces that a tokenizer may have added."""
     ear, _ = scripted([*wishes, "x"], [*wishes, "x"], (banned,), max_tokens=6)
 
-    assert not [phrase for phrase in phrases_of([banned]) if phrase in folded(ear.text)]
+    assert not [phrase for phrase in split_phrases([banned]) if phrase in folded(ear.text)]
 
 
 @pytest.mark.parametrize(

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from bot.domain.sampling import Sampling
-from bot.worker.sampling.penalties import LONGEST_REPEAT, Marks
-from bot.worker.sampling.random_draw import Choice
-from bot.worker.sampling.sampler import Sampler, change
+from bot.worker.sampling.penalties import LONGEST_REPEAT, TokenSet
+from bot.worker.sampling.random_draw import CumulativeWeights
+from bot.worker.sampling.sampler import Sampler, change_logits
 from bot.worker.sampling.softmax import weigh
-from bot.worker.sampling.truncation import Left, choose, open_wide, without_top_choices
+from bot.worker.sampling.truncation import Truncated, is_untruncated, truncate, without_top_choices
 from tests.bot.worker.driving import EOS, PLAIN, sequence
 
 VOCABULARY = 40
@@ -42,8 +42,8 @@ def penalised(
     """What the sampler makes of a row."""
     ours = row.copy()
     one = sequence(prompt=tokens, sampling=sampling)
-    sampler = Sampler(exempt=exempt, breaking=breaking, end_token=VOCABULARY - 1)
-    change(ours, sampler._changes(one, VOCABULARY))
+    sampler = Sampler(penalty_exempt=exempt, dry_breakers=breaking, end_token=VOCABULARY - 1)
+    change_logits(ours, sampler._changes(one, VOCABULARY))
     return ours
 
 
@@ -169,7 +169,7 @@ def test_dry_is_its_authors(
 )
 def test_xtc_is_its_authors(weights: list[float], threshold: float) -> None:
     """Sorted, a token goes if the next one has at least the threshold, too: one that has it always stays."""
-    left = Left(np.array(weights, np.float32), np.arange(len(weights)))
+    left = Truncated(np.array(weights, np.float32), np.arange(len(weights)))
     probabilities = left.weights / left.weights.sum(dtype=np.float64)
     order = np.argsort(-probabilities, kind="stable")
     removed = [int(one) for one, after in pairwise(order) if probabilities[after] >= threshold]
@@ -205,8 +205,8 @@ def test_neutral_values_change_nothing(tokens: list[int], seed: int) -> None:
     row = logits(seed)
 
     assert (penalised(row, tokens, PLAIN) == row).all()
-    assert open_wide(PLAIN)
-    assert len(choose(weigh(row.copy(), 1.0), PLAIN).ids) == VOCABULARY
+    assert is_untruncated(PLAIN)
+    assert len(truncate(weigh(row.copy(), 1.0), PLAIN).ids) == VOCABULARY
 
 
 @settings(deadline=None)
@@ -234,7 +234,7 @@ def test_exempt_tokens_are_untouched(tokens: list[int], seed: int, exempt: froze
 @given(ids=st.frozensets(st.integers(0, 30)), asked=st.lists(st.integers(0, 300)))
 def test_marks(ids: frozenset[int], asked: list[int]) -> None:
     """Membership, of any ids at once, larger ones than it ever saw among them."""
-    assert Marks(ids)(np.array(asked, np.intp)).tolist() == [token in ids for token in asked]
+    assert TokenSet(ids)(np.array(asked, np.intp)).tolist() == [token in ids for token in asked]
 
 
 @settings(deadline=None)
@@ -248,7 +248,7 @@ def test_filters_leave_something(seed: int, min_p: float, top_p: float, typical_
     """However strict they are together, and with XTC at work, one token stays."""
     sampling = replace(PLAIN, min_p=min_p, top_p=top_p, typical_p=typical_p, xtc_probability=1.0)
 
-    choice = Choice.of(choose(weigh(logits(seed), 0.7), sampling, excluding=True))
+    choice = CumulativeWeights.of(truncate(weigh(logits(seed), 0.7), sampling, excluding=True))
 
     assert len(choice.ids) >= 1
     assert choice.cumulative[-1] == 1

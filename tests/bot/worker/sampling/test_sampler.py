@@ -24,12 +24,12 @@ from transformers.generation.logits_process import (
 
 from bot.domain.sampling import Sampling
 from bot.worker.engine.sequence import Sequence
-from bot.worker.sampling.penalty_exempt import blank_tokens, exempt_tokens, is_exempt
-from bot.worker.sampling.random_draw import Choice, Lot, draw
-from bot.worker.sampling.sampler import Sampler, change
+from bot.worker.sampling.penalty_exempt import blank_tokens, is_exempt, penalty_exempt_tokens
+from bot.worker.sampling.random_draw import CumulativeWeights, RandomDraw, draw
+from bot.worker.sampling.sampler import Sampler, change_logits
 from bot.worker.sampling.softmax import weigh
-from bot.worker.sampling.truncation import choose, open_wide
-from bot.worker.text.logprobs import Drawn
+from bot.worker.sampling.truncation import is_untruncated, truncate
+from bot.worker.text.logprobs import SampledToken
 from tests.bot.worker.driving import EOS, PLAIN, sequence
 
 VOCABULARY = 200
@@ -69,7 +69,7 @@ def logits(seed: int, rows: int = 1, spread: float = 3.0) -> torch.Tensor:
     return torch.randn(rows, VOCABULARY, generator=torch.Generator().manual_seed(seed)) * spread
 
 
-def dense(choice: Choice) -> torch.Tensor:
+def dense(choice: CumulativeWeights) -> torch.Tensor:
     """A choice as one probability a token."""
     steps = np.diff(choice.cumulative, prepend=0.0)
     return torch.zeros(VOCABULARY, dtype=torch.float64).index_add(
@@ -99,19 +99,19 @@ def by_transformers(row: torch.Tensor, tokens: list[int], sampling: Sampling) ->
 def changed(row: torch.Tensor, one: Sequence, exempt: frozenset[int] = frozenset()) -> NDArray[np.float32]:
     """A row as a sequence's penalties leave it."""
     logits = row.numpy().copy()
-    sampler = Sampler(exempt=exempt, end_token=EOS)
+    sampler = Sampler(penalty_exempt=exempt, end_token=EOS)
     with np.errstate(over="ignore"):
-        change(logits, sampler._changes(one, len(row)))
+        change_logits(logits, sampler._changes(one, len(row)))
     return logits
 
 
 def by_ours(row: torch.Tensor, tokens: list[int], sampling: Sampling) -> torch.Tensor:
     """The same by the sampler."""
     weights = weigh(changed(row, sequence(prompt=tokens, sampling=sampling)), sampling.temperature)
-    if not open_wide(sampling):
-        return dense(Choice.of(choose(weights, sampling)))
+    if not is_untruncated(sampling):
+        return dense(CumulativeWeights.of(truncate(weights, sampling)))
     points = np.arange(POINTS) / POINTS
-    drawn = [draw(weights, sampling, Lot(point)) for point in points]
+    drawn = [draw(weights, sampling, RandomDraw(point)) for point in points]
     return torch.from_numpy(np.bincount(drawn, minlength=VOCABULARY) / POINTS)
 
 
@@ -129,7 +129,7 @@ def test_probabilities_equal_transformers(
     # In a flat row the last bit of the mean surprisal decides which tokens are the typical ones.
     assume(sampling.typical_p == 1 or spread >= 1)
     row = logits(seed, spread=spread)[0]
-    exact = not open_wide(sampling)
+    exact = not is_untruncated(sampling)
 
     expected = by_transformers(row, tokens, sampling)
 
@@ -156,7 +156,7 @@ def test_a_nucleus_too_large_to_sort_is_the_sorted_one(
     before = weights.row[order].cumsum(dtype=np.float64) - weights.row[order]
     count = int((before < top_p * weights.row.sum(dtype=np.float64)).sum())
 
-    choice = Choice.of(choose(weights, Sampling(top_p=top_p)))
+    choice = CumulativeWeights.of(truncate(weights, Sampling(top_p=top_p)))
 
     assert abs(len(choice.ids) - count) <= 1
     assert set(order[: count - 1].tolist()) <= set(choice.ids.tolist()) <= set(order[: count + 1].tolist())
@@ -168,7 +168,7 @@ def test_ties_with_the_last_of_top_k_stay() -> None:
     """Equal logits are treated equally, however many."""
     row = np.zeros(VOCABULARY, np.float32)
 
-    kept = dense(Choice.of(choose(weigh(row, 1.0), replace(PLAIN, top_k=3))))
+    kept = dense(CumulativeWeights.of(truncate(weigh(row, 1.0), replace(PLAIN, top_k=3))))
 
     torch.testing.assert_close(kept, torch.full((VOCABULARY,), 1 / VOCABULARY, dtype=torch.float64))
 
@@ -184,7 +184,9 @@ def test_only_what_may_be_drawn_is_drawn(seed: int, point: float, spread: float)
     weights = weigh(row, 0.75)
 
     kinds = [PLAIN, Sampling(), Sampling(top_k=9), Sampling(typical_p=0.5), replace(PLAIN, min_p=0.1)]
-    tokens = [draw(weights, kind, Lot(point, excluding)) for kind in kinds for excluding in (False, True)]
+    tokens = [
+        draw(weights, kind, RandomDraw(point, excluding)) for kind in kinds for excluding in (False, True)
+    ]
 
     assert all(weights.row[token] > 0 for token in tokens)
 
@@ -202,7 +204,7 @@ def test_the_company_changes_no_bit(
 ) -> None:
     """In any batch, at any place in it, with any number of threads: the token and scores it has alone."""
     made = torch.randn(rows, length, generator=torch.Generator().manual_seed(seed)) * 3
-    sampler = Sampler(banned=[3, length - 1], end_token=EOS)
+    sampler = Sampler(masked=[3, length - 1], end_token=EOS)
     alone = [
         sampler.draw(made[i : i + 1].clone(), [sequence(seed=i, sampling=sampling, logprobs=2)])[0]
         for i in range(rows)
@@ -225,7 +227,7 @@ def test_lists_made_on_a_device_draw_the_same(seed: int, sampling: Sampling, spr
     """Where the logits are elsewhere only the likeliest come over: the same tokens and scores."""
     kinds = [sampling, Sampling(temperature=0), sampling, Sampling(top_k=3)]
     made = logits(seed, rows=4, spread=spread)
-    sampler = Sampler(banned=[3, 9], exempt=[11], end_token=EOS, shortlist=16)
+    sampler = Sampler(masked=[3, 9], penalty_exempt=[11], end_token=EOS, shortlist=16)
 
     def crowd() -> list[Sequence]:
         return [sequence(prompt=[5, 11, i], seed=seed, sampling=k, logprobs=i) for i, k in enumerate(kinds)]
@@ -247,7 +249,7 @@ def test_scores_are_the_models_own() -> None:
         prompt=[int(best[0])], sampling=Sampling(temperature=0.3, repetition_penalty=2.0), logprobs=3
     )
 
-    [drawn] = Sampler(banned=[int(best[1])], end_token=EOS).draw(row, [one])
+    [drawn] = Sampler(masked=[int(best[1])], end_token=EOS).draw(row, [one])
 
     assert drawn is not None
     assert drawn.logprob == pytest.approx(float(expected[drawn.token]), abs=1e-5)
@@ -260,9 +262,9 @@ def test_scores_are_finite() -> None:
     row = torch.full((1, VOCABULARY), -3e38)
     row[0, 7] = 3e38
 
-    [drawn] = Sampler(banned=[7], end_token=EOS).draw(row, [sequence(logprobs=1)])
+    [drawn] = Sampler(masked=[7], end_token=EOS).draw(row, [sequence(logprobs=1)])
 
-    assert drawn == Drawn(0, -9999.0, ((7, 0.0),))
+    assert drawn == SampledToken(0, -9999.0, ((7, 0.0),))
 
 
 def test_no_scores_unless_asked() -> None:
@@ -313,7 +315,7 @@ def test_banned_tokens_never_come(seed: int, banned: set[int]) -> None:
     rows[:, sorted(banned)] += 50
     sequences = [sequence(sampling=Sampling(temperature=0)), sequence(sampling=Sampling(), seed=seed)]
 
-    drawn = sample(Sampler(banned=banned, end_token=EOS), rows, sequences)
+    drawn = sample(Sampler(masked=banned, end_token=EOS), rows, sequences)
 
     assert not banned & set(drawn)
 
@@ -358,7 +360,7 @@ def test_not_finite_concerns_one_row(bad: float, place: int) -> None:
     """A row with a number that is none gets no token, wherever that stands; the others get theirs."""
     rows = logits(1, rows=3)
     rows[1, place] = bad
-    sampler = Sampler(banned=[9], end_token=EOS)
+    sampler = Sampler(masked=[9], end_token=EOS)
 
     drawn = sample(sampler, rows, [sequence(str(i), prompt=[5, 11]) for i in range(3)])
 
@@ -389,7 +391,7 @@ def test_min_tokens_bars_what_would_end_the_document(tokens: list[int], barred: 
     rows = torch.zeros(1, VOCABULARY)
     rows[0, EOS] = 50
 
-    drawn = sample(Sampler(end_token=EOS, blank=[5]), rows, [sequence(prompt=tokens, min_tokens=3)])
+    drawn = sample(Sampler(end_token=EOS, blank_tokens=[5]), rows, [sequence(prompt=tokens, min_tokens=3)])
 
     assert barred == (drawn[0] != EOS)
 
@@ -410,7 +412,7 @@ def test_exempt_tokens_are_not_penalised() -> None:
     rows = torch.zeros(1, VOCABULARY)
     rows[0, 10], rows[0, 11], rows[0, 12] = 5.0, 4.0, 3.0
 
-    assert sample(Sampler(exempt=[10], end_token=EOS), rows.clone(), [one]) == [10]
+    assert sample(Sampler(penalty_exempt=[10], end_token=EOS), rows.clone(), [one]) == [10]
     assert sample(Sampler(end_token=EOS), rows.clone(), [one]) == [12]
 
 
@@ -430,7 +432,7 @@ def test_ids_from_a_vocabulary() -> None:
     """The paragraph break is exempt, too; blanks are those with nothing visible."""
     vocabulary = {"</s>": 2, "。": 4, "▁": 5, "猫": 6, "▁▁": 7}
 
-    assert {2, 4, 5, 7} == exempt_tokens(vocabulary, EOS)
+    assert {2, 4, 5, 7} == penalty_exempt_tokens(vocabulary, EOS)
     assert {5, 7} == blank_tokens(vocabulary)
 
 

@@ -20,18 +20,18 @@ from bot.story.prompt import context_of
 from bot.text.continuation import max_tokens
 from bot.worker.checkpoints.loader import embedded_model
 from bot.worker.engine.metrics import Metrics
-from bot.worker.text.context_window import Surroundings, fitted
+from bot.worker.text.context_window import InsertedContext, fit_pieces
 from bot.worker.text.encoding import Encoded, StoryText, read_as
 from bot.worker.text.vocabulary import EOS
 from tests.bot.worker.text.test_encoding import pieces, story_text
 from tests.fakes.backend import FakeBackend
-from tests.servers.hosted_worker import fake_served
+from tests.servers.hosted_worker import fake_loaded_model
 
 AKI = Author("web", "aki", "秋")
 MEMORY = ContextPiece("memory", "町は雨。")
 NOTE = ContextPiece("note", "しずかに。")
 LORE = ContextPiece("lore", "猫は歩く。")
-AROUND = Surroundings((MEMORY,), (LORE, NOTE), depth=1)
+AROUND = InsertedContext((MEMORY,), (LORE, NOTE), insertion_depth=1)
 LINES = st.lists(
     st.sampled_from(["雨が降る。", "猫が歩く。", "町はしずかだ。猫だけが歩いていく。", ""]), max_size=40
 )
@@ -60,8 +60,8 @@ def test_the_depth_counts_paragraphs_of_the_story() -> None:
     text = story_text()
     story = "雨が。\n猫が。\n町は。"
 
-    deep = text.encode(story, 200, Surroundings((), (NOTE,), depth=2))
-    deepest = text.encode(story, 200, Surroundings((), (NOTE,), depth=9))
+    deep = text.encode(story, 200, InsertedContext((), (NOTE,), insertion_depth=2))
+    deepest = text.encode(story, 200, InsertedContext((), (NOTE,), insertion_depth=9))
 
     assert [seen.piece.text for seen in deep.seen] == ["雨が。", "しずかに。", "猫が。\n町は。"]
     assert [seen.piece.text for seen in deepest.seen] == ["しずかに。", story]
@@ -74,13 +74,13 @@ def test_a_memory_that_is_too_long_keeps_its_beginning() -> None:
         ContextPiece("lore", "ろ" * 8),
         ContextPiece("note", "の" * 3),
     )
-    around = Surroundings((memory,), (lore, note))
+    around = InsertedContext((memory,), (lore, note))
 
-    whole, cut = fitted(around, 24, 1, len), fitted(around, 20, 1, len)
+    whole, cut = fit_pieces(around, 24, 1, len), fit_pieces(around, 20, 1, len)
 
-    assert whole.kept == Surroundings((memory,))
+    assert whole.kept == InsertedContext((memory,))
     assert whole.left_out == (lore, note)
-    assert cut.kept.front == (ContextPiece("memory", "あああ。いいい。"),)
+    assert cut.kept.prefix == (ContextPiece("memory", "あああ。いいい。"),)
     assert cut.left_out == (ContextPiece("memory", "ううう。"), lore, note)
 
 
@@ -90,7 +90,7 @@ def test_a_memory_that_is_too_long_keeps_its_beginning() -> None:
 )
 def test_a_memory_without_sentences_is_cut_too(memory: str, kept: str) -> None:
     """At a line's end; where even one line is too long, anywhere. It is never left out."""
-    assert fitted(Surroundings((ContextPiece("memory", memory),)), 24, 1, len).kept.front == (
+    assert fit_pieces(InsertedContext((ContextPiece("memory", memory),)), 24, 1, len).kept.prefix == (
         ContextPiece("memory", kept),
     )
 
@@ -100,11 +100,11 @@ def test_pieces_have_half_of_the_window(lengths: list[int], limit: int, grain: i
     """They never take more, what is kept free is enough for them, and it grows in grains up to the half."""
     inset = tuple(ContextPiece("lore", "ろ" * length) for length in lengths)
 
-    fit = fitted(Surroundings((), inset), limit, grain, len)
+    fit = fit_pieces(InsertedContext((), inset), limit, grain, len)
 
-    assert sum(len(piece.text) for piece in fit.kept.inset) <= fit.tokens <= limit // 2
+    assert sum(len(piece.text) for piece in fit.kept.depth_inserted) <= fit.tokens <= limit // 2
     assert fit.tokens % grain == 0 or fit.tokens == limit // 2
-    assert len(fit.kept.inset) + len(fit.left_out) == len(inset)
+    assert len(fit.kept.depth_inserted) + len(fit.left_out) == len(inset)
 
 
 @settings(max_examples=150, deadline=None)
@@ -116,7 +116,7 @@ def test_the_window_holds(
     story = "\n".join(lines)
     memory = ContextPiece("memory", front)
 
-    encoded = story_text().encode(story, room, Surroundings((memory,), inset, depth))
+    encoded = story_text().encode(story, room, InsertedContext((memory,), inset, depth))
 
     assert len(encoded.ids) <= room
     assert all(pair != (EOS, EOS) for pair in pairwise(encoded.ids[:-1]))
@@ -169,7 +169,7 @@ def test_what_was_read_holds_from_turn_to_turn(context: int, notes: Callable[[in
     reads: list[Encoded] = []
     for story in turns(100, notes):
         told = context_of(story)
-        around = Surroundings(told.front, told.inset)
+        around = InsertedContext(told.front, told.inset)
         reads.append(text.encode(told.prompt, context - max_tokens(Length.MEDIUM), around))
 
     anew = sum(not _holds(before, after) for before, after in pairwise(reads))
@@ -201,7 +201,7 @@ def test_another_length_cuts_at_the_same_places() -> None:
 
 async def test_what_is_told_is_what_is_read() -> None:
     """The window of a request is the one it is generated from, to the token."""
-    served = fake_served(FakeBackend(), Metrics())
+    served = fake_loaded_model(FakeBackend(), Metrics())
     request = GenerationRequest(
         "晩の雨。\n" * 30 + "猫が。",
         Sampling(),
@@ -211,8 +211,8 @@ async def test_what_is_told_is_what_is_read() -> None:
         insertion_depth=1,
     )
 
-    window = await served.window(request)
-    completion = await served.begin(request)
+    window = await served.context_window(request)
+    completion = await served.complete(request)
 
     assert window.tokens == len(completion.prompts[0].ids) <= window.context - window.reserved
     assert window.left_out_characters == completion.prompts[0].dropped_characters > 0

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from bot.domain.inference import Score
-from bot.worker.text.logprobs import Drawn, ScoreKeeper
+from bot.worker.text.logprobs import SampledToken, ScoreKeeper
 
 
-def drawn(token: int) -> Drawn:
+def drawn(token: int) -> SampledToken:
     """A token with its score."""
-    return Drawn(token, -float(token), ((token, -float(token)),))
+    return SampledToken(token, -float(token), ((token, -float(token)),))
 
 
 def score(token: int, offset: int) -> Score:
@@ -76,6 +76,6 @@ def test_the_last_piece_has_the_rest() -> None:
 def test_nothing_is_kept_without_scores() -> None:
     """Who did not ask gets none."""
     keeper = ScoreKeeper()
-    keeper.add(Drawn(7), "雨")
+    keeper.add(SampledToken(7), "雨")
 
     assert keeper.take("雨", last=True) == ()

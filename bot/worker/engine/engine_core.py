@@ -15,14 +15,14 @@ import structlog
 from bot.domain.errors import EngineError, EngineFailed, EngineUnavailable, NotFinite
 from bot.domain.inference import Delta
 from bot.worker.backends.base import Backend
-from bot.worker.engine.delta_coalescer import Listener, Paced
+from bot.worker.engine.delta_coalescer import DeltaCoalescer, Listener
 from bot.worker.engine.metrics import Metrics
-from bot.worker.engine.scheduler import Batch, Scheduler, draws
+from bot.worker.engine.scheduler import Batch, Scheduler, samples
 from bot.worker.engine.sequence import Sequence
-from bot.worker.sampling.banned_phrases import PhraseWatch, Piece
+from bot.worker.sampling.banned_phrases import DecodedToken, PhraseWatch
 from bot.worker.text.decoding import StreamDecoder
 from bot.worker.text.echo import Echo
-from bot.worker.text.logprobs import NOTHING, Drawn, ScoreKeeper
+from bot.worker.text.logprobs import NO_TOKEN, SampledToken, ScoreKeeper
 from bot.worker.text.stop_strings import StopWatch
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 JOIN_TIMEOUT_S = 5.0
 """How long `stop` waits for the step that runs."""
 
-MAX_BARRED = 64
+MAX_MASKED = 64
 """Where so many tokens led into banned phrases at one place, the text ends before them."""
 
 MAX_REWINDS = 256
@@ -41,49 +41,49 @@ MAX_REWINDS = 256
 
 
 @dataclass(slots=True)
-class Telling:
+class OutputStream:
     """How a sequence's tokens become text, and who is told."""
 
     decoder: StreamDecoder
     stops: StopWatch
-    listener: Paced
-    since_s: float
+    listener: DeltaCoalescer
+    submitted_s: float
     watch: PhraseWatch = field(default_factory=PhraseWatch)
-    waits: bool = True
-    unread: bool = True
+    queued: bool = True
+    before_first_token: bool = True
     scores: ScoreKeeper = field(default_factory=ScoreKeeper)
     echo: Echo | None = None
 
-    def read_back(self, sequence: Sequence, scores: list[Drawn]) -> None:
+    def send_echo(self, sequence: Sequence, scores: list[SampledToken]) -> None:
         """Tell more of the prompt, with what the model gave its tokens."""
         if self.echo is None:
             raise ValueError("a prompt is scored that nobody wants back")
         first = sequence.scored
         sequence.score(len(scores))
-        text, told = self.echo.piece(first, sequence.scored), self.echo.scores(first, scores)
-        self.listener(Delta(sequence.request.index, text, sequence.finish_reason, told))
+        text, scored = self.echo.piece(first, sequence.scored), self.echo.scores(first, scores)
+        self.listener(Delta(sequence.request.index, text, sequence.finish_reason, scored))
 
-    def take(self, sequence: Sequence, drawn: Drawn) -> None:
+    def push(self, sequence: Sequence, sampled: SampledToken) -> None:
         """Append a token, and pass on what it made certain; or take back the banned phrase it completed."""
-        if drawn.token == NOTHING:
+        if sampled.token == NO_TOKEN:
             sequence.end()
         else:
-            self._read(sequence, drawn)
-        self._tell(sequence)
+            self._decode(sequence, sampled)
+        self._send(sequence)
 
-    def _read(self, sequence: Sequence, drawn: Drawn) -> None:
+    def _decode(self, sequence: Sequence, sampled: SampledToken) -> None:
         before = self.decoder.copy() if self.watch.watching else self.decoder
-        written = self.decoder.push(drawn.token)
-        begun = self.watch.push(Piece(drawn, len(sequence.tokens), written, before))
+        written = self.decoder.push(sampled.token)
+        begun = self.watch.push(DecodedToken(sampled, len(sequence.tokens), written, before))
         if begun is None:
-            sequence.append(drawn.token, ended=self.decoder.ended)
+            sequence.append(sampled.token, ended=self.decoder.ended)
             return
         self.decoder = begun.before
-        barred = sequence.rewind(begun.place, begun.drawn.token)
-        if barred > MAX_BARRED or sequence.rewinds > MAX_REWINDS:
+        masked = sequence.rewind(begun.place, begun.drawn.token)
+        if masked > MAX_MASKED or sequence.rewinds > MAX_REWINDS:
             sequence.end()
 
-    def _tell(self, sequence: Sequence) -> None:
+    def _send(self, sequence: Sequence) -> None:
         text = ""
         for piece in self.watch.flush() if sequence.finished else self.watch.take():
             self.scores.add(piece.drawn, piece.text)
@@ -102,7 +102,7 @@ class Telling:
 
 
 @dataclass(frozen=True, slots=True)
-class Start:
+class Submission:
     """A sequence to run, how its tokens are read, what is never written, and who is told.
 
     `echo`: its prompt, where that was told before; the scores of its first token, too.
@@ -117,17 +117,17 @@ class Start:
 
 
 @dataclass(frozen=True, slots=True)
-class Results:
+class StepOutput:
     """What a step came to, None where that is not finite.
 
     `drawn`: a new token for each sampling row. `scores`: what the prompt's next tokens were given.
     """
 
-    drawn: list[Drawn | None]
-    scores: dict[Sequence, list[Drawn] | None] = field(default_factory=dict)
+    sampled: list[SampledToken | None]
+    scores: dict[Sequence, list[SampledToken] | None] = field(default_factory=dict)
 
 
-class Engine:
+class EngineCore:
     """Runs sequences over a backend. `submit` and `cancel` may be called from any thread."""
 
     def __init__(
@@ -138,24 +138,24 @@ class Engine:
         *,
         metrics: Metrics | None = None,
         clock: Callable[[], float] = time.monotonic,
-        before: Callable[[], None] = lambda: None,
-        broken: Callable[[], None] = lambda: None,
-        told_every_s: float = 0.0,
+        on_thread_start: Callable[[], None] = lambda: None,
+        on_failure: Callable[[], None] = lambda: None,
+        delta_interval_s: float = 0.0,
     ) -> None:
-        """`before` runs first in the engine's thread: threads of computation are counted per thread.
+        """`on_thread_start` runs first in the engine's thread: threads of computation are counted per thread.
 
-        `broken` is called when the loop itself failed: nothing will be written any more. `told_every_s` is
-        how long a listener rests between two pieces.
+        `on_failure` is called when the loop itself failed: nothing will be written any more.
+        `delta_interval_s` is how long a listener rests between two pieces.
         """
         self._backend = backend
         self._sampler = sampler
         self._scheduler = scheduler
         self._metrics = metrics or Metrics()
         self._clock = clock
-        self._before = before
-        self._broken = broken
-        self._told_every_s = told_every_s
-        self._tellings: dict[str, Telling] = {}
+        self._on_thread_start = on_thread_start
+        self._on_failure = on_failure
+        self._delta_interval_s = delta_interval_s
+        self._streams: dict[str, OutputStream] = {}
         self._changed = threading.Condition()
         self._stopping = False
         self._last_step_s: float | None = None
@@ -193,7 +193,7 @@ class Engine:
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join(JOIN_TIMEOUT_S)
 
-    def submit(self, starts: Collection[Start]) -> None:
+    def submit(self, submissions: Collection[Submission]) -> None:
         """Queue sequences, all of them or none.
 
         Raises:
@@ -203,16 +203,16 @@ class Engine:
         with self._changed:
             if self._stopping:
                 raise EngineUnavailable
-            self._scheduler.add(start.sequence for start in starts)
-            for start in starts:
-                self._tellings[start.sequence.id] = Telling(
-                    start.decoder,
-                    StopWatch(start.stops),
-                    Paced(start.listener, self._told_every_s, self._clock),
+            self._scheduler.add(submission.sequence for submission in submissions)
+            for submission in submissions:
+                self._streams[submission.sequence.id] = OutputStream(
+                    submission.decoder,
+                    StopWatch(submission.stops),
+                    DeltaCoalescer(submission.listener, self._delta_interval_s, self._clock),
                     self._clock(),
-                    PhraseWatch(start.banned),
-                    scores=ScoreKeeper(len(start.echo.text) if start.echo else 0),
-                    echo=start.echo,
+                    PhraseWatch(submission.banned),
+                    scores=ScoreKeeper(len(submission.echo.text) if submission.echo else 0),
+                    echo=submission.echo,
                 )
             self._changed.notify()
 
@@ -221,14 +221,14 @@ class Engine:
         with self._changed:
             ended = [self._forget(sequence) for sequence in sequences]
             self._measure()
-        return any(telling is not None for telling in ended)
+        return any(stream is not None for stream in ended)
 
     def step(self) -> bool:
         """Compute one batch; False when there was nothing to do."""
         with self._changed:
             batch = self._scheduler.schedule()
             started_s = self._clock()
-            self._begin(batch, started_s)
+            self._observe_start(batch, started_s)
         if not batch:
             return False
         try:
@@ -239,16 +239,16 @@ class Engine:
                 self._end(batch.sequences, EngineFailed(reason="a step failed"))
             return True
         with self._changed:
-            self._scheduler.computed(batch)
-            self._read_back(results.scores)
-            self._advance(batch, results.drawn)
+            self._scheduler.mark_computed(batch)
+            self._send_echoes(results.scores)
+            self._advance(batch, results.sampled)
             self._measure()
         self._last_step_s = self._clock()
         self._metrics.step_s.observe(self._last_step_s - started_s)
         return True
 
     def _run(self) -> None:
-        self._before()
+        self._on_thread_start()
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._stopping or not self._scheduler.idle)
@@ -257,44 +257,44 @@ class Engine:
             try:
                 self.step()
             except Exception:  # noqa: BLE001 - the border of the thread: nobody may wait for it in vain
-                self._give_up()
+                self._fail()
                 return
 
-    def _give_up(self) -> None:
+    def _fail(self) -> None:
         """A fault of the loop itself: tell everybody, and take nobody in any more."""
         self._log.exception("the engine stops")
         with self._changed:
             self._stopping = True
             self._end(self._scheduler.drain(), EngineFailed(reason="the engine stopped"))
-        self._broken()
+        self._on_failure()
 
-    def _begin(self, batch: Batch, now_s: float) -> None:
+    def _observe_start(self, batch: Batch, now_s: float) -> None:
         self._measure()
         self._metrics.rows.set(len(batch.rows))
         # A step that reads takes long: nobody's text rests that much longer.
         reads = any(len(row.tokens) > 1 for row in batch.rows)
         for sequence in batch.sequences:
-            telling = self._tellings[sequence.id]
-            if telling.waits:
-                telling.waits = False
-                self._metrics.queue_s.observe(now_s - telling.since_s)
+            stream = self._streams[sequence.id]
+            if stream.queued:
+                stream.queued = False
+                self._metrics.queue_s.observe(now_s - stream.submitted_s)
             if reads:
-                self._tell(sequence, telling.listener.flush)
+                self._send(sequence, stream.listener.flush)
 
-    def _compute(self, batch: Batch) -> Results:
+    def _compute(self, batch: Batch) -> StepOutput:
         """Copy, compute, draw."""
         self._backend.copy(batch.copies)
         logits = self._backend.forward(batch.rows)
         if not batch.scoring:
-            return Results(self._sampler.draw(logits, batch.sampling))
+            return StepOutput(self._sampler.draw(logits, batch.sampling))
         scores, drawing = self._score(batch, logits)
-        return Results(self._sampler.draw(logits[drawing], batch.sampling), scores)
+        return StepOutput(self._sampler.draw(logits[drawing], batch.sampling), scores)
 
     def _score(
         self, batch: Batch, logits: torch.Tensor
-    ) -> tuple[dict[Sequence, list[Drawn] | None], list[int]]:
+    ) -> tuple[dict[Sequence, list[SampledToken] | None], list[int]]:
         """What the tokens of prompts were given, and which of the logits a token is to be drawn by."""
-        scores: dict[Sequence, list[Drawn] | None] = {}
+        scores: dict[Sequence, list[SampledToken] | None] = {}
         drawing, first = [], 0
         for row, sequence in zip(batch.rows, batch.sequences, strict=True):
             request, last = sequence.request, first + row.logits
@@ -302,47 +302,47 @@ class Engine:
                 next_ones = request.prompt[row.end - row.logits + 1 : row.end + 1]
                 given = logits[first : first + len(next_ones)]
                 scores[sequence] = self._sampler.score(given, next_ones, request.logprobs or 0)
-            if draws(row, sequence):
+            if samples(row, sequence):
                 drawing.append(last - 1)
             first = last
         return scores, drawing
 
-    def _read_back(self, scores: dict[Sequence, list[Drawn] | None]) -> None:
+    def _send_echoes(self, scores: dict[Sequence, list[SampledToken] | None]) -> None:
         for sequence, given in scores.items():
-            telling = self._tellings.get(sequence.id)
-            if telling is None:
+            stream = self._streams.get(sequence.id)
+            if stream is None:
                 continue
             if given is None:
                 self._end_not_finite(sequence)
-            elif self._tell(sequence, partial(telling.read_back, sequence, given)) and sequence.finished:
+            elif self._send(sequence, partial(stream.send_echo, sequence, given)) and sequence.finished:
                 self._forget(sequence)
 
-    def _advance(self, batch: Batch, drawn: list[Drawn | None]) -> None:
+    def _advance(self, batch: Batch, drawn: list[SampledToken | None]) -> None:
         for sequence, token in zip(batch.sampling, drawn, strict=True):
-            telling = self._tellings.get(sequence.id)
-            if telling is None:
+            stream = self._streams.get(sequence.id)
+            if stream is None:
                 continue
             if token is None:
                 self._end_not_finite(sequence)
                 continue
-            if not self._tell(sequence, partial(telling.take, sequence, token)):
+            if not self._send(sequence, partial(stream.push, sequence, token)):
                 continue
             self._metrics.generated_tokens.inc()
-            if telling.unread and sequence.generated:
-                telling.unread = False
-                self._metrics.first_token_s.observe(self._clock() - telling.since_s)
+            if stream.before_first_token and sequence.generated:
+                stream.before_first_token = False
+                self._metrics.first_token_s.observe(self._clock() - stream.submitted_s)
             if sequence.finished:
                 self._forget(sequence)
 
     def _end_not_finite(self, sequence: Sequence) -> None:
         self._log.warning("logits not finite", sequence=sequence.id, tokens=len(sequence.tokens))
-        self._scheduler.distrust(sequence)
+        self._scheduler.forget_cached(sequence)
         self._end([sequence], NotFinite())
 
-    def _tell(self, sequence: Sequence, tell: Callable[[], None]) -> bool:
+    def _send(self, sequence: Sequence, send: Callable[[], None]) -> bool:
         """Tell something of a sequence, and whether that could be done; where not, it ends."""
         try:
-            tell()
+            send()
         except Exception:  # noqa: BLE001 - the border of a sequence: its neighbours are told theirs
             self._log.exception("a token could not be told", sequence=sequence.id)
             self._end([sequence], EngineFailed(reason="a token could not be told"))
@@ -351,15 +351,15 @@ class Engine:
 
     def _end(self, sequences: Iterable[Sequence], error: EngineError) -> None:
         for sequence in sequences:
-            telling = self._forget(sequence)
-            if telling is not None:
+            stream = self._forget(sequence)
+            if stream is not None:
                 sequence.error = error
                 with suppress(Exception):  # a listener that fails concerns nobody else
-                    telling.listener(error)
+                    stream.listener(error)
 
-    def _forget(self, sequence: Sequence) -> Telling | None:
+    def _forget(self, sequence: Sequence) -> OutputStream | None:
         self._scheduler.finish(sequence)
-        return self._tellings.pop(sequence.id, None)
+        return self._streams.pop(sequence.id, None)
 
     def _measure(self) -> None:
         self._metrics.take(self._scheduler)

@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry
 
 from bot.domain.errors import EngineError, EngineFailed, EngineUnavailable, NotFinite, QueueFull
 from bot.domain.inference import Delta
-from bot.worker.engine.engine import Engine
+from bot.worker.engine.engine_core import EngineCore
 from bot.worker.engine.metrics import Metrics
 from bot.worker.engine.scheduler import Batch, Scheduler
 from bot.worker.sampling.sampler import Sampler
@@ -21,7 +21,7 @@ WAIT_S = 20
 
 def engine_over(
     backend: FakeBackend, *, rows: int = 2, waiting_limit: int = 64, told_every_s: float = 0.0
-) -> Engine:
+) -> EngineCore:
     """An engine that the test steps itself; its clock stands still."""
     scheduler = Scheduler(
         block=backend.block,
@@ -30,10 +30,12 @@ def engine_over(
         grain=backend.grain,
         waiting_limit=waiting_limit,
     )
-    return Engine(backend, Sampler(end_token=EOS), scheduler, clock=lambda: 1.0, told_every_s=told_every_s)
+    return EngineCore(
+        backend, Sampler(end_token=EOS), scheduler, clock=lambda: 1.0, delta_interval_s=told_every_s
+    )
 
 
-def finish(engine: Engine) -> None:
+def finish(engine: EngineCore) -> None:
     """Step until there is nothing to do."""
     while engine.step():
         pass
@@ -179,7 +181,7 @@ def test_counts() -> None:
     registry = CollectorRegistry()
     ticks = iter(range(100))
     backend = FakeBackend()
-    engine = Engine(
+    engine = EngineCore(
         backend,
         Sampler(end_token=EOS),
         Scheduler(block=backend.block, blocks=backend.blocks, rows=1),
@@ -292,11 +294,11 @@ def test_a_broken_loop_tells_everybody_and_takes_nobody_in() -> None:
             raise BrokenError
 
     told: queue.Queue[object] = queue.Queue()
-    engine = Engine(
+    engine = EngineCore(
         FakeBackend(),
         Sampler(end_token=EOS),
         Broken(block=4, blocks=32, rows=1),
-        broken=lambda: told.put("broken"),
+        on_failure=lambda: told.put("broken"),
     )
     engine.submit([start(sequence("a"), told.put), start(sequence("b"), told.put)])  # type: ignore[arg-type]
 
