@@ -350,11 +350,11 @@ def test_what_is_made_in_memory_must_fit_it(tmp_path: Path) -> None:
     needed = in_memory_int8_memory(size, 1_000, size.table * 4)
     assert needed == int8_memory(size, 1_000) + size.parameters + size.table * 4
 
-    converted(folder, tmp_path / "cache", room=MemoryBudget(needed - 1), kv_bytes=1_000)
+    converted(folder, tmp_path / "cache", budget=MemoryBudget(needed - 1), kv_bytes=1_000)
     with capture_logs():
-        converted(folder, None, room=MemoryBudget(needed), kv_bytes=1_000)
+        converted(folder, None, budget=MemoryBudget(needed), kv_bytes=1_000)
         with pytest.raises(CheckpointError, match=r"without a cache folder \(TSUZUKI_ENGINE__CACHE"):
-            converted(folder, None, room=MemoryBudget(needed - 1), kv_bytes=1_000)
+            converted(folder, None, budget=MemoryBudget(needed - 1), kv_bytes=1_000)
 
 
 def test_a_file_that_is_read_at_once_must_fit_the_memory(tmp_path: Path) -> None:
@@ -371,10 +371,10 @@ def test_a_file_that_is_read_at_once_must_fit_the_memory(tmp_path: Path) -> None
     assert int8_memory(size, 0) < needed
 
     with pytest.raises(CheckpointError, match="int8, once converted, takes"):
-        converted(folder, tmp_path / "cache", room=MemoryBudget(needed - 1))
-    first = converted(folder, tmp_path / "cache", room=MemoryBudget(needed))
+        converted(folder, tmp_path / "cache", budget=MemoryBudget(needed - 1))
+    first = converted(folder, tmp_path / "cache", budget=MemoryBudget(needed))
 
-    assert_same(first, converted(folder, tmp_path / "cache", room=MemoryBudget(0)))
+    assert_same(first, converted(folder, tmp_path / "cache", budget=MemoryBudget(0)))
 
 
 def test_the_table_in_memory_is_there_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
