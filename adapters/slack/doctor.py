@@ -10,48 +10,48 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from adapters.shared.checks import Finding, broken, fine, missing
 from adapters.slack.connection.bolt_app import web_client
-from adapters.slack.connection.credentials import WHERE, Secrets
+from adapters.slack.connection.credentials import APPS_URL, Credentials
 from adapters.slack.connection.manifest import BOT_EVENTS, BOT_SCOPES, COMMAND, INSTALL_PATH, SHORTCUT
-from adapters.slack.web_api.errors import TROUBLE, translated
-from adapters.slack.web_api.rate_budget import CALLS_A_MINUTE, LITTLE_AT_ONCE
+from adapters.slack.web_api.errors import SDK_ERRORS, to_delivery_error
+from adapters.slack.web_api.rate_limits import CALLS_A_MINUTE, RESTRICTED_PAGE
 from bot.domain.errors import ConfigurationError, DeliveryError, RetryLater
 
 
 @dataclass(frozen=True, slots=True)
-class Checkup:
+class SlackCheckup:
     """What there is to look with. `config_token` (optional) lets the app's own settings be read."""
 
-    secrets: Secrets
+    credentials: Credentials
     mode: str
     config_token: str = ""
     api_url: str | None = None
 
     async def examine(self) -> list[Finding]:
         """Look at everything that can be asked of Slack."""
-        client = web_client(self.secrets.bot_token or None, self.api_url)
+        client = web_client(self.credentials.bot_token or None, self.api_url)
         try:
-            self.secrets.check(self.mode)
+            self.credentials.check(self.mode)
             findings = []
         except ConfigurationError as error:
             findings = [broken("slack", "doctor.slack.secrets", reason=error)]
         app = ""
-        if self.secrets.bot_token:
+        if self.credentials.bot_token:
             found, app = await self._bot(client)
             findings += found
-        if self.secrets.by_oauth:
+        if self.credentials.uses_oauth:
             findings.append(fine("oauth", "doctor.slack.oauth", path=INSTALL_PATH))
-        if self.mode == "socket" and self.secrets.app_token:
+        if self.mode == "socket" and self.credentials.app_token:
             findings.append(await self._socket(client, app))
-        if self.mode == "http" and self.secrets.signing_secret:
+        if self.mode == "http" and self.credentials.signing_secret:
             findings.append(missing("signing secret", "doctor.slack.unseen_secret"))
         return [*findings, *await self._events(client, app)]
 
     async def _bot(self, client: AsyncWebClient) -> tuple[list[Finding], str]:
         """The bot token and its scopes; and the app's id, where it is told."""
         try:
-            me = await _asked("auth.test", client.auth_test())
+            me = await _call("auth.test", client.auth_test())
         except DeliveryError as error:
-            return [broken("SLACK_BOT_TOKEN", "doctor.slack.refused", reason=error, url=WHERE)], ""
+            return [broken("SLACK_BOT_TOKEN", "doctor.slack.refused", reason=error, url=APPS_URL)], ""
         app = await _app_of(client, str(me.get("bot_id") or ""))
         findings = [fine("SLACK_BOT_TOKEN", "doctor.slack.bot", user=me.get("user"), team=me.get("team"))]
         granted = me.headers.get("x-oauth-scopes")
@@ -66,9 +66,9 @@ class Checkup:
         return [*findings, await _reading(client)], app
 
     async def _socket(self, client: AsyncWebClient, app: str) -> Finding:
-        call = client.apps_connections_open(app_token=self.secrets.app_token)
+        call = client.apps_connections_open(app_token=self.credentials.app_token)
         try:
-            await _asked("apps.connections.open", call)
+            await _call("apps.connections.open", call)
         except DeliveryError as error:
             page = _page(app, "socket-mode")
             return broken("SLACK_APP_TOKEN", "doctor.slack.no_socket", reason=error, url=page)
@@ -80,10 +80,10 @@ class Checkup:
             return [missing("events", "doctor.slack.events_unseen", events=events, url=page)]
         call = client.apps_manifest_export(app_id=app, token=self.config_token)
         try:
-            manifest = (await _asked("apps.manifest.export", call)).get("manifest") or {}
+            manifest = (await _call("apps.manifest.export", call)).get("manifest") or {}
         except DeliveryError as error:
-            return [broken("SLACK_CONFIG_TOKEN", "doctor.slack.refused", reason=error, url=WHERE)]
-        lacking = _lacking(manifest, socket=self.mode == "socket")
+            return [broken("SLACK_CONFIG_TOKEN", "doctor.slack.refused", reason=error, url=APPS_URL)]
+        lacking = _missing_settings(manifest, socket=self.mode == "socket")
         if not lacking:
             return [fine("events", "doctor.slack.events", count=len(BOT_EVENTS))]
         return [
@@ -95,22 +95,22 @@ class Checkup:
 async def _reading(client: AsyncWebClient) -> Finding:
     """How fast the app may read: what it misses while it is away is read afterwards."""
     try:
-        channels = (await _asked("users.conversations", client.users_conversations(limit=1))).get("channels")
+        channels = (await _call("users.conversations", client.users_conversations(limit=1))).get("channels")
         if not channels:
             return missing("reading", "doctor.slack.reading_unseen")
         for _ in range(2):
             call = client.conversations_history(channel=channels[0]["id"], limit=1)
-            await _asked("conversations.history", call)
+            await _call("conversations.history", call)
     except RetryLater as error:
         if error.after_s is None:
             return missing("reading", "doctor.slack.reading_unseen")
-        return missing("reading", "doctor.slack.reading_little", messages=LITTLE_AT_ONCE)
+        return missing("reading", "doctor.slack.reading_little", messages=RESTRICTED_PAGE)
     except DeliveryError:
         return missing("reading", "doctor.slack.reading_unseen")
     return fine("reading", "doctor.slack.reading", calls=CALLS_A_MINUTE["conversations.replies"])
 
 
-def _lacking(manifest: Mapping[str, Any], *, socket: bool) -> list[tuple[str, str, list[str]]]:
+def _missing_settings(manifest: Mapping[str, Any], *, socket: bool) -> list[tuple[str, str, list[str]]]:
     """What the app's settings lack: of what kind, on which of Slack's pages, and the names."""
     settings, features = manifest.get("settings") or {}, manifest.get("features") or {}
     events = set((settings.get("event_subscriptions") or {}).get("bot_events") or ())
@@ -137,18 +137,18 @@ async def _app_of(client: AsyncWebClient, bot_id: str) -> str:
     if not bot_id:
         return ""
     try:
-        bot = (await _asked("bots.info", client.bots_info(bot=bot_id))).get("bot") or {}
+        bot = (await _call("bots.info", client.bots_info(bot=bot_id))).get("bot") or {}
     except DeliveryError:
         return ""
     return str(bot.get("app_id") or "")
 
 
-async def _asked(method: str, call: Awaitable[Any]) -> Any:
+async def _call(method: str, call: Awaitable[Any]) -> Any:
     try:
         return await call
-    except TROUBLE as error:
-        raise translated(method, error) from None
+    except SDK_ERRORS as error:
+        raise to_delivery_error(method, error) from None
 
 
 def _page(app: str, name: str) -> str:
-    return f"{WHERE}/{app}/{name}" if app else WHERE
+    return f"{APPS_URL}/{app}/{name}" if app else APPS_URL

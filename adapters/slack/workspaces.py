@@ -1,4 +1,4 @@
-"""Which workspace a payload or a room belongs to: one by its token, or several by OAuth."""
+"""What belongs to a workspace, and which one a payload or a room belongs to: by its token, or by OAuth."""
 
 from __future__ import annotations
 
@@ -7,22 +7,51 @@ import logging
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Protocol
 
-from slack_sdk.oauth.installation_store import Bot as InstalledBot
+from slack_sdk.web.async_client import AsyncWebClient
 
-from adapters.slack.payloads.events import Bot
-from adapters.slack.workspace import Workspace
+from adapters.slack.connection.installations import Installations
+from adapters.slack.delivery.notices import Notices
+from adapters.slack.delivery.posts import IdempotentPosts
+from adapters.slack.delivery.replies import Replies
+from adapters.slack.delivery.streams import StreamRecipients, Streams
+from adapters.slack.payloads.events import BotUser
+from adapters.slack.web_api.client import WebApi
+from adapters.slack.web_api.file_reader import FileReader
+from adapters.slack.web_api.rate_limits import MethodRateLimits
+from adapters.slack.web_api.users import UserDirectory
+from bot.aio.clock import Clock
 from bot.domain.errors import Undeliverable
+from bot.domain.ports import Translate
 
 _log = logging.getLogger(__name__)
 
-Build = Callable[[str, Bot], Workspace]
+
+class Workspace:
+    """The parts of one workspace. `bot` is who we are there, as soon as that is known."""
+
+    def __init__(
+        self, client: AsyncWebClient, translate: Translate, clock: Clock, bot: BotUser | None = None
+    ) -> None:
+        self.client = client
+        self.bot = bot or BotUser("", "", "")
+        self.api = WebApi(client, MethodRateLimits(clock))
+        self.users = UserDirectory(self.api, clock)
+        self.files = FileReader(self.api, clock)
+        self.recipients = StreamRecipients()
+        self.posts = IdempotentPosts(self.api)
+        self.streams = Streams(self.api, clock)
+        self.replies = Replies(self.api, self.posts, self.streams, self.recipients, translate, clock)
+        self.notices = Notices(self.api, self.posts, translate, clock)
+
+
+Build = Callable[[str, BotUser], Workspace]
 """A workspace for a bot token."""
 
 
 class Workspaces(Protocol):
     """The workspaces that the app is installed in."""
 
-    async def of(self, team: str) -> Workspace:
+    async def get(self, team: str) -> Workspace:
         """The workspace of a team. Raises Undeliverable where the app is not installed."""
         ...
 
@@ -30,7 +59,7 @@ class Workspaces(Protocol):
         """The app was taken out of a team, or its token revoked."""
         ...
 
-    def known(self) -> Iterable[Workspace]:
+    def opened(self) -> Iterable[Workspace]:
         """Those that have been used."""
         ...
 
@@ -39,7 +68,7 @@ class Workspaces(Protocol):
         """The teams that there are, as far as known."""
         ...
 
-    async def joined(self) -> Mapping[str, float]:
+    async def installed_since(self) -> Mapping[str, float]:
         """The teams that there are, and since when at the latest, in seconds since 1970."""
         ...
 
@@ -50,7 +79,7 @@ class OneWorkspace:
     def __init__(self, workspace: Workspace) -> None:
         self.workspace = workspace
 
-    async def of(self, team: str) -> Workspace:
+    async def get(self, team: str) -> Workspace:
         """That one, whatever stands in front of Slack calls it."""
         del team
         return self.workspace
@@ -59,7 +88,7 @@ class OneWorkspace:
         """Nothing is kept that could go; the token needs to be replaced."""
         _log.error("Slack took the app out of workspace %s: install it again and set SLACK_BOT_TOKEN", team)
 
-    def known(self) -> Iterable[Workspace]:
+    def opened(self) -> Iterable[Workspace]:
         """That one."""
         return (self.workspace,)
 
@@ -68,45 +97,29 @@ class OneWorkspace:
         """That one's, where Slack names it."""
         return [team] if (team := self.workspace.bot.team_id) else []
 
-    async def joined(self) -> Mapping[str, float]:
-        """That one's; since when it is there is not told."""
+    async def installed_since(self) -> Mapping[str, float]:
+        """That one's; since when it is there is not known."""
         return dict.fromkeys(self.teams, 0.0)
-
-
-class FindsBots(Protocol):
-    """Where installations are kept."""
-
-    async def bot_of(self, team: str) -> InstalledBot | None:
-        """The bot of a team, if the app is installed there."""
-        ...
-
-    async def delete(self, bot: InstalledBot) -> None:
-        """Keep nothing of its team's installation."""
-        ...
-
-    async def teams(self) -> Mapping[str, float]:
-        """Where the app is installed, and since when, in seconds since 1970."""
-        ...
 
 
 class InstalledWorkspaces:
     """Every workspace whose people installed the app."""
 
-    def __init__(self, installations: FindsBots, build: Build) -> None:
+    def __init__(self, installations: Installations, build: Build) -> None:
         self._installations = installations
         self._build = build
         self._open: dict[str, Workspace] = {}
         self._teams: set[str] = set()
         self._lock = asyncio.Lock()
 
-    async def of(self, team: str) -> Workspace:
+    async def get(self, team: str) -> Workspace:
         """The workspace of a team. Raises Undeliverable where the app is not installed."""
         async with self._lock:
             if team not in self._open:
-                bot = await self._installations.bot_of(team)
+                bot = await self._installations.find_bot(team)
                 if bot is None:
                     raise Undeliverable(f"the app is not installed in workspace {team}")
-                who = Bot(team, bot.bot_user_id, bot.bot_id)
+                who = BotUser(team, bot.bot_user_id, bot.bot_id)
                 self._open[team] = self._build(bot.bot_token, who)
                 self._teams.add(team)
             return self._open[team]
@@ -116,17 +129,17 @@ class InstalledWorkspaces:
         async with self._lock:
             self._open.pop(team, None)
             self._teams.discard(team)
-            bot = await self._installations.bot_of(team)
+            bot = await self._installations.find_bot(team)
             if bot is not None:
                 await self._installations.delete(bot)
                 _log.info("The Slack app was taken out of workspace %s", team)
 
-    def renewed(self, team: str) -> None:
+    def on_installed(self, team: str) -> None:
         """The app was installed again: another token holds."""
         self._open.pop(team, None)
         self._teams.add(team)
 
-    def known(self) -> Iterable[Workspace]:
+    def opened(self) -> Iterable[Workspace]:
         """Those that have been used."""
         return tuple(self._open.values())
 
@@ -135,7 +148,7 @@ class InstalledWorkspaces:
         """Where the app is installed, as far as known."""
         return self._teams
 
-    async def joined(self) -> Mapping[str, float]:
+    async def installed_since(self) -> Mapping[str, float]:
         """Where the app is installed, and since when."""
         found = await self._installations.teams()
         self._teams.update(found)

@@ -15,6 +15,7 @@ import httpx
 from pydantic import SecretStr
 
 from adapters.shared.checks import Finding, broken, fine, missing
+from bot.app.platforms import slack_credentials
 from bot.app.worker_child import engine_options
 from bot.domain.errors import ConfigurationError, TsuzukiError
 from bot.domain.ports import Translate
@@ -67,18 +68,12 @@ def examine_platform(settings: Settings, name: str) -> list[Finding]:
 
 
 async def _slack(settings: Settings) -> list[Finding]:
-    from adapters.slack.connection.credentials import Secrets
-    from adapters.slack.doctor import Checkup
+    from adapters.slack.doctor import SlackCheckup
 
-    slack = settings.slack
-    secrets = Secrets(
-        _value(slack.bot_token),
-        _value(slack.app_token),
-        _value(slack.signing_secret),
-        slack.client_id or "",
-        _value(slack.client_secret),
-    )
-    return await Checkup(secrets, slack.chosen_mode, _value(slack.config_token), slack.api_url).examine()
+    slack, config_token = settings.slack, _value(settings.slack.config_token)
+    return await SlackCheckup(
+        slack_credentials(slack), slack.chosen_mode, config_token, slack.api_url
+    ).examine()
 
 
 async def _discord(settings: Settings) -> list[Finding]:

@@ -6,14 +6,15 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from pydantic import SecretStr
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.core.services import Services
 from bot.domain.ports import Platform, Translate
 from bot.domain.repositories.heartbeats import Heartbeats
+from bot.store import DatabaseEngine
 from config.settings import DiscordSettings, Settings, SlackSettings, WebSettings
 
 if TYPE_CHECKING:
+    from adapters.slack.connection.credentials import Credentials
     from adapters.web import WebAdapter
 
 
@@ -46,7 +47,7 @@ class Opening(Protocol):
 class Keeping(Protocol):
     """A platform that keeps something of its own in the database, such as installations."""
 
-    def keep_in(self, engine: AsyncEngine) -> None:
+    def keep_in(self, engine: DatabaseEngine) -> None:
         """Keep it there; before it runs."""
         ...
 
@@ -105,16 +106,28 @@ def slack(settings: SlackSettings, say: Translate) -> Adapter:
     from adapters.slack import SlackAdapter
 
     return SlackAdapter(
-        _value(settings.bot_token) or "",
+        slack_credentials(settings),
         say,
-        app_token=_value(settings.app_token),
-        signing_secret=_value(settings.signing_secret),
-        client_id=settings.client_id,
-        client_secret=_value(settings.client_secret),
         mode=settings.chosen_mode,
         host=settings.host,
         port=settings.port,
         api_url=settings.api_url,
+    )
+
+
+def slack_credentials(settings: SlackSettings) -> Credentials:
+    """What the Slack app identifies itself with."""
+    from adapters.slack.connection.credentials import Credentials
+
+    def text(secret: SecretStr | None) -> str:
+        return (_value(secret) or "").strip()
+
+    return Credentials(
+        text(settings.bot_token),
+        text(settings.app_token),
+        text(settings.signing_secret),
+        (settings.client_id or "").strip(),
+        text(settings.client_secret),
     )
 
 

@@ -11,13 +11,13 @@ from typing import Any, Self
 
 from aiohttp import web
 
-from adapters.slack.connection.manifest import BOT_SCOPES, METHOD_SCOPES
 from tests.servers.slack_faults import Fault, Faults, Kind, Rates
 from tests.servers.slack_files import Files
 from tests.servers.slack_interactions import Interactions
 from tests.servers.slack_methods import Methods
 from tests.servers.slack_oauth import OAuth
 from tests.servers.slack_payloads import arguments_of, event_callback, token_of
+from tests.servers.slack_scopes import METHOD_SCOPES, granted_scopes
 from tests.servers.slack_sender import SignedSender
 from tests.servers.slack_socket import SocketMode
 from tests.servers.slack_workspace import BOT_USER, TEAM, Channel, Person, Posted, SlackRefusal, Workspace
@@ -71,7 +71,7 @@ class SlackServer:
         self.files = Files(lambda: self._base, self._may_read_files)
         self.tenants: dict[str, Tenant] = {}
         self.oauth = OAuth(self.has_team)
-        self.scopes = set(BOT_SCOPES)
+        self.scopes = granted_scopes()
         self.calls: list[Call] = []
         self.responses: list[dict[str, Any]] = []
         self._changed = asyncio.Event()
@@ -396,7 +396,7 @@ class SlackServer:
             raise SlackRefusal("invalid_auth" if token else "not_authed")
         if method not in tenant.methods.by_name:
             raise SlackRefusal("unknown_method")
-        if not METHOD_SCOPES.get(method, frozenset()) <= self.scopes:
+        if not METHOD_SCOPES.get(method, set()) <= self.scopes:
             raise SlackRefusal("missing_scope")
         return tenant.methods.by_name[method](given)
 

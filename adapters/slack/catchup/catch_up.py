@@ -14,14 +14,13 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from adapters.slack.catchup.channels import Channels
-from adapters.slack.catchup.late_messages import Late
-from adapters.slack.catchup.missed import Absence, missed
-from adapters.slack.payloads.events import PLATFORM, Place
-from adapters.slack.web_api.client import Patience
-from adapters.slack.web_api.errors import Misunderstood
-from adapters.slack.workspace import Workspace
-from adapters.slack.workspaces import Workspaces
+from adapters.slack.catchup.channels import ChannelCatchUp
+from adapters.slack.catchup.missed_messages import ListeningGap, MissedMessageReceiver, find_missed
+from adapters.slack.payloads.events import PLATFORM, SlackThread
+from adapters.slack.web_api.client import Retry
+from adapters.slack.web_api.errors import UnsupportedMethod
+from adapters.slack.web_api.rate_limits import READ_THREAD
+from adapters.slack.workspaces import Workspace, Workspaces
 from bot.aio.clock import Clock
 from bot.aio.keyed_lock import KeyedLock
 from bot.core.services import Services
@@ -37,26 +36,26 @@ _log = logging.getLogger(__name__)
 class _Pending:
     """An absence, and the rooms whose threads were read for it."""
 
-    absence: Absence
+    gap: ListeningGap
     read: set[str] = field(default_factory=set)
 
 
-class CatchUp:
+class WorkspaceCatchUp:
     """Catches up with what was missed in each workspace, one absence after the other."""
 
     def __init__(
         self,
         workspaces: Workspaces,
         services: Services,
-        late: Late,
-        channels: Channels,
+        receiver: MissedMessageReceiver,
+        channels: ChannelCatchUp,
         in_order: KeyedLock,
         clock: Clock,
         wall: Callable[[], float],
     ) -> None:
         self._workspaces = workspaces
         self._services = services
-        self._late = late
+        self._receiver = receiver
         self._channels = channels
         self._in_order = in_order
         self._clock = clock
@@ -64,14 +63,14 @@ class CatchUp:
         self._pending: dict[str, deque[_Pending]] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
-    def begin(self, team: str, since: float) -> None:
+    def start(self, team: str, since: float) -> None:
         """Nobody listened in a workspace since then, and somebody does now."""
-        self._pending.setdefault(team, deque()).append(_Pending(Absence(since, self._wall())))
+        self._pending.setdefault(team, deque()).append(_Pending(ListeningGap(since, self._wall())))
         if team not in self._tasks:
             self._tasks[team] = asyncio.create_task(self._run(team), name=f"slack catches up {team}")
 
     @property
-    def behind(self) -> Collection[str]:
+    def pending_teams(self) -> Collection[str]:
         """The workspaces in which something may still be missing."""
         return self._pending.keys()
 
@@ -81,18 +80,18 @@ class CatchUp:
             task.cancel()
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
 
-    async def before(self, workspace: Workspace, place: Place) -> None:
-        """Let what was missed in a thread be heard before what comes now, where that needs no waiting."""
-        for pending in tuple(self._pending.get(place.team, ())):
-            unread = place.room.id not in pending.read
+    async def catch_up_thread(self, workspace: Workspace, thread: SlackThread) -> None:
+        """Receive what was missed in a thread before what comes now, where that needs no waiting."""
+        for pending in tuple(self._pending.get(thread.team, ())):
+            unread = thread.room.id not in pending.read
             if (
                 not unread
-                or not workspace.api.may_read()
-                or await self._services.stories.read(place.room) is None
+                or not workspace.api.rate_limits.has_capacity(READ_THREAD)
+                or await self._services.stories.read(thread.room) is None
             ):
                 continue
             try:
-                await self._thread(workspace, place, pending, None)
+                await self._thread(workspace, thread, pending, None)
             except DeliveryError as error:
                 _log.info("A thread could not be caught up with at once: %s", error)
 
@@ -110,23 +109,23 @@ class CatchUp:
 
     async def _catch_up(self, team: str, pending: _Pending) -> None:
         try:
-            workspace = await self._workspaces.of(team)
+            workspace = await self._workspaces.get(team)
         except DeliveryError:
             return  # taken out meanwhile
-        told = map(Place.of, await self._services.stories.open_rooms(PLATFORM))
-        places = [place for place in told if place.team == team]
+        rooms = map(SlackThread.of, await self._services.stories.open_rooms(PLATFORM))
+        threads = [thread for thread in rooms if thread.team == team]
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._threads(workspace, places, pending))
-            group.create_task(self._channels.catch_up(workspace, places, pending.absence, self._patiently))
+            group.create_task(self._threads(workspace, threads, pending))
+            group.create_task(self._channels.catch_up(workspace, threads, pending.gap, self._with_retries))
 
-    async def _threads(self, workspace: Workspace, places: Sequence[Place], pending: _Pending) -> None:
-        for number, place in enumerate(places):
-            if number >= pending.absence.looks(workspace.api.reads_a_minute):
-                left = len(places) - number
+    async def _threads(self, workspace: Workspace, threads: Sequence[SlackThread], pending: _Pending) -> None:
+        for number, thread in enumerate(threads):
+            if number >= pending.gap.max_reads(workspace.api.rate_limits.reads_a_minute):
+                left = len(threads) - number
                 _log.info("Slack: %d older stories were not looked at for what was missed", left)
                 return
             try:
-                await self._thread(workspace, place, pending, self._patiently)
+                await self._thread(workspace, thread, pending, self._with_retries)
             except DeliveryError as error:
                 _log.info("A story's thread cannot be caught up with: %s", error)
             except StoreError:
@@ -135,23 +134,23 @@ class CatchUp:
                 _log.exception("A story's thread could not be caught up with")
 
     async def _thread(
-        self, workspace: Workspace, place: Place, pending: _Pending, patience: Patience | None
+        self, workspace: Workspace, thread: SlackThread, pending: _Pending, retry: Retry | None
     ) -> None:
-        if place.room.id in pending.read:
+        if thread.room.id in pending.read:
             return
-        messages = await _messages(workspace, place, pending.absence, patience)
-        async with self._in_order.holding(place.room.id):
-            if place.room.id not in pending.read:
-                pending.read.add(place.room.id)
-                found = missed(messages, place, workspace.bot, pending.absence)
-                await self._late.hear(workspace, found)
+        messages = await _messages(workspace, thread, pending.gap, retry)
+        async with self._in_order.holding(thread.room.id):
+            if thread.room.id not in pending.read:
+                pending.read.add(thread.room.id)
+                found = find_missed(messages, thread, workspace.bot, pending.gap)
+                await self._receiver.receive(workspace, found)
 
-    async def _patiently(self, call: Callable[[], Awaitable[Any]]) -> Any:
+    async def _with_retries(self, call: Callable[[], Awaitable[Any]]) -> Any:
         wait_s = _FIRST_WAIT_S
         for _ in range(_TRIES):
             try:
                 return await call()
-            except Misunderstood:
+            except UnsupportedMethod:
                 raise
             except RetryLater as error:
                 await self._clock.sleep(wait_s if error.after_s is None else error.after_s)
@@ -160,16 +159,16 @@ class CatchUp:
 
 
 async def _messages(
-    workspace: Workspace, place: Place, absence: Absence, patience: Patience | None
+    workspace: Workspace, thread: SlackThread, gap: ListeningGap, retry: Retry | None
 ) -> list[Any]:
     """A thread, as a whole where that costs little: what is older may have been edited."""
     api, found = workspace.api, []
-    if not api.reads_little:
-        async for message in api.messages(place, patience, patient=patience is not None):
+    if not api.rate_limits.reads_are_restricted:
+        async for message in api.messages(thread, retry, low_priority=retry is not None):
             found.append(message)
-            if api.reads_little:
+            if api.rate_limits.reads_are_restricted:
                 break
         else:
             return found
-    since = absence.since
-    return [each async for each in api.messages(place, patience, since=since, patient=patience is not None)]
+    since = gap.since
+    return [each async for each in api.messages(thread, retry, since=since, low_priority=retry is not None)]

@@ -6,12 +6,16 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from adapters.slack.catchup.late_messages import RECENT_S, Late
-from adapters.slack.catchup.missed import Absence, as_heard
-from adapters.slack.listeners.messages import Hearing
-from adapters.slack.payloads.events import Incoming, Place, by_a_person
-from adapters.slack.web_api.client import CHANNELS, DIRECT, Patience
-from adapters.slack.workspace import Workspace
+from adapters.slack.catchup.missed_messages import (
+    RECENT_S,
+    ListeningGap,
+    MissedMessageReceiver,
+    parse_missed_message,
+)
+from adapters.slack.listeners.messages import MessageListener
+from adapters.slack.payloads.events import IncomingMessage, SlackThread, is_from_person
+from adapters.slack.web_api.client import CHANNELS, DIRECT, Retry
+from adapters.slack.workspaces import Workspace
 from bot.aio.keyed_lock import KeyedLock
 from bot.core.services import Services
 from bot.domain.errors import DeliveryError, StoreError
@@ -19,31 +23,38 @@ from bot.domain.errors import DeliveryError, StoreError
 _log = logging.getLogger(__name__)
 
 
-class Channels:
+class ChannelCatchUp:
     """Looks through the channels that the bot is in; those with a story first."""
 
     def __init__(
-        self, services: Services, hearing: Hearing, late: Late, in_order: KeyedLock, wall: Callable[[], float]
+        self,
+        services: Services,
+        listener: MessageListener,
+        receiver: MissedMessageReceiver,
+        in_order: KeyedLock,
+        wall: Callable[[], float],
     ) -> None:
         self._services = services
-        self._hearing = hearing
-        self._late = late
+        self._listener = listener
+        self._receiver = receiver
         self._in_order = in_order
         self._wall = wall
 
     async def catch_up(
-        self, workspace: Workspace, stories: Sequence[Place], absence: Absence, patience: Patience
+        self, workspace: Workspace, stories: Sequence[SlackThread], gap: ListeningGap, retry: Retry
     ) -> None:
         """Answer in every channel what may still be waited for. Never raises for what Slack refuses."""
         team = workspace.bot.team_id
-        told = [place.channel for place in stories]
-        channels = dict.fromkeys([*told, *await self._joined(workspace, patience)])
+        with_stories = [thread.channel for thread in stories]
+        channels = dict.fromkeys([*with_stories, *await self._joined(workspace, retry)])
         for number, channel in enumerate(channels):
-            since = max(absence.since, self._wall() - RECENT_S)
-            if since >= absence.until or number >= absence.looks(workspace.api.reads_a_minute):
+            since = max(gap.since, self._wall() - RECENT_S)
+            if since >= gap.until or number >= gap.max_reads(workspace.api.rate_limits.reads_a_minute):
                 return  # nobody waits any more, or there are too many
             try:
-                await self._channel(workspace, Place(team, channel), Absence(since, absence.until), patience)
+                await self._channel(
+                    workspace, SlackThread(team, channel), ListeningGap(since, gap.until), retry
+                )
             except DeliveryError as error:
                 _log.info("A channel cannot be looked through for mentions: %s", error)
             except StoreError:
@@ -51,52 +62,54 @@ class Channels:
             except Exception:  # noqa: BLE001  one channel's border
                 _log.exception("A channel could not be looked through for mentions")
 
-    async def _joined(self, workspace: Workspace, patience: Patience) -> list[str]:
+    async def _joined(self, workspace: Workspace, retry: Retry) -> list[str]:
         found: list[str] = []
         for types in (CHANNELS, DIRECT):
             try:
-                found += await patience(lambda kinds=types: workspace.api.own_channels(kinds))  # type: ignore[misc]
+                found += await retry(lambda kinds=types: workspace.api.own_channels(kinds))  # type: ignore[misc]
             except DeliveryError as error:
                 _log.info("Slack does not tell which conversations the bot is in: %s", error)
         return found
 
     async def _channel(
-        self, workspace: Workspace, place: Place, absence: Absence, patience: Patience
+        self, workspace: Workspace, thread: SlackThread, gap: ListeningGap, retry: Retry
     ) -> None:
-        messages = workspace.api.messages(place, patience, since=absence.since, patient=True)
+        messages = workspace.api.messages(thread, retry, since=gap.since, low_priority=True)
         for message in reversed([each async for each in messages]):
-            thread = place.thread(str(message.get("thread_ts") or message["ts"]))
+            thread = thread.under(str(message.get("thread_ts") or message["ts"]))
             if await self._services.stories.read(thread.room) is not None:
                 continue  # its thread is read as a whole
-            if float(message.get("latest_reply") or 0.0) > absence.since:
-                await self._thread(workspace, thread, absence, patience)
-            elif (heard := self._asking(workspace, message, place, absence)) is not None:
-                await self._hear(workspace, heard)
+            if float(message.get("latest_reply") or 0.0) > gap.since:
+                await self._thread(workspace, thread, gap, retry)
+            elif (incoming := self._parse_request(workspace, message, thread, gap)) is not None:
+                await self._receive(workspace, incoming)
 
-    async def _thread(self, workspace: Workspace, place: Place, absence: Absence, patience: Patience) -> None:
+    async def _thread(
+        self, workspace: Workspace, thread: SlackThread, gap: ListeningGap, retry: Retry
+    ) -> None:
         """The last mention in a thread that has no story yet, where the bot did not answer it."""
         last = None
-        async for message in workspace.api.messages(place, patience, since=absence.since, patient=True):
+        async for message in workspace.api.messages(thread, retry, since=gap.since, low_priority=True):
             if _is_own(workspace, message):
                 last = None
             else:
-                last = self._asking(workspace, message, place, absence) or last
+                last = self._parse_request(workspace, message, thread, gap) or last
         if last is not None:
-            await self._hear(workspace, last)
+            await self._receive(workspace, last)
 
-    def _asking(
-        self, workspace: Workspace, message: Mapping[str, Any], place: Place, absence: Absence
-    ) -> Incoming | None:
-        if not by_a_person(message, workspace.bot) or not absence.holds(str(message["ts"])):
+    def _parse_request(
+        self, workspace: Workspace, message: Mapping[str, Any], thread: SlackThread, gap: ListeningGap
+    ) -> IncomingMessage | None:
+        if not is_from_person(message, workspace.bot) or not gap.contains(str(message["ts"])):
             return None
-        heard = as_heard(message, place, workspace.bot)
-        asks = (heard.called or heard.direct) and self._late.is_recent(heard.ts)
+        incoming = parse_missed_message(message, thread, workspace.bot)
+        asks = (incoming.mentions_bot or incoming.is_direct) and self._receiver.is_recent(incoming.ts)
         answered = workspace.bot.user_id in (message.get("reply_users") or ())
-        return heard if asks and not answered else None
+        return incoming if asks and not answered else None
 
-    async def _hear(self, workspace: Workspace, heard: Incoming) -> None:
-        async with self._in_order.holding(heard.place.room.id):
-            await self._hearing.hear(workspace, heard, again=True)
+    async def _receive(self, workspace: Workspace, incoming: IncomingMessage) -> None:
+        async with self._in_order.holding(incoming.thread.room.id):
+            await self._listener.on_message(workspace, incoming, redelivered=True)
 
 
 def _is_own(workspace: Workspace, message: Mapping[str, Any]) -> bool:

@@ -7,13 +7,16 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
 from slack_sdk.web.async_client import AsyncWebClient
 
-from adapters.slack.workspaces import Workspaces
 from bot.domain.errors import Undeliverable
+
+if TYPE_CHECKING:
+    from adapters.slack.workspaces import Workspaces
 
 SLACK_API = AsyncWebClient.BASE_URL
 _TICKET = re.compile(r"(ticket=)[^&'\s]+")
@@ -50,7 +53,7 @@ def bolt_app(signing_secret: str | None, api_url: str | None, workspaces: Worksp
 
     async def authorize(team_id: str | None, enterprise_id: str | None) -> AuthorizeResult | None:
         try:
-            workspace = await workspaces.of(team_id or "")
+            workspace = await workspaces.get(team_id or "")
         except Undeliverable:
             return None
         return AuthorizeResult(

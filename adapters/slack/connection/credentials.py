@@ -6,23 +6,23 @@ from dataclasses import dataclass
 
 from bot.domain.errors import ConfigurationError
 
-WHERE = "https://api.slack.com/apps"
+APPS_URL = "https://api.slack.com/apps"
 
 _BOT = (
-    f"SLACK_BOT_TOKEN {{problem}}. It begins with xoxb- and is found at {WHERE} -> your app -> "
+    f"SLACK_BOT_TOKEN {{problem}}. It begins with xoxb- and is found at {APPS_URL} -> your app -> "
     "OAuth & Permissions, after Install to Workspace."
 )
 _APP = (
-    f"SLACK_APP_TOKEN {{problem}}. It begins with xapp- and is made at {WHERE} -> your app -> "
+    f"SLACK_APP_TOKEN {{problem}}. It begins with xapp- and is made at {APPS_URL} -> your app -> "
     "Basic Information -> App-Level Tokens, with the scope connections:write; Socket Mode must be on."
 )
 _SECRET = (
-    f"SLACK_SIGNING_SECRET {{problem}}. It is found at {WHERE} -> your app -> "
+    f"SLACK_SIGNING_SECRET {{problem}}. It is found at {APPS_URL} -> your app -> "
     "Basic Information -> App Credentials; HTTP mode needs it, Socket Mode does not."
 )
 
 _CLIENT_SECRET = (
-    f"SLACK_CLIENT_SECRET is missing. It is found at {WHERE} -> your app -> "
+    f"SLACK_CLIENT_SECRET is missing. It is found at {APPS_URL} -> your app -> "
     "Basic Information -> App Credentials, beside the client id, which is set."
 )
 
@@ -38,7 +38,7 @@ def bad_app_token(problem: str) -> ConfigurationError:
 
 
 @dataclass(frozen=True, slots=True)
-class Secrets:
+class Credentials:
     """What the app identifies itself with. A client id and no bot token: workspaces install it by OAuth."""
 
     bot_token: str = ""
@@ -48,7 +48,7 @@ class Secrets:
     client_secret: str = ""
 
     @property
-    def by_oauth(self) -> bool:
+    def uses_oauth(self) -> bool:
         """Whether each workspace has a bot token of its own."""
         return bool(self.client_id) and not self.bot_token
 
@@ -60,9 +60,9 @@ class Secrets:
         """
         if mode not in {"socket", "http"}:
             raise ConfigurationError(f"The Slack mode is `{mode}`; it must be `socket` or `http`.")
-        if self.by_oauth and not self.client_secret:
+        if self.uses_oauth and not self.client_secret:
             raise ConfigurationError(_CLIENT_SECRET)
-        if not self.by_oauth and not self.bot_token.startswith("xoxb-"):
+        if not self.uses_oauth and not self.bot_token.startswith("xoxb-"):
             raise bad_bot_token("does not look like a bot token" if self.bot_token else "is missing")
         if mode == "socket" and not self.app_token.startswith("xapp-"):
             raise bad_app_token("does not look like an app-level token" if self.app_token else "is missing")

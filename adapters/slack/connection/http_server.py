@@ -23,7 +23,7 @@ _CLOSING_S = 3.0
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-class HttpDoor:
+class HttpServer:
     """Serves `/slack/events` where there is an app, the pages of an installation where there is a flow."""
 
     def __init__(
@@ -35,17 +35,17 @@ class HttpDoor:
         self.port = port
 
     async def run(self, open_: asyncio.Event) -> None:
-        """Serve until cancelled; `open_` is set and `port` is known once the door is open.
+        """Serve until cancelled; `open_` is set and `port` is known once the server listens.
 
         Raises:
             ConfigurationError: the port is taken.
         """
         server = web.Application()
         if self._app is not None:
-            server.router.add_post(EVENTS_PATH, _hearing(self._app))
+            server.router.add_post(EVENTS_PATH, _events_handler(self._app))
         if self._flow is not None:
-            server.router.add_get(INSTALL_PATH, _page(self._flow.handle_installation))
-            server.router.add_get(REDIRECT_PATH, _page(self._flow.handle_callback))
+            server.router.add_get(INSTALL_PATH, _page_handler(self._flow.handle_installation))
+            server.router.add_get(REDIRECT_PATH, _page_handler(self._flow.handle_callback))
         runner = web.AppRunner(server, access_log=None, shutdown_timeout=_CLOSING_S)
         await runner.setup()
         try:
@@ -66,17 +66,17 @@ class HttpDoor:
         self.port = runner.addresses[0][1]
 
 
-def _hearing(app: AsyncApp) -> Handler:
-    async def hear(request: web.Request) -> web.StreamResponse:
+def _events_handler(app: AsyncApp) -> Handler:
+    async def handle(request: web.Request) -> web.StreamResponse:
         # Bolt would fail on it instead of refusing it.
         if not request.headers.get("X-Slack-Request-Timestamp", "").isdecimal():
             return web.json_response({"error": "invalid request"}, status=401)
         return await to_aiohttp_response(await app.async_dispatch(await to_bolt_request(request)))
 
-    return hear
+    return handle
 
 
-def _page(answer: Callable[[AsyncBoltRequest], Awaitable[BoltResponse]]) -> Handler:
+def _page_handler(answer: Callable[[AsyncBoltRequest], Awaitable[BoltResponse]]) -> Handler:
     async def page(request: web.Request) -> web.StreamResponse:
         return await to_aiohttp_response(await answer(await to_bolt_request(request)))
 

@@ -6,7 +6,7 @@ import asyncio
 from types import TracebackType
 
 
-class Inflight:
+class InFlight:
     """Counts the blocks that are being run, and waits for them at the end."""
 
     def __init__(self) -> None:

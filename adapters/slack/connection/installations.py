@@ -23,14 +23,19 @@ from adapters.slack.connection.manifest import BOT_SCOPES, INSTALL_PATH, REDIREC
 STATE_S = 600
 """How long somebody may take to agree."""
 
-Renewed = Callable[[str], None]
-"""Is told the team that just installed the app."""
+DatabaseEngine = AsyncEngine
+"""The connection pool of the bot's own database."""
+
+OnInstalled = Callable[[str], None]
+"""Is called with the team that just installed the app."""
 
 
 class Installations:
     """Who installed the app, in the bot's database."""
 
-    def __init__(self, client_id: str, client_secret: str, engine: AsyncEngine, api_url: str | None) -> None:
+    def __init__(
+        self, client_id: str, client_secret: str, engine: DatabaseEngine, api_url: str | None
+    ) -> None:
         self._client_id = client_id
         self._client_secret = client_secret
         self._api_url = api_url
@@ -44,7 +49,7 @@ class Installations:
         await self.store.create_tables()  # type: ignore[no-untyped-call]
         await self._states.create_tables()  # type: ignore[no-untyped-call]
 
-    async def bot_of(self, team: str) -> InstalledBot | None:
+    async def find_bot(self, team: str) -> InstalledBot | None:
         """The bot of a team, whichever organisation that belongs to."""
         bots = self.store.bots
         rows = sqlalchemy.select(bots.c.enterprise_id).where(
@@ -73,7 +78,7 @@ class Installations:
         """Keep nothing of its team's installation."""
         await self.store.async_delete_all(enterprise_id=bot.enterprise_id, team_id=bot.team_id)
 
-    def flow(self, renewed: Renewed) -> AsyncOAuthFlow:
+    def oauth_flow(self, on_installed: OnInstalled) -> AsyncOAuthFlow:
         """What answers the two pages of an installation."""
         with hidden_environment():
             settings = AsyncOAuthSettings(
@@ -87,11 +92,11 @@ class Installations:
                 state_expiration_seconds=STATE_S,
                 logger=sdk_logger(),
             )
-        settings.callback_options = _telling(settings, renewed)
+        settings.callback_options = _callback_options(settings, on_installed)
         return AsyncOAuthFlow(client=web_client(None, self._api_url), logger=sdk_logger(), settings=settings)
 
 
-def _telling(settings: AsyncOAuthSettings, renewed: Renewed) -> AsyncCallbackOptions:
+def _callback_options(settings: AsyncOAuthSettings, on_installed: OnInstalled) -> AsyncCallbackOptions:
     pages = Pages(
         logger=sdk_logger(),
         state_utils=OAuthStateUtils(),
@@ -101,7 +106,7 @@ def _telling(settings: AsyncOAuthSettings, renewed: Renewed) -> AsyncCallbackOpt
     )
 
     async def success(args: AsyncSuccessArgs) -> BoltResponse:
-        renewed(str(args.installation.team_id or ""))
+        on_installed(str(args.installation.team_id or ""))
         return await pages.success(args)
 
     return AsyncCallbackOptions(success=success, failure=pages.failure)

@@ -24,7 +24,7 @@ SHORTCUT = "continue_here"
 """The message shortcut 「ここから続ける」."""
 
 EVENTS_PATH = "/slack/events"
-"""Where HTTP mode hears events, commands and clicks."""
+"""Where HTTP mode receives events, commands and clicks."""
 INSTALL_PATH = "/slack/install"
 REDIRECT_PATH = "/slack/oauth_redirect"
 """Where people install the app in their workspaces, and where Slack sends them back to."""

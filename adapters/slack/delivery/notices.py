@@ -1,17 +1,21 @@
-"""Sentences of ours in a thread: what a person did wrong, what went wrong here."""
+"""Sentences of ours: in a thread, for one person only, or as the answer to what somebody did."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
-from adapters.slack.delivery.posts import Postings
-from adapters.slack.delivery.render import Shown, offer, sentence
-from adapters.slack.payloads.events import Place
+import aiohttp
+from slack_bolt.async_app import AsyncRespond
+from slack_sdk.errors import SlackClientError
+
+from adapters.slack.delivery.posts import IdempotentPosts
+from adapters.slack.delivery.render import MessageContent, render_notice, render_notice_with_button
+from adapters.slack.payloads.events import SlackThread
 from adapters.slack.payloads.recent import Recent
 from adapters.slack.web_api.client import WebApi
-from adapters.slack.web_api.errors import Misunderstood
+from adapters.slack.web_api.errors import UnsupportedMethod
 from bot.aio.clock import Clock
 from bot.domain.chat import Author
 from bot.domain.errors import DeliveryError, RetryLater
@@ -36,13 +40,13 @@ async def patiently(
     """`call`, tried again while Slack says "later"; `meanwhile` is done before the first wait.
 
     Raises:
-        RetryLater: it said so too often; Undeliverable.
+        RetryLater: it answered so too often; Undeliverable.
     """
     wait_s = _FIRST_WAIT_S
     for _ in range(TRIES - 1):
         try:
             return await call()
-        except Misunderstood:
+        except UnsupportedMethod:
             raise  # asking again changes nothing
         except RetryLater as error:
             if meanwhile is not None:
@@ -53,51 +57,80 @@ async def patiently(
     return await call()
 
 
-class Telling:
-    """Says things to people, in their language. What cannot be said is logged, nothing more."""
+class Respond(Protocol):
+    """Says a sentence to whoever did something."""
 
-    def __init__(self, api: WebApi, postings: Postings, say: Translate, clock: Clock) -> None:
+    def __call__(self, key: str, author: Author, **values: object) -> Awaitable[None]:
+        """The sentence `key`, in their language."""
+        ...
+
+
+def ephemeral_responder(respond: AsyncRespond, translate: Translate) -> Respond:
+    """A Respond by a payload's `response_url`. What cannot be sent is logged, nothing more."""
+
+    async def send(key: str, author: Author, **values: object) -> None:
+        shown = render_notice(translate(key, author.locale, **values))
+        try:
+            await respond(
+                text=shown.text, blocks=shown.blocks, response_type="ephemeral", replace_original=False
+            )
+        except (SlackClientError, aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            _log.warning("A person could not be answered: %s", type(error).__name__)
+
+    return send
+
+
+class Notices:
+    """Sends notices to people, in their language. What cannot be sent is logged, nothing more."""
+
+    def __init__(self, api: WebApi, posts: IdempotentPosts, translate: Translate, clock: Clock) -> None:
         self._api = api
-        self._postings = postings
-        self._say = say
+        self._posts = posts
+        self._translate = translate
         self._clock = clock
-        self._told = Recent()
+        self._sent = Recent()
 
-    async def once(self, place: Place, event_id: str, key: str, author: Author, **values: object) -> None:
+    async def post_once(
+        self, thread: SlackThread, event_id: str, key: str, author: Author, **values: object
+    ) -> None:
         """Say it in the thread, once for an event however often it is delivered."""
-        if not self._told.add(event_id):
+        if not self._sent.add(event_id):
             return
-        note = sentence(self._say(key, author.locale, **values))
-        await self._quietly(lambda: self._postings.post(place, note, f"told:{event_id}"))
+        note = render_notice(self._translate(key, author.locale, **values))
+        await self._quietly(lambda: self._posts.post(thread, note, f"told:{event_id}"))
 
-    async def privately(self, place: Place, author: Author, key: str, **values: object) -> None:
+    async def send_ephemeral(self, thread: SlackThread, author: Author, key: str, **values: object) -> None:
         """Say it to one person only, where they are."""
-        note = sentence(self._say(key, author.locale, **values))
-        await self._quietly(lambda: self._api.whisper(place, author.id, note))
+        note = render_notice(self._translate(key, author.locale, **values))
+        await self._quietly(lambda: self._api.post_ephemeral(thread, author.id, note))
 
-    async def aloud(self, place: Place, key: str, shown: Shown) -> None:
+    async def send_public(self, thread: SlackThread, key: str, shown: MessageContent) -> None:
         """Say something to everybody in the thread that was just now found worth saying, under a new key."""
-        self._postings.new(key)
-        await self._quietly(lambda: self._postings.post(place, shown, key))
+        self._posts.mark_new_key(key)
+        await self._quietly(lambda: self._posts.post(thread, shown, key))
 
-    async def amend(self, place: Place, ts: str, key: str, shown: Shown) -> None:
-        """Let what was said aloud say this."""
-        await self._quietly(lambda: self._api.update(place.channel, ts, shown, key))
+    async def update(self, thread: SlackThread, ts: str, key: str, shown: MessageContent) -> None:
+        """Change an earlier public notice."""
+        await self._quietly(lambda: self._api.update(thread.channel, ts, shown, key))
 
-    async def offer(self, place: Place, author: Author, key: str, button: str, **values: object) -> None:
+    async def send_ephemeral_with_button(
+        self, thread: SlackThread, author: Author, key: str, button: str, **values: object
+    ) -> None:
         """Say it to one person only, with a button about this thread."""
 
         def label(name: str) -> str:
-            return self._say(f"slack.button.{name}", author.locale)
+            return self._translate(f"slack.button.{name}", author.locale)
 
-        note = offer(self._say(key, author.locale, **values), button, place.thread_ts, label)
-        await self._quietly(lambda: self._api.whisper(place, author.id, note))
+        note = render_notice_with_button(
+            self._translate(key, author.locale, **values), button, thread.thread_ts, label
+        )
+        await self._quietly(lambda: self._api.post_ephemeral(thread, author.id, note))
 
-    async def unknown(self, place: Place, author: Author, ticket: JobReceipt) -> None:
+    async def warn_unknown_characters(self, thread: SlackThread, author: Author, receipt: JobReceipt) -> None:
         """Tell only the writer which of their characters the model cannot see, and what it reads instead."""
-        key = "slack.unknown_as" if ticket.read_as else "slack.unknown"
-        characters = " ".join(names(ticket.unknown))
-        await self.privately(place, author, key, characters=characters, read_as=ticket.read_as)
+        key = "slack.unknown_as" if receipt.read_as else "slack.unknown"
+        characters = " ".join(names(receipt.unknown))
+        await self.send_ephemeral(thread, author, key, characters=characters, read_as=receipt.read_as)
 
     async def _quietly(self, call: Callable[[], Awaitable[object]]) -> None:
         try:

@@ -12,144 +12,150 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any
 
-from adapters.slack.delivery.render import Shown, stream_key
-from adapters.slack.payloads.events import Place, message_id, ts_of
-from adapters.slack.payloads.message_keys import is_marked
+from adapters.slack.delivery.render import MessageContent, has_key_mark, stream_block_key
+from adapters.slack.payloads.events import SlackThread, message_id, ts_of
 from adapters.slack.payloads.recent import Recent
 from adapters.slack.web_api.client import METADATA_TYPE, WebApi
-from adapters.slack.web_api.errors import AnswerLost, Misunderstood
+from adapters.slack.web_api.errors import ResponseLost, UnsupportedMethod
+from adapters.slack.web_api.rate_limits import READ_THREAD
 from bot.domain.errors import DeliveryError, RetryLater
 
 _PATIENCE_S = 5.0
 """How long a first sign may wait for the search of a thread that most likely holds nothing."""
 
-_MAX_TWINS = 500
+_MAX_POSSIBLE_DUPLICATES = 500
 _LATE_S = 600.0
 """How long before a message an earlier try for it may have appeared."""
 
-Start = Callable[[], Awaitable[str | None]]
+StartStream = Callable[[], Awaitable[str | None]]
 """Begins a stream instead of a post and returns its ts; None: it cannot be."""
 
 _log = logging.getLogger(__name__)
 
 
-class Postings:
+class IdempotentPosts:
     """Posts of ours, each once per key."""
 
     def __init__(self, api: WebApi) -> None:
         self._api = api
-        self._sent = Recent()
-        self._known = Recent()
-        self._young = Recent()
-        self._late = Recent()
+        self._sent_keys = Recent()
+        self._known_keys = Recent()
+        self._new_threads = Recent()
+        self._unconfirmed_keys = Recent()
         """Keys whose earlier post was not there when it was looked for."""
-        self._twins: dict[str, str] = {}
+        self._possible_duplicates: dict[str, str] = {}
         """Keys of messages, by id, that an earlier try may yet appear beside."""
 
-    def born(self, place: Place) -> None:
+    def mark_new_thread(self, thread: SlackThread) -> None:
         """A thread that began while this process ran: no other process has posted in it."""
-        self._young.add(place.room.id)
+        self._new_threads.add(thread.room.id)
 
-    def new(self, key: str) -> None:
+    def mark_new_key(self, key: str) -> None:
         """A key was made just now: no other process has posted for it."""
-        self._known.add(key)
+        self._known_keys.add(key)
 
-    def not_born(self, place: Place) -> None:
+    def unmark_new_thread(self, thread: SlackThread) -> None:
         """It began earlier than it seemed: another process may have posted there."""
-        self._young.discard(place.room.id)
+        self._new_threads.discard(thread.room.id)
 
-    async def post(self, place: Place, shown: Shown, key: str, start: Start | None = None) -> str:
+    async def post(
+        self, thread: SlackThread, shown: MessageContent, key: str, start: StartStream | None = None
+    ) -> str:
         """Post, or find the post that an earlier try made and bring it up to date; returns its ts.
 
         Raises:
             RetryLater, Undeliverable
         """
-        doubtful = key in self._sent
-        found, certain = await self._earlier(place, key, doubtful=doubtful)
+        doubtful = key in self._sent_keys
+        found, certain = await self._find_earlier(thread, key, doubtful=doubtful)
         if found is not None:
-            await self._api.update(place.channel, found, shown, key)
-            if key in self._late:
-                self._remember_twin(message_id(place.channel, found), key)
+            await self._api.update(thread.channel, found, shown, key)
+            if key in self._unconfirmed_keys:
+                self._record_possible_duplicate(message_id(thread.channel, found), key)
             return found
         if doubtful:
-            self._late.add(key)
+            self._unconfirmed_keys.add(key)
         # Before the call: whatever interrupts it leaves the post in doubt. After it too: who asks again for
         # the same key did not get to keep the answer.
-        self._sent.add(key)
+        self._sent_keys.add(key)
         try:
             started = await start() if start else None
-            ts = started or await self._api.post(place, shown, key)
-        except AnswerLost:
+            ts = started or await self._api.post(thread, shown, key)
+        except ResponseLost:
             raise
         except DeliveryError:
             if not doubtful:
-                self._sent.discard(key)
+                self._sent_keys.discard(key)
             raise
         if doubtful or not certain:
-            self._remember_twin(message_id(place.channel, ts), key)
+            self._record_possible_duplicate(message_id(thread.channel, ts), key)
         return ts
 
-    async def tidy(self, place: Place, message: str) -> None:
+    async def remove_duplicates(self, thread: SlackThread, message: str) -> None:
         """Take away what an earlier try for the same key posted late, where that could be; quietly."""
-        if message not in self._twins or self._api.reads_used_up():
+        if message not in self._possible_duplicates or self._api.rate_limits.is_exhausted(READ_THREAD):
             return  # its next change is another chance
-        key = self._twins.pop(message)
+        key = self._possible_duplicates.pop(message)
         try:
             since = float(ts_of(message)) - _LATE_S
-            for ts in [ts async for ts in self._all(place, key, since) if ts != ts_of(message)]:
-                await self._api.remove(place.channel, ts)
+            for ts in [ts async for ts in self._find_all(thread, key, since) if ts != ts_of(message)]:
+                await self._api.delete(thread.channel, ts)
         except RetryLater:
-            self._remember_twin(message, key)
+            self._record_possible_duplicate(message, key)
         except DeliveryError as error:
             _log.warning("A thread cannot be searched for a second message (%s)", error)
 
-    def _remember_twin(self, message: str, key: str) -> None:
-        self._twins[message] = key
-        if len(self._twins) > _MAX_TWINS:
-            del self._twins[next(iter(self._twins))]
+    def _record_possible_duplicate(self, message: str, key: str) -> None:
+        self._possible_duplicates[message] = key
+        if len(self._possible_duplicates) > _MAX_POSSIBLE_DUPLICATES:
+            del self._possible_duplicates[next(iter(self._possible_duplicates))]
 
-    async def _earlier(self, place: Place, key: str, *, doubtful: bool) -> tuple[str | None, bool]:
+    async def _find_earlier(
+        self, thread: SlackThread, key: str, *, doubtful: bool
+    ) -> tuple[str | None, bool]:
         """The ts of an earlier post for a key; and whether it is certain where there is none."""
-        if not doubtful and (not self._known.add(key) or place.room.id in self._young or not place.thread_ts):
+        if not doubtful and (
+            not self._known_keys.add(key) or thread.room.id in self._new_threads or not thread.thread_ts
+        ):
             return None, True
-        if not doubtful and self._api.reads_used_up():
+        if not doubtful and self._api.rate_limits.is_exhausted(READ_THREAD):
             return None, False  # a first sign does not wait for a minute's end
         try:
-            return await self._find(place, key), True
+            return await self._find_first(thread, key), True
         except DeliveryError as error:
             if _may_be_read_soon(error, doubtful=doubtful):
-                self._known.discard(key)
+                self._known_keys.discard(key)
                 raise
             # Rather a second message than none; without doubt only a process that ended between a post and
             # its answer can have posted.
             _log.warning("A thread cannot be read before posting in it (%s)", error)
             return None, False
 
-    async def _find(self, place: Place, key: str) -> str | None:
-        async for ts in self._all(place, key):
+    async def _find_first(self, thread: SlackThread, key: str) -> str | None:
+        async for ts in self._find_all(thread, key):
             return ts
         return None
 
-    async def _all(self, place: Place, key: str, since: float = 0.0) -> AsyncIterator[str]:
-        async for message in self._api.messages(place, since=since):
-            if _is_of(message, key):
+    async def _find_all(self, thread: SlackThread, key: str, since: float = 0.0) -> AsyncIterator[str]:
+        async for message in self._api.messages(thread, since=since):
+            if _carries_key(message, key):
                 yield str(message["ts"])
 
 
-def _is_of(message: Mapping[str, Any], key: str) -> bool:
-    if own := _key(message):
+def _carries_key(message: Mapping[str, Any], key: str) -> bool:
+    if own := _metadata_key(message):
         return own == key
     # A stream gets its metadata at its end. Until then its button to stop says whose it is, or its text.
-    return stream_key(message.get("blocks")) == key or is_marked(str(message.get("text") or ""), key)
+    return stream_block_key(message.get("blocks")) == key or has_key_mark(str(message.get("text") or ""), key)
 
 
-def _key(message: Mapping[str, Any]) -> str:
+def _metadata_key(message: Mapping[str, Any]) -> str:
     metadata = message.get("metadata") or {}
     payload = metadata.get("event_payload") or {}
     return str(payload.get("key") or "") if metadata.get("event_type") == METADATA_TYPE else ""
 
 
 def _may_be_read_soon(error: DeliveryError, *, doubtful: bool) -> bool:
-    if not isinstance(error, RetryLater) or isinstance(error, Misunderstood):
+    if not isinstance(error, RetryLater) or isinstance(error, UnsupportedMethod):
         return False
     return doubtful or (error.after_s or 0.0) <= _PATIENCE_S

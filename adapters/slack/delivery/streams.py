@@ -7,24 +7,33 @@ through chat.update on the same message. Where a workspace does not stream, that
 from __future__ import annotations
 
 import logging
+from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Any
 
-from adapters.slack.delivery.render import Label, stream_button
-from adapters.slack.payloads.events import Place, message_id, ts_of
-from adapters.slack.payloads.message_keys import mark
-from adapters.slack.payloads.text import markdown
+from adapters.slack.delivery.render import ButtonLabel, key_mark, stream_button
+from adapters.slack.payloads.events import SlackThread, message_id, ts_of
+from adapters.slack.payloads.text import escape_markdown
 from adapters.slack.web_api.client import WebApi
-from adapters.slack.web_api.errors import AnswerLost, Misunderstood, Refused
+from adapters.slack.web_api.errors import Refused, ResponseLost, UnsupportedMethod
+from adapters.slack.web_api.rate_limits import START_STREAM
 from bot.aio.clock import Clock
-from bot.domain.chat import Author
+from bot.domain.chat import Author, Room
 from bot.domain.errors import DeliveryError, RetryLater
 from bot.domain.replies import Reply, ReplyState
 
-LONGEST_S = 230.0
+MAX_STREAM_S = 230.0
 """Slack ends a stream after about five minutes; we end it before four."""
-_OF_THE_PLACE = {"channel_not_found", "not_in_channel", "is_archived", "thread_not_found", "msg_too_long"}
+_NOT_ABOUT_STREAMS = {
+    "channel_not_found",
+    "not_in_channel",
+    "is_archived",
+    "thread_not_found",
+    "msg_too_long",
+}
 """Refusals that a plain post would meet too: they say nothing about streams."""
+
+_REMEMBERED = 5_000
 
 _log = logging.getLogger(__name__)
 
@@ -36,25 +45,25 @@ class _Stream:
     key: str
     note: str
     text: str
-    begun: float
+    started_at: float
 
-    def growth(self, draft: Reply) -> str | None:
-        """What `draft` has more; None where it is not simply more, or more is to come elsewhere."""
-        if draft.other_candidates or not draft.state.is_open:
+    def growth(self, reply: Reply) -> str | None:
+        """What `reply` has more; None where it is not simply more, or more is to come elsewhere."""
+        if reply.other_candidates or not reply.state.is_open:
             return None
-        if draft.state is ReplyState.WAITING:
-            return "" if draft.note == self.note and not self.text else None
-        return None if draft.note else self.more(draft)
+        if reply.state is ReplyState.WAITING:
+            return "" if reply.note == self.note and not self.text else None
+        return None if reply.note else self.more(reply)
 
-    def more(self, draft: Reply) -> str | None:
-        """What the text of `draft` has more; None where it goes another way."""
-        return draft.text[len(self.text) :] if draft.text.startswith(self.text) else None
+    def more(self, reply: Reply) -> str | None:
+        """What the text of `reply` has more; None where it goes another way."""
+        return reply.text[len(self.text) :] if reply.text.startswith(self.text) else None
 
     def chunks(self, growth: str) -> list[dict[str, Any]]:
         """`growth` as Slack takes it."""
         before = "" if self.text or not self.note else "\n\n"
         # Of the whole text: what makes a link may come in two pieces.
-        grown = markdown(self.text + growth)[len(markdown(self.text)) :]
+        grown = escape_markdown(self.text + growth)[len(escape_markdown(self.text)) :]
         return [{"type": "markdown_text", "text": before + grown}] if growth else []
 
 
@@ -65,91 +74,111 @@ class Streams:
         self._api = api
         self._clock = clock
         self._open: dict[str, _Stream] = {}
-        self._unknown_here = False
-        self.beginning = 0
+        self._unsupported = False
+        self.starting = 0
         """How many are being begun just now."""
 
     def __contains__(self, message_id: object) -> bool:
         return message_id in self._open
 
     @property
-    def possible(self) -> bool:
+    def available(self) -> bool:
         """Whether another one may be begun now."""
-        return not self._unknown_here and self._api.may_stream()
+        return not self._unsupported and self._api.rate_limits.has_capacity(START_STREAM)
 
-    async def begin(self, place: Place, draft: Reply, key: str, reader: Author, label: Label) -> str | None:
+    async def start(
+        self, thread: SlackThread, reply: Reply, key: str, recipient: Author, label: ButtonLabel
+    ) -> str | None:
         """Begin a stream; returns its ts, None where there is none to be had.
 
         Raises:
             AnswerLost: it may have begun.
         """
-        note = draft.note if draft.state is ReplyState.WAITING else ""
+        note = reply.note if reply.state is ReplyState.WAITING else ""
         chunks: list[dict[str, Any]] = [
-            {"type": "markdown_text", "text": markdown(draft.text or note or "…") + mark(key)},
-            {"type": "blocks", "blocks": [stream_button(draft.job, key, label)]},
+            {"type": "markdown_text", "text": escape_markdown(reply.text or note or "…") + key_mark(key)},
+            {"type": "blocks", "blocks": [stream_button(reply.job, key, label)]},
         ]
-        self.beginning += 1
+        self.starting += 1
         try:
-            ts = await self._api.start_stream(place, chunks, reader.id)
+            ts = await self._api.start_stream(thread, chunks, recipient.id)
         except Refused as error:
-            self._unknown_here = error.code not in _OF_THE_PLACE
-        except Misunderstood:
-            self._unknown_here = True
-        except AnswerLost:
+            self._unsupported = error.code not in _NOT_ABOUT_STREAMS
+        except UnsupportedMethod:
+            self._unsupported = True
+        except ResponseLost:
             raise
         except RetryLater as error:
             # No stream just now: a post does as well, at once.
             _log.info("A stream could not be begun: %s", error)
         else:
             if ts:
-                stream = _Stream(key, note, draft.text, self._clock.now())
-                self._open[message_id(place.channel, ts)] = stream
+                stream = _Stream(key, note, reply.text, self._clock.now())
+                self._open[message_id(thread.channel, ts)] = stream
                 return ts
-            self._unknown_here = True
-            raise AnswerLost("chat.startStream: Slack names no message")
+            self._unsupported = True
+            raise ResponseLost("chat.startStream: Slack names no message")
         finally:
-            self.beginning -= 1
-        if self._unknown_here:
+            self.starting -= 1
+        if self._unsupported:
             _log.info("This Slack workspace does not stream; messages are edited instead")
         return None
 
-    async def follow(self, place: Place, message_id: str, draft: Reply) -> bool:
-        """Let the stream show `draft`; False where it cannot.
+    async def append(self, thread: SlackThread, message_id: str, reply: Reply) -> bool:
+        """Let the stream show `reply`; False where it cannot.
 
         Raises:
             RetryLater
         """
         stream = self._open[message_id]
-        growth = stream.growth(draft)
-        if growth is None or self._clock.now() - stream.begun > LONGEST_S:
+        growth = stream.growth(reply)
+        if growth is None or self._clock.now() - stream.started_at > MAX_STREAM_S:
             return False
         if not growth:
             return True
         try:
-            await self._api.append_stream(place.channel, ts_of(message_id), stream.chunks(growth))
-        except (AnswerLost, Refused) as error:
+            await self._api.append_stream(thread.channel, ts_of(message_id), stream.chunks(growth))
+        except (ResponseLost, Refused) as error:
             # It may show the text by now, or have ended: an edit is right in any case.
             _log.info("A stream could not go on: %s", error)
             return False
-        stream.text = draft.text
+        stream.text = reply.text
         return True
 
-    async def end(self, place: Place, message_id: str, draft: Reply | None = None) -> bool:
-        """Make the message an ordinary one, with what `draft` has more; whether it shows its text now.
+    async def stop(self, thread: SlackThread, message_id: str, reply: Reply | None = None) -> bool:
+        """Make the message an ordinary one, with what `reply` has more; whether it shows its text now.
 
         What goes wrong here shows when it is edited.
         """
         stream = self._open.pop(message_id)
-        more = stream.more(draft) if draft else None
+        more = stream.more(reply) if reply else None
         chunks = stream.chunks(more or "")
         try:
-            await self._api.stop_stream(place.channel, ts_of(message_id), stream.key, chunks)
+            await self._api.stop_stream(thread.channel, ts_of(message_id), stream.key, chunks)
         except DeliveryError as error:
             _log.info("A stream could not be ended: %s", error)
             return False
         return more is not None
 
-    async def end_all(self, team: str) -> None:
+    async def stop_all(self, team: str) -> None:
         """The process ends: every message stays as it reads."""
         for each in list(self._open):
-            await self.end(Place(team, each.partition(":")[0]), each)
+            await self.stop(SlackThread(team, each.partition(":")[0]), each)
+
+
+class StreamRecipients:
+    """The last caller of each room, as far as this process has seen one."""
+
+    def __init__(self) -> None:
+        self._recipients: OrderedDict[str, Author] = OrderedDict()
+
+    def record(self, room: Room, author: Author) -> None:
+        """`author` asks in `room`."""
+        self._recipients[room.id] = author
+        self._recipients.move_to_end(room.id)
+        if len(self._recipients) > _REMEMBERED:
+            self._recipients.popitem(last=False)
+
+    def get(self, room: Room) -> Author | None:
+        """Who asked there last."""
+        return self._recipients.get(room.id)

@@ -7,21 +7,21 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from adapters.slack.connection.manifest import COMMAND
-from adapters.slack.delivery.render import ACTION
-from adapters.slack.listeners.export import Exports
-from adapters.slack.listeners.settings_view import SettingsForm
-from adapters.slack.payloads.events import PLATFORM, Place, team_of
-from adapters.slack.payloads.views import View, button, header, paragraph, row
-from adapters.slack.web_api.people import ADMIN
-from adapters.slack.workspace import Workspace
+from adapters.slack.delivery.render import ACTION_PREFIX
+from adapters.slack.listeners.export import StoryExporter
+from adapters.slack.listeners.settings_view import SettingsView
+from adapters.slack.payloads.events import PLATFORM, SlackThread, team_of
+from adapters.slack.payloads.views import View, actions_block, button, header, section
+from adapters.slack.web_api.users import ADMIN
+from adapters.slack.workspaces import Workspace
 from bot.core.services import Services
 from bot.domain.chat import Author
 from bot.domain.errors import DeliveryError, UserError
 from bot.domain.ports import Translate
 from bot.domain.story import Story
 
-HOME = f"{ACTION}home_"
-STORIES = 10
+HOME_ACTION_PREFIX = f"{ACTION_PREFIX}home_"
+MAX_STORIES = 10
 """Shown of one's own."""
 _DIRECT = "D"
 """What ids of direct messages begin with. Whoever wrote in the bot's is the one whom they belong to."""
@@ -29,45 +29,47 @@ _DIRECT = "D"
 _log = logging.getLogger(__name__)
 
 
-class Home:
+class AppHomeListener:
     """Draws the home tab, and follows its buttons."""
 
-    def __init__(self, services: Services, exports: Exports, settings: SettingsForm, say: Translate) -> None:
+    def __init__(
+        self, services: Services, exporter: StoryExporter, settings: SettingsView, translate: Translate
+    ) -> None:
         self._services = services
-        self._exports = exports
+        self._exporter = exporter
         self._settings = settings
-        self._say = say
+        self._translate = translate
 
-    async def opened(self, workspace: Workspace, body: Mapping[str, Any]) -> None:
+    async def on_opened(self, workspace: Workspace, body: Mapping[str, Any]) -> None:
         """Somebody looks at it."""
         event = body.get("event") or {}
         if event.get("tab") not in {None, "home"}:
             return
-        author = await workspace.people.author(str(event["user"]))
-        await self._draw(workspace, author, team_of(body, workspace.bot))
+        author = await workspace.users.author(str(event["user"]))
+        await self._publish(workspace, author, team_of(body, workspace.bot))
 
-    async def press(self, workspace: Workspace, body: Mapping[str, Any]) -> None:
+    async def on_action(self, workspace: Workspace, body: Mapping[str, Any]) -> None:
         """One of its buttons, acknowledged."""
         action = body["actions"][0]
-        author = await workspace.people.author(str(body["user"]["id"]))
-        team, name = team_of(body, workspace.bot), str(action["action_id"]).removeprefix(HOME)
+        author = await workspace.users.author(str(body["user"]["id"]))
+        team, name = team_of(body, workspace.bot), str(action["action_id"]).removeprefix(HOME_ACTION_PREFIX)
         try:
             if name == "settings":
-                place = Place(team, await workspace.api.direct_channel(author.id))
-                await self._settings.open(workspace, place, author, str(body["trigger_id"]))
+                thread = SlackThread(team, await workspace.api.direct_channel(author.id))
+                await self._settings.open(workspace, thread, author, str(body["trigger_id"]))
             elif name == "settings_team" and ADMIN in author.roles:
                 scope = f"team/{team}"
                 trigger = str(body["trigger_id"])
-                await self._settings.open(workspace, Place(team, "-"), author, trigger, scope)
+                await self._settings.open(workspace, SlackThread(team, "-"), author, trigger, scope)
             elif name == "export":
                 await self._export(workspace, author, team, str(action["value"]))
         except UserError as error:
-            await self._tell(workspace, author, body, error.key, **error.values)
+            await self._notify(workspace, author, body, error.key, **error.values)
         except DeliveryError as error:
             _log.warning("A button of the home tab could not be followed: %s", error)
-            await self._tell(workspace, author, body, "slack.later")
+            await self._notify(workspace, author, body, "slack.later")
 
-    async def _tell(
+    async def _notify(
         self, workspace: Workspace, author: Author, body: Mapping[str, Any], key: str, **values: object
     ) -> None:
         """Say it in their own channel: a home tab has no place for a sentence."""
@@ -76,37 +78,39 @@ class Home:
         except DeliveryError as error:
             _log.warning("Somebody on the home tab cannot be told: %s", error)
             return
-        place = Place(team_of(body, workspace.bot), channel)
-        await workspace.telling.once(place, f"home:{body['trigger_id']}", key, author, **values)
+        thread = SlackThread(team_of(body, workspace.bot), channel)
+        await workspace.notices.post_once(thread, f"home:{body['trigger_id']}", key, author, **values)
 
     async def _export(self, workspace: Workspace, author: Author, team: str, story_id: str) -> None:
         # Only one's own: the id comes back from the person's side.
-        mine = {story.id: story for story in await self._mine(workspace, author, team)}
+        mine = {story.id: story for story in await self._own_stories(workspace, author, team)}
         if story_id in mine:
-            place = Place(team, await workspace.api.direct_channel(author.id))
-            await self._exports.of_story(workspace, mine[story_id], place)
+            thread = SlackThread(team, await workspace.api.direct_channel(author.id))
+            await self._exporter.export_story(workspace, mine[story_id], thread)
 
-    async def _draw(self, workspace: Workspace, author: Author, team: str) -> None:
+    async def _publish(self, workspace: Workspace, author: Author, team: str) -> None:
         links = {}
-        stories = (await self._mine(workspace, author, team))[:STORIES]
+        stories = (await self._own_stories(workspace, author, team))[:MAX_STORIES]
         for story in stories:
-            place = Place.of(story.room)
+            thread = SlackThread.of(story.room)
             try:
-                links[story.id] = await workspace.api.permalink(place.channel, place.thread_ts)
+                links[story.id] = await workspace.api.permalink(thread.channel, thread.thread_ts)
             except DeliveryError:
                 links[story.id] = ""
         try:
-            await workspace.api.publish_home(author.id, home(author, stories, links, self._say))
+            await workspace.api.publish_home(author.id, home_view(author, stories, links, self._translate))
         except DeliveryError as error:
             _log.warning("The home tab cannot be shown: %s", error)
 
-    async def _mine(self, workspace: Workspace, author: Author, team: str) -> Sequence[Story]:
+    async def _own_stories(self, workspace: Workspace, author: Author, team: str) -> Sequence[Story]:
         """The stories that a person wrote in, where they may still read."""
         stories = await self._services.stories.list_stories(PLATFORM, author=author)
-        told = [(story, Place.of(story.room)) for story in stories]
+        found = [(story, SlackThread.of(story.room)) for story in stories]
         # Asked each time: who left a private channel may not read there a moment later.
-        channels = await _channels_of(workspace, author) if told else frozenset()
-        return [story for story, place in told if place.team == team and _is_open(place.channel, channels)]
+        channels = await _channels_of(workspace, author) if found else frozenset()
+        return [
+            story for story, thread in found if thread.team == team and _is_open(thread.channel, channels)
+        ]
 
 
 async def _channels_of(workspace: Workspace, author: Author) -> frozenset[str]:
@@ -123,22 +127,24 @@ def _is_open(channel: str, channels: frozenset[str]) -> bool:
     return channel in channels or channel.startswith(_DIRECT)
 
 
-def home(author: Author, stories: Sequence[Story], links: Mapping[str, str], say: Translate) -> View:
+def home_view(
+    author: Author, stories: Sequence[Story], links: Mapping[str, str], translate: Translate
+) -> View:
     """The home tab of a person."""
 
     def sentence(name: str, **values: object) -> str:
-        return say(f"slack.home.{name}", author.locale, **values)
+        return translate(f"slack.home.{name}", author.locale, **values)
 
-    buttons = [button(f"{HOME}settings", sentence("settings"))]
+    buttons = [button(f"{HOME_ACTION_PREFIX}settings", sentence("settings"))]
     if ADMIN in author.roles:
-        buttons.append(button(f"{HOME}settings_team", sentence("settings_team")))
+        buttons.append(button(f"{HOME_ACTION_PREFIX}settings_team", sentence("settings_team")))
     blocks = [
         header(sentence("start")),
-        paragraph(sentence("how", command=COMMAND)),
-        row(*buttons),
+        section(sentence("how", command=COMMAND)),
+        actions_block(*buttons),
         {"type": "divider"},
         header(sentence("stories")),
-        *([] if stories else [paragraph(sentence("none"))]),
+        *([] if stories else [section(sentence("none"))]),
     ]
     for story in stories:
         blocks += _story(story, links.get(story.id, ""), sentence)
@@ -147,8 +153,8 @@ def home(author: Author, stories: Sequence[Story], links: Mapping[str, str], say
 
 def _story(story: Story, link: str, sentence: Any) -> list[View]:
     title = story.title or sentence("untitled")
-    opened = [button(f"{HOME}open", sentence("open"), story.id, link)] if link else []
+    opened = [button(f"{HOME_ACTION_PREFIX}open", sentence("open"), story.id, link)] if link else []
     return [
-        paragraph(title),
-        row(*opened, button(f"{HOME}export", sentence("export"), story.id)),
+        section(title),
+        actions_block(*opened, button(f"{HOME_ACTION_PREFIX}export", sentence("export"), story.id)),
     ]

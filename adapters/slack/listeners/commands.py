@@ -3,48 +3,64 @@
 from __future__ import annotations
 
 import logging
+import re
+import unicodedata
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from adapters.slack.connection.manifest import COMMAND
-from adapters.slack.delivery.ephemeral import Respond
-from adapters.slack.delivery.notices import patiently
-from adapters.slack.delivery.render import beginning
-from adapters.slack.listeners.settings_view import SettingsForm
+from adapters.slack.delivery.notices import Respond, patiently
+from adapters.slack.delivery.render import render_opening
+from adapters.slack.listeners.settings_view import SettingsView
 from adapters.slack.listeners.shortcuts import NOT_A_MEMBER
-from adapters.slack.listeners.thread_commands import without_story
-from adapters.slack.payloads.command_options import parse
-from adapters.slack.payloads.events import PLATFORM, Command, Place, command, message_id
-from adapters.slack.payloads.text import users_in
-from adapters.slack.payloads.thread_words import Word, meaning
+from adapters.slack.listeners.thread_commands import reply_without_story
+from adapters.slack.payloads.events import (
+    PLATFORM,
+    SlackThread,
+    SlashCommand,
+    message_id,
+    parse_slash_command,
+)
+from adapters.slack.payloads.text import mentioned_users
+from adapters.slack.payloads.thread_commands import ThreadCommand, parse_thread_command
 from adapters.slack.web_api.errors import Refused
-from adapters.slack.workspace import Workspace
+from adapters.slack.workspaces import Workspace
 from bot.aio.clock import Clock
 from bot.core.services import Services
+from bot.core.settings_resolver import length_named, preset_named
 from bot.domain.chat import Author, Message
 from bot.domain.errors import DeliveryError, RetryLater, Undeliverable, UserError
 from bot.domain.jobs import GenerationOptions
 from bot.domain.ports import Translate
+from bot.domain.room_settings import RoomSettings
 from bot.domain.story import Story
+
+MAX_CANDIDATES = 5
+
+# Phones and macOS turn two hyphens into a dash.
+_OPTION = re.compile(r"(?:^|\s+)(?:--|—|–)(length|preset|candidates)[ =　]+(\S+)\s*$")
 
 _log = logging.getLogger(__name__)
 
 
-class Commands:
+class CommandListener:
     """Answers slash commands. What only the person needs to know goes to their eyes only."""
 
-    def __init__(self, services: Services, settings: SettingsForm, say: Translate, clock: Clock) -> None:
+    def __init__(
+        self, services: Services, settings: SettingsView, translate: Translate, clock: Clock
+    ) -> None:
         self._services = services
         self._settings = settings
-        self._say = say
+        self._translate = translate
         self._clock = clock
 
-    async def go_on(self, workspace: Workspace, body: Mapping[str, Any], respond: Respond) -> None:
+    async def on_command(self, workspace: Workspace, body: Mapping[str, Any], respond: Respond) -> None:
         """A command that was acknowledged."""
-        given = command(body, workspace.bot)
-        author = await workspace.people.author(given.user_id, given.user_name)
+        command = parse_slash_command(body, workspace.bot)
+        author = await workspace.users.author(command.user_id, command.user_name)
         try:
-            await self._do(workspace, given, author, respond)
+            await self._handle(workspace, command, author, respond)
         except UserError as error:
             await respond(error.key, author, **error.values)
         except Refused as error:
@@ -57,78 +73,111 @@ class Commands:
             _log.exception("A command could not be done")
             await respond("slack.failed", author)
 
-    async def _do(self, workspace: Workspace, given: Command, author: Author, respond: Respond) -> None:
-        word = meaning(given.raw)
-        if word is Word.SETTINGS:
-            await self._settings.open(workspace, given.place, author, given.trigger_id)
+    async def _handle(
+        self, workspace: Workspace, command: SlashCommand, author: Author, respond: Respond
+    ) -> None:
+        thread_command = parse_thread_command(command.raw)
+        if thread_command is ThreadCommand.SETTINGS:
+            await self._settings.open(workspace, command.thread, author, command.trigger_id)
             return
-        if word is not None and word is not Word.GO_ON:
-            await respond(without_story(word), author, command=COMMAND)
+        if thread_command is not None and thread_command is not ThreadCommand.CONTINUE:
+            await respond(reply_without_story(thread_command), author, command=COMMAND)
             return
-        typed = given.text(await workspace.people.names(users_in(given.raw)))
-        text, ask = parse(typed, await self._services.settings.resolve(given.place.room), author.locale)
-        if text.strip() and meaning(text) is not Word.GO_ON:
-            await self._begin(workspace, given, author, text, ask)
+        typed = command.text(await workspace.users.names(mentioned_users(command.raw)))
+        text, options = parse_options(
+            typed, await self._services.settings.resolve(command.thread.room), author.locale
+        )
+        if text.strip() and parse_thread_command(text) is not ThreadCommand.CONTINUE:
+            await self._begin(workspace, command, author, text, options)
             return
-        story = await self._latest(given.place)
+        story = await self._latest(command.thread)
         if story is None:
             await respond("slack.help", author, command=COMMAND)
         else:
-            await self._resume(workspace, given, author, story, ask, respond)
+            await self._resume(workspace, command, author, story, options, respond)
 
     async def _begin(
-        self, workspace: Workspace, given: Command, author: Author, text: str, ask: GenerationOptions
+        self,
+        workspace: Workspace,
+        command: SlashCommand,
+        author: Author,
+        text: str,
+        options: GenerationOptions,
     ) -> None:
         # The bot posts it under its own name: what may not be said must not get that far.
-        await self._services.generation.validate(Message("", given.place.room, author, text))
-        root = beginning(text, self._say("slack.by", author.locale, name=author.name))
-        key = f"command:{given.place.channel}:{given.trigger_id}"
-        ts = await patiently(lambda: workspace.postings.post(given.place, root, key), self._clock)
-        thread = given.place.thread(ts)
-        workspace.postings.born(thread)
-        workspace.callers.remember(thread.room, author)
+        await self._services.generation.validate(Message("", command.thread.room, author, text))
+        root = render_opening(text, self._translate("slack.by", author.locale, name=author.name))
+        key = f"command:{command.thread.channel}:{command.trigger_id}"
+        ts = await patiently(lambda: workspace.posts.post(command.thread, root, key), self._clock)
+        thread = command.thread.under(ts)
+        workspace.posts.mark_new_thread(thread)
+        workspace.recipients.record(thread.room, author)
         event_id = message_id(thread.channel, ts)
         try:
-            ticket = await self._services.generation.receive_message(
-                Message(event_id, thread.room, author, text), ask
+            receipt = await self._services.generation.receive_message(
+                Message(event_id, thread.room, author, text), options
             )
         except UserError as error:
             # The text stands in the channel already: what is wrong with it belongs under it.
-            await workspace.telling.once(thread, event_id, error.key, author, **error.values)
+            await workspace.notices.post_once(thread, event_id, error.key, author, **error.values)
         else:
-            if ticket and ticket.unknown:
-                await workspace.telling.unknown(thread, author, ticket)
-        await workspace.postings.tidy(given.place, event_id)
+            if receipt and receipt.unknown:
+                await workspace.notices.warn_unknown_characters(thread, author, receipt)
+        await workspace.posts.remove_duplicates(command.thread, event_id)
 
-    async def _latest(self, place: Place) -> Story | None:
-        stories = await self._services.stories.list_stories(PLATFORM, within=f"channel/{place.channel}")
+    async def _latest(self, thread: SlackThread) -> Story | None:
+        stories = await self._services.stories.list_stories(PLATFORM, within=f"channel/{thread.channel}")
         # A channel that workspaces share may hold stories of another one's bot.
-        here = (story for story in stories if Place.of(story.room).team == place.team)
+        here = (story for story in stories if SlackThread.of(story.room).team == thread.team)
         return next((story for story in here if not story.closed), None)
 
     async def _resume(
         self,
         workspace: Workspace,
-        given: Command,
+        command: SlashCommand,
         author: Author,
         story: Story,
-        ask: GenerationOptions,
+        options: GenerationOptions,
         respond: Respond,
     ) -> None:
-        thread = Place.of(story.room)
+        thread = SlackThread.of(story.room)
         # Refused here already where the bot is no longer a member: the story's own message could not say so.
         link = await self._link(workspace, thread)
-        workspace.callers.remember(thread.room, author)
-        event_id = f"command:{given.place.channel}:{given.trigger_id}"
-        await self._services.generation.receive_message(Message(event_id, thread.room, author, ""), ask)
+        workspace.recipients.record(thread.room, author)
+        event_id = f"command:{command.thread.channel}:{command.trigger_id}"
+        await self._services.generation.receive_message(Message(event_id, thread.room, author, ""), options)
         await respond("slack.going_on", author, title=story.title, link=link)
 
-    async def _link(self, workspace: Workspace, place: Place) -> str:
+    async def _link(self, workspace: Workspace, thread: SlackThread) -> str:
         try:
-            return await workspace.api.permalink(place.channel, place.thread_ts)
+            return await workspace.api.permalink(thread.channel, thread.thread_ts)
         except Refused as error:
             if error.code in NOT_A_MEMBER:
                 raise
             return ""
         except DeliveryError:
             return ""
+
+
+def parse_options(text: str, rules: RoomSettings, locale: str) -> tuple[str, GenerationOptions]:
+    """The text without its options, and what they ask for. Text that is not an option stays as written.
+
+    Raises:
+        UnknownLength, UnknownPreset
+    """
+    options = GenerationOptions()
+    while match := _OPTION.search(text):
+        options = _with(options, match[1], match[2], rules, locale)
+        text = text[: match.start()]
+    return text, options
+
+
+def _with(
+    options: GenerationOptions, option: str, value: str, rules: RoomSettings, locale: str
+) -> GenerationOptions:
+    if option == "length":
+        return replace(options, length=length_named(value, locale))
+    if option == "preset":
+        return replace(options, preset=preset_named(value, rules, locale))
+    count = unicodedata.normalize("NFKC", value)
+    return replace(options, candidates=min(MAX_CANDIDATES, max(1, int(count) if count.isdecimal() else 1)))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from adapters.slack.payloads.events import Place
-from adapters.slack.web_api.errors import AnswerLost
-from adapters.slack.workspace import Workspace
+from adapters.slack.payloads.events import SlackThread
+from adapters.slack.web_api.errors import ResponseLost
+from adapters.slack.workspaces import Workspace
 from bot.aio.clock import Clock
 from bot.core.services import Services
 from bot.domain.errors import DeliveryError, NoStory
@@ -18,7 +18,7 @@ _LOOKS_AFTER_S = (0.0, 1.0, 3.0)
 _CLOCKS_DIFFER_S = 60.0
 
 
-class Exports:
+class StoryExporter:
     """Uploads stories."""
 
     def __init__(self, services: Services, clock: Clock, wall: Callable[[], float]) -> None:
@@ -26,18 +26,20 @@ class Exports:
         self._clock = clock
         self._wall = wall
 
-    async def of_room(self, workspace: Workspace, place: Place, form: str = "txt") -> None:
+    async def export_room(self, workspace: Workspace, thread: SlackThread, form: str = "txt") -> None:
         """Put the story that is open in a thread into it as a file.
 
         Raises:
             NoStory, RetryLater, Undeliverable
         """
-        story = await self._services.stories.read(place.room)
+        story = await self._services.stories.read(thread.room)
         if story is None:
             raise NoStory
-        await self.of_story(workspace, story, place, form)
+        await self.export_story(workspace, story, thread, form)
 
-    async def of_story(self, workspace: Workspace, story: Story, place: Place, form: str = "txt") -> None:
+    async def export_story(
+        self, workspace: Workspace, story: Story, thread: SlackThread, form: str = "txt"
+    ) -> None:
         """Put a story as a file where `place` says.
 
         Raises:
@@ -46,25 +48,25 @@ class Exports:
         text = await self._services.stories.export(story.id, form)
         file, since = file_name(story, form), self._wall() - _CLOCKS_DIFFER_S
         try:
-            await workspace.api.upload(place, file, story.title or "story", text)
-        except AnswerLost:
-            if not await self._appeared(workspace, place, file, since):
+            await workspace.api.upload(thread, file, story.title or "story", text)
+        except ResponseLost:
+            if not await self._appeared(workspace, thread, file, since):
                 raise
 
-    async def _appeared(self, workspace: Workspace, place: Place, file: str, since: float) -> bool:
+    async def _appeared(self, workspace: Workspace, thread: SlackThread, file: str, since: float) -> bool:
         """Whether a file stands there although nothing said so."""
         for pause_s in _LOOKS_AFTER_S:
             await self._clock.sleep(pause_s)
             try:
-                if await _stands(workspace, place, file, since):
+                if await _stands(workspace, thread, file, since):
                     return True
             except DeliveryError:
                 return False
         return False
 
 
-async def _stands(workspace: Workspace, place: Place, file: str, since: float) -> bool:
-    async for message in workspace.api.messages(place, since=since):
+async def _stands(workspace: Workspace, thread: SlackThread, file: str, since: float) -> bool:
+    async for message in workspace.api.messages(thread, since=since):
         names = {each.get("name") for each in message.get("files") or ()}
         if message.get("user") == workspace.bot.user_id and file in names and float(message["ts"]) > since:
             return True

@@ -5,15 +5,15 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, replace
 
-from adapters.slack.catchup.thread_history import NOT_READABLE, Threads
 from adapters.slack.connection.manifest import COMMAND
-from adapters.slack.delivery.act_notices import Acts
-from adapters.slack.listeners.files import Brought
-from adapters.slack.listeners.thread_commands import ThreadWords, without_story
-from adapters.slack.payloads.events import PLATFORM, Change, Incoming, message_id
+from adapters.slack.listeners.story_actions import StoryActions
+from adapters.slack.listeners.thread_commands import ThreadCommands, reply_without_story
+from adapters.slack.listeners.thread_importer import NOT_READABLE, ThreadImporter
+from adapters.slack.payloads.events import PLATFORM, IncomingMessage, MessageChange, message_id
 from adapters.slack.payloads.recent import Recent
-from adapters.slack.payloads.thread_words import Word, meaning
-from adapters.slack.workspace import Workspace
+from adapters.slack.payloads.thread_commands import ThreadCommand, parse_thread_command
+from adapters.slack.web_api.file_reader import FileTexts
+from adapters.slack.workspaces import Workspace
 from bot.aio.clock import Clock
 from bot.core.services import Services
 from bot.domain.chat import Author, Message
@@ -21,197 +21,224 @@ from bot.domain.errors import EmptyPrompt, FileTooLong, PassageGone, RetryLater,
 from bot.domain.jobs import GenerationOptions, JobReceipt
 from bot.domain.story import Passage, Story
 
-_ALWAYS_HEARD = {Word.STOP, Word.UNMUTE}
-"""Words that are heard in a story's thread also where it does not listen."""
+_ALWAYS_RUN = {ThreadCommand.STOP, ThreadCommand.UNMUTE}
+"""Commands that are run in a story's thread also where it does not reply by itself."""
 
-_LASTING = {Word.MUTE, Word.UNMUTE}
+_LASTING = {ThreadCommand.MUTE, ThreadCommand.UNMUTE}
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Manner:
-    """How a message is heard: whether it may ask for a reply, and whether words in it are obeyed."""
+class ReceiveOptions:
+    """How a message is received: whether it may ask for a reply, and whether a command in it is run."""
 
-    asks: bool = True
-    obeys: bool = True
-
-
-NOW = Manner()
+    may_reply: bool = True
+    may_run_commands: bool = True
 
 
-class Hearing:
-    """Lets the play hear messages, and follows what people change about them."""
+LIVE = ReceiveOptions()
 
-    def __init__(self, services: Services, words: ThreadWords, acts: Acts, clock: Clock) -> None:
+
+class MessageListener:
+    """Adds messages to stories, and follows what people change about them."""
+
+    def __init__(
+        self, services: Services, commands: ThreadCommands, story_actions: StoryActions, clock: Clock
+    ) -> None:
         self._services = services
-        self._acts = acts
-        self._words = words
-        self._threads = Threads(services, clock)
-        self._obeyed = Recent()
-        self._told = Recent()
-        self._unpacked = Recent()
+        self._story_actions = story_actions
+        self._commands = commands
+        self._history = ThreadImporter(services, clock)
+        self._commands_run = Recent()
+        self._notified = Recent()
+        self._files_read = Recent()
 
-    async def hear(self, workspace: Workspace, heard: Incoming, *, again: bool, manner: Manner = NOW) -> None:
+    async def on_message(
+        self,
+        workspace: Workspace,
+        incoming: IncomingMessage,
+        *,
+        redelivered: bool,
+        options: ReceiveOptions = LIVE,
+    ) -> None:
         """A message. `again`: Slack had sent it before and got no acknowledgement."""
         try:
-            await self._hear(workspace, heard, again=again, manner=manner)
+            await self._handle(workspace, incoming, redelivered=redelivered, options=options)
         except EmptyPrompt:
-            await self._tell(workspace, heard, "slack.help", command=COMMAND)
+            await self._notify(workspace, incoming, "slack.help", command=COMMAND)
         except UserError as error:
-            await self._tell(workspace, heard, error.key, **error.values)
+            await self._notify(workspace, incoming, error.key, **error.values)
         except RetryLater:
-            await self._tell(workspace, heard, "slack.later")
+            await self._notify(workspace, incoming, "slack.later")
         except Exception:  # noqa: BLE001  a task's border: the person is told, the log has it
             _log.exception("A message could not be heard")
-            if heard.called or heard.direct:
-                await self._tell(workspace, heard, "slack.failed")
+            if incoming.mentions_bot or incoming.is_direct:
+                await self._notify(workspace, incoming, "slack.failed")
 
-    async def _hear(self, workspace: Workspace, heard: Incoming, *, again: bool, manner: Manner) -> None:
-        story = await self._services.stories.read(heard.place.room)
-        word = meaning(heard.raw)
-        if not heard.called and not await self._listens(heard, story, word):
+    async def _handle(
+        self, workspace: Workspace, incoming: IncomingMessage, *, redelivered: bool, options: ReceiveOptions
+    ) -> None:
+        story = await self._services.stories.read(incoming.thread.room)
+        command = parse_thread_command(incoming.raw)
+        if not incoming.mentions_bot and not await self._is_for_story(incoming, story, command):
             return
-        author = await workspace.people.author(heard.user_id)
-        if word is None or word is Word.GO_ON:
-            await self._take_part(workspace, heard, author, story, again=again, manner=manner)
-        elif not manner.obeys:
-            await self._obey_late(workspace, heard, author, word)
+        author = await workspace.users.author(incoming.user_id)
+        if command is None or command is ThreadCommand.CONTINUE:
+            await self._add_to_story(
+                workspace, incoming, author, story, redelivered=redelivered, options=options
+            )
+        elif not options.may_run_commands:
+            await self._run_missed_command(workspace, incoming, author, command)
         elif story is None:
-            await self._tell(workspace, heard, without_story(word), command=COMMAND)
-        elif self._obeyed.add(heard.event_id):
-            await self._words.obey(workspace, heard.place, author, word)
+            await self._notify(workspace, incoming, reply_without_story(command), command=COMMAND)
+        elif self._commands_run.add(incoming.event_id):
+            await self._commands.run(workspace, incoming.thread, author, command)
 
-    async def _obey_late(self, workspace: Workspace, heard: Incoming, author: Author, word: Word) -> None:
-        """Of words that were said long ago, what still makes a difference."""
-        if word is Word.STOP:
-            await self._services.generation.cancel(heard.place.room, author)
-        elif word in _LASTING and self._obeyed.add(heard.event_id):
-            await self._words.obey(workspace, heard.place, author, word)
+    async def _run_missed_command(
+        self, workspace: Workspace, incoming: IncomingMessage, author: Author, command: ThreadCommand
+    ) -> None:
+        """Of commands that were written long ago, what still makes a difference."""
+        if command is ThreadCommand.STOP:
+            await self._services.generation.cancel(incoming.thread.room, author)
+        elif command in _LASTING and self._commands_run.add(incoming.event_id):
+            await self._commands.run(workspace, incoming.thread, author, command)
 
-    async def _tell(self, workspace: Workspace, heard: Incoming, key: str, **values: object) -> None:
+    async def _notify(
+        self, workspace: Workspace, incoming: IncomingMessage, key: str, **values: object
+    ) -> None:
         """Say what is wrong, once: in the thread to who spoke to us, else to the writer only."""
-        author = await workspace.people.author(heard.user_id)
-        if heard.called or heard.direct:
-            await workspace.telling.once(heard.place, heard.event_id, key, author, **values)
-        elif self._told.add(heard.event_id):
-            await workspace.telling.privately(heard.place, author, key, **values)
+        author = await workspace.users.author(incoming.user_id)
+        if incoming.mentions_bot or incoming.is_direct:
+            await workspace.notices.post_once(incoming.thread, incoming.event_id, key, author, **values)
+        elif self._notified.add(incoming.event_id):
+            await workspace.notices.send_ephemeral(incoming.thread, author, key, **values)
 
-    async def follow(self, workspace: Workspace, change: Change) -> None:
+    async def on_change(self, workspace: Workspace, change: MessageChange) -> None:
         """Somebody changed or deleted a message: if a passage came of it, that follows."""
-        if change.raw is None and await self._services.generation.withdraw(*_address(change)):
+        if change.raw is None and await self._services.generation.withdraw(*_message_address(change)):
             return
-        passage = await self._services.stories.passage_of_message(*_address(change))
+        passage = await self._services.stories.passage_of_message(*_message_address(change))
         if passage is None:
             return
-        by = await _as_they_are(workspace, passage.asker or passage.author)
+        by = await _with_current_roles(workspace, passage.asker or passage.author)
         try:
             if change.raw is None:
-                await self._acts.delete(workspace, change.place, by, passage)
+                await self._story_actions.delete(workspace, change.thread, by, passage)
                 return
             if not passage.by_model:
                 await self._edit(workspace, change, by, passage)
         except PassageGone:
             return
         except UserError as error:
-            await workspace.telling.privately(change.place, by, error.key, **error.values)
+            await workspace.notices.send_ephemeral(change.thread, by, error.key, **error.values)
 
-    async def _edit(self, workspace: Workspace, change: Change, by: Author, passage: Passage) -> None:
+    async def _edit(self, workspace: Workspace, change: MessageChange, by: Author, passage: Passage) -> None:
         """What the files of a message say stays part of its passage."""
-        brought = await workspace.files.read(change.files)
-        for unread in brought.unread:
-            await workspace.telling.privately(change.place, by, unread.key, **unread.values)
-        text = change.text(await workspace.people.names(change.mentioned), brought.text)
-        if text != passage.text and not brought.lacks_text:
-            await self._services.editing.edit(change.place.room, by, passage.id, text)
+        file_texts = await workspace.files.read(change.files)
+        for unread in file_texts.unread:
+            await workspace.notices.send_ephemeral(change.thread, by, unread.key, **unread.values)
+        text = change.text(await workspace.users.names(change.mentioned_users), file_texts.text)
+        if text != passage.text and not file_texts.is_missing_text:
+            await self._services.editing.edit(change.thread.room, by, passage.id, text)
 
-    async def _listens(self, heard: Incoming, story: Story | None, word: Word | None) -> bool:
-        """Whether what is not said to the bot by name is for it."""
+    async def _is_for_story(
+        self, incoming: IncomingMessage, story: Story | None, command: ThreadCommand | None
+    ) -> bool:
+        """Whether a message without a mention is for the bot."""
         if story is None:
-            return heard.direct
-        if word in _ALWAYS_HEARD:
+            return incoming.is_direct
+        if command in _ALWAYS_RUN:
             return True
-        if heard.is_bare:
+        if incoming.is_empty:
             return False  # a picture, say: nobody asked for anything
-        return (await self._services.settings.resolve(heard.place.room)).listens
+        return (await self._services.settings.resolve(incoming.thread.room)).listens
 
-    async def _take_part(
+    async def _add_to_story(
         self,
         workspace: Workspace,
-        heard: Incoming,
+        incoming: IncomingMessage,
         author: Author,
         story: Story | None,
         *,
-        again: bool,
-        manner: Manner,
+        redelivered: bool,
+        options: ReceiveOptions,
     ) -> None:
-        room = heard.place.room
-        if not again and story is None:
-            workspace.postings.born(heard.place)
-        if not heard.begins and _still_to_be_read(story, again=again):
-            await self._take_in(workspace, heard, author)
-        workspace.callers.remember(room, author)
-        if heard.files and heard.event_id in self._unpacked:
-            return  # heard already, with what its files say
-        brought = await workspace.files.read(heard.files)
-        if not (heard.is_bare and brought.unread):
-            await self._keep(workspace, heard, author, brought, asks=manner.asks)
-        if heard.files:
-            self._unpacked.add(heard.event_id)
-        await self._tell_unread(workspace, heard, author, brought)
+        room = incoming.thread.room
+        if not redelivered and story is None:
+            workspace.posts.mark_new_thread(incoming.thread)
+        if not incoming.starts_thread and _needs_history(story, redelivered=redelivered):
+            await self._import_thread(workspace, incoming, author)
+        workspace.recipients.record(room, author)
+        if incoming.files and incoming.event_id in self._files_read:
+            return  # received already, with what its files say
+        file_texts = await workspace.files.read(incoming.files)
+        if not (incoming.is_empty and file_texts.unread):
+            await self._append(workspace, incoming, author, file_texts, may_reply=options.may_reply)
+        if incoming.files:
+            self._files_read.add(incoming.event_id)
+        await self._notify_unread_files(workspace, incoming, author, file_texts)
 
-    async def _keep(
-        self, workspace: Workspace, heard: Incoming, author: Author, brought: Brought, *, asks: bool
+    async def _append(
+        self,
+        workspace: Workspace,
+        incoming: IncomingMessage,
+        author: Author,
+        file_texts: FileTexts,
+        *,
+        may_reply: bool,
     ) -> None:
-        names = await workspace.people.names(heard.mentioned)
-        message = heard.message(author, names, brought.text)
-        if meaning(heard.raw) is Word.GO_ON:
+        names = await workspace.users.names(incoming.mentioned_users)
+        message = incoming.to_message(author, names, file_texts.text)
+        if parse_thread_command(incoming.raw) is ThreadCommand.CONTINUE:
             message = replace(message, text="")
         # What is only said beside the story is kept, and asks for nothing; so is what a text is missing of.
-        beside = not heard.called and await self._services.generation.is_out_of_character(message)
-        asks = asks and not beside and not brought.lacks_text
-        if not asks and not message.whole:
+        beside = not incoming.mentions_bot and await self._services.generation.is_out_of_character(message)
+        may_reply = may_reply and not beside and not file_texts.is_missing_text
+        if not may_reply and not message.whole:
             return  # a wish to go on that came to nothing
-        ticket = await self._heard_by_play(message, GenerationOptions() if asks else None)
-        if ticket and ticket.repeated:
-            workspace.postings.not_born(heard.place)
-        elif ticket and ticket.unknown:
-            await workspace.telling.unknown(heard.place, author, ticket)
+        receipt = await self._receive(message, GenerationOptions() if may_reply else None)
+        if receipt and receipt.repeated:
+            workspace.posts.unmark_new_thread(incoming.thread)
+        elif receipt and receipt.unknown:
+            await workspace.notices.warn_unknown_characters(incoming.thread, author, receipt)
 
-    async def _heard_by_play(self, message: Message, ask: GenerationOptions | None) -> JobReceipt | None:
+    async def _receive(self, message: Message, options: GenerationOptions | None) -> JobReceipt | None:
         try:
-            return await self._services.generation.receive_message(message, ask)
+            return await self._services.generation.receive_message(message, options)
         except FileTooLong:
             if message.text:
                 await self._services.generation.receive_message(replace(message, attached=""), None)
             raise
 
-    async def _tell_unread(
-        self, workspace: Workspace, heard: Incoming, author: Author, brought: Brought
+    async def _notify_unread_files(
+        self, workspace: Workspace, incoming: IncomingMessage, author: Author, file_texts: FileTexts
     ) -> None:
-        for unread in brought.unread:
-            if (unread.text or heard.is_bare) and (heard.called or heard.direct):
-                event_id = f"{heard.event_id}:{unread.key}"
-                await workspace.telling.once(heard.place, event_id, unread.key, author, **unread.values)
+        for unread in file_texts.unread:
+            if (unread.text or incoming.is_empty) and (incoming.mentions_bot or incoming.is_direct):
+                event_id = f"{incoming.event_id}:{unread.key}"
+                await workspace.notices.post_once(
+                    incoming.thread, event_id, unread.key, author, **unread.values
+                )
             else:
-                await workspace.telling.privately(heard.place, author, unread.key, **unread.values)
+                await workspace.notices.send_ephemeral(incoming.thread, author, unread.key, **unread.values)
 
-    async def _take_in(self, workspace: Workspace, heard: Incoming, author: Author) -> None:
+    async def _import_thread(self, workspace: Workspace, incoming: IncomingMessage, author: Author) -> None:
         try:
-            await self._threads.take_in(workspace, heard.place, heard.ts, author)
+            await self._history.import_thread(workspace, incoming.thread, incoming.ts, author)
         except NOT_READABLE as error:
             _log.warning("A thread could not be read, its story begins without it: %s", error)
 
 
-def _still_to_be_read(story: Story | None, *, again: bool) -> bool:
-    # What was heard once is not heard twice: reading a thread again after an interrupted first time is safe.
-    return story is None or (again and not any(passage.by_model for passage in story.passages))
+def _needs_history(story: Story | None, *, redelivered: bool) -> bool:
+    # Each event counts once: reading a thread again after an interrupted first time is safe.
+    return story is None or (redelivered and not any(passage.by_model for passage in story.passages))
 
 
-async def _as_they_are(workspace: Workspace, kept: Author) -> Author:
+async def _with_current_roles(workspace: Workspace, kept: Author) -> Author:
     """What is kept of a person says nothing of the roles that rules may name."""
-    return await workspace.people.author(kept.id) if kept.platform == PLATFORM else kept
+    return await workspace.users.author(kept.id) if kept.platform == PLATFORM else kept
 
 
-def _address(change: Change) -> tuple[str, str]:
-    return change.place.room.platform, message_id(change.place.channel, change.ts)
+def _message_address(change: MessageChange) -> tuple[str, str]:
+    return change.thread.room.platform, message_id(change.thread.channel, change.ts)

@@ -8,23 +8,23 @@ from typing import Any
 from slack_bolt.async_app import AsyncAck
 
 from adapters.shared.preset_text import RULE as PRESETS
-from adapters.slack.delivery.render import ACTION, Label
-from adapters.slack.payloads.events import Place
+from adapters.slack.delivery.render import ACTION_PREFIX, ButtonLabel
+from adapters.slack.payloads.events import SlackThread
 from adapters.slack.payloads.preset_text import preset_lines, presets_of
 from adapters.slack.payloads.views import (
     INPUT_CHARACTERS,
     State,
     View,
-    choice_field,
-    filled,
-    form,
-    kept,
-    number_field,
-    people_field,
-    text_field,
+    input_value,
+    modal,
+    number_input,
+    read_metadata,
+    select_input,
+    text_input,
+    users_input,
 )
-from adapters.slack.web_api.people import ADMIN, GUEST
-from adapters.slack.workspace import Workspace
+from adapters.slack.web_api.users import ADMIN, GUEST
+from adapters.slack.workspaces import Workspace
 from bot.core.permissions import require
 from bot.core.services import Services
 from bot.domain.chat import Author, Room
@@ -36,58 +36,60 @@ from bot.domain.sampling import PRESET_NAMES
 from bot.domain.sampling import PRESETS as BUILT_IN
 from bot.domain.scopes import room_of
 
-SETTINGS_FORM = f"{ACTION}settings_form"
+SETTINGS_CALLBACK_ID = f"{ACTION_PREFIX}settings_form"
 _MOST_CANDIDATES = 5
 _USER = "user/"
 _YES_NO = ("yes", "no")
-FOR_ALL = frozenset({"listens", "length", "preset", "candidates", "parentheses_aside"})
+MEMBER_SETTINGS = frozenset({"listens", "length", "preset", "candidates", "parentheses_aside"})
 """Rules that everybody in a channel may set; for a story also which phrases are never written."""
 
 
-class SettingsForm:
+class SettingsView:
     """Shows the rules of a channel, or of the whole workspace, and sets those that were changed."""
 
-    def __init__(self, services: Services, say: Translate) -> None:
+    def __init__(self, services: Services, translate: Translate) -> None:
         self._services = services
-        self._say = say
+        self._translate = translate
 
     async def open(
-        self, workspace: Workspace, place: Place, author: Author, trigger_id: str, scope: str = ""
+        self, workspace: Workspace, thread: SlackThread, author: Author, trigger_id: str, scope: str = ""
     ) -> None:
         """Show the form. `scope` empty: for the place's channel; its room's own: for the story told there.
 
         Raises:
             NotPermitted, RolesUnknown, RetryLater, Undeliverable
         """
-        rules = await self._services.settings.resolve(place.room)
-        _require_permission(rules, place.room, author)
+        rules = await self._services.settings.resolve(thread.room)
+        _require_permission(rules, thread.room, author)
 
-        def word(name: str) -> str:
-            return self._say(f"slack.settings.{name}", author.locale)
+        def label(name: str) -> str:
+            return self._translate(f"slack.settings.{name}", author.locale)
 
-        scope = scope or f"channel/{place.channel}"
+        scope = scope or f"channel/{thread.channel}"
         of_story = room_of(scope) is not None
-        thread = place.thread_ts if of_story else ""
-        what = {"team": place.team, "channel": place.channel, "thread": thread, "scope": scope}
-        own = (await self._services.settings.at(place.room, scope)).get(PRESETS)
-        fields = _for_all(rules, word)
+        thread_ts = thread.thread_ts if of_story else ""
+        what = {"team": thread.team, "channel": thread.channel, "thread": thread_ts, "scope": scope}
+        own = (await self._services.settings.at(thread.room, scope)).get(PRESETS)
+        fields = _member_inputs(rules, label)
         if of_story or ADMIN in author.roles:
-            fields.append(text_field("banned", word("banned"), "\n".join(rules.banned), optional=True))
+            fields.append(text_input("banned", label("banned"), "\n".join(rules.banned), optional=True))
         if len(lines := preset_lines(own)) <= INPUT_CHARACTERS:
-            hint = word("presets_hint")
-            fields.append(text_field(PRESETS, word("presets"), lines, optional=True, hint=hint))
+            hint = label("presets_hint")
+            fields.append(text_input(PRESETS, label("presets"), lines, optional=True, hint=hint))
         if ADMIN in author.roles:
-            fields += _for_admins(rules, word)
-        title = word("title_story" if of_story else "title_team" if scope.startswith("team/") else "title")
+            fields += _admin_inputs(rules, label)
+        title = label("title_story" if of_story else "title_team" if scope.startswith("team/") else "title")
         await workspace.api.open_view(
-            trigger_id, form(SETTINGS_FORM, title, word("submit"), word("close"), what, fields)
+            trigger_id, modal(SETTINGS_CALLBACK_ID, title, label("submit"), label("close"), what, fields)
         )
 
-    async def saved(self, workspace: Workspace, ack: AsyncAck, view: Mapping[str, Any], user_id: str) -> None:
+    async def on_submitted(
+        self, workspace: Workspace, ack: AsyncAck, view: Mapping[str, Any], user_id: str
+    ) -> None:
         """The form came back."""
-        what, state = kept(view), view["state"]["values"]
-        author = await workspace.people.author(user_id)
-        room = Place(what["team"], what["channel"], what.get("thread", "")).room
+        what, state = read_metadata(view), view["state"]["values"]
+        author = await workspace.users.author(user_id)
+        room = SlackThread(what["team"], what["channel"], what.get("thread", "")).room
         if what["scope"].startswith("team/") and ADMIN not in author.roles:
             await ack()
             return
@@ -96,7 +98,7 @@ class SettingsForm:
         except UserError as error:
             name = str(error.values.get("name") or "")
             block = name if name in state else next(iter(state))
-            await ack(response_action="errors", errors={block: self._wrong(error, author.locale)})
+            await ack(response_action="errors", errors={block: self._error_text(error, author.locale)})
         else:
             await ack()
 
@@ -104,8 +106,8 @@ class SettingsForm:
         rules = await self._services.settings.resolve(room)
         _require_permission(rules, room, author)
         story = frozenset({"banned"}) if room_of(scope) is not None else frozenset[str]()
-        changes = changed(rules, state, None if ADMIN in author.roles else FOR_ALL | story)
-        if (lines := filled(state, PRESETS)) is not None:
+        changes = changed_settings(rules, state, None if ADMIN in author.roles else MEMBER_SETTINGS | story)
+        if (lines := input_value(state, PRESETS)) is not None:
             # Others of the same name may be set further out: only what is set here is changed here.
             own = (await self._services.settings.at(room, scope)).get(PRESETS)
             if (given := presets_of(lines)) != presets_of(preset_lines(own)):
@@ -113,12 +115,12 @@ class SettingsForm:
         if changes:
             await self._services.settings.change(room, scope, changes)
 
-    def _wrong(self, error: UserError, locale: str) -> str:
+    def _error_text(self, error: UserError, locale: str) -> str:
         if not isinstance(error, BadRule):
-            return self._say(error.key, locale, **error.values)
+            return self._translate(error.key, locale, **error.values)
         value, known = error.values["value"], error.values["known"]
         what = f"{value} ({known})" if isinstance(value, str) else known
-        return self._say("slack.settings.wrong", locale, what=what)
+        return self._translate("slack.settings.wrong", locale, what=what)
 
 
 def _require_permission(rules: RoomSettings, room: Room, author: Author) -> None:
@@ -127,37 +129,37 @@ def _require_permission(rules: RoomSettings, room: Room, author: Author) -> None
         require(rules, room, author)
 
 
-def _for_all(rules: RoomSettings, word: Label) -> list[View]:
-    yes_no = {name: word(name) for name in _YES_NO}
-    lengths = {length.value: word(f"length_{length.value}") for length in Length}
+def _member_inputs(rules: RoomSettings, label: ButtonLabel) -> list[View]:
+    yes_no = {name: label(name) for name in _YES_NO}
+    lengths = {length.value: label(f"length_{length.value}") for length in Length}
     if rules.length not in lengths:
         lengths = {str(rules.length): str(rules.length), **lengths}
     japanese = {name: called for called, name in PRESET_NAMES.items()}
     presets = {name: japanese.get(name, name) for name in (*BUILT_IN, *(own for own, _ in rules.presets))}
     candidates = {str(count): str(count) for count in range(2, _MOST_CANDIDATES + 1)}
     return [
-        choice_field("listens", word("listens"), yes_no, _yes_or_no(rules.listens)),
-        choice_field("length", word("length"), lengths, str(rules.length)),
-        choice_field("preset", word("preset"), presets, rules.preset),
-        choice_field("candidates", word("candidates"), candidates, str(rules.candidates)),
-        choice_field(
-            "parentheses_aside", word("parentheses_aside"), yes_no, _yes_or_no(rules.parentheses_aside)
+        select_input("listens", label("listens"), yes_no, _yes_or_no(rules.listens)),
+        select_input("length", label("length"), lengths, str(rules.length)),
+        select_input("preset", label("preset"), presets, rules.preset),
+        select_input("candidates", label("candidates"), candidates, str(rules.candidates)),
+        select_input(
+            "parentheses_aside", label("parentheses_aside"), yes_no, _yes_or_no(rules.parentheses_aside)
         ),
     ]
 
 
-def _for_admins(rules: RoomSettings, word: Label) -> list[View]:
-    yes_no = {name: word(name) for name in _YES_NO}
-    filters = {kind.value: word(f"filter_{kind.value}") for kind in Filter}
+def _admin_inputs(rules: RoomSettings, label: ButtonLabel) -> list[View]:
+    yes_no = {name: label(name) for name in _YES_NO}
+    filters = {kind.value: label(f"filter_{kind.value}") for kind in Filter}
     return [
-        choice_field("filter", word("filter"), filters, rules.filter.value),
-        choice_field("filter_people", word("filter_people"), yes_no, _yes_or_no(rules.filter_people)),
-        text_field("words", word("words"), "\n".join(rules.words), optional=True),
-        number_field("daily_per_person", word("daily_per_person"), rules.daily_per_person),
-        number_field("daily_in_all", word("daily_in_all"), rules.daily_in_all),
-        people_field("allowed", word("allowed"), _people(rules.allowed)),
-        people_field("denied", word("denied"), _people(rules.denied)),
-        choice_field("guests", word("guests"), yes_no, "no" if GUEST in rules.denied else "yes"),
+        select_input("filter", label("filter"), filters, rules.filter.value),
+        select_input("filter_people", label("filter_people"), yes_no, _yes_or_no(rules.filter_people)),
+        text_input("words", label("words"), "\n".join(rules.words), optional=True),
+        number_input("daily_per_person", label("daily_per_person"), rules.daily_per_person),
+        number_input("daily_in_all", label("daily_in_all"), rules.daily_in_all),
+        users_input("allowed", label("allowed"), _people(rules.allowed)),
+        users_input("denied", label("denied"), _people(rules.denied)),
+        select_input("guests", label("guests"), yes_no, "no" if GUEST in rules.denied else "yes"),
     ]
 
 
@@ -165,7 +167,7 @@ def _yes_or_no(value: bool) -> str:  # noqa: FBT001  what it is about
     return "yes" if value else "no"
 
 
-def changed(rules: RoomSettings, state: State, settable: frozenset[str] | None) -> dict[str, object]:
+def changed_settings(rules: RoomSettings, state: State, settable: frozenset[str] | None) -> dict[str, object]:
     """The rules that a filled form has otherwise than they are, of those that a person may set; None: all."""
     wanted = _wanted(rules, state)
     if settable is not None:
@@ -174,7 +176,7 @@ def changed(rules: RoomSettings, state: State, settable: frozenset[str] | None) 
 
 
 def _wanted(rules: RoomSettings, state: State) -> dict[str, object]:
-    given = {name: filled(state, name) for name in state}
+    given = {name: input_value(state, name) for name in state}
     wanted: dict[str, object] = {
         name: read(given[name]) for name, read in _READ.items() if given.get(name) is not None
     }

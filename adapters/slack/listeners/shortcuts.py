@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 
-from adapters.slack.catchup.thread_history import Threads
 from adapters.slack.connection.manifest import COMMAND
-from adapters.slack.delivery.act_notices import Acts
-from adapters.slack.delivery.ephemeral import Respond
-from adapters.slack.payloads.events import PLATFORM, Pointed
+from adapters.slack.delivery.notices import Respond
+from adapters.slack.listeners.story_actions import StoryActions
+from adapters.slack.listeners.thread_importer import ThreadImporter
+from adapters.slack.payloads.events import PLATFORM, MessageShortcut
 from adapters.slack.web_api.errors import Refused
-from adapters.slack.workspace import Workspace
+from adapters.slack.workspaces import Workspace
 from bot.aio.clock import Clock
 from bot.core.services import Services
 from bot.domain.chat import Author, Message
@@ -23,19 +23,19 @@ NOT_A_MEMBER = {"not_in_channel", "channel_not_found"}
 _log = logging.getLogger(__name__)
 
 
-class Pointing:
+class ShortcutListener:
     """Goes on from any message: a passage, a line of a thread, or one that stands alone."""
 
-    def __init__(self, services: Services, acts: Acts, clock: Clock) -> None:
+    def __init__(self, services: Services, story_actions: StoryActions, clock: Clock) -> None:
         self._services = services
-        self._acts = acts
-        self._threads = Threads(services, clock)
+        self._story_actions = story_actions
+        self._history = ThreadImporter(services, clock)
 
-    async def go_on(self, workspace: Workspace, given: Pointed, respond: Respond) -> None:
+    async def on_shortcut(self, workspace: Workspace, shortcut: MessageShortcut, respond: Respond) -> None:
         """A shortcut that was acknowledged."""
-        author = await workspace.people.author(given.user_id)
+        author = await workspace.users.author(shortcut.user_id)
         try:
-            await self._go_on(workspace, given, author)
+            await self._handle(workspace, shortcut, author)
         except UserError as error:
             await respond(error.key, author, **error.values)
         except Refused as error:
@@ -49,23 +49,23 @@ class Pointing:
             _log.exception("A message could not be gone on from")
             await respond("slack.failed", author)
 
-    async def _go_on(self, workspace: Workspace, given: Pointed, author: Author) -> None:
-        said = given.said
-        room = said.place.room
-        passage = await self._services.stories.passage_of_message(PLATFORM, said.event_id)
+    async def _handle(self, workspace: Workspace, shortcut: MessageShortcut, author: Author) -> None:
+        incoming = shortcut.message
+        room = incoming.thread.room
+        passage = await self._services.stories.passage_of_message(PLATFORM, incoming.event_id)
         after = None
         if passage is not None:
-            story = await self._acts.branch(workspace, said.place, author, passage.id)
+            story = await self._story_actions.branch(workspace, incoming.thread, author, passage.id)
             after = story.head
-        elif not given.by_a_person or said.orders or said.is_bare:
+        elif not shortcut.is_from_person or incoming.is_command or incoming.is_empty:
             raise EmptyPrompt
         elif await self._services.stories.read(room) is None:
             # Read from Slack also where it stands alone: that shows whether the bot may be there at all.
-            await self._threads.take_in(workspace, said.place, said.ts, author, inclusive=True)
-        elif await self._threads.hear(workspace, said):
-            await workspace.telling.privately(said.place, author, "slack.file.in_thread", count=1)
-        workspace.callers.remember(room, author)
-        event_id = f"{said.event_id}:from-here:{given.action_ts}"
+            await self._history.import_thread(workspace, incoming.thread, incoming.ts, author, inclusive=True)
+        elif await self._history.import_message(workspace, incoming):
+            await workspace.notices.send_ephemeral(incoming.thread, author, "slack.file.in_thread", count=1)
+        workspace.recipients.record(room, author)
+        event_id = f"{incoming.event_id}:from-here:{shortcut.action_ts}"
         await self._services.generation.receive_message(
             Message(event_id, room, author, "", after=after), GenerationOptions()
         )

@@ -3,59 +3,63 @@
 from __future__ import annotations
 
 from adapters.slack.connection.manifest import COMMAND
-from adapters.slack.listeners.export import Exports
-from adapters.slack.payloads.events import Place
-from adapters.slack.payloads.thread_words import Word
-from adapters.slack.workspace import Workspace
+from adapters.slack.listeners.export import StoryExporter
+from adapters.slack.payloads.events import SlackThread
+from adapters.slack.payloads.thread_commands import ThreadCommand
+from adapters.slack.workspaces import Workspace
 from bot.core.permissions import require
 from bot.core.services import Services
 from bot.domain.chat import Author
 from bot.domain.errors import DeliveryError
 
-_FORMS = {Word.EXPORT: "txt", Word.EXPORT_MARKDOWN: "md"}
-_DEEDS = frozenset({Word.STOP, Word.MUTE, Word.UNMUTE, *_FORMS})
-"""Words that change something for others, so that not everybody may say them."""
+_FORMS = {ThreadCommand.EXPORT: "txt", ThreadCommand.EXPORT_MARKDOWN: "md"}
+_NEEDS_PERMISSION = frozenset({ThreadCommand.STOP, ThreadCommand.MUTE, ThreadCommand.UNMUTE, *_FORMS})
+"""Commands that change something for others, so that not everybody may give them."""
 
 
-def without_story(word: Word) -> str:
-    """The sentence for who says `word` where no story is told that it could be about."""
-    answers = {Word.HELP: "slack.help", Word.SETTINGS: "slack.settings_where"}
-    return answers.get(word, "slack.word_elsewhere")
+def reply_without_story(command: ThreadCommand) -> str:
+    """The sentence for who gives `command` where no story is told that it could be about."""
+    answers = {ThreadCommand.HELP: "slack.help", ThreadCommand.SETTINGS: "slack.settings_where"}
+    return answers.get(command, "slack.word_elsewhere")
 
 
-class ThreadWords:
+class ThreadCommands:
     """Obeys words in a story's thread."""
 
-    def __init__(self, services: Services, exports: Exports) -> None:
+    def __init__(self, services: Services, exporter: StoryExporter) -> None:
         self._services = services
-        self._exports = exports
+        self._exporter = exporter
 
-    async def obey(self, workspace: Workspace, place: Place, author: Author, word: Word) -> None:
+    async def run(
+        self, workspace: Workspace, thread: SlackThread, author: Author, command: ThreadCommand
+    ) -> None:
         """Do what `word` asks for. Raises UserError, RetryLater."""
-        tell = workspace.telling.privately
-        if word in _DEEDS:
-            await self._require_permission(place, author)
-        if word is Word.STOP:
-            if not await self._services.generation.cancel(place.room, author):
-                await tell(place, author, "slack.nothing_to_stop")
-        elif word is Word.MUTE:
-            await self._services.settings.change(place.room, "", {"listens": False})
-            await tell(place, author, "slack.muted")
-        elif word is Word.UNMUTE:
-            await self._services.settings.change(place.room, "", {"listens": True})
-            await tell(place, author, "slack.unmuted")
-        elif word in _FORMS:
-            await self._export(workspace, place, author, _FORMS[word])
-        elif word is Word.SETTINGS:
-            await workspace.telling.offer(place, author, "slack.settings_where", "settings", command=COMMAND)
+        send = workspace.notices.send_ephemeral
+        if command in _NEEDS_PERMISSION:
+            await self._require_permission(thread, author)
+        if command is ThreadCommand.STOP:
+            if not await self._services.generation.cancel(thread.room, author):
+                await send(thread, author, "slack.nothing_to_stop")
+        elif command is ThreadCommand.MUTE:
+            await self._services.settings.change(thread.room, "", {"listens": False})
+            await send(thread, author, "slack.muted")
+        elif command is ThreadCommand.UNMUTE:
+            await self._services.settings.change(thread.room, "", {"listens": True})
+            await send(thread, author, "slack.unmuted")
+        elif command in _FORMS:
+            await self._export(workspace, thread, author, _FORMS[command])
+        elif command is ThreadCommand.SETTINGS:
+            await workspace.notices.send_ephemeral_with_button(
+                thread, author, "slack.settings_where", "settings", command=COMMAND
+            )
         else:
-            await tell(place, author, "slack.help_thread", command=COMMAND)
+            await send(thread, author, "slack.help_thread", command=COMMAND)
 
-    async def _require_permission(self, place: Place, author: Author) -> None:
-        require(await self._services.settings.resolve(place.room), place.room, author)
+    async def _require_permission(self, thread: SlackThread, author: Author) -> None:
+        require(await self._services.settings.resolve(thread.room), thread.room, author)
 
-    async def _export(self, workspace: Workspace, place: Place, author: Author, form: str) -> None:
+    async def _export(self, workspace: Workspace, thread: SlackThread, author: Author, form: str) -> None:
         try:
-            await self._exports.of_room(workspace, place, form)
+            await self._exporter.export_room(workspace, thread, form)
         except DeliveryError:
-            await workspace.telling.privately(place, author, "slack.no_export")
+            await workspace.notices.send_ephemeral(thread, author, "slack.no_export")

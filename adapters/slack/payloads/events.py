@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from adapters.slack.payloads.files import File, files_of
-from adapters.slack.payloads.text import plain, users_in, with_emoji, without_mention
-from adapters.slack.payloads.thread_words import meaning
+from adapters.slack.payloads.files import File, parse_files
+from adapters.slack.payloads.text import mentioned_users, restore_emoji, strip_mention, to_plain_text
+from adapters.slack.payloads.thread_commands import parse_thread_command
 from bot.domain.chat import Author, Message, Room
 
 PLATFORM = "slack"
@@ -18,7 +18,7 @@ _SUBTYPES_OF_PEOPLE = {None, "file_share", "thread_broadcast"}
 
 
 @dataclass(frozen=True, slots=True)
-class Bot:
+class BotUser:
     """Who the bot is in its workspace, as `auth.test` says."""
 
     team_id: str
@@ -27,7 +27,7 @@ class Bot:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class SlackThread:
     """An address in Slack: a thread of a channel. `thread_ts` empty: the channel itself."""
 
     team: str
@@ -40,12 +40,12 @@ class Place:
         within = (f"team/{self.team}", f"channel/{self.channel}")
         return Room(PLATFORM, f"{self.team}/{self.channel}/{self.thread_ts}", within)
 
-    def thread(self, ts: str) -> Place:
+    def under(self, ts: str) -> SlackThread:
         """The thread under the message `ts` of the same channel."""
         return replace(self, thread_ts=ts)
 
     @classmethod
-    def of(cls, room: Room) -> Place:
+    def of(cls, room: Room) -> SlackThread:
         """The address that a Room of this platform holds."""
         team, channel, thread_ts = room.id.split("/")
         return cls(team, channel, thread_ts)
@@ -62,75 +62,81 @@ def ts_of(message_id: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Incoming:
+class IncomingMessage:
     """A person's message, still in Slack's writing, without the bot's name.
 
-    `begins`: it is not in a thread yet, so a story made of it has no earlier messages. `called`: the bot was
-    mentioned. `direct`: it is a direct message. What is neither is heard in a story's thread only.
+    `starts_thread`: it is not in a thread yet, so a story made of it has no earlier messages. What neither
+    mentions the bot nor is direct is received in a story's thread only.
     """
 
-    place: Place
+    thread: SlackThread
     ts: str
     user_id: str
     raw: str
-    begins: bool
-    called: bool = True
-    direct: bool = False
+    starts_thread: bool
+    mentions_bot: bool = True
+    is_direct: bool = False
     files: tuple[File, ...] = ()
 
     @property
     def event_id(self) -> str:
         """The same for the mention and the message of one text, and for every delivery of both."""
-        return message_id(self.place.channel, self.ts)
+        return message_id(self.thread.channel, self.ts)
 
     @property
-    def orders(self) -> bool:
+    def is_command(self) -> bool:
         """Whether it is nothing but a word for the bot: no line of a story."""
-        return self.called and meaning(self.raw) is not None and not self.files
+        return self.mentions_bot and parse_thread_command(self.raw) is not None and not self.files
 
     @property
-    def mentioned(self) -> tuple[str, ...]:
+    def mentioned_users(self) -> tuple[str, ...]:
         """The people whose names the text needs."""
-        return users_in(self.raw)
+        return mentioned_users(self.raw)
 
     @property
-    def is_bare(self) -> bool:
+    def is_empty(self) -> bool:
         """Whether nothing was written, nor sent that could be a text."""
         return not self.raw.strip() and all(file.is_media for file in self.files)
 
-    def message(self, author: Author, names: Mapping[str, str], attached: str = "") -> Message:
-        """What the play hears; `attached` is what its files say."""
-        return Message(self.event_id, self.place.room, author, plain(self.raw, names), attached=attached)
+    def to_message(self, author: Author, names: Mapping[str, str], attached: str = "") -> Message:
+        """The message as a story receives it; `attached` is what its files say."""
+        return Message(
+            self.event_id, self.thread.room, author, to_plain_text(self.raw, names), attached=attached
+        )
 
 
-def incoming(body: Mapping[str, Any], bot: Bot) -> Incoming | None:
-    """What a person wrote where the bot may hear it; None for bots, edits, joins and talk outside of threads.
+def parse_message_event(body: Mapping[str, Any], bot: BotUser) -> IncomingMessage | None:
+    """What a person wrote where the bot may read it; None for bots, edits, joins and talk outside of threads.
 
     A mention may come as `app_mention`, as `message`, or as both in either order.
     """
     event = body.get("event") or {}
-    called = event.get("type") == "app_mention" or bot.user_id in users_in(str(event.get("text") or ""))
+    called = event.get("type") == "app_mention" or bot.user_id in mentioned_users(
+        str(event.get("text") or "")
+    )
     direct = event.get("channel_type") == "im"
-    heard = called or direct or event.get("thread_ts")
-    if not by_a_person(event, bot) or event.get("edited") or not heard:
+    incoming = called or direct or event.get("thread_ts")
+    if not is_from_person(event, bot) or event.get("edited") or not incoming:
         return None
-    said = spoken(event, team_of(body, bot), str(event["channel"]), bot)
-    return replace(said, called=called, direct=direct)
+    incoming = parse_message(event, team_of(body, bot), str(event["channel"]), bot)
+    return replace(incoming, mentions_bot=called, is_direct=direct)
 
 
-def spoken(message: Mapping[str, Any], team: str, channel: str, bot: Bot) -> Incoming:
+def parse_message(message: Mapping[str, Any], team: str, channel: str, bot: BotUser) -> IncomingMessage:
     """A message as it stands in an event or in a thread's history."""
     ts, thread_ts = str(message["ts"]), str(message.get("thread_ts") or "")
     text = str(message.get("text") or "")
-    raw = with_emoji(without_mention(text, bot.user_id), message.get("blocks"))
-    place = Place(team, channel, thread_ts or ts)
-    user, called = str(message.get("user") or ""), bot.user_id in users_in(text)
-    files = files_of(message)
-    return Incoming(place, ts, user, raw, begins=thread_ts in {"", ts}, called=called, files=files)
+    raw = restore_emoji(strip_mention(text, bot.user_id), message.get("blocks"))
+    thread = SlackThread(team, channel, thread_ts or ts)
+    user, called = str(message.get("user") or ""), bot.user_id in mentioned_users(text)
+    files = parse_files(message)
+    return IncomingMessage(
+        thread, ts, user, raw, starts_thread=thread_ts in {"", ts}, mentions_bot=called, files=files
+    )
 
 
-def team_of(body: Mapping[str, Any], bot: Bot | None = None) -> str:
-    """The workspace in which the app heard something."""
+def team_of(body: Mapping[str, Any], bot: BotUser | None = None) -> str:
+    """The workspace that a payload comes from."""
     granted = body.get("authorizations") or [{}]
     team = body.get("team")
     named = team.get("id") if isinstance(team, Mapping) else team
@@ -141,7 +147,7 @@ def team_of(body: Mapping[str, Any], bot: Bot | None = None) -> str:
     )
 
 
-def by_a_person(message: Mapping[str, Any], bot: Bot) -> bool:
+def is_from_person(message: Mapping[str, Any], bot: BotUser) -> bool:
     """Whether a person wrote it, as a message of its own."""
     return (
         message.get("subtype") in _SUBTYPES_OF_PEOPLE
@@ -152,25 +158,25 @@ def by_a_person(message: Mapping[str, Any], bot: Bot) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class MessageChange:
     """What became of a message: `raw` is its new text, None where it was deleted."""
 
-    place: Place
+    thread: SlackThread
     ts: str
     raw: str | None
     files: tuple[File, ...] = ()
 
     @property
-    def mentioned(self) -> tuple[str, ...]:
+    def mentioned_users(self) -> tuple[str, ...]:
         """The people whose names the text needs."""
-        return users_in(self.raw or "")
+        return mentioned_users(self.raw or "")
 
     def text(self, names: Mapping[str, str], attached: str = "") -> str:
         """The new text as its writer sees it, and what its files say."""
-        return "\n".join(part for part in (plain(self.raw or "", names), attached) if part)
+        return "\n".join(part for part in (to_plain_text(self.raw or "", names), attached) if part)
 
 
-def change(body: Mapping[str, Any], bot: Bot) -> Change | None:
+def parse_message_change(body: Mapping[str, Any], bot: BotUser) -> MessageChange | None:
     """What an event says about an earlier message; None where people changed nothing."""
     event = body.get("event") or {}
     former: Mapping[str, Any] = event.get("previous_message") or {}
@@ -183,19 +189,19 @@ def change(body: Mapping[str, Any], bot: Bot) -> Change | None:
         ts = str(now.get("ts") or "")
         # The first message of a thread leaves a tombstone.
         gone = now.get("subtype") == "tombstone"
-        if not gone and (not by_a_person(now, bot) or now.get("text") == former.get("text")):
+        if not gone and (not is_from_person(now, bot) or now.get("text") == former.get("text")):
             return None
     else:
         return None
-    said = spoken({**now, "ts": ts}, team_of(body, bot), str(event["channel"]), bot)
-    return Change(said.place, ts, None if gone else said.raw, () if gone else said.files)
+    incoming = parse_message({**now, "ts": ts}, team_of(body, bot), str(event["channel"]), bot)
+    return MessageChange(incoming.thread, ts, None if gone else incoming.raw, () if gone else incoming.files)
 
 
 @dataclass(frozen=True, slots=True)
-class Command:
+class SlashCommand:
     """A slash command, its text still in Slack's writing."""
 
-    place: Place
+    thread: SlackThread
     user_id: str
     user_name: str
     raw: str
@@ -203,13 +209,13 @@ class Command:
 
     def text(self, names: Mapping[str, str]) -> str:
         """What the person wrote after the command."""
-        return plain(self.raw, names)
+        return to_plain_text(self.raw, names)
 
 
-def command(body: Mapping[str, Any], bot: Bot) -> Command:
+def parse_slash_command(body: Mapping[str, Any], bot: BotUser) -> SlashCommand:
     """A slash command's payload."""
-    return Command(
-        Place(team_of(body, bot), str(body["channel_id"])),
+    return SlashCommand(
+        SlackThread(team_of(body, bot), str(body["channel_id"])),
         str(body["user_id"]),
         str(body.get("user_name") or body["user_id"]),
         str(body.get("text") or ""),
@@ -218,25 +224,25 @@ def command(body: Mapping[str, Any], bot: Bot) -> Command:
 
 
 @dataclass(frozen=True, slots=True)
-class Click:
-    """A pressed button: which, what it carries, on which message of which thread; `said`: what that says."""
+class BlockAction:
+    """A pressed button: which, what it carries, and on which message of which thread."""
 
     name: str
     value: str
-    place: Place
+    thread: SlackThread
     ts: str
     user_id: str
     action_ts: str
     trigger_id: str
-    said: str = ""
+    message_text: str = ""
 
     @property
     def event_id(self) -> str:
         """The same for every delivery of one click."""
-        return f"{message_id(self.place.channel, self.ts)}:{self.name}:{self.action_ts}"
+        return f"{message_id(self.thread.channel, self.ts)}:{self.name}:{self.action_ts}"
 
 
-def click(body: Mapping[str, Any], bot: Bot) -> Click:
+def parse_block_action(body: Mapping[str, Any], bot: BotUser) -> BlockAction:
     """A button's payload."""
     action = (body.get("actions") or [{}])[0]
     container = body.get("container") or {}
@@ -244,35 +250,35 @@ def click(body: Mapping[str, Any], bot: Bot) -> Click:
     channel = str((body.get("channel") or {}).get("id") or container.get("channel_id") or "")
     ts = str(container.get("message_ts") or message.get("ts") or "")
     thread_ts = str(message.get("thread_ts") or container.get("thread_ts") or ts)
-    return Click(
+    return BlockAction(
         str(action.get("action_id") or "").partition(":")[2],
         str(action.get("value") or ""),
-        Place(team_of(body, bot), channel, thread_ts),
+        SlackThread(team_of(body, bot), channel, thread_ts),
         ts,
         str(body["user"]["id"]),
         str(action.get("action_ts") or ""),
         str(body.get("trigger_id") or ""),
-        plain(str(message.get("text") or ""), {}),
+        to_plain_text(str(message.get("text") or ""), {}),
     )
 
 
 @dataclass(frozen=True, slots=True)
-class Pointed:
+class MessageShortcut:
     """A message that somebody chose in its menu."""
 
-    said: Incoming
-    by_a_person: bool
+    message: IncomingMessage
+    is_from_person: bool
     user_id: str
     action_ts: str
     trigger_id: str
 
 
-def pointed(body: Mapping[str, Any], bot: Bot) -> Pointed:
+def parse_message_shortcut(body: Mapping[str, Any], bot: BotUser) -> MessageShortcut:
     """A message shortcut's payload."""
     message = body["message"]
-    return Pointed(
-        spoken(message, team_of(body, bot), str(body["channel"]["id"]), bot),
-        by_a_person(message, bot),
+    return MessageShortcut(
+        parse_message(message, team_of(body, bot), str(body["channel"]["id"]), bot),
+        is_from_person(message, bot),
         str(body["user"]["id"]),
         str(body.get("action_ts") or message["ts"]),
         str(body.get("trigger_id") or ""),

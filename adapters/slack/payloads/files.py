@@ -18,32 +18,32 @@ class File:
 
     id: str
     name: str
-    kind: str
+    mimetype: str
     mode: str
     size: int
     url: str
     external: bool = False
-    asked_for: bool = False
+    needs_files_info: bool = False
     """Slack describes it to who asks for it only, as it does in channels that workspaces share."""
 
     @property
     def is_media(self) -> bool:
         """Whether it is to be looked at or listened to."""
-        return self.kind.startswith(_MEDIA)
+        return self.mimetype.startswith(_MEDIA)
 
     @property
     def is_text(self) -> bool:
         """Whether it may be a text: that shows when it is read."""
         named = self.name.lower().endswith(_TEXT_NAMES)
-        return named or self.mode == "snippet" or self.kind.startswith("text/")
+        return named or self.mode == "snippet" or self.mimetype.startswith("text/")
 
     @property
-    def is_there(self) -> bool:
+    def is_downloadable(self) -> bool:
         """Whether Slack itself has it, and says where."""
         return bool(self.url) and not self.external and self.mode not in _GONE
 
 
-def file_of(described: Mapping[str, Any]) -> File:
+def parse_file(described: Mapping[str, Any]) -> File:
     """A file object."""
     return File(
         str(described.get("id") or ""),
@@ -57,12 +57,12 @@ def file_of(described: Mapping[str, Any]) -> File:
     )
 
 
-def files_of(message: Mapping[str, Any]) -> tuple[File, ...]:
+def parse_files(message: Mapping[str, Any]) -> tuple[File, ...]:
     """The files of a message."""
-    return tuple(file_of(each) for each in message.get("files") or ())
+    return tuple(parse_file(each) for each in message.get("files") or ())
 
 
-def shows_files(message: Mapping[str, Any]) -> bool:
+def blocks_show_file(message: Mapping[str, Any]) -> bool:
     """Whether a message's own blocks show a file: a mention may come without the list of them."""
     return _holds_file(message.get("blocks"))
 

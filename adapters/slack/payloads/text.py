@@ -22,7 +22,7 @@ def escape(text: str) -> str:
     return text.translate(_ESCAPES)
 
 
-def markdown(text: str) -> str:
+def escape_markdown(text: str) -> str:
     """Text for a stream, which reads markdown: nothing in it formats, links, unfurls or pings.
 
     More text only makes it longer: a stream can show it piece by piece.
@@ -30,12 +30,12 @@ def markdown(text: str) -> str:
     return _BEFORE_SLASH.sub("/\u2060", _MARKS.sub(r"\\\g<0>", escape(text)))
 
 
-def users_in(text: str) -> tuple[str, ...]:
+def mentioned_users(text: str) -> tuple[str, ...]:
     """The ids of the people mentioned in a received text, each once."""
     return tuple(dict.fromkeys(_USER.findall(text)))
 
 
-def without_mention(text: str, user_id: str) -> str:
+def strip_mention(text: str, user_id: str) -> str:
     """A received text without the mentions of `user_id` and the blanks that belonged to them."""
     mention = f"<@{re.escape(user_id)}(?:\\|[^<>]*)?>"
     text = re.sub(f"^(?:{_BLANK}*{mention})+{_BLANK}*", "", text)
@@ -49,7 +49,7 @@ def without_mention(text: str, user_id: str) -> str:
     return re.sub(f"{mention}[ \u00a0]?", "", text)
 
 
-def plain(text: str, names: Mapping[str, str]) -> str:
+def to_plain_text(text: str, names: Mapping[str, str]) -> str:
     """A received text as its writer saw it; `names` gives people's display names by id."""
 
     def written(match: re.Match[str]) -> str:
@@ -61,7 +61,7 @@ def plain(text: str, names: Mapping[str, str]) -> str:
 
 def _entity(inner: str, names: Mapping[str, str]) -> str:
     target, _, label = inner.partition("|")
-    label = plain(label, names)
+    label = to_plain_text(label, names)
     if target.startswith("@"):
         return "@" + (names.get(target[1:]) or label or target[1:])
     if target.startswith("#"):
@@ -69,10 +69,10 @@ def _entity(inner: str, names: Mapping[str, str]) -> str:
     if target.startswith("!"):
         kind, _, what = target[1:].partition("^")
         return label or "@" + (what or kind)
-    return label or plain(target, names)
+    return label or to_plain_text(target, names)
 
 
-def with_emoji(text: str, blocks: object) -> str:
+def restore_emoji(text: str, blocks: object) -> str:
     """`text` with the emoji that Slack turned into `:names:` as they were typed.
 
     Only those are put back that the message's own blocks name, so a typed `:name:` stays.

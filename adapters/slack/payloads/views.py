@@ -16,8 +16,8 @@ State = Mapping[str, Mapping[str, Mapping[str, Any]]]
 _FIELD = "value"
 
 
-def form(
-    callback: str, title: str, submit: str, close: str, kept: Mapping[str, str], blocks: list[View]
+def modal(
+    callback: str, title: str, submit: str, close: str, metadata: Mapping[str, str], blocks: list[View]
 ) -> View:
     """A form; `kept` comes back with what was filled in."""
     return {
@@ -26,31 +26,31 @@ def form(
         "title": _text(title[:TITLE_CHARACTERS]),
         "submit": _text(submit[:TITLE_CHARACTERS]),
         "close": _text(close[:TITLE_CHARACTERS]),
-        "private_metadata": json.dumps(kept, ensure_ascii=False),
+        "private_metadata": json.dumps(metadata, ensure_ascii=False),
         "blocks": blocks,
     }
 
 
-def kept(view: Mapping[str, Any]) -> dict[str, str]:
+def read_metadata(view: Mapping[str, Any]) -> dict[str, str]:
     """What a form was made with."""
     found: dict[str, str] = json.loads(str(view.get("private_metadata") or "{}"))
     return found
 
 
-def text_field(name: str, label: str, value: str, *, optional: bool = False, hint: str = "") -> View:
+def text_input(name: str, label: str, value: str, *, optional: bool = False, hint: str = "") -> View:
     """Several lines of text."""
     element: View = {"type": "plain_text_input", "multiline": True, "max_length": INPUT_CHARACTERS}
     field = _input(name, label, element | ({"initial_value": value} if value else {}), optional=optional)
     return field | ({"hint": _text(hint)} if hint else {})
 
 
-def number_field(name: str, label: str, value: int) -> View:
+def number_input(name: str, label: str, value: int) -> View:
     """A whole number, 0 at least."""
     element: View = {"type": "number_input", "is_decimal_allowed": False, "min_value": "0"}
     return _input(name, label, element | {"initial_value": str(value)})
 
 
-def choice_field(name: str, label: str, options: Mapping[str, str], value: str) -> View:
+def select_input(name: str, label: str, options: Mapping[str, str], value: str) -> View:
     """One of several, each with what it is called."""
     element: View = {
         "type": "static_select",
@@ -60,14 +60,14 @@ def choice_field(name: str, label: str, options: Mapping[str, str], value: str) 
     return _input(name, label, element | chosen)
 
 
-def people_field(name: str, label: str, people: Sequence[str]) -> View:
+def users_input(name: str, label: str, people: Sequence[str]) -> View:
     """Any number of people."""
     element: View = {"type": "multi_users_select"}
     chosen = {"initial_users": list(people)} if people else {}
     return _input(name, label, element | chosen, optional=True)
 
 
-def filled(state: State, name: str) -> Any:
+def input_value(state: State, name: str) -> Any:
     """What a field holds: a text, a chosen key, or ids of people; None where the form has no such field."""
     if name not in state:
         return None
@@ -84,7 +84,7 @@ def header(text: str) -> View:
     return {"type": "header", "text": _text(text[:150])}
 
 
-def paragraph(text: str, **accessory: Any) -> View:
+def section(text: str, **accessory: Any) -> View:
     """A paragraph that nothing in it formats; perhaps with a button beside it."""
     return {"type": "section", "text": _text(text[:3_000]), **accessory}
 
@@ -95,7 +95,7 @@ def button(action_id: str, label: str, value: str = "-", url: str = "") -> View:
     return made | ({"url": url} if url else {})
 
 
-def row(*elements: View) -> View:
+def actions_block(*elements: View) -> View:
     """Buttons side by side."""
     return {"type": "actions", "elements": list(elements)}
 

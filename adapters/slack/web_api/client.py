@@ -8,16 +8,22 @@ from typing import Any
 
 from slack_sdk.web.async_client import AsyncWebClient
 
-from adapters.slack.delivery.render import Shown
-from adapters.slack.payloads.events import Place
-from adapters.slack.payloads.files import File, file_of
+from adapters.slack.delivery.render import MessageContent
+from adapters.slack.payloads.events import SlackThread
+from adapters.slack.payloads.files import File, parse_file
 from adapters.slack.web_api.download import download
-from adapters.slack.web_api.errors import TROUBLE, AnswerLost, Gone, Refused, translated
-from adapters.slack.web_api.rate_budget import LITTLE_AT_ONCE, Budget
+from adapters.slack.web_api.errors import (
+    SDK_ERRORS,
+    MessageNotFound,
+    Refused,
+    ResponseLost,
+    to_delivery_error,
+)
+from adapters.slack.web_api.rate_limits import RESTRICTED_PAGE, MethodRateLimits
 from bot.domain.errors import RetryLater
 
 METADATA_TYPE = "tsuzuki"
-Patience = Callable[[Callable[[], Awaitable[Any]]], Awaitable[Any]]
+Retry = Callable[[Callable[[], Awaitable[Any]]], Awaitable[Any]]
 """Makes a call, again where Slack says "later"."""
 
 CHANNELS, DIRECT = "public_channel,private_channel,mpim", "im"
@@ -32,9 +38,9 @@ class WebApi:
     Every method raises RetryLater (AnswerLost where the call may have been done) or Refused.
     """
 
-    def __init__(self, client: AsyncWebClient, budget: Budget) -> None:
+    def __init__(self, client: AsyncWebClient, rate_limits: MethodRateLimits) -> None:
         self._client = client
-        self._budget = budget
+        self.rate_limits = rate_limits
 
     async def identity(self) -> tuple[Mapping[str, Any], frozenset[str] | None]:
         """Who the token belongs to, and its scopes where Slack names them."""
@@ -42,14 +48,14 @@ class WebApi:
         granted = response.headers.get("x-oauth-scopes")
         return response.data, None if granted is None else frozenset(granted.replace(" ", "").split(","))
 
-    async def post(self, place: Place, shown: Shown, key: str) -> str:
+    async def post(self, thread: SlackThread, shown: MessageContent, key: str) -> str:
         """Post to a channel or thread; returns the message's ts. `key` travels in its metadata."""
         response = await self._call(
             "chat.postMessage",
-            place.channel,
+            thread.channel,
             lambda: self._client.chat_postMessage(
-                channel=place.channel,
-                thread_ts=place.thread_ts or None,
+                channel=thread.channel,
+                thread_ts=thread.thread_ts or None,
                 text=shown.text,
                 blocks=shown.blocks,
                 metadata=_metadata(key),
@@ -63,48 +69,42 @@ class WebApi:
         return str(response["ts"])
 
     async def update(
-        self, channel: str, ts: str, shown: Shown, key: str = "", *, patient: bool = False
+        self, channel: str, ts: str, shown: MessageContent, key: str = "", *, low_priority: bool = False
     ) -> None:
         """Make an earlier message show something else; a stream that is open there ends. Metadata stays.
 
         `patient`: people have its text already, so that changes of a text go first.
         """
         try:
-            await self._update(channel, ts, shown, patient=patient)
+            await self._update(channel, ts, shown, low_priority=low_priority)
         except Refused as error:
             if error.code != "streaming_state_conflict":
                 raise
             await self._end_stream(channel, ts, key or "ended")
-            await self._update(channel, ts, shown, patient=False)
+            await self._update(channel, ts, shown, low_priority=False)
 
-    async def _update(self, channel: str, ts: str, shown: Shown, *, patient: bool) -> None:
+    async def _update(self, channel: str, ts: str, shown: MessageContent, *, low_priority: bool) -> None:
         await self._call(
             "chat.update",
             channel,
             lambda: self._client.chat_update(
                 channel=channel, ts=ts, text=shown.text, blocks=shown.blocks, parse="none", link_names=False
             ),
-            patient=patient,
+            low_priority=low_priority,
         )
 
-    def may_stream(self) -> bool:
-        """Whether another stream could be started at once."""
-        return self._budget.free("chat.startStream")
-
-    def pace_s(self, method: str, messages: int) -> float:
-        """How long each of so many messages that grow by `method` rests between two changes."""
-        return self._budget.pace_s(method, messages)
-
-    async def start_stream(self, place: Place, chunks: Sequence[Mapping[str, Any]], user_id: str) -> str:
+    async def start_stream(
+        self, thread: SlackThread, chunks: Sequence[Mapping[str, Any]], user_id: str
+    ) -> str:
         """Begin a message that grows, for a person; returns its ts, empty where Slack names none."""
         response = await self._call(
             "chat.startStream",
-            place.channel,
+            thread.channel,
             lambda: self._client.chat_startStream(
-                channel=place.channel,
-                thread_ts=place.thread_ts,
+                channel=thread.channel,
+                thread_ts=thread.thread_ts,
                 chunks=_dicts(chunks),
-                recipient_team_id=place.team,
+                recipient_team_id=thread.team,
                 recipient_user_id=user_id,
             ),
         )
@@ -138,43 +138,43 @@ class WebApi:
             if error.code != "message_not_in_streaming_state":
                 raise
 
-    async def remove(self, channel: str, ts: str) -> None:
+    async def delete(self, channel: str, ts: str) -> None:
         """Take a message of ours away; a stream that is open there ends."""
         try:
-            await self._delete(channel, ts)
-        except Gone:
+            await self._delete_once(channel, ts)
+        except MessageNotFound:
             return
         except Refused as error:
             if error.code != "streaming_state_conflict":
                 raise
             await self._end_stream(channel, ts, "removed")
-            await self._delete(channel, ts)
+            await self._delete_once(channel, ts)
 
-    async def _delete(self, channel: str, ts: str) -> None:
+    async def _delete_once(self, channel: str, ts: str) -> None:
         await self._call("chat.delete", channel, lambda: self._client.chat_delete(channel=channel, ts=ts))
 
-    async def upload(self, place: Place, name: str, title: str, content: str) -> None:
+    async def upload(self, thread: SlackThread, name: str, title: str, content: str) -> None:
         """Put a text file into a thread."""
         # The SDK makes both calls at once: both have their turn first.
-        await self._budget.turn("files.getUploadURLExternal")
+        await self.rate_limits.acquire("files.getUploadURLExternal")
         await self._call(
             "files.completeUploadExternal",
-            place.channel,
+            thread.channel,
             lambda: self._client.files_upload_v2(
                 filename=name,
                 title=title,
                 content=content.encode(),
-                channel=place.channel,
-                thread_ts=place.thread_ts or None,
+                channel=thread.channel,
+                thread_ts=thread.thread_ts or None,
             ),
         )
 
-    async def file(self, file_id: str) -> File:
+    async def file_info(self, file_id: str) -> File:
         """A file that a message only names."""
         response = await self._call("files.info", "", lambda: self._client.files_info(file=file_id))
-        return file_of(response.get("file") or {})
+        return parse_file(response.get("file") or {})
 
-    async def content(self, file: File) -> bytes:
+    async def download(self, file: File) -> bytes:
         """What is in a file. Raises NoAccess, FileTooLarge."""
         return await download(self._client, file)
 
@@ -228,14 +228,14 @@ class WebApi:
         )
         return str(response["permalink"])
 
-    async def whisper(self, place: Place, user_id: str, shown: Shown) -> None:
+    async def post_ephemeral(self, thread: SlackThread, user_id: str, shown: MessageContent) -> None:
         """Show one person something."""
         await self._call(
             "chat.postEphemeral",
-            place.channel,
+            thread.channel,
             lambda: self._client.chat_postEphemeral(
-                channel=place.channel,
-                thread_ts=place.thread_ts or None,
+                channel=thread.channel,
+                thread_ts=thread.thread_ts or None,
                 user=user_id,
                 text=shown.text,
                 blocks=shown.blocks,
@@ -251,31 +251,13 @@ class WebApi:
         user: Mapping[str, Any] = response.get("user") or {}
         return user
 
-    @property
-    def reads_little(self) -> bool:
-        """Whether this app may read a thread only once a minute, few messages at a time."""
-        return self.reads_a_minute == 1
-
-    @property
-    def reads_a_minute(self) -> int:
-        """How often this app may read a thread, as far as that is known."""
-        return self._budget.calls_a_minute("conversations.replies")
-
-    def reads_used_up(self) -> bool:
-        """Whether reading a thread would have to wait for a minute's end."""
-        return self._budget.used_up("conversations.replies")
-
-    def may_read(self) -> bool:
-        """Whether a thread could be read at once."""
-        return self._budget.free("conversations.replies")
-
     async def messages(
         self,
-        place: Place,
-        patience: Patience | None = None,
+        thread: SlackThread,
+        retry: Retry | None = None,
         *,
         since: float = 0.0,
-        patient: bool = False,
+        low_priority: bool = False,
     ) -> AsyncIterator[Mapping[str, Any]]:
         """The messages of a thread, oldest first, or the latest of a channel, latest first; with metadata.
 
@@ -284,46 +266,52 @@ class WebApi:
         """
         cursor: str | None = None
         for _ in range(_MAX_PAGES):
-            page = partial(self._page, place, cursor, since, patient=patient)
-            response = await (page() if patience is None else patience(page))
+            page = partial(self._page, thread, cursor, since, low_priority=low_priority)
+            response = await (page() if retry is None else retry(page))
             for message in response.get("messages") or ():
                 yield message
             cursor = (response.get("response_metadata") or {}).get("next_cursor")
             # A post of our own in a channel is recent: its first page is enough.
-            if not cursor or not place.thread_ts:
+            if not cursor or not thread.thread_ts:
                 return
 
-    async def _page(self, place: Place, cursor: str | None, since: float, *, patient: bool) -> Any:
+    async def _page(
+        self, thread: SlackThread, cursor: str | None, since: float, *, low_priority: bool
+    ) -> Any:
         within: dict[str, Any] = {
-            "channel": place.channel,
+            "channel": thread.channel,
             "include_all_metadata": True,
             "limit": _PAGE,
             "oldest": f"{since:.6f}" if since else None,
         }
-        if place.thread_ts:
+        if thread.thread_ts:
             method, replies = "conversations.replies", self._client.conversations_replies
-            call = partial(replies, ts=place.thread_ts, cursor=cursor, **within)
+            call = partial(replies, ts=thread.thread_ts, cursor=cursor, **within)
         else:
             method = "conversations.history"
             call = partial(self._client.conversations_history, **within)
-        page = await self._call(method, place.channel, call, patient=patient)
+        page = await self._call(method, thread.channel, call, low_priority=low_priority)
         more = (page.get("response_metadata") or {}).get("next_cursor")
-        if more and len(page.get("messages") or ()) <= LITTLE_AT_ONCE:
-            self._budget.narrow(method)
+        if more and len(page.get("messages") or ()) <= RESTRICTED_PAGE:
+            self.rate_limits.restrict(method)
         return page
 
     async def _call(
-        self, method: str, channel: str, call: Callable[[], Awaitable[Any]], *, patient: bool = False
+        self, method: str, channel: str, call: Callable[[], Awaitable[Any]], *, low_priority: bool = False
     ) -> Any:
-        await self._budget.turn(method, channel, patient=patient)
+        await self.rate_limits.acquire(method, channel, low_priority=low_priority)
         try:
             return await call()
-        except TROUBLE as error:
-            told = translated(method, error)
-            if isinstance(told, RetryLater) and not isinstance(told, AnswerLost) and told.after_s is not None:
-                self._budget.rest(method, told.after_s)
+        except SDK_ERRORS as error:
+            failure = to_delivery_error(method, error)
+            if (
+                isinstance(failure, RetryLater)
+                and not isinstance(failure, ResponseLost)
+                and failure.after_s is not None
+            ):
+                self.rate_limits.block(method, failure.after_s)
             # `from None`: the SDK's error carries the request, and with it people's text.
-            raise told from None
+            raise failure from None
 
 
 def _metadata(key: str) -> dict[str, Any]:

@@ -26,7 +26,7 @@ _REDIRECTS = {301, 302, 303, 307, 308}
 _PAGE = "text/html"
 
 
-class NoAccess(Undeliverable):
+class FileAccessDenied(Undeliverable):
     """Slack does not let the app read the file."""
 
 
@@ -41,12 +41,12 @@ async def download(client: AsyncWebClient, file: File) -> bytes:
     require_small(file.size)
     try:
         async with _session(client) as session:
-            return await _fetched(session, client, file)
+            return await _fetch(session, client, file)
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
         raise RetryLater(f"a file: {type(error).__name__}") from None
 
 
-async def _fetched(session: aiohttp.ClientSession, client: AsyncWebClient, file: File) -> bytes:
+async def _fetch(session: aiohttp.ClientSession, client: AsyncWebClient, file: File) -> bytes:
     url = file.url
     for _ in range(_MAX_REDIRECTS):
         _require_slack(url, client.base_url)
@@ -56,20 +56,20 @@ async def _fetched(session: aiohttp.ClientSession, client: AsyncWebClient, file:
                 url = urljoin(url, response.headers.get("Location", ""))
                 continue
             return await _content(response, file)
-    raise NoAccess("a file: redirected too often")
+    raise FileAccessDenied("a file: redirected too often")
 
 
 async def _content(response: aiohttp.ClientResponse, file: File) -> bytes:
     if response.status == TOO_MANY_REQUESTS or response.status >= SERVER_ERROR:
         raise RetryLater(f"a file: HTTP {response.status}")
     if response.status != _OK:
-        raise NoAccess(f"a file: HTTP {response.status}")
+        raise FileAccessDenied(f"a file: HTTP {response.status}")
     data = bytearray()
     async for piece in response.content.iter_chunked(most_bytes() + 1):
         data += piece
         require_small(len(data))
     if response.content_type == _PAGE and len(data) != file.size:
-        raise NoAccess("a file: a login page")
+        raise FileAccessDenied("a file: a login page")
     return bytes(data)
 
 
@@ -77,7 +77,7 @@ def _require_slack(url: str, api_url: str) -> None:
     where, api = urlsplit(url), urlsplit(api_url)
     slacks = where.scheme == "https" and f".{where.hostname}".endswith(_HOSTS)
     if not slacks and _origin(where) != _origin(api):
-        raise NoAccess("a file: not on Slack's hosts")
+        raise FileAccessDenied("a file: not on Slack's hosts")
 
 
 def _origin(where: SplitResult) -> tuple[str, str | None, int | None]:

@@ -9,7 +9,7 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 
 from bot.domain.errors import DeliveryError, MessageGone, RetryLater, Undeliverable
 
-_PASSING = {
+_TRANSIENT = {
     "fatal_error",
     "internal_error",
     "request_timeout",
@@ -19,17 +19,17 @@ _PASSING = {
 }
 _LIMITED = {"ratelimited", "rate_limited", "message_limit_exceeded"}
 TOO_MANY_REQUESTS = 429
-_LATE = {408, 499}
+_PROXY_TIMEOUTS = {408, 499}
 """Something in between did not wait for the answer."""
 CLIENT_ERROR = 400
 SERVER_ERROR = 500
 
 
-class AnswerLost(RetryLater):
+class ResponseLost(RetryLater):
     """The request may have been done: its answer did not come."""
 
 
-class Misunderstood(AnswerLost):
+class UnsupportedMethod(ResponseLost):
     """A client's error without a word of Slack's: something in between does not know the method."""
 
 
@@ -41,27 +41,27 @@ class Refused(Undeliverable):
         self.code = code
 
 
-class Gone(Refused, MessageGone):
+class MessageNotFound(Refused, MessageGone):
     """It said no because somebody deleted the message."""
 
 
-def translated(method: str, error: Exception) -> DeliveryError:
+def to_delivery_error(method: str, error: Exception) -> DeliveryError:
     """What a failed call means for whoever wanted something delivered. Never carries a token or a text."""
     if isinstance(error, aiohttp.ClientConnectorError):
         return RetryLater(f"{method}: Slack cannot be reached")
     if not isinstance(error, SlackApiError):
-        return AnswerLost(f"{method}: {type(error).__name__}")
+        return ResponseLost(f"{method}: {type(error).__name__}")
     status, code = _status(error), _code(error)
     if status == TOO_MANY_REQUESTS or code in _LIMITED:
         return RetryLater(f"{method}: too many requests", _retry_after(error))
-    if CLIENT_ERROR <= status < SERVER_ERROR and status not in _LATE and not code:
-        return Misunderstood(f"{method}: HTTP {status}")
-    if status >= SERVER_ERROR or code in _PASSING or not code:
-        return AnswerLost(f"{method}: HTTP {status} {code}".rstrip())
-    return Gone(method, code) if code == "message_not_found" else Refused(method, code)
+    if CLIENT_ERROR <= status < SERVER_ERROR and status not in _PROXY_TIMEOUTS and not code:
+        return UnsupportedMethod(f"{method}: HTTP {status}")
+    if status >= SERVER_ERROR or code in _TRANSIENT or not code:
+        return ResponseLost(f"{method}: HTTP {status} {code}".rstrip())
+    return MessageNotFound(method, code) if code == "message_not_found" else Refused(method, code)
 
 
-TROUBLE = (SlackClientError, aiohttp.ClientError, TimeoutError, OSError, ValueError)
+SDK_ERRORS = (SlackClientError, aiohttp.ClientError, TimeoutError, OSError, ValueError)
 """What a call of the SDK raises; ValueError where an answer is not JSON."""
 
 

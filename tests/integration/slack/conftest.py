@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from adapters.slack import SlackAdapter
-from tests.integration.slack.desk import Desk
+from tests.integration.slack.recorded_services import RecordedServices
 from tests.integration.slack.running import adapter_for, running
 from tests.servers.slack import SlackServer
 
@@ -38,13 +38,13 @@ async def slack() -> AsyncIterator[SlackServer]:
 
 
 @pytest.fixture
-def services() -> Desk:
+def services() -> RecordedServices:
     """A play that answers nothing by itself."""
-    return Desk()
+    return RecordedServices()
 
 
 @pytest.fixture
-async def adapter(slack: SlackServer, services: Desk) -> AsyncIterator[SlackAdapter]:
+async def adapter(slack: SlackServer, services: RecordedServices) -> AsyncIterator[SlackAdapter]:
     """An adapter in Socket Mode, connected."""
     async with running(adapter_for(slack), services) as connected:
         yield connected

@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from dataclasses import fields
 from typing import Any
 
 from adapters.slack import SlackAdapter
+from adapters.slack.connection.credentials import Credentials
 from bot.aio.clock import SystemClock
 from bot.core.services import Services
 from tests.servers.slack import APP_TOKEN, BOT_TOKEN, SIGNING_SECRET, SlackServer
+
+_CREDENTIALS = {field.name for field in fields(Credentials)}
 
 
 def say(key: str, locale: str, **values: object) -> str:
@@ -46,17 +50,20 @@ class HastyClock(SystemClock):
 
 
 def adapter_for(slack: SlackServer, **changed: Any) -> SlackAdapter:
-    """An adapter of the loopback Slack; `changed` replaces constructor arguments."""
-    arguments: dict[str, Any] = {
+    """An adapter of the loopback Slack; `changed` replaces constructor arguments and credentials."""
+    secrets: dict[str, Any] = {
         "bot_token": BOT_TOKEN,
-        "say": say,
         "app_token": APP_TOKEN,
         "signing_secret": SIGNING_SECRET,
+    }
+    credentials = Credentials(**(secrets | {name: changed.pop(name) for name in _CREDENTIALS & {*changed}}))
+    arguments: dict[str, Any] = {
+        "translate": say,
         "mode": "socket",
         "port": 0,
         "api_url": slack.api_url,
-    }
-    return SlackAdapter(**(arguments | changed))
+    } | changed
+    return SlackAdapter(credentials, **arguments)
 
 
 @asynccontextmanager

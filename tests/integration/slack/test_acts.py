@@ -6,9 +6,9 @@ from pathlib import Path
 
 from bot.domain.chat import Author, Room
 from config.i18n import Translations
-from tests.integration.slack.house import BUTTONS, House, house, shows
 from tests.integration.slack.running import HastyClock
-from tests.integration.slack.storyteller import Storyteller
+from tests.integration.slack.running_bot import BUTTONS, RunningBot, running_bot, shows
+from tests.integration.slack.scripted_engine import SteppedEngine
 from tests.integration.slack.test_whole_path import first_reply, goes_on
 from tests.servers.slack import Call, SlackServer
 from tests.servers.slack_workspace import TEAM, Posted
@@ -21,7 +21,7 @@ def line(key: str, locale: str = "ja", **values: object) -> str:
     return SAY(f"slack.act.{key}", locale, **values)
 
 
-async def texts_in(bot: House, message: Posted) -> list[str]:
+async def texts_in(bot: RunningBot, message: Posted) -> list[str]:
     """What the story in a message's thread reads."""
     story = await bot.store.stories.open_in(Room("slack", f"{TEAM}/C1/{message.thread_ts}"))
     return [passage.text for passage in story.passages] if story else []
@@ -39,8 +39,8 @@ async def whispered(slack: SlackServer, count: int = 1) -> dict[str, object]:
 
 async def test_an_undo_is_taken_back_by_anybody_once(slack: SlackServer) -> None:
     """The line of the undo says who took it back, nothing more is posted, and a second press does nothing."""
-    engine = Storyteller(("一。",))
-    async with house(slack, engine) as bot:
+    engine = SteppedEngine(("一。",))
+    async with running_bot(slack, engine) as bot:
         reply = await first_reply(slack, bot, engine)
         await bot.deliver(slack.people.click(reply, "undo", "U1"))
         notice = await slack.until_posted(2)
@@ -63,8 +63,8 @@ async def test_an_undo_is_taken_back_by_anybody_once(slack: SlackServer) -> None
 
 async def test_what_the_story_has_moved_on_from_stays(slack: SlackServer) -> None:
     """Who presses late reads why, in their language; nothing changes, and the button is there still."""
-    engine = Storyteller(("一。",), ("二。",))
-    async with house(slack, engine) as bot:
+    engine = SteppedEngine(("一。",), ("二。",))
+    async with running_bot(slack, engine) as bot:
         reply = await first_reply(slack, bot, engine)
         await bot.deliver(slack.people.click(reply, "undo", "U1"))
         notice = await slack.until_posted(2)
@@ -82,8 +82,8 @@ async def test_what_the_story_has_moved_on_from_stays(slack: SlackServer) -> Non
 
 async def test_a_candidate_that_was_chosen_is_given_up_again(slack: SlackServer) -> None:
     """The one before is the story's end, and the message shows it. What changes nothing is not told."""
-    engine = Storyteller(("一。",), ("二。",))
-    async with house(slack, engine) as bot:
+    engine = SteppedEngine(("一。",), ("二。",))
+    async with running_bot(slack, engine) as bot:
         first = await first_reply(slack, bot, engine)
         await bot.deliver(slack.people.click(first, "several", "U1"))
         engine.go_on()
@@ -105,8 +105,8 @@ async def test_a_candidate_that_was_chosen_is_given_up_again(slack: SlackServer)
 
 async def test_going_on_from_an_earlier_message_is_told_before_what_comes_of_it(slack: SlackServer) -> None:
     """It leads the story elsewhere for everybody; stopped before a word came, it is taken back."""
-    engine = Storyteller(("一。",), ("二。",), ("三。",))
-    async with house(slack, engine) as bot:
+    engine = SteppedEngine(("一。",), ("二。",), ("三。",))
+    async with running_bot(slack, engine) as bot:
         first = await first_reply(slack, bot, engine)
         second = await goes_on(slack, bot, engine, first)
         await bot.deliver(slack.people.shortcut(first, "U2", "continue_here"))
@@ -125,8 +125,8 @@ async def test_going_on_from_an_earlier_message_is_told_before_what_comes_of_it(
 
 async def test_a_deleted_message_is_told_in_one_line(slack: SlackServer) -> None:
     """Without a button: Slack asked already. What was only said beside the story is nobody's loss."""
-    engine = Storyteller(("一。",), ("二。",))
-    async with house(slack, engine) as bot:
+    engine = SteppedEngine(("一。",), ("二。",))
+    async with running_bot(slack, engine) as bot:
         reply = await first_reply(slack, bot, engine)
         beside, rain = (
             slack.types("C1", "U2", text, reply.thread_ts) for text in ("（（どうする？））", "雨。")
@@ -148,8 +148,8 @@ async def test_a_deleted_message_is_told_in_one_line(slack: SlackServer) -> None
 
 async def test_a_line_that_could_not_be_changed_any_more_is_mended(slack: SlackServer) -> None:
     """The process ended right after the act was taken back: the next press takes the button away."""
-    engine = Storyteller(("一。",))
-    async with house(slack, engine) as bot:
+    engine = SteppedEngine(("一。",))
+    async with running_bot(slack, engine) as bot:
         reply = await first_reply(slack, bot, engine)
         await bot.deliver(slack.people.click(reply, "undo", "U1"))
         notice = await slack.until_posted(2)
@@ -162,8 +162,8 @@ async def test_a_line_that_could_not_be_changed_any_more_is_mended(slack: SlackS
 
 async def test_who_may_not_use_the_bot_takes_nothing_back(slack: SlackServer) -> None:
     """As with everything else; they alone are told."""
-    engine = Storyteller(("一。",))
-    async with house(slack, engine) as bot:
+    engine = SteppedEngine(("一。",))
+    async with running_bot(slack, engine) as bot:
         reply = await first_reply(slack, bot, engine)
         await bot.deliver(slack.people.click(reply, "undo", "U1"))
         notice = await slack.until_posted(2)
@@ -177,12 +177,12 @@ async def test_who_may_not_use_the_bot_takes_nothing_back(slack: SlackServer) ->
 async def test_the_button_outlives_the_process(slack: SlackServer, tmp_path: Path) -> None:
     """All it needs is in its value and in the database."""
     url = f"sqlite:///{tmp_path}/stories.db"
-    engine = Storyteller(("一。",))
-    async with house(slack, engine, url=url, clock=HastyClock()) as bot:
+    engine = SteppedEngine(("一。",))
+    async with running_bot(slack, engine, url=url, clock=HastyClock()) as bot:
         reply = await first_reply(slack, bot, engine)
         await bot.deliver(slack.people.click(reply, "undo", "U1"))
         notice = await slack.until_posted(2)
-    async with house(slack, engine, url=url, clock=HastyClock()) as bot:
+    async with running_bot(slack, engine, url=url, clock=HastyClock()) as bot:
         await bot.deliver(slack.people.click(notice, "take_back", "U2"))
         await slack.until(lambda: notice.labels == [] and reply.labels == BUTTONS)
         assert await texts_in(bot, reply) == ["昔々。", "一。"]
@@ -191,8 +191,8 @@ async def test_the_button_outlives_the_process(slack: SlackServer, tmp_path: Pat
 
 async def test_a_line_whose_answer_is_lost_stands_there_once(slack: SlackServer) -> None:
     """It is looked for before it is posted again."""
-    engine = Storyteller(("一。",))
-    async with house(slack, engine) as bot:
+    engine = SteppedEngine(("一。",))
+    async with running_bot(slack, engine) as bot:
         reply = await first_reply(slack, bot, engine)
         slack.faults.lose_answer("chat.postMessage")
         await bot.deliver(slack.people.click(reply, "undo", "U1"))

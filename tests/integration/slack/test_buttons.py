@@ -13,7 +13,7 @@ from bot.domain.jobs import GenerationOptions
 from bot.domain.replies import Candidate, Reply, ReplyState
 from bot.domain.room_settings import RoomSettings
 from bot.domain.story import Passage
-from tests.integration.slack.desk import Desk
+from tests.integration.slack.recorded_services import RecordedServices
 from tests.integration.slack.running import StillClock, adapter_for, running
 from tests.servers.slack import SlackServer
 from tests.servers.slack_workspace import BOT_USER, TEAM, Posted
@@ -35,7 +35,7 @@ def root(slack: SlackServer) -> Posted:
 
 
 @pytest.fixture
-def answer(services: Desk, root: Posted) -> Passage:
+def answer(services: RecordedServices, root: Posted) -> Passage:
     """A passage of the model at the end of the thread's story."""
     services.lay_out(room_of(root), f"C1:{root.ts}", FIRST_LINE, HANAKO)
     return services.lay_out(room_of(root), "C1:answer", "夜が更けた。", MODEL, HANAKO)
@@ -65,7 +65,7 @@ async def test_what_stands_below_a_text(slack: SlackServer, adapter: SlackAdapte
 
 
 async def test_going_on_and_again(
-    slack: SlackServer, services: Desk, adapter: SlackAdapter, root: Posted, answer: Passage
+    slack: SlackServer, services: RecordedServices, adapter: SlackAdapter, root: Posted, answer: Passage
 ) -> None:
     """The passage is named under which the button was pressed, so that nothing is done twice."""
     draft = Reply(ReplyState.DONE, "夜が更けた。", job="job-1", passage=answer.id)
@@ -84,7 +84,7 @@ async def test_going_on_and_again(
 
 
 async def test_once_more_what_came_to_nothing(
-    slack: SlackServer, services: Desk, adapter: SlackAdapter, root: Posted, answer: Passage
+    slack: SlackServer, services: RecordedServices, adapter: SlackAdapter, root: Posted, answer: Passage
 ) -> None:
     """Whoever presses how often, it is one event: the play asks anew once."""
     failed = Reply(ReplyState.FAILED, note="だめでした", job="job-2")
@@ -98,7 +98,7 @@ async def test_once_more_what_came_to_nothing(
 
 
 async def test_choosing_a_candidate(
-    slack: SlackServer, services: Desk, adapter: SlackAdapter, root: Posted
+    slack: SlackServer, services: RecordedServices, adapter: SlackAdapter, root: Posted
 ) -> None:
     """Every other candidate stands there in full with a button of its own."""
     services.lay_out(room_of(root), "C1:x", FIRST_LINE, HANAKO)
@@ -111,7 +111,7 @@ async def test_choosing_a_candidate(
 
 
 async def test_stopping_by_button(
-    slack: SlackServer, services: Desk, adapter: SlackAdapter, root: Posted
+    slack: SlackServer, services: RecordedServices, adapter: SlackAdapter, root: Posted
 ) -> None:
     """The job is named; where it is over, only who pressed is told."""
     message = await posted(slack, adapter, root, Reply(ReplyState.WRITING, "夜が", job="job-1"))
@@ -124,17 +124,19 @@ async def test_stopping_by_button(
     assert (told["user"], told["text"]) == ("U2", "slack.nothing_to_stop/ja")
 
 
-async def test_they_work_after_a_restart(slack: SlackServer, services: Desk, root: Posted) -> None:
+async def test_they_work_after_a_restart(
+    slack: SlackServer, services: RecordedServices, root: Posted
+) -> None:
     """A message of an earlier process carries all that is needed."""
     services.lay_out(room_of(root), "C1:x", FIRST_LINE, HANAKO)
-    async with running(adapter_for(slack), Desk()) as before:
+    async with running(adapter_for(slack), RecordedServices()) as before:
         message = await posted(slack, before, root, DONE)
     async with running(adapter_for(slack), services):
         await slack.deliver(slack.people.click(message, "undo", "U1"))
         assert await services.until_asked("undo") == (room_of(root), HANAKO, "job-1.0")
 
 
-async def test_double_clicks_count_once(slack: SlackServer, services: Desk, root: Posted) -> None:
+async def test_double_clicks_count_once(slack: SlackServer, services: RecordedServices, root: Posted) -> None:
     """A second click within three seconds and a click delivered again do nothing; a later one counts."""
     clock = StillClock()
     services.lay_out(room_of(root), "C1:x", FIRST_LINE, HANAKO)
@@ -154,7 +156,7 @@ async def test_double_clicks_count_once(slack: SlackServer, services: Desk, root
 
 
 async def test_what_cannot_be_done_is_told_privately(
-    slack: SlackServer, services: Desk, adapter: SlackAdapter, root: Posted
+    slack: SlackServer, services: RecordedServices, adapter: SlackAdapter, root: Posted
 ) -> None:
     """In the thread, to the person who pressed, in their language."""
     services.wrong = [StoryMoved()]
@@ -166,7 +168,7 @@ async def test_what_cannot_be_done_is_told_privately(
 
 
 async def test_editing_in_a_form(
-    slack: SlackServer, services: Desk, adapter: SlackAdapter, root: Posted, answer: Passage
+    slack: SlackServer, services: RecordedServices, adapter: SlackAdapter, root: Posted, answer: Passage
 ) -> None:
     """The form holds the text as it is; what comes back is the passage's new text."""
     draft = Reply(ReplyState.DONE, answer.text, job="job-1", passage=answer.id)
@@ -180,7 +182,7 @@ async def test_editing_in_a_form(
 
 
 async def test_the_form_comes_to_whom_the_passage_belongs(
-    slack: SlackServer, services: Desk, adapter: SlackAdapter, root: Posted, answer: Passage
+    slack: SlackServer, services: RecordedServices, adapter: SlackAdapter, root: Posted, answer: Passage
 ) -> None:
     """Nobody else fills it in for nothing; a language or name that changed makes nobody else."""
     draft = Reply(ReplyState.DONE, answer.text, job="job-1", passage=answer.id)
@@ -194,7 +196,7 @@ async def test_the_form_comes_to_whom_the_passage_belongs(
 
 
 async def test_what_is_wrong_with_an_edit_is_said_in_the_form(
-    slack: SlackServer, services: Desk, adapter: SlackAdapter, root: Posted, answer: Passage
+    slack: SlackServer, services: RecordedServices, adapter: SlackAdapter, root: Posted, answer: Passage
 ) -> None:
     """The form stays open, the text in it."""
     services.wrong = [FilteredText(words="悪い")]
@@ -209,7 +211,7 @@ async def test_what_is_wrong_with_an_edit_is_said_in_the_form(
 
 
 async def test_an_unknown_button_is_answered(
-    slack: SlackServer, services: Desk, adapter: SlackAdapter, root: Posted
+    slack: SlackServer, services: RecordedServices, adapter: SlackAdapter, root: Posted
 ) -> None:
     """One of an older version."""
     message = await posted(slack, adapter, root, DONE)
@@ -220,7 +222,7 @@ async def test_an_unknown_button_is_answered(
     assert slack.methods.ephemeral[0]["text"] == "slack.unknown_button/ja"
 
 
-async def test_over_http_it_is_the_same(slack: SlackServer, services: Desk, root: Posted) -> None:
+async def test_over_http_it_is_the_same(slack: SlackServer, services: RecordedServices, root: Posted) -> None:
     """Clicks and forms come signed, and are answered in the response."""
     answer = services.lay_out(room_of(root), "C1:answer", "夜が更けた。", MODEL, HANAKO)
     services.wrong = [FilteredText(words="悪い")]
@@ -241,7 +243,7 @@ async def test_over_http_it_is_the_same(slack: SlackServer, services: Desk, root
 
 
 async def test_going_on_from_a_message_that_stands_alone(
-    slack: SlackServer, services: Desk, adapter: SlackAdapter, root: Posted
+    slack: SlackServer, services: RecordedServices, adapter: SlackAdapter, root: Posted
 ) -> None:
     """It becomes the first passage, its writer's, and the continuation is asked for by who pointed at it."""
     await slack.deliver(slack.people.shortcut(root, "U2", "continue_here"))
@@ -252,7 +254,7 @@ async def test_going_on_from_a_message_that_stands_alone(
 
 
 async def test_going_on_from_the_middle_of_a_thread(
-    slack: SlackServer, services: Desk, adapter: SlackAdapter, root: Posted
+    slack: SlackServer, services: RecordedServices, adapter: SlackAdapter, root: Posted
 ) -> None:
     """The story goes as far as that message."""
     middle = slack.types("C1", "U2", "雨が降った。", root.ts)
@@ -263,7 +265,7 @@ async def test_going_on_from_the_middle_of_a_thread(
 
 
 async def test_going_on_from_a_passage_branches(
-    slack: SlackServer, services: Desk, adapter: SlackAdapter, root: Posted
+    slack: SlackServer, services: RecordedServices, adapter: SlackAdapter, root: Posted
 ) -> None:
     """The model's message is a passage: the story goes on from there."""
     services.lay_out(room_of(root), f"C1:{root.ts}", FIRST_LINE, HANAKO)
@@ -276,7 +278,7 @@ async def test_going_on_from_a_passage_branches(
 
 @pytest.mark.parametrize("channel", ["C2", "G9"])
 async def test_pointing_where_it_is_no_member(
-    slack: SlackServer, services: Desk, adapter: SlackAdapter, channel: str
+    slack: SlackServer, services: RecordedServices, adapter: SlackAdapter, channel: str
 ) -> None:
     """The person is told how to invite it, and nothing is kept."""
     slack.workspace.channels.setdefault(

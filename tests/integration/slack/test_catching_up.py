@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 from adapters.slack import SlackAdapter
-from adapters.slack.catchup.missed import Absence
+from adapters.slack.catchup.missed_messages import ListeningGap
 from bot.domain.chat import MODEL, Author, Room
 from bot.domain.errors import QueueFull
 from bot.domain.room_settings import RoomSettings
 from tests.fakes.heartbeats import MemoryHeartbeats
-from tests.integration.slack.desk import Desk
+from tests.integration.slack.recorded_services import RecordedServices
 from tests.integration.slack.running import HastyClock, StillClock, adapter_for, running
 from tests.servers.slack import SlackServer
 from tests.servers.slack_faults import Tier
@@ -55,7 +55,7 @@ def day(slack: SlackServer) -> Day:
 
 @asynccontextmanager
 async def listening(
-    slack: SlackServer, services: Desk, day: Day, **changed: Any
+    slack: SlackServer, services: RecordedServices, day: Day, **changed: Any
 ) -> AsyncIterator[SlackAdapter]:
     """An adapter that remembers until when it listened."""
     adapter = adapter_for(slack, **({"wall": day, "clock": HastyClock()} | changed))
@@ -64,14 +64,14 @@ async def listening(
         yield adapter
 
 
-async def was_there(slack: SlackServer, services: Desk, day: Day, **changed: Any) -> None:
+async def was_there(slack: SlackServer, services: RecordedServices, day: Day, **changed: Any) -> None:
     """A first process listens, and ends; what is there already was written a good while ago."""
     day.pass_minutes(1)
     async with listening(slack, services, day, **changed):
         pass
 
 
-def story(slack: SlackServer, services: Desk, channel: str = "C1") -> Posted:
+def story(slack: SlackServer, services: RecordedServices, channel: str = "C1") -> Posted:
     """The first message of a thread in which a story is told."""
     root = slack.types(channel, "U1", FIRST_LINE)
     services.lay_out(room_of(root), f"{channel}:{root.ts}", FIRST_LINE, HANAKO)
@@ -84,12 +84,14 @@ def room_of(root: Posted) -> Room:
     return Room("slack", f"{TEAM}/{root.channel}/{root.thread_ts or root.ts}", within)
 
 
-def heard(services: Desk) -> list[tuple[str, bool]]:
+def heard(services: RecordedServices) -> list[tuple[str, bool]]:
     """What the play heard, and whether that asked for more."""
     return [(each.message.text, each.ask is not None) for each in services.heard]
 
 
-async def caught_up(slack: SlackServer, services: Desk, day: Day, **changed: Any) -> list[tuple[str, bool]]:
+async def caught_up(
+    slack: SlackServer, services: RecordedServices, day: Day, **changed: Any
+) -> list[tuple[str, bool]]:
     """What a process hears that starts now, from before it could hear anything."""
     async with listening(slack, services, day, **changed):
         await until_beat(day)
@@ -103,7 +105,7 @@ async def until_beat(day: Day) -> None:
             await asyncio.sleep(0.01)
 
 
-async def test_a_first_start_takes_nothing(slack: SlackServer, services: Desk, day: Day) -> None:
+async def test_a_first_start_takes_nothing(slack: SlackServer, services: RecordedServices, day: Day) -> None:
     """Nobody knows since when it would have to be."""
     root = story(slack, services)
     slack.types("C1", "U2", "雨が降った。", root.ts)
@@ -112,7 +114,9 @@ async def test_a_first_start_takes_nothing(slack: SlackServer, services: Desk, d
     assert slack.called("conversations.replies") == []
 
 
-async def test_what_was_written_in_a_storys_thread(slack: SlackServer, services: Desk, day: Day) -> None:
+async def test_what_was_written_in_a_storys_thread(
+    slack: SlackServer, services: RecordedServices, day: Day
+) -> None:
     """Each line is its writer's, in order, once; the last of those that ask, and only that, is answered."""
     root = story(slack, services)
     slack.types("C1", "U2", "前に。", root.ts)
@@ -139,7 +143,9 @@ async def test_what_was_written_in_a_storys_thread(slack: SlackServer, services:
     assert services.heard[2].message.author.name == "太郎"
 
 
-async def test_who_wrote_long_ago_is_not_answered(slack: SlackServer, services: Desk, day: Day) -> None:
+async def test_who_wrote_long_ago_is_not_answered(
+    slack: SlackServer, services: RecordedServices, day: Day
+) -> None:
     """It is part of the story all the same."""
     root = story(slack, services)
     await was_there(slack, services, day)
@@ -150,7 +156,7 @@ async def test_who_wrote_long_ago_is_not_answered(slack: SlackServer, services: 
     assert await caught_up(slack, services, day) == [("雨。", False)]
 
 
-async def test_edits_and_a_deletion(slack: SlackServer, services: Desk, day: Day) -> None:
+async def test_edits_and_a_deletion(slack: SlackServer, services: RecordedServices, day: Day) -> None:
     """What was changed meanwhile of what was there before; nothing else is touched."""
     root, other = story(slack, services), story(slack, services)
     line = slack.types("C1", "U1", "雨。", root.ts)
@@ -170,7 +176,7 @@ async def test_edits_and_a_deletion(slack: SlackServer, services: Desk, day: Day
 
 @pytest.mark.parametrize(("minutes", "obeyed"), [(1, ["cancel"]), (30, ["cancel"])])
 async def test_words_of_that_time(
-    slack: SlackServer, services: Desk, day: Day, minutes: int, obeyed: list[str]
+    slack: SlackServer, services: RecordedServices, day: Day, minutes: int, obeyed: list[str]
 ) -> None:
     """A stop holds for what is taken up again, a mute from then on; what only shows something is over."""
     root = story(slack, services)
@@ -188,7 +194,9 @@ async def test_words_of_that_time(
     ]
 
 
-async def test_old_words_that_show_something_are_over(slack: SlackServer, services: Desk, day: Day) -> None:
+async def test_old_words_that_show_something_are_over(
+    slack: SlackServer, services: RecordedServices, day: Day
+) -> None:
     """A file of a story that was asked for an hour ago is not put into its thread."""
     root = story(slack, services)
     await was_there(slack, services, day)
@@ -200,7 +208,9 @@ async def test_old_words_that_show_something_are_over(slack: SlackServer, servic
     assert (slack.workspace.files, slack.methods.ephemeral) == ({}, [])
 
 
-async def test_a_thread_that_does_not_listen(slack: SlackServer, services: Desk, day: Day) -> None:
+async def test_a_thread_that_does_not_listen(
+    slack: SlackServer, services: RecordedServices, day: Day
+) -> None:
     """As if it had been there: only what mentions the bot."""
     root = story(slack, services)
     services.now = RoomSettings(listens=False)
@@ -212,7 +222,7 @@ async def test_a_thread_that_does_not_listen(slack: SlackServer, services: Desk,
     assert await caught_up(slack, services, day) == [("雨。", True)]
 
 
-async def test_files_of_that_time(slack: SlackServer, services: Desk, day: Day) -> None:
+async def test_files_of_that_time(slack: SlackServer, services: RecordedServices, day: Day) -> None:
     """A paste is read as it would have been."""
     root = story(slack, services)
     await was_there(slack, services, day)
@@ -222,7 +232,7 @@ async def test_files_of_that_time(slack: SlackServer, services: Desk, day: Day) 
         assert (await services.until_heard()).message.attached == "夜。"
 
 
-async def test_a_refusal_is_told(slack: SlackServer, services: Desk, day: Day) -> None:
+async def test_a_refusal_is_told(slack: SlackServer, services: RecordedServices, day: Day) -> None:
     """As at any other time."""
     root = story(slack, services)
     await was_there(slack, services, day)
@@ -234,7 +244,7 @@ async def test_a_refusal_is_told(slack: SlackServer, services: Desk, day: Day) -
 
 
 async def test_an_odd_message_keeps_out_nobody_else(
-    slack: SlackServer, services: Desk, day: Day, caplog: pytest.LogCaptureFixture
+    slack: SlackServer, services: RecordedServices, day: Day, caplog: pytest.LogCaptureFixture
 ) -> None:
     """It is logged once, without a word of anybody, and the others are heard."""
     roots = [story(slack, services) for _ in range(2)]
@@ -252,7 +262,9 @@ async def test_an_odd_message_keeps_out_nobody_else(
 # Channels
 
 
-async def test_mentions_that_nobody_answered(slack: SlackServer, services: Desk, day: Day) -> None:
+async def test_mentions_that_nobody_answered(
+    slack: SlackServer, services: RecordedServices, day: Day
+) -> None:
     """Of the last quarter of an hour, in every channel that the bot is in, and direct messages."""
     story(slack, services)
     slack.mention("C1", "U1", "その前に。")
@@ -273,7 +285,9 @@ async def test_mentions_that_nobody_answered(slack: SlackServer, services: Desk,
     assert slack.methods.ephemeral == []
 
 
-async def test_a_mention_in_a_thread_without_a_story(slack: SlackServer, services: Desk, day: Day) -> None:
+async def test_a_mention_in_a_thread_without_a_story(
+    slack: SlackServer, services: RecordedServices, day: Day
+) -> None:
     """The last one is answered, and the thread so far becomes the story."""
     await was_there(slack, services, day)
     day.pass_minutes(1)
@@ -287,7 +301,9 @@ async def test_a_mention_in_a_thread_without_a_story(slack: SlackServer, service
     assert await caught_up(slack, services, day) == [(FIRST_LINE, False), ("雨。", False), ("風。", True)]
 
 
-async def test_without_the_scope_for_direct_messages(slack: SlackServer, services: Desk, day: Day) -> None:
+async def test_without_the_scope_for_direct_messages(
+    slack: SlackServer, services: RecordedServices, day: Day
+) -> None:
     """Channels are looked through all the same, and direct messages in which a story is told."""
     slack.scopes.discard("im:read")
     story(slack, services, "D1")
@@ -302,7 +318,7 @@ async def test_without_the_scope_for_direct_messages(slack: SlackServer, service
 # Limits
 
 
-async def test_the_latest_stories_first(slack: SlackServer, services: Desk, day: Day) -> None:
+async def test_the_latest_stories_first(slack: SlackServer, services: RecordedServices, day: Day) -> None:
     """Each thread is read once, and one that is closed to the bot keeps out no other."""
     slack.workspace.channels["C3"] = Channel("C3", "closed")
     roots = [story(slack, services, channel) for channel in ("C1", "C3", "D1")]
@@ -316,7 +332,7 @@ async def test_the_latest_stories_first(slack: SlackServer, services: Desk, day:
     assert read == [("D1", "ok"), ("C3", "not_in_channel"), ("C1", "ok")]
 
 
-async def test_an_app_that_may_read_little(slack: SlackServer, services: Desk, day: Day) -> None:
+async def test_an_app_that_may_read_little(slack: SlackServer, services: RecordedServices, day: Day) -> None:
     """Once a minute, 15 messages: it is learned, only what is new is read, and nothing is refused twice."""
     clock = StillClock()
     slack.set_clock(clock.now)
@@ -338,7 +354,7 @@ async def test_an_app_that_may_read_little(slack: SlackServer, services: Desk, d
 
 
 async def test_a_long_line_of_old_stories_after_a_moment(
-    slack: SlackServer, services: Desk, day: Day
+    slack: SlackServer, services: RecordedServices, day: Day
 ) -> None:
     """Reading takes no longer than the absence, two minutes in any case: the latest hundred are looked at."""
     for _ in range(130):
@@ -356,14 +372,14 @@ async def test_a_long_line_of_old_stories_after_a_moment(
 )
 def test_how_many_are_looked_at(minutes: float, a_minute: int, looks: int) -> None:
     """As many as can be read in the time that was missed, a few in any case."""
-    assert Absence(0.0, minutes * _MINUTE_S).looks(a_minute) == looks
+    assert ListeningGap(0.0, minutes * _MINUTE_S).max_reads(a_minute) == looks
 
 
 # Now and then
 
 
 async def test_what_comes_now_comes_after_what_was_missed(
-    slack: SlackServer, services: Desk, day: Day
+    slack: SlackServer, services: RecordedServices, day: Day
 ) -> None:
     """A message in a thread that was not read yet lets it be read first."""
     roots = [story(slack, services) for _ in range(3)]
@@ -382,7 +398,7 @@ async def test_what_comes_now_comes_after_what_was_missed(
 
 
 async def test_what_was_not_read_to_its_end_is_still_missing(
-    slack: SlackServer, services: Desk, day: Day
+    slack: SlackServer, services: RecordedServices, day: Day
 ) -> None:
     """A process that ends while it catches up keeps nothing of having listened."""
     root = story(slack, services)
@@ -398,7 +414,7 @@ async def test_what_was_not_read_to_its_end_is_still_missing(
     assert await caught_up(slack, services, day) == [("雨。", True)]
 
 
-async def test_after_a_restart_over_http(slack: SlackServer, services: Desk, day: Day) -> None:
+async def test_after_a_restart_over_http(slack: SlackServer, services: RecordedServices, day: Day) -> None:
     """The same."""
     root = story(slack, services)
     await was_there(slack, services, day, mode="http")
@@ -408,7 +424,7 @@ async def test_after_a_restart_over_http(slack: SlackServer, services: Desk, day
     assert sorted(await caught_up(slack, services, day, mode="http")) == [("昔々。", True), ("雨。", True)]
 
 
-async def test_a_link_that_was_half_open(slack: SlackServer, services: Desk) -> None:
+async def test_a_link_that_was_half_open(slack: SlackServer, services: RecordedServices) -> None:
     """Without a restart: what Slack sent into nothing is read when a new connection stands."""
     root = story(slack, services)
     async with running(adapter_for(slack, ping_interval_s=2.0), services):
@@ -423,7 +439,7 @@ async def test_a_link_that_was_half_open(slack: SlackServer, services: Desk) -> 
 
 
 async def test_a_new_connection_that_slack_asks_for_misses_nothing(
-    slack: SlackServer, services: Desk, adapter: SlackAdapter
+    slack: SlackServer, services: RecordedServices, adapter: SlackAdapter
 ) -> None:
     """So nothing is read."""
     root = story(slack, services)
@@ -434,7 +450,7 @@ async def test_a_new_connection_that_slack_asks_for_misses_nothing(
     assert slack.called("conversations.replies") == []
 
 
-async def test_a_model_without_words(slack: SlackServer, services: Desk, day: Day) -> None:
+async def test_a_model_without_words(slack: SlackServer, services: RecordedServices, day: Day) -> None:
     """Own messages are no lines, whatever they show."""
     root = story(slack, services)
     await was_there(slack, services, day)

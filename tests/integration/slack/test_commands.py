@@ -8,7 +8,7 @@ from adapters.slack import SlackAdapter
 from bot.domain.chat import Message, Room
 from bot.domain.errors import TooManyWaiting
 from bot.domain.jobs import GenerationOptions, JobReceipt, Length
-from tests.integration.slack.desk import Desk
+from tests.integration.slack.recorded_services import RecordedServices
 from tests.integration.slack.running import StillClock, adapter_for, running
 from tests.servers.slack import SlackServer
 from tests.servers.slack_workspace import TEAM, Channel
@@ -17,7 +17,7 @@ FIRST_LINE = "それは九月初旬のある蒸し暑い晩のことであった
 
 
 async def test_the_text_begins_a_story_in_the_channel(
-    slack: SlackServer, services: Desk, adapter: SlackAdapter
+    slack: SlackServer, services: RecordedServices, adapter: SlackAdapter
 ) -> None:
     """The person's text is posted in the channel with their name, and its thread is the story's room."""
     await slack.deliver(slack.command("C1", "U1", FIRST_LINE))
@@ -33,7 +33,7 @@ async def test_the_text_begins_a_story_in_the_channel(
 
 
 async def test_it_is_acknowledged_before_anything_is_done(
-    slack: SlackServer, services: Desk, adapter: SlackAdapter
+    slack: SlackServer, services: RecordedServices, adapter: SlackAdapter
 ) -> None:
     """The acknowledgement comes while Slack still keeps the first call waiting."""
     slack.hold("users.info")
@@ -43,7 +43,9 @@ async def test_it_is_acknowledged_before_anything_is_done(
     await services.until_heard()
 
 
-async def test_options_at_the_end(slack: SlackServer, services: Desk, adapter: SlackAdapter) -> None:
+async def test_options_at_the_end(
+    slack: SlackServer, services: RecordedServices, adapter: SlackAdapter
+) -> None:
     """Length, preset and candidates are taken from the end of the text; a phone's dash will do."""
     await slack.deliver(
         slack.command("C1", "U1", "昔々、--length の村に。 --length long —preset 冒険 --candidates 3")
@@ -63,7 +65,7 @@ async def test_options_at_the_end(slack: SlackServer, services: Desk, adapter: S
     ],
 )
 async def test_what_is_wrong_is_told_to_the_person_only(
-    slack: SlackServer, services: Desk, adapter: SlackAdapter, text: str, sentence: str
+    slack: SlackServer, services: RecordedServices, adapter: SlackAdapter, text: str, sentence: str
 ) -> None:
     """Nothing is posted in the channel; the person reads what to do."""
     await slack.deliver(slack.command("C1", "U1", text))
@@ -78,7 +80,7 @@ async def test_what_is_wrong_is_told_to_the_person_only(
     ("channel", "sentence"), [("C2", "slack.invite"), ("G9", "slack.invite"), ("C8", "slack.closed")]
 )
 async def test_where_the_bot_may_not_write(
-    slack: SlackServer, services: Desk, adapter: SlackAdapter, channel: str, sentence: str
+    slack: SlackServer, services: RecordedServices, adapter: SlackAdapter, channel: str, sentence: str
 ) -> None:
     """Where the bot is no member the person is asked, in their language, to invite it first."""
     slack.workspace.channels["G9"] = Channel("G9", "private", "group", has_bot=False)
@@ -90,7 +92,7 @@ async def test_where_the_bot_may_not_write(
 
 
 async def test_a_refused_story_is_told_in_its_thread(
-    slack: SlackServer, services: Desk, adapter: SlackAdapter
+    slack: SlackServer, services: RecordedServices, adapter: SlackAdapter
 ) -> None:
     """The text is in the channel already, so what the play says stands below it."""
     services.refuse(TooManyWaiting(limit=5))
@@ -101,14 +103,16 @@ async def test_a_refused_story_is_told_in_its_thread(
 
 
 async def test_the_japanese_name_of_the_command(
-    slack: SlackServer, services: Desk, adapter: SlackAdapter
+    slack: SlackServer, services: RecordedServices, adapter: SlackAdapter
 ) -> None:
     """A workspace may call it 続き."""
     await slack.deliver(slack.command("C1", "U1", FIRST_LINE, "/続き"))
     assert (await services.until_heard()).message.text == FIRST_LINE
 
 
-async def test_a_story_is_begun_once_though_the_answer_is_lost(slack: SlackServer, services: Desk) -> None:
+async def test_a_story_is_begun_once_though_the_answer_is_lost(
+    slack: SlackServer, services: RecordedServices
+) -> None:
     """The channel is searched for the post before it is posted again."""
     slack.faults.lose_answer("chat.postMessage")
     clock = StillClock()
@@ -120,7 +124,7 @@ async def test_a_story_is_begun_once_though_the_answer_is_lost(slack: SlackServe
     assert clock.slept == [1.0]
 
 
-async def test_a_workspace_that_is_hard_to_reach(slack: SlackServer, services: Desk) -> None:
+async def test_a_workspace_that_is_hard_to_reach(slack: SlackServer, services: RecordedServices) -> None:
     """After some tries the person is told to come back later."""
     slack.faults.status("chat.postMessage", 429, times=10, retry_after="7")
     clock = StillClock()
@@ -134,7 +138,7 @@ async def test_a_workspace_that_is_hard_to_reach(slack: SlackServer, services: D
 async def test_a_beginning_that_comes_late_is_taken_away(slack: SlackServer) -> None:
     """It was not there when it was looked for, and appears beside the second try."""
 
-    class Late(Desk):
+    class Late(RecordedServices):
         async def receive_message(self, message: Message, ask: GenerationOptions | None) -> JobReceipt | None:
             slack.do_what_is_late()
             return await super().receive_message(message, ask)

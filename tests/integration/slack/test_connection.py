@@ -14,7 +14,7 @@ from bot.domain.errors import ConfigurationError
 from bot.domain.jobs import GenerationOptions, JobReceipt
 from bot.domain.replies import Reply, ReplyState
 from tests.fakes.services import FakeReply
-from tests.integration.slack.desk import Desk
+from tests.integration.slack.recorded_services import RecordedServices
 from tests.integration.slack.running import StillClock, adapter_for, running
 from tests.servers.slack import SIGNING_SECRET, SlackServer
 from tests.servers.slack_sender import SignedSender
@@ -28,15 +28,15 @@ FIRST_LINE = "それは九月初旬のある蒸し暑い晩のことであった
         ({"bot_token": ""}, "SLACK_BOT_TOKEN is missing"),
         ({"bot_token": "xoxp-a-person"}, "SLACK_BOT_TOKEN does not look like"),
         ({"bot_token": "xoxb-wrong"}, r"SLACK_BOT_TOKEN was refused by Slack \(invalid_auth\)"),
-        ({"app_token": None}, "SLACK_APP_TOKEN is missing"),
+        ({"app_token": ""}, "SLACK_APP_TOKEN is missing"),
         ({"app_token": "xoxb-mixed-up"}, "SLACK_APP_TOKEN does not look like"),
         ({"app_token": "xapp-wrong"}, r"SLACK_APP_TOKEN was refused by Slack \(invalid_auth\)"),
-        ({"mode": "http", "signing_secret": None}, "SLACK_SIGNING_SECRET is missing"),
+        ({"mode": "http", "signing_secret": ""}, "SLACK_SIGNING_SECRET is missing"),
         ({"mode": "pigeon"}, "`socket` or `http`"),
     ],
 )
 async def test_bad_secrets_are_named(
-    slack: SlackServer, services: Desk, changed: dict[str, str | None], named: str
+    slack: SlackServer, services: RecordedServices, changed: dict[str, str], named: str
 ) -> None:
     """The message says which one, where to get it, and never its value."""
     adapter = adapter_for(slack, **changed)
@@ -50,17 +50,17 @@ async def test_bad_secrets_are_named(
 
 
 async def test_http_mode_needs_no_app_token_and_socket_mode_no_secret(
-    slack: SlackServer, services: Desk
+    slack: SlackServer, services: RecordedServices
 ) -> None:
     """Only what a mode uses is asked for."""
-    async with running(adapter_for(slack, mode="http", app_token=None), services) as adapter:
+    async with running(adapter_for(slack, mode="http", app_token=""), services) as adapter:
         assert adapter.port > 0
-    async with running(adapter_for(slack, signing_secret=None), services):
+    async with running(adapter_for(slack, signing_secret=""), services):
         await slack.until_connected()
 
 
 async def test_oauth_variables_change_nothing(
-    slack: SlackServer, services: Desk, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    slack: SlackServer, services: RecordedServices, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """A client id and secret in the environment do not make Bolt an OAuth app, and stay where they are."""
     monkeypatch.setenv("HOME", str(tmp_path))
@@ -72,7 +72,7 @@ async def test_oauth_variables_change_nothing(
     assert os.listdir(tmp_path) == []  # noqa: PTH208  a look at an empty folder
 
 
-async def test_slack_away_at_the_start_is_waited_for(slack: SlackServer, services: Desk) -> None:
+async def test_slack_away_at_the_start_is_waited_for(slack: SlackServer, services: RecordedServices) -> None:
     """Neither a server error nor a refused call at the start ends the adapter; the waits grow."""
     slack.faults.status("auth.test", 503, times=3)
     slack.faults.status("apps.connections.open", 429, retry_after="9")
@@ -83,7 +83,7 @@ async def test_slack_away_at_the_start_is_waited_for(slack: SlackServer, service
 
 
 async def test_missing_scopes_are_logged(
-    slack: SlackServer, services: Desk, caplog: pytest.LogCaptureFixture
+    slack: SlackServer, services: RecordedServices, caplog: pytest.LogCaptureFixture
 ) -> None:
     """An app installed from an older manifest works as far as it can and says what it lacks."""
     slack.scopes -= {"users:read", "groups:history"}
@@ -94,7 +94,7 @@ async def test_missing_scopes_are_logged(
 
 
 async def test_a_refreshed_connection_goes_on(
-    slack: SlackServer, services: Desk, adapter: SlackAdapter
+    slack: SlackServer, services: RecordedServices, adapter: SlackAdapter
 ) -> None:
     """When Slack asks for a new connection, one is made and events come through it."""
     await slack.socket.refresh()
@@ -104,7 +104,7 @@ async def test_a_refreshed_connection_goes_on(
 
 
 async def test_a_dropped_connection_comes_back(
-    slack: SlackServer, services: Desk, caplog: pytest.LogCaptureFixture
+    slack: SlackServer, services: RecordedServices, caplog: pytest.LogCaptureFixture
 ) -> None:
     """After a drop, with the first tickets refused, the next ones are asked for until one works."""
     async with running(adapter_for(slack, ping_interval_s=0.5), services):
@@ -118,7 +118,7 @@ async def test_a_dropped_connection_comes_back(
         await services.until_heard()
 
 
-async def test_a_half_open_connection_is_noticed(slack: SlackServer, services: Desk) -> None:
+async def test_a_half_open_connection_is_noticed(slack: SlackServer, services: RecordedServices) -> None:
     """A link that takes everything and answers nothing is replaced."""
     async with running(adapter_for(slack, ping_interval_s=0.2), services):
         slack.socket.silent = True
@@ -126,7 +126,7 @@ async def test_a_half_open_connection_is_noticed(slack: SlackServer, services: D
         slack.socket.silent = False
 
 
-async def test_leaving_is_clean(slack: SlackServer, services: Desk) -> None:
+async def test_leaving_is_clean(slack: SlackServer, services: RecordedServices) -> None:
     """Cancelling `run` closes the connection and leaves no task behind."""
     before = asyncio.all_tasks()
     async with running(adapter_for(slack), services):
@@ -136,7 +136,7 @@ async def test_leaving_is_clean(slack: SlackServer, services: Desk) -> None:
     assert left == set()
 
 
-class SlowServices(Desk):
+class SlowServices(RecordedServices):
     """A play whose store takes its time."""
 
     def __init__(self) -> None:
@@ -168,7 +168,7 @@ async def test_what_was_acknowledged_is_still_heard(slack: SlackServer) -> None:
     assert [heard.message.text for heard in services.heard] == [FIRST_LINE]
 
 
-async def test_last_words_after_leaving(slack: SlackServer, services: Desk) -> None:
+async def test_last_words_after_leaving(slack: SlackServer, services: RecordedServices) -> None:
     """`edit` works when `run` has ended, so that no message stays unfinished."""
     async with running(adapter_for(slack), services) as adapter:
         await slack.deliver(slack.mention("C1", "U1", FIRST_LINE))
@@ -178,7 +178,7 @@ async def test_last_words_after_leaving(slack: SlackServer, services: Desk) -> N
     assert slack.workspace.by_bot()[0].story == "夜が明けた。"
 
 
-async def test_http_mode_hears_the_same(slack: SlackServer, services: Desk) -> None:
+async def test_http_mode_hears_the_same(slack: SlackServer, services: RecordedServices) -> None:
     """Signed events and commands over HTTP go the same way as through the socket."""
     async with running(adapter_for(slack, mode="http"), services) as adapter:
         sender = slack.sender(adapter.port)
@@ -190,7 +190,7 @@ async def test_http_mode_hears_the_same(slack: SlackServer, services: Desk) -> N
     assert sorted(heard.message.text for heard in services.heard) == sorted([FIRST_LINE, "昔々。"])
 
 
-async def test_http_mode_answers_slacks_challenge(slack: SlackServer, services: Desk) -> None:
+async def test_http_mode_answers_slacks_challenge(slack: SlackServer, services: RecordedServices) -> None:
     """Saving the request URL in Slack's settings works."""
     async with running(adapter_for(slack, mode="http"), services) as adapter:
         answer = await slack.sender(adapter.port).event({"type": "url_verification", "challenge": "abc"})
@@ -201,7 +201,7 @@ async def test_http_mode_answers_slacks_challenge(slack: SlackServer, services: 
     "forged", [{"signature": "v0=0"}, {"timestamp": "1700000000"}, {"timestamp": "now"}, {"timestamp": ""}]
 )
 async def test_http_mode_refuses_forgeries(
-    slack: SlackServer, services: Desk, forged: dict[str, str]
+    slack: SlackServer, services: RecordedServices, forged: dict[str, str]
 ) -> None:
     """A wrong signature, an old or senseless time stamp: 401, and nothing is heard."""
     async with running(adapter_for(slack, mode="http"), services) as adapter:
@@ -212,7 +212,7 @@ async def test_http_mode_refuses_forgeries(
     assert services.heard == []
 
 
-async def test_a_taken_port_is_named(slack: SlackServer, services: Desk) -> None:
+async def test_a_taken_port_is_named(slack: SlackServer, services: RecordedServices) -> None:
     """Two adapters cannot listen on one port; the second says so."""
     async with running(adapter_for(slack, mode="http"), services) as first:
         second = adapter_for(slack, mode="http", port=first.port)

@@ -8,7 +8,7 @@ from adapters.slack import SlackAdapter
 from bot.domain.chat import Room
 from bot.domain.errors import RetryLater, Undeliverable
 from bot.domain.replies import Reply, ReplyState
-from tests.integration.slack.desk import Desk
+from tests.integration.slack.recorded_services import RecordedServices
 from tests.integration.slack.running import StillClock, adapter_for, running
 from tests.servers.slack import SlackServer
 from tests.servers.slack_workspace import TEAM, Posted
@@ -75,7 +75,7 @@ async def test_a_post_of_an_earlier_process_is_found(slack: SlackServer, root: P
 
 
 async def test_a_thread_that_just_began_is_not_searched(
-    slack: SlackServer, services: Desk, adapter: SlackAdapter
+    slack: SlackServer, services: RecordedServices, adapter: SlackAdapter
 ) -> None:
     """The first sign in a new thread costs one call."""
     await slack.deliver(slack.mention("C1", "U1", "昔々。"))
@@ -178,7 +178,7 @@ async def test_many_updates_stay_within_the_tier(
 
 
 async def test_no_secret_and_no_text_in_the_logs(
-    slack: SlackServer, services: Desk, caplog: pytest.LogCaptureFixture
+    slack: SlackServer, services: RecordedServices, caplog: pytest.LogCaptureFixture
 ) -> None:
     """At the most talkative setting, neither tokens nor tickets nor people's words are logged."""
     caplog.set_level("DEBUG")

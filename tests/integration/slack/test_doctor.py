@@ -8,8 +8,8 @@ import pytest
 import yaml
 
 from adapters.shared.checks import Finding, State
-from adapters.slack.connection.credentials import Secrets
-from adapters.slack.doctor import Checkup
+from adapters.slack.connection.credentials import Credentials
+from adapters.slack.doctor import SlackCheckup
 from tests import ROOT
 from tests.servers.slack import APP_TOKEN, BOT_TOKEN, SIGNING_SECRET, SlackServer
 from tests.servers.slack_faults import Tier
@@ -23,7 +23,7 @@ async def looked(
     slack: SlackServer, mode: str = "socket", config: str = "", **changed: str
 ) -> dict[str, Finding]:
     """What the doctor found, by subject."""
-    checkup = Checkup(Secrets(**(GOOD | changed)), mode, config, slack.api_url)
+    checkup = SlackCheckup(Credentials(**(GOOD | changed)), mode, config, slack.api_url)
     return {finding.subject: finding for finding in await checkup.examine()}
 
 

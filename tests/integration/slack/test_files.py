@@ -9,13 +9,13 @@ import pytest
 from adapters.slack import SlackAdapter
 from adapters.slack.connection.bolt_app import web_client
 from adapters.slack.connection.manifest import SHORTCUT
-from adapters.slack.payloads.files import file_of
-from adapters.slack.web_api.download import NoAccess, download
+from adapters.slack.payloads.files import parse_file
+from adapters.slack.web_api.download import FileAccessDenied, download
 from bot.domain.chat import Author, Room
 from bot.domain.errors import FileTooLong, QueueFull
 from bot.domain.jobs import GenerationOptions
 from bot.text.text_file import MAX_CHARACTERS
-from tests.integration.slack.desk import Desk
+from tests.integration.slack.recorded_services import RecordedServices
 from tests.integration.slack.running import StillClock, adapter_for, running
 from tests.servers.slack import BOT_TOKEN, SlackServer
 from tests.servers.slack_workspace import BOT_USER, TEAM, Posted
@@ -47,7 +47,7 @@ def whispered(slack: SlackServer) -> list[str]:
     ],
 )
 async def test_a_paste_that_slack_made_a_snippet_of(
-    slack: SlackServer, services: Desk, adapter: SlackAdapter, content: bytes, mimetype: str
+    slack: SlackServer, services: RecordedServices, adapter: SlackAdapter, content: bytes, mimetype: str
 ) -> None:
     """Its text stands behind what was typed, in any of the encodings, and is gone on from."""
     sent = slack.sends("C1", "U1", CALL, slack.files.add("paste.txt", content, mimetype))
@@ -57,7 +57,7 @@ async def test_a_paste_that_slack_made_a_snippet_of(
     assert (told(slack), whispered(slack)) == ([], [])
 
 
-async def test_a_paste_alone(slack: SlackServer, services: Desk, adapter: SlackAdapter) -> None:
+async def test_a_paste_alone(slack: SlackServer, services: RecordedServices, adapter: SlackAdapter) -> None:
     """A mention and nothing else, a direct message, a line of a story's thread: the file is the text."""
     for channel, text in (("C1", f"<@{BOT_USER}>"), ("D1", ""), ("C1", f"<@{BOT_USER}> 続けて")):
         sent = slack.sends(channel, "U1", text, slack.files.add("a.txt", PASTE.encode()))
@@ -70,7 +70,7 @@ async def test_a_paste_alone(slack: SlackServer, services: Desk, adapter: SlackA
     assert {each.ask for each in services.heard} == {GenerationOptions()}
 
 
-async def test_several_files(slack: SlackServer, services: Desk, adapter: SlackAdapter) -> None:
+async def test_several_files(slack: SlackServer, services: RecordedServices, adapter: SlackAdapter) -> None:
     """One below the other, in their order."""
     files = [slack.files.add(f"{number}.txt", f"{number}章。".encode()) for number in (1, 2)]
     await slack.deliver(slack.event_of(slack.sends("D1", "U1", "", *files)))
@@ -92,7 +92,7 @@ LONG = "あ" * (MAX_CHARACTERS + 1)
 )
 async def test_what_cannot_be_read_is_said(
     slack: SlackServer,
-    services: Desk,
+    services: RecordedServices,
     adapter: SlackAdapter,
     file: tuple[Any, ...],
     sentence: str,
@@ -111,7 +111,7 @@ async def test_what_cannot_be_read_is_said(
 
 
 async def test_too_large_a_file_is_not_fetched(
-    slack: SlackServer, services: Desk, adapter: SlackAdapter
+    slack: SlackServer, services: RecordedServices, adapter: SlackAdapter
 ) -> None:
     """Slack says how large it is; a file that lies about it is not read to its end."""
     slack.files.add("big.txt", b"x" * 400_000)
@@ -125,7 +125,7 @@ async def test_too_large_a_file_is_not_fetched(
 
 
 async def test_only_what_is_missing_is_said(
-    slack: SlackServer, services: Desk, adapter: SlackAdapter
+    slack: SlackServer, services: RecordedServices, adapter: SlackAdapter
 ) -> None:
     """Of several files those that can be read are kept; together they have the limit of one."""
     half = slack.files.add("a.txt", ("あ" * 30_000).encode())
@@ -137,7 +137,7 @@ async def test_only_what_is_missing_is_said(
 
 @pytest.mark.parametrize("mimetype", ["image/png", "audio/mp4", "video/mp4"])
 async def test_pictures_and_sound(
-    slack: SlackServer, services: Desk, adapter: SlackAdapter, mimetype: str
+    slack: SlackServer, services: RecordedServices, adapter: SlackAdapter, mimetype: str
 ) -> None:
     """With a text they are left out of what is gone on from, and its writer is told; alone they are said."""
     picture = slack.files.add("a", b"\x89PNG", mimetype, "hosted")
@@ -153,7 +153,7 @@ async def test_pictures_and_sound(
 
 
 async def test_without_the_scope(
-    slack: SlackServer, services: Desk, adapter: SlackAdapter, caplog: pytest.LogCaptureFixture
+    slack: SlackServer, services: RecordedServices, adapter: SlackAdapter, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Slack answers with its login page and status 200: that is no story."""
     slack.scopes.discard("files:read")
@@ -167,7 +167,7 @@ async def test_without_the_scope(
 
 
 async def test_a_file_that_slack_describes_to_who_asks(
-    slack: SlackServer, services: Desk, adapter: SlackAdapter
+    slack: SlackServer, services: RecordedServices, adapter: SlackAdapter
 ) -> None:
     """In channels that workspaces share a message only names it."""
     named = {"id": slack.files.add("a.txt", PASTE.encode())["id"], "file_access": "check_file_info"}
@@ -188,7 +188,7 @@ async def test_a_file_that_slack_describes_to_who_asks(
     ],
 )
 async def test_what_slack_has_not(
-    slack: SlackServer, services: Desk, adapter: SlackAdapter, described: dict[str, Any]
+    slack: SlackServer, services: RecordedServices, adapter: SlackAdapter, described: dict[str, Any]
 ) -> None:
     """Files elsewhere, deleted and hidden ones are said, and nothing is fetched."""
     file = slack.files.add("a.txt", PASTE.encode()) | described
@@ -211,12 +211,12 @@ async def test_what_slack_has_not(
 )
 async def test_the_token_goes_to_slack_only(slack: SlackServer, url: str) -> None:
     """An address elsewhere is never asked."""
-    file = file_of({"id": "F1", "name": "a.txt", "size": 1, "url_private": url})
-    with pytest.raises(NoAccess, match="not on Slack's hosts"):
+    file = parse_file({"id": "F1", "name": "a.txt", "size": 1, "url_private": url})
+    with pytest.raises(FileAccessDenied, match="not on Slack's hosts"):
         await download(web_client(BOT_TOKEN, slack.api_url), file)
 
 
-async def test_a_file_that_cannot_be_had_just_now(slack: SlackServer, services: Desk) -> None:
+async def test_a_file_that_cannot_be_had_just_now(slack: SlackServer, services: RecordedServices) -> None:
     """It is tried for a while; then its writer is asked to send it again."""
     async with running(adapter_for(slack, clock=StillClock()), services):
         slack.files.broken = 2
@@ -233,7 +233,7 @@ async def test_a_file_that_cannot_be_had_just_now(slack: SlackServer, services: 
 
 
 async def test_a_refused_paste_is_read_again(
-    slack: SlackServer, services: Desk, adapter: SlackAdapter
+    slack: SlackServer, services: RecordedServices, adapter: SlackAdapter
 ) -> None:
     """The other event of the same text brings all of it, and a third nothing."""
     services.refuse(QueueFull(limit=3))
@@ -246,7 +246,9 @@ async def test_a_refused_paste_is_read_again(
     assert len(slack.files.fetched) == 2
 
 
-async def test_a_limit_of_the_stories_own(slack: SlackServer, services: Desk, adapter: SlackAdapter) -> None:
+async def test_a_limit_of_the_stories_own(
+    slack: SlackServer, services: RecordedServices, adapter: SlackAdapter
+) -> None:
     """Where files may be shorter only, what was typed is kept all the same."""
     services.refuse(FileTooLong(limit=10, length=len(PASTE)))
     await slack.deliver(
@@ -261,7 +263,7 @@ async def test_a_limit_of_the_stories_own(slack: SlackServer, services: Desk, ad
 
 
 async def test_a_mention_that_lists_no_files_waits_for_its_message(
-    slack: SlackServer, services: Desk, adapter: SlackAdapter
+    slack: SlackServer, services: RecordedServices, adapter: SlackAdapter
 ) -> None:
     """Slack leaves them out at times: what the `message` says counts, in either order."""
     file = slack.files.add("a.txt", PASTE.encode())
@@ -279,7 +281,7 @@ async def test_a_mention_that_lists_no_files_waits_for_its_message(
 
 
 async def test_a_mention_that_shows_a_file_and_whose_message_does_not_come(
-    slack: SlackServer, services: Desk
+    slack: SlackServer, services: RecordedServices
 ) -> None:
     """It is heard after a moment."""
     clock = StillClock()
@@ -300,7 +302,7 @@ def room_of(root: Posted) -> Room:
 
 
 async def test_files_of_the_thread_it_is_called_into(
-    slack: SlackServer, services: Desk, adapter: SlackAdapter
+    slack: SlackServer, services: RecordedServices, adapter: SlackAdapter
 ) -> None:
     """They are part of their writers' lines; what cannot be read is said to who called."""
     root = slack.sends("C1", "U1", "", slack.files.add("a.txt", PASTE.encode()))
@@ -314,7 +316,7 @@ async def test_files_of_the_thread_it_is_called_into(
 
 
 async def test_an_edit_keeps_what_its_file_says(
-    slack: SlackServer, services: Desk, adapter: SlackAdapter
+    slack: SlackServer, services: RecordedServices, adapter: SlackAdapter
 ) -> None:
     """The line above changes, the paste below stays; where it cannot be read again nothing changes."""
     sent = slack.sends("D1", "U1", "昔々。", slack.files.add("a.txt", PASTE.encode()))
@@ -329,7 +331,7 @@ async def test_an_edit_keeps_what_its_file_says(
 
 
 async def test_going_on_from_a_message_with_a_paste(
-    slack: SlackServer, services: Desk, adapter: SlackAdapter
+    slack: SlackServer, services: RecordedServices, adapter: SlackAdapter
 ) -> None:
     """The shortcut takes in what its file says."""
     sent = slack.sends("C1", "U1", "", slack.files.add("a.txt", PASTE.encode()))

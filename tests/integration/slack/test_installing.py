@@ -19,7 +19,7 @@ from bot.domain.chat import Room
 from bot.domain.errors import ConfigurationError, Undeliverable
 from bot.domain.replies import Reply, ReplyState
 from bot.store import Store, open_store
-from tests.integration.slack.desk import Desk
+from tests.integration.slack.recorded_services import RecordedServices
 from tests.integration.slack.running import HastyClock, adapter_for, running
 from tests.servers.slack import BOT_TOKEN, SlackServer, Tenant
 from tests.servers.slack_oauth import CLIENT_ID, CLIENT_SECRET
@@ -50,7 +50,7 @@ async def store(tmp_path: Path) -> AsyncIterator[Store]:
 
 @asynccontextmanager
 async def installable(
-    slack: SlackServer, services: Desk, store: Store, mode: str = "http", **changed: Any
+    slack: SlackServer, services: RecordedServices, store: Store, mode: str = "http", **changed: Any
 ) -> AsyncIterator[SlackAdapter]:
     """An adapter that workspaces install."""
     secrets = {"bot_token": "", "client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
@@ -92,7 +92,7 @@ async def rows(store: Store, table: str) -> int:
 
 @pytest.mark.parametrize("mode", ["http", "socket"])
 async def test_two_workspaces_each_with_its_token(
-    slack: SlackServer, services: Desk, store: Store, other: Tenant, mode: str
+    slack: SlackServer, services: RecordedServices, store: Store, other: Tenant, mode: str
 ) -> None:
     """Both install the app; each one's people are answered there, by its own token."""
     async with installable(slack, services, store, mode) as adapter:
@@ -110,7 +110,7 @@ async def test_two_workspaces_each_with_its_token(
 
 
 async def test_a_restart_remembers_who_installed(
-    slack: SlackServer, services: Desk, store: Store, other: Tenant
+    slack: SlackServer, services: RecordedServices, store: Store, other: Tenant
 ) -> None:
     """The tokens are in the bot's own database; states of finished installations are not."""
     async with installable(slack, services, store) as adapter:
@@ -127,7 +127,7 @@ async def test_a_restart_remembers_who_installed(
     [{"kind": "app_uninstalled"}, {"kind": "tokens_revoked", "tokens": {"oauth": [], "bot": [BOT_USER]}}],
 )
 async def test_leaving_cleans_up(
-    slack: SlackServer, services: Desk, store: Store, other: Tenant, leaving: dict[str, Any]
+    slack: SlackServer, services: RecordedServices, store: Store, other: Tenant, leaving: dict[str, Any]
 ) -> None:
     """Uninstalled or revoked: nothing is kept of that workspace, and the other one goes on."""
     async with installable(slack, services, store) as adapter:
@@ -147,7 +147,7 @@ async def test_leaving_cleans_up(
 
 
 async def test_each_workspace_catches_up_with_its_own(
-    slack: SlackServer, services: Desk, store: Store, other: Tenant
+    slack: SlackServer, services: RecordedServices, store: Store, other: Tenant
 ) -> None:
     """By its own token; one that was installed again meanwhile, as by a first start, with nothing."""
     third = slack.add_team(Workspace(dict(other.workspace.people), {}, team="T0THIRD"), "xoxb-third")
@@ -177,7 +177,7 @@ async def _beaten(store: Store, teams: int) -> None:
 
 
 async def test_a_persons_own_token_is_none_of_ours(
-    slack: SlackServer, services: Desk, store: Store, other: Tenant
+    slack: SlackServer, services: RecordedServices, store: Store, other: Tenant
 ) -> None:
     """Only the bot's token counts."""
     async with installable(slack, services, store) as adapter:
@@ -189,7 +189,7 @@ async def test_a_persons_own_token_is_none_of_ours(
 
 
 async def test_a_forged_return_installs_nothing(
-    slack: SlackServer, services: Desk, store: Store, other: Tenant
+    slack: SlackServer, services: RecordedServices, store: Store, other: Tenant
 ) -> None:
     """A state that nobody was given, or a code that Slack does not know."""
     async with installable(slack, services, store) as adapter:
@@ -199,7 +199,7 @@ async def test_a_forged_return_installs_nothing(
 
 
 async def test_a_workspace_without_the_app_is_not_answered(
-    slack: SlackServer, services: Desk, store: Store, other: Tenant
+    slack: SlackServer, services: RecordedServices, store: Store, other: Tenant
 ) -> None:
     """Slack would not send anything; whoever does is ignored."""
     async with installable(slack, services, store) as adapter:
@@ -210,7 +210,9 @@ async def test_a_workspace_without_the_app_is_not_answered(
     assert [heard.message.author.id for heard in services.heard] == ["U1"]
 
 
-async def test_a_missing_client_secret_is_named(slack: SlackServer, services: Desk, store: Store) -> None:
+async def test_a_missing_client_secret_is_named(
+    slack: SlackServer, services: RecordedServices, store: Store
+) -> None:
     """Before anything is connected."""
     with pytest.raises(ConfigurationError, match="SLACK_CLIENT_SECRET is missing"):
         async with installable(slack, services, store, client_secret=""):

@@ -20,10 +20,10 @@ from bot.domain.replies import Reply, ReplyState
 from bot.store import Store
 from tests.fakes.clock import FakeClock, settle
 from tests.fakes.services import FakeReply
-from tests.integration.slack.desk import Desk
-from tests.integration.slack.house import BUTTONS, house
+from tests.integration.slack.recorded_services import RecordedServices
 from tests.integration.slack.running import StillClock, adapter_for, running
-from tests.integration.slack.storyteller import Storyteller
+from tests.integration.slack.running_bot import BUTTONS, running_bot
+from tests.integration.slack.scripted_engine import SteppedEngine
 from tests.servers.slack import SlackServer
 from tests.servers.slack_workspace import TEAM
 
@@ -88,7 +88,7 @@ def gaps(slack: SlackServer) -> dict[str, float]:
     return {ts: max((b - a for a, b in itertools.pairwise(at)), default=0.0) for ts, at in times.items()}
 
 
-class Writer(Storyteller):
+class Writer(SteppedEngine):
     """Everybody's continuation grows at once, by so many characters a second."""
 
     def __init__(self, clock: FakeClock) -> None:
@@ -131,7 +131,7 @@ async def test_five_threads_and_two_commands(slack: SlackServer, channels: tuple
     """Five replies are written for a minute, two commands' replies with them: no 429, a change every 3 s."""
     clock = FakeClock()
     slack.set_clock(clock.now)
-    async with house(slack, engine := Writer(clock), clock=clock) as bot:
+    async with running_bot(slack, engine := Writer(clock), clock=clock) as bot:
         clock.rest = Rest(bot.store)
         await bot.services.settings.change(Room("slack", f"{TEAM}/C1/"), f"team/{TEAM}", {"length": "long"})
         for channel in channels:
@@ -148,7 +148,9 @@ async def test_five_threads_and_two_commands(slack: SlackServer, channels: tuple
     assert all(len(reply.story) >= 500 and reply.labels == BUTTONS for reply in replies)
 
 
-async def test_without_streams_edits_are_shared_fairly(slack: SlackServer, services: Desk) -> None:
+async def test_without_streams_edits_are_shared_fairly(
+    slack: SlackServer, services: RecordedServices
+) -> None:
     """Fifty edits a minute for five threads: no 429, and each thread gets its part in turn."""
     clock = FakeClock()
     slack.set_clock(clock.now)
@@ -168,7 +170,7 @@ async def test_without_streams_edits_are_shared_fairly(slack: SlackServer, servi
     assert max(gaps(slack).values()) <= 7.5
 
 
-async def test_only_growing_texts_are_paced(slack: SlackServer, services: Desk) -> None:
+async def test_only_growing_texts_are_paced(slack: SlackServer, services: RecordedServices) -> None:
     """What they wait for people read at once, and a last text is not kept back."""
     clock = StillClock()
     async with running(adapter_for(slack, clock=clock), services) as adapter:
@@ -183,7 +185,7 @@ async def test_only_growing_texts_are_paced(slack: SlackServer, services: Desk) 
     assert reply.rested_s == [pytest.approx(1.44, abs=0.01)]
 
 
-async def test_the_first_sign_costs_one_call(slack: SlackServer, services: Desk) -> None:
+async def test_the_first_sign_costs_one_call(slack: SlackServer, services: RecordedServices) -> None:
     """From the mention to the first message nothing is waited for, and one call shows it."""
     clock = FakeClock()
     async with running(adapter_for(slack, clock=clock), services) as adapter:
@@ -202,7 +204,7 @@ async def test_a_stop_does_not_wait_its_turn(slack: SlackServer, streams: bool) 
     slack.set_clock(clock.now)
     if not streams:
         slack.faults.refuse("chat.startStream", "unknown_method", times=50)
-    async with house(slack, Writer(clock), clock=clock) as bot:
+    async with running_bot(slack, Writer(clock), clock=clock) as bot:
         clock.rest = Rest(bot.store)
         await bot.services.settings.change(Room("slack", f"{TEAM}/C1/"), f"team/{TEAM}", {"length": "long"})
         for number in range(8):
@@ -221,7 +223,7 @@ async def test_a_stop_of_the_bot_leaves_no_message_growing(slack: SlackServer) -
     clock = FakeClock()
     slack.set_clock(clock.now)
     slack.faults.refuse("chat.startStream", "unknown_method", times=50)
-    async with house(slack, Writer(clock), clock=clock) as bot:
+    async with running_bot(slack, Writer(clock), clock=clock) as bot:
         clock.rest = Rest(bot.store)
         await bot.services.settings.change(Room("slack", f"{TEAM}/C1/"), f"team/{TEAM}", {"length": "long"})
         for number in range(8):

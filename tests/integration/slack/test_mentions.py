@@ -9,7 +9,7 @@ from bot.domain.chat import Author, Room
 from bot.domain.errors import EngineUnavailable, QueueFull
 from bot.domain.jobs import GenerationOptions
 from tests.fakes.services import FakeReply
-from tests.integration.slack.desk import Desk
+from tests.integration.slack.recorded_services import RecordedServices
 from tests.integration.slack.running import adapter_for, running
 from tests.servers.slack import SlackServer
 from tests.servers.slack_workspace import BOT_USER, TEAM
@@ -18,7 +18,7 @@ FIRST_LINE = "それは九月初旬のある蒸し暑い晩のことであった
 
 
 async def test_a_mention_begins_a_story_in_its_thread(
-    slack: SlackServer, services: Desk, adapter: SlackAdapter
+    slack: SlackServer, services: RecordedServices, adapter: SlackAdapter
 ) -> None:
     """The text without the mention is heard, in the room of the mention's own thread, by its writer."""
     event = slack.mention("C1", "U1", FIRST_LINE)
@@ -45,7 +45,7 @@ async def test_a_mention_begins_a_story_in_its_thread(
     ],
 )
 async def test_a_word_without_a_story_begins_none(
-    slack: SlackServer, services: Desk, adapter: SlackAdapter, word: str, sentence: str
+    slack: SlackServer, services: RecordedServices, adapter: SlackAdapter, word: str, sentence: str
 ) -> None:
     """In a channel, in a direct message and behind the command: its writer is told where it belongs."""
     await slack.deliver(slack.mention("C1", "U1", word))
@@ -60,7 +60,7 @@ async def test_a_word_without_a_story_begins_none(
 
 
 async def test_the_reply_streams_into_the_thread(
-    slack: SlackServer, services: Desk, adapter: SlackAdapter
+    slack: SlackServer, services: RecordedServices, adapter: SlackAdapter
 ) -> None:
     """One message in the thread of the mention is posted and then changed to the last text."""
     event = slack.mention("C1", "U1", FIRST_LINE)
@@ -76,7 +76,7 @@ async def test_the_reply_streams_into_the_thread(
 
 
 async def test_a_mention_in_the_thread_goes_on_with_the_story(
-    slack: SlackServer, services: Desk, adapter: SlackAdapter
+    slack: SlackServer, services: RecordedServices, adapter: SlackAdapter
 ) -> None:
     """The next mention in the thread has the same room, and one without text asks to go on."""
     event = slack.mention("C1", "U1", FIRST_LINE)
@@ -92,7 +92,7 @@ async def test_a_mention_in_the_thread_goes_on_with_the_story(
 
 @pytest.mark.parametrize("order", [("app_mention", "message"), ("message", "app_mention")])
 async def test_a_mention_that_also_comes_as_a_message_is_heard_once(
-    slack: SlackServer, services: Desk, adapter: SlackAdapter, order: tuple[str, str]
+    slack: SlackServer, services: RecordedServices, adapter: SlackAdapter, order: tuple[str, str]
 ) -> None:
     """The two events of one text have one event id, in either order."""
     typed = slack.types("C1", "U1", f"<@{BOT_USER}> {FIRST_LINE}")
@@ -104,7 +104,7 @@ async def test_a_mention_that_also_comes_as_a_message_is_heard_once(
 
 
 async def test_an_event_sent_again_is_heard_once(
-    slack: SlackServer, services: Desk, adapter: SlackAdapter
+    slack: SlackServer, services: RecordedServices, adapter: SlackAdapter
 ) -> None:
     """Slack's retries of an envelope change nothing."""
     event = slack.mention("C1", "U1", FIRST_LINE)
@@ -116,7 +116,7 @@ async def test_an_event_sent_again_is_heard_once(
 
 
 async def test_a_direct_message_needs_no_mention(
-    slack: SlackServer, services: Desk, adapter: SlackAdapter
+    slack: SlackServer, services: RecordedServices, adapter: SlackAdapter
 ) -> None:
     """A message in the bot's DM begins a story in its own thread; one in that thread goes on."""
     first = slack.types("D1", "U1", FIRST_LINE)
@@ -127,7 +127,7 @@ async def test_a_direct_message_needs_no_mention(
 
 
 async def test_what_is_not_meant_for_the_bot_is_ignored(
-    slack: SlackServer, services: Desk, adapter: SlackAdapter
+    slack: SlackServer, services: RecordedServices, adapter: SlackAdapter
 ) -> None:
     """Bots, edits, deletions, joins, talk between people and the bot's own posts are not heard."""
     mention = f"<@{BOT_USER}> {FIRST_LINE}"
@@ -149,7 +149,7 @@ async def test_what_is_not_meant_for_the_bot_is_ignored(
 
 
 async def test_people_in_the_text_have_their_names(
-    slack: SlackServer, services: Desk, adapter: SlackAdapter
+    slack: SlackServer, services: RecordedServices, adapter: SlackAdapter
 ) -> None:
     """Mentions of others become display names; someone unknown keeps their id; a name is looked up once."""
     text = "<@U2> と <@U404> は &lt;森&gt; &amp; 海へ行った。"
@@ -162,7 +162,9 @@ async def test_people_in_the_text_have_their_names(
     assert sorted(call.arguments["user"] for call in slack.called("users.info")) == ["U1", "U2", "U404"]
 
 
-async def test_someone_elses_language(slack: SlackServer, services: Desk, adapter: SlackAdapter) -> None:
+async def test_someone_elses_language(
+    slack: SlackServer, services: RecordedServices, adapter: SlackAdapter
+) -> None:
     """A person with an English Slack is answered in English; where Slack does not say, in Japanese."""
     services.refuse(QueueFull(limit=3))
     await slack.deliver(slack.mention("C1", "U3", "It was a dark night."))
@@ -175,7 +177,7 @@ async def test_someone_elses_language(slack: SlackServer, services: Desk, adapte
 
 
 async def test_a_refusal_is_told_in_the_thread_once(
-    slack: SlackServer, services: Desk, adapter: SlackAdapter
+    slack: SlackServer, services: RecordedServices, adapter: SlackAdapter
 ) -> None:
     """What the person did wrong is said under their message, however often the event comes."""
     event = slack.mention("C1", "U1", "")
@@ -190,7 +192,7 @@ async def test_a_refusal_is_told_in_the_thread_once(
 
 
 async def test_quick_messages_are_heard_in_order(
-    slack: SlackServer, services: Desk, adapter: SlackAdapter
+    slack: SlackServer, services: RecordedServices, adapter: SlackAdapter
 ) -> None:
     """A name that must be looked up does not let the next message of the thread overtake."""
     root = slack.types("C1", "U1", "集まれ。")
@@ -202,7 +204,7 @@ async def test_quick_messages_are_heard_in_order(
     assert [heard.message.text.removeprefix("@太郎") for heard in services.heard] == texts
 
 
-class BrokenServices(Desk):
+class BrokenServices(RecordedServices):
     """A play that cannot reach its store."""
 
     async def receive_message(self, message: object, ask: object) -> None:

@@ -8,19 +8,19 @@ import pytest
 
 from adapters.slack import SlackAdapter
 from adapters.slack.connection.bolt_app import web_client
-from adapters.slack.connection.in_flight import Inflight
-from adapters.slack.delivery.posts import Postings
-from adapters.slack.delivery.render import shown
-from adapters.slack.payloads.events import Place
+from adapters.slack.connection.in_flight import InFlight
+from adapters.slack.delivery.posts import IdempotentPosts
+from adapters.slack.delivery.render import render_reply
+from adapters.slack.payloads.events import SlackThread
 from adapters.slack.payloads.recent import Recent
 from adapters.slack.web_api.client import WebApi
-from adapters.slack.web_api.people import KEPT_S, People
-from adapters.slack.web_api.rate_budget import CALLS_A_MINUTE, MINUTE_S, POSTS_PER_CHANNEL, Budget
+from adapters.slack.web_api.rate_limits import CALLS_A_MINUTE, MINUTE_S, POSTS_PER_CHANNEL, MethodRateLimits
+from adapters.slack.web_api.users import CACHED_S, UserDirectory
 from bot.core.permissions import UNKNOWN_ROLES
 from bot.domain.chat import Author
 from bot.domain.errors import RetryLater
 from bot.domain.replies import Reply, ReplyState
-from tests.integration.slack.desk import Desk
+from tests.integration.slack.recorded_services import RecordedServices
 from tests.integration.slack.running import StillClock, adapter_for, running
 from tests.servers.slack import BOT_TOKEN, SlackServer
 from tests.servers.slack_workspace import TEAM
@@ -35,18 +35,18 @@ def clock() -> StillClock:
 @pytest.fixture
 def api(slack: SlackServer, clock: StillClock) -> WebApi:
     """The calls of the adapter, alone."""
-    return WebApi(web_client(BOT_TOKEN, slack.api_url), Budget(clock))
+    return WebApi(web_client(BOT_TOKEN, slack.api_url), MethodRateLimits(clock))
 
 
 async def test_a_name_is_asked_for_again_after_a_while(
     slack: SlackServer, api: WebApi, clock: StillClock
 ) -> None:
     """A new display name shows within the hour; while Slack does not answer the old one stays."""
-    people = People(api, clock)
+    people = UserDirectory(api, clock)
     assert (await people.author("U1")).name == "花子"
     slack.workspace.people["U1"].display_name = "花代"
     assert (await people.author("U1")).name == "花子"
-    clock.time += KEPT_S
+    clock.time += CACHED_S
     slack.faults.status("users.info", 500)
     assert (await people.author("U1")).name == "花子"
     assert (await people.author("U1")).name == "花代"
@@ -55,7 +55,7 @@ async def test_a_name_is_asked_for_again_after_a_while(
 async def test_a_person_without_a_display_name(slack: SlackServer, api: WebApi, clock: StillClock) -> None:
     """The real name stands in; for somebody Slack does not know, the name that came along, or the id."""
     slack.workspace.people["U1"].display_name = " "
-    people = People(api, clock)
+    people = UserDirectory(api, clock)
     assert (await people.author("U1")).name == "hanako"
     assert await people.author("U404", "ghost") == Author("slack", "U404", "ghost")
     assert (await people.author("U404")).roles == (UNKNOWN_ROLES,)
@@ -64,27 +64,27 @@ async def test_a_person_without_a_display_name(slack: SlackServer, api: WebApi, 
 
 async def test_each_channel_has_its_own_budget_for_posts(clock: StillClock) -> None:
     """A busy channel does not slow another, but all channels share one budget of updates."""
-    budget = Budget(clock)
+    budget = MethodRateLimits(clock)
     calls, period_s = POSTS_PER_CHANNEL
     for _ in range(calls):
-        await budget.turn("chat.postMessage", "C1")
-    await budget.turn("chat.postMessage", "C2")
+        await budget.acquire("chat.postMessage", "C1")
+    await budget.acquire("chat.postMessage", "C2")
     assert clock.slept == []
-    await budget.turn("chat.postMessage", "C1")
+    await budget.acquire("chat.postMessage", "C1")
     assert clock.slept == [period_s]
     before = clock.now()
     for number in range(CALLS_A_MINUTE["chat.update"] + 1):
-        await budget.turn("chat.update", f"C{number}")
+        await budget.acquire("chat.update", f"C{number}")
     assert clock.now() - before == pytest.approx(MINUTE_S)
 
 
 async def test_a_resting_method_leaves_the_others_alone(clock: StillClock) -> None:
     """A 429 concerns one method."""
-    budget = Budget(clock)
-    budget.rest("chat.update", 30.0)
-    await budget.turn("chat.postMessage", "C1")
+    budget = MethodRateLimits(clock)
+    budget.block("chat.update", 30.0)
+    await budget.acquire("chat.postMessage", "C1")
     with pytest.raises(RetryLater) as resting:
-        await budget.turn("chat.update")
+        await budget.acquire("chat.update")
     assert resting.value.after_s == 30.0
 
 
@@ -97,7 +97,7 @@ def test_the_oldest_are_forgotten() -> None:
 
 async def test_draining_waits_for_the_last() -> None:
     """It is true at once when nothing runs, and false when something does not end in time."""
-    inflight, go_on = Inflight(), asyncio.Event()
+    inflight, go_on = InFlight(), asyncio.Event()
     assert await inflight.drained(0)
 
     async def work() -> None:
@@ -115,8 +115,8 @@ async def test_draining_waits_for_the_last() -> None:
 async def test_a_thread_that_may_not_be_read(slack: SlackServer, api: WebApi) -> None:
     """A post goes out though the thread cannot be read for long; in doubt rather twice than never."""
     root = slack.types("C1", "U1", "昔々。")
-    place, draft = Place(TEAM, "C1", root.ts), shown(Reply(ReplyState.DONE, "夜。"))
-    postings = Postings(api)
+    place, draft = SlackThread(TEAM, "C1", root.ts), render_reply(Reply(ReplyState.DONE, "夜。"))
+    postings = IdempotentPosts(api)
     slack.faults.status("conversations.replies", 503)
     with pytest.raises(RetryLater):
         await postings.post(place, draft, "a")
@@ -144,7 +144,7 @@ async def test_what_the_model_cannot_see_is_told_to_the_writer(
     slack: SlackServer, read_as: str, told: str
 ) -> None:
     """Only the writer reads it, once, in the thread, with what is read instead."""
-    async with running(adapter_for(slack), Desk(unknown=("鱻", "麤"), read_as=read_as)):
+    async with running(adapter_for(slack), RecordedServices(unknown=("鱻", "麤"), read_as=read_as)):
         event = slack.mention("C1", "U1", "鱻麤。")
         await slack.deliver(event)
         await slack.until(lambda: slack.methods.ephemeral)
@@ -163,7 +163,7 @@ async def test_it_is_a_platform(slack: SlackServer, adapter: SlackAdapter) -> No
     assert adapter.name == "slack"
     assert adapter.measure("あ&") == 8
     root = slack.types("C1", "U1", "昔々。")
-    place = Place(TEAM, "C1", root.ts)
+    place = SlackThread(TEAM, "C1", root.ts)
     text = "あ" * (adapter.limits.max_units // 3)
     ts = await adapter.post(place.room, Reply(ReplyState.WRITING, text, "執" * 200), "job:0")
     await adapter.edit(place.room, ts, Reply(ReplyState.DONE, text))

@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 
 from tests.bot.app.conftest import COMMAND, clean_environ
-from tests.integration.slack.house import BUTTONS
+from tests.integration.slack.running_bot import BUTTONS
 from tests.servers.bot_process import bot_process
 from tests.servers.gated_worker import FIRST, SECOND, GatedWorker, gated_worker
 from tests.servers.slack import APP_TOKEN, BOT_TOKEN, SlackServer

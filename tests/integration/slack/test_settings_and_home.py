@@ -8,15 +8,15 @@ from typing import Any
 import pytest
 
 from adapters.slack import SlackAdapter
-from adapters.slack.listeners.settings_view import changed
-from adapters.slack.payloads.views import filled
+from adapters.slack.listeners.settings_view import changed_settings
+from adapters.slack.payloads.views import input_value
 from bot.domain.chat import Author, Room
 from bot.domain.errors import BadRule
 from bot.domain.replies import Candidate, Reply, ReplyState
 from bot.domain.room_settings import Filter, RoomSettings
 from bot.domain.scopes import own_scope
 from config.i18n import Translations
-from tests.integration.slack.desk import Desk
+from tests.integration.slack.recorded_services import RecordedServices
 from tests.integration.slack.running import adapter_for, running
 from tests.servers.slack import SlackServer
 from tests.servers.slack_workspace import TEAM, Posted
@@ -27,7 +27,7 @@ WITHIN = (f"team/{TEAM}", "channel/C1")
 
 
 @pytest.fixture
-def root(slack: SlackServer, services: Desk, adapter: SlackAdapter) -> Posted:
+def root(slack: SlackServer, services: RecordedServices, adapter: SlackAdapter) -> Posted:
     """The first message of a story in C1."""
     typed = slack.types("C1", "U1", FIRST_LINE)
     services.lay_out(Room("slack", f"{TEAM}/C1/{typed.ts}", WITHIN), f"C1:{typed.ts}", FIRST_LINE, HANAKO)
@@ -44,7 +44,7 @@ async def whispered(slack: SlackServer, count: int = 1) -> dict[str, Any]:
 
 
 async def test_without_a_text_it_goes_on_with_the_latest_story(
-    slack: SlackServer, services: Desk, root: Posted
+    slack: SlackServer, services: RecordedServices, root: Posted
 ) -> None:
     """In that story's thread; who typed it is told where."""
     await slack.deliver(slack.command("C1", "U2", ""))
@@ -56,7 +56,7 @@ async def test_without_a_text_it_goes_on_with_the_latest_story(
 
 
 async def test_a_story_of_another_workspace_is_not_meant(
-    slack: SlackServer, services: Desk, root: Posted
+    slack: SlackServer, services: RecordedServices, root: Posted
 ) -> None:
     """In a channel that two workspaces share, the other one's bot may be telling, too."""
     services.tell(Room("slack", f"T0OTHER/C1/{root.ts}", ("team/T0OTHER", "channel/C1")), "別の話。", HANAKO)
@@ -64,7 +64,9 @@ async def test_a_story_of_another_workspace_is_not_meant(
     assert (await services.until_heard()).message.room.id == f"{TEAM}/C1/{root.ts}"
 
 
-async def test_another_channels_story_is_not_meant(slack: SlackServer, services: Desk, root: Posted) -> None:
+async def test_another_channels_story_is_not_meant(
+    slack: SlackServer, services: RecordedServices, root: Posted
+) -> None:
     """Where the channel has no story, the person is told how to begin one."""
     await slack.deliver(slack.command("G1", "U1", ""))
     assert (await whispered(slack))["text"].startswith("slack.help/ja")
@@ -73,7 +75,9 @@ async def test_another_channels_story_is_not_meant(slack: SlackServer, services:
     assert services.heard == []
 
 
-async def test_a_channel_that_it_had_to_leave(slack: SlackServer, services: Desk, root: Posted) -> None:
+async def test_a_channel_that_it_had_to_leave(
+    slack: SlackServer, services: RecordedServices, root: Posted
+) -> None:
     """The story is there, the bot is not: the person is told how to invite it."""
     slack.workspace.channels["C1"].has_bot = False
     await slack.deliver(slack.command("C1", "U1", ""))
@@ -85,7 +89,7 @@ async def test_a_channel_that_it_had_to_leave(slack: SlackServer, services: Desk
 
 
 async def test_an_admin_sets_what_holds_in_a_channel(
-    slack: SlackServer, services: Desk, adapter: SlackAdapter
+    slack: SlackServer, services: RecordedServices, adapter: SlackAdapter
 ) -> None:
     """Only what was changed is set, at the channel."""
     await slack.deliver(slack.command("C1", "U1", "設定"))
@@ -112,7 +116,7 @@ async def test_an_admin_sets_what_holds_in_a_channel(
 
 
 async def test_others_set_only_how_it_writes(
-    slack: SlackServer, services: Desk, adapter: SlackAdapter
+    slack: SlackServer, services: RecordedServices, adapter: SlackAdapter
 ) -> None:
     """The form has no more fields for them, and a forged one changes nothing."""
     await slack.deliver(slack.command("C1", "U2", "settings"))
@@ -127,9 +131,9 @@ async def test_others_set_only_how_it_writes(
 
 
 async def test_everybody_sets_for_a_story_how_it_is_written(
-    slack: SlackServer, services: Desk, root: Posted
+    slack: SlackServer, services: RecordedServices, root: Posted
 ) -> None:
-    """Phrases that are never written among it: for the story alone, by a form that its thread offers."""
+    """Translations that are never written among it: for the story alone, by a form that its thread offers."""
     await slack.deliver(slack.event_of(slack.types("C1", "U2", "設定", root.ts)))
     await slack.until_called("chat.postEphemeral")
     (offered,) = slack.methods.ephemeral
@@ -148,7 +152,7 @@ async def test_everybody_sets_for_a_story_how_it_is_written(
 
 
 async def test_above_a_story_admins_alone_set_what_is_never_written(
-    slack: SlackServer, services: Desk, adapter: SlackAdapter
+    slack: SlackServer, services: RecordedServices, adapter: SlackAdapter
 ) -> None:
     """A channel's form has no field for it for others, and a forged one changes nothing."""
     await slack.deliver(slack.command("C1", "U2", "settings"))
@@ -164,7 +168,7 @@ async def test_above_a_story_admins_alone_set_what_is_never_written(
 
 
 async def test_what_a_rule_cannot_be_is_said_in_the_form(
-    slack: SlackServer, services: Desk, adapter: SlackAdapter
+    slack: SlackServer, services: RecordedServices, adapter: SlackAdapter
 ) -> None:
     """Below its field."""
     services.wrong = [BadRule(name="words", value="x", known="")]
@@ -176,7 +180,9 @@ async def test_what_a_rule_cannot_be_is_said_in_the_form(
     assert list(said["errors"]) == ["words"]
 
 
-async def test_presets_of_a_channel(slack: SlackServer, services: Desk, adapter: SlackAdapter) -> None:
+async def test_presets_of_a_channel(
+    slack: SlackServer, services: RecordedServices, adapter: SlackAdapter
+) -> None:
     """The field shows those that are set there; what is written in it is made, changed, taken away."""
     services.set_there = {"channel/C1": {"presets": {"夜語り": {"temperature": 0.9, "top_p": 0.9}}}}
     await slack.deliver(slack.command("C1", "U2", "設定"))
@@ -202,7 +208,7 @@ async def test_presets_of_a_channel(slack: SlackServer, services: Desk, adapter:
     ],
 )
 async def test_a_line_that_is_no_setting(
-    slack: SlackServer, services: Desk, adapter: SlackAdapter, typed: str, named: str
+    slack: SlackServer, services: RecordedServices, adapter: SlackAdapter, typed: str, named: str
 ) -> None:
     """It is named below the field, and nothing is set."""
     await slack.deliver(slack.command("C1", "U2", "設定"))
@@ -214,7 +220,7 @@ async def test_a_line_that_is_no_setting(
 
 
 async def test_who_may_not_use_the_bot_sets_nothing(
-    slack: SlackServer, services: Desk, adapter: SlackAdapter
+    slack: SlackServer, services: RecordedServices, adapter: SlackAdapter
 ) -> None:
     """Neither by the form that was open already, nor is there another one; an admin may always."""
     await slack.deliver(slack.command("C1", "U2", "設定"))
@@ -230,7 +236,7 @@ async def test_who_may_not_use_the_bot_sets_nothing(
 
 
 async def test_nothing_changed_sets_nothing(
-    slack: SlackServer, services: Desk, adapter: SlackAdapter
+    slack: SlackServer, services: RecordedServices, adapter: SlackAdapter
 ) -> None:
     """Rules of further out stay in force."""
     services.now = RoomSettings(
@@ -245,8 +251,8 @@ async def test_nothing_changed_sets_nothing(
 def test_fields_that_a_form_lacks_change_nothing() -> None:
     """An older form knows fewer rules."""
     state = {"length": {"value": {"selected_option": {"value": "short"}}}}
-    assert changed(RoomSettings(), state, None) == {"length": "short"}
-    assert filled(state, "words") is None
+    assert changed_settings(RoomSettings(), state, None) == {"length": "short"}
+    assert input_value(state, "words") is None
 
 
 # The home tab
@@ -254,12 +260,12 @@ def test_fields_that_a_form_lacks_change_nothing() -> None:
 
 @pytest.mark.parametrize(("user", "locale"), [("U1", "ja"), ("U3", "en")])
 async def test_every_word_of_forms_and_home_is_there(
-    slack: SlackServer, services: Desk, user: str, locale: str
+    slack: SlackServer, services: RecordedServices, user: str, locale: str
 ) -> None:
     """In both languages no key shows through."""
     slack.workspace.people["U3"].is_admin = True
     phrases = Translations.load()
-    async with running(adapter_for(slack, say=phrases), services) as adapter:
+    async with running(adapter_for(slack, translate=phrases), services) as adapter:
         root = slack.types("C1", "U1", FIRST_LINE)
         room = Room("slack", f"{TEAM}/C1/{root.ts}", WITHIN)
         answer = services.lay_out(room, "C1:x", "夜。", Author("slack", user, "誰か"))
@@ -285,7 +291,9 @@ def home_event(slack: SlackServer, user: str) -> dict[str, Any]:
     return slack.event("app_home_opened", user=user, tab="home", channel="D1")
 
 
-async def test_the_home_tab_shows_ones_own_stories(slack: SlackServer, services: Desk, root: Posted) -> None:
+async def test_the_home_tab_shows_ones_own_stories(
+    slack: SlackServer, services: RecordedServices, root: Posted
+) -> None:
     """With a way to each, how to start, and settings; of others' nothing."""
     await slack.deliver(home_event(slack, "U1"))
     await slack.deliver(home_event(slack, "U2"))
@@ -300,7 +308,7 @@ async def test_the_home_tab_shows_ones_own_stories(slack: SlackServer, services:
 
 
 async def test_the_home_tab_shows_nothing_of_channels_that_one_left(
-    slack: SlackServer, services: Desk, root: Posted
+    slack: SlackServer, services: RecordedServices, root: Posted
 ) -> None:
     """Neither the title nor a file, though one wrote there; a direct message stays one's own."""
     own = slack.types("D1", "U1", "私の話。")
@@ -328,7 +336,9 @@ async def test_the_home_tab_shows_nothing_of_channels_that_one_left(
     assert not any("秘密" in content.decode() for content in slack.workspace.files.values())
 
 
-async def test_a_story_from_the_home_tab_as_a_file(slack: SlackServer, services: Desk, root: Posted) -> None:
+async def test_a_story_from_the_home_tab_as_a_file(
+    slack: SlackServer, services: RecordedServices, root: Posted
+) -> None:
     """It comes as a direct message."""
     await slack.deliver(home_event(slack, "U1"))
     await slack.until(lambda: slack.people.homes)
@@ -338,7 +348,9 @@ async def test_a_story_from_the_home_tab_as_a_file(slack: SlackServer, services:
     assert [message.channel for message in slack.workspace.messages if message.files] == ["D1"]
 
 
-async def test_what_the_home_tab_cannot_do_is_said(slack: SlackServer, services: Desk, root: Posted) -> None:
+async def test_what_the_home_tab_cannot_do_is_said(
+    slack: SlackServer, services: RecordedServices, root: Posted
+) -> None:
     """In the person's own channel: who may not use the bot, and whose file does not come, read why."""
     services.now = RoomSettings(denied=("user/U2",))
     await slack.deliver(home_event(slack, "U2"))
@@ -354,7 +366,9 @@ async def test_what_the_home_tab_cannot_do_is_said(slack: SlackServer, services:
     assert {message.channel for message in slack.workspace.by_bot()} == {"D1"}
 
 
-async def test_settings_of_the_whole_workspace(slack: SlackServer, services: Desk, root: Posted) -> None:
+async def test_settings_of_the_whole_workspace(
+    slack: SlackServer, services: RecordedServices, root: Posted
+) -> None:
     """An admin sets them from the home tab."""
     await slack.deliver(home_event(slack, "U1"))
     await slack.until(lambda: slack.people.homes)

@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 
 from bot.domain.replies import Reply, ReplyState
-from tests.integration.slack.desk import Desk
+from tests.integration.slack.recorded_services import RecordedServices
 from tests.integration.slack.running import adapter_for, running
 from tests.servers.slack import SlackServer
 
@@ -49,7 +49,7 @@ class SpartanSlack(SlackServer):
 async def test_a_mention_is_answered_in_its_thread(unknown: str) -> None:
     """A new thread and one that was there before: both get their message, and it is edited to the end."""
     async with SpartanSlack(unknown) as slack:
-        services, adapter = Desk(), adapter_for(slack)
+        services, adapter = RecordedServices(), adapter_for(slack)
         async with running(adapter, services):
             old = slack.types("C1", "U1", "前の話。")
             for count, thread in enumerate(("", old.ts), start=1):

@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.slack import SlackAdapter
-from adapters.slack.payloads.text import markdown
+from adapters.slack.payloads.text import escape_markdown
 from bot.domain.chat import Room
 from bot.domain.errors import RetryLater
 from bot.domain.replies import Candidate, Reply, ReplyState
-from tests.integration.slack.desk import Desk
+from tests.integration.slack.recorded_services import RecordedServices
 from tests.integration.slack.running import StillClock, adapter_for, running
 from tests.servers.slack import SlackServer
 from tests.servers.slack_faults import Fault, Kind
@@ -37,7 +37,9 @@ def clock() -> StillClock:
 
 
 @pytest.fixture
-async def still(slack: SlackServer, services: Desk, clock: StillClock) -> AsyncIterator[SlackAdapter]:
+async def still(
+    slack: SlackServer, services: RecordedServices, clock: StillClock
+) -> AsyncIterator[SlackAdapter]:
     """A connected adapter on that clock; so is Slack."""
     slack.set_clock(clock.now)
     async with running(adapter_for(slack, clock=clock), services) as adapter:
@@ -45,7 +47,7 @@ async def still(slack: SlackServer, services: Desk, clock: StillClock) -> AsyncI
 
 
 @pytest.fixture
-async def room(slack: SlackServer, services: Desk, still: SlackAdapter) -> Room:
+async def room(slack: SlackServer, services: RecordedServices, still: SlackAdapter) -> Room:
     """A thread in which somebody asked just now."""
     await slack.deliver(slack.mention("C1", "U1", "昔々。"))
     return (await services.until_heard()).message.room
@@ -311,7 +313,7 @@ async def test_a_429_rests_appending(slack: SlackServer, still: SlackAdapter, ro
 
 
 async def test_a_stream_of_an_earlier_process(
-    slack: SlackServer, still: SlackAdapter, room: Room, services: Desk
+    slack: SlackServer, still: SlackAdapter, room: Room, services: RecordedServices
 ) -> None:
     """A process that was killed left it open: the next one ends it and edits the same message."""
     message_id = await still.post(room, STARTING, "job-1:0")
@@ -322,7 +324,7 @@ async def test_a_stream_of_an_earlier_process(
     assert not slack.methods.streams.is_open(message)
 
 
-async def test_leaving_ends_streams(slack: SlackServer, services: Desk) -> None:
+async def test_leaving_ends_streams(slack: SlackServer, services: RecordedServices) -> None:
     """After a stop nothing is left open: what was written stays readable."""
     async with running(adapter_for(slack), services) as adapter:
         await slack.deliver(slack.mention("C1", "U1", "昔々。"))
@@ -338,9 +340,11 @@ async def test_leaving_ends_streams(slack: SlackServer, services: Desk) -> None:
 def test_pieces_come_to_what_the_whole_does(text: str, cuts: set[int]) -> None:
     """However a text is cut, no link and no markup comes together in the stream."""
     edges = [0, *sorted(cut for cut in cuts if cut < len(text)), len(text)]
-    pieces = [markdown(text[:end])[len(markdown(text[:start])) :] for start, end in pairwise(edges)]
-    assert "".join(pieces) == markdown(text)
-    assert "//" not in markdown(text)
+    pieces = [
+        escape_markdown(text[:end])[len(escape_markdown(text[:start])) :] for start, end in pairwise(edges)
+    ]
+    assert "".join(pieces) == escape_markdown(text)
+    assert "//" not in escape_markdown(text)
 
 
 async def test_a_link_in_two_pieces_is_none(slack: SlackServer, still: SlackAdapter, room: Room) -> None:

@@ -6,10 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.slack.delivery.render import STORY_BYTES, TEXT_BYTES, beginning, clip, measure, shown
-from adapters.slack.payloads.command_options import parse
-from adapters.slack.payloads.events import Bot, Place, incoming
-from adapters.slack.payloads.text import escape, plain, with_emoji, without_mention
+from adapters.slack.delivery.render import (
+    MAX_STORY_BYTES,
+    MAX_TEXT_BYTES,
+    measure,
+    render_opening,
+    render_reply,
+    truncate,
+)
+from adapters.slack.listeners.commands import parse_options
+from adapters.slack.payloads.events import BotUser, SlackThread, parse_message_event
+from adapters.slack.payloads.text import escape, restore_emoji, strip_mention, to_plain_text
 from bot.domain.errors import UnknownLength, UnknownPreset
 from bot.domain.jobs import GenerationOptions, Length
 from bot.domain.replies import Candidate, Reply, ReplyState
@@ -37,7 +44,7 @@ NAMES = {"U2": "太郎"}
 )
 def test_only_the_mention_goes(typed: str, left: str) -> None:
     """The mention and the blanks that belong to it go; indentation, line breaks and the rest stay exact."""
-    assert without_mention(typed, "UB") == left
+    assert strip_mention(typed, "UB") == left
 
 
 @pytest.mark.parametrize(
@@ -56,13 +63,13 @@ def test_only_the_mention_goes(typed: str, left: str) -> None:
 )
 def test_entities_become_what_the_writer_saw(received: str, seen: str) -> None:
     """Names for ids, links as typed, the three escapes undone, everything else untouched."""
-    assert plain(received, NAMES) == seen
+    assert to_plain_text(received, NAMES) == seen
 
 
 @given(st.text())
 def test_escaping_comes_back(text: str) -> None:
     """Whatever is written, escaping and reading it again gives the same text, and nothing in it is markup."""
-    assert plain(escape(text), {}) == text
+    assert to_plain_text(escape(text), {}) == text
     assert "<" not in escape(text)
 
 
@@ -75,7 +82,7 @@ def test_emoji_come_back_as_typed() -> None:
     ]
     blocks = [{"type": "rich_text", "elements": [{"type": "rich_text_section", "elements": elements}]}]
     text = "桜:cherry_blossom: :wave::skin-tone-2: :own: :smile:"
-    assert with_emoji(text, blocks) == "桜🌸 👋🏻 :own: :smile:"
+    assert restore_emoji(text, blocks) == "桜🌸 👋🏻 :own: :smile:"
 
 
 @pytest.mark.parametrize(
@@ -97,19 +104,19 @@ def test_emoji_come_back_as_typed() -> None:
 )
 def test_options_stand_at_the_end(given_: str, text: str, ask: GenerationOptions) -> None:
     """Known options at the end are taken, everything else stays in the text."""
-    assert parse(given_, RoomSettings(presets=(("夜語り", Sampling()),)), "ja") == (text, ask)
+    assert parse_options(given_, RoomSettings(presets=(("夜語り", Sampling()),)), "ja") == (text, ask)
 
 
 def test_unknown_values_are_refused() -> None:
     """A length or preset that is not there is a person's error."""
     with pytest.raises(UnknownLength):
-        parse("昔々。 --length huge", RoomSettings(), "ja")
+        parse_options("昔々。 --length huge", RoomSettings(), "ja")
     with pytest.raises(UnknownPreset):
-        parse("昔々。 --preset 無謀", RoomSettings(), "ja")
+        parse_options("昔々。 --preset 無謀", RoomSettings(), "ja")
 
 
 def _posted(draft: Reply) -> Posted:
-    message = shown(draft)
+    message = render_reply(draft)
     return Posted("C1", "1.0", "UB", message.text, blocks=message.blocks)
 
 
@@ -147,16 +154,16 @@ def test_choices_follow_the_text() -> None:
 @given(st.text(max_size=3_000), st.text(max_size=800))
 def test_the_limit_holds_for_any_text_and_note(text: str, note: str) -> None:
     """A text within the limit fits whole with any note; what is too long never exceeds Slack's bytes."""
-    message = shown(Reply(ReplyState.WRITING, text, note))
-    assert len(message.text.encode()) <= TEXT_BYTES
-    if measure(text) <= STORY_BYTES:
+    message = render_reply(Reply(ReplyState.WRITING, text, note))
+    assert len(message.text.encode()) <= MAX_TEXT_BYTES
+    if measure(text) <= MAX_STORY_BYTES:
         assert escape(text).strip() in message.text
 
 
 @given(st.text(), st.integers(0, 100))
 def test_clipping_keeps_whole_characters(text: str, limit: int) -> None:
     """What is left is a beginning, within the limit, and as long as it can be."""
-    left = clip(text, limit)
+    left = truncate(text, limit)
     assert text.startswith(left)
     assert measure(left) <= limit
     assert left == text or measure(text[: len(left) + 1]) > limit
@@ -165,20 +172,22 @@ def test_clipping_keeps_whole_characters(text: str, limit: int) -> None:
 def test_a_long_beginning_is_shown_whole() -> None:
     """A person's text is never cut in what people read."""
     text = "あ" * 2_000
-    message = beginning(text, "（花子）")
+    message = render_opening(text, "（花子）")
     assert Posted("C1", "1.0", "UB", message.text, blocks=message.blocks).story == text
 
 
 def test_places_and_rooms() -> None:
     """A room's id is its address, there and back."""
-    place = Place("T1", "C1", "1700000001.000001")
+    place = SlackThread("T1", "C1", "1700000001.000001")
     assert place.room.id == "T1/C1/1700000001.000001"
-    assert Place.of(place.room) == place
+    assert SlackThread.of(place.room) == place
 
 
 def test_a_message_with_a_file_counts() -> None:
     """A picture sent along with a text does not hide the text."""
     event = {"type": "message", "subtype": "file_share", "channel_type": "im", "channel": "D1"}
-    said = incoming({"event": event | {"user": "U1", "ts": "1.0", "text": "昔々。"}}, Bot("T1", "UB", "BB"))
+    said = parse_message_event(
+        {"event": event | {"user": "U1", "ts": "1.0", "text": "昔々。"}}, BotUser("T1", "UB", "BB")
+    )
     assert said is not None
     assert said.raw == "昔々。"

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from bot.domain.chat import Room
-from tests.integration.slack.house import BUTTONS, house
-from tests.integration.slack.storyteller import Storyteller
+from tests.integration.slack.running_bot import BUTTONS, running_bot
+from tests.integration.slack.scripted_engine import SteppedEngine
 from tests.servers.slack import SlackServer
 from tests.servers.slack_workspace import TEAM
 
@@ -20,8 +20,8 @@ def thread_of(slack: SlackServer, thread_ts: str) -> list[str]:
 
 async def test_what_is_written_while_replies_wait_stands_above_them(slack: SlackServer) -> None:
     """Their signs go, they are posted below what they read, and each knows all that stands above it."""
-    engine = Storyteller(("夜が更けた。雨", "が降り出した。"), (SECOND,), (THIRD,))
-    async with house(slack, engine) as bot:
+    engine = SteppedEngine(("夜が更けた。雨", "が降り出した。"), (SECOND,), (THIRD,))
+    async with running_bot(slack, engine) as bot:
         begun = slack.mention("C1", "U1", "昔々。")
         thread = begun["event"]["ts"]
         await bot.deliver(begun)

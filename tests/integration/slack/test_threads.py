@@ -12,7 +12,7 @@ from bot.domain.errors import FilteredText, NotPermitted, NotYours, TextTooLong
 from bot.domain.jobs import GenerationOptions
 from bot.domain.room_settings import RoomSettings
 from bot.story.export_formats import exported
-from tests.integration.slack.desk import Desk
+from tests.integration.slack.recorded_services import RecordedServices
 from tests.integration.slack.running import StillClock, adapter_for, running
 from tests.servers.slack import SlackServer
 from tests.servers.slack_faults import Tier
@@ -24,7 +24,7 @@ TAROU = Author("slack", "U2", "太郎")
 
 
 @pytest.fixture
-def root(slack: SlackServer, services: Desk, adapter: SlackAdapter) -> Posted:
+def root(slack: SlackServer, services: RecordedServices, adapter: SlackAdapter) -> Posted:
     """The first message of a thread in which a story is told."""
     typed = slack.types("C1", "U1", FIRST_LINE)
     services.lay_out(room_of(typed), f"C1:{typed.ts}", FIRST_LINE, HANAKO)
@@ -48,7 +48,7 @@ async def said(slack: SlackServer, root: Posted, text: str, user: str = "U2") ->
 
 
 async def test_the_thread_so_far_becomes_the_story(
-    slack: SlackServer, services: Desk, adapter: SlackAdapter
+    slack: SlackServer, services: RecordedServices, adapter: SlackAdapter
 ) -> None:
     """Each person's lines are theirs, in order, once; other bots' are not; then the mention asks."""
     root = slack.types("C1", "U1", FIRST_LINE)
@@ -69,7 +69,7 @@ async def test_the_thread_so_far_becomes_the_story(
 
 
 async def test_words_for_the_bot_are_no_lines(
-    slack: SlackServer, services: Desk, adapter: SlackAdapter
+    slack: SlackServer, services: RecordedServices, adapter: SlackAdapter
 ) -> None:
     """What somebody asked of the bot before it was called in is left out; a line that reads alike stays."""
     root = slack.types("C1", "U1", FIRST_LINE)
@@ -81,7 +81,9 @@ async def test_words_for_the_bot_are_no_lines(
     assert [each.message.text for each in services.heard] == [FIRST_LINE, "やめて。", "夜。"]
 
 
-async def test_a_thread_is_read_once(slack: SlackServer, services: Desk, adapter: SlackAdapter) -> None:
+async def test_a_thread_is_read_once(
+    slack: SlackServer, services: RecordedServices, adapter: SlackAdapter
+) -> None:
     """The next mention finds a story there, and nothing is read or heard again."""
     root = slack.types("C1", "U1", FIRST_LINE)
     event = slack.mention("C1", "U2", "夜。", root.ts)
@@ -93,7 +95,7 @@ async def test_a_thread_is_read_once(slack: SlackServer, services: Desk, adapter
 
 
 async def test_a_line_the_story_cannot_have_is_left_out(
-    slack: SlackServer, services: Desk, adapter: SlackAdapter
+    slack: SlackServer, services: RecordedServices, adapter: SlackAdapter
 ) -> None:
     """One that is too long does not keep out the others."""
     services.refuse(TextTooLong(limit=10, length=20))
@@ -105,7 +107,7 @@ async def test_a_line_the_story_cannot_have_is_left_out(
 
 
 async def test_a_thread_that_cannot_be_read_now(
-    slack: SlackServer, services: Desk, adapter: SlackAdapter
+    slack: SlackServer, services: RecordedServices, adapter: SlackAdapter
 ) -> None:
     """A limit on reading is waited for; the story begins with what stood there."""
     slack.faults.status("conversations.replies", 429, retry_after="0")
@@ -115,7 +117,7 @@ async def test_a_thread_that_cannot_be_read_now(
     assert [each.message.text for each in services.heard] == [FIRST_LINE, "夜。"]
 
 
-async def test_an_app_that_may_read_little_at_a_time(slack: SlackServer, services: Desk) -> None:
+async def test_an_app_that_may_read_little_at_a_time(slack: SlackServer, services: RecordedServices) -> None:
     """Fifteen messages a minute: the whole thread is there in the end, and who called is told meanwhile."""
     clock = StillClock()
     slack.set_clock(clock.now)
@@ -135,7 +137,9 @@ async def test_an_app_that_may_read_little_at_a_time(slack: SlackServer, service
 # Without a mention
 
 
-async def test_every_message_in_its_thread_is_heard(slack: SlackServer, services: Desk, root: Posted) -> None:
+async def test_every_message_in_its_thread_is_heard(
+    slack: SlackServer, services: RecordedServices, root: Posted
+) -> None:
     """No mention is needed where a story is told, also in private channels; elsewhere nothing is heard."""
     await said(slack, root, "雨が降った。")
     other = slack.types("C1", "U1", "別の話。")
@@ -148,7 +152,7 @@ async def test_every_message_in_its_thread_is_heard(slack: SlackServer, services
 
 
 async def test_what_is_said_beside_the_story_asks_for_nothing(
-    slack: SlackServer, services: Desk, root: Posted
+    slack: SlackServer, services: RecordedServices, root: Posted
 ) -> None:
     """A message in parentheses is kept, and nobody goes on from it."""
     await said(slack, root, "（（ちょっと席を外します））")
@@ -157,7 +161,9 @@ async def test_what_is_said_beside_the_story_asks_for_nothing(
     assert [each.ask for each in services.heard] == [None, GenerationOptions()]
 
 
-async def test_a_picture_asks_for_nothing(slack: SlackServer, services: Desk, root: Posted) -> None:
+async def test_a_picture_asks_for_nothing(
+    slack: SlackServer, services: RecordedServices, root: Posted
+) -> None:
     """A file without words in the thread is no wish to go on."""
     typed = slack.types("C1", "U1", "", root.ts)
     picture = {"id": "F1", "mimetype": "image/png"}
@@ -167,7 +173,9 @@ async def test_a_picture_asks_for_nothing(slack: SlackServer, services: Desk, ro
     assert [each.message.text for each in services.heard] == ["朝。"]
 
 
-async def test_a_refusal_is_told_to_the_writer_only(slack: SlackServer, services: Desk, root: Posted) -> None:
+async def test_a_refusal_is_told_to_the_writer_only(
+    slack: SlackServer, services: RecordedServices, root: Posted
+) -> None:
     """Who did not speak to the bot is not corrected before everybody, and once only."""
     services.refuse(NotPermitted())
     typed = await said(slack, root, "雨が降った。")
@@ -181,7 +189,7 @@ async def test_a_refusal_is_told_to_the_writer_only(slack: SlackServer, services
 
 
 async def test_a_word_makes_it_quiet_and_another_listen_again(
-    slack: SlackServer, services: Desk, root: Posted
+    slack: SlackServer, services: RecordedServices, root: Posted
 ) -> None:
     """Muted, only mentions are heard; what the words did only their writer is told."""
     await said(slack, root, "静かに。")
@@ -201,7 +209,7 @@ async def test_a_word_makes_it_quiet_and_another_listen_again(
 
 
 async def test_a_channel_where_it_only_hears_mentions(
-    slack: SlackServer, services: Desk, root: Posted
+    slack: SlackServer, services: RecordedServices, root: Posted
 ) -> None:
     """The rule of the channel holds in its threads."""
     services.now = RoomSettings(listens=False)
@@ -212,7 +220,7 @@ async def test_a_channel_where_it_only_hears_mentions(
 
 
 @pytest.mark.parametrize("word", ["止めて", "stop", "Ｓｔｏｐ", " やめて。 "])
-async def test_words_stop_it(slack: SlackServer, services: Desk, root: Posted, word: str) -> None:
+async def test_words_stop_it(slack: SlackServer, services: RecordedServices, root: Posted, word: str) -> None:
     """In its thread a word is enough, even where it does not listen."""
     services.now = RoomSettings(listens=False)
     await said(slack, root, word)
@@ -220,7 +228,9 @@ async def test_words_stop_it(slack: SlackServer, services: Desk, root: Posted, w
     assert services.heard == []
 
 
-async def test_a_word_that_is_not_permitted(slack: SlackServer, services: Desk, root: Posted) -> None:
+async def test_a_word_that_is_not_permitted(
+    slack: SlackServer, services: RecordedServices, root: Posted
+) -> None:
     """Its writer is told."""
     services.wrong = [NotPermitted()]
     await said(slack, root, "mute")
@@ -230,7 +240,7 @@ async def test_a_word_that_is_not_permitted(slack: SlackServer, services: Desk, 
 
 @pytest.mark.parametrize("word", ["止めて", "静かに", "聞いて", "書き出し"])
 async def test_words_of_who_may_not_use_the_bot(
-    slack: SlackServer, services: Desk, root: Posted, word: str
+    slack: SlackServer, services: RecordedServices, root: Posted, word: str
 ) -> None:
     """They do nothing, as the buttons would; who is asked for by a role is permitted."""
     services.now = RoomSettings(allowed=("role/admin",))
@@ -242,7 +252,7 @@ async def test_words_of_who_may_not_use_the_bot(
     assert await services.until_asked("cancel") == (room_of(root),)
 
 
-async def test_stopping_nothing_is_told(slack: SlackServer, services: Desk, root: Posted) -> None:
+async def test_stopping_nothing_is_told(slack: SlackServer, services: RecordedServices, root: Posted) -> None:
     """Only the person who asked reads that there is nothing to stop; a second delivery says nothing more."""
     services.running = False
     typed = await said(slack, root, "stop")
@@ -251,7 +261,7 @@ async def test_stopping_nothing_is_told(slack: SlackServer, services: Desk, root
     assert [each["text"] for each in slack.methods.ephemeral] == ["slack.nothing_to_stop/ja"]
 
 
-async def test_a_word_goes_on(slack: SlackServer, services: Desk, root: Posted) -> None:
+async def test_a_word_goes_on(slack: SlackServer, services: RecordedServices, root: Posted) -> None:
     """「続き」 adds nothing to the story and asks for more."""
     await said(slack, root, "続き")
     assert (await services.until_heard()).message.text == ""
@@ -259,7 +269,7 @@ async def test_a_word_goes_on(slack: SlackServer, services: Desk, root: Posted) 
 
 @pytest.mark.parametrize(("word", "form"), [("書き出し", "txt"), ("Export MD", "md")])
 async def test_a_story_as_a_file(
-    slack: SlackServer, services: Desk, root: Posted, word: str, form: str
+    slack: SlackServer, services: RecordedServices, root: Posted, word: str, form: str
 ) -> None:
     """In its thread, to the byte as every door gives it out."""
     await said(slack, root, "((どうする？))\n*次*")
@@ -276,7 +286,7 @@ async def test_a_story_as_a_file(
 
 @pytest.mark.parametrize("fault", ["lose_answer", "done_but_500"])
 async def test_a_file_whose_answer_was_lost(
-    slack: SlackServer, services: Desk, root: Posted, fault: str
+    slack: SlackServer, services: RecordedServices, root: Posted, fault: str
 ) -> None:
     """It stands there: nobody is told that it could not be had, and asks for a second one."""
     getattr(slack.faults, fault)("files.completeUploadExternal")
@@ -288,7 +298,7 @@ async def test_a_file_whose_answer_was_lost(
     assert len([message for message in slack.workspace.messages if message.files]) == 1
 
 
-async def test_a_file_that_did_not_go_up(slack: SlackServer, services: Desk) -> None:
+async def test_a_file_that_did_not_go_up(slack: SlackServer, services: RecordedServices) -> None:
     """Its writer is told, after it was looked for a while."""
     async with running(adapter_for(slack, clock=StillClock()), services):
         typed = slack.types("C1", "U1", FIRST_LINE)
@@ -303,7 +313,7 @@ async def test_a_file_that_did_not_go_up(slack: SlackServer, services: Desk) -> 
 
 
 async def test_an_edited_message_changes_its_passage(
-    slack: SlackServer, services: Desk, root: Posted
+    slack: SlackServer, services: RecordedServices, root: Posted
 ) -> None:
     """The new text is the passage's; a link preview that changes no text does nothing."""
     await slack.deliver(slack.changed(root, root.text))
@@ -316,7 +326,7 @@ async def test_an_edited_message_changes_its_passage(
 
 @pytest.mark.parametrize("tombstone", [False, True])
 async def test_a_deleted_message_takes_its_passage_with_it(
-    slack: SlackServer, services: Desk, root: Posted, tombstone: bool
+    slack: SlackServer, services: RecordedServices, root: Posted, tombstone: bool
 ) -> None:
     """Also the first one of a thread, of which Slack keeps a tombstone."""
     await slack.deliver(slack.deleted(root, tombstone=tombstone))
@@ -324,7 +334,7 @@ async def test_a_deleted_message_takes_its_passage_with_it(
 
 
 async def test_changes_are_made_by_people_as_they_are_now(
-    slack: SlackServer, services: Desk, root: Posted
+    slack: SlackServer, services: RecordedServices, root: Posted
 ) -> None:
     """With the roles that rules may name: of those a story keeps nothing."""
     await slack.deliver(slack.changed(root, "昔々。"))
@@ -334,7 +344,7 @@ async def test_changes_are_made_by_people_as_they_are_now(
 
 
 async def test_a_deleted_answer_goes_for_who_asked_for_it(
-    slack: SlackServer, services: Desk, root: Posted
+    slack: SlackServer, services: RecordedServices, root: Posted
 ) -> None:
     """The model's passage is taken out when its message is."""
     answer = slack.types("C1", BOT_USER, "夜が更けた。", root.ts)
@@ -344,7 +354,7 @@ async def test_a_deleted_answer_goes_for_who_asked_for_it(
 
 
 async def test_changes_of_other_messages_are_nobodys_business(
-    slack: SlackServer, services: Desk, root: Posted
+    slack: SlackServer, services: RecordedServices, root: Posted
 ) -> None:
     """Our own edits and messages outside of stories change no passage."""
     ours = slack.types("C1", BOT_USER, "夜が更けた。", root.ts)
@@ -357,7 +367,7 @@ async def test_changes_of_other_messages_are_nobodys_business(
 
 @pytest.mark.parametrize("error", [NotYours(), FilteredText(words="x")])
 async def test_an_edit_the_story_cannot_have_is_told_to_its_writer(
-    slack: SlackServer, services: Desk, root: Posted, error: Exception
+    slack: SlackServer, services: RecordedServices, root: Posted, error: Exception
 ) -> None:
     """Privately, in the thread."""
     services.wrong = [error]
@@ -369,7 +379,7 @@ async def test_an_edit_the_story_cannot_have_is_told_to_its_writer(
 
 
 async def test_a_private_channel_and_a_direct_message_are_alike(
-    slack: SlackServer, services: Desk, adapter: SlackAdapter
+    slack: SlackServer, services: RecordedServices, adapter: SlackAdapter
 ) -> None:
     """Threads of a private channel and of a direct message are heard without a mention, too."""
     for channel in ("G1", "D1"):

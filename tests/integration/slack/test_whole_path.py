@@ -8,9 +8,9 @@ import pytest
 
 from adapters.slack.payloads.events import message_id
 from bot.domain.chat import Room
-from tests.integration.slack.house import BUTTONS, House, house, shows
 from tests.integration.slack.running import HastyClock
-from tests.integration.slack.storyteller import Storyteller
+from tests.integration.slack.running_bot import BUTTONS, RunningBot, running_bot, shows
+from tests.integration.slack.scripted_engine import SteppedEngine
 from tests.servers.slack import SlackServer
 from tests.servers.slack_workspace import TEAM, Posted
 
@@ -21,8 +21,8 @@ TYPED = "　それは九月初旬の、ある蒸し暑い&lt;晩&gt;の &amp;c. 
 @pytest.mark.parametrize("mode", ["socket", "http"])
 async def test_a_story_in_a_thread(slack: SlackServer, mode: str) -> None:
     """A continuation streams into its thread, the next mention goes on, the writer's text is exact."""
-    engine = Storyteller(("夜が更けた。", "雨が降り出した。"), ("朝が来た。", "鳥が鳴いた。"))
-    async with house(slack, engine, mode) as bot:
+    engine = SteppedEngine(("夜が更けた。", "雨が降り出した。"), ("朝が来た。", "鳥が鳴いた。"))
+    async with running_bot(slack, engine, mode) as bot:
         event = slack.mention("C1", "U1", TYPED)
         thread = event["event"]["ts"]
         await bot.deliver(event)
@@ -59,10 +59,10 @@ async def test_a_story_in_a_thread(slack: SlackServer, mode: str) -> None:
 
 async def test_one_answer_whatever_is_delivered_again(slack: SlackServer) -> None:
     """Retries, the message beside the mention, and lost answers still give one message."""
-    engine = Storyteller(("夜が更けた。", "雨が降り出した。"))
+    engine = SteppedEngine(("夜が更けた。", "雨が降り出した。"))
     slack.faults.lose_answer("chat.postMessage")
     slack.faults.lose_answer("chat.update", times=2)
-    async with house(slack, engine, "socket") as bot:
+    async with running_bot(slack, engine, "socket") as bot:
         event = slack.mention("C1", "U1", TYPED)
         await bot.deliver(event)
         await slack.deliver(slack.event_of(slack.workspace.messages[0]))
@@ -75,8 +75,8 @@ async def test_one_answer_whatever_is_delivered_again(slack: SlackServer) -> Non
 
 async def test_a_mention_without_text_goes_on(slack: SlackServer) -> None:
     """In a story's thread the name alone is enough; elsewhere the person is told how to begin."""
-    engine = Storyteller(("夜が更けた。",), ("朝が来た。",))
-    async with house(slack, engine, "socket") as bot:
+    engine = SteppedEngine(("夜が更けた。",), ("朝が来た。",))
+    async with running_bot(slack, engine, "socket") as bot:
         event = slack.mention("C1", "U1", TYPED)
         await bot.deliver(event)
         engine.go_on()
@@ -91,8 +91,8 @@ async def test_a_mention_without_text_goes_on(slack: SlackServer) -> None:
 
 async def test_a_command_and_a_direct_message(slack: SlackServer) -> None:
     """`/continue` tells in the thread of the text it posts, a direct message in its own."""
-    engine = Storyteller(("夜が更けた。",), ("朝が来た。",))
-    async with house(slack, engine, "socket") as bot:
+    engine = SteppedEngine(("夜が更けた。",), ("朝が来た。",))
+    async with running_bot(slack, engine, "socket") as bot:
         await bot.deliver(slack.command("C1", "U1", "昔々。 --length short"))
         engine.go_on()
         told = await shows(slack, "夜が更けた。", 2)
@@ -104,7 +104,7 @@ async def test_a_command_and_a_direct_message(slack: SlackServer) -> None:
         assert (told.channel, told.thread_ts) == ("D1", whispered.ts)
 
 
-async def first_reply(slack: SlackServer, bot: House, engine: Storyteller) -> Posted:
+async def first_reply(slack: SlackServer, bot: RunningBot, engine: SteppedEngine) -> Posted:
     """Begin a story, and let the model answer 「一。」 with the buttons below it."""
     await bot.deliver(slack.mention("C1", "U1", "昔々。"))
     engine.go_on()
@@ -113,7 +113,7 @@ async def first_reply(slack: SlackServer, bot: House, engine: Storyteller) -> Po
     return reply
 
 
-async def goes_on(slack: SlackServer, bot: House, engine: Storyteller, first: Posted) -> Posted:
+async def goes_on(slack: SlackServer, bot: RunningBot, engine: SteppedEngine, first: Posted) -> Posted:
     """Press 続き, and let the model answer 「二。」: the buttons are below that now."""
     await bot.deliver(slack.people.click(first, "continue", "U2"))
     engine.go_on()
@@ -124,8 +124,8 @@ async def goes_on(slack: SlackServer, bot: House, engine: Storyteller, first: Po
 
 async def test_a_story_by_buttons(slack: SlackServer) -> None:
     """Go on, again, candidates and choosing, undo: the buttons stand below the story's end only."""
-    engine = Storyteller(("一。",), ("二。",), ("三。",), ("四。",))
-    async with house(slack, engine) as bot:
+    engine = SteppedEngine(("一。",), ("二。",), ("三。",), ("四。",))
+    async with running_bot(slack, engine) as bot:
         first = await first_reply(slack, bot, engine)
         room = Room("slack", f"{TEAM}/C1/{first.thread_ts}")
         second = await goes_on(slack, bot, engine, first)
@@ -157,8 +157,8 @@ async def test_a_story_by_buttons(slack: SlackServer) -> None:
 
 async def test_once_more_after_a_stop_before_the_first_word(slack: SlackServer) -> None:
     """The good passage stays, and two who press at once get one continuation behind it."""
-    engine = Storyteller(("一。",), ("二。",), ("三。",))
-    async with house(slack, engine) as bot:
+    engine = SteppedEngine(("一。",), ("二。",), ("三。",))
+    async with running_bot(slack, engine) as bot:
         first = await first_reply(slack, bot, engine)
         await bot.deliver(slack.people.click(first, "continue", "U1"))
         stopped = await slack.until_posted(2)
@@ -177,8 +177,8 @@ async def test_once_more_after_a_stop_before_the_first_word(slack: SlackServer) 
 
 async def test_changes_reach_the_model(slack: SlackServer) -> None:
     """An edited line is what the model reads next, a deleted one is not read; a form does the same."""
-    engine = Storyteller(("夜。",), ("朝。",), ("昼。",))
-    async with house(slack, engine) as bot:
+    engine = SteppedEngine(("夜。",), ("朝。",), ("昼。",))
+    async with running_bot(slack, engine) as bot:
         root = slack.types("C1", "U1", "昔々。")
         line = slack.types("C1", "U2", "消える行。", root.ts)
         await bot.deliver(slack.mention("C1", "U1", "雨が降った。", root.ts))
@@ -201,7 +201,7 @@ async def test_changes_reach_the_model(slack: SlackServer) -> None:
     assert "昔々。" not in prompt
 
 
-async def over(bot: House, message: Posted) -> None:
+async def over(bot: RunningBot, message: Posted) -> None:
     """Wait until nobody writes what a message shows."""
     job = None
     while job is None or not job.state.final:
@@ -210,8 +210,8 @@ async def over(bot: House, message: Posted) -> None:
 
 async def test_a_word_stops_the_writing(slack: SlackServer) -> None:
     """What was written by then stays, with the buttons to go on."""
-    engine = Storyteller(("夜が更けた。", "雨が降り出した。"))
-    async with house(slack, engine) as bot:
+    engine = SteppedEngine(("夜が更けた。", "雨が降り出した。"))
+    async with running_bot(slack, engine) as bot:
         event = slack.mention("C1", "U1", "昔々。")
         await bot.deliver(event)
         engine.go_on()
@@ -230,8 +230,8 @@ async def test_a_stop_of_the_bot_leaves_readable_text_and_its_start_finishes_it(
     if not streams:
         slack.faults.refuse("chat.startStream", "unknown_method", times=9)
     url = f"sqlite:///{tmp_path}/stories.db"
-    engine = Storyteller(("夜が更けた。", "雨が降り出した。"))
-    async with house(slack, engine, url=url) as bot:
+    engine = SteppedEngine(("夜が更けた。", "雨が降り出した。"))
+    async with running_bot(slack, engine, url=url) as bot:
         await bot.deliver(slack.mention("C1", "U1", "昔々。"))
         engine.go_on()
         message = await slack.until_posted()
@@ -239,9 +239,9 @@ async def test_a_stop_of_the_bot_leaves_readable_text_and_its_start_finishes_it(
     assert message.streamed is streams
     assert "夜が更けた。" in message.story
     assert not slack.methods.streams.is_open(message)
-    again = Storyteller(("夜が更けた。", "雨が降り出した。"), ("朝が来た。",))
+    again = SteppedEngine(("夜が更けた。", "雨が降り出した。"), ("朝が来た。",))
     again.go_on(9)
-    async with house(slack, again, url=url) as bot:
+    async with running_bot(slack, again, url=url) as bot:
         await shows(slack, "夜が更けた。雨が降り出した。")
         await slack.until(lambda: message.labels == BUTTONS)
         assert slack.workspace.by_bot() == [message]
@@ -257,8 +257,8 @@ async def test_a_reply_that_is_deleted_while_it_is_written_is_not_in_the_story(
     """Nobody wanted it: the next one goes on from before it."""
     if not streams:
         slack.faults.refuse("chat.startStream", "unknown_method", times=9)
-    engine = Storyteller(("夜が更けた。", "雨が降り出した。"), ("朝が来た。",))
-    async with house(slack, engine) as bot:
+    engine = SteppedEngine(("夜が更けた。", "雨が降り出した。"), ("朝が来た。",))
+    async with running_bot(slack, engine) as bot:
         event = slack.mention("C1", "U1", "昔々。")
         await bot.deliver(event)
         engine.go_on()
@@ -278,8 +278,8 @@ async def test_a_reply_that_is_deleted_while_it_is_written_is_not_in_the_story(
 async def test_a_guest_whom_slack_does_not_name_is_asked_to_wait(slack: SlackServer) -> None:
     """Where guests may not, nobody gets in because it is not known who they are."""
     slack.workspace.people["U2"].is_restricted = True
-    engine = Storyteller(("夜。",))
-    async with house(slack, engine) as bot:
+    engine = SteppedEngine(("夜。",))
+    async with running_bot(slack, engine) as bot:
         await bot.services.settings.change(
             Room("slack", f"{TEAM}/C1/"), f"team/{TEAM}", {"denied": ["role/guest"]}
         )
@@ -296,20 +296,20 @@ async def test_buttons_speak_the_language_of_who_asked_also_after_a_restart(
 ) -> None:
     """Nobody spoke in the new process yet."""
     url = f"sqlite:///{tmp_path}/stories.db"
-    async with house(slack, Storyteller(("夜。",)), url=url) as bot:
+    async with running_bot(slack, SteppedEngine(("夜。",)), url=url) as bot:
         await bot.deliver(slack.mention("C1", "U3", "Once upon a time."))
         message = await slack.until_posted()
         assert message.labels == ["Stop"]
-    again = Storyteller(("夜。",))
+    again = SteppedEngine(("夜。",))
     again.go_on(9)
-    async with house(slack, again, url=url):
+    async with running_bot(slack, again, url=url):
         await slack.until(lambda: "Continue" in message.labels)
 
 
 async def test_quotas_and_who_may_ask(slack: SlackServer) -> None:
     """What an admin sets in the form holds at once; who is refused is told why."""
-    engine = Storyteller(("夜。",), ("朝。",))
-    async with house(slack, engine) as bot:
+    engine = SteppedEngine(("夜。",), ("朝。",))
+    async with running_bot(slack, engine) as bot:
         await bot.deliver(slack.command("C1", "U1", "設定"))
         await slack.until(lambda: slack.people.views)
         await bot.deliver(slack.people.submit("U1", daily_per_person="1", denied=["U2"], length="short"))
@@ -330,8 +330,8 @@ async def test_quotas_and_who_may_ask(slack: SlackServer) -> None:
 
 async def test_what_may_not_be_said_is_not_posted(slack: SlackServer) -> None:
     """A command's text would stand under the bot's name: who is refused sees why, and nobody else sees it."""
-    engine = Storyteller()
-    async with house(slack, engine) as bot:
+    engine = SteppedEngine()
+    async with running_bot(slack, engine) as bot:
         here = Room("slack", f"{TEAM}/C1/", (f"team/{TEAM}", "channel/C1"))
         rules = {"denied": ["user/U2"], "filter_people": True, "words": ["禁句"]}
         await bot.services.settings.change(here, f"team/{TEAM}", rules)
@@ -347,8 +347,8 @@ async def test_what_may_not_be_said_is_not_posted(slack: SlackServer) -> None:
 
 async def test_a_channels_own_preset(slack: SlackServer) -> None:
     """Made in the form, chosen by name behind the command; what it cannot be is said below its field."""
-    engine = Storyteller(("夜。",))
-    async with house(slack, engine) as bot:
+    engine = SteppedEngine(("夜。",))
+    async with running_bot(slack, engine) as bot:
         await bot.deliver(slack.command("C1", "U2", "設定"))
         await slack.until(lambda: slack.people.views)
         envelope = await bot.deliver(slack.people.submit("U2", presets="夜語り\ntemperature = 3"))
@@ -365,8 +365,8 @@ async def test_a_channels_own_preset(slack: SlackServer) -> None:
 
 async def test_only_those_with_a_role(slack: SlackServer) -> None:
     """Where admins only may use it, their own changes are followed, and other people's words are not."""
-    engine = Storyteller(("夜。",), ("朝。",))
-    async with house(slack, engine) as bot:
+    engine = SteppedEngine(("夜。",), ("朝。",))
+    async with running_bot(slack, engine) as bot:
         root = slack.types("C1", "U1", "昔々。")
         line = slack.types("C1", "U1", "消える行。", root.ts)
         await bot.deliver(slack.mention("C1", "U1", "雨。", root.ts))
@@ -387,8 +387,8 @@ async def test_only_those_with_a_role(slack: SlackServer) -> None:
 
 async def test_going_on_from_an_earlier_answer(slack: SlackServer) -> None:
     """The shortcut on an old answer branches there; deleting an answer takes its passage out."""
-    engine = Storyteller(("一。",), ("二。",), ("三。",))
-    async with house(slack, engine) as bot:
+    engine = SteppedEngine(("一。",), ("二。",), ("三。",))
+    async with running_bot(slack, engine) as bot:
         first = await first_reply(slack, bot, engine)
         room = Room("slack", f"{TEAM}/C1/{first.thread_ts}")
         second = await goes_on(slack, bot, engine, first)
@@ -411,8 +411,8 @@ async def test_going_on_from_an_earlier_answer(slack: SlackServer) -> None:
 async def test_what_was_written_while_the_bot_was_away(slack: SlackServer, tmp_path: Path) -> None:
     """The next process takes it into the story, once, and answers once in each thread."""
     url = f"sqlite:///{tmp_path}/stories.db"
-    engine = Storyteller(("夜が更けた。",))
-    async with house(slack, engine, url=url, clock=HastyClock(), remembers=True) as bot:
+    engine = SteppedEngine(("夜が更けた。",))
+    async with running_bot(slack, engine, url=url, clock=HastyClock(), remembers=True) as bot:
         event = slack.mention("C1", "U1", "昔々。")
         thread = event["event"]["ts"]
         await bot.deliver(event)
@@ -421,9 +421,9 @@ async def test_what_was_written_while_the_bot_was_away(slack: SlackServer, tmp_p
     slack.types("C1", "U2", "雨が降った。", thread)
     slack.sends("C1", "U1", "", slack.files.add("a.txt", "風が吹いた。".encode("cp932")), thread_ts=thread)
     elsewhere = slack.types("D1", "U2", "今は昔。")
-    again = Storyteller(("朝が来た。",), ("昼が来た。",))
+    again = SteppedEngine(("朝が来た。",), ("昼が来た。",))
     again.go_on(9)
-    async with house(slack, again, url=url, clock=HastyClock(), remembers=True) as bot:
+    async with running_bot(slack, again, url=url, clock=HastyClock(), remembers=True) as bot:
         await slack.until(lambda: len([m for m in slack.workspace.by_bot() if m.labels == BUTTONS]) == 2)
         # It comes as an event, too.
         await bot.deliver(slack.event_of(slack.workspace.messages[-4]))

@@ -6,25 +6,30 @@ import asyncio
 
 import pytest
 
-from adapters.slack.web_api.rate_budget import CALLS_A_MINUTE, MINUTE_S, Budget
-from adapters.slack.web_api.rate_window import PATIENCE_S, Window
+from adapters.slack.web_api.rate_limits import (
+    CALLS_A_MINUTE,
+    LOW_PRIORITY_DELAY_S,
+    MINUTE_S,
+    MethodRateLimits,
+    SlidingWindow,
+)
 from tests.fakes.clock import FakeClock
 from tests.integration.slack.running import StillClock
 from tests.servers.slack_faults import TIERS
 
 
 async def waited(
-    window: Window, clock: FakeClock, name: str, log: list[str], *, patient: bool = False
+    window: SlidingWindow, clock: FakeClock, name: str, log: list[str], *, patient: bool = False
 ) -> None:
     """Take a call and write down when."""
-    await window.acquire(patient=patient)
+    await window.acquire(low_priority=patient)
     log.append(f"{name} {clock.now():g}")
 
 
 async def test_so_many_in_any_period() -> None:
     """The first few at once, then each when an earlier one is old enough, in the order of coming."""
     clock, log = FakeClock(), list[str]()
-    window = Window(2, 6.0, clock)
+    window = SlidingWindow(2, 6.0, clock)
     calls = [asyncio.create_task(waited(window, clock, "a", log))]
     await clock.advance(4)
     calls += [asyncio.create_task(waited(window, clock, name, log)) for name in "bcde"]
@@ -36,7 +41,7 @@ async def test_so_many_in_any_period() -> None:
 async def test_patient_calls_let_others_go_first() -> None:
     """As long as little is left, but not for ever."""
     clock, log = FakeClock(), list[str]()
-    window = Window(10, 60.0, clock)
+    window = SlidingWindow(10, 60.0, clock)
     for _ in range(9):
         await window.acquire()
     patient = asyncio.create_task(waited(window, clock, "patient", log, patient=True))
@@ -51,7 +56,7 @@ async def test_patient_calls_let_others_go_first() -> None:
     for _ in range(8 - window.made):
         await window.acquire()
     held = asyncio.create_task(waited(window, clock, "held", log, patient=True))
-    await clock.advance(PATIENCE_S)
+    await clock.advance(LOW_PRIORITY_DELAY_S)
     await asyncio.gather(again, held)
     assert log[3:] == ["again 61", "held 62"]
 
@@ -59,7 +64,7 @@ async def test_patient_calls_let_others_go_first() -> None:
 async def test_who_goes_away_lets_the_next_one_in() -> None:
     """A call that is given up keeps nobody waiting."""
     clock, log = FakeClock(), list[str]()
-    window = Window(1, 6.0, clock)
+    window = SlidingWindow(1, 6.0, clock)
     await window.acquire()
     first, second = (asyncio.create_task(waited(window, clock, name, log)) for name in "ab")
     await clock.advance(1)
@@ -72,12 +77,12 @@ async def test_who_goes_away_lets_the_next_one_in() -> None:
 async def test_free() -> None:
     """Whether a call would go through at once."""
     clock = FakeClock()
-    window = Window(1, 2.0, clock)
-    assert window.free
+    window = SlidingWindow(1, 2.0, clock)
+    assert window.has_capacity
     await window.acquire()
-    assert not window.free
+    assert not window.has_capacity
     await clock.advance(2.0)
-    assert window.free
+    assert window.has_capacity
 
 
 def test_no_minute_holds_more_than_slack_allows() -> None:
@@ -100,31 +105,31 @@ def test_no_minute_holds_more_than_slack_allows() -> None:
 )
 def test_an_even_share_or_what_people_wait_gladly(method: str, messages: int, pace_s: float) -> None:
     """Little less than three seconds for as many messages as possible."""
-    assert Budget(StillClock()).pace_s(method, messages) == pytest.approx(pace_s, abs=0.01)
+    assert MethodRateLimits(StillClock()).edit_interval_s(method, messages) == pytest.approx(pace_s, abs=0.01)
 
 
 async def test_when_the_minute_is_used_up_the_share_is_even() -> None:
     """Five streams for minutes on end are a little more than Slack takes; four are not."""
-    budget = Budget(StillClock())
+    budget = MethodRateLimits(StillClock())
     for _ in range(97):
-        await budget.turn("chat.appendStream")
-    assert budget.pace_s("chat.appendStream", 4) == pytest.approx(2.95)
-    assert budget.pace_s("chat.appendStream", 5) == pytest.approx(3.15, abs=0.01)
+        await budget.acquire("chat.appendStream")
+    assert budget.edit_interval_s("chat.appendStream", 4) == pytest.approx(2.95)
+    assert budget.edit_interval_s("chat.appendStream", 5) == pytest.approx(3.15, abs=0.01)
 
 
 async def test_reading_once_a_minute_is_learned() -> None:
     """A long rest after few calls: from then on one call a minute, until it is worth another try."""
     clock = StillClock()
-    budget = Budget(clock)
-    await budget.turn("conversations.replies")
-    await budget.turn("conversations.replies")
-    budget.rest("conversations.replies", 55.0)
+    budget = MethodRateLimits(clock)
+    await budget.acquire("conversations.replies")
+    await budget.acquire("conversations.replies")
+    budget.block("conversations.replies", 55.0)
     assert budget.calls_a_minute("conversations.replies") == 1
     assert budget.calls_a_minute("conversations.history") == CALLS_A_MINUTE["conversations.history"]
     clock.time += 61.0
     began = clock.now()
     for _ in range(5):
-        await budget.turn("conversations.replies")
+        await budget.acquire("conversations.replies")
     assert clock.now() - began == pytest.approx(4 * MINUTE_S, abs=1.0)
     clock.time += 1_800.0
     assert budget.calls_a_minute("conversations.replies") == CALLS_A_MINUTE["conversations.replies"]
@@ -133,20 +138,20 @@ async def test_reading_once_a_minute_is_learned() -> None:
 @pytest.mark.parametrize(("calls", "rest_s"), [(40, 55.0), (2, 5.0), (2, None)])
 async def test_other_rests_teach_nothing(calls: int, rest_s: float | None) -> None:
     """A rest after many calls, and a short one."""
-    budget = Budget(StillClock())
+    budget = MethodRateLimits(StillClock())
     for _ in range(calls):
-        await budget.turn("conversations.replies")
-    budget.rest("conversations.replies", rest_s)
+        await budget.acquire("conversations.replies")
+    budget.block("conversations.replies", rest_s)
     assert budget.calls_a_minute("conversations.replies") == CALLS_A_MINUTE["conversations.replies"]
 
 
 async def test_reading_after_an_absence_leaves_calls_to_others() -> None:
     """However much there is to be read: who calls the bot into a thread does not wait for a minute's end."""
     clock = StillClock()
-    budget = Budget(clock)
+    budget = MethodRateLimits(clock)
     for _ in range(CALLS_A_MINUTE["conversations.replies"]):
-        await budget.turn("conversations.replies", patient=True)
+        await budget.acquire("conversations.replies", low_priority=True)
     began = clock.now()
     for _ in range(4):
-        await budget.turn("conversations.replies")
+        await budget.acquire("conversations.replies")
     assert clock.now() == began

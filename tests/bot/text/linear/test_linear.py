@@ -17,7 +17,7 @@ from adapters.discord.render import replies as discord_render
 from adapters.shared import preset_text as presetlines
 from adapters.slack.delivery import render as slack_render
 from adapters.slack.payloads import text as slack
-from adapters.slack.payloads import thread_words as slack_words
+from adapters.slack.payloads import thread_commands as slack_words
 from adapters.web import payloads as web
 from adapters.web.render import settings as web_settings
 from bot.core import settings_resolver as rules
@@ -186,14 +186,14 @@ WORKS: dict[str, Work] = {
     "characters.named": characters.named,
     "textfile.text_of": unless_refused(lambda text: textfile.text_of(text.encode(), 4 * len(text))),
     "slack.escape": slack.escape,
-    "slack.markdown": slack.markdown,
-    "slack.users_in": slack.users_in,
-    "slack.without_mention": lambda text: slack.without_mention(text, "U1"),
-    "slack.plain": lambda text: slack.plain(text, {}),
+    "slack.markdown": slack.escape_markdown,
+    "slack.users_in": slack.mentioned_users,
+    "slack.without_mention": lambda text: slack.strip_mention(text, "U1"),
+    "slack.plain": lambda text: slack.to_plain_text(text, {}),
     "slack.measure": slack_render.measure,
-    "slack.clip": lambda text: slack_render.clip(text, len(text) // 2),
-    "slack.shown": lambda text: slack_render.shown(Reply(ReplyState.DONE, text, note=text)),
-    "slack.meaning": slack_words.meaning,
+    "slack.clip": lambda text: slack_render.truncate(text, len(text) // 2),
+    "slack.shown": lambda text: slack_render.render_reply(Reply(ReplyState.DONE, text, note=text)),
+    "slack.meaning": slack_words.parse_thread_command,
     "discord.escape": discord_render.escape,
     "discord.render": lambda text: discord_render.reply_content(Reply(ReplyState.DONE, text, note=text)),
     "discord.candidate": lambda text: discord_render.candidate_content(1, text),

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from bot.domain.inference import ContextWindow, Delta, EngineStatus, GenerationRequest, Health, TokenCount
 
 
-class Storyteller:
+class SteppedEngine:
     """An `Engine`: continuations in order, each a tuple of pieces; `go_on` lets the next piece out."""
 
     def __init__(self, *continuations: tuple[str, ...]) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from bot.domain.chat import Author, Room
 from bot.domain.errors import PassageGone, StoryMoved
-from tests.integration.slack.desk import Desk
+from tests.integration.slack.recorded_services import RecordedServices
 
 HANAKO = Author("slack", "U1", "花子")
 ROOM = Room("slack", "T/C/1.0", ("team/T", "channel/C"))
@@ -14,7 +14,7 @@ ROOM = Room("slack", "T/C/1.0", ("team/T", "channel/C"))
 
 async def test_it_records_and_fails_once() -> None:
     """A laid out error is raised by the next change only, which is recorded all the same."""
-    desk = Desk(wrong=[StoryMoved()])
+    desk = RecordedServices(wrong=[StoryMoved()])
     desk.lay_out(ROOM, "C:1.0", "昔々。", HANAKO)
     with pytest.raises(StoryMoved):
         await desk.undo(ROOM, HANAKO, "p")
@@ -24,7 +24,7 @@ async def test_it_records_and_fails_once() -> None:
 
 async def test_it_finds_what_was_laid_out() -> None:
     """Passages by message and id, stories by place and writer, rules as they were set at the room."""
-    desk = Desk()
+    desk = RecordedServices()
     passage = desk.lay_out(ROOM, "C:1.0", "昔々。", HANAKO)
     assert await desk.passage_of_message("slack", "C:1.0") == passage
     assert await desk.passage(passage.id) == passage

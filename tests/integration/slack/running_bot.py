@@ -28,7 +28,7 @@ Deliver = Callable[[dict[str, Any]], Awaitable[Any]]
 
 
 @dataclass(frozen=True, slots=True)
-class House:
+class RunningBot:
     """What a test needs of the running bot."""
 
     store: Store
@@ -38,7 +38,7 @@ class House:
 
 
 @asynccontextmanager
-async def house(
+async def running_bot(
     slack: SlackServer,
     engine: Engine,
     mode: str = "socket",
@@ -46,11 +46,11 @@ async def house(
     clock: Clock | None = None,
     *,
     remembers: bool = False,
-) -> AsyncIterator[House]:
+) -> AsyncIterator[RunningBot]:
     """The bot at work; it stops in the order in which nothing is lost."""
     store, queue, say = await open_store(url), JobQueue(), Translations.load()
     paced = clock or StillClock()
-    adapter = adapter_for(slack, mode=mode, say=say, clock=paced)
+    adapter = adapter_for(slack, mode=mode, translate=say, clock=paced)
     if remembers:
         adapter.remember_in(store.heartbeats)
     outbox = Outbox(store, {"slack": adapter}, paced)
@@ -60,7 +60,7 @@ async def house(
     try:
         async with running(adapter, services):
             deliver = slack.deliver if mode == "socket" else slack.sender(adapter.port).deliver
-            yield House(store, services, adapter, deliver)
+            yield RunningBot(store, services, adapter, deliver)
             await _ended(writing)
             await outbox.close(1.0)
     finally:

@@ -9,60 +9,60 @@ from dataclasses import dataclass
 from adapters.slack.delivery.notices import patiently
 from adapters.slack.payloads.files import File
 from adapters.slack.web_api.client import WebApi
-from adapters.slack.web_api.download import NoAccess
+from adapters.slack.web_api.download import FileAccessDenied
 from adapters.slack.web_api.errors import Refused
 from bot.aio.clock import Clock
 from bot.domain.errors import DeliveryError, FileTooLong, UserError
 from bot.story.joining import is_blank
 from bot.text.text_file import MAX_CHARACTERS, text_of
 
-MOST_FILES = 10
+MAX_FILES = 10
 """As many as Slack's own window takes at once."""
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Unread:
+class UnreadFile:
     """A file that was not read, and the sentence that says why. `text`: it may be a text of the person's."""
 
     key: str
-    given: tuple[tuple[str, object], ...] = ()
+    arguments: tuple[tuple[str, object], ...] = ()
     text: bool = True
 
     @property
     def values(self) -> Mapping[str, object]:
         """What fills the sentence."""
-        return dict(self.given)
+        return dict(self.arguments)
 
 
 @dataclass(frozen=True, slots=True)
-class Brought:
+class FileTexts:
     """What a message brought with it."""
 
     text: str = ""
-    unread: tuple[Unread, ...] = ()
+    unread: tuple[UnreadFile, ...] = ()
 
     @property
-    def lacks_text(self) -> bool:
+    def is_missing_text(self) -> bool:
         """Whether a text of the person is missing: going on without it is not what they asked for."""
         return any(each.text for each in self.unread)
 
 
-NOTHING = Brought()
+NOTHING = FileTexts()
 
 
-class Files:
+class FileReader:
     """Reads the files of one workspace."""
 
     def __init__(self, api: WebApi, clock: Clock) -> None:
         self._api = api
         self._clock = clock
 
-    async def read(self, files: Iterable[File]) -> Brought:
+    async def read(self, files: Iterable[File]) -> FileTexts:
         """The texts among the files, one below the other; never raises for what a file is."""
         texts: list[str] = []
-        unread: list[Unread] = []
+        unread: list[UnreadFile] = []
         for number, file in enumerate(files):
             try:
                 text = await self._text(file, number)
@@ -72,39 +72,39 @@ class Files:
             except _Unreadable as error:
                 unread.append(error.unread)
             except UserError as error:
-                unread.append(Unread(error.key, tuple(error.values.items())))
+                unread.append(UnreadFile(error.key, tuple(error.values.items())))
             else:
                 texts.append(text)
-        return Brought("\n".join(texts), tuple(dict.fromkeys(unread)))
+        return FileTexts("\n".join(texts), tuple(dict.fromkeys(unread)))
 
     async def _text(self, file: File, number: int) -> str:
-        if number >= MOST_FILES:
-            raise _Unreadable("slack.file.many", most=MOST_FILES)
-        if file.asked_for and not file.url:
-            file = await self._described(file)
+        if number >= MAX_FILES:
+            raise _Unreadable("slack.file.many", most=MAX_FILES)
+        if file.needs_files_info and not file.url:
+            file = await self._complete(file)
         if file.is_media:
             raise _Unreadable("slack.file.media", text=False)
-        if file.kind and not file.is_text:
+        if file.mimetype and not file.is_text:
             raise _Unreadable("slack.file.other", name=file.name)
-        if not file.is_there:
+        if not file.is_downloadable:
             raise _Unreadable("slack.file.closed", name=file.name)
-        text = text_of(await self._fetched(file))
+        text = text_of(await self._download(file))
         if is_blank(text):
             raise _Unreadable("slack.file.empty", name=file.name)
         return text
 
-    async def _described(self, file: File) -> File:
+    async def _complete(self, file: File) -> File:
         try:
-            return await patiently(lambda: self._api.file(file.id), self._clock)
+            return await patiently(lambda: self._api.file_info(file.id), self._clock)
         except Refused as error:
             raise self._closed(file, error) from None
         except DeliveryError as error:
             raise self._away(file, error) from None
 
-    async def _fetched(self, file: File) -> bytes:
+    async def _download(self, file: File) -> bytes:
         try:
-            return await patiently(lambda: self._api.content(file), self._clock)
-        except NoAccess as error:
+            return await patiently(lambda: self._api.download(file), self._clock)
+        except FileAccessDenied as error:
             raise self._closed(file, error) from None
         except DeliveryError as error:
             raise self._away(file, error) from None
@@ -121,4 +121,4 @@ class Files:
 class _Unreadable(Exception):
     def __init__(self, key: str, *, text: bool = True, **values: object) -> None:
         super().__init__(key)
-        self.unread = Unread(key, tuple(values.items()), text)
+        self.unread = UnreadFile(key, tuple(values.items()), text)

@@ -14,7 +14,7 @@ from bot.core.permissions import UNKNOWN_ROLES
 from bot.domain.chat import Author
 from bot.domain.errors import DeliveryError
 
-KEPT_S = 3_600.0
+CACHED_S = 3_600.0
 _MAX_PEOPLE = 5_000
 ADMIN, GUEST = "role/admin", "role/guest"
 ROLES = {
@@ -26,7 +26,7 @@ ROLES = {
 _log = logging.getLogger(__name__)
 
 
-class People:
+class UserDirectory:
     """Looks people up with `users.info`.
 
     Nobody's story waits for a name that cannot be had. What somebody may, where it depends on roles, nobody
@@ -36,12 +36,12 @@ class People:
     def __init__(self, api: WebApi, clock: Clock) -> None:
         self._api = api
         self._clock = clock
-        self._kept: OrderedDict[str, tuple[float, Author]] = OrderedDict()
+        self._cached: OrderedDict[str, tuple[float, Author]] = OrderedDict()
 
     async def author(self, user_id: str, name: str = "") -> Author:
         """The person with this id; `name` (or the id) stands in where Slack does not say."""
-        kept = self._kept.get(user_id)
-        if kept and self._clock.now() - kept[0] < KEPT_S:
+        kept = self._cached.get(user_id)
+        if kept and self._clock.now() - kept[0] < CACHED_S:
             return kept[1]
         try:
             user = await self._api.user(user_id)
@@ -49,9 +49,9 @@ class People:
             _log.warning("No name for a person: %s", error)
             return kept[1] if kept else Author(PLATFORM, user_id, name or user_id, roles=(UNKNOWN_ROLES,))
         author = Author(PLATFORM, user_id, _name(user) or name or user_id, _locale(user), _roles(user))
-        self._kept[user_id] = (self._clock.now(), author)
-        if len(self._kept) > _MAX_PEOPLE:
-            self._kept.popitem(last=False)
+        self._cached[user_id] = (self._clock.now(), author)
+        if len(self._cached) > _MAX_PEOPLE:
+            self._cached.popitem(last=False)
         return author
 
     async def names(self, user_ids: Iterable[str]) -> dict[str, str]:

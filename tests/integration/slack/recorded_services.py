@@ -18,7 +18,7 @@ _AT_FIRST = RoomSettings()
 
 
 @dataclass(slots=True)
-class Desk(FakeServices):
+class RecordedServices(FakeServices):
     """`calls` are the changes that were asked for, as name and arguments; `wrong` is raised by the next one.
 
     `shown` says which message shows which passage, `now` which rules hold, `set_there` what is

@@ -7,8 +7,8 @@ import logging
 from collections.abc import Callable, Collection, Mapping
 
 from adapters.shared.heartbeat import keep_beating
-from adapters.slack.catchup.catch_up import CatchUp
-from adapters.slack.connection.in_flight import Inflight
+from adapters.slack.catchup.catch_up import WorkspaceCatchUp
+from adapters.slack.connection.in_flight import InFlight
 from adapters.slack.payloads.events import PLATFORM
 from adapters.slack.workspaces import Workspaces
 from bot.aio.clock import Clock
@@ -18,34 +18,34 @@ from bot.domain.repositories.heartbeats import Heartbeats
 _log = logging.getLogger(__name__)
 
 
-class Presence:
-    """Keeps until when each workspace was heard, and has caught up with what was missed since.
+class WorkspaceHeartbeat:
+    """Records until when each workspace was listened to, and has caught up with what was missed since.
 
-    `hears`: whether nothing speaks against it that events arrive; `unsure_s`: for how long that may be wrong.
+    `is_alive`: whether events seem to arrive; `uncertainty_s`: for how long that may be wrong.
     """
 
     def __init__(
         self,
         heartbeats: Heartbeats | None,
         workspaces: Workspaces,
-        catch_up: CatchUp,
-        inflight: Inflight,
+        catch_up: WorkspaceCatchUp,
+        in_flight: InFlight,
         clock: Clock,
-        hears: Callable[[], bool],
-        unsure_s: float,
+        is_alive: Callable[[], bool],
+        uncertainty_s: float,
     ) -> None:
         self._heartbeats = heartbeats
         self._workspaces = workspaces
         self._catch_up = catch_up
-        self._inflight = inflight
+        self._in_flight = in_flight
         self._clock = clock
-        self._hears = hears
-        self._unsure_s = unsure_s
-        self._left: Mapping[str, float] = {}
+        self._is_alive = is_alive
+        self._uncertainty_s = uncertainty_s
+        self._listened_until: Mapping[str, float] = {}
 
     async def prepare(self) -> None:
-        """Look up until when the last process listened; before anything is heard."""
-        joined = await self._workspaces.joined()
+        """Look up until when the last process listened; before any event is received."""
+        joined = await self._workspaces.installed_since()
         if self._heartbeats is None:
             return  # each start is a first one
         try:
@@ -53,8 +53,8 @@ class Presence:
         except StoreError as error:
             _log.warning("Until when Slack was heard cannot be read: %s", error)
             return
-        self._left = {
-            team: max(kept[team].timestamp() - self._unsure_s, joined[team])
+        self._listened_until = {
+            team: max(kept[team].timestamp() - self._uncertainty_s, joined[team])
             for team in joined
             if team in kept
         }
@@ -62,14 +62,14 @@ class Presence:
     async def run(self, connected: asyncio.Event) -> None:
         """Once events can arrive: catch up, and beat until cancelled."""
         await connected.wait()
-        for team, since in self._left.items():
-            self._catch_up.begin(team, since)
+        for team, since in self._listened_until.items():
+            self._catch_up.start(team, since)
         if self._heartbeats is not None:
-            await keep_beating(self._heartbeats, PLATFORM, self._clock, self._heard)
+            await keep_beating(self._heartbeats, PLATFORM, self._clock, self._listening_teams)
 
-    async def leave(self) -> None:
-        """Nothing more is heard from now on."""
-        places = self._heard()
+    async def stop(self) -> None:
+        """Nothing more is received from now on."""
+        places = self._listening_teams()
         await self._catch_up.close()
         if not places or self._heartbeats is None:
             return
@@ -78,13 +78,13 @@ class Presence:
         except StoreError as error:
             _log.warning("Until when Slack was heard could not be kept: %s", error)
 
-    def came_back(self, since: float) -> None:
+    def on_reconnect(self, since: float) -> None:
         """The link was away since then, and stands again."""
         for team in tuple(self._workspaces.teams):
-            self._catch_up.begin(team, since)
+            self._catch_up.start(team, since)
 
-    def _heard(self) -> Collection[str]:
+    def _listening_teams(self) -> Collection[str]:
         # What was acknowledged and is not kept yet would be missing if the process ended now.
-        if self._inflight.busy or not self._hears():
+        if self._in_flight.busy or not self._is_alive():
             return ()
-        return sorted(set(self._workspaces.teams) - set(self._catch_up.behind))
+        return sorted(set(self._workspaces.teams) - set(self._catch_up.pending_teams))

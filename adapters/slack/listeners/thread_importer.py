@@ -1,0 +1,99 @@
+"""The thread that the bot is called into: what people wrote there so far becomes the story."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from adapters.slack.delivery.notices import patiently
+from adapters.slack.payloads.events import IncomingMessage, SlackThread, is_from_person, parse_message
+from adapters.slack.web_api.client import Retry
+from adapters.slack.web_api.errors import UnsupportedMethod
+from adapters.slack.web_api.rate_limits import READ_THREAD
+from adapters.slack.workspaces import Workspace
+from bot.aio.clock import Clock
+from bot.core.services import Services
+from bot.domain.chat import Author
+from bot.domain.errors import Undeliverable, UserError
+
+NOT_READABLE = (Undeliverable, UnsupportedMethod)
+"""What says that a thread cannot be read at all: the story begins without it."""
+
+_log = logging.getLogger(__name__)
+
+
+class ThreadImporter:
+    """Reads threads into stories, each person's lines as theirs, in their order, each once."""
+
+    def __init__(self, services: Services, clock: Clock) -> None:
+        self._services = services
+        self._clock = clock
+
+    async def import_thread(
+        self, workspace: Workspace, thread: SlackThread, until_ts: str, by: Author, *, inclusive: bool = False
+    ) -> None:
+        """Add to the story what stands in a thread before `until_ts`, or up to it.
+
+        `by` called us there, and is notified where it takes long.
+
+        Raises:
+            RetryLater: Slack does not let it be read just now.
+            Undeliverable: it does not at all.
+        """
+        notified = False
+
+        async def slowly() -> None:
+            nonlocal notified
+            if not notified:
+                notified = True
+                await workspace.notices.send_ephemeral(thread, by, "slack.reading")
+
+        async def retry(page: Callable[[], Awaitable[Any]]) -> Any:
+            limits = workspace.api.rate_limits
+            if limits.reads_are_restricted and not limits.has_capacity(READ_THREAD):
+                await slowly()
+            return await patiently(page, self._clock, slowly)
+
+        unread = 0
+        for incoming in await self._messages(workspace, thread, retry):
+            if _earlier(incoming.ts, until_ts) or (inclusive and incoming.ts == until_ts):
+                unread += await self._add(workspace, incoming)
+        if unread:
+            await workspace.notices.send_ephemeral(thread, by, "slack.file.in_thread", count=unread)
+
+    async def _messages(
+        self, workspace: Workspace, thread: SlackThread, retry: Retry
+    ) -> list[IncomingMessage]:
+        incoming = [
+            parse_message(message, thread.team, thread.channel, workspace.bot)
+            async for message in workspace.api.messages(thread, retry)
+            if is_from_person(message, workspace.bot)
+        ]
+        return [each for each in incoming if not each.is_command]
+
+    async def import_message(self, workspace: Workspace, incoming: IncomingMessage) -> int:
+        """Add a line to the story, with what its files say; how many texts among them cannot be read.
+
+        Raises:
+            UserError: the story cannot have it.
+        """
+        author = await workspace.users.author(incoming.user_id)
+        names = await workspace.users.names(incoming.mentioned_users)
+        file_texts = await workspace.files.read(incoming.files)
+        await self._services.generation.receive_message(
+            incoming.to_message(author, names, file_texts.text), None
+        )
+        return sum(each.text for each in file_texts.unread)
+
+    async def _add(self, workspace: Workspace, incoming: IncomingMessage) -> int:
+        try:
+            return await self.import_message(workspace, incoming)
+        except UserError as error:
+            # One line that the story cannot have must not keep out the others.
+            _log.info("A line of a thread was left out of its story: %s", error.key)
+            return len(incoming.files)
+
+
+def _earlier(ts: str, other: str) -> bool:
+    return tuple(map(int, ts.split("."))) < tuple(map(int, other.split(".")))
