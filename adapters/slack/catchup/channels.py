@@ -12,7 +12,7 @@ from adapters.slack.catchup.missed_messages import (
     MissedMessageReceiver,
     parse_missed_message,
 )
-from adapters.slack.listeners.messages import MessageListener
+from adapters.slack.listeners.messages import MessageListener, ReceiveOptions
 from adapters.slack.payloads.events import IncomingMessage, SlackThread, is_from_person
 from adapters.slack.web_api.client import CHANNELS, DIRECT, Retry
 from adapters.slack.workspaces import Workspace
@@ -103,13 +103,13 @@ class ChannelCatchUp:
         if not is_from_person(message, workspace.bot) or not gap.contains(str(message["ts"])):
             return None
         incoming = parse_missed_message(message, thread, workspace.bot)
-        asks = (incoming.mentions_bot or incoming.is_direct) and self._receiver.is_recent(incoming.ts)
+        asks = incoming.is_to_bot and self._receiver.is_recent(incoming.ts)
         answered = workspace.bot.user_id in (message.get("reply_users") or ())
         return incoming if asks and not answered else None
 
     async def _receive(self, workspace: Workspace, incoming: IncomingMessage) -> None:
         async with self._in_order.holding(incoming.thread.room.id):
-            await self._listener.on_message(workspace, incoming, redelivered=True)
+            await self._listener.on_message(workspace, incoming, ReceiveOptions(redelivered=True))
 
 
 def _is_own(workspace: Workspace, message: Mapping[str, Any]) -> bool:

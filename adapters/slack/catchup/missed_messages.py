@@ -109,7 +109,7 @@ class MissedMessageReceiver:
         last = await self._last_request(found.messages)
         for each in found.messages:
             options = ReceiveOptions(may_reply=each is last, may_run_commands=self.is_recent(each.ts))
-            await self._listener.on_message(workspace, each, redelivered=False, options=options)
+            await self._listener.on_message(workspace, each, options)
 
     async def _last_request(self, messages: Sequence[IncomingMessage]) -> IncomingMessage | None:
         if not messages:

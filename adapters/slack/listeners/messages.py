@@ -35,9 +35,8 @@ class ReceiveOptions:
 
     may_reply: bool = True
     may_run_commands: bool = True
-
-
-LIVE = ReceiveOptions()
+    redelivered: bool = False
+    """Slack had sent it before and got no acknowledgement."""
 
 
 class MessageListener:
@@ -55,16 +54,11 @@ class MessageListener:
         self._files_read = Recent()
 
     async def on_message(
-        self,
-        workspace: Workspace,
-        incoming: IncomingMessage,
-        *,
-        redelivered: bool,
-        options: ReceiveOptions = LIVE,
+        self, workspace: Workspace, incoming: IncomingMessage, options: ReceiveOptions
     ) -> None:
-        """A message. `again`: Slack had sent it before and got no acknowledgement."""
+        """A message that was acknowledged."""
         try:
-            await self._handle(workspace, incoming, redelivered=redelivered, options=options)
+            await self._handle(workspace, incoming, options)
         except EmptyPrompt:
             await self._notify(workspace, incoming, "slack.help", command=COMMAND)
         except UserError as error:
@@ -73,21 +67,17 @@ class MessageListener:
             await self._notify(workspace, incoming, "slack.later")
         except Exception:  # noqa: BLE001  a task's border: the person is told, the log has it
             _log.exception("A message could not be heard")
-            if incoming.mentions_bot or incoming.is_direct:
+            if incoming.is_to_bot:
                 await self._notify(workspace, incoming, "slack.failed")
 
-    async def _handle(
-        self, workspace: Workspace, incoming: IncomingMessage, *, redelivered: bool, options: ReceiveOptions
-    ) -> None:
+    async def _handle(self, workspace: Workspace, incoming: IncomingMessage, options: ReceiveOptions) -> None:
         story = await self._services.stories.read(incoming.thread.room)
         command = parse_thread_command(incoming.raw)
         if not incoming.mentions_bot and not await self._is_for_story(incoming, story, command):
             return
         author = await workspace.users.author(incoming.user_id)
         if command is None or command is ThreadCommand.CONTINUE:
-            await self._add_to_story(
-                workspace, incoming, author, story, redelivered=redelivered, options=options
-            )
+            await self._add_to_story(workspace, incoming, author, story, options)
         elif not options.may_run_commands:
             await self._run_missed_command(workspace, incoming, author, command)
         elif story is None:
@@ -109,7 +99,7 @@ class MessageListener:
     ) -> None:
         """Say what is wrong, once: in the thread to who spoke to us, else to the writer only."""
         author = await workspace.users.author(incoming.user_id)
-        if incoming.mentions_bot or incoming.is_direct:
+        if incoming.is_to_bot:
             await workspace.notices.post_once(incoming.thread, incoming.event_id, key, author, **values)
         elif self._notified.add(incoming.event_id):
             await workspace.notices.send_ephemeral(incoming.thread, author, key, **values)
@@ -160,16 +150,13 @@ class MessageListener:
         incoming: IncomingMessage,
         author: Author,
         story: Story | None,
-        *,
-        redelivered: bool,
         options: ReceiveOptions,
     ) -> None:
-        room = incoming.thread.room
-        if not redelivered and story is None:
+        if not options.redelivered and story is None:
             workspace.posts.mark_new_thread(incoming.thread)
-        if not incoming.starts_thread and _needs_history(story, redelivered=redelivered):
+        if not incoming.starts_thread and _needs_history(story, options):
             await self._import_thread(workspace, incoming, author)
-        workspace.recipients.record(room, author)
+        workspace.recipients.record(incoming.thread.room, author)
         if incoming.files and incoming.event_id in self._files_read:
             return  # received already, with what its files say
         file_texts = await workspace.files.read(incoming.files)
@@ -215,7 +202,7 @@ class MessageListener:
         self, workspace: Workspace, incoming: IncomingMessage, author: Author, file_texts: FileTexts
     ) -> None:
         for unread in file_texts.unread:
-            if (unread.text or incoming.is_empty) and (incoming.mentions_bot or incoming.is_direct):
+            if (unread.text or incoming.is_empty) and incoming.is_to_bot:
                 event_id = f"{incoming.event_id}:{unread.key}"
                 await workspace.notices.post_once(
                     incoming.thread, event_id, unread.key, author, **unread.values
@@ -230,9 +217,9 @@ class MessageListener:
             _log.warning("A thread could not be read, its story begins without it: %s", error)
 
 
-def _needs_history(story: Story | None, *, redelivered: bool) -> bool:
+def _needs_history(story: Story | None, options: ReceiveOptions) -> bool:
     # Each event counts once: reading a thread again after an interrupted first time is safe.
-    return story is None or (redelivered and not any(passage.by_model for passage in story.passages))
+    return story is None or (options.redelivered and not any(passage.by_model for passage in story.passages))
 
 
 async def _with_current_roles(workspace: Workspace, kept: Author) -> Author:

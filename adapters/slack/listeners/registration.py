@@ -23,7 +23,7 @@ from adapters.slack.listeners.actions import EDIT_CALLBACK_ID, ActionListeners
 from adapters.slack.listeners.app_home import HOME_ACTION_PREFIX, AppHomeListener
 from adapters.slack.listeners.commands import CommandListener
 from adapters.slack.listeners.duplicate_mentions import MentionDeduplicator
-from adapters.slack.listeners.messages import MessageListener
+from adapters.slack.listeners.messages import MessageListener, ReceiveOptions
 from adapters.slack.listeners.settings_view import SETTINGS_CALLBACK_ID, SettingsView
 from adapters.slack.listeners.shortcuts import ShortcutListener
 from adapters.slack.payloads.events import (
@@ -97,6 +97,7 @@ class Listeners:
         """A message or a mention, or what became of one. Bolt has acknowledged it already."""
         # Socket Mode counts its first delivery as retry 0.
         redelivered = request.headers.get("x-slack-retry-num", ["0"])[0] != "0"
+        options = ReceiveOptions(redelivered=redelivered)
 
         async def handle(workspace: Workspace) -> None:
             if (change := parse_message_change(body, workspace.bot)) is not None:
@@ -108,7 +109,7 @@ class Listeners:
                 if not incoming.starts_thread:
                     await _guarded(self._catch_up.catch_up_thread(workspace, incoming.thread))
                 async with self._in_order.holding(incoming.thread.room.id):
-                    await _guarded(self._messages.on_message(workspace, incoming, redelivered=redelivered))
+                    await _guarded(self._messages.on_message(workspace, incoming, options))
 
         await self._in_workspace(body, handle)
 

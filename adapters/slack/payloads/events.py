@@ -84,6 +84,11 @@ class IncomingMessage:
         return message_id(self.thread.channel, self.ts)
 
     @property
+    def is_to_bot(self) -> bool:
+        """Whether it was written to the bot, in a mention or directly."""
+        return self.mentions_bot or self.is_direct
+
+    @property
     def is_command(self) -> bool:
         """Whether it is nothing but a word for the bot: no line of a story."""
         return self.mentions_bot and parse_thread_command(self.raw) is not None and not self.files
