@@ -14,23 +14,23 @@ ROOM = Room("slack", "T/C/1.0", ("team/T", "channel/C"))
 
 async def test_it_records_and_fails_once() -> None:
     """A laid out error is raised by the next change only, which is recorded all the same."""
-    desk = RecordedServices(wrong=[StoryMoved()])
-    desk.lay_out(ROOM, "C:1.0", "昔々。", HANAKO)
+    services = RecordedServices(wrong=[StoryMoved()])
+    services.lay_out(ROOM, "C:1.0", "昔々。", HANAKO)
     with pytest.raises(StoryMoved):
-        await desk.undo(ROOM, HANAKO, "p")
-    await desk.undo(ROOM, HANAKO, "q")
-    assert desk.asked("undo") == [(ROOM, HANAKO, "p"), (ROOM, HANAKO, "q")]
+        await services.undo(ROOM, HANAKO, "p")
+    await services.undo(ROOM, HANAKO, "q")
+    assert services.asked("undo") == [(ROOM, HANAKO, "p"), (ROOM, HANAKO, "q")]
 
 
 async def test_it_finds_what_was_laid_out() -> None:
     """Passages by message and id, stories by place and writer, rules as they were set at the room."""
-    desk = RecordedServices()
-    passage = desk.lay_out(ROOM, "C:1.0", "昔々。", HANAKO)
-    assert await desk.passage_of_message("slack", "C:1.0") == passage
-    assert await desk.passage(passage.id) == passage
+    services = RecordedServices()
+    passage = services.lay_out(ROOM, "C:1.0", "昔々。", HANAKO)
+    assert await services.passage_of_message("slack", "C:1.0") == passage
+    assert await services.passage(passage.id) == passage
     with pytest.raises(PassageGone):
-        await desk.passage("none")
-    assert len(await desk.list_stories("slack", within="channel/C", author=HANAKO)) == 1
-    assert await desk.list_stories("slack", within="channel/D") == []
-    await desk.set_rules(ROOM, "", {"listens": False})
-    assert not (await desk.resolve(ROOM)).listens
+        await services.passage("none")
+    assert len(await services.list_stories("slack", within="channel/C", author=HANAKO)) == 1
+    assert await services.list_stories("slack", within="channel/D") == []
+    await services.change(ROOM, "", {"listens": False})
+    assert not (await services.resolve(ROOM)).listens
