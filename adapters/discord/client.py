@@ -17,11 +17,7 @@ from adapters.discord.api.rate_limits import RequestBudget
 from adapters.discord.api.requests import redirect
 from adapters.discord.catchup.catch_up import GatewayCatchUp
 from adapters.discord.catchup.missed_channels import ChannelHistory
-from adapters.discord.catchup.thread_history import ThreadHistory
-from adapters.discord.delivery.interaction_response import (
-    Interaction,
-    InteractionResponses,
-)
+from adapters.discord.delivery.interaction_response import Interaction, InteractionResponses
 from adapters.discord.delivery.posts import Posts
 from adapters.discord.delivery.threads import StoryThreads
 from adapters.discord.handlers.command_texts import Translator
@@ -38,6 +34,7 @@ from adapters.discord.payloads.messages import (
     is_by_person,
 )
 from adapters.discord.payloads.rooms import Sleep, opens_threads
+from adapters.discord.payloads.thread_history import ThreadHistory
 from adapters.shared.double_clicks import DoubleClicks
 from bot.aio.keyed_lock import KeyedLock
 from bot.core.services import Services

@@ -8,11 +8,7 @@ import discord
 from discord import app_commands
 from discord.http import Route
 
-from adapters.discord.catchup.thread_history import ThreadHistory
-from adapters.discord.delivery.interaction_response import (
-    Interaction,
-    InteractionResponses,
-)
+from adapters.discord.delivery.interaction_response import Interaction, InteractionResponses
 from adapters.discord.delivery.posts import Posts
 from adapters.discord.delivery.threads import StoryThreads
 from adapters.discord.handlers.autocomplete import Autocomplete
@@ -23,6 +19,7 @@ from adapters.discord.handlers.continue_command import ContinueCommand
 from adapters.discord.handlers.settings_command import SettingsCommand
 from adapters.discord.handlers.story_group import StoryGroup
 from adapters.discord.handlers.tree_actions import ActNotices, TreeActions
+from adapters.discord.payloads.thread_history import ThreadHistory
 from adapters.shared.double_clicks import DoubleClicks
 from bot.core.services import Services
 from bot.domain.ports import Translate

@@ -1,4 +1,8 @@
-"""What happens when someone presses a button or sends a form."""
+"""Buttons and forms, by the ids that they carry, so that those of an earlier process work too.
+
+They come by `on_interaction`, not as `discord.ui.DynamicItem`: forms have no such thing, and whoever uses a
+button of another version, whose id nobody knows, must be told so. One parser of ids serves all of them.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +13,7 @@ from typing import Any, cast
 
 import discord
 
-from adapters.discord.delivery.interaction_response import (
-    Interaction,
-    InteractionResponses,
-)
+from adapters.discord.delivery.interaction_response import Interaction, InteractionResponses
 from adapters.discord.delivery.posts import Posts
 from adapters.discord.handlers.continue_command import ContinueCommand
 from adapters.discord.handlers.interaction_context import InteractionContext, in_story_room, open_context

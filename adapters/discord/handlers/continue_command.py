@@ -12,7 +12,6 @@ from discord import app_commands
 from discord.app_commands import Choice
 
 from adapters.discord.api.errors import as_delivery_errors
-from adapters.discord.catchup.thread_history import ThreadHistory, ThreadLines
 from adapters.discord.delivery.interaction_response import PROMPTLY_S, Interaction, InteractionResponses
 from adapters.discord.delivery.posts import Posts
 from adapters.discord.delivery.threads import StoryThreads
@@ -27,6 +26,7 @@ from adapters.discord.payloads.rooms import (
     command_room,
     require_send_permission,
 )
+from adapters.discord.payloads.thread_history import ThreadHistory, ThreadLines
 from adapters.discord.render.modals import begin_modal
 from adapters.discord.render.replies import MAX_CONTENT, keep_indent
 from adapters.discord.render.story_lines import split_content, unread_characters

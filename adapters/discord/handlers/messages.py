@@ -13,7 +13,6 @@ from functools import partial
 import discord
 
 from adapters.discord.api.errors import as_delivery_errors, logged_delivery_errors
-from adapters.discord.catchup.thread_history import ThreadHistory, ThreadLines
 from adapters.discord.delivery.interaction_response import error_message
 from adapters.discord.delivery.posts import UNSENT, Posts, nonce_of
 from adapters.discord.delivery.threads import StoryThreads
@@ -37,19 +36,14 @@ from adapters.discord.payloads.rooms import (
     room_of_message,
     thread_room,
 )
+from adapters.discord.payloads.thread_history import ThreadHistory, ThreadLines
 from adapters.discord.render.replies import escape
 from adapters.discord.render.story_lines import unread_characters
 from bot.aio.keyed_lock import KeyedLock
 from bot.core.permissions import names_roles
 from bot.core.services import Services
 from bot.domain.chat import Author, Message, Room, with_attached
-from bot.domain.errors import (
-    DeliveryError,
-    NotAllowed,
-    NotPermitted,
-    PassageGone,
-    SpokenError,
-)
+from bot.domain.errors import DeliveryError, NotAllowed, NotPermitted, PassageGone, SpokenError
 from bot.domain.jobs import GenerationOptions, JobReceipt
 from bot.domain.ports import Translate
 from bot.domain.story import Passage

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from adapters.discord.catchup import thread_history as past
+from adapters.discord.payloads import thread_history as past
 from bot.domain.chat import Room
 from config.i18n import Translations
 from tests.integration.discord.stage import BEGINNING
