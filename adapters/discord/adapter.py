@@ -92,7 +92,7 @@ class DiscordAdapter:
 
     async def post(self, room: Room, reply: Reply, key: str) -> str:
         """Post a message, once for a key. Raises RetryLater, Undeliverable, ToldElsewhere."""
-        return await self._opened().post(room, reply, key)
+        return await self._story_threads().post(room, reply, key)
 
     async def edit(self, room: Room, message_id: str, reply: Reply) -> None:
         """Make an earlier message show `reply`. Raises RetryLater or Undeliverable."""
@@ -106,7 +106,7 @@ class DiscordAdapter:
         """For how many seconds yet a reply that is not finished leaves the bot's budget to the others."""
         return self._posts.seconds_until_due(room, message_id, reply)
 
-    def _opened(self) -> StoryThreads:
+    def _story_threads(self) -> StoryThreads:
         if self._threads is None:
             raise RuntimeError("attach a play before anything is posted")
         return self._threads
@@ -121,14 +121,14 @@ class DiscordAdapter:
             raise RuntimeError("attach a play before run()")
         if not re.fullmatch(r"[\x21-\x7e]+", self._token):
             raise ConfigurationError(_bad_token("is missing or holds characters that no token has"))
-        beating = asyncio.create_task(self._beat())
+        beating = asyncio.create_task(self._record_heartbeats())
         try:
             with redirected_webhooks(self._api_url):
                 await self._stay_connected(self._services)
         finally:
             beating.cancel()
 
-    async def _beat(self) -> None:
+    async def _record_heartbeats(self) -> None:
         if self._heartbeats is not None:
             await keep_beating(self._heartbeats, PLATFORM, self._clock, self._listening_to)
 
@@ -143,7 +143,7 @@ class DiscordAdapter:
                 await self._connection(client)
                 continue_after = "the connection was closed"
             except discord.PrivilegedIntentsRequired:
-                self._go_without_content()
+                self._drop_message_content()
                 continue
             except discord.LoginFailure as error:
                 raise ConfigurationError(_bad_token("is refused by Discord")) from error
@@ -164,7 +164,7 @@ class DiscordAdapter:
             services,
             self._translate,
             self._posts,
-            self._opened(),
+            self._story_threads(),
             self._clock.sleep,
             DoubleClicks(self._clock),
             intents=self._intents,
@@ -184,7 +184,7 @@ class DiscordAdapter:
             self._client_now = None
             self._posts.connect(None)
 
-    def _go_without_content(self) -> None:
+    def _drop_message_content(self) -> None:
         self._intents.message_content = False
         _log.warning(
             "Discord does not give this bot the content of messages. Mentions, replies that ping it, direct "

@@ -25,7 +25,7 @@ from adapters.discord.handlers.command_tree import add_commands, sync_if_changed
 from adapters.discord.handlers.message_edits import CLOCKS_DIFFER, SeenEdits
 from adapters.discord.handlers.messages import MessageHandler
 from adapters.discord.handlers.proxy_bots import ProxyMessages
-from adapters.discord.payloads.attachments import Attachments
+from adapters.discord.payloads.attachments import AttachmentReader
 from adapters.discord.payloads.messages import (
     addresses_bot,
     bot_identity,
@@ -70,7 +70,7 @@ class TsuzukiClient(discord.AutoShardedClient):
         heartbeats: Heartbeats | None = None,
         max_file_characters: int = MAX_CHARACTERS,
     ) -> None:
-        with _no_word_of_voice():
+        with _without_voice_warnings():
             super().__init__(
                 intents=intents,
                 allowed_mentions=discord.AllowedMentions.none(),
@@ -85,10 +85,10 @@ class TsuzukiClient(discord.AutoShardedClient):
         self._responses = InteractionResponses(translate)
         self._edits = SeenEdits(discord.utils.utcnow() - CLOCKS_DIFFER)
         self._in_order = KeyedLock()
-        attachments = Attachments(sleep, max_file_characters)
+        attachments = AttachmentReader(sleep, max_file_characters)
         thread_history = ThreadHistory(services, sleep, attachments, sees_content=intents.message_content)
         self._proxies = ProxyMessages(services, sleep, self._in_order)
-        threads.successor = self._proxies.successor
+        threads.replacement = self._proxies.replacement
         self._messages = MessageHandler(
             services, translate, posts, threads, thread_history, self._proxies, self._in_order, attachments
         )
@@ -147,7 +147,7 @@ class TsuzukiClient(discord.AutoShardedClient):
 
     async def on_shard_connect(self, shard_id: int) -> None:
         """A shard identified anew: Discord tells it nothing of what was written before."""
-        self._catch_up.began_anew(shard_id)
+        self._catch_up.identified(shard_id)
 
     async def on_shard_ready(self, shard_id: int) -> None:
         """A shard knows its servers."""
@@ -159,15 +159,15 @@ class TsuzukiClient(discord.AutoShardedClient):
 
     async def on_shard_disconnect(self, shard_id: int) -> None:
         """A shard hears nothing."""
-        self._catch_up.lost(shard_id)
+        self._catch_up.disconnected(shard_id)
 
     async def on_guild_unavailable(self, guild: discord.Guild) -> None:
         """A server is out of order."""
-        self._catch_up.guild_lost(guild)
+        self._catch_up.guild_unavailable(guild)
 
     async def on_guild_available(self, guild: discord.Guild) -> None:
         """A server is there, or there again."""
-        self._catch_up.guild_back(guild)
+        self._catch_up.guild_available(guild)
 
     async def on_message(self, message: discord.Message) -> None:
         """Hear a person who speaks to the bot."""
@@ -186,7 +186,7 @@ class TsuzukiClient(discord.AutoShardedClient):
         # The thread that may be opened has the message's id; a forum's post has that of its first message.
         async with self._lock_of(message.channel.id, message.id):
             if isinstance(message.channel, discord.PartialMessageable) and (meant or has_content(message)):
-                message.channel = await self._known(message.channel)
+                message.channel = await self._fetch_channel(message.channel)
             if meant:
                 await self._messages.on_message(message, me)
             elif isinstance(message.channel, discord.Thread) and has_content(message):
@@ -245,7 +245,7 @@ class TsuzukiClient(discord.AutoShardedClient):
     def _guild_of(self, guild_id: int | None) -> discord.Guild | None:
         return None if guild_id is None else self.get_guild(guild_id)
 
-    async def _known(self, channel: discord.PartialMessageable) -> Any:
+    async def _fetch_channel(self, channel: discord.PartialMessageable) -> Any:
         # A thread that was archived when we connected is not in the cache.
         try:
             return await self.fetch_channel(channel.id)
@@ -254,7 +254,7 @@ class TsuzukiClient(discord.AutoShardedClient):
 
 
 @contextmanager
-def _no_word_of_voice() -> Iterator[None]:
+def _without_voice_warnings() -> Iterator[None]:
     """Keep discord.py from warning that libraries for voice are missing: this bot does not speak aloud."""
     voice = discord.VoiceClient
     before = voice.warn_nacl, voice.warn_dave

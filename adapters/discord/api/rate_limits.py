@@ -102,9 +102,9 @@ class RequestBudget:
         self._clock = clock
         self._per_s = per_s
         self._slots: list[Slot] = []
-        self._line: list[_Place] = []
+        self._waiting: list[_Place] = []
         self._number = count()
-        self._rests_until_s = 0.0
+        self._paused_until_s = 0.0
         self.invalid_requests = InvalidRequests(clock)
 
     @asynccontextmanager
@@ -118,13 +118,13 @@ class RequestBudget:
         Raises:
             RetryLater: Discord wants nothing of the bot for a while.
         """
-        slot = slot or await self.take(priority)
+        slot = slot or await self.acquire(priority)
         before = _STANDING.set(_Standing(slot, priority))
         try:
             yield
         finally:
             _STANDING.reset(before)
-            self.give_back(slot)
+            self.release(slot)
 
     async def begin(self) -> Slot:
         """A request leaves now; returns the slot that it has, which it waits for where its task has none.
@@ -136,7 +136,7 @@ class RequestBudget:
         slot = standing.slot if standing is not None and not standing.slot.sent else None
         if slot is None:
             # A second request of the task, or the library's own second try, for which a route waits.
-            slot = await self.take(Priority.FIRST if standing is None else standing.priority)
+            slot = await self.acquire(Priority.FIRST if standing is None else standing.priority)
         slot.sent, slot.until_s = True, self._clock.now() + UNANSWERED_S
         if slot not in self._slots:
             self._slots.append(slot)  # its route kept it waiting for longer than it was kept
@@ -149,31 +149,31 @@ class RequestBudget:
 
     def pause(self, seconds: float) -> None:
         """Discord wants nothing of the whole bot for so long."""
-        self._rests_until_s = max(self._rests_until_s, self._clock.now() + seconds)
+        self._paused_until_s = max(self._paused_until_s, self._clock.now() + seconds)
 
-    async def take(self, priority: Priority) -> Slot:
+    async def acquire(self, priority: Priority) -> Slot:
         """Wait for a slot. Raises RetryLater."""
         place = (priority, next(self._number), asyncio.Event())
-        insort(self._line, place)
+        insort(self._waiting, place)
         try:
             await self._until_first(place)
-            return self._taken()
+            return self._new_slot()
         finally:
-            self._line.remove(place)
+            self._waiting.remove(place)
             self._wake()
 
-    def take_now(self, priority: Priority, behind: int = 0) -> Slot | None:
+    def try_acquire(self, priority: Priority, behind: int = 0) -> Slot | None:
         """A slot, where there is one for what has no line, and for so many others before it."""
         if (
             self.invalid_requests.too_many
-            or self._rests_s() > 0
-            or any(place[0] <= priority for place in self._line)
+            or self._paused_s() > 0
+            or any(place[0] <= priority for place in self._waiting)
         ):
             return None
-        return self._taken() if self._missing(priority) + behind < 0 else None
+        return self._new_slot() if self._missing(priority) + behind < 0 else None
 
-    def free_in_s(self, priority: Priority, behind: int = 0) -> float:
-        """When it is worth to ask `take_now` again, as it looks now."""
+    def seconds_until_free(self, priority: Priority, behind: int = 0) -> float:
+        """When it is worth to `try_acquire` again, as it looks now."""
         if self.invalid_requests.too_many:
             return QUIET_S
         missing = max(0, self._missing(priority) + behind)
@@ -181,9 +181,9 @@ class RequestBudget:
         now = self._clock.now()
         # An answer that is still to come does not take long.
         ends = sorted(min(slot.until_s - now, PERIOD_S) for slot in self._slots) or [0.0]
-        return max(SOONEST_S, self._rests_s(), ends[index] + periods * PERIOD_S)
+        return max(SOONEST_S, self._paused_s(), ends[index] + periods * PERIOD_S)
 
-    def give_back(self, slot: Slot) -> None:
+    def release(self, slot: Slot) -> None:
         """Nothing was sent: somebody else may have it."""
         if not slot.sent and slot in self._slots:
             self._slots.remove(slot)
@@ -192,17 +192,17 @@ class RequestBudget:
     async def _until_first(self, place: _Place) -> None:
         priority, _, woken = place
         while True:
-            if (rest_s := self._rests_s()) > LONGEST_WAIT_S:
+            if (rest_s := self._paused_s()) > LONGEST_WAIT_S:
                 raise RetryLater("Discord asks the whole bot to wait", rest_s)
             woken.clear()
-            if self._line[0] is not place:
+            if self._waiting[0] is not place:
                 await woken.wait()
             elif (wait_s := max(rest_s, self._full_s(priority))) > NO_TIME_S:
                 await sleep_until(woken, wait_s, self._clock)
             else:
                 return
 
-    def _taken(self) -> Slot:
+    def _new_slot(self) -> Slot:
         slot = Slot(self._clock.now() + UNANSWERED_S)
         self._slots.append(slot)
         return slot
@@ -220,12 +220,12 @@ class RequestBudget:
         self._slots = [slot for slot in self._slots if slot.until_s - now > NO_TIME_S]
         return len(self._slots) - max(1, int(self._per_s * PARTS[priority]))
 
-    def _rests_s(self) -> float:
-        return max(0.0, self._rests_until_s - self._clock.now())
+    def _paused_s(self) -> float:
+        return max(0.0, self._paused_until_s - self._clock.now())
 
     def _wake(self) -> None:
-        if self._line:
-            self._line[0][2].set()
+        if self._waiting:
+            self._waiting[0][2].set()
 
 
 class InvalidRequests:
@@ -281,6 +281,6 @@ class RouteLimits:
         while len(self._due_s) > REMEMBERED:
             self._due_s.popitem(last=False)
 
-    def due_in_s(self, channel: str) -> float:
+    def seconds_until_due(self, channel: str) -> float:
         """How long a change that can wait leaves the route alone."""
         return max(0.0, self._due_s.get(channel, 0.0) - self._clock.now())

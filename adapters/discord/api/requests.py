@@ -44,9 +44,9 @@ class RequestTrace:
     def trace(self) -> aiohttp.TraceConfig:
         """What a client is made with; each needs one of its own."""
         config = aiohttp.TraceConfig()
-        config.on_request_start.append(self._begins)
-        config.on_request_end.append(self._ends)
-        config.on_request_exception.append(self._breaks)
+        config.on_request_start.append(self._on_request_start)
+        config.on_request_end.append(self._on_request_end)
+        config.on_request_exception.append(self._on_request_exception)
         return config
 
     def _path(self, url: yarl.URL) -> str:
@@ -54,7 +54,9 @@ class RequestTrace:
         address = str(url.with_query(None))
         return address.removeprefix(self._base) if address.startswith(f"{self._base}/") else ""
 
-    async def _begins(self, _: Any, context: SimpleNamespace, told: aiohttp.TraceRequestStartParams) -> None:
+    async def _on_request_start(
+        self, _: Any, context: SimpleNamespace, told: aiohttp.TraceRequestStartParams
+    ) -> None:
         path = self._path(told.url)
         if not path or path.startswith(OUTSIDE):
             return
@@ -63,29 +65,31 @@ class RequestTrace:
         except RetryLater as error:
             raise discord.RateLimited(error.after_s or UNSAID_S) from error
 
-    async def _ends(self, _: Any, context: SimpleNamespace, told: aiohttp.TraceRequestEndParams) -> None:
-        self._is_over(context)
+    async def _on_request_end(
+        self, _: Any, context: SimpleNamespace, told: aiohttp.TraceRequestEndParams
+    ) -> None:
+        self._release_slot(context)
         path, answer = self._path(told.url), told.response
         if not path:
             return
         shared = answer.headers.get("X-RateLimit-Scope") == "shared"
         self._budget.invalid_requests.record(answer.status, shared=shared)
         if answer.status == TOO_MANY_REQUESTS:
-            await self._refused(answer)
+            await self._on_rate_limited(answer)
         elif told.method == "PATCH" and (found := _MESSAGE.match(path)):
             self._routes.learn(found[1], answer.headers)
 
-    async def _breaks(
+    async def _on_request_exception(
         self, _: Any, context: SimpleNamespace, __: aiohttp.TraceRequestExceptionParams
     ) -> None:
-        self._is_over(context)
+        self._release_slot(context)
 
-    def _is_over(self, context: SimpleNamespace) -> None:
+    def _release_slot(self, context: SimpleNamespace) -> None:
         slot = getattr(context, "slot", None)
         if slot is not None:
             self._budget.answered(slot)
 
-    async def _refused(self, answer: aiohttp.ClientResponse) -> None:
+    async def _on_rate_limited(self, answer: aiohttp.ClientResponse) -> None:
         """A limit was met. Where it is the whole bot's, or the address's, nobody asks until it is over."""
         try:
             said = json.loads(await answer.text())

@@ -91,13 +91,13 @@ class GatewayCatchUp:
 
     # What the connection tells
 
-    def began_anew(self, shard_id: int) -> None:
+    def identified(self, shard_id: int) -> None:
         """A shard identified."""
-        self._shards.began_anew(shard_id, missed=self._listened_before)
+        self._shards.identified(shard_id, missed=self._listened_before)
 
-    def lost(self, shard_id: int) -> None:
+    def disconnected(self, shard_id: int) -> None:
         """A shard's connection is gone."""
-        self._shards.lost(shard_id)
+        self._shards.disconnected(shard_id)
 
     def resumed(self, shard_id: int) -> None:
         """A shard was told what it missed."""
@@ -122,18 +122,18 @@ class GatewayCatchUp:
             self._listened_before = self._heartbeats is not None
             self._shards.end(shard_id)
 
-    def guild_lost(self, guild: discord.Guild) -> None:
+    def guild_unavailable(self, guild: discord.Guild) -> None:
         """A server is out of order."""
         self._unavailable_since.setdefault(guild.id, self._now() - OVERLAP)
 
-    def guild_back(self, guild: discord.Guild) -> None:
+    def guild_available(self, guild: discord.Guild) -> None:
         """A server is there again: what was written before the bot was told of it was missed."""
         since = self._unavailable_since.pop(guild.id, None)
         if since is not None:
             self._started(self._read_guild(guild, since))
 
     async def _read_guild(self, guild: discord.Guild, since: datetime) -> None:
-        await self._read_all(await self._search.known([guild], since), since)
+        await self._read_all(await self._search.cached_channels([guild], since), since)
 
     # What was missed
 
@@ -144,11 +144,11 @@ class GatewayCatchUp:
         return None if until is None else until - OVERLAP
 
     async def _catch_up(self, guilds: Iterable[discord.Guild], since: datetime, shard_id: int) -> None:
-        reading = self._started(self._read_all(await self._search.known(guilds, since), since))
+        reading = self._started(self._read_all(await self._search.cached_channels(guilds, since), since))
         await asyncio.sleep(0)  # each place has its turn now, and whoever writes there comes behind
         self._shards.settled(shard_id)
         await reading
-        async for missed in self._search.unknown(shard_id, since):
+        async for missed in self._search.uncached_channels(shard_id, since):
             await self._read_all([missed], since)
         self._log_unreadable()
 
@@ -174,7 +174,7 @@ class GatewayCatchUp:
 
     async def _read_channel(self, missed: MissedChannel, since: datetime) -> None:
         """Where each mention begins a story of its own, in a thread of its own."""
-        for message in await self._history.back_to(missed.channel, missed.after, MOST_IN_CHANNEL) or ():
+        for message in await self._history.read_since(missed.channel, missed.after, MOST_IN_CHANNEL) or ():
             me = bot_identity(self._client, message.guild)
             if me is None or not is_by_person(message):
                 continue
@@ -185,7 +185,7 @@ class GatewayCatchUp:
 
     async def _read_story(self, missed: MissedChannel, since: datetime) -> None:
         """Where one story is told: all that was written is heard, and answered once at most."""
-        messages = await self._history.back_to(missed.channel, missed.after, MOST_IN_THREAD) or []
+        messages = await self._history.read_since(missed.channel, missed.after, MOST_IN_THREAD) or []
         new: list[tuple[discord.Message, BotIdentity]] = []
         for message in messages:
             me = bot_identity(self._client, message.guild)
@@ -274,7 +274,7 @@ class ShardStates:
         self._behind: Counter[int] = Counter()
         self._unsettled: dict[int, asyncio.Event] = {}
 
-    def began_anew(self, shard_id: int, *, missed: bool) -> None:
+    def identified(self, shard_id: int, *, missed: bool) -> None:
         """It identified. `missed`: the bot was there before, so others may have to wait."""
         self._connected.add(shard_id)
         self._unready.add(shard_id)
@@ -285,7 +285,7 @@ class ShardStates:
         """It was told all that it missed since its connection broke."""
         self._connected.add(shard_id)
 
-    def lost(self, shard_id: int) -> None:
+    def disconnected(self, shard_id: int) -> None:
         """The connection is gone."""
         self._connected.discard(shard_id)
 

@@ -50,13 +50,13 @@ class MissedChannelSearch:
     services: Services
     history: ChannelHistory
 
-    async def known(self, guilds: Iterable[discord.Guild], since: datetime) -> list[MissedChannel]:
+    async def cached_channels(self, guilds: Iterable[discord.Guild], since: datetime) -> list[MissedChannel]:
         """The places of servers that the connection told of, threads first, then the newest first."""
         recent = {int(story.room.id) for story in (await self._open_stories())[:LOOKED_AT]}
         found = [missed for guild in guilds for missed in _in_guild(guild, since, recent)]
         return sorted(found, key=lambda missed: not isinstance(missed.channel, discord.Thread))
 
-    async def unknown(self, shard_id: int, since: datetime) -> AsyncIterator[MissedChannel]:
+    async def uncached_channels(self, shard_id: int, since: datetime) -> AsyncIterator[MissedChannel]:
         """Open stories' places that the connection does not tell of: archived threads, direct messages."""
         after = snowflake(since)
         parents: dict[int, set[int]] = {}
@@ -140,7 +140,7 @@ class ChannelHistory:
         self._one_by_one = asyncio.Lock()
         self._members: dict[tuple[int, int], discord.Member | None] = {}
 
-    async def back_to(
+    async def read_since(
         self, channel: discord.abc.Messageable, after: int, most: int
     ) -> list[discord.Message] | None:
         """The messages of a place, oldest first: those after an id, and what a page holds besides.

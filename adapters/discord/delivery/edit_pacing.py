@@ -80,7 +80,7 @@ class EditScheduler:
         if message.kept is not None:
             return 0.0
         due_s = message.changed_s + CHANGE_EVERY_S - self._clock.now()
-        due_s = max(due_s, self._routes.due_in_s(room.id))
+        due_s = max(due_s, self._routes.seconds_until_due(room.id))
         if due_s > NO_TIME_S:
             message.wants = None
             return due_s
@@ -95,10 +95,10 @@ class EditScheduler:
             other.wants is not None and (other.wants, other.rank) < mine and now < other.asks_s + STALE_S
             for other in self._messages.values()
         )
-        message.slot, message.wants = self._budget.take_now(priority, behind), None
+        message.slot, message.wants = self._budget.try_acquire(priority, behind), None
         if message.slot is not None:
             return 0.0
-        rest_s = self._budget.free_in_s(priority, behind)
+        rest_s = self._budget.seconds_until_free(priority, behind)
         message.wants, message.asks_s = priority, now + rest_s
         return rest_s
 

@@ -146,7 +146,7 @@ class Posts:
 
     async def show_typing(self, channel: discord.abc.Messageable) -> None:
         """The sign that the bot types, where nothing else needs the budget. Raises DeliveryError."""
-        slot = self._budget.take_now(Priority.TYPING)
+        slot = self._budget.try_acquire(Priority.TYPING)
         if slot is None:
             return
         async with self._budget.turn(slot=slot):

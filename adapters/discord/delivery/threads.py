@@ -50,7 +50,7 @@ BUSY_PAUSE_S = 2.0
 LOOKED_THROUGH = 100
 """Messages behind a command among which its answer is looked for."""
 
-Successor = Callable[[Room], Awaitable[int | None]]
+Replacement = Callable[[Room], Awaitable[int | None]]
 """The message that took the place of the one a thread should hang on."""
 
 
@@ -65,9 +65,9 @@ class StoryThreads:
         self._answering: dict[str, list[asyncio.Event]] = {}
         self._responses: OrderedDict[str, int] = OrderedDict()
         self._tries: dict[str, int] = {}
-        self.successor: Successor | None = None
+        self.replacement: Replacement | None = None
 
-    def expect(self, room: Room) -> None:
+    def expect_thread(self, room: Room) -> None:
         """A thread is to be opened before the first post: this saves asking whether it is there."""
         self._unopened[room.id] = None
         while len(self._unopened) > REMEMBERED:
@@ -110,13 +110,13 @@ class StoryThreads:
             return await self._posts.post(room, reply, key)
         except Undeliverable as error:
             if code_of(error) != UNKNOWN_CHANNEL or parent_channel(room) is None:
-                await self._refused(room, error)
+                await self._on_first_post_refused(room, error)
         # Kept by an earlier process, which did not come to open it.
         await self._open(room)
         try:
             return await self._posts.post(room, reply, key)
         except Undeliverable as error:
-            await self._refused(room, error)
+            await self._on_first_post_refused(room, error)
 
     async def open(self, room: Room) -> Room:
         """Open a room's thread where nothing is to be posted yet; returns where the story is told."""
@@ -143,7 +143,7 @@ class StoryThreads:
         try:
             await self._start(room, channel)
         except MessageGone:
-            await self._move_to_successor(room, channel)
+            await self._move_to_replacement(room, channel)
             raise
         except Undeliverable as error:
             if code_of(error) != THREAD_EXISTS:  # else it is there: an answer got lost
@@ -172,13 +172,13 @@ class StoryThreads:
                 int(channel.id), int(room.id), name=name, auto_archive_duration=kept_min
             )
 
-    async def _move_to_successor(self, room: Room, channel: Room) -> None:
+    async def _move_to_replacement(self, room: Room, channel: Room) -> None:
         """Go on under the message that took the place of the one that is gone, where there is one."""
-        message_id = await self.successor(room) if self.successor is not None else None
+        message_id = await self.replacement(room) if self.replacement is not None else None
         if message_id is not None:
             to = thread_room(message_id, channel)
             await self._move(room, to)
-            self.expect(to)
+            self.expect_thread(to)
             raise ToldElsewhere(to)
 
     # Commands
@@ -203,7 +203,7 @@ class StoryThreads:
             to = thread_room(message_id, channel)
         await self._move(room, to)
         if message_id is not None:
-            self.expect(to)
+            self.expect_thread(to)
         raise ToldElsewhere(to)
 
     async def _response_of(self, room: Room, channel: Room) -> int | None:
@@ -231,7 +231,7 @@ class StoryThreads:
 
     # Elsewhere
 
-    async def _refused(self, room: Room, error: Undeliverable) -> NoReturn:
+    async def _on_first_post_refused(self, room: Room, error: Undeliverable) -> NoReturn:
         """Discord will not take a story's first words: they go to the channel, and people hear why."""
         if code_of(error) == AUTHOR_FIRST and self._may_try_again(room):
             raise RetryLater(str(error), AUTHOR_PAUSE_S) from error

@@ -197,9 +197,9 @@ class ComponentHandler:
             )
             await self.services.editing.edit(told.room, context.author, component.target, text)
         else:
-            await self._annotate(context, component, text)
+            await self._store_notes(context, component, text)
 
-    async def _annotate(self, context: InteractionContext, component: ComponentId, text: str) -> None:
+    async def _store_notes(self, context: InteractionContext, component: ComponentId, text: str) -> None:
         story = await self.services.stories.read(context.room)
         notes, action = story.notes if story is not None else Notes(), component.action
         require_unchanged(component, notes)

@@ -80,7 +80,7 @@ class ContextMenus:
             context = await in_story_room(self.services, context, passage)
             story = await self.services.stories.read(context.room)
             if story is None or not ends_with(story, passage.id):
-                await self.tree_actions.branch_to_go_on(context, passage.id)
+                await self.tree_actions.branch_and_continue(context, passage.id)
             await self.services.generation.receive_message(
                 context.message(after=passage.id), GenerationOptions()
             )
@@ -108,7 +108,7 @@ class ContextMenus:
         await self.services.generation.validate(context.message(received.text))
         place = await self._choose_thread(context, message)
         if place.room != context.room:
-            self.threads.expect(place.room)
+            self.threads.expect_thread(place.room)
         self.posts.set_locale(place.room, context.public_locale)
         await self.services.generation.receive_message(replace(received, room=place.room), None)
         return place

@@ -98,9 +98,9 @@ class ContinueCommand:
                 context, text, options
             )
         elif await self.services.stories.read(context.room) is not None:
-            await self._go_on(context, options, ThreadLines())
+            await self._continue_story(context, options, ThreadLines())
         elif (lines := await self._prompt_lines(context)).messages:
-            await self._go_on(context, options, lines)
+            await self._continue_story(context, options, lines)
         else:
             # There is nothing to go on from: a form takes the beginning, with its line breaks.
             modal = begin_modal(options, self.translate, context.locale)
@@ -236,7 +236,7 @@ class ContinueCommand:
             notices.append(unread_characters(receipt, self.translate, locale))
         return notices
 
-    async def _go_on(
+    async def _continue_story(
         self, context: InteractionContext, options: GenerationOptions, lines: ThreadLines
     ) -> None:
         if context.user_installed:

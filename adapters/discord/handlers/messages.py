@@ -17,7 +17,7 @@ from adapters.discord.delivery.interaction_response import error_message
 from adapters.discord.delivery.posts import UNSENT, Posts, nonce_of
 from adapters.discord.delivery.threads import StoryThreads
 from adapters.discord.handlers.proxy_bots import ProxyMessages
-from adapters.discord.payloads.attachments import Attachments, AttachmentTexts, may_be_text
+from adapters.discord.payloads.attachments import AttachmentReader, AttachmentTexts, may_be_text
 from adapters.discord.payloads.messages import (
     PLATFORM,
     BotIdentity,
@@ -78,7 +78,7 @@ class MessageHandler:
         thread_history: ThreadHistory,
         proxy_messages: ProxyMessages,
         in_order: KeyedLock,
-        attachments: Attachments,
+        attachments: AttachmentReader,
     ) -> None:
         self._services = services
         self._translate = translate
@@ -143,7 +143,7 @@ class MessageHandler:
         if message.webhook_id is None:
             author = author_of(message.author, locale)
         else:
-            author = await self._as_they_are(passage.author, room, message.guild)
+            author = await self._with_current_roles(passage.author, room, message.guild)
         await self._run(message, locale, self._edit(room, author, passage, text), by_name=False)
 
     async def _edit(self, room: Room, author: Author, passage: Passage, text: str) -> None:
@@ -162,24 +162,24 @@ class MessageHandler:
         if passage is None or passage.by_model or passage.deleted:
             return
         # Of many that a moderator takes away at once a line each would be noise.
-        delete = partial(self._delete, passage, guild, tell=alone)
+        delete = partial(self._delete, passage, guild, notify=alone)
         if alone:
             await self._proxy_messages.on_delete(message_id, channel_id, passage, delete)
         else:
             await delete()
 
-    async def _delete(self, passage: Passage, guild: discord.Guild | None, *, tell: bool) -> None:
+    async def _delete(self, passage: Passage, guild: discord.Guild | None, *, notify: bool) -> None:
         story = await self._services.stories.by_id(passage.story_id)
-        author = await self._as_they_are(passage.author, story.room, guild)
+        author = await self._with_current_roles(passage.author, story.room, guild)
         try:
             await self._services.editing.delete(story.room, author, passage.id)
         except SpokenError as error:
             _log.info("A deleted message stays in its story: %s", error)
             return
-        if tell and is_read(story, passage):
-            await self._tell_deleted(story.room, author, passage)
+        if notify and is_read(story, passage):
+            await self._notify_deleted(story.room, author, passage)
 
-    async def _tell_deleted(self, room: Room, author: Author, passage: Passage) -> None:
+    async def _notify_deleted(self, room: Room, author: Author, passage: Passage) -> None:
         """Say in one line that the story lacks something now.
 
         Discord does not tell who deleted a message, and asks them itself; brought back, the passage would
@@ -189,7 +189,7 @@ class MessageHandler:
         sentence = self._translate("discord.deleted", locale, person=escape(author.name))
         await self._posts.notify(room, sentence, key=f"{passage.id} deleted")
 
-    async def _as_they_are(self, author: Author, room: Room, guild: discord.Guild | None) -> Author:
+    async def _with_current_roles(self, author: Author, room: Room, guild: discord.Guild | None) -> Author:
         """With their roles, where rules name any: what is kept of a person says nothing of them."""
         return (
             await with_roles(author, guild)
@@ -271,7 +271,7 @@ class MessageHandler:
             permission = self._translate(f"discord.permission.{place.missing_permission}", locale)
             await self._notify(message, self._translate("discord.no_thread", locale, permission=permission))
         if opening:
-            self._threads.expect(place.room)
+            self._threads.expect_thread(place.room)
         elif place.room.id == str(message.channel.id) and not isinstance(message.channel, discord.Thread):
             self._posts.expect_reply_to(place.room, message.id)
         if (notice := lines.notice(self._translate, locale)) is not None:

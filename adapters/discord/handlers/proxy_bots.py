@@ -100,7 +100,7 @@ class ProxyMessages:
             self._waiting.add(task)
             task.add_done_callback(self._waiting.discard)
 
-    async def successor(self, room: Room) -> int | None:
+    async def replacement(self, room: Room) -> int | None:
         """The message that says again what a thread was to hang on.
 
         Raises:

@@ -123,7 +123,7 @@ class TreeActions:
         done = await self.notices.perform(context, branching)
         await self.notices.send_public(context, "discord.branched", done, (Action.MORE,))
 
-    async def branch_to_go_on(self, context: InteractionContext, passage: str) -> None:
+    async def branch_and_continue(self, context: InteractionContext, passage: str) -> None:
         """Go on from any passage at once: the continuation follows the line in the story's room."""
         branching = self.services.editing.branch(context.room, context.author, passage)
         done = await self.notices.perform(context, branching)

@@ -49,7 +49,7 @@ class AttachmentTexts:
         return any(one.is_text for one in self.unread)
 
 
-class Attachments:
+class AttachmentReader:
     """Reads the text files among the attachments of messages."""
 
     def __init__(self, sleep: Sleep, max_characters: int = MAX_CHARACTERS) -> None:

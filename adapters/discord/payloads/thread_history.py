@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import discord
 
 from adapters.discord.api.errors import as_delivery_errors
-from adapters.discord.payloads.attachments import Attachments, AttachmentTexts, may_be_text
+from adapters.discord.payloads.attachments import AttachmentReader, AttachmentTexts, may_be_text
 from adapters.discord.payloads.messages import (
     PLATFORM,
     BotIdentity,
@@ -53,7 +53,7 @@ class ThreadHistory:
     """Reads threads in which no story was ever told. `sees_content`: Discord gives the bot others' texts."""
 
     def __init__(
-        self, services: Services, sleep: Sleep, attachments: Attachments, *, sees_content: bool
+        self, services: Services, sleep: Sleep, attachments: AttachmentReader, *, sees_content: bool
     ) -> None:
         self._services = services
         self._sleep = sleep

@@ -87,13 +87,13 @@ def _note(reply: Reply) -> str:
 
 def _body(reply: Reply) -> str:
     text = keep_indent(escape(reply.text))
-    others = [candidate_content(number, choice.text) for number, choice in _told(reply)]
+    others = [candidate_content(number, choice.text) for number, choice in _shown_candidates(reply)]
     if reply.state is ReplyState.WRITING and reply.text:
         return "\n\n".join([text, *others]).rstrip() + f" {MARKS[reply.state]}"
     return "\n\n".join([text, *others])
 
 
-def _told(reply: Reply) -> list[tuple[int, Candidate]]:
+def _shown_candidates(reply: Reply) -> list[tuple[int, Candidate]]:
     # One that stands in a message of its own, or of which nothing is written yet, has no text here.
     return [(number, choice) for number, choice in numbered_candidates(reply) if choice.text.strip()]
 

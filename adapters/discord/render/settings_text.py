@@ -53,7 +53,7 @@ def parse_value(rule: str, typed: str, *, lines: bool = False) -> object:
     """
     between = "\n" if lines else "\n、,，"
     value = typed_value(rule, typed, between=between)
-    return _who(rule, typed) if rule in PEOPLE and value else value
+    return _parse_people(rule, typed) if rule in PEOPLE and value else value
 
 
 def list_lines(rule: str, value: object) -> str:
@@ -88,7 +88,7 @@ def _preset_name(preset: str, locale: str) -> str:
     return names.get(preset, preset)
 
 
-def _who(rule: str, typed: str) -> list[str]:
+def _parse_people(rule: str, typed: str) -> list[str]:
     found = [
         f"{_KINDS[mark]}/{number}" if mark else f"{kind}/{named}"
         for mark, number, kind, named in _WHO.findall(typed)

@@ -85,7 +85,7 @@ async def test_what_is_not_urgent_leaves_room(priority: Priority) -> None:
     clock = FakeClock()
     budget = RequestBudget(clock, PER_S)
     taken = 0
-    while budget.take_now(priority) is not None:
+    while budget.try_acquire(priority) is not None:
         taken += 1
     assert taken == int(PER_S * PARTS[priority]) < PER_S
     await spend(budget, 1)
@@ -97,7 +97,7 @@ async def test_a_slot_that_was_not_needed_is_there_for_others() -> None:
     budget = RequestBudget(FakeClock(), 1)
     async with budget.turn():
         pass
-    assert budget.take_now(Priority.FIRST) is not None
+    assert budget.try_acquire(Priority.FIRST) is not None
 
 
 async def test_a_second_try_has_a_slot_of_its_own() -> None:
@@ -107,8 +107,8 @@ async def test_a_second_try_has_a_slot_of_its_own() -> None:
     async with budget.turn():
         budget.answered(await budget.begin())
         budget.answered(await budget.begin())
-    assert budget.take_now(Priority.FIRST) is None
-    assert budget.free_in_s(Priority.FIRST) == pytest.approx(1.0)
+    assert budget.try_acquire(Priority.FIRST) is None
+    assert budget.seconds_until_free(Priority.FIRST) == pytest.approx(1.0)
 
 
 async def test_nobody_asks_while_discord_wants_a_rest() -> None:
@@ -124,9 +124,9 @@ async def test_nobody_asks_while_discord_wants_a_rest() -> None:
     assert order == [Priority.FIRST]
     await task
     budget.pause(LONGEST_WAIT_S + 1)
-    assert budget.take_now(Priority.GROWTH) is None
+    assert budget.try_acquire(Priority.GROWTH) is None
     with pytest.raises(RetryLater) as error:
-        await budget.take(Priority.FIRST)
+        await budget.acquire(Priority.FIRST)
     assert error.value.after_s == pytest.approx(LONGEST_WAIT_S + 1)
 
 
@@ -160,16 +160,16 @@ def test_refusals_are_told_long_before_the_ban_and_stop_what_is_not_urgent(
     with caplog.at_level(logging.WARNING):
         for _ in range(QUIET_AT - 1):
             budget.invalid_requests.record(429)
-        assert budget.take_now(Priority.GROWTH) is not None
+        assert budget.try_acquire(Priority.GROWTH) is not None
         assert caplog.messages == []
         for _ in range(2):
             budget.invalid_requests.record(403)
     assert len(caplog.messages) == 1
     assert str(BAN_AT) in caplog.messages[0]
-    assert budget.take_now(Priority.GROWTH) is None
-    assert budget.free_in_s(Priority.GROWTH) > 10
+    assert budget.try_acquire(Priority.GROWTH) is None
+    assert budget.seconds_until_free(Priority.GROWTH) > 10
     clock.passed_s = WITHIN_S
-    assert budget.take_now(Priority.GROWTH) is not None
+    assert budget.try_acquire(Priority.GROWTH) is not None
 
 
 def test_only_refusals_of_the_bot_itself_count() -> None:
@@ -267,9 +267,9 @@ async def test_an_end_takes_the_slot_that_its_growing_text_was_given() -> None:
     at.clock.passed_s = 2.0
     assert at.pace.seconds_until_due(ROOM, "1", GROWS) == 0
     assert at.pace.seconds_until_due(ROOM, "1", OVER) == 0
-    before = at.budget.free_in_s(Priority.FIRST, PER_S - 1)
+    before = at.budget.seconds_until_free(Priority.FIRST, PER_S - 1)
     async with at.pace.turn("1", OVER):
-        assert at.budget.free_in_s(Priority.FIRST, PER_S - 1) == before
+        assert at.budget.seconds_until_free(Priority.FIRST, PER_S - 1) == before
 
 
 def test_a_text_that_broke_off_says_so_at_once() -> None:
@@ -284,14 +284,14 @@ def test_a_growing_text_spends_the_limit_of_its_route_evenly_and_leaves_the_last
     clock = StillClock()
     routes = RouteLimits(clock)
     routes.learn("1", {"X-RateLimit-Remaining": "4", "X-RateLimit-Reset-After": "5.0"})
-    assert routes.due_in_s("1") == pytest.approx(1.25)
+    assert routes.seconds_until_due("1") == pytest.approx(1.25)
     clock.passed_s = 3.75
     routes.learn("1", {"X-RateLimit-Remaining": "1", "X-RateLimit-Reset-After": "1.25"})
-    assert routes.due_in_s("1") == pytest.approx(1.25)
+    assert routes.seconds_until_due("1") == pytest.approx(1.25)
     routes.learn("1", {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset-After": "0.5"})
-    assert routes.due_in_s("1") == pytest.approx(0.5)
+    assert routes.seconds_until_due("1") == pytest.approx(0.5)
     routes.learn("2", {})
-    assert routes.due_in_s("2") == 0
+    assert routes.seconds_until_due("2") == 0
 
 
 def test_what_can_wait_asks_how_long_a_room_takes_no_change() -> None:
