@@ -138,14 +138,14 @@ def continue_(
 ) -> None:
     """Let a story go on, here in the terminal: the text and its continuation, nothing else, on stdout."""
     settings, say, locale = _prepare(config, quiet=True)
-    from bot.app.terminal import ask_for, continue_story, from_file, typed, with_model
+    from bot.app.terminal import continue_story, file_message, options_from, typed_message, with_model
     from bot.domain.jobs import JobState
 
-    ask = ask_for(length, preset, candidates, seed, locale)
+    ask = options_from(length, preset, candidates, seed, locale)
     if text == "-":
-        story = from_file(_read_input(settings.story.max_file_characters, encoding), locale)
+        story = file_message(_read_input(settings.story.max_file_characters, encoding), locale)
     else:
-        story = typed(_as_given(text), locale)
+        story = typed_message(_as_given(text), locale)
     state = asyncio.run(
         continue_story(with_model(settings, model), say, locale, story, ask, sys.stdout, sys.stderr)
     )
@@ -331,9 +331,9 @@ def _prepare(
 
 def _read_input(max_characters: int, encoding: str) -> str:
     """What standard input says, up to its end; no more of it is read than can be a text."""
-    from bot.text.text_file import most_bytes, text_of
+    from bot.text.text_file import max_bytes, text_of
 
-    return text_of(sys.stdin.buffer.read(most_bytes(max_characters) + 1), max_characters, encoding)
+    return text_of(sys.stdin.buffer.read(max_bytes(max_characters) + 1), max_characters, encoding)
 
 
 def _as_given(argument: str) -> str:

@@ -23,7 +23,7 @@ from bot.domain.inference import TokenCount
 from bot.domain.jobs import GenerationOptions, JobReceipt
 from bot.domain.ports import Translate
 from bot.domain.story import Notes, Passage, Story
-from bot.story.joining import ending, joints, told_passages
+from bot.story.joining import in_character_passages, joined_pieces, last_passage
 from bot.story.tree import first_words
 from bot.text.character_names import named
 
@@ -121,9 +121,9 @@ class Session:
         story = await self._services.stories.read(ROOM) if self._console.transcript is not None else None
         if story is not None:
             passages = takewhile(
-                lambda one: instead_of is None or one.id != instead_of.id, told_passages(story)
+                lambda one: instead_of is None or one.id != instead_of.id, in_character_passages(story)
             )
-            self._console.show_story(story.id, list(joints(passages)))
+            self._console.show_story(story.id, list(joined_pieces(passages)))
 
     async def wait_idle(self) -> None:
         """Wait until nothing is written any more."""
@@ -177,7 +177,7 @@ class Session:
 
     async def _retry(self, _: str) -> None:
         story = await self._story()
-        last = ending(story)
+        last = last_passage(story)
         receipt = await self._services.generation.retry(
             replace(self._message(""), after=story.head), GenerationOptions()
         )
@@ -212,7 +212,7 @@ class Session:
 
     async def _choose(self, argument: str) -> None:
         story = await self._story()
-        last = ending(story)
+        last = last_passage(story)
         beside = await self._services.stories.alternatives(last.id) if last is not None else ()
         choices = by_number(beside, *self._labelled)
         if not argument:

@@ -12,15 +12,15 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bot.app.platforms import Adapter, CatchingUp, Keeping, Opening, Signing, connect
-from bot.app.signals import stopping
-from bot.app.task_supervisor import Crew
+from bot.app.platforms import Adapter, HasAddress, RecordsPresence, SignsCookies, UsesDatabase, connect
+from bot.app.signals import stop_on_signals
+from bot.app.task_supervisor import TaskSupervisor
 from bot.app.worker_child import worker_command
 from bot.core.dispatcher import Dispatcher
 from bot.core.outbox import Outbox
 from bot.core.queue import JobQueue
 from bot.core.services import Services, build_services
-from bot.core.settings_resolver import merged
+from bot.core.settings_resolver import merge_settings
 from bot.core.text_limits import TextLimits
 from bot.domain.errors import ConfigurationError
 from bot.domain.ports import Platform, Translate
@@ -35,7 +35,7 @@ Announce = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
-class House:
+class Runtime:
     """The built parts, not yet running. `worker` is None where the worker runs elsewhere."""
 
     store: Store
@@ -46,64 +46,64 @@ class House:
     services: Services
     worker: LocalWorker | None
 
-    def start(self, crew: Crew) -> None:
+    def start(self, tasks: TaskSupervisor) -> None:
         """Let the parts work. The worker comes first: it takes longest to be ready."""
         if self.worker is not None:
-            crew.start("worker", self.worker.run(), needed=True)
-        crew.start("outbox", self.outbox.run(), needed=True)
-        crew.start("dispatcher", self.dispatcher.run(), needed=True)
+            tasks.start("worker", self.worker.run(), needed=True)
+        tasks.start("outbox", self.outbox.run(), needed=True)
+        tasks.start("dispatcher", self.dispatcher.run(), needed=True)
 
-    async def stop(self, crew: Crew, platforms: Sequence[Adapter], grace_s: float) -> None:
+    async def stop(self, tasks: TaskSupervisor, platforms: Sequence[Adapter], grace_s: float) -> None:
         """End in the order in which nothing is lost.
 
         First the dispatcher, which puts running jobs back to waiting; then the outbox sends the last texts,
         for which the platforms must still be connected; then the rest.
         """
-        await crew.dismiss("dispatcher", grace_s)
+        await tasks.cancel("dispatcher", grace_s)
         await self.outbox.close(grace_s)
         for platform in reversed(platforms):
-            await crew.dismiss(platform.name, grace_s)
-        await crew.dismiss("outbox", grace_s)
-        await crew.dismiss("worker", grace_s)
+            await tasks.cancel(platform.name, grace_s)
+        await tasks.cancel("outbox", grace_s)
+        await tasks.cancel("worker", grace_s)
 
 
-async def run(settings: Settings, say: Translate, locale: str, announce: Announce) -> None:
+async def run(settings: Settings, translate: Translate, locale: str, announce: Announce) -> None:
     """Be the bot until SIGINT or SIGTERM; a second signal ends it at once.
 
     Raises:
         ConfigurationError: nothing could be connected, or the store cannot be opened.
     """
-    platforms = tuple(connect(settings, say))
+    platforms = tuple(connect(settings, translate))
     if not platforms:
-        raise ConfigurationError(say("app.nothing_connected", locale))
+        raise ConfigurationError(translate("app.nothing_connected", locale))
     stop = asyncio.Event()
-    with stopping(stop):
-        async with build(settings, say, platforms, settings.store.url) as house:
-            crew = Crew()
+    with stop_on_signals(stop):
+        async with build(settings, translate, platforms, settings.store.url) as runtime:
+            tasks = TaskSupervisor()
             for platform in platforms:
-                platform.attach(house.services)
-                if isinstance(platform, Keeping):
-                    platform.keep_in(house.store.engine)
-                if isinstance(platform, Signing) and settings.web.secret is None:
-                    platform.sign_with(await house.store.cookie_secret())
-                if isinstance(platform, CatchingUp):
-                    platform.remember_in(house.store.heartbeats)
-            house.start(crew)
+                platform.attach(runtime.services)
+                if isinstance(platform, UsesDatabase):
+                    platform.keep_in(runtime.store.engine)
+                if isinstance(platform, SignsCookies) and settings.web.secret is None:
+                    platform.sign_with(await runtime.store.cookie_secret())
+                if isinstance(platform, RecordsPresence):
+                    platform.remember_in(runtime.store.heartbeats)
+            runtime.start(tasks)
             for platform in platforms:
-                crew.start(platform.name, platform.run(), needed=False)
-            async with _announcing(settings, platforms, say, locale, announce):
+                tasks.start(platform.name, platform.run(), needed=False)
+            async with _announcing(settings, platforms, translate, locale, announce):
                 try:
-                    await crew.watch(stop)
+                    await tasks.watch(stop)
                 finally:
-                    await house.stop(crew, platforms, settings.grace_s)
+                    await runtime.stop(tasks, platforms, settings.grace_s)
     if not stop.is_set():
-        raise ConfigurationError(say("app.nothing_connected", locale))
+        raise ConfigurationError(translate("app.nothing_connected", locale))
 
 
 @asynccontextmanager
 async def build(
-    settings: Settings, say: Translate, platforms: Sequence[Platform], store_url: str
-) -> AsyncIterator[House]:
+    settings: Settings, translate: Translate, platforms: Sequence[Platform], store_url: str
+) -> AsyncIterator[Runtime]:
     """Put the parts together around `platforms`; they are closed at the end, not stopped."""
     async with AsyncExitStack() as stack:
         store = await open_store(store_url)
@@ -112,18 +112,18 @@ async def build(
         engine = await stack.enter_async_context(HttpEngine(where))
         queue = JobQueue(settings.queue.limit, settings.queue.per_author)
         outbox = Outbox(store, {platform.name: platform for platform in platforms})
-        defaults = merged([settings.rules.model_dump()])
+        defaults = merge_settings([settings.rules.model_dump()])
         limits = TextLimits(settings.story.max_characters, settings.story.max_file_characters)
         slots = settings.engine.slots
-        dispatcher = Dispatcher(store, queue, engine, outbox, say, slots=slots, defaults=defaults)
-        yield House(
+        dispatcher = Dispatcher(store, queue, engine, outbox, translate, slots=slots, defaults=defaults)
+        yield Runtime(
             store=store,
             engine=engine,
             queue=queue,
             outbox=outbox,
             dispatcher=dispatcher,
             services=build_services(
-                store, queue, engine, outbox, dispatcher, say, limits=limits, defaults=defaults
+                store, queue, engine, outbox, dispatcher, translate, limits=limits, defaults=defaults
             ),
             worker=worker,
         )
@@ -145,15 +145,17 @@ def _worker(settings: Settings) -> Iterator[tuple[str, LocalWorker | None]]:
 
 @asynccontextmanager
 async def _announcing(
-    settings: Settings, platforms: Sequence[Adapter], say: Translate, locale: str, announce: Announce
+    settings: Settings, platforms: Sequence[Adapter], translate: Translate, locale: str, announce: Announce
 ) -> AsyncIterator[None]:
     """Tell where the room is as soon as it is open."""
 
-    async def tell(room: Opening) -> None:
-        announce(say("app.room_open", locale, url=await room.started()))
-        announce(say("app.stop_hint", locale, store=shown(address(settings.store.url))))
+    async def tell(room: HasAddress) -> None:
+        announce(translate("app.room_open", locale, url=await room.started()))
+        announce(translate("app.stop_hint", locale, store=shown(address(settings.store.url))))
 
-    tasks = [asyncio.create_task(tell(platform)) for platform in platforms if isinstance(platform, Opening)]
+    tasks = [
+        asyncio.create_task(tell(platform)) for platform in platforms if isinstance(platform, HasAddress)
+    ]
     try:
         yield
     finally:

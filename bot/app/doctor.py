@@ -93,11 +93,12 @@ def _value(secret: SecretStr | None) -> str:
     return "" if secret is None else secret.get_secret_value().strip()
 
 
-def report(findings: list[Finding], say: Translate, locale: str) -> str:
+def report(findings: list[Finding], translate: Translate, locale: str) -> str:
     """A line for each finding."""
     width = max(len(finding.subject) for finding in findings)
     return "\n".join(
-        f"{MARKS[finding.state]} {finding.subject:<{width}}  {say(finding.key, locale, **finding.values)}"
+        f"{MARKS[finding.state]} {finding.subject:<{width}}  "
+        + translate(finding.key, locale, **finding.values)
         for finding in findings
     )
 

@@ -9,21 +9,21 @@ from bot.domain.errors import NoSuchStory, SeveralStories, UnknownFormat
 from bot.domain.ports import Translate
 from bot.domain.story import Story
 from bot.store import Store, open_store
-from bot.story.export_formats import FORMATS, exported
+from bot.story.export_formats import FORMATS, export_text
 
 PLATFORMS = ("web", "discord", "slack", "console")
 SHORT_ID = 8
 
 
-async def list_stories(url: str, say: Translate, locale: str) -> str:
+async def list_stories(url: str, translate: Translate, locale: str) -> str:
     """A line for each story: how to name it, where it is told, its title."""
     async with _opened(url) as store:
         stories = await _all(store)
     if not stories:
-        return say("export.none_yet", locale)
+        return translate("export.none_yet", locale)
+    untitled = translate("export.untitled", locale)
     return "\n".join(
-        f"{story.id[:SHORT_ID]}  {story.room.platform:<8}  {story.title or say('export.untitled', locale)}"
-        for story in stories
+        f"{story.id[:SHORT_ID]}  {story.room.platform:<8}  {story.title or untitled}" for story in stories
     )
 
 
@@ -37,7 +37,7 @@ async def export_story(url: str, story_id: str, form: str) -> str:
         raise UnknownFormat(name=form, known=", ".join(FORMATS))
     async with _opened(url) as store:
         story = await store.stories.get(_chosen(await _all(store), story_id))
-    return exported(story, form)
+    return export_text(story, form)
 
 
 @asynccontextmanager

@@ -35,7 +35,7 @@ class Adapter(Platform, Protocol):
 
 
 @runtime_checkable
-class Opening(Protocol):
+class HasAddress(Protocol):
     """A platform that is a place of its own, with an address to tell people."""
 
     async def started(self) -> str:
@@ -44,7 +44,7 @@ class Opening(Protocol):
 
 
 @runtime_checkable
-class Keeping(Protocol):
+class UsesDatabase(Protocol):
     """A platform that keeps something of its own in the database, such as installations."""
 
     def keep_in(self, engine: DatabaseEngine) -> None:
@@ -53,7 +53,7 @@ class Keeping(Protocol):
 
 
 @runtime_checkable
-class CatchingUp(Protocol):
+class RecordsPresence(Protocol):
     """A platform that catches up with what was written while the bot was away."""
 
     def remember_in(self, heartbeats: Heartbeats) -> None:
@@ -62,7 +62,7 @@ class CatchingUp(Protocol):
 
 
 @runtime_checkable
-class Signing(Protocol):
+class SignsCookies(Protocol):
     """A platform that signs what it gives its visitors to keep, so that it knows them again."""
 
     def sign_with(self, secret: str) -> None:
@@ -70,22 +70,22 @@ class Signing(Protocol):
         ...
 
 
-def connect(settings: Settings, say: Translate) -> Iterator[Adapter]:
+def connect(settings: Settings, translate: Translate) -> Iterator[Adapter]:
     """Make the adapter of every platform that is set up."""
     if settings.web.enabled:
-        yield web(settings.web, say)
+        yield web(settings.web, translate)
     if settings.discord.token is not None:
-        yield discord(settings.discord, say, settings.story.max_file_characters)
+        yield discord(settings.discord, translate, settings.story.max_file_characters)
     if settings.slack.wanted:
-        yield slack(settings.slack, say)
+        yield slack(settings.slack, translate)
 
 
-def web(settings: WebSettings, say: Translate) -> WebAdapter:
+def web(settings: WebSettings, translate: Translate) -> WebAdapter:
     """The room in the browser."""
     from adapters.web import WebAdapter
 
     return WebAdapter(
-        say,
+        translate,
         host=settings.host,
         port=settings.port,
         root_path=settings.root_path,
@@ -93,21 +93,21 @@ def web(settings: WebSettings, say: Translate) -> WebAdapter:
     )
 
 
-def discord(settings: DiscordSettings, say: Translate, max_file_characters: int) -> Adapter:
+def discord(settings: DiscordSettings, translate: Translate, max_file_characters: int) -> Adapter:
     """Discord."""
     from adapters.discord import DiscordAdapter
 
     token = _value(settings.token) or ""
-    return DiscordAdapter(token, say, api_url=settings.api_url, max_file_characters=max_file_characters)
+    return DiscordAdapter(token, translate, api_url=settings.api_url, max_file_characters=max_file_characters)
 
 
-def slack(settings: SlackSettings, say: Translate) -> Adapter:
+def slack(settings: SlackSettings, translate: Translate) -> Adapter:
     """Slack, by Socket Mode or HTTP. A token that is missing is told by its adapter, as a wrong one is."""
     from adapters.slack import SlackAdapter
 
     return SlackAdapter(
         slack_credentials(settings),
-        say,
+        translate,
         mode=settings.chosen_mode,
         host=settings.host,
         port=settings.port,

@@ -15,7 +15,7 @@ def _nothing() -> bool:
 
 
 @contextmanager
-def stopping(stop: asyncio.Event, instead: Callable[[], bool] = _nothing) -> Iterator[None]:
+def stop_on_signals(stop: asyncio.Event, instead: Callable[[], bool] = _nothing) -> Iterator[None]:
     """Let SIGINT and SIGTERM set `stop`; from then on they do what they always do, so a second one kills.
 
     `instead`: is asked at a SIGINT first; where it stops something smaller and says so, `stop` is not set.

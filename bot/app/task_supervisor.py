@@ -20,7 +20,7 @@ class _Member:
     needed: bool
 
 
-class Crew:
+class TaskSupervisor:
     """Runs named tasks until told to stop.
 
     Without a needed one nothing works, so its end is the end of all. The others (platforms) may go: a bad
@@ -55,7 +55,7 @@ class Crew:
         finally:
             stopped.cancel()
 
-    async def dismiss(self, name: str, grace_s: float) -> None:
+    async def cancel(self, name: str, grace_s: float) -> None:
         """Cancel one task and give it `grace_s` to clean up; an unknown or ended one is no error."""
         member = self._members.pop(name, None)
         if member is None:

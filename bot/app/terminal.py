@@ -1,4 +1,4 @@
-"""The small houses of the terminal: one reader, one worker.
+"""The bot in the terminal: one reader, one worker.
 
 `tsuzuki continue` keeps its one story in memory; `tsuzuki play` tells stories of the configured store.
 """
@@ -12,9 +12,9 @@ from collections.abc import AsyncIterator
 from typing import TextIO
 
 from adapters.console import ROOM, ConsoleAdapter, Session, Transcript
-from bot.app.bootstrap import House, build
-from bot.app.signals import stopping
-from bot.app.task_supervisor import Crew
+from bot.app.bootstrap import Runtime, build
+from bot.app.signals import stop_on_signals
+from bot.app.task_supervisor import TaskSupervisor
 from bot.core.settings_resolver import length_named
 from bot.domain.chat import Author, Message
 from bot.domain.errors import EngineError
@@ -26,7 +26,9 @@ from config.settings import Settings
 MEMORY = "sqlite:///:memory:"
 
 
-def ask_for(length: str, preset: str, candidates: int, seed: int | None, locale: str) -> GenerationOptions:
+def options_from(
+    length: str, preset: str, candidates: int, seed: int | None, locale: str
+) -> GenerationOptions:
     """What the options say. The preset's name is looked up by the rules of play.
 
     Raises:
@@ -35,12 +37,12 @@ def ask_for(length: str, preset: str, candidates: int, seed: int | None, locale:
     return GenerationOptions(length_named(length, locale), preset, candidates, seed)
 
 
-def typed(text: str, locale: str) -> Message:
+def typed_message(text: str, locale: str) -> Message:
     """What somebody wrote at the terminal."""
     return Message("continue", ROOM, _author(locale), text)
 
 
-def from_file(text: str, locale: str) -> Message:
+def file_message(text: str, locale: str) -> Message:
     """What a file or a pipe says, which may be longer than what is typed."""
     return Message("continue", ROOM, _author(locale), "", attached=text)
 
@@ -55,10 +57,10 @@ def with_model(settings: Settings, model: str | None) -> Settings:
 
 async def continue_story(
     settings: Settings,
-    say: Translate,
+    translate: Translate,
     locale: str,
     story: Message,
-    ask: GenerationOptions,
+    options: GenerationOptions,
     out: TextIO,
     err: TextIO,
 ) -> JobState:
@@ -68,35 +70,39 @@ async def continue_story(
         EmptyPrompt, TextTooLong, FileTooLong, UnknownPreset: before anything is started or written.
         OSError: nothing can be written to `out` any more.
     """
-    console = ConsoleAdapter(out, err, say, locale)
+    console = ConsoleAdapter(out, err, translate, locale)
     stop = asyncio.Event()
-    with stopping(stop):
-        async with build(settings, say, (console,), MEMORY) as house:
+    with stop_on_signals(stop):
+        async with build(settings, translate, (console,), MEMORY) as runtime:
             author, text = story.author, story.whole
-            ticket = await house.services.generation.receive_message(story, ask)
-            if ticket is None:
+            receipt = await runtime.services.generation.receive_message(story, options)
+            if receipt is None:
                 raise RuntimeError("a continuation was asked for, and play made no job of it")
             console.set_beginning(text)
-            crew = Crew()
+            tasks = TaskSupervisor()
             try:
-                crew.start("story", _tell(house, console, ticket, text, say, locale, err, stop), needed=False)
-                house.start(crew)
-                await crew.watch(stop)
-                stopped = await _stopped(house, console, author, ticket, settings.grace_s)
+                tasks.start(
+                    "story",
+                    _tell(runtime, console, receipt, text, translate, locale, err, stop),
+                    needed=False,
+                )
+                runtime.start(tasks)
+                await tasks.watch(stop)
+                stopped = await _stopped(runtime, console, author, receipt, settings.grace_s)
                 if console.write_error is not None:
                     raise console.write_error
                 if stopped:
                     return JobState.CANCELLED
-                job = await house.store.jobs.get(ticket.job_id)
+                job = await runtime.store.jobs.get(receipt.job_id)
             finally:
-                await crew.dismiss("story", settings.grace_s)
-                await house.stop(crew, (), settings.grace_s)
+                await tasks.cancel("story", settings.grace_s)
+                await runtime.stop(tasks, (), settings.grace_s)
     return job.state if job else JobState.CANCELLED
 
 
 async def play_stories(
     settings: Settings,
-    say: Translate,
+    translate: Translate,
     locale: str,
     wanted: str | None,
     lines: AsyncIterator[str],
@@ -116,10 +122,12 @@ async def play_stories(
         NoSuchStory, SeveralStories, NotText
         OSError: nothing can be written to `out` any more.
     """
-    console = ConsoleAdapter(out, err, say, locale, labels=err, transcript=Transcript(out) if whole else None)
+    console = ConsoleAdapter(
+        out, err, translate, locale, labels=err, transcript=Transcript(out) if whole else None
+    )
     stop = asyncio.Event()
-    async with build(settings, say, (console,), settings.store.url) as house:
-        session = Session(house.services, console, _author(locale), say, out, err)
+    async with build(settings, translate, (console,), settings.store.url) as runtime:
+        session = Session(runtime.services, console, _author(locale), translate, out, err)
         await session.enter(wanted)
         stops: set[asyncio.Task[bool]] = set()
 
@@ -128,21 +136,21 @@ async def play_stories(
                 stops.add(asyncio.create_task(session.stop()))
             return session.writing
 
-        crew = Crew()
+        tasks = TaskSupervisor()
         story = asyncio.create_task(session.run(lines), name="story")
         story.add_done_callback(lambda _: stop.set())
-        with stopping(stop, stop_writing):
+        with stop_on_signals(stop, stop_writing):
             try:
-                crew.start("story", _until(story, console, stop), needed=False)
-                house.start(crew)
-                await crew.watch(stop)
+                tasks.start("story", _until(story, console, stop), needed=False)
+                runtime.start(tasks)
+                await tasks.watch(stop)
                 if console.write_error is not None:
                     await session.stop()
             finally:
                 story.cancel()
                 await asyncio.gather(story, return_exceptions=True)
-                await crew.dismiss("story", settings.grace_s)
-                await house.stop(crew, (), settings.grace_s)
+                await tasks.cancel("story", settings.grace_s)
+                await runtime.stop(tasks, (), settings.grace_s)
     if console.write_error is not None:
         raise console.write_error
     return story.result() if not story.cancelled() else False
@@ -159,35 +167,35 @@ async def _until(story: asyncio.Task[bool], console: ConsoleAdapter, stop: async
 
 
 async def _tell(
-    house: House,
+    runtime: Runtime,
     console: ConsoleAdapter,
-    ticket: JobReceipt,
+    receipt: JobReceipt,
     text: str,
-    say: Translate,
+    translate: Translate,
     locale: str,
     err: TextIO,
     stop: asyncio.Event,
 ) -> None:
     """Wait until the continuation has been written out, or cannot be, then end everything."""
-    await console.wait_ended(ticket.job_id)
+    await console.wait_ended(receipt.job_id)
     # Beside the story: where nobody hears it, or the worker is gone, the story was written all the same.
     with contextlib.suppress(EngineError, OSError):
-        read = await house.engine.count_tokens(text)
+        read = await runtime.engine.count_tokens(text)
         if read.unknown:
             key = "solo.unseen_as" if read.read_as else "solo.unseen"
-            print(say(key, locale, characters=named(read.unknown), read_as=read.read_as), file=err)
+            print(translate(key, locale, characters=named(read.unknown), read_as=read.read_as), file=err)
     stop.set()
 
 
 async def _stopped(
-    house: House, console: ConsoleAdapter, author: Author, ticket: JobReceipt, grace_s: float
+    runtime: Runtime, console: ConsoleAdapter, author: Author, receipt: JobReceipt, grace_s: float
 ) -> bool:
     """Whether somebody had enough before the end: then what there is stays, and they are told so."""
-    if not await house.services.generation.cancel(ROOM, author):
+    if not await runtime.services.generation.cancel(ROOM, author):
         return False
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(grace_s):
-            await console.wait_ended(ticket.job_id)
+            await console.wait_ended(receipt.job_id)
     return True
 
 

@@ -14,9 +14,9 @@ from bot.aio.cancellation import to_its_end, until
 from bot.aio.clock import Clock, SystemClock
 from bot.core.outbox import Outbox
 from bot.core.queue import JobQueue
-from bot.core.readiness import EngineGate
+from bot.core.readiness import EngineReadiness
+from bot.core.reply_delivery import place_note
 from bot.core.settings_resolver import DEFAULTS, SettingsResolver
-from bot.core.shown_reply import place_note
 from bot.domain.errors import (
     EngineBusy,
     EngineError,
@@ -37,9 +37,9 @@ from bot.domain.repositories import Repositories
 from bot.domain.room_settings import RoomSettings, is_filtered
 from bot.domain.story import Passage, candidate_id
 from bot.story.joining import ends_with
-from bot.story.prompt import request_of
-from bot.text.candidates import Candidates, Kept
-from bot.text.score_alignment import placed
+from bot.story.prompt import build_request
+from bot.text.candidates import CandidateStream, CandidateText
+from bot.text.score_alignment import align_scores
 from bot.text.word_filter import WordFilter
 
 MAX_DEATHS = 3
@@ -61,15 +61,15 @@ Result = TypeVar("Result")
 
 
 @dataclass(slots=True)
-class _Past:
+class _JobProgress:
     """What a job went through: what people were shown of it, and how often the worker died under it.
 
-    `unwanted`: they deleted that.
+    `discarded`: they deleted that.
     """
 
-    seen: tuple[Kept, ...] = (Kept(""),)
+    shown: tuple[CandidateText, ...] = (CandidateText(""),)
     deaths: int = 0
-    unwanted: bool = False
+    discarded: bool = False
 
 
 class Dispatcher:
@@ -81,7 +81,7 @@ class Dispatcher:
         queue: JobQueue,
         engine: Engine,
         outbox: Outbox,
-        say: Translate,
+        translate: Translate,
         *,
         slots: int = 8,
         clock: Clock | None = None,
@@ -91,42 +91,42 @@ class Dispatcher:
         self._queue = queue
         self._engine = engine
         self._outbox = outbox
-        self._say = say
+        self._translate = translate
         self._slots = slots
         self._settings = SettingsResolver(store, defaults)
         self._clock = clock or SystemClock()
-        self._gate = EngineGate(engine, self._clock, self._tell_waiting, self._give_up)
-        self._pasts: dict[str, _Past] = {}
+        self._readiness = EngineReadiness(engine, self._clock, self._update_waiting, self._give_up)
+        self._progress: dict[str, _JobProgress] = {}
         self._running: set[str] = set()
-        self._leaving = False
+        self._shutting_down = False
         self._log = structlog.get_logger(__name__)
 
     async def run(self) -> None:
         """Take up what an earlier process left, then run jobs until cancelled; running ones are put back."""
         await self._reload()
-        self._queue.on_change(self._tell_waiting)
-        self._outbox.on_lost(self._stop_lost)
+        self._queue.on_change(self._update_waiting)
+        self._outbox.on_lost(self._on_lost)
         try:
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._gate.run(), name="engine gate")
+                tasks.create_task(self._readiness.run(), name="engine readiness")
                 for number in range(self._slots):
                     tasks.create_task(self._serve(), name=f"slot {number}")
         finally:
-            self._leaving = True
-            self._tell_waiting()
+            self._shutting_down = True
+            self._update_waiting()
 
     async def stopped(self, job: Job) -> None:
         """End a job that was taken out of the queue while it waited; what people saw of it is kept."""
-        await to_its_end(self._finish(job, self._seen(job), stopped=True))
+        await to_its_end(self._finish(job, self._shown_texts(job), stopped=True))
 
     async def discard(self, job: Job) -> None:
         """Write a job no further, and keep nothing of it: people deleted its reply."""
-        await self._stop_lost(job, MessageGone())
+        await self._on_lost(job, MessageGone())
 
-    async def _stop_lost(self, job: Job, error: Undeliverable) -> None:
+    async def _on_lost(self, job: Job, error: Undeliverable) -> None:
         """Write no further what nobody can be shown; of a message that people deleted nothing is kept."""
-        past = self._past(job)
-        past.unwanted = past.unwanted or isinstance(error, MessageGone)
+        progress = self._progress_of(job)
+        progress.discarded = progress.discarded or isinstance(error, MessageGone)
         waits = self._queue.place(job.id) is not None
         if self._queue.cancel(job.id) and waits:
             await self.stopped(job)
@@ -137,15 +137,15 @@ class Dispatcher:
         for job in jobs:
             if job.state is JobState.RUNNING:
                 await self._store.jobs.release(job.id)
-            if text := _broken_off(await self._store.outbox.of_job(job.id)):
-                self._past(job).seen = (Kept(text),)
+            if text := _interrupted_text(await self._store.outbox.of_job(job.id)):
+                self._progress_of(job).shown = (CandidateText(text),)
         self._queue.restore(jobs)
 
     async def _serve(self) -> None:
         while True:
-            await self._gate.wait()
+            await self._readiness.wait_ready()
             job = await self._queue.get()
-            if not self._gate.is_open:
+            if not self._readiness.is_ready:
                 self._queue.put_back(job)
                 continue
             await self._run(job)
@@ -161,12 +161,12 @@ class Dispatcher:
             raise
         except Exception as error:  # noqa: BLE001  # a task's boundary: one job must not end the others
             self._log.exception("a job failed unexpectedly", job=job.id)
-            await self._fail(job, self._say("dispatcher.unexpected", job.author.locale), repr(error))
+            await self._fail(job, self._translate("dispatcher.unexpected", job.author.locale), repr(error))
 
     async def _attempt(self, job: Job) -> None:
         stop = self._queue.stop_event(job.id)
         try:
-            claimed = await self._patiently(lambda: self._store.jobs.claim(job.id))
+            claimed = await self._retry_store(lambda: self._store.jobs.claim(job.id))
         except StoryBusy:
             # Of its story another process writes: one reply after the other.
             await self._clock.sleep(TURN_PAUSE_S)
@@ -177,7 +177,9 @@ class Dispatcher:
             self._outbox.forget(job.id)
             self._forget(job)
         elif claimed.attempts > MAX_STARTS:
-            await self._fail(job, self._say("dispatcher.unexpected", job.author.locale), "begun too often")
+            await self._fail(
+                job, self._translate("dispatcher.unexpected", job.author.locale), "begun too often"
+            )
         else:
             await to_its_end(await self._outcome(claimed, stop))
 
@@ -188,36 +190,38 @@ class Dispatcher:
             written = await self._write(job, stop)
         except EngineError as error:
             if not stop.is_set():
-                return self._stumbled(job, error, stop)
+                return self._on_engine_error(job, error, stop)
         if stop.is_set() or written is None:
-            return self._finish(job, self._seen(job), stopped=True)
-        return self._finish(job, written.kept, stopped=False, filtered=written.filtered)
+            return self._finish(job, self._shown_texts(job), stopped=True)
+        return self._finish(job, written.final, stopped=False, filtered=written.filtered)
 
-    async def _stumbled(self, job: Job, error: EngineError, stop: asyncio.Event) -> None:
+    async def _on_engine_error(self, job: Job, error: EngineError, stop: asyncio.Event) -> None:
         """The engine failed: the job waits for it, or fails where waiting would not help."""
-        past = self._past(job)
+        progress = self._progress_of(job)
         if isinstance(error, EngineUnavailable):
-            past.deaths += 1
+            progress.deaths += 1
         if isinstance(error, EngineLoading | EngineBusy | EngineFailed | EngineUnavailable):
-            self._gate.close()
-        died = isinstance(error, EngineUnavailable) and past.deaths < MAX_DEATHS
+            self._readiness.mark_unready()
+        died = isinstance(error, EngineUnavailable) and progress.deaths < MAX_DEATHS
         if died or isinstance(error, EngineLoading | EngineBusy):
-            self._log.warning("a job waits for the worker", job=job.id, deaths=past.deaths, error=str(error))
-            await self._patiently(lambda: self._store.jobs.release(job.id, begun=died))
+            self._log.warning(
+                "a job waits for the worker", job=job.id, deaths=progress.deaths, error=str(error)
+            )
+            await self._retry_store(lambda: self._store.jobs.release(job.id, begun=died))
             await self._put_back(job, stop)
         else:
             self._log.warning("a job failed", job=job.id, error=str(error))
-            await self._fail(job, self._sentence(error, job), str(error))
+            await self._fail(job, self._error_text(error, job), str(error))
 
-    async def _write(self, job: Job, stop: asyncio.Event) -> Candidates:
+    async def _write(self, job: Job, stop: asyncio.Event) -> CandidateStream:
         """The candidates as they are in the end. A stopped job keeps what people have seen."""
-        request, words = await self._patiently(lambda: self._prepared(job))
-        candidates = Candidates(job.options.candidates, job.options.length, request.prompt, words)
-        self._show_writing(job, self._past(job).seen)
+        request, words = await self._retry_store(lambda: self._prepared(job))
+        candidates = CandidateStream(job.options.candidates, job.options.length, request.prompt, words)
+        self._show_writing(job, self._progress_of(job).shown)
         async with aclosing(until(self._engine.generate(request), stop)) as deltas:
             async for delta in deltas:
                 candidates.push(delta)
-                self._show_writing(job, candidates.seen)
+                self._show_writing(job, candidates.shown)
                 if candidates.complete:
                     break
         if not stop.is_set():
@@ -229,38 +233,40 @@ class Dispatcher:
         story = await self._store.stories.before_reply(job.id)
         settings = await self._settings.resolve(story.room)
         words = WordFilter.of(settings.words) if is_filtered(settings, story.room) else None
-        return request_of(job, story, settings), words
+        return build_request(job, story, settings), words
 
-    def _seen(self, job: Job) -> list[Kept]:
+    def _shown_texts(self, job: Job) -> list[CandidateText]:
         """What people have seen of a job that was stopped; candidates that had not begun are none."""
-        found: dict[str, Kept] = {}
-        for one in self._past(job).seen:
+        found: dict[str, CandidateText] = {}
+        for one in self._progress_of(job).shown:
             if text := one.text.rstrip():
                 found.setdefault(text, replace(one, text=text))
         return list(found.values())
 
-    async def _finish(self, job: Job, kept: list[Kept], *, stopped: bool, filtered: bool = False) -> None:
+    async def _finish(
+        self, job: Job, kept: list[CandidateText], *, stopped: bool, filtered: bool = False
+    ) -> None:
         locale = job.author.locale
-        if not kept or self._past(job).unwanted:
+        if not kept or self._progress_of(job).discarded:
             await self._end_empty(job, stopped=stopped, filtered=filtered)
             return
         texts = [one.text for one in kept]
-        state, note = (ReplyState.CANCELLED, self._stopped(locale)) if stopped else (ReplyState.DONE, "")
+        state, note = (ReplyState.CANCELLED, self._stopped_note(locale)) if stopped else (ReplyState.DONE, "")
         choices = tuple(Candidate(candidate_id(job.id, n), text) for n, text in enumerate(texts) if n)
-        draft = Reply(state, texts[0], note, choices, passage=candidate_id(job.id, 0))
+        reply = Reply(state, texts[0], note, choices, passage=candidate_id(job.id, 0))
         # Written down before the job is over: a process that ends in between shows it at its next start.
-        await self._patiently(lambda: self._outbox.prepare(job, draft))
-        passages = await self._patiently(lambda: self._store.jobs.complete(job.id, texts))
+        await self._retry_store(lambda: self._outbox.prepare(job, reply))
+        passages = await self._retry_store(lambda: self._store.jobs.complete(job.id, texts))
         await self._keep_scores(job, kept, passages)
-        self._outbox.show(job, replace(draft, interactive=await self._ends_story(job)))
+        self._outbox.show(job, replace(reply, interactive=await self._ends_story(job)))
         self._forget(job)
 
-    async def _keep_scores(self, job: Job, kept: list[Kept], passages: Sequence[Passage]) -> None:
+    async def _keep_scores(self, job: Job, kept: list[CandidateText], passages: Sequence[Passage]) -> None:
         try:
             for one, passage in zip(kept, passages, strict=True):
                 if one.scores:
                     await self._store.passages.save_scores(
-                        passage.id, placed(one.scores, one.raw, passage.text)
+                        passage.id, align_scores(one.scores, one.raw, passage.text)
                     )
         except StoreError:
             # The text is kept, and that is what was asked for.
@@ -280,39 +286,43 @@ class Dispatcher:
 
     async def _end_empty(self, job: Job, *, stopped: bool, filtered: bool) -> None:
         locale = job.author.locale
-        if stopped or self._past(job).unwanted:
-            draft = Reply(ReplyState.CANCELLED, note=self._stopped(locale))
-            await self._end(job, JobState.CANCELLED, draft)
+        if stopped or self._progress_of(job).discarded:
+            reply = Reply(ReplyState.CANCELLED, note=self._stopped_note(locale))
+            await self._end(job, JobState.CANCELLED, reply)
         elif filtered:
-            await self._fail(job, self._say("dispatcher.filtered", locale), "the word filter took it all")
+            await self._fail(
+                job, self._translate("dispatcher.filtered", locale), "the word filter took it all"
+            )
         else:
-            await self._fail(job, self._say("dispatcher.silent", locale), "nothing readable was written")
+            await self._fail(
+                job, self._translate("dispatcher.silent", locale), "nothing readable was written"
+            )
 
     async def _fail(self, job: Job, sentence: str, reason: str) -> None:
         # Without the text: it is not in the story, and a reader would go on from it.
         await self._end(job, JobState.FAILED, Reply(ReplyState.FAILED, note=sentence), reason)
 
-    async def _end(self, job: Job, state: JobState, draft: Reply, reason: str = "") -> None:
+    async def _end(self, job: Job, state: JobState, reply: Reply, reason: str = "") -> None:
         try:
-            await self._patiently(lambda: self._store.jobs.finish(job.id, state, reason))
+            await self._retry_store(lambda: self._store.jobs.finish(job.id, state, reason))
         except Exception:  # noqa: BLE001
             # The store is what failed: the person is told all the same, and the next start finds the job.
             self._log.exception("a job's end could not be stored", job=job.id)
-        self._outbox.show(job, replace(draft, interactive=self._is_latest(job)))
+        self._outbox.show(job, replace(reply, interactive=self._is_latest(job)))
         self._forget(job)
 
     async def _put_back(self, job: Job, stop: asyncio.Event) -> None:
         """Let a job wait again, unless somebody had enough of it meanwhile."""
         self._wait_again(job)
         if stop.is_set() and self._queue.cancel(job.id):
-            await self._finish(job, self._seen(job), stopped=True)
+            await self._finish(job, self._shown_texts(job), stopped=True)
 
     def _wait_again(self, job: Job) -> None:
         """Let a job wait in front of the others, with what people have seen of it."""
         self._running.discard(job.id)
         self._queue.put_back(job)
 
-    async def _patiently(self, work: Callable[[], Awaitable[Result]]) -> Result:
+    async def _retry_store(self, work: Callable[[], Awaitable[Result]]) -> Result:
         """Do what needs the store, again and again while it fails: what people were shown must not be lost.
 
         Raises:
@@ -343,53 +353,53 @@ class Dispatcher:
         for job in self._queue.waiting():
             if self._queue.cancel(job.id):
                 self._log.warning("a job failed", job=job.id, error=str(error))
-                await self._fail(job, self._sentence(error, job), str(error))
+                await self._fail(job, self._error_text(error, job), str(error))
 
     # Showing
 
-    def _show_writing(self, job: Job, seen: tuple[Kept, ...]) -> None:
+    def _show_writing(self, job: Job, shown: tuple[CandidateText, ...]) -> None:
         # A job that is run again comes to the same words: what was seen stays until there is more.
-        past = self._past(job)
-        pairs = zip(seen, past.seen, strict=False)
-        if len(seen) < len(past.seen) or any(len(now.text) < len(before.text) for now, before in pairs):
+        progress = self._progress_of(job)
+        pairs = zip(shown, progress.shown, strict=False)
+        if len(shown) < len(progress.shown) or any(len(now.text) < len(before.text) for now, before in pairs):
             return
-        past.seen = seen
-        choices = tuple(Candidate("", one.text) for one in seen[1:])
-        self._outbox.show(job, Reply(ReplyState.WRITING, seen[0].text, other_candidates=choices))
+        progress.shown = shown
+        choices = tuple(Candidate("", one.text) for one in shown[1:])
+        self._outbox.show(job, Reply(ReplyState.WRITING, shown[0].text, other_candidates=choices))
 
-    def _tell_waiting(self) -> None:
+    def _update_waiting(self) -> None:
         """Keep everybody's place, or the engine's waking up, true in their messages."""
         for job in self._queue.waiting():
-            past = self._pasts.get(job.id)
-            text = past.seen[0].text if past else ""
+            progress = self._progress.get(job.id)
+            text = progress.shown[0].text if progress else ""
             self._outbox.show(job, Reply(ReplyState.WAITING, text, self._note(job)))
 
     def _note(self, job: Job) -> str:
-        if self._leaving:
-            return self._say("dispatcher.interrupted", job.author.locale)
-        if not self._gate.is_open:
-            return self._say("engine.waking", job.author.locale, percent=self._gate.percent)
-        return place_note(job, self._queue.place(job.id), self._say)
+        if self._shutting_down:
+            return self._translate("dispatcher.interrupted", job.author.locale)
+        if not self._readiness.is_ready:
+            return self._translate("engine.waking", job.author.locale, percent=self._readiness.percent)
+        return place_note(job, self._queue.place(job.id), self._translate)
 
-    def _sentence(self, error: EngineError, job: Job) -> str:
-        return self._say(error.key, job.author.locale, **error.values)
+    def _error_text(self, error: EngineError, job: Job) -> str:
+        return self._translate(error.key, job.author.locale, **error.values)
 
-    def _stopped(self, locale: str) -> str:
-        return self._say("play.cancelled", locale)
+    def _stopped_note(self, locale: str) -> str:
+        return self._translate("play.cancelled", locale)
 
-    def _past(self, job: Job) -> _Past:
-        return self._pasts.setdefault(job.id, _Past())
+    def _progress_of(self, job: Job) -> _JobProgress:
+        return self._progress.setdefault(job.id, _JobProgress())
 
     def _forget(self, job: Job) -> None:
         self._running.discard(job.id)
         self._queue.done(job.id)
         # Of others too: a job that was put back may have been cancelled while it waited.
         here = self._running | {waiting.id for waiting in self._queue.waiting()}
-        for gone in self._pasts.keys() - here:
-            del self._pasts[gone]
+        for gone in self._progress.keys() - here:
+            del self._progress[gone]
 
 
-def _broken_off(rows: Sequence[OutboxRow]) -> str:
+def _interrupted_text(rows: Sequence[OutboxRow]) -> str:
     """What people can read of a reply that an earlier process could not bring to its end."""
     end = next((n for n, row in enumerate(rows, 1) if row.reply.state is ReplyState.WAITING), 0)
     return "".join(row.reply.text for row in rows[:end])

@@ -9,12 +9,12 @@ import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from bot.core.permissions import require
+from bot.core.permissions import require_permission
 from bot.core.prompt_check import NOT_COUNTED, PromptCheck
 from bot.core.queue import JobQueue
 from bot.core.quota import DailyQuota
+from bot.core.reply_delivery import place_note
 from bot.core.settings_resolver import SettingsResolver, length_named, preset_named
-from bot.core.shown_reply import place_note
 from bot.core.text_limits import TextLimits, checked_title
 from bot.domain.chat import Author, Message, Room
 from bot.domain.errors import (
@@ -33,8 +33,8 @@ from bot.domain.replies import Reply, ReplyState
 from bot.domain.repositories import Repositories
 from bot.domain.repositories.messages import ReceivedMessage
 from bot.domain.room_settings import RoomSettings, has_preset, preset_of
-from bot.story.joining import ending
-from bot.text.out_of_character import is_aside
+from bot.story.joining import last_passage
+from bot.text.out_of_character import is_out_of_character
 
 SEEDS = 2**32
 """Drawn seeds are short enough to be typed again."""
@@ -120,7 +120,7 @@ class GenerationService:
     def _fitting(self, message: Message, settings: RoomSettings) -> Message | None:
         """An earlier line as it can be kept; one that cannot does not keep out the others."""
         try:
-            require(settings, message.room, message.author)
+            require_permission(settings, message.room, message.author)
             kept = self._limits.checked_message(message, settings)
         except UserError:
             return None
@@ -128,7 +128,9 @@ class GenerationService:
 
     async def is_out_of_character(self, message: Message) -> bool:
         """Whether a message says something beside the story of its room, and nothing else."""
-        return is_aside(message.whole, parentheses=await self._prompts.parentheses_aside(message.room))
+        return is_out_of_character(
+            message.whole, parentheses=await self._prompts.parentheses_aside(message.room)
+        )
 
     async def validate(self, message: Message) -> None:
         """Raise what `receive_message` would refuse of a person and their text: before others are shown it.
@@ -170,7 +172,7 @@ class GenerationService:
         story = await self._store.stories.open_in(message.room)
         if story is None:
             raise NoStory
-        last = ending(story)
+        last = last_passage(story)
         instead_of = last.id if last is not None and last.by_model else None
         return await self._request(
             replace(message, text=""), replace(options, instead_of=instead_of), settings
@@ -272,7 +274,7 @@ class GenerationService:
         earlier: Sequence[Message],
     ) -> ReceivedMessage:
         seed = self._draw() if options.seed is None else options.seed
-        with self._queue.seat(message.author) as put:
+        with self._queue.reserve(message.author) as put:
             async with self._begins_story:  # of two requests at once the second counts the first
                 await self._quota.require_left(message.room, message.author, settings)
                 aside = settings.parentheses_aside

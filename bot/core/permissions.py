@@ -15,25 +15,25 @@ UNKNOWN_ROLES = "role/?"
 """Stands among the roles of a person whose roles the platform could not tell."""
 
 
-def require(rules: RoomSettings, room: Room, author: Author) -> None:
+def require_permission(settings: RoomSettings, room: Room, author: Author) -> None:
     """Make sure that a person may use the bot in a room.
 
     Raises:
         NotPermitted
         RolesUnknown: it depends on roles, and theirs could not be told just now.
     """
-    if UNKNOWN_ROLES in author.roles and names_roles(rules):
+    if UNKNOWN_ROLES in author.roles and depends_on_roles(settings):
         raise RolesUnknown
-    if not permits(rules, room, author):
+    if not permits(settings, room, author):
         raise NotPermitted
 
 
-def names_roles(rules: RoomSettings) -> bool:
+def depends_on_roles(settings: RoomSettings) -> bool:
     """Whether it depends on roles who may use the bot."""
-    return any(label.startswith("role/") for label in (*rules.allowed, *rules.denied))
+    return any(label.startswith("role/") for label in (*settings.allowed, *settings.denied))
 
 
-def permits(rules: RoomSettings, room: Room, author: Author) -> bool:
+def permits(settings: RoomSettings, room: Room, author: Author) -> bool:
     """Whether a person may use the bot in a room.
 
     Nothing of theirs may be denied. Where people are among the allowed ones, the person has to be, or one of
@@ -41,8 +41,8 @@ def permits(rules: RoomSettings, room: Room, author: Author) -> bool:
     """
     people = {f"user/{author.id}", *author.roles}
     places = {own_scope(room), *room.parent_scopes}
-    if (people | places) & set(rules.denied):
+    if (people | places) & set(settings.denied):
         return False
-    who = {label for label in rules.allowed if label.partition("/")[0] in _WHO}
-    where = set(rules.allowed) - who
+    who = {label for label in settings.allowed if label.partition("/")[0] in _WHO}
+    where = set(settings.allowed) - who
     return (not who or bool(who & people)) and (not where or bool(where & places))

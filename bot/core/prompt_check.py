@@ -14,9 +14,9 @@ from bot.domain.jobs import GenerationOptions
 from bot.domain.ports import Engine
 from bot.domain.repositories import Repositories
 from bot.domain.story import Story
-from bot.story.joining import WINDOW_CHARACTERS, told_text
+from bot.story.joining import WINDOW_CHARACTERS, in_character_text
 from bot.text.character_names import named
-from bot.text.out_of_character import without_asides
+from bot.text.out_of_character import without_out_of_character
 from bot.text.ruby import without_ruby
 
 PATIENCE_S = 0.5
@@ -69,7 +69,7 @@ class PromptCheck:
 
     async def in_character(self, room: Room, text: str) -> str:
         """What of a person's text belongs to the story of a room."""
-        return without_asides(text, parentheses=await self.parentheses_aside(room))
+        return without_out_of_character(text, parentheses=await self.parentheses_aside(room))
 
     async def parentheses_aside(self, room: Room) -> bool:
         """As the room's story keeps it; where none is open, as one that begins now would."""
@@ -126,7 +126,7 @@ class PromptCheck:
 
 def _has_text(story: Story, options: GenerationOptions) -> bool:
     passages = [passage for passage in story.passages if passage.id != options.instead_of]
-    return any(told_text(story, passage) for passage in passages)
+    return any(in_character_text(story, passage) for passage in passages)
 
 
 def _is_invisible(character: str) -> bool:

@@ -65,7 +65,7 @@ class JobQueue:
         return self._admit(job)
 
     @contextmanager
-    def seat(self, author: Author) -> Iterator[Callable[[Job], int]]:
+    def reserve(self, author: Author) -> Iterator[Callable[[Job], int]]:
         """Keep room for one job of `author` while its text is being stored; yields a `put` that cannot fail.
 
         Raises:

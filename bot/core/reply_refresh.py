@@ -11,7 +11,7 @@ from bot.domain.ports import ReplyOutbox, Translate
 from bot.domain.replies import Candidate, Reply, ReplyState
 from bot.domain.repositories import Repositories
 from bot.domain.story import Passage, Story, candidate_id
-from bot.story.joining import ending, ends_with
+from bot.story.joining import ends_with, last_passage
 
 
 class ReplyRefresh:
@@ -30,7 +30,7 @@ class ReplyRefresh:
         """Let the buttons stand under the last passage that is told in a room, and under no other."""
         async with self._lock:  # of two moves at once the second shows where both led
             now = await self._store.stories.open_in(room)
-            job_id = _job_of(ending(now)) if now is not None else None
+            job_id = _job_of(last_passage(now)) if now is not None else None
             await self._replies.remove_buttons(room, but=job_id)
             if now is not None and job_id is not None:
                 await self._show_again(now, job_id)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, create_model
 
-from bot.core.permissions import require
+from bot.core.permissions import require_permission
 from bot.domain.chat import Author, Room
 from bot.domain.errors import BadRule, UnknownLength, UnknownPreset, UnknownRule
 from bot.domain.jobs import Length
@@ -128,12 +128,12 @@ class SettingsResolver:
 
     async def resolve(self, room: Room) -> RoomSettings:
         """The settings that hold in a room."""
-        return merged(await self._store.settings.get(room.platform, scopes_of(room)), self._defaults)
+        return merge_settings(await self._store.settings.get(room.platform, scopes_of(room)), self._defaults)
 
     async def permitted(self, room: Room, by: Author) -> RoomSettings:
         """The settings that hold in a room where they let a person act. Raises NotPermitted, RolesUnknown."""
         settings = await self.resolve(room)
-        require(settings, room, by)
+        require_permission(settings, room, by)
         return settings
 
     async def at(self, room: Room, scope: str) -> Mapping[str, object]:
@@ -158,7 +158,7 @@ class SettingsResolver:
         return await self.resolve(room)
 
 
-def merged(layers: Iterable[Mapping[str, object]], defaults: RoomSettings = DEFAULTS) -> RoomSettings:
+def merge_settings(layers: Iterable[Mapping[str, object]], defaults: RoomSettings = DEFAULTS) -> RoomSettings:
     """The rules that the layers make, outermost first, over `defaults`; presets add up, by their names.
 
     What another version kept and this one cannot read is left out: it must not stop a room.
@@ -198,21 +198,21 @@ def typed_value(name: str, typed: str, *, between: str = "\n、,，") -> object:
     return typed.strip()
 
 
-def checked(changes: Mapping[str, object], rules: RoomSettings) -> dict[str, object]:
+def checked(changes: Mapping[str, object], settings: RoomSettings) -> dict[str, object]:
     """The changes as they are kept (JSON); None stays None.
 
     Raises:
         UnknownRule, BadRule
     """
     if changes.get("presets") is not None:  # the default may be one of those that come with it
-        rules = merged([{"presets": _kept("presets", changes["presets"], rules)}], rules)
-    return {name: None if value is None else _kept(name, value, rules) for name, value in changes.items()}
+        settings = merge_settings([{"presets": _kept("presets", changes["presets"], settings)}], settings)
+    return {name: None if value is None else _kept(name, value, settings) for name, value in changes.items()}
 
 
-def preset_named(name: str, rules: RoomSettings, locale: str) -> str:
+def preset_named(name: str, settings: RoomSettings, locale: str) -> str:
     """A preset's own name, by what somebody typed. Raises UnknownPreset."""
     typed = _folded(name)
-    own = {_folded(each): each for each, _ in rules.presets}
+    own = {_folded(each): each for each, _ in settings.presets}
     preset = own.get(typed) or PRESET_NAMES.get(typed, typed)
     if preset in PRESETS or typed in own:
         return preset
@@ -242,11 +242,11 @@ def _readable(layer: Mapping[str, object]) -> dict[str, Any]:
     return held
 
 
-def _kept(name: str, value: object, rules: RoomSettings) -> object:
+def _kept(name: str, value: object, settings: RoomSettings) -> object:
     if name == "length":
         return _or_bad(name, value, lambda: length_named(value))
     if name == "preset":
-        return _or_bad(name, value, lambda: preset_named(str(value), rules, "en"))
+        return _or_bad(name, value, lambda: preset_named(str(value), settings, "en"))
     kind = _KINDS.get(name)
     if kind is None:
         raise UnknownRule(name=name, known=", ".join(_NAMES))

@@ -14,8 +14,8 @@ from bot.domain.ports import Engine
 from bot.domain.repositories import Repositories
 from bot.domain.room_settings import preset_of, sampling_of
 from bot.domain.story import Act, Passage, Story
-from bot.story.export_formats import exported
-from bot.story.prompt import context_of, with_unsent
+from bot.story.export_formats import export_text
+from bot.story.prompt import build_context, with_unsent
 from bot.text.continuation import max_tokens
 
 
@@ -88,14 +88,14 @@ class StoryService:
         """What the model would see now, exactly, with token counts and what was left out."""
         story = await self._open(room)
         settings = await self._settings.resolve(room)
-        context = context_of(story)
+        context = build_context(story)
         window = await self._engine.context_window(
             GenerationRequest(
                 prompt=context.prompt,
                 sampling=sampling_of(preset_of(settings), settings),
                 max_tokens=max_tokens(settings.length),
-                prefix=context.front,
-                depth_inserted=context.inset,
+                prefix=context.prefix,
+                depth_inserted=context.depth_inserted,
             )
         )
         return with_unsent(window, story)
@@ -110,7 +110,7 @@ class StoryService:
         Raises:
             NoSuchStory, UnknownFormat
         """
-        return exported(await self._store.stories.get(story_id), form)
+        return export_text(await self._store.stories.get(story_id), form)
 
     # Changing
 

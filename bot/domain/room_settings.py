@@ -48,21 +48,21 @@ class RoomSettings:
     denied: tuple[str, ...] = ()
 
 
-def preset_of(rules: RoomSettings) -> str:
+def preset_of(settings: RoomSettings) -> str:
     """The preset that a room writes with where nobody says which: 標準 where its own was taken away."""
-    return rules.preset if has_preset(rules.preset, rules) else STANDARD
+    return settings.preset if has_preset(settings.preset, settings) else STANDARD
 
 
-def has_preset(name: str, rules: RoomSettings) -> bool:
+def has_preset(name: str, settings: RoomSettings) -> bool:
     """Whether a room has a preset of this very name."""
-    return name in PRESETS or name in dict(rules.presets)
+    return name in PRESETS or name in dict(settings.presets)
 
 
-def sampling_of(preset: str, rules: RoomSettings) -> Sampling:
+def sampling_of(preset: str, settings: RoomSettings) -> Sampling:
     """A preset's settings; those of 標準 where it was taken away meanwhile."""
-    return dict(rules.presets).get(preset) or PRESETS.get(preset, Sampling())
+    return dict(settings.presets).get(preset) or PRESETS.get(preset, Sampling())
 
 
-def is_filtered(rules: RoomSettings, room: Room) -> bool:
+def is_filtered(settings: RoomSettings, room: Room) -> bool:
     """Whether a room's word filter is on."""
-    return rules.filter is Filter.ON or (rules.filter is Filter.AUTO and not room.adult)
+    return settings.filter is Filter.ON or (settings.filter is Filter.AUTO and not room.adult)

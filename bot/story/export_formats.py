@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 
 from bot.domain.errors import UnknownFormat
 from bot.domain.story import Story
-from bot.story.joining import is_blank, text_of, told_passages
+from bot.story.joining import in_character_passages, is_blank, text_of
 
 FILE_NAME_CHARACTERS = 60
 
@@ -29,7 +29,7 @@ _LINE_BREAK = "  \n"
 _RULE = "---"
 
 
-def exported(story: Story, form: str = "txt") -> str:
+def export_text(story: Story, form: str = "txt") -> str:
     """The story as `txt` or `md`, ending in a newline. Raises UnknownFormat."""
     written = _FORMATS.get(form)
     if written is None:
@@ -49,13 +49,13 @@ def _in_a_name(character: str) -> str:
 
 
 def _as_text(story: Story) -> str:
-    parts = [story.title, text_of(told_passages(story)), _writers(story)]
+    parts = [story.title, text_of(in_character_passages(story)), _writers(story)]
     return "\n\n".join(part.strip("\n") for part in parts if part.strip()) + "\n"
 
 
 def _as_markdown(story: Story) -> str:
     title = f"# {_escaped(story.title)}" if story.title else ""
-    told, writers = text_of(told_passages(story)), _writers(story)
+    told, writers = text_of(in_character_passages(story)), _writers(story)
     parts = [title, *_paragraphs(told), *([_RULE, _line(writers)] if writers else [])]
     return "\n\n".join(filter(None, parts)) + "\n"
 
@@ -66,7 +66,7 @@ FORMATS = tuple(_FORMATS)
 
 def _writers(story: Story) -> str:
     """Who wrote what is told, each once, the model last."""
-    told = sorted(told_passages(story), key=lambda one: one.by_model)
+    told = sorted(in_character_passages(story), key=lambda one: one.by_model)
     return "、".join(filter(None, dict.fromkeys(one.author.name for one in told)))
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from bot.domain.story import Passage, Story
-from bot.text.out_of_character import aside_lines, is_aside, without_asides
+from bot.text.out_of_character import is_out_of_character, out_of_character_lines, without_out_of_character
 
 WINDOW_CHARACTERS = 16_000
 """More than 2,048 tokens of any language hold, so that the worker's exact cut never wants for text."""
@@ -58,55 +58,57 @@ def separator(before: str, passage: Passage) -> str:
     return "\n"
 
 
-def told_passages(story: Story) -> list[Passage]:
+def in_character_passages(story: Story) -> list[Passage]:
     """Its passages without what people said beside the story; those with nothing left are left out."""
-    told = (replace(one, text=told_text(story, one)) for one in story.passages)
+    told = (replace(one, text=in_character_text(story, one)) for one in story.passages)
     return [one for one in told if one.text]
 
 
-def told_text(story: Story, passage: Passage) -> str:
+def in_character_text(story: Story, passage: Passage) -> str:
     """What of a passage belongs to its story; empty where it only says something beside it."""
     if passage.by_model:
         return passage.text
-    return without_asides(passage.text, parentheses=story.parentheses_aside)
+    return without_out_of_character(passage.text, parentheses=story.parentheses_aside)
 
 
-def is_beside(story: Story, passage: Passage) -> bool:
+def passage_is_out_of_character(story: Story, passage: Passage) -> bool:
     """Whether a passage only says something beside its story."""
-    return not passage.by_model and is_aside(passage.text, parentheses=story.parentheses_aside)
+    return not passage.by_model and is_out_of_character(passage.text, parentheses=story.parentheses_aside)
 
 
-def is_read(story: Story, passage: Passage) -> bool:
+def is_in_story(story: Story, passage: Passage) -> bool:
     """Whether a passage is what people read of a story: on the way to its end, and told there."""
     stands = any(one.id == passage.id for one in story.passages)
-    return stands and not story.closed and bool(told_text(story, passage))
+    return stands and not story.closed and bool(in_character_text(story, passage))
 
 
-def beside_lines(story: Story, passage: Passage) -> tuple[int, ...]:
+def lines_out_of_character(story: Story, passage: Passage) -> tuple[int, ...]:
     """Which lines of a passage are said beside its story, counted from 0."""
-    return () if passage.by_model else aside_lines(passage.text, parentheses=story.parentheses_aside)
+    return (
+        () if passage.by_model else out_of_character_lines(passage.text, parentheses=story.parentheses_aside)
+    )
 
 
-def last_told(story: Story) -> Passage | None:
+def last_in_character(story: Story) -> Passage | None:
     """The last passage that belongs to the story: what people said beside it is stepped over."""
-    return next((one for one in reversed(story.passages) if told_text(story, one)), None)
+    return next((one for one in reversed(story.passages) if in_character_text(story, one)), None)
 
 
-def ending(story: Story) -> Passage | None:
+def last_passage(story: Story) -> Passage | None:
     """The passage that a story ends with: the last that is told, or the one that this only hangs on."""
     found = (one for one in story.passages if one.id == story.hangs_on)
-    return next(found, None) or last_told(story)
+    return next(found, None) or last_in_character(story)
 
 
 def ends_with(story: Story, passage_id: str) -> bool:
     """Whether a story ends with a passage, whatever was said beside it or written while it was."""
-    ends = (last_told(story), ending(story))
+    ends = (last_in_character(story), last_passage(story))
     return story.head == passage_id or any(end is not None and end.id == passage_id for end in ends)
 
 
 def text_of(passages: Iterable[Passage]) -> str:
     """The story as it is read: every passage exactly as written, in its line or in a new one."""
-    return "".join(joints(passages))
+    return "".join(joined_pieces(passages))
 
 
 def prompt_of(passages: Sequence[Passage], max_characters: int = WINDOW_CHARACTERS) -> str:
@@ -115,7 +117,7 @@ def prompt_of(passages: Sequence[Passage], max_characters: int = WINDOW_CHARACTE
     The cut is coarse; the worker cuts exactly, by tokens. It moves in large steps counted from the story's
     beginning, so that from turn to turn the text begins alike and what was computed for it still holds.
     """
-    pieces = list(joints(passages))
+    pieces = list(joined_pieces(passages))
     length = sum(map(len, pieces))
     step = max(1, max_characters // CUT_STEPS)
     drop = max(0, -(-(length - max_characters) // step) * step)
@@ -123,10 +125,10 @@ def prompt_of(passages: Sequence[Passage], max_characters: int = WINDOW_CHARACTE
     while first < len(pieces) - 1 and drop > 0:
         drop -= len(pieces[first])
         first += 1
-    return window("".join(pieces[first:]), max_characters)
+    return text_window("".join(pieces[first:]), max_characters)
 
 
-def window(text: str, max_characters: int) -> str:
+def text_window(text: str, max_characters: int) -> str:
     """The last characters of `text`, `max_characters` at most, from a paragraph's or a sentence's start.
 
     A paragraph's start is taken when it costs no more than half of the room, else a sentence's; in a text
@@ -164,7 +166,7 @@ def one_line(text: str) -> str:
     return re.sub(r"[\s\x00-\x1f\x7f-\x9f]+", " ", text).strip()
 
 
-def joints(passages: Iterable[Passage]) -> Iterator[str]:
+def joined_pieces(passages: Iterable[Passage]) -> Iterator[str]:
     """Each passage with what stands between it and the text before."""
     tail = ""
     for passage in passages:

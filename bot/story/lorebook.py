@@ -15,30 +15,30 @@ BUDGET_CHARACTERS = 1_000
 """How much lore the model is told at once."""
 
 
-def told_lore(lore: Iterable[Lore], story: str, budget: int = BUDGET_CHARACTERS) -> list[Lore]:
+def active_lore(lore: Iterable[Lore], story: str, budget: int = BUDGET_CHARACTERS) -> list[Lore]:
     """Of the entries that are named in the story's last passages those that find room in `budget`.
 
     An entry that is too long for what is left is passed over.
     """
     told: list[Lore] = []
-    for entry in named_lore(lore, story):
+    for entry in triggered_lore(lore, story):
         if len(entry.text) <= budget:
             told.append(entry)
             budget -= len(entry.text)
     return told
 
 
-def named_lore(lore: Iterable[Lore], story: str) -> list[Lore]:
+def triggered_lore(lore: Iterable[Lore], story: str) -> list[Lore]:
     """The entries with a keyword in the story's last passages: by priority, then as listed, no text twice."""
     recent = _folded(story[-RECENT_CHARACTERS:])
     named: dict[str, Lore] = {}
     for entry in sorted(lore, key=lambda entry: -entry.priority):
-        if entry.text.strip() and is_named(entry.keywords, recent):
+        if entry.text.strip() and is_triggered(entry.keywords, recent):
             named.setdefault(entry.text, entry)
     return list(named.values())
 
 
-def is_named(keywords: Sequence[str], text: str) -> bool:
+def is_triggered(keywords: Sequence[str], text: str) -> bool:
     """Whether one of the keywords stands in `text`: as a word where it is Latin, anywhere where it is not."""
     folded = _folded(text)
     return any(_stands(_folded(keyword).strip(), folded) for keyword in keywords)

@@ -19,8 +19,8 @@ from bot.domain.jobs import Job
 from bot.domain.room_settings import RoomSettings, sampling_of
 from bot.domain.sampling import PRESETS, STANDARD
 from bot.domain.story import Notes, Passage, Story
-from bot.story.joining import prompt_of, text_of, told_passages
-from bot.story.lorebook import named_lore, told_lore
+from bot.story.joining import in_character_passages, prompt_of, text_of
+from bot.story.lorebook import active_lore, triggered_lore
 from bot.text.continuation import max_tokens, min_tokens
 from bot.text.ruby import without_ruby
 
@@ -41,52 +41,52 @@ SHOWN_RUNNERS_UP = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Context:
+class PromptContext:
     """What the model is sent: the story's end, what stands before it, and what near its end."""
 
     prompt: str
-    front: tuple[ContextPiece, ...] = ()
-    inset: tuple[ContextPiece, ...] = ()
+    prefix: tuple[ContextPiece, ...] = ()
+    depth_inserted: tuple[ContextPiece, ...] = ()
 
 
-def context_of(story: Story) -> Context:
+def build_context(story: Story) -> PromptContext:
     """What the model is sent to go on with a story.
 
     Lore stands near the end, not in front: what comes and goes there makes the model read little again.
     """
     prompt = prompt_of(_for_the_model(story))
     notes = story.notes
-    lore = _pieces("lore", (entry.text for entry in told_lore(notes.lore, prompt)))
-    return Context(
-        prompt, front=_pieces("memory", [notes.memory]), inset=lore + _pieces("note", [notes.note])
+    lore = _pieces("lore", (entry.text for entry in active_lore(notes.lore, prompt)))
+    return PromptContext(
+        prompt, prefix=_pieces("memory", [notes.memory]), depth_inserted=lore + _pieces("note", [notes.note])
     )
 
 
-def request_of(job: Job, story: Story, rules: RoomSettings) -> GenerationRequest:
+def build_request(job: Job, story: Story, settings: RoomSettings) -> GenerationRequest:
     """What the worker is asked to go on with a story, as far as the job's reply stands in it."""
-    ask, context = job.options, context_of(story)
+    ask, context = job.options, build_context(story)
     return GenerationRequest(
         prompt=context.prompt,
-        sampling=sampling_of(ask.preset, rules),
+        sampling=sampling_of(ask.preset, settings),
         max_tokens=max_tokens(ask.length),
         min_tokens=min_tokens(ask.length),
         n=ask.candidates,
         seed=job.seed,
         story=job.story_id,
         logprobs=SHOWN_RUNNERS_UP if ask.scores else None,
-        banned=rules.banned,
-        prefix=context.front,
-        depth_inserted=context.inset,
+        banned=settings.banned,
+        prefix=context.prefix,
+        depth_inserted=context.depth_inserted,
         preset=ask.preset if ask.preset in PRESETS else STANDARD,
     )
 
 
 def with_unsent(window: ContextWindow, story: Story) -> ContextWindow:
-    """The worker's window of `context_of(story)`, with what was left out before the worker saw it, too."""
+    """The worker's window of `build_context(story)`, with what was left out before the worker saw it, too."""
     passages = _for_the_model(story)
     prompt = prompt_of(passages)
-    told = told_lore(story.notes.lore, prompt)
-    unsent = (entry.text for entry in named_lore(story.notes.lore, prompt) if entry not in told)
+    told = active_lore(story.notes.lore, prompt)
+    unsent = (entry.text for entry in triggered_lore(story.notes.lore, prompt) if entry not in told)
     return replace(
         window,
         left_out_characters=window.left_out_characters + len(text_of(passages)) - len(prompt),
@@ -121,5 +121,5 @@ def _pieces(kind: str, texts: Iterable[str]) -> tuple[ContextPiece, ...]:
 
 def _for_the_model(story: Story) -> list[Passage]:
     """The passages without asides of people and without ruby; those with nothing left are left out."""
-    told = [replace(one, text=without_ruby(one.text)) for one in told_passages(story)]
+    told = [replace(one, text=without_ruby(one.text)) for one in in_character_passages(story)]
     return [one for one in told if one.text]

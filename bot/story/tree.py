@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bot.domain.story import Passage, Story
-from bot.story.joining import is_beside
+from bot.story.joining import passage_is_out_of_character
 
 FIRST_WORDS = 40
 """Characters of a passage that stand for it."""
@@ -44,7 +44,7 @@ def outline(story: Story, tree: Sequence[Passage]) -> list[Branch]:
         if passage.deleted and not after:
             continue
         told = {"on_path": passage.id in path, "head": passage.id == story.head}
-        lines.append(Branch(passage, depth, **told, beside=is_beside(story, passage)))
+        lines.append(Branch(passage, depth, **told, beside=passage_is_out_of_character(story, passage)))
         waiting += _deeper(after, depth)
     return lines
 

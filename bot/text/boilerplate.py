@@ -72,7 +72,7 @@ _LATIN_SENTENCE = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Junk:
+class Boilerplate:
     """What is no story beside a prompt: in a Japanese one also sentences in Latin letters.
 
     A script that the writer used is no drift. Use `Junk.beside`.
@@ -82,12 +82,12 @@ class Junk:
     scripts: tuple[re.Pattern[str], ...]
 
     @classmethod
-    def beside(cls, prompt: str) -> Junk:
+    def for_prompt(cls, prompt: str) -> Boilerplate:
         """What would be junk after `prompt`."""
         japanese = 3 * len(_JAPANESE.findall(prompt)) >= len(_LATIN.findall(prompt))
         return cls(japanese, tuple(script for script in _SCRIPTS if not script.search(prompt)))
 
-    def begins(self, text: str) -> int | None:
+    def find(self, text: str) -> int | None:
         """Where junk begins that stays junk whatever follows; None: nowhere."""
         patterns = (_DEBRIS, *self.scripts, *([_LATIN_SENTENCE] if self.japanese else []))
         found = [match.start() for pattern in patterns if (match := pattern.search(text))]
@@ -95,9 +95,9 @@ class Junk:
             found += [i for i, character in enumerate(text) if character in _simplified()][1:2]
         return min(found, default=None)
 
-    def holds(self, text: str) -> bool:
+    def contains(self, text: str) -> bool:
         """Whether there is junk in `text`, a whole sentence with the lines before it."""
-        whole = self.begins(text) is not None or _MENU.search(text) or _LABEL.search(text)
+        whole = self.find(text) is not None or _MENU.search(text) or _LABEL.search(text)
         return bool(whole) or (self.japanese and _chinese(text))
 
 

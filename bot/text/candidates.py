@@ -11,7 +11,7 @@ from bot.text.word_filter import WordFilter
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class CandidateText:
     """A candidate that stays; where probabilities were asked for, those of the `raw` text it comes from."""
 
     text: str
@@ -19,7 +19,7 @@ class Kept:
     scores: tuple[Score, ...] = ()
 
 
-class Candidates:
+class CandidateStream:
     """Takes the worker's deltas apart by candidate, and keeps those that came to something."""
 
     def __init__(
@@ -29,13 +29,13 @@ class Candidates:
         self._raw = [""] * count
         self._scores: list[list[Score]] = [[] for _ in range(count)]
         self._reasons: dict[int, str] = {}
-        self._kept: list[Kept] = []
+        self._kept: list[CandidateText] = []
 
     @property
-    def seen(self) -> tuple[Kept, ...]:
+    def shown(self) -> tuple[CandidateText, ...]:
         """What of each will surely be kept; it may be nothing yet."""
         pairs = enumerate(self._texts)
-        return tuple(Kept(text.shown, self._raw[n], tuple(self._scores[n])) for n, text in pairs)
+        return tuple(CandidateText(text.shown, self._raw[n], tuple(self._scores[n])) for n, text in pairs)
 
     @property
     def complete(self) -> bool:
@@ -48,7 +48,7 @@ class Candidates:
         return any(text.filtered for text in self._texts)
 
     @property
-    def kept(self) -> list[Kept]:
+    def final(self) -> list[CandidateText]:
         """What there is in the end: no empty ones, and none twice."""
         return self._kept
 
@@ -62,9 +62,9 @@ class Candidates:
 
     def finish(self) -> None:
         """Bring each to its end."""
-        found: dict[str, Kept] = {}
+        found: dict[str, CandidateText] = {}
         for index, text in enumerate(self._texts):
             final = text.finish(self._reasons.get(index))
             if final.strip():
-                found.setdefault(final, Kept(final, self._raw[index], tuple(self._scores[index])))
+                found.setdefault(final, CandidateText(final, self._raw[index], tuple(self._scores[index])))
         self._kept = list(found.values())

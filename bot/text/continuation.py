@@ -6,10 +6,10 @@ import re
 from bisect import bisect_left
 
 from bot.domain.jobs import LENGTH_CHARACTERS, Length
-from bot.text.boilerplate import Junk
+from bot.text.boilerplate import Boilerplate
 from bot.text.brackets import BRACKETS, QUOTE, balanced, closed, open_brackets, without_empty
-from bot.text.japanese import first_sentence_end, house_style, trailing_off
-from bot.text.repetition import Loops, letters, stutter
+from bot.text.japanese import first_sentence_end, house_style, with_ellipsis
+from bot.text.repetition import RepetitionDetector, find_stutter, folded_letters
 from bot.text.word_filter import WordFilter
 
 FEWEST, MOST = 20, 1000
@@ -80,8 +80,8 @@ class Continuation:
         self._before = prompt_tail
         self._open = open_brackets(prompt_tail)
         self._words = words
-        self._junk = Junk.beside(prompt_tail)
-        self._loops = Loops(prompt_tail)
+        self._junk = Boilerplate.for_prompt(prompt_tail)
+        self._loops = RepetitionDetector(prompt_tail)
         self._rest = ""  # not judged yet
         self._kept = ""  # whole sentences; the last may stand in a quotation that is still open
         self._shown = ""
@@ -112,9 +112,9 @@ class Continuation:
         self._rest = self._in_order(self._rest + delta)
         self._judge(final=False)
         # A sentence that can only be refused need not be waited for.
-        if self._kept and self._junk.begins(self._rest) is not None:
+        if self._kept and self._junk.find(self._rest) is not None:
             self._over = True
-        if stutter(self._rest[-_STUTTER_CHARACTERS:]) is not None:
+        if find_stutter(self._rest[-_STUTTER_CHARACTERS:]) is not None:
             self._over = True
         endless = len(self._rest) > 4 * self._wanted + _LONGEST_SENTENCE
         if endless or (not self._sentences and len(self._kept) > _LONGEST_SENTENCE):
@@ -141,7 +141,7 @@ class Continuation:
             if end is None:
                 return
             sentence = self._rest[:end]
-            if stutter(sentence) is not None:
+            if find_stutter(sentence) is not None:
                 self._over = True
                 return
             self._rest = self._rest[end:]
@@ -163,7 +163,7 @@ class Continuation:
 
     def _take(self, sentence: str) -> bool:
         """Whether a sentence was kept."""
-        if self._junk.holds(sentence) or self._loops.repeats(sentence):
+        if self._junk.contains(sentence) or self._loops.is_repetition(sentence):
             self._over = self._sentences > 0
         elif self._is_filtered(sentence):
             self._filtered = self._over = True
@@ -177,7 +177,7 @@ class Continuation:
         self._kept += styled
         self._open = open_brackets(styled, self._open)
         self._loops.add(sentence)
-        self._sentences += bool(letters(sentence))
+        self._sentences += bool(folded_letters(sentence))
         patient = len(self._kept) <= self._wanted + _PATIENCE
         if self._sentences and not (self._waiting() and patient):
             self._shown = self._kept
@@ -193,17 +193,17 @@ class Continuation:
 
     def _trailing(self) -> str:
         """What stands here instead of a sentence that never ended: its clauses in front of what is wrong."""
-        again = stutter(self._rest)
+        again = find_stutter(self._rest)
         said = self._rest if again is None else _WORD.sub("", self._rest[:again])
-        said = self._in_order(said[: self._junk.begins(said)])
+        said = self._in_order(said[: self._junk.find(said)])
         said = self._without_wrong(said)
-        if not letters(said):
+        if not folded_letters(said):
             return ""
         if self._is_filtered(said):
             self._filtered = True
             return ""
         left, _ = without_empty(said, self._waiting(said))
-        left = self._styled(trailing_off(left))
+        left = self._styled(with_ellipsis(left))
         return closed(self._kept + left, self._waiting(left))
 
     def _without_wrong(self, said: str) -> str:
@@ -216,4 +216,4 @@ class Continuation:
         return said[: ends[good - 1]] if good else ""
 
     def _is_wrong(self, said: str) -> bool:
-        return self._junk.holds(said) or self._loops.repeats(said)
+        return self._junk.contains(said) or self._loops.is_repetition(said)

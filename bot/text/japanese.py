@@ -55,7 +55,7 @@ def ends_whole(text: str) -> bool:
     return text.endswith((*_ENDERS, *_CLOSERS, *_TRAILING, "."))
 
 
-def trailing_off(text: str) -> str:
+def with_ellipsis(text: str) -> str:
     """`text` whose sentence never ended, ended as a voice that trails off: at a pause, with ……."""
     said = without_dangling_bracket(text).rstrip("、，,；;：:・ー—-").rstrip()
     if not said or ends_whole(said):

@@ -11,45 +11,45 @@ from bot.text.japanese import sentence_ends
 Measure = Callable[[str], int]
 """How many units a text takes; a character takes one at least."""
 
-NOTHING = "…"
+EMPTY_MESSAGE = "…"
 """What a message shows for which no text is left."""
 
 
-def parts_of(draft: Reply, measure: Measure, max_units: int) -> list[Reply]:
+def split_message(reply: Reply, measure: Measure, max_units: int) -> list[Reply]:
     """The messages that together show `draft`, each of `max_units` at most.
 
     A text that only grows keeps its first messages: where they end depends on nothing after them. They are
     done and not live, whatever the state of the rest; note, choices and buttons go with the last. Choices
     that the last has no room for get messages of their own before it, and are named there without their text.
     """
-    pieces = split(draft.text, measure, max_units)
-    parts = [_still(draft, piece) for piece in pieces[:-1]]
-    last = replace(draft, text=pieces[-1])
-    if draft.other_candidates and _units(last, measure) > max_units:
+    pieces = split_text(reply.text, measure, max_units)
+    parts = [_still(reply, piece) for piece in pieces[:-1]]
+    last = replace(reply, text=pieces[-1])
+    if reply.other_candidates and _units(last, measure) > max_units:
         numbered = (
-            f"〔{number}〕\n{one.text.strip()}" for number, one in enumerate(draft.other_candidates, start=2)
+            f"〔{number}〕\n{one.text.strip()}" for number, one in enumerate(reply.other_candidates, start=2)
         )
-        parts.append(_still(draft, pieces[-1]))
-        parts += [_still(draft, piece) for text in numbered for piece in split(text, measure, max_units)]
-        last = replace(parts.pop(), state=draft.state, note=draft.note, interactive=draft.interactive)
-        last = replace(last, other_candidates=tuple(replace(one, text="") for one in draft.other_candidates))
+        parts.append(_still(reply, pieces[-1]))
+        parts += [_still(reply, piece) for text in numbered for piece in split_text(text, measure, max_units)]
+        last = replace(parts.pop(), state=reply.state, note=reply.note, interactive=reply.interactive)
+        last = replace(last, other_candidates=tuple(replace(one, text="") for one in reply.other_candidates))
     return [*parts, last]
 
 
-def _still(draft: Reply, text: str) -> Reply:
-    return Reply(ReplyState.DONE, text, job=draft.job, passage=draft.passage, interactive=False)
+def _still(reply: Reply, text: str) -> Reply:
+    return Reply(ReplyState.DONE, text, job=reply.job, passage=reply.passage, interactive=False)
 
 
-def _units(draft: Reply, measure: Measure) -> int:
-    texts = [draft.text, *(choice.text for choice in draft.other_candidates)]
-    return sum(map(measure, texts)) + _NUMBER_UNITS * len(draft.other_candidates)
+def _units(reply: Reply, measure: Measure) -> int:
+    texts = [reply.text, *(choice.text for choice in reply.other_candidates)]
+    return sum(map(measure, texts)) + _NUMBER_UNITS * len(reply.other_candidates)
 
 
 _NUMBER_UNITS = 20
 """What a platform may put around each candidate."""
 
 
-def split(text: str, measure: Measure, max_units: int) -> list[str]:
+def split_text(text: str, measure: Measure, max_units: int) -> list[str]:
     """`text` in pieces of `max_units` at most: at a sentence's end where one is in the second half."""
     pieces = []
     start = 0

@@ -10,13 +10,13 @@ _SLASHES = ("//", "／／")
 _OPENING, _CLOSING = "(（", ")）"
 
 
-def is_aside(text: str, *, parentheses: bool) -> bool:
+def is_out_of_character(text: str, *, parentheses: bool) -> bool:
     """Whether all of a text is said beside the story: each line with anything on it is."""
     lines = [line for line in text.split("\n") if line.strip()]
     return bool(lines) and all(_is_beside(line, parentheses) for line in lines)
 
 
-def without_asides(text: str, *, parentheses: bool) -> str:
+def without_out_of_character(text: str, *, parentheses: bool) -> str:
     """The lines of a person's text that belong to the story; empty where none with anything on it does."""
     lines = text.split("\n")
     kept = [line for line in lines if not _is_beside(line, parentheses)]
@@ -25,7 +25,7 @@ def without_asides(text: str, *, parentheses: bool) -> str:
     return "\n".join(kept) if any(line.strip() for line in kept) else ""
 
 
-def aside_lines(text: str, *, parentheses: bool) -> tuple[int, ...]:
+def out_of_character_lines(text: str, *, parentheses: bool) -> tuple[int, ...]:
     """Which lines of a person's text are said beside the story, counted from 0."""
     lines = enumerate(text.split("\n"))
     return tuple(number for number, line in lines if _is_beside(line, parentheses))

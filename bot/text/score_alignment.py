@@ -14,7 +14,7 @@ _WINDOW = 12
 """Up to so many characters are dropped or set otherwise without a search further on."""
 
 
-def placed(scores: Sequence[Score], raw: str, kept: str) -> tuple[Score, ...]:
+def align_scores(scores: Sequence[Score], raw: str, kept: str) -> tuple[Score, ...]:
     """The scores of the tokens of `raw` that `kept` still shows, with their offsets in `kept`.
 
     Tokens of what was dropped are left out, and so are those that were set as something else; a character

@@ -54,14 +54,14 @@ _END_OF_FILE = "\x1a"
 """Old editors end a file with it."""
 
 
-def most_bytes(max_characters: int = MAX_CHARACTERS) -> int:
+def max_bytes(max_characters: int = MAX_CHARACTERS) -> int:
     """How large a file may be that holds at most `max_characters`, its byte order mark included."""
     return _MOST_BYTES * (max_characters + 1)
 
 
 def require_small(size: int, max_characters: int = MAX_CHARACTERS) -> None:
     """Raise FileTooLarge where a file of `size` bytes cannot be read: ask before it is fetched."""
-    if size > most_bytes(max_characters):
+    if size > max_bytes(max_characters):
         raise FileTooLarge(kilobytes=-(-size // 1024), limit=max_characters)
 
 

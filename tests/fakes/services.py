@@ -14,8 +14,8 @@ from bot.domain.ports import Platform
 from bot.domain.replies import Reply, ReplyState
 from bot.domain.room_settings import RoomSettings
 from bot.domain.story import Act, Passage, ReplyInProgress, Story
-from bot.story.export_formats import exported
-from bot.text.out_of_character import is_aside
+from bot.story.export_formats import export_text
+from bot.text.out_of_character import is_out_of_character
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ class FakeServices:
 
     async def is_out_of_character(self, message: Message) -> bool:
         """As in a story with the usual rule."""
-        return is_aside(message.text, parentheses=False)
+        return is_out_of_character(message.text, parentheses=False)
 
     async def count_tokens(self, message: Message) -> TokenCount:
         """A token a character; what cannot be read is what tickets say, too."""
@@ -137,7 +137,7 @@ class FakeServices:
 
     async def export(self, story_id: str, form: str = "txt") -> str:
         """As the real one."""
-        return exported(next(story for story in self._stories.values() if story.id == story_id), form)
+        return export_text(next(story for story in self._stories.values() if story.id == story_id), form)
 
     async def cancel(self, room: Room, by: Author) -> bool:
         """Record it; True where the room has a story."""

@@ -29,7 +29,7 @@ from adapters.discord.payloads.rooms import (
     require_send_permission,
     thread_room,
 )
-from bot.core.permissions import names_roles
+from bot.core.permissions import depends_on_roles
 from bot.core.services import Services
 from bot.domain.chat import Author, Message
 from bot.domain.errors import EmptyPrompt, PassageGone
@@ -147,7 +147,7 @@ class ContextMenus:
         if message.author.id == context.interaction.user.id:
             return context.author
         author = author_of(message.author, context.locale)
-        if names_roles(await self.services.settings.resolve(context.room)):
+        if depends_on_roles(await self.services.settings.resolve(context.room)):
             author = await with_roles(author, context.interaction.guild)
         return author
 

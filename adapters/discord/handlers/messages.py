@@ -40,14 +40,14 @@ from adapters.discord.payloads.thread_history import ThreadHistory, ThreadLines
 from adapters.discord.render.replies import escape
 from adapters.discord.render.story_lines import unread_characters
 from bot.aio.keyed_lock import KeyedLock
-from bot.core.permissions import names_roles
+from bot.core.permissions import depends_on_roles
 from bot.core.services import Services
 from bot.domain.chat import Author, Message, Room, with_attached
 from bot.domain.errors import DeliveryError, NotAllowed, NotPermitted, PassageGone, SpokenError
 from bot.domain.jobs import GenerationOptions, JobReceipt
 from bot.domain.ports import Translate
 from bot.domain.story import Passage
-from bot.story.joining import ends_with, is_read
+from bot.story.joining import ends_with, is_in_story
 
 _log = logging.getLogger(__name__)
 
@@ -176,7 +176,7 @@ class MessageHandler:
         except SpokenError as error:
             _log.info("A deleted message stays in its story: %s", error)
             return
-        if notify and is_read(story, passage):
+        if notify and is_in_story(story, passage):
             await self._notify_deleted(story.room, author, passage)
 
     async def _notify_deleted(self, room: Room, author: Author, passage: Passage) -> None:
@@ -193,7 +193,7 @@ class MessageHandler:
         """With their roles, where rules name any: what is kept of a person says nothing of them."""
         return (
             await with_roles(author, guild)
-            if names_roles(await self._services.settings.resolve(room))
+            if depends_on_roles(await self._services.settings.resolve(room))
             else author
         )
 

@@ -22,14 +22,14 @@ from adapters.discord.render.modals import MAX_TITLE, AnotherIsOpen, begin_anew_
 from adapters.discord.render.replies import MAX_CONTENT, escape, keep_indent, truncate
 from adapters.discord.render.settings_text import RULES
 from adapters.discord.render.views import Action, row_view
-from bot.core.permissions import require
+from bot.core.permissions import require_permission
 from bot.core.services import Services
 from bot.domain.errors import NoStory, NoSuchStory
 from bot.domain.jobs import GenerationOptions
 from bot.domain.ports import Translate
 from bot.domain.story import Notes, Story
 from bot.story.export_formats import FORMATS, file_name
-from bot.story.joining import text_of, told_passages
+from bot.story.joining import in_character_passages, text_of
 
 LISTED = 20
 HEAD = 300
@@ -70,7 +70,7 @@ class StoryGroup(app_commands.Group):
         await self._responses.defer_ephemeral(interaction)
         story = await self._story(context)
         head = self._head(story, context.locale)
-        body = keep_indent(escape(text_of(told_passages(story))))
+        body = keep_indent(escape(text_of(in_character_passages(story))))
         if len(head) + len(body) < MAX_CONTENT:
             await self._responses.send_ephemeral(interaction, f"{head}\n\n{body}".strip())
         else:
@@ -141,10 +141,10 @@ class StoryGroup(app_commands.Group):
         """Begin a new story here; a form asks first where that closes one that has a text."""
         context = self._open(interaction)
         open_here = await self._services.stories.read(context.room)
-        if open_here is None or not told_passages(open_here):
+        if open_here is None or not in_character_passages(open_here):
             await self._begin(context, title)
             return
-        require(await self._services.settings.resolve(context.room), context.room, context.author)
+        require_permission(await self._services.settings.resolve(context.room), context.room, context.author)
         modal = begin_anew_modal(open_here, title, self._translate, context.locale)
         await self._responses.send_modal(interaction, modal)
 
@@ -217,7 +217,7 @@ class StoryGroup(app_commands.Group):
             AnotherIsOpen: another one with a text is open by now.
         """
         open_here = await self._services.stories.read(context.room)
-        if open_here is not None and open_here.id != story_id and told_passages(open_here):
+        if open_here is not None and open_here.id != story_id and in_character_passages(open_here):
             raise AnotherIsOpen
         await self._begin(context, title)
 
@@ -247,7 +247,7 @@ class StoryGroup(app_commands.Group):
         return escape(story.title) or self._translate("discord.thread_name", locale)
 
     def _head(self, story: Story, locale: str) -> str:
-        passages = told_passages(story)
+        passages = in_character_passages(story)
         figures = {"passages": len(passages), "characters": sum(len(p.text) for p in passages)}
         names = "、".join(dict.fromkeys(p.author.name for p in passages if not p.by_model))
         about = self._translate("discord.story.head", locale, people=escape(names), **figures)

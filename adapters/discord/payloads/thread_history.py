@@ -19,7 +19,7 @@ from adapters.discord.payloads.messages import (
     with_roles,
 )
 from adapters.discord.payloads.rooms import Sleep, room_of
-from bot.core.permissions import names_roles
+from bot.core.permissions import depends_on_roles
 from bot.core.services import Services
 from bot.domain.chat import Author, Message, Room
 from bot.domain.errors import RetryLater, Undeliverable
@@ -109,7 +109,7 @@ class ThreadHistory:
     async def _authors(self, said: list[discord.Message], room: Room, locale: str) -> Mapping[int, Author]:
         """Who wrote, by id, with their roles where rules name any."""
         people = {one.author.id: author_of(one.author, locale) for one in said}
-        if names_roles(await self._services.settings.resolve(room)):
+        if depends_on_roles(await self._services.settings.resolve(room)):
             guild = said[0].guild if said else None
             people = {number: await with_roles(author, guild) for number, author in people.items()}
         return people

@@ -15,7 +15,7 @@ from bot.domain.errors import TextTooLong, UserError
 from bot.domain.jobs import GenerationOptions, Length
 from bot.domain.ports import Translate
 from bot.domain.story import Lore, Notes, Passage, Story
-from bot.story.joining import told_passages
+from bot.story.joining import in_character_passages
 
 MAX_FIELD = 4000
 """Discord's limit for what a field holds."""
@@ -60,7 +60,7 @@ def begin_anew_modal(story: Story, title: str, translate: Translate, locale: str
     field: discord.ui.TextInput[discord.ui.Modal] = discord.ui.TextInput(
         custom_id=TEXT, default=title or None, required=False, max_length=MAX_TITLE
     )
-    count = len(told_passages(story))
+    count = len(in_character_passages(story))
     called = story.title or translate("discord.thread_name", locale)
     label = translate("discord.form.anew.label", locale)
     hint = translate("discord.form.anew.hint", locale, title=truncate(called, MAX_NAMED), count=count)

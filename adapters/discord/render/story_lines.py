@@ -6,7 +6,7 @@ from adapters.discord.render.replies import escape, truncate
 from bot.domain.jobs import JobReceipt
 from bot.domain.ports import Translate
 from bot.domain.story import Passage, Story
-from bot.story.joining import is_beside, last_told, told_text
+from bot.story.joining import in_character_text, last_in_character, passage_is_out_of_character
 from bot.text.character_names import names
 
 ENDING = 120
@@ -16,8 +16,8 @@ LABEL = 90
 
 def story_ending(story: Story, translate: Translate, locale: str) -> str:
     """The story's last words, or that it is at its beginning."""
-    last = last_told(story)
-    words = " ".join(told_text(story, last).split()) if last is not None else ""
+    last = last_in_character(story)
+    words = " ".join(in_character_text(story, last).split()) if last is not None else ""
     if not words:
         return translate("discord.at_beginning", locale)
     return escape("…" + words[-ENDING:] if len(words) > ENDING else words)
@@ -33,7 +33,7 @@ def unread_characters(receipt: JobReceipt, translate: Translate, locale: str) ->
 def passage_label(story: Story, passage: Passage) -> str:
     """A passage in one line: who wrote it, and its beginning; marked where it stands beside the story."""
     words = " ".join(passage.text.split()) or "…"
-    mark = "💬 " if is_beside(story, passage) else ""
+    mark = "💬 " if passage_is_out_of_character(story, passage) else ""
     return truncate(f"{mark}{passage.author.name}：{words}", LABEL)
 
 

@@ -25,7 +25,7 @@ from adapters.slack.payloads.views import (
 )
 from adapters.slack.web_api.users import ADMIN, GUEST
 from adapters.slack.workspaces import Workspace
-from bot.core.permissions import require
+from bot.core.permissions import require_permission
 from bot.core.services import Services
 from bot.domain.chat import Author, Room
 from bot.domain.errors import BadRule, UserError
@@ -126,7 +126,7 @@ class SettingsView:
 def _require_permission(rules: RoomSettings, room: Room, author: Author) -> None:
     """Who may not use the bot sets nothing; admins could lock themselves out. Raises as `require` does."""
     if ADMIN not in author.roles:
-        require(rules, room, author)
+        require_permission(rules, room, author)
 
 
 def _member_inputs(rules: RoomSettings, label: ButtonLabel) -> list[View]:

@@ -14,7 +14,7 @@ from bot.domain.chat import Author
 from bot.domain.errors import NothingToTakeBack
 from bot.domain.ports import Translate
 from bot.domain.story import Act, Passage, Story
-from bot.story.joining import is_read
+from bot.story.joining import is_in_story
 
 TAKE_BACK = "take_back"
 """The button's name. It carries the act's id, so that it works after any restart."""
@@ -59,7 +59,7 @@ class StoryActions:
         """
         story = await self._services.stories.read(thread.room)
         await self._services.editing.delete(thread.room, author, passage.id)
-        if story is None or not is_read(story, passage):
+        if story is None or not is_in_story(story, passage):
             return
         key = "slack.act.delete_reply" if passage.by_model else "slack.act.delete"
         line = render_notice(self._translate(key, author.locale, name=author.name))

@@ -7,7 +7,7 @@ from adapters.slack.listeners.export import StoryExporter
 from adapters.slack.payloads.events import SlackThread
 from adapters.slack.payloads.thread_commands import ThreadCommand
 from adapters.slack.workspaces import Workspace
-from bot.core.permissions import require
+from bot.core.permissions import require_permission
 from bot.core.services import Services
 from bot.domain.chat import Author
 from bot.domain.errors import DeliveryError
@@ -56,7 +56,7 @@ class ThreadCommands:
             await send(thread, author, "slack.help_thread", command=COMMAND)
 
     async def _require_permission(self, thread: SlackThread, author: Author) -> None:
-        require(await self._services.settings.resolve(thread.room), thread.room, author)
+        require_permission(await self._services.settings.resolve(thread.room), thread.room, author)
 
     async def _export(self, workspace: Workspace, thread: SlackThread, author: Author, form: str) -> None:
         try:

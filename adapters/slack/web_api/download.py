@@ -16,7 +16,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from adapters.slack.payloads.files import File
 from adapters.slack.web_api.errors import SERVER_ERROR, TOO_MANY_REQUESTS
 from bot.domain.errors import RetryLater, Undeliverable
-from bot.text.text_file import most_bytes, require_small
+from bot.text.text_file import max_bytes, require_small
 
 _HOSTS = (".slack.com", ".slack-gov.com")
 _MAX_REDIRECTS = 3
@@ -65,7 +65,7 @@ async def _content(response: aiohttp.ClientResponse, file: File) -> bytes:
     if response.status != _OK:
         raise FileAccessDenied(f"a file: HTTP {response.status}")
     data = bytearray()
-    async for piece in response.content.iter_chunked(most_bytes() + 1):
+    async for piece in response.content.iter_chunked(max_bytes() + 1):
         data += piece
         require_small(len(data))
     if response.content_type == _PAGE and len(data) != file.size:

@@ -29,7 +29,7 @@ from bot.domain.errors import NoStory
 from bot.domain.replies import Reply, ReplyState
 from bot.domain.room_settings import RoomSettings
 from bot.domain.story import Act, Passage, Story
-from bot.story.joining import beside_lines, ending, last_told
+from bot.story.joining import last_in_character, last_passage, lines_out_of_character
 
 HUES = 8
 """How many author colours the style sheet has; they are given in the order of first appearance."""
@@ -219,7 +219,7 @@ class RoomFeed:
         self.story = story
         over = self._replies.drop_stored(frozenset(passage.id for passage in tree))
         moved = tuple(self._reply_view(key) for key in self._replies.follow(story))
-        last = ending(story) if story else None
+        last = last_passage(story) if story else None
         if self._compared and not (last and last.id.startswith(self._compared + ".")):
             self._compared = None
         before, self._shown = self._shown, self._passages(story, tree)
@@ -321,13 +321,13 @@ class RoomFeed:
 
 
 def _marked(story: Story, passage: Passage) -> tuple[TextPiece, ...]:
-    return marked(passage.text, beside_lines(story, passage))
+    return marked(passage.text, lines_out_of_character(story, passage))
 
 
 def _position_of(story: Story | None) -> StoryPosition:
     if story is None:
         return StoryPosition()
-    last = (ending(story), last_told(story))
+    last = (last_passage(story), last_in_character(story))
     ends = dict.fromkeys([story.head, *(end.id for end in last if end is not None)])
     ids = tuple(end for end in ends if end is not None)
     return StoryPosition(story.head, undo=story.head is not None, redo=story.can_redo, ends=ids)

@@ -21,8 +21,8 @@ from bot.store.repositories.outbox import rows_of_job, save_row
 from bot.store.statements import passages
 from bot.store.transactions import writes
 from bot.story.joining import title_of
-from bot.text.message_split import NOTHING
-from bot.text.out_of_character import without_asides
+from bot.text.message_split import EMPTY_MESSAGE
+from bot.text.out_of_character import without_out_of_character
 
 _passages, _revisions = tables.passages.c, tables.revisions.c
 
@@ -82,7 +82,7 @@ async def _untitle(connection: AsyncConnection, texts: Iterable[Any]) -> None:
 
 
 def _title_from(row: Any) -> str:
-    return title_of(without_asides(row.text, parentheses=row.parentheses_aside))
+    return title_of(without_out_of_character(row.text, parentheses=row.parentheses_aside))
 
 
 async def _take_edits_back(connection: AsyncConnection, author: Author) -> list[Passage]:
@@ -110,7 +110,7 @@ async def _show_again(connection: AsyncConnection, job_id: str, now: datetime) -
     for row in await rows_of_job(connection, job_id):
         shown = await passages.by_id(connection, row.reply.passage or candidate_id(job_id, 0))
         text = shown.text if shown is not None and row.part == 0 else ""
-        draft = replace(row.reply, text=text or NOTHING, other_candidates=())
+        draft = replace(row.reply, text=text or EMPTY_MESSAGE, other_candidates=())
         await save_row(connection, replace(row, reply=draft, delivered=False), now)
 
 

@@ -20,7 +20,7 @@ from bot.store.database import Database
 from bot.store.statements import jobs, passages, stories, story_head
 from bot.store.transactions import reads, writes
 from bot.story.joining import is_blank, title_of, writable
-from bot.text.out_of_character import without_asides
+from bot.text.out_of_character import without_out_of_character
 
 _events = tables.received_events.c
 
@@ -189,4 +189,4 @@ async def _remember(
 
 
 def _title_from(text: str, story: RowMapping) -> str:
-    return title_of(without_asides(text, parentheses=story["parentheses_aside"]))
+    return title_of(without_out_of_character(text, parentheses=story["parentheses_aside"]))

@@ -21,7 +21,7 @@ from bot.domain.story import Passage
 from bot.store import tables
 from bot.store.statements import passages
 from bot.story.joining import title_of
-from bot.text.out_of_character import is_aside, without_asides
+from bot.text.out_of_character import is_out_of_character, without_out_of_character
 
 _stories, _passages = tables.stories.c, tables.passages.c
 
@@ -201,13 +201,13 @@ async def present(connection: AsyncConnection, passage_id: str | None) -> RowMap
 
 def _is_aside(story: RowMapping, place: RowMapping) -> bool:
     by_model = place["author_platform"] == MODEL.platform
-    return not by_model and is_aside(place["text"], parentheses=story["parentheses_aside"])
+    return not by_model and is_out_of_character(place["text"], parentheses=story["parentheses_aside"])
 
 
 def _story_text(story: RowMapping, passage: Passage) -> str:
     if passage.by_model:
         return passage.text
-    return without_asides(passage.text, parentheses=story["parentheses_aside"])
+    return without_out_of_character(passage.text, parentheses=story["parentheses_aside"])
 
 
 async def _point(

@@ -14,7 +14,7 @@ from adapters.console import ROOM, ConsoleAdapter, Session, Transcript
 from bot.domain.chat import Author
 from bot.domain.errors import NoSuchStory
 from bot.domain.story import Lore, Notes
-from bot.story.joining import text_of, told_passages
+from bot.story.joining import in_character_passages, text_of
 from config.i18n import Translations
 from tests.fakes.house import House, opened, sentence
 
@@ -81,7 +81,7 @@ async def test_a_script_gets_the_whole_story_in_order(scripted: Desk) -> None:
     )
     story = await scripted.house.services.stories.read(ROOM)
     assert story is not None
-    assert scripted.out.getvalue() == text_of(told_passages(story)) + "\n"
+    assert scripted.out.getvalue() == text_of(in_character_passages(story)) + "\n"
     assert scripted.out.getvalue() == f"雨が{sentence(0)}\n二。\n三。{sentence(1)}\n"
     assert "/ [3] 綾" in scripted.err.getvalue()
 

@@ -11,7 +11,7 @@ from bot.app.export import export_story, list_stories
 from bot.domain.chat import Author, Message, Room
 from bot.domain.errors import NoSuchStory, SeveralStories, UnknownFormat
 from bot.store import open_store
-from bot.story.export_formats import FORMATS, exported
+from bot.story.export_formats import FORMATS, export_text
 from config.i18n import Translations
 
 MEI = Author("web", "1", "芽衣")
@@ -36,8 +36,8 @@ async def test_the_list_names_every_story_with_its_platform(url: str) -> None:
     """Each line begins with what `export` takes."""
     lines = (await list_stories(url, say, "en")).splitlines()
     assert sorted(line.split()[1] for line in lines) == ["slack", "web", "web"]
-    exported = [await export_story(url, line.split()[0], "txt") for line in lines]
-    assert sorted(exported) == [
+    export_text = [await export_story(url, line.split()[0], "txt") for line in lines]
+    assert sorted(export_text) == [
         f"第{number}の夜\n\n第{number}の夜。ＡＢＣ……　星\n\n芽衣\n" for number in range(3)
     ]
 
@@ -69,4 +69,4 @@ async def test_what_the_command_gives_out_is_what_every_door_does(url: str) -> N
     story = await store.stories.get(story.id)
     await store.close()
     for form in FORMATS:
-        assert await export_story(url, story.id, form) == exported(story, form)
+        assert await export_story(url, story.id, form) == export_text(story, form)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.core.settings_resolver import MAX_WORD_CHARACTERS, merged
+from bot.core.settings_resolver import MAX_WORD_CHARACTERS, merge_settings
 from bot.domain.jobs import Length
 from bot.domain.room_settings import Filter, RoomSettings
 from bot.domain.sampling import MAX_BANNED
@@ -19,7 +19,7 @@ def set_rules(folder: Path, *lines: str) -> RoomSettings:
     """The rules of a room where nobody set anything, with these lines in the file."""
     path = folder / "set.toml"
     path.write_text("\n".join(["[rules]", *lines]), encoding="utf-8")
-    return merged([load_settings(path).rules.model_dump()])
+    return merge_settings([load_settings(path).rules.model_dump()])
 
 
 def test_the_documented_defaults_are_the_rules_own(tmp_path: Path) -> None:

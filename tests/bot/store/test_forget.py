@@ -8,7 +8,7 @@ from bot.domain.jobs import GenerationOptions
 from bot.domain.replies import Candidate, OutboxRow, Reply, ReplyState
 from bot.domain.repositories.authors import ForgetResult
 from bot.store import Store, open_store
-from bot.text.message_split import NOTHING
+from bot.text.message_split import EMPTY_MESSAGE
 from tests.bot.store.told import (
     AKI,
     BEN,
@@ -134,7 +134,7 @@ async def test_what_replies_show_of_it_goes_too(store: Store) -> None:
     rows = await store.outbox.of_job("j1")
     assert [(row.reply.text, row.reply.other_candidates, row.message_id, row.delivered) for row in rows] == [
         ("弐。", (), "m0", False),
-        (NOTHING, (), "m1", False),
+        (EMPTY_MESSAGE, (), "m1", False),
     ]
 
 

@@ -13,7 +13,7 @@ from markdown_it import MarkdownIt
 from bot.domain.chat import MODEL, Author, Room
 from bot.domain.errors import UnknownFormat
 from bot.domain.story import Passage, Story
-from bot.story.export_formats import FILE_NAME_CHARACTERS, exported, file_name
+from bot.story.export_formats import FILE_NAME_CHARACTERS, export_text, file_name
 from bot.story.joining import is_blank
 
 MEI, BEN = Author("web", "1", "芽衣"), Author("web", "2", "Ben")
@@ -81,15 +81,15 @@ def shown(markdown: str, reader: str = "commonmark") -> Page:
 def test_text_has_title_passages_and_writers() -> None:
     """Full-width letters, spaces and dots stay; the model goes on in the same line and comes last."""
     told = story((MODEL, "　ＡＢＣ……"), (BEN, "晩だった。"), (MEI, "星。"))
-    assert exported(told) == "夜\n\n　ＡＢＣ……\n晩だった。\n星。\n\nBen、芽衣、続き\n"
-    assert exported(replace(told, title="")) == exported(told).removeprefix("夜\n\n")
+    assert export_text(told) == "夜\n\n　ＡＢＣ……\n晩だった。\n星。\n\nBen、芽衣、続き\n"
+    assert export_text(replace(told, title="")) == export_text(told).removeprefix("夜\n\n")
 
 
 @pytest.mark.parametrize("form", ["txt", "md"])
 def test_nothing_beside_the_story_is_given_out(form: str) -> None:
     """Nor the name of who wrote nothing else; what only looks like it stays."""
     told = story((MEI, "雨。\n// メモ"), (BEN, "（（どうする？））"), (MEI, "（まさか）"))
-    assert [word in exported(told, form) for word in ("メモ", "どうする", "Ben", "（まさか）")] == [
+    assert [word in export_text(told, form) for word in ("メモ", "どうする", "Ben", "（まさか）")] == [
         False, False, False, True,
     ]  # fmt: skip
 
@@ -97,7 +97,7 @@ def test_nothing_beside_the_story_is_given_out(form: str) -> None:
 def test_an_unknown_form_is_refused() -> None:
     """It says which there are."""
     with pytest.raises(UnknownFormat) as caught:
-        exported(story((MEI, "雨。")), "docx")
+        export_text(story((MEI, "雨。")), "docx")
     assert caught.value.values == {"name": "docx", "known": "txt, md"}
 
 
@@ -120,7 +120,7 @@ def test_an_unknown_form_is_refused() -> None:
 )
 def test_markdown_is_read_as_it_was_written(reader: str, text: str) -> None:
     """Scene breaks, spaces at a line's beginning, and signs that Markdown has a use for."""
-    page = shown(exported(story((MEI, text)), "md"), reader)
+    page = shown(export_text(story((MEI, text)), "md"), reader)
     assert page.lines == ["" if is_blank(line) else line for line in text.split("\n")]
     assert (page.title, page.paragraphs[-1], page.others) == ("夜", "芽衣", set())
 
@@ -129,7 +129,7 @@ def test_markdown_is_read_as_it_was_written(reader: str, text: str) -> None:
 @example("1.\n\n-", "gfm-like")
 def test_whatever_is_written(text: str, reader: str) -> None:
     """No text is read as anything but itself."""
-    page = shown(exported(story((MEI, "始。\n" + text + "\n終。")), "md"), reader)
+    page = shown(export_text(story((MEI, "始。\n" + text + "\n終。")), "md"), reader)
     wanted = ["" if is_blank(line) else line.rstrip() for line in f"始。\n{text}\n終。".split("\n")]
     assert page.lines == wanted
     assert page.others == set()
@@ -138,9 +138,9 @@ def test_whatever_is_written(text: str, reader: str) -> None:
 def test_a_title_is_no_markup() -> None:
     """Nor are the writers' names; a story without a title has none."""
     told = story((replace(MEI, name="*芽衣*"), "雨。"), title="1. 夜<の>*道* #")
-    page = shown(exported(told, "md"))
+    page = shown(export_text(told, "md"))
     assert (page.title, page.paragraphs) == ("1. 夜<の>*道* #", ["雨。", "*芽衣*"])
-    assert exported(replace(told, title=""), "md").startswith("雨。")
+    assert export_text(replace(told, title=""), "md").startswith("雨。")
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from bot.domain.chat import MODEL, Author
 from bot.domain.story import Passage
-from bot.story.joining import is_blank, prompt_of, separator, text_of, title_of, window, writable
+from bot.story.joining import is_blank, prompt_of, separator, text_of, text_window, title_of, writable
 
 AKI = Author("web", "aki", "秋")
 
@@ -124,44 +124,44 @@ class TestWindow:
 
     def test_a_short_story_is_sent_whole(self) -> None:
         """Up to the limit itself."""
-        assert window("一。\n二。", 5) == "一。\n二。"
+        assert text_window("一。\n二。", 5) == "一。\n二。"
 
     def test_a_window_begins_with_a_paragraph(self) -> None:
         """The first that fits."""
-        assert window("一一一一。\n二二。\n三三三三。", 9) == "二二。\n三三三三。"
+        assert text_window("一一一一。\n二二。\n三三三三。", 9) == "二二。\n三三三三。"
 
     def test_a_paragraph_that_fits_exactly_is_kept(self) -> None:
         """The newline before it is outside the room."""
-        assert window("一。\n二二。三。", 5) == "二二。三。"
+        assert text_window("一。\n二二。三。", 5) == "二二。三。"
 
     def test_a_window_begins_with_a_sentence(self) -> None:
         """Where a paragraph would cost too much; closing brackets stay with their sentence."""
         text = "あ" * 50 + "「はい。」" + "い" * 80 + "。" + "う" * 5
 
-        assert window(text, 100) == "い" * 80 + "。" + "う" * 5
+        assert text_window(text, 100) == "い" * 80 + "。" + "う" * 5
 
     def test_a_sentence_that_fits_exactly_is_kept(self) -> None:
         """Its predecessor ends just outside the room."""
-        assert window("ああああ。いいいい。う", 6) == "いいいい。う"
+        assert text_window("ああああ。いいいい。う", 6) == "いいいい。う"
 
     def test_an_unbroken_text_is_cut_anywhere(self) -> None:
         """But not before a mark that belongs to the character left of it."""
-        assert window("あ" * 100, 10) == "あ" * 10
-        assert window("あか\u3099き\u3099く", 4) == "き\u3099く"
+        assert text_window("あ" * 100, 10) == "あ" * 10
+        assert text_window("あか\u3099き\u3099く", 4) == "き\u3099く"
 
     def test_an_english_sentence_ends_with_its_point(self) -> None:
         """A point inside a number is none."""
-        assert window("The price was 3.50 then. It rose later on.", 24) == " It rose later on."
+        assert text_window("The price was 3.50 then. It rose later on.", 24) == " It rose later on."
 
     def test_a_window_needs_room(self) -> None:
         """None at all is a mistake."""
         with pytest.raises(ValueError, match="positive"):
-            window("あ", 0)
+            text_window("あ", 0)
 
     @given(st.text(alphabet="あい。\n「」.a \u3099"), st.integers(1, 40))
     def test_a_window_is_the_storys_end(self, text: str, room: int) -> None:
         """At most as long as allowed, and nothing is left out inside."""
-        cut = window(text, room)
+        cut = text_window(text, room)
 
         assert text.endswith(cut)
         assert len(cut) <= room

@@ -12,18 +12,18 @@ from bot.domain.chat import MODEL, Author, Room
 from bot.domain.errors import TextTooLong, TooMuchLore
 from bot.domain.inference import ContextPiece, ContextWindow
 from bot.domain.story import Lore, Notes, Passage, Story
-from bot.story.export_formats import exported
-from bot.story.joining import ending, ends_with, last_told, prompt_of, text_of
-from bot.story.lorebook import is_named, told_lore
+from bot.story.export_formats import export_text
+from bot.story.joining import ends_with, last_in_character, last_passage, prompt_of, text_of
+from bot.story.lorebook import active_lore, is_triggered
 from bot.story.prompt import (
     LORE_CHARACTERS,
     MAX_LORE,
     MEMORY_CHARACTERS,
-    context_of,
+    build_context,
     require_short,
     with_unsent,
 )
-from bot.text.out_of_character import aside_lines, is_aside, without_asides
+from bot.text.out_of_character import is_out_of_character, out_of_character_lines, without_out_of_character
 from bot.text.ruby import without_ruby
 
 AKI = Author("web", "aki", "秋")
@@ -83,19 +83,19 @@ IN_PARENTHESES = [
 )
 def test_a_line_beside_the_story(line: str, parentheses: bool) -> None:
     """Behind two slashes, or in doubled parentheses, whatever the story's rule is."""
-    assert is_aside(line, parentheses=parentheses)
-    assert without_asides(line, parentheses=parentheses) == ""
-    assert without_asides(f"雨。\n{line}\n風。", parentheses=parentheses) == "雨。\n風。"
-    assert aside_lines(f"雨。\n{line}\n風。", parentheses=parentheses) == (1,)
+    assert is_out_of_character(line, parentheses=parentheses)
+    assert without_out_of_character(line, parentheses=parentheses) == ""
+    assert without_out_of_character(f"雨。\n{line}\n風。", parentheses=parentheses) == "雨。\n風。"
+    assert out_of_character_lines(f"雨。\n{line}\n風。", parentheses=parentheses) == (1,)
 
 
 @pytest.mark.parametrize("line", IN_PARENTHESES)
 def test_a_line_in_single_parentheses(line: str) -> None:
     """It is a thought of somebody in the story, unless the story's rule says that it is none."""
-    assert not is_aside(line, parentheses=False)
-    assert without_asides(line, parentheses=False) == line
-    assert is_aside(line, parentheses=True)
-    assert without_asides(f"雨。\n{line}", parentheses=True) == "雨。"
+    assert not is_out_of_character(line, parentheses=False)
+    assert without_out_of_character(line, parentheses=False) == line
+    assert is_out_of_character(line, parentheses=True)
+    assert without_out_of_character(f"雨。\n{line}", parentheses=True) == "雨。"
 
 
 @pytest.mark.parametrize("parentheses", [True, False])
@@ -114,26 +114,26 @@ def test_a_line_in_single_parentheses(line: str) -> None:
 )
 def test_a_line_of_the_story(line: str, parentheses: bool) -> None:
     """Parentheses inside a sentence are the story's."""
-    assert not is_aside(line, parentheses=parentheses)
-    assert without_asides(line, parentheses=parentheses) == line
+    assert not is_out_of_character(line, parentheses=parentheses)
+    assert without_out_of_character(line, parentheses=parentheses) == line
 
 
 def test_a_text_beside_the_story() -> None:
     """Each of its lines is; a blank text says nothing, not even beside."""
-    assert is_aside("((え))\n\n// メモ\n", parentheses=False)
-    assert not is_aside("// え\n雨。", parentheses=False)
-    assert not is_aside(" \n", parentheses=True)
+    assert is_out_of_character("((え))\n\n// メモ\n", parentheses=False)
+    assert not is_out_of_character("// え\n雨。", parentheses=False)
+    assert not is_out_of_character(" \n", parentheses=True)
 
 
 @given(st.text(alphabet="(（）)/／雨 \n"), st.booleans())
 def test_asides_are_lines(text: str, parentheses: bool) -> None:
     """What is left is made of the text's own lines, none of them an aside; and then nothing more goes."""
-    left = without_asides(text, parentheses=parentheses)
+    left = without_out_of_character(text, parentheses=parentheses)
     lines = iter(text.split("\n"))
     assert left == "" or all(line in lines for line in left.split("\n"))
-    assert not any(is_aside(line, parentheses=parentheses) for line in left.split("\n"))
-    assert without_asides(left, parentheses=parentheses) == left
-    assert not is_aside(text, parentheses=parentheses) or left == ""
+    assert not any(is_out_of_character(line, parentheses=parentheses) for line in left.split("\n"))
+    assert without_out_of_character(left, parentheses=parentheses) == left
+    assert not is_out_of_character(text, parentheses=parentheses) or left == ""
 
 
 def test_the_model_sees_neither_asides_nor_ruby() -> None:
@@ -141,8 +141,8 @@ def test_the_model_sees_neither_asides_nor_ruby() -> None:
     told = story("漢字《かんじ》。", "（（どうする？））", "// メモ\n雨。")
     own = replace(told, passages=(*told.passages, passage(9, "（風の音）", MODEL)))
 
-    assert context_of(told).prompt == "漢字。\n雨。"
-    assert context_of(own).prompt == "漢字。\n雨。（風の音）"
+    assert build_context(told).prompt == "漢字。\n雨。"
+    assert build_context(own).prompt == "漢字。\n雨。（風の音）"
 
 
 def test_a_thought_is_read_where_the_story_has_it_so() -> None:
@@ -150,11 +150,11 @@ def test_a_thought_is_read_where_the_story_has_it_so() -> None:
     thought = story("雨。", "（まさか、あれは……）")
     other = replace(thought, parentheses_aside=True)
 
-    assert context_of(thought).prompt == "雨。\n（まさか、あれは……）"
-    assert exported(thought) == "題\n\n雨。\n（まさか、あれは……）\n\n秋\n"
-    assert [one.id for each in (thought, other) if (one := last_told(each))] == ["p1", "p0"]
-    assert context_of(other).prompt == "雨。"
-    assert exported(other) == "題\n\n雨。\n\n秋\n"
+    assert build_context(thought).prompt == "雨。\n（まさか、あれは……）"
+    assert export_text(thought) == "題\n\n雨。\n（まさか、あれは……）\n\n秋\n"
+    assert [one.id for each in (thought, other) if (one := last_in_character(each))] == ["p1", "p0"]
+    assert build_context(other).prompt == "雨。"
+    assert export_text(other) == "題\n\n雨。\n\n秋\n"
 
 
 def test_asides_end_no_story() -> None:
@@ -162,8 +162,8 @@ def test_asides_end_no_story() -> None:
     told = replace(story("雨。", "((どうする？))", "// メモ"), head="p2")
     own = replace(told, passages=(*told.passages, passage(3, "（風の音）", MODEL)), head="p3")
 
-    assert [last.id for each in (told, own) if (last := last_told(each))] == ["p0", "p3"]
-    assert last_told(story("((どうする？))")) is None
+    assert [last.id for each in (told, own) if (last := last_in_character(each))] == ["p0", "p3"]
+    assert last_in_character(story("((どうする？))")) is None
     assert [ends_with(told, name) for name in ("p0", "p1", "p2")] == [True, False, True]
 
 
@@ -171,22 +171,28 @@ def test_notes_stand_around_the_story() -> None:
     """Memory in front; lore that is named, then the author's note, near the end."""
     notes = Notes("町は雨。", "しずかに。", (MOON, Lore(("猫",), "猫は話す。")))
 
-    context = context_of(story("MOON を見た。", notes=notes))
+    context = build_context(story("MOON を見た。", notes=notes))
 
-    assert context.front == (ContextPiece("memory", "町は雨。"),)
-    assert context.inset == (ContextPiece("lore", "月は二つある。"), ContextPiece("note", "しずかに。"))
-    assert context_of(story("雨。", notes=Notes(" ", "\n"))).inset == ()
-    assert context_of(story(notes=Notes("秋《あき》"))).front == (ContextPiece("memory", "秋"),)
+    assert context.prefix == (ContextPiece("memory", "町は雨。"),)
+    assert context.depth_inserted == (
+        ContextPiece("lore", "月は二つある。"),
+        ContextPiece("note", "しずかに。"),
+    )
+    assert build_context(story("雨。", notes=Notes(" ", "\n"))).depth_inserted == ()
+    assert build_context(story(notes=Notes("秋《あき》"))).prefix == (ContextPiece("memory", "秋"),)
 
 
 def test_what_was_written_meanwhile_is_not_the_end() -> None:
     """For the passage that it hangs on: that one is retried, chosen for another, and has the buttons."""
     told = replace(story("雨。", "風。", "雪。"), head="p2", hangs_on="p0")
 
-    assert [one.id for one in (ending(told), last_told(told)) if one is not None] == ["p0", "p2"]
+    assert [one.id for one in (last_passage(told), last_in_character(told)) if one is not None] == [
+        "p0",
+        "p2",
+    ]
     assert [ends_with(told, name) for name in ("p0", "p1", "p2")] == [True, False, True]
-    assert ending(replace(told, hangs_on=None)) == last_told(told)
-    assert ending(story("// どうする？")) is None
+    assert last_passage(replace(told, hangs_on=None)) == last_in_character(told)
+    assert last_passage(story("// どうする？")) is None
 
 
 @pytest.mark.parametrize(
@@ -209,7 +215,7 @@ def test_what_was_written_meanwhile_is_not_the_end() -> None:
 )
 def test_keywords(keyword: str, text: str, *, named: bool) -> None:
     """Japanese needs no border; a Latin keyword is a word. Width and case do not count."""
-    assert is_named([keyword], text) is named
+    assert is_triggered([keyword], text) is named
 
 
 def test_lore_has_a_budget() -> None:
@@ -221,9 +227,9 @@ def test_lore_has_a_budget() -> None:
     )
     other = Lore(("雪",), "え")
 
-    assert told_lore((long, short, other, high), "雨と風", budget=100) == [high, short]
-    assert told_lore((long,), "雨" + "。" * 5_000) == []
-    assert told_lore((short, high, short), "雨") == [short]
+    assert active_lore((long, short, other, high), "雨と風", budget=100) == [high, short]
+    assert active_lore((long,), "雨" + "。" * 5_000) == []
+    assert active_lore((short, high, short), "雨") == [short]
 
 
 @given(
@@ -234,7 +240,7 @@ def test_lore_has_a_budget() -> None:
 )
 def test_lore_never_passes_its_budget(lore: list[Lore], budget: int) -> None:
     """Whatever there is; highest priority first, and nothing is told twice."""
-    told = told_lore(lore, "雨", budget)
+    told = active_lore(lore, "雨", budget)
     assert sum(len(entry.text) for entry in told) <= budget
     assert len({entry.text for entry in told}) == len(told)
     assert [entry.priority for entry in told] == sorted((entry.priority for entry in told), reverse=True)
@@ -280,8 +286,8 @@ def test_what_was_never_sent_is_told_too() -> None:
     """The window names the characters that the rules cut, and named lore for which there was no budget."""
     lore = tuple(Lore(("雨",), mark * LORE_CHARACTERS) for mark in "あいう")
     told = story(*["雨が降る。" * 100] * 40, notes=Notes(lore=lore))
-    context = context_of(told)
-    window = ContextWindow((), 900, 1024, 100, left_out_characters=70, left_out=context.inset[1:])
+    context = build_context(told)
+    window = ContextWindow((), 900, 1024, 100, left_out_characters=70, left_out=context.depth_inserted[1:])
 
     whole = with_unsent(window, told)
 
@@ -298,4 +304,4 @@ def test_a_story_to_keep() -> None:
         passages=(*told.passages, passage(8, "雨。", MODEL), passage(9, "風。", Author("web", "b", "Ben"))),
     )
 
-    assert exported(told) == "題\n\n漢字《かんじ》。雨。\n風。\n\n秋、Ben、続き\n"
+    assert export_text(told) == "題\n\n漢字《かんじ》。雨。\n風。\n\n秋、Ben、続き\n"

@@ -8,7 +8,7 @@ from bot.text.brackets import open_brackets
 from bot.text.japanese import (
     is_japanese,
     sentence_ends,
-    trailing_off,
+    with_ellipsis,
     without_dangling_bracket,
 )
 
@@ -124,5 +124,5 @@ def test_ends_in_a_stream_stay_ends(text: str, more: str) -> None:
 )
 def test_what_never_ended_trails_off(text: str, ended: str) -> None:
     """At a pause, once: what trails off already stays."""
-    assert trailing_off(text) == ended
-    assert trailing_off(ended) == ended
+    assert with_ellipsis(text) == ended
+    assert with_ellipsis(ended) == ended

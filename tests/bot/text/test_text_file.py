@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.domain.errors import FileTooLarge, FileTooLong, NotText, UnknownEncoding
-from bot.text.text_file import MAX_CHARACTERS, most_bytes, require_small, text_of
+from bot.text.text_file import MAX_CHARACTERS, max_bytes, require_small, text_of
 
 PROSE = "　彼は「行くのか」と言った。\n雨の夜、カフェで十七時まで――待つ。"
 OLDER = ["utf-8", "shift_jis", "cp932", "euc_jp", "iso2022_jp"]
@@ -159,9 +159,9 @@ def test_the_limit_counts_characters() -> None:
 
 def test_the_size_is_looked_at_before_anything_is_decoded() -> None:
     """From what a platform says of a file, too, before it is fetched."""
-    require_small(most_bytes(10), 10)
+    require_small(max_bytes(10), 10)
     with pytest.raises(FileTooLarge) as raised:
         require_small(2_000_000, 10)
     assert raised.value.values == {"kilobytes": 1954, "limit": 10}
     with pytest.raises(FileTooLarge):
-        text_of(b"\x00" * (most_bytes(10) + 1), 10)
+        text_of(b"\x00" * (max_bytes(10) + 1), 10)

@@ -7,7 +7,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from bot.core.settings_resolver import checked, merged
+from bot.core.settings_resolver import checked, merge_settings
 from bot.domain.chat import Author, Message, Room
 from bot.domain.errors import PassageGone
 from bot.domain.inference import ContextWindow, Score
@@ -228,7 +228,7 @@ class NotedServices(FakeServices):
         self._note("set_rules", room, scope, changes)
         held = {**self.layers.get(scope, {}), **changes}
         self.layers[scope] = {name: value for name, value in held.items() if value is not None}
-        self.room_settings = merged(self.layers.values())
+        self.room_settings = merge_settings(self.layers.values())
         return self.room_settings
 
     async def forget(self, by: Author) -> int:

@@ -7,7 +7,7 @@ import pytest
 from bot.domain.chat import Author, Room
 from bot.domain.errors import NothingToUndo
 from bot.domain.story import Lore, Notes
-from bot.story.export_formats import exported
+from bot.story.export_formats import export_text
 from tests.integration.discord.stage import BEGINNING, Stage
 from tests.servers.discord import Channel, ChannelType, Slash
 
@@ -130,7 +130,7 @@ async def test_export_is_a_private_file(stage: Stage, form: str) -> None:
     ((name, content),) = slash.answers[0].files
     story = await stage.services.stories.read(stage.room(thread))
     assert story is not None
-    assert content == exported(story, form).encode()
+    assert content == export_text(story, form).encode()
     assert name.endswith(f".{form}")
     assert slash.answers[0].ephemeral_to is stage.discord.taro
 

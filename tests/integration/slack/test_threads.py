@@ -11,7 +11,7 @@ from bot.domain.chat import MODEL, Author, Room
 from bot.domain.errors import FilteredText, NotPermitted, NotYours, TextTooLong
 from bot.domain.jobs import GenerationOptions
 from bot.domain.room_settings import RoomSettings
-from bot.story.export_formats import exported
+from bot.story.export_formats import export_text
 from tests.integration.slack.recorded_services import RecordedServices
 from tests.integration.slack.running import StillClock, adapter_for, running
 from tests.servers.slack import SlackServer
@@ -281,7 +281,7 @@ async def test_a_story_as_a_file(
     assert message.files[0]["name"].endswith(f".{form}")
     story = await services.stories.read(room_of(root))
     assert story is not None
-    assert list(slack.workspace.files.values()) == [exported(story, form).encode()]
+    assert list(slack.workspace.files.values()) == [export_text(story, form).encode()]
 
 
 @pytest.mark.parametrize("fault", ["lose_answer", "done_but_500"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from adapters.web.render.markup import TextPiece, marked
-from bot.text.out_of_character import aside_lines
+from bot.text.out_of_character import out_of_character_lines
 
 
 @pytest.mark.parametrize(
@@ -20,7 +20,7 @@ from bot.text.out_of_character import aside_lines
 )
 def test_what_is_more_than_text_is_a_piece_of_its_own(text: str, pieces: list[TextPiece]) -> None:
     """Ruby of every notation, emphasis, notes, and lines beside the story, in the text's order."""
-    assert list(marked(text, aside_lines(text, parentheses=False))) == pieces
+    assert list(marked(text, out_of_character_lines(text, parentheses=False))) == pieces
 
 
 def test_plain_text_has_no_pieces() -> None:

@@ -139,7 +139,7 @@ async def test_nothing_is_remembered_of_jobs_that_are_over(stage: Stage) -> None
         stage.engine.state = READY
         await stage.clock.advance(2)
         await stage.told("終わり。", reason="stop")
-        assert not stage.process.dispatcher._pasts
+        assert not stage.process.dispatcher._progress
         assert not stage.process.dispatcher._running
 
     assert [draft.state for draft in stage.shown] == [ReplyState.CANCELLED, ReplyState.DONE]

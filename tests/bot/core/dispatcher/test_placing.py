@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.domain.inference import Score
-from bot.text.score_alignment import placed
+from bot.text.score_alignment import align_scores
 
 _TOKENS = st.lists(st.text("雨風が降る。!", min_size=1, max_size=4), min_size=1, max_size=20)
 
@@ -21,7 +21,7 @@ def scored(*tokens: str) -> list[Score]:
 
 def found(kept: str, *tokens: str) -> list[tuple[int | str, int]]:
     """The tokens that `kept` shows, with their places."""
-    return [(score.token, score.offset) for score in placed(scored(*tokens), "".join(tokens), kept)]
+    return [(score.token, score.offset) for score in align_scores(scored(*tokens), "".join(tokens), kept)]
 
 
 def test_what_was_cut_off_is_left_out() -> None:
@@ -49,7 +49,7 @@ def test_what_was_added_belongs_to_nobody() -> None:
 def test_a_token_without_a_character() -> None:
     """It stands with the next that has one."""
     scores = [Score("</s>", -0.1, (), 0), Score("雨", -0.2, (), 0)]
-    assert [(score.token, score.offset) for score in placed(scores, "雨。", "\n雨。")] == [
+    assert [(score.token, score.offset) for score in align_scores(scores, "雨。", "\n雨。")] == [
         ("</s>", 1),
         ("雨", 1),
     ]
@@ -57,7 +57,7 @@ def test_a_token_without_a_character() -> None:
 
 def test_nothing() -> None:
     """No tokens, and tokens of which nothing was kept."""
-    assert placed([], "雨。", "雨。") == ()
+    assert align_scores([], "雨。", "雨。") == ()
     assert found("風", "雨", "。") == []
 
 
@@ -65,7 +65,7 @@ def test_nothing() -> None:
 def test_places_are_true(tokens: list[str], dropped: set[int]) -> None:
     """In order, and where a token stands there is its first character that was kept."""
     kept = "".join(token for number, token in enumerate(tokens) if number not in dropped)
-    scores = placed(scored(*tokens), "".join(tokens), kept)
+    scores = align_scores(scored(*tokens), "".join(tokens), kept)
     offsets = [score.offset for score in scores]
     assert offsets == sorted(offsets)
     assert all(kept[score.offset] in str(score.token) for score in scores)
@@ -74,4 +74,4 @@ def test_places_are_true(tokens: list[str], dropped: set[int]) -> None:
 @given(_TOKENS)
 def test_a_text_that_was_kept_whole(tokens: list[str]) -> None:
     """Then nothing moves."""
-    assert list(placed(scored(*tokens), "".join(tokens), "".join(tokens))) == scored(*tokens)
+    assert list(align_scores(scored(*tokens), "".join(tokens), "".join(tokens))) == scored(*tokens)

@@ -7,7 +7,7 @@ from itertools import count
 
 import pytest
 
-from bot.core.readiness import PATIENCE_S
+from bot.core.readiness import GIVE_UP_AFTER_S
 from bot.domain.chat import Author
 from bot.domain.errors import (
     EngineBusy,
@@ -211,7 +211,7 @@ async def test_silence_is_waited_for_and_then_told(stage: Stage) -> None:
     stage.engine.state = EngineUnavailable()
     async with stage.running():
         await stage.asks("j")
-        await stage.clock.advance(PATIENCE_S - 2)
+        await stage.clock.advance(GIVE_UP_AFTER_S - 2)
         early = stage.shown
         await stage.clock.advance(3)
 

@@ -184,7 +184,7 @@ class TestBounds:
         """While one person's text is being stored nobody else takes the last place."""
         queue = JobQueue(limit=1)
 
-        with queue.seat(job("a", "aki").author) as put:
+        with queue.reserve(job("a", "aki").author) as put:
             with pytest.raises(QueueFull):
                 queue.put(job("b", "ben"))
             assert put(job("a", "aki")) == 0
@@ -195,13 +195,13 @@ class TestBounds:
         """Two requests at once cannot both be a person's last one."""
         queue = JobQueue(per_author=1)
 
-        with queue.seat(job("a", "aki").author), pytest.raises(TooManyWaiting):
+        with queue.reserve(job("a", "aki").author), pytest.raises(TooManyWaiting):
             queue.put(job("a2", "aki"))
 
     def test_a_seat_left_empty_is_free_again(self) -> None:
         """Storing may fail."""
         queue = JobQueue(limit=1)
-        with pytest.raises(OSError, match="disk"), queue.seat(job("a").author):
+        with pytest.raises(OSError, match="disk"), queue.reserve(job("a").author):
             raise OSError("disk")
 
         assert queue.put(job("b", "ben")) == 0

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from bot.core.permissions import permits
 from bot.core.queue import JobQueue
 from bot.core.services import build_services
-from bot.core.settings_resolver import checked, merged, typed_value
+from bot.core.settings_resolver import checked, merge_settings, typed_value
 from bot.domain.chat import Author, Message, Room
 from bot.domain.errors import (
     BadRule,
@@ -100,7 +100,7 @@ class TestScopes:
     @given(st.dictionaries(st.sampled_from([field.name for field in fields(RoomSettings)]), _JSON))
     def test_nothing_that_is_kept_stops_a_room(self, layer: dict[str, object]) -> None:
         """Whatever stands there, there are rules, and a preset and a length that can be written with."""
-        rules = merged([layer])
+        rules = merge_settings([layer])
         assert sampling_of(preset_of(rules), rules)
         assert max_tokens(rules.length) > 0
 
@@ -191,7 +191,7 @@ class TestSetting:
         """Through JSON, with 標準's values for what it leaves out."""
         wanted = {"temperature": temperature, "top_p": top_p, "top_k": top_k}
         kept = json.loads(json.dumps(checked({"presets": {"弱火": wanted}}, RoomSettings())))
-        assert sampling_of("弱火", merged([kept])) == Sampling(
+        assert sampling_of("弱火", merge_settings([kept])) == Sampling(
             temperature=temperature, top_p=top_p, top_k=top_k
         )
 

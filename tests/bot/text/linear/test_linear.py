@@ -29,16 +29,16 @@ from bot.story import joining as story
 from bot.story import lorebook as lore
 from bot.story import prompt as context
 from bot.story import tree as outline
-from bot.story.export_formats import exported
+from bot.story.export_formats import export_text
 from bot.text import brackets, japanese, ruby
 from bot.text import character_names as characters
 from bot.text import message_split as parts
 from bot.text import out_of_character as aside
 from bot.text import score_alignment as placing
 from bot.text import text_file as textfile
-from bot.text.boilerplate import Junk
+from bot.text.boilerplate import Boilerplate
 from bot.text.continuation import Continuation
-from bot.text.repetition import Loops, letters, stutter
+from bot.text.repetition import RepetitionDetector, find_stutter, folded_letters
 from bot.text.word_filter import WordFilter
 from bot.worker.sampling.banned_phrases import folded, split_phrases
 from bot.worker.text import paragraphs
@@ -53,7 +53,7 @@ Work = Callable[[str], object]
 
 ROOM = Room("web", "r")
 AKI = Author("web", "1", "秋")
-JUNK = Junk.beside("漢字")
+JUNK = Boilerplate.for_prompt("漢字")
 WORDS = WordFilter.of(("猫", "dog", "c*"))
 ME = discord.BotIdentity(1, 2)
 NAMES = discord.MentionNames()
@@ -126,12 +126,12 @@ def unless_refused(work: Work) -> Work:
 WORKS: dict[str, Work] = {
     "ruby.spans": ruby.spans,
     "ruby.without_ruby": ruby.without_ruby,
-    "aside.is_aside": lambda text: aside.is_aside(text, parentheses=True),
-    "aside.without_asides": lambda text: aside.without_asides(text, parentheses=False),
-    "aside.aside_lines": lambda text: aside.aside_lines(text, parentheses=False),
+    "aside.is_out_of_character": lambda text: aside.is_out_of_character(text, parentheses=True),
+    "aside.without": lambda text: aside.without_out_of_character(text, parentheses=False),
+    "aside.lines": lambda text: aside.out_of_character_lines(text, parentheses=False),
     "japanese.is_japanese": japanese.is_japanese,
     "japanese.ends_whole": japanese.ends_whole,
-    "japanese.trailing_off": japanese.trailing_off,
+    "japanese.with_ellipsis": japanese.with_ellipsis,
     "japanese.sentence_ends": japanese.sentence_ends,
     "japanese.sentence_ends, more may come": lambda text: japanese.sentence_ends(text, final=False),
     "japanese.house_style": japanese.house_style,
@@ -139,36 +139,36 @@ WORKS: dict[str, Work] = {
     "brackets.open_brackets": brackets.open_brackets,
     "brackets.balanced": brackets.balanced,
     "brackets.closed": lambda text: brackets.closed(text, brackets.open_brackets(text)),
-    "junk.beside": Junk.beside,
-    "junk.begins": JUNK.begins,
-    "junk.holds": JUNK.holds,
-    "loops": Loops,
-    "loops.repeats": lambda text: Loops("あいう。かきく。").repeats(text),
-    "loops.letters": letters,
-    "loops.stutter": stutter,
+    "junk.beside": Boilerplate.for_prompt,
+    "junk.begins": JUNK.find,
+    "junk.holds": JUNK.contains,
+    "loops": RepetitionDetector,
+    "loops.repeats": lambda text: RepetitionDetector("あいう。かきく。").is_repetition(text),
+    "loops.letters": folded_letters,
+    "loops.stutter": find_stutter,
     "wordfilter.found": lambda text: WORDS.found(text, text),
     "continuation": continued,
     "continuation, behind": continued_behind,
     "continuation, in pieces": streamed,
-    "parts.split": lambda text: parts.split(text, len, 100),
-    "parts.split for discord": lambda text: parts.split(text, discord_render.measure, 100),
-    "parts.split for slack": lambda text: parts.split(text, slack_render.measure, 200),
+    "parts.split": lambda text: parts.split_text(text, len, 100),
+    "parts.split for discord": lambda text: parts.split_text(text, discord_render.measure, 100),
+    "parts.split for slack": lambda text: parts.split_text(text, slack_render.measure, 200),
     "story.writable": story.writable,
     "story.is_blank": story.is_blank,
     "story.title_of": story.title_of,
-    "story.window": lambda text: story.window(text, len(text) // 2),
+    "story.window": lambda text: story.text_window(text, len(text) // 2),
     "story.text_of": lambda text: story.text_of(passages(text)),
     "story.prompt_of": lambda text: story.prompt_of(passages(text), 2 * LENGTH),
-    "story.told_passages": lambda text: story.told_passages(told(text)),
-    "formats.exported": lambda text: exported(told(text)),
-    "formats.exported as md": lambda text: exported(told(text), "md"),
+    "joining.in_character_passages": lambda text: story.in_character_passages(told(text)),
+    "formats.export_text": lambda text: export_text(told(text)),
+    "formats.export_text as md": lambda text: export_text(told(text), "md"),
     "outline": lambda text: outline.outline(told(text), passages(text)),
     "outline.first_words": lambda text: outline.first_words(passages(text, len(text))[0]),
-    "context_of": lambda text: context.context_of(told(text)),
-    "lore.named_lore": lambda text: lore.named_lore(LORE, text),
-    "lore.is_named": lambda text: lore.is_named([text[:40]], text),
-    "placing.placed": lambda text: placing.placed(scored(text), text, text[5 : len(text) * 9 // 10]),
-    "placing.placed elsewhere": lambda text: placing.placed(scored(text), text, "漢" * len(text)),
+    "build_context": lambda text: context.build_context(told(text)),
+    "lore.triggered_lore": lambda text: lore.triggered_lore(LORE, text),
+    "lore.is_named": lambda text: lore.is_triggered([text[:40]], text),
+    "placing.placed": lambda text: placing.align_scores(scored(text), text, text[5 : len(text) * 9 // 10]),
+    "placing.placed elsewhere": lambda text: placing.align_scores(scored(text), text, "漢" * len(text)),
     "rules.preset_named": unless_refused(lambda text: rules.preset_named(text, rules.DEFAULTS, "ja")),
     "rules.length_named": unless_refused(rules.length_named),
     "rules.checked": unless_refused(lambda text: rules.checked({"words": [text]}, rules.DEFAULTS)),

@@ -16,7 +16,7 @@ from bot.domain.jobs import Length
 from bot.domain.sampling import Sampling
 from bot.domain.story import Lore, Notes, Passage, Story
 from bot.story.joining import WINDOW_CHARACTERS, text_of
-from bot.story.prompt import context_of
+from bot.story.prompt import build_context
 from bot.text.continuation import max_tokens
 from bot.worker.checkpoints.loader import embedded_model
 from bot.worker.engine.metrics import Metrics
@@ -168,8 +168,8 @@ def test_what_was_read_holds_from_turn_to_turn(context: int, notes: Callable[[in
     text = StoryText(Tokenizer.from_file(str(embedded_model() / "tokenizer.json")), context)
     reads: list[Encoded] = []
     for story in turns(100, notes):
-        told = context_of(story)
-        around = InsertedContext(told.front, told.inset)
+        told = build_context(story)
+        around = InsertedContext(told.prefix, told.depth_inserted)
         reads.append(text.encode(told.prompt, context - max_tokens(Length.MEDIUM), around))
 
     anew = sum(not _holds(before, after) for before, after in pairwise(reads))

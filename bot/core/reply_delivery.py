@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 from bot.domain.jobs import Job, JobState
 from bot.domain.ports import Translate
 from bot.domain.replies import Reply, ReplyState
-from bot.text.message_split import NOTHING
+from bot.text.message_split import EMPTY_MESSAGE
 
-LAST_STATE = {
+FINAL_STATES = {
     JobState.DONE: ReplyState.DONE,
     JobState.FAILED: ReplyState.FAILED,
     JobState.CANCELLED: ReplyState.CANCELLED,
@@ -18,11 +18,12 @@ LAST_STATE = {
 
 
 @dataclass(slots=True)
-class ShownReply:
+class ReplyDelivery:
     """What one job shows.
 
     `latest` is wanted, `shown` is what people have by part, `promised` what the store says they will have.
-    `fixed` are the parts as an earlier process cut them. A `quiet` one waits until no other is to be sent.
+    `fixed_parts` are the parts as an earlier process cut them. A `background` one waits until no other is to
+    be sent.
     `moved` is the job's count of when each part was posted: one that people wrote below since is posted anew.
     `former` are the messages in whose place others were, and which are still to be removed.
     `due` is when what is not finished may be changed again; the end of it is due at once.
@@ -30,7 +31,7 @@ class ShownReply:
 
     job: Job
     latest: Reply
-    fixed: list[Reply] = field(default_factory=list)
+    fixed_parts: list[Reply] = field(default_factory=list)
     ids: dict[int, str] = field(default_factory=dict)
     shown: dict[int, Reply] = field(default_factory=dict)
     promised: dict[int, Reply] = field(default_factory=dict)
@@ -39,41 +40,41 @@ class ShownReply:
     known_parts: int = 0
     loaded: bool = False
     dirty: bool = True
-    dead: bool = False
-    quiet: bool = False
+    undeliverable: bool = False
+    background: bool = False
     due: float = 0.0
     settled: asyncio.Event = field(default_factory=asyncio.Event)
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property
-    def over(self) -> bool:
+    def is_final(self) -> bool:
         """Whether `latest` is the last."""
         return not self.latest.state.is_open
 
-    def left(self, part: int) -> bool:
+    def is_above(self, part: int) -> bool:
         """Whether a part's message stands above what people wrote before the reply began."""
-        return part in self.ids and not self.quiet and self.moved.get(part, 0) < self.job.moved
+        return part in self.ids and not self.background and self.moved.get(part, 0) < self.job.moved
 
-    def posted(self, part: int) -> str | None:
+    def message_to_edit(self, part: int) -> str | None:
         """The message that is to show a part; None where one is to be posted."""
-        return None if self.left(part) else self.ids.get(part)
+        return None if self.is_above(part) else self.ids.get(part)
 
 
-def key_of(job: Job, part: int) -> str:
+def idempotency_key(job: Job, part: int) -> str:
     """The same for the same post, however often it is tried; another one below what somebody wrote."""
     return f"{job.id}:{part}:{job.moved}" if job.moved else f"{job.id}:{part}"
 
 
-def looks_alike(shown: Reply | None, draft: Reply) -> bool:
+def looks_same(shown: Reply | None, reply: Reply) -> bool:
     """Whether people see no difference: without buttons nobody sees which passage a message shows."""
-    return shown is not None and not draft.interactive and replace(shown, passage=draft.passage) == draft
+    return shown is not None and not reply.interactive and replace(shown, passage=reply.passage) == reply
 
 
-def closed(draft: Reply, state: JobState) -> Reply:
-    """A draft that nobody will go on with."""
-    if not draft.state.is_open:
-        return draft
-    return Reply(LAST_STATE[state], draft.text or NOTHING, job=draft.job, interactive=False)
+def as_final(reply: Reply, state: JobState) -> Reply:
+    """A reply that nobody will go on with."""
+    if not reply.state.is_open:
+        return reply
+    return Reply(FINAL_STATES[state], reply.text or EMPTY_MESSAGE, job=reply.job, interactive=False)
 
 
 def place_note(job: Job, place: int | None, translate: Translate) -> str:
