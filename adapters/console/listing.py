@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
 
+from adapters.shared.settings_codec import SETTINGS, shown
 from bot.domain.room_settings import RoomSettings
 from bot.domain.story import Lore, Passage, Story
 from bot.story.tree import first_words, outline
 
 NOTHING = "-"
 """Typed instead of a text: take it away."""
+_WORDS = {"yes": "on", "no": "off", "none": NOTHING, "unlimited": "0"}
 
 
 def numbers(tree: Sequence[Passage]) -> dict[str, int]:
@@ -75,14 +76,10 @@ def _entry(text: str) -> Lore:
     return Lore(words, description.strip(), priority)
 
 
-def rules(rules: RoomSettings) -> list[str]:
-    """Each rule by its name, with what holds."""
-    return [f"{field.name} {_shown(getattr(rules, field.name))}" for field in fields(RoomSettings)]
+def settings(held: RoomSettings) -> list[str]:
+    """Each setting by its name, with what holds."""
+    return [f"{name} {shown(name, getattr(held, name), _word, '')}" for name in SETTINGS]
 
 
-def _shown(value: object) -> str:
-    if isinstance(value, bool):
-        return "on" if value else "off"
-    if isinstance(value, tuple):
-        return "、".join(each[0] if isinstance(each, tuple) else str(each) for each in value) or NOTHING
-    return str(value)
+def _word(name: str) -> str:
+    return _WORDS.get(name, name.rpartition(".")[2])

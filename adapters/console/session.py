@@ -15,8 +15,8 @@ from adapters.console.adapter import ROOM, ConsoleAdapter
 from adapters.console.commands import ALIASES, TypedCommand, command_of
 from adapters.shared.atomic_file import write_atomically
 from adapters.shared.candidates import by_number
+from adapters.shared.settings_codec import from_typed
 from bot.core.services import Services
-from bot.core.settings_resolver import typed_value
 from bot.domain.chat import Author, Message
 from bot.domain.errors import NoStory, NoSuchStory, SeveralStories, SpokenError, UserError
 from bot.domain.inference import TokenCount
@@ -312,8 +312,8 @@ class Session:
         rules = await self._services.settings.resolve(ROOM)
         if argument:
             name, _, value = argument.partition(" ")
-            rules = await self._services.settings.change(ROOM, "", {name: typed_value(name, value)})
-        for line in listing.rules(rules):
+            rules = await self._services.settings.change(ROOM, "", {name: from_typed(name, value)})
+        for line in listing.settings(rules):
             self._print_line(line)
 
     async def _notes(self) -> Notes:

@@ -8,13 +8,12 @@ from collections.abc import Mapping
 from urllib.parse import unquote
 
 from bot.domain.chat import Author, Message, Room
-from bot.domain.jobs import GenerationOptions, Length
+from bot.domain.jobs import MAX_CANDIDATES, GenerationOptions, Length
 from bot.domain.story import Lore, Notes
 
 PLATFORM = "web"
 NAME_COOKIE = "tsuzuki_name"
 MAX_NAME_CHARACTERS = 30
-MAX_CANDIDATES = 5
 
 _SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 _SLUG_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # without those that look alike when read aloud or copied

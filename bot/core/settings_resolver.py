@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -28,11 +27,6 @@ DEFAULTS = RoomSettings()
 
 LENGTH_NAMES = {"短め": Length.SHORT, "ふつう": Length.MEDIUM, "長め": Length.LONG}
 """What a Japanese reader is shown for a length."""
-SWITCHES = frozenset({"filter_people", "listens", "parentheses_aside"})
-"""Rules that hold or do not."""
-LISTS = frozenset({"words", "banned", "allowed", "denied"})
-RESET = "reset"
-"""Typed for a rule: take it back to what holds further out."""
 
 _TYPED_LENGTHS = {
     **LENGTH_NAMES,
@@ -40,21 +34,11 @@ _TYPED_LENGTHS = {
     **dict.fromkeys(("普通", "中くらい"), Length.MEDIUM),
     **dict.fromkeys(("長い", "長く", "ながめ"), Length.LONG),
 }
-_TYPED_FILTERS = {"自動": Filter.AUTO, "オン": Filter.ON, "オフ": Filter.OFF}
-_COUNTS = frozenset({"candidates", "daily_per_person", "daily_in_all"})
-_RESET = frozenset({RESET, "既定", "もとに戻す", "元に戻す", "-", "ー"})
-_NOTHING = frozenset({"なし", "none"})
-_SWITCHED = {
-    **dict.fromkeys(("yes", "on", "true", "1", "はい", "オン", "する"), True),
-    **dict.fromkeys(("no", "off", "false", "0", "いいえ", "オフ", "しない"), False),
-}
 _YES_OR_NO = "はい / いいえ, yes / no"
 
 MAX_WORDS = 500
 MAX_WORD_CHARACTERS = 50
 MAX_PRESETS = 20
-_DIGITS = 9
-"""More digits are no number that a rule may have; thousands of them Python refuses to read."""
 _SHOWN = 20
 """Characters of something too long that are named."""
 
@@ -99,7 +83,7 @@ _NAMES = tuple(field.name for field in fields(RoomSettings))
 _MEANT: Mapping[str, str] = {
     "candidates": "2–5",
     "filter": ", ".join(Filter),
-    **dict.fromkeys(SWITCHES, _YES_OR_NO),
+    **dict.fromkeys(("filter_people", "listens", "parentheses_aside"), _YES_OR_NO),
     "daily_per_person": "0–100000",
     "daily_in_all": "0–100000",
     "words": f"≤ {MAX_WORDS} × ≤ {MAX_WORD_CHARACTERS}",
@@ -170,32 +154,6 @@ def merge_settings(layers: Iterable[Mapping[str, object]], defaults: RoomSetting
             held["presets"] = tuple({**dict(rules.presets), **dict(held["presets"])}.items())
         rules = replace(rules, **held)
     return rules
-
-
-def takes_back(typed: str) -> bool:
-    """Whether somebody who typed this wants a rule as it is further out."""
-    return _folded(typed) in _RESET
-
-
-def typed_value(name: str, typed: str, *, between: str = "\n、,，") -> object:
-    """A rule's value as somebody typed it, in either language, on any platform; None takes the rule back.
-
-    `between`: the characters between the entries of a list; 「なし」 is an empty one. What is no value for
-    the rule stays as it was typed: `checked` refuses it.
-    """
-    folded = _folded(typed)
-    if not folded or folded in _RESET:
-        return None
-    if name in LISTS:
-        entries = [] if folded in _NOTHING else re.split(f"[{between}]", typed)
-        return [entry.strip() for entry in entries if entry.strip()]
-    if name in SWITCHES:
-        return _SWITCHED.get(folded, typed)
-    if name == "filter":
-        return _TYPED_FILTERS.get(folded, folded)
-    if name in _COUNTS:
-        return int(folded) if folded.isdecimal() and len(folded) <= _DIGITS else typed
-    return typed.strip()
 
 
 def checked(changes: Mapping[str, object], settings: RoomSettings) -> dict[str, object]:

@@ -12,8 +12,8 @@ from adapters.discord.handlers.settings_command import scope_of
 from adapters.discord.handlers.visible_stories import visible_stories
 from adapters.discord.render.settings_text import PRESETS as OWN
 from adapters.discord.render.story_lines import passage_label
+from adapters.shared.settings_codec import NO, RESET, SETTINGS, YES, Kind
 from bot.core.services import Services
-from bot.core.settings_resolver import RESET, SWITCHES
 from bot.domain.jobs import Length
 from bot.domain.ports import Translate
 from bot.domain.room_settings import Filter
@@ -49,8 +49,8 @@ class Autocomplete:
             known = [(self.translate(f"discord.length.{length}", locale), str(length)) for length in Length]
         elif rule == "filter":
             known = [(self.translate(f"discord.filter.{each}", locale), str(each)) for each in Filter]
-        elif rule in SWITCHES:
-            known = [(self.translate(f"discord.{word}", locale), word) for word in ("yes", "no")]
+        elif SETTINGS.get(rule) is Kind.SWITCH:
+            known = [(self.translate(f"discord.{word}", locale), word) for word in (YES, NO)]
         elif rule == OWN:
             known = [(name, name) for name in await self._own_presets(interaction)]
         as_typed = [(typed, typed)] if typed and not _matching(known, typed) else []

@@ -33,12 +33,10 @@ from adapters.discord.render.story_lines import split_content, unread_characters
 from bot.core.services import Services
 from bot.domain.chat import Message
 from bot.domain.errors import DeliveryError, SpokenError
-from bot.domain.jobs import GenerationOptions, JobReceipt, Length
+from bot.domain.jobs import MAX_CANDIDATES, GenerationOptions, JobReceipt, Length
 from bot.domain.ports import Translate
 
 _log = logging.getLogger(__name__)
-
-MAX_CANDIDATES = 5
 
 
 @dataclass(frozen=True, slots=True)

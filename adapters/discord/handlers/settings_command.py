@@ -16,15 +16,14 @@ from adapters.discord.render.replies import truncate
 from adapters.discord.render.settings_text import (
     MAX_NAME,
     PRESETS,
-    RULES,
     list_lines,
     parse_preset,
     parse_value,
     preset_lines,
     shown_value,
 )
+from adapters.shared.settings_codec import OPEN_TO_ALL, SETTINGS, is_list, is_reset
 from bot.core.services import Services
-from bot.core.settings_resolver import LISTS, takes_back
 from bot.domain.errors import BadRule, UnknownRule, UserError
 from bot.domain.ports import Translate
 from bot.domain.room_settings import RoomSettings
@@ -43,10 +42,6 @@ class SettingsScope(StrEnum):
     SERVER = "server"
 
 
-FOR_EVERYBODY = frozenset(
-    {"preset", "length", "candidates", "banned", PRESETS, "listens", "parentheses_aside"}
-)
-"""What everybody may set for a story: how it is written. Who may ask, how often, and the filter: admins."""
 Layers = list[tuple[SettingsScope, Mapping[str, object]]]
 """What is set at each scope of a room, the nearest first."""
 
@@ -68,18 +63,18 @@ class SettingsCommand:
         if not rule:
             await self.responses.send_ephemeral(context.interaction, await self._overview(context))
             return
-        if rule not in RULES:
-            raise UnknownRule(name=rule, known=", ".join(RULES))
+        if rule not in SETTINGS:
+            raise UnknownRule(name=rule, known=", ".join(SETTINGS))
         if value:
             self._require(context, scope, rule)
-        if rule == PRESETS and not takes_back(value) and self._may(context, scope, rule):
+        if rule == PRESETS and not is_reset(value) and self._may(context, scope, rule):
             await self.responses.send_modal(
                 context.interaction, await self._preset_form(context, scope, value.strip()[:MAX_NAME])
             )
         elif value:
             await self.responses.defer_ephemeral(context.interaction)
             await self.change(context, scope, rule, value)
-        elif rule in LISTS and self._may(context, scope, rule):
+        elif is_list(rule) and self._may(context, scope, rule):
             held = await self.services.settings.at(context.room, scope_of(context, scope))
             lines = list_lines(rule, held.get(rule))
             await self.responses.send_modal(
@@ -92,8 +87,8 @@ class SettingsCommand:
         self, context: InteractionContext, scope: str, rule: str, typed: str, *, lines: bool = False
     ) -> None:
         """Set a rule; `lines`: it comes from a form. Raises NotYourSetting, UnknownRule, BadRule."""
-        if rule not in RULES:
-            raise UnknownRule(name=rule, known=", ".join(RULES))
+        if rule not in SETTINGS:
+            raise UnknownRule(name=rule, known=", ".join(SETTINGS))
         self._require(context, scope, rule)
         try:
             await self._set(context, scope, rule, parse_value(rule, typed, lines=lines))
@@ -158,7 +153,7 @@ class SettingsCommand:
 
     async def _overview(self, context: InteractionContext) -> str:
         rules, layers = await self.services.settings.resolve(context.room), await self._layers(context)
-        lines = [self._line(rule, rules, layers, context.locale, LINE) for rule in RULES]
+        lines = [self._line(rule, rules, layers, context.locale, LINE) for rule in SETTINGS]
         hint = self.translate("discord.settings.hint", context.locale)
         return truncate("\n".join([*lines, f"-# {hint}"]))
 
@@ -200,7 +195,7 @@ def _needed(context: InteractionContext, scope: str, rule: str) -> str | None:
     if scope == SettingsScope.SERVER:
         return "manage_guild"
     own_thread = isinstance(context.interaction.channel, discord.Thread)
-    if scope == SettingsScope.STORY and own_thread and rule in FOR_EVERYBODY:
+    if scope == SettingsScope.STORY and own_thread and rule in OPEN_TO_ALL:
         return None
     return "manage_channels"
 

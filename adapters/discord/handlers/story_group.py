@@ -20,8 +20,8 @@ from adapters.discord.handlers.tree_actions import ActNotices, TreeActions
 from adapters.discord.handlers.visible_stories import visible_stories
 from adapters.discord.render.modals import MAX_TITLE, AnotherIsOpen, begin_anew_modal, notes_modal
 from adapters.discord.render.replies import MAX_CONTENT, escape, keep_indent, truncate
-from adapters.discord.render.settings_text import RULES
 from adapters.discord.render.views import Action, row_view
+from adapters.shared.settings_codec import SETTINGS
 from bot.core.permissions import require_permission
 from bot.core.services import Services
 from bot.domain.errors import NoStory, NoSuchStory
@@ -198,7 +198,7 @@ class StoryGroup(app_commands.Group):
     @option_texts("scope", "rule", "value")
     @app_commands.choices(
         scope=[Choice(name=phrase(f"scope.{scope}"), value=str(scope)) for scope in SettingsScope],
-        rule=[Choice(name=phrase(f"rule.{rule}"), value=rule) for rule in RULES],
+        rule=[Choice(name=phrase(f"rule.{rule}"), value=rule) for rule in SETTINGS],
     )
     async def settings(
         self, interaction: Interaction, rule: str = "", value: str = "", scope: str = ""

@@ -31,12 +31,10 @@ from bot.core.services import Services
 from bot.core.settings_resolver import length_named, preset_named
 from bot.domain.chat import Author, Message
 from bot.domain.errors import DeliveryError, RetryLater, Undeliverable, UserError
-from bot.domain.jobs import GenerationOptions
+from bot.domain.jobs import MAX_CANDIDATES, GenerationOptions
 from bot.domain.ports import Translate
 from bot.domain.room_settings import RoomSettings
 from bot.domain.story import Story
-
-MAX_CANDIDATES = 5
 
 # Phones and macOS turn two hyphens into a dash.
 _OPTION = re.compile(r"(?:^|\s+)(?:--|—|–)(length|preset|candidates)[ =　]+(\S+)\s*$")

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from slack_bolt.async_app import AsyncAck
 
 from adapters.shared.preset_text import RULE as PRESETS
+from adapters.shared.settings_codec import (
+    NO,
+    OPEN_TO_ALL,
+    SETTINGS,
+    YES,
+    Kind,
+    choices,
+    from_form,
+    preset_title,
+    shown_lines,
+    to_form,
+)
 from adapters.slack.delivery.render import ACTION_PREFIX, ButtonLabel
 from adapters.slack.payloads.events import SlackThread
 from adapters.slack.payloads.preset_text import preset_lines, presets_of
@@ -32,16 +44,15 @@ from bot.domain.errors import BadRule, UserError
 from bot.domain.jobs import Length
 from bot.domain.ports import Translate
 from bot.domain.room_settings import Filter, RoomSettings
-from bot.domain.sampling import PRESET_NAMES
-from bot.domain.sampling import PRESETS as BUILT_IN
 from bot.domain.scopes import room_of
 
 SETTINGS_CALLBACK_ID = f"{ACTION_PREFIX}settings_form"
-_MOST_CANDIDATES = 5
 _USER = "user/"
-_YES_NO = ("yes", "no")
-MEMBER_SETTINGS = frozenset({"listens", "length", "preset", "candidates", "parentheses_aside"})
-"""Rules that everybody in a channel may set; for a story also which phrases are never written."""
+_PLAIN = (
+    *("listens", "parentheses_aside", "length", "preset", "candidates", "filter", "filter_people"),
+    *("words", "banned", "daily_per_person", "daily_in_all"),
+)
+"""The fields that each are a setting, in the order in which changes are kept."""
 
 
 class SettingsView:
@@ -72,7 +83,7 @@ class SettingsView:
         own = (await self._services.settings.at(thread.room, scope)).get(PRESETS)
         fields = _member_inputs(rules, label)
         if of_story or ADMIN in author.roles:
-            fields.append(text_input("banned", label("banned"), "\n".join(rules.banned), optional=True))
+            fields.append(text_input("banned", label("banned"), shown_lines(rules.banned), optional=True))
         if len(lines := preset_lines(own)) <= INPUT_CHARACTERS:
             hint = label("presets_hint")
             fields.append(text_input(PRESETS, label("presets"), lines, optional=True, hint=hint))
@@ -105,8 +116,9 @@ class SettingsView:
     async def _save(self, room: Room, scope: str, state: State, author: Author) -> None:
         rules = await self._services.settings.resolve(room)
         _require_permission(rules, room, author)
-        story = frozenset({"banned"}) if room_of(scope) is not None else frozenset[str]()
-        changes = changed_settings(rules, state, None if ADMIN in author.roles else MEMBER_SETTINGS | story)
+        # Which phrases are never written, everybody sets for a story alone.
+        for_all = OPEN_TO_ALL if room_of(scope) is not None else OPEN_TO_ALL - {"banned"}
+        changes = changed_settings(rules, state, None if ADMIN in author.roles else for_all)
         if (lines := input_value(state, PRESETS)) is not None:
             # Others of the same name may be set further out: only what is set here is changed here.
             own = (await self._services.settings.at(room, scope)).get(PRESETS)
@@ -130,41 +142,39 @@ def _require_permission(rules: RoomSettings, room: Room, author: Author) -> None
 
 
 def _member_inputs(rules: RoomSettings, label: ButtonLabel) -> list[View]:
-    yes_no = {name: label(name) for name in _YES_NO}
-    lengths = {length.value: label(f"length_{length.value}") for length in Length}
-    if rules.length not in lengths:
-        lengths = {str(rules.length): str(rules.length), **lengths}
-    japanese = {name: called for called, name in PRESET_NAMES.items()}
-    presets = {name: japanese.get(name, name) for name in (*BUILT_IN, *(own for own, _ in rules.presets))}
-    candidates = {str(count): str(count) for count in range(2, _MOST_CANDIDATES + 1)}
-    return [
-        select_input("listens", label("listens"), yes_no, _yes_or_no(rules.listens)),
-        select_input("length", label("length"), lengths, str(rules.length)),
-        select_input("preset", label("preset"), presets, rules.preset),
-        select_input("candidates", label("candidates"), candidates, str(rules.candidates)),
-        select_input(
-            "parentheses_aside", label("parentheses_aside"), yes_no, _yes_or_no(rules.parentheses_aside)
-        ),
-    ]
+    names = ("listens", "length", "preset", "candidates", "parentheses_aside")
+    return [_select(name, rules, label) for name in names]
 
 
 def _admin_inputs(rules: RoomSettings, label: ButtonLabel) -> list[View]:
-    yes_no = {name: label(name) for name in _YES_NO}
-    filters = {kind.value: label(f"filter_{kind.value}") for kind in Filter}
+    yes_no = {name: label(name) for name in (YES, NO)}
     return [
-        select_input("filter", label("filter"), filters, rules.filter.value),
-        select_input("filter_people", label("filter_people"), yes_no, _yes_or_no(rules.filter_people)),
-        text_input("words", label("words"), "\n".join(rules.words), optional=True),
+        _select("filter", rules, label),
+        _select("filter_people", rules, label),
+        text_input("words", label("words"), shown_lines(rules.words), optional=True),
         number_input("daily_per_person", label("daily_per_person"), rules.daily_per_person),
         number_input("daily_in_all", label("daily_in_all"), rules.daily_in_all),
         users_input("allowed", label("allowed"), _people(rules.allowed)),
         users_input("denied", label("denied"), _people(rules.denied)),
-        select_input("guests", label("guests"), yes_no, "no" if GUEST in rules.denied else "yes"),
+        select_input("guests", label("guests"), yes_no, NO if GUEST in rules.denied else YES),
     ]
 
 
-def _yes_or_no(value: bool) -> str:  # noqa: FBT001  what it is about
-    return "yes" if value else "no"
+def _select(name: str, rules: RoomSettings, label: ButtonLabel) -> View:
+    """A setting that is one of several, each with what it is called."""
+
+    def title(value: str) -> str:
+        match SETTINGS[name]:
+            case Kind.PRESET:
+                return preset_title(value)
+            case Kind.SWITCH:
+                return label(value)
+            case Kind.FILTER | Kind.LENGTH if not value.isdecimal():
+                return label(f"{name}_{value}")
+        return value
+
+    options = {value: title(value) for value in choices(name, rules)}
+    return select_input(name, label(name), options, to_form(getattr(rules, name)))
 
 
 def changed_settings(rules: RoomSettings, state: State, settable: frozenset[str] | None) -> dict[str, object]:
@@ -177,40 +187,14 @@ def changed_settings(rules: RoomSettings, state: State, settable: frozenset[str]
 
 def _wanted(rules: RoomSettings, state: State) -> dict[str, object]:
     given = {name: input_value(state, name) for name in state}
-    wanted: dict[str, object] = {
-        name: read(given[name]) for name, read in _READ.items() if given.get(name) is not None
-    }
+    wanted = {name: from_form(name, given[name]) for name in _PLAIN if given.get(name) is not None}
     if "allowed" in given:
         wanted["allowed"] = _with_people(rules.allowed, given["allowed"])
     if "denied" in given:
-        guests = [GUEST] if given.get("guests") == "no" else []
+        guests = [GUEST] if given.get("guests") == NO else []
         others = tuple(each for each in rules.denied if each != GUEST)
         wanted["denied"] = _with_people(others, given["denied"]) + guests
     return wanted
-
-
-def _number(text: str) -> int:
-    return int(text) if text.isdecimal() and len(text) < 10 else 0
-
-
-def _lines(text: str) -> list[str]:
-    return [line.strip() for line in text.splitlines() if line.strip()]
-
-
-_READ: dict[str, Callable[[str], object]] = {
-    "listens": lambda chosen: chosen == "yes",
-    "parentheses_aside": lambda chosen: chosen == "yes",
-    "length": lambda chosen: int(chosen) if chosen.isdecimal() else chosen,
-    "preset": str,
-    "candidates": _number,
-    "filter": str,
-    "filter_people": lambda chosen: chosen == "yes",
-    "words": _lines,
-    "banned": _lines,
-    "daily_per_person": _number,
-    "daily_in_all": _number,
-}
-"""What a filled field means."""
 
 
 def _plain(value: object) -> object:

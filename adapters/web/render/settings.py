@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, fields
 
+from adapters.shared.settings_codec import from_form, shown_lines
 from adapters.web.payloads import BadRequest, clean_line
 from bot.domain.jobs import Length
 from bot.domain.room_settings import Filter, RoomSettings
@@ -12,7 +13,6 @@ from bot.domain.sampling import PRESET_NAMES, PRESETS, Sampling
 
 MAX_PRESET_NAME = 30
 
-_LISTS = ("words", "banned")
 _NUMBERS = ("candidates", "daily_per_person", "daily_in_all")
 
 
@@ -25,7 +25,7 @@ def rules_payload(rules: RoomSettings) -> dict[str, object]:
         "filter": rules.filter.value,
         "filter_people": rules.filter_people,
         "parentheses_aside": rules.parentheses_aside,
-        **{name: "\n".join(getattr(rules, name)) for name in _LISTS},
+        **{name: shown_lines(getattr(rules, name)) for name in ("words", "banned")},
         **{name: getattr(rules, name) for name in _NUMBERS},
         "presets": {name: asdict(sampling) for name, sampling in own.items()},
         "builtin": {name: asdict(PRESETS[name]) for name in PRESET_NAMES.values()},
@@ -46,12 +46,10 @@ def changes_of(payload: Mapping[str, object]) -> dict[str, object]:
         raise BadRequest("rules")
     changes: dict[str, object] = {}
     for name, value in rules.items():
-        if name in _LISTS:
-            changes[name] = [line.strip() for line in str(value).splitlines() if line.strip()]
-        elif name == "presets":
+        if name == "presets":
             changes[name] = _presets(value)
         elif isinstance(value, str | int | float | bool):
-            changes[str(name)] = value
+            changes[str(name)] = from_form(str(name), value)
         else:
             raise BadRequest(str(name))
     return changes

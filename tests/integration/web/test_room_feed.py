@@ -28,6 +28,11 @@ class Shelf:
     told: list[Passage] = field(default_factory=list)
     act: Act | None = None
 
+    @property
+    def stories(self) -> Shelf:
+        """Of the services only this one is asked."""
+        return self
+
     async def read(self, room: Room) -> Story | None:
         """The story."""
         return self.story

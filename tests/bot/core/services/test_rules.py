@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from bot.core.permissions import permits
 from bot.core.queue import JobQueue
 from bot.core.services import build_services
-from bot.core.settings_resolver import checked, merge_settings, typed_value
+from bot.core.settings_resolver import checked, merge_settings
 from bot.domain.chat import Author, Message, Room
 from bot.domain.errors import (
     BadRule,
@@ -194,53 +194,6 @@ class TestSetting:
         assert sampling_of("弱火", merge_settings([kept])) == Sampling(
             temperature=temperature, top_p=top_p, top_k=top_k
         )
-
-
-@pytest.mark.parametrize(
-    ("rule", "typed", "value"),
-    [
-        ("length", "短め", "short"),
-        ("length", "ふつう", "medium"),
-        ("length", "普通", "medium"),
-        ("length", "ながめ", "long"),
-        ("length", "３００字", 300),
-        ("preset", "冒険", "bold"),
-        ("filter", "自動", "auto"),
-        ("filter", "ｏｆｆ", "off"),
-        ("filter_people", "ON", True),
-        ("listens", "いいえ", False),
-        ("parentheses_aside", "はい", True),
-        ("candidates", "３", 3),
-        ("daily_in_all", "20", 20),
-        ("words", "あ、い,う", ["あ", "い", "う"]),
-        ("banned", "しかし, 彼は、", ["しかし", "彼は"]),
-        ("words", "なし", []),
-        ("allowed", "user/1, role/5", ["user/1", "role/5"]),
-        ("filter", "－", None),
-        ("preset", "既定", None),
-        ("words", "", None),
-    ],
-)
-def test_values_as_people_type_them(rule: str, typed: str, value: object) -> None:
-    """On every platform alike: full-width digits, words of both languages, several in a line."""
-    assert checked({rule: typed_value(rule, typed)}, RoomSettings()) == {rule: value}
-
-
-@pytest.mark.parametrize(
-    ("rule", "typed"),
-    [
-        ("length", "超長い"),
-        ("listens", "たぶん"),
-        ("candidates", "many"),
-        ("filter", "x"),
-        ("daily_in_all", "-1"),
-    ],
-)
-def test_other_values_are_refused(rule: str, typed: str) -> None:
-    """With what was typed, and what it could be."""
-    with pytest.raises(BadRule) as caught:
-        checked({rule: typed_value(rule, typed)}, RoomSettings())
-    assert caught.value.values["value"] == typed
 
 
 class TestOwnPresets:

@@ -15,6 +15,7 @@ from adapters.console import commands, listing
 from adapters.discord.payloads import messages as discord
 from adapters.discord.render import replies as discord_render
 from adapters.shared import preset_text as presetlines
+from adapters.shared import settings_codec
 from adapters.slack.delivery import render as slack_render
 from adapters.slack.payloads import text as slack
 from adapters.slack.payloads import thread_commands as slack_words
@@ -209,7 +210,7 @@ WORKS: dict[str, Work] = {
     "console.changed_lore": lambda text: listing.changed_lore((), text),
     "console.changed_lore, a number": lambda text: listing.changed_lore((), "1" + text),
     "console.changed_lore, a text": lambda text: listing.changed_lore((), "猫=" + text),
-    "rules.typed_value": lambda text: rules.typed_value("words", text),
+    "settings_codec.from_typed": lambda text: settings_codec.from_typed("words", text),
     "presetlines.setting_of": unless_refused(presetlines.setting_of),
 }
 
