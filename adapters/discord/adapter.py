@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import re
 from collections.abc import Collection
 
 import discord
+import structlog
 
 from adapters.discord.api.errors import CONNECTION_ERRORS
 from adapters.discord.api.rate_limits import REQUESTS_PER_S, RequestBudget, RouteLimits
@@ -30,7 +30,7 @@ from bot.domain.replies import Reply
 from bot.domain.repositories.heartbeats import Heartbeats
 from bot.text.text_file import MAX_CHARACTERS
 
-_log = logging.getLogger(__name__)
+_log = structlog.get_logger(__name__)
 
 PORTAL = "https://discord.com/developers/applications"
 BAD_TOKEN = 4004

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Collection, Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager
 from typing import Any
 
 import aiohttp
 import discord
+import structlog
 from discord import app_commands
 
 from adapters.discord.api.errors import CONNECTION_ERRORS
@@ -42,7 +42,7 @@ from bot.domain.ports import Translate
 from bot.domain.repositories.heartbeats import Heartbeats
 from bot.text.text_file import MAX_CHARACTERS
 
-_log = logging.getLogger(__name__)
+_log = structlog.get_logger(__name__)
 
 LONGEST_WAIT_S = 30.0
 """A longer wait for a rate limit is the outbox's business, not the library's."""

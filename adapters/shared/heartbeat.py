@@ -7,14 +7,15 @@ those that it is still catching up with, or what is left would be forgotten if i
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Collection
+
+import structlog
 
 from bot.aio.clock import Clock
 from bot.domain.errors import StoreError
 from bot.domain.repositories.heartbeats import Heartbeats
 
-_log = logging.getLogger(__name__)
+_log = structlog.get_logger(__name__)
 
 BEAT_EVERY_S = 15.0
 LOOK_EVERY_S = 1.0

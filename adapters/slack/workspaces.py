@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Protocol
 
+import structlog
 from slack_sdk.web.async_client import AsyncWebClient
 
 from adapters.slack.connection.installations import Installations
@@ -23,7 +23,7 @@ from bot.aio.clock import Clock
 from bot.domain.errors import Undeliverable
 from bot.domain.ports import Translate
 
-_log = logging.getLogger(__name__)
+_log = structlog.get_logger(__name__)
 
 
 class Workspace:

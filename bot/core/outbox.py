@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+
+import structlog
 
 from bot.aio.cancellation import sleep_until
 from bot.aio.clock import Clock, SystemClock
@@ -27,7 +28,7 @@ MAX_UNEXPECTED_ERRORS = 5
 Lost = Callable[[Job, Undeliverable], Awaitable[None]]
 """Told of an unfinished job whose reply cannot be shown, and why."""
 
-_log = logging.getLogger(__name__)
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(slots=True)

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 import aiohttp
 import discord
+import structlog
 
 from bot.domain.errors import DeliveryError, MessageGone, RetryLater, Undeliverable
 
@@ -26,7 +27,7 @@ CONNECTION_ERRORS = (aiohttp.ClientError, OSError, TimeoutError)
 """What a connection that breaks raises; discord.py repeats only a part of them by itself."""
 
 
-_log = logging.getLogger(__name__)
+_log = structlog.get_logger(__name__)
 
 
 @contextmanager

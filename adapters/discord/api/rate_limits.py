@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import logging
 from bisect import insort
 from collections import OrderedDict, deque
 from collections.abc import AsyncIterator, Mapping
@@ -17,6 +16,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from enum import IntEnum
 from itertools import count
+
+import structlog
 
 from bot.aio.cancellation import sleep_until
 from bot.aio.clock import Clock
@@ -40,7 +41,7 @@ INVALID = frozenset({401, 403, 429})
 """Answers that count, whatever was asked for."""
 QUIET_AT = BAN_AT // 4
 """From then on only what people wait for is asked, until it is forgotten."""
-_log = logging.getLogger(__name__)
+_log = structlog.get_logger(__name__)
 REMEMBERED = 1000
 
 

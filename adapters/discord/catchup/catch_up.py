@@ -8,13 +8,13 @@ is known by its event and changes nothing.
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections import Counter
 from collections.abc import Callable, Collection, Coroutine, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import discord
+import structlog
 
 from adapters.discord.catchup.missed_channels import ChannelHistory, MissedChannel, MissedChannelSearch
 from adapters.discord.handlers.messages import MessageHandler
@@ -42,7 +42,7 @@ MOST_IN_THREAD = 1000
 MOST_IN_CHANNEL = 300
 """How far back a place is read. In a channel only what mentions the bot counts."""
 
-_log = logging.getLogger(__name__)
+_log = structlog.get_logger(__name__)
 
 
 class GatewayCatchUp:

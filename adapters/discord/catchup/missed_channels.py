@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
 import discord
+import structlog
 
 from adapters.discord.api.errors import as_delivery_errors
 from adapters.discord.api.rate_limits import Priority, RequestBudget
@@ -29,7 +29,7 @@ EVERY_S = 0.2
 """Between two requests: what is written now has Discord's fifty a second to itself."""
 TRIES = 8
 FIRST_WAIT_S, LONGEST_WAIT_S = 1.0, 60.0
-_log = logging.getLogger(__name__)
+_log = structlog.get_logger(__name__)
 Answer = TypeVar("Answer")
 
 

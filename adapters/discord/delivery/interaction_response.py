@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
 import discord
+import structlog
 
 from adapters.discord.api.errors import as_delivery_errors, logged_delivery_errors
 from adapters.discord.delivery.posts import UNSENT
@@ -17,7 +18,7 @@ from adapters.discord.render.story_lines import split_content
 from bot.domain.errors import DeliveryError, NotAllowed, SpokenError, Undeliverable
 from bot.domain.ports import Translate
 
-_log = logging.getLogger(__name__)
+_log = structlog.get_logger(__name__)
 
 Interaction = discord.Interaction[discord.Client]
 Stored = TypeVar("Stored")

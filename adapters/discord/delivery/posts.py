@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import logging
 import math
 from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable
@@ -12,6 +11,7 @@ from contextlib import suppress
 from typing import Any, TypeVar
 
 import discord
+import structlog
 
 from adapters.discord.api.errors import NO_HISTORY, as_delivery_errors, is_archived, logged_delivery_errors
 from adapters.discord.api.rate_limits import Priority, RequestBudget
@@ -26,7 +26,7 @@ from bot.domain.errors import DeliveryError, MessageGone, RetryLater, TsuzukiErr
 from bot.domain.ports import Translate
 from bot.domain.replies import Reply, ReplyState
 
-_log = logging.getLogger(__name__)
+_log = structlog.get_logger(__name__)
 
 UNSENT = "A sentence could not be said in Discord"
 ANSWER_WITHIN_S = 60.0

@@ -8,13 +8,13 @@ a command begins is kept by the command's id, until the answer is there that the
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Literal, NoReturn
 
 import discord
+import structlog
 
 from adapters.discord.api.errors import (
     AUTHOR_FIRST,
@@ -38,7 +38,7 @@ from bot.domain.ports import Translate
 from bot.domain.replies import Reply
 from bot.domain.story import Story
 
-_log = logging.getLogger(__name__)
+_log = structlog.get_logger(__name__)
 
 Minutes = Literal[60, 1440, 4320, 10080]
 ARCHIVED_AFTER_MIN: Minutes = 1440

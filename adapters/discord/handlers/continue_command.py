@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from dataclasses import dataclass
 from typing import Any
 
 import discord
+import structlog
 from discord import app_commands
 from discord.app_commands import Choice
 
@@ -36,7 +36,7 @@ from bot.domain.errors import DeliveryError, SpokenError
 from bot.domain.jobs import MAX_CANDIDATES, GenerationOptions, JobReceipt, Length
 from bot.domain.ports import Translate
 
-_log = logging.getLogger(__name__)
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 
 import discord
+import structlog
 
 from adapters.discord.api.errors import as_delivery_errors, logged_delivery_errors
 from adapters.discord.delivery.interaction_response import error_message
@@ -49,7 +50,7 @@ from bot.domain.ports import Translate
 from bot.domain.story import Passage
 from bot.story.joining import ends_with, is_in_story
 
-_log = logging.getLogger(__name__)
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,6 @@ with no deleted one is another bot's, and a deleted message that comes back nowh
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from datetime import timedelta
 from typing import TypeVar
 
 import discord
+import structlog
 
 from adapters.discord.payloads.messages import PLATFORM, BotIdentity, mention_names_of, story_text
 from adapters.discord.payloads.rooms import Sleep
@@ -25,7 +25,7 @@ from bot.domain.chat import Room
 from bot.domain.errors import RetryLater
 from bot.domain.story import Passage
 
-_log = logging.getLogger(__name__)
+_log = structlog.get_logger(__name__)
 
 WITHIN = timedelta(seconds=15)
 """How long after a message its proxy may come."""

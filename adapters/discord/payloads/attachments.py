@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import discord
+import structlog
 
 from adapters.discord.api.errors import as_delivery_errors
 from adapters.discord.payloads.rooms import Sleep
@@ -24,7 +24,7 @@ _TEXT = ("text/", "application/octet-stream")
 """Where Discord does not know what a file is, its bytes tell."""
 _TEXT_NAMES = (".txt", ".md", ".text")
 
-_log = logging.getLogger(__name__)
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import discord
+import structlog
 
 from adapters.discord.api.errors import as_delivery_errors
 from bot.domain.chat import Author
@@ -32,7 +32,7 @@ MOST_LOOKED_UP = 5
 _PERSON = re.compile(r"<@!?(\d+)>")
 _ROLE = re.compile(r"<@&(\d+)>")
 _CHANNEL = re.compile(r"<#(\d+)>")
-_log = logging.getLogger(__name__)
+_log = structlog.get_logger(__name__)
 _WRITTEN = {discord.MessageType.default, discord.MessageType.reply}
 """Messages that people wrote, as opposed to Discord's own lines."""
 

@@ -8,11 +8,12 @@ these calls: live messages go first, and an app that may read one thread a minut
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+import structlog
 
 from adapters.slack.catchup.channels import ChannelCatchUp
 from adapters.slack.catchup.missed_messages import ListeningGap, MissedMessageReceiver, find_missed
@@ -29,7 +30,7 @@ from bot.domain.errors import DeliveryError, RetryLater, StoreError
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 2.0, 60.0
 _TRIES = 30
 
-_log = logging.getLogger(__name__)
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(eq=False, slots=True)

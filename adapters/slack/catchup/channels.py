@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+
+import structlog
 
 from adapters.slack.catchup.missed_messages import (
     RECENT_S,
@@ -20,7 +21,7 @@ from bot.aio.keyed_lock import KeyedLock
 from bot.core.services import Services
 from bot.domain.errors import DeliveryError, StoreError
 
-_log = logging.getLogger(__name__)
+_log = structlog.get_logger(__name__)
 
 
 class ChannelCatchUp:

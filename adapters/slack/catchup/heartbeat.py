@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable, Collection, Mapping
+
+import structlog
 
 from adapters.shared.heartbeat import keep_beating
 from adapters.slack.catchup.catch_up import WorkspaceCatchUp
@@ -15,7 +16,7 @@ from bot.aio.clock import Clock
 from bot.domain.errors import StoreError
 from bot.domain.repositories.heartbeats import Heartbeats
 
-_log = logging.getLogger(__name__)
+_log = structlog.get_logger(__name__)
 
 
 class WorkspaceHeartbeat:

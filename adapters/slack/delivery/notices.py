@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Awaitable, Callable
 from typing import Protocol, TypeVar
 
 import aiohttp
+import structlog
 from slack_bolt.async_app import AsyncRespond
 from slack_sdk.errors import SlackClientError
 
@@ -29,7 +29,7 @@ _FIRST_WAIT_S = 1.0
 
 Result = TypeVar("Result")
 
-_log = logging.getLogger(__name__)
+_log = structlog.get_logger(__name__)
 
 
 async def patiently(

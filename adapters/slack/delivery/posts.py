@@ -8,9 +8,10 @@ the reply is over: what appeared late is taken away.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any
+
+import structlog
 
 from adapters.slack.delivery.render import MessageContent, has_key_mark, stream_block_key
 from adapters.slack.payloads.events import SlackThread, message_id, ts_of
@@ -30,7 +31,7 @@ _LATE_S = 600.0
 StartStream = Callable[[], Awaitable[str | None]]
 """Begins a stream instead of a post and returns its ts; None: it cannot be."""
 
-_log = logging.getLogger(__name__)
+_log = structlog.get_logger(__name__)
 
 
 class IdempotentPosts:

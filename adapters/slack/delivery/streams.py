@@ -6,10 +6,11 @@ through chat.update on the same message. Where a workspace does not stream, that
 
 from __future__ import annotations
 
-import logging
 from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Any
+
+import structlog
 
 from adapters.slack.delivery.render import ButtonLabel, key_mark, stream_button
 from adapters.slack.payloads.events import SlackThread, message_id, ts_of
@@ -35,7 +36,7 @@ _NOT_ABOUT_STREAMS = {
 
 _REMEMBERED = 5_000
 
-_log = logging.getLogger(__name__)
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(slots=True)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Mapping
 from typing import Any
 
+import structlog
 from slack_bolt.async_app import AsyncAck
 
 from adapters.shared.double_clicks import DoubleClicks
@@ -29,7 +29,7 @@ _GENERATING = frozenset({"continue", "again", "retry", "several"})
 _PATIENCE_S = 2.0
 """Slack waits three seconds for what becomes of a form."""
 
-_log = logging.getLogger(__name__)
+_log = structlog.get_logger(__name__)
 
 
 class ActionListeners:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+import structlog
 
 from adapters.slack.connection.manifest import COMMAND
 from adapters.slack.delivery.render import ACTION_PREFIX
@@ -26,7 +27,7 @@ MAX_STORIES = 10
 _DIRECT = "D"
 """What ids of direct messages begin with. Whoever wrote in the bot's is the one whom they belong to."""
 
-_log = logging.getLogger(__name__)
+_log = structlog.get_logger(__name__)
 
 
 class AppHomeListener:

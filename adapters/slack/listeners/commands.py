@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
+
+import structlog
 
 from adapters.slack.connection.manifest import COMMAND
 from adapters.slack.delivery.notices import Respond, patiently
@@ -39,7 +40,7 @@ from bot.domain.story import Story
 # Phones and macOS turn two hyphens into a dash.
 _OPTION = re.compile(r"(?:^|\s+)(?:--|—|–)(length|preset|candidates)[ =　]+(\S+)\s*$")
 
-_log = logging.getLogger(__name__)
+_log = structlog.get_logger(__name__)
 
 
 class CommandListener:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass, replace
+
+import structlog
 
 from adapters.slack.connection.manifest import COMMAND
 from adapters.slack.listeners.story_actions import StoryActions
@@ -26,7 +27,7 @@ _ALWAYS_RUN = {ThreadCommand.STOP, ThreadCommand.UNMUTE}
 
 _LASTING = {ThreadCommand.MUTE, ThreadCommand.UNMUTE}
 
-_log = logging.getLogger(__name__)
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)

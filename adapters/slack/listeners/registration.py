@@ -6,11 +6,11 @@ first and done after. The event id makes a second delivery harmless.
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import structlog
 from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncRespond
 from slack_bolt.request.async_request import AsyncBoltRequest
 
@@ -40,7 +40,7 @@ from bot.aio.keyed_lock import KeyedLock
 from bot.domain.errors import Undeliverable
 from bot.domain.ports import Translate
 
-_log = logging.getLogger(__name__)
+_log = structlog.get_logger(__name__)
 
 Body = dict[str, Any]
 

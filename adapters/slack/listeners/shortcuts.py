@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import logging
+import structlog
 
 from adapters.slack.connection.manifest import COMMAND
 from adapters.slack.delivery.notices import Respond
@@ -20,7 +20,7 @@ from bot.domain.jobs import GenerationOptions
 NOT_A_MEMBER = {"not_in_channel", "channel_not_found"}
 """A private channel without the bot looks to it as if it were not there."""
 
-_log = logging.getLogger(__name__)
+_log = structlog.get_logger(__name__)
 
 
 class ShortcutListener:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
+
+import structlog
 
 from adapters.slack.delivery.notices import patiently
 from adapters.slack.payloads.events import IncomingMessage, SlackThread, is_from_person, parse_message
@@ -20,7 +21,7 @@ from bot.domain.errors import Undeliverable, UserError
 NOT_READABLE = (Undeliverable, UnsupportedMethod)
 """What says that a thread cannot be read at all: the story begins without it."""
 
-_log = logging.getLogger(__name__)
+_log = structlog.get_logger(__name__)
 
 
 class ThreadImporter:

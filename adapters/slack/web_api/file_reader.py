@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+
+import structlog
 
 from adapters.slack.delivery.notices import patiently
 from adapters.slack.payloads.files import File
@@ -19,7 +20,7 @@ from bot.text.text_file import MAX_CHARACTERS, text_of
 MAX_FILES = 10
 """As many as Slack's own window takes at once."""
 
-_log = logging.getLogger(__name__)
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)

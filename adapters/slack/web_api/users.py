@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 from collections import OrderedDict
 from collections.abc import Iterable
 from typing import Any
+
+import structlog
 
 from adapters.slack.payloads.events import PLATFORM
 from adapters.slack.web_api.client import WebApi
@@ -23,7 +24,7 @@ ROLES = {
 }
 """What rules may name besides a person, and what Slack calls it."""
 
-_log = logging.getLogger(__name__)
+_log = structlog.get_logger(__name__)
 
 
 class UserDirectory:

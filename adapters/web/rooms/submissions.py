@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
+import structlog
 from nicegui import ui
 from nicegui.events import GenericEventArguments
 
@@ -40,7 +40,7 @@ RULE_WORDS = {
 OWN_WORDS = {"error.story_moved": "web.story_moved"}
 """What is said otherwise here than where the buttons stand under each message."""
 
-_log = logging.getLogger(__name__)
+_log = structlog.get_logger(__name__)
 
 
 def payload_of(event: GenericEventArguments) -> Mapping[str, object]:
