@@ -9,6 +9,7 @@ from enum import StrEnum
 
 import discord
 
+from adapters.shared.actions import REPLY_ACTIONS, offered
 from adapters.shared.candidates import numbered_candidates
 from bot.domain.ports import Translate
 from bot.domain.replies import Reply
@@ -75,14 +76,12 @@ def parse_custom_id(custom_id: str) -> ComponentId | None:
 
 def reply_view(reply: Reply, translate: Translate, locale: str) -> discord.ui.View | None:
     """The buttons of a reply as it is now; None where it carries none (any more)."""
-    if not reply.interactive:
+    actions, about = offered(reply)
+    if not actions:
         return None
-    if reply.state.is_open:
-        return row_view([(Action.STOP, reply.job)], translate, locale) if reply.job else None
-    if not reply.passage:
-        return row_view([(Action.RESUBMIT, reply.job)], translate, locale) if reply.job else None
-    actions = (Action.MORE, Action.RETRY, Action.UNDO, Action.SEVERAL, Action.EDIT)
-    view = row_view([(action, reply.passage) for action in actions], translate, locale)
+    view = row_view([(Action(action.discord), about) for action in actions], translate, locale)
+    if not reply.passage or reply.state.is_open:
+        return view
     others = [(number, one.passage) for number, one in numbered_candidates(reply) if one.passage]
     kept = sorted([(candidate_number(reply.passage) or 1, reply.passage), *others])
     if len(kept) > 1:
@@ -113,11 +112,8 @@ def pick_view(passage: str, number: int, translate: Translate, locale: str) -> d
     return view
 
 
-_STYLES = {
-    Action.MORE: discord.ButtonStyle.primary,
-    Action.RESUBMIT: discord.ButtonStyle.primary,
-    Action.STOP: discord.ButtonStyle.danger,
-    Action.FORGET: discord.ButtonStyle.danger,
+_STYLES = {action.discord: discord.ButtonStyle[action.emphasis] for action in REPLY_ACTIONS} | {
+    Action.FORGET: discord.ButtonStyle.danger
 }
 
 

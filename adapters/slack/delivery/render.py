@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from hashlib import blake2s
 from typing import Any
 
+from adapters.shared.actions import offered
 from adapters.shared.candidates import numbered_candidates
 from adapters.slack.payloads.text import escape
 from adapters.slack.payloads.views import View, actions_block, button
@@ -28,7 +29,6 @@ CANDIDATES_CHARACTERS = 6_000
 ACTION_PREFIX = "tsuzuki:"
 """What the ids of our buttons begin with."""
 _STREAM = "tsuzuki-stream:"
-_DONE_ACTIONS = ("continue", "retry", "undo", "several", "edit")
 
 _MARK_BYTES = 6
 _MARK_DIGITS = "\u200b\u200c\u2060\u2063"
@@ -123,13 +123,10 @@ def has_key_mark(text: str, key: str) -> bool:
 
 
 def _buttons(reply: Reply, label: ButtonLabel | None) -> list[dict[str, Any]]:
-    if label is None or not reply.job:
+    actions, about = offered(reply)
+    if label is None or not reply.job or not actions:
         return []
-    if reply.state.is_open:
-        return [actions_block(_button("stop", reply.job, label))]
-    if not reply.passage:
-        return [actions_block(_button("again", reply.job, label))]
-    return [actions_block(*(_button(name, reply.passage, label) for name in _DONE_ACTIONS))]
+    return [actions_block(*(_button(action.slack, about, label) for action in actions))]
 
 
 def _button(name: str, value: str, label: ButtonLabel) -> View:
