@@ -33,7 +33,7 @@ _FILTERS = {"自動": Filter.AUTO, "オン": Filter.ON, "オフ": Filter.OFF}
 _JAPANESE_PRESETS = {preset: name for name, preset in PRESET_NAMES.items()}
 
 
-class Kind(Enum):
+class SettingKind(Enum):
     """What a setting's value is."""
 
     PRESET = auto()
@@ -50,22 +50,22 @@ class Kind(Enum):
     """The place's own presets, by their names."""
 
 
-SETTINGS: Mapping[str, Kind] = MappingProxyType(
+SETTINGS: Mapping[str, SettingKind] = MappingProxyType(
     {
-        "preset": Kind.PRESET,
-        "length": Kind.LENGTH,
-        "candidates": Kind.COUNT,
-        "filter": Kind.FILTER,
-        "filter_people": Kind.SWITCH,
-        "words": Kind.LINES,
-        "banned": Kind.LINES,
-        "presets": Kind.PRESETS,
-        "listens": Kind.SWITCH,
-        "parentheses_aside": Kind.SWITCH,
-        "daily_per_person": Kind.COUNT,
-        "daily_in_all": Kind.COUNT,
-        "allowed": Kind.PEOPLE,
-        "denied": Kind.PEOPLE,
+        "preset": SettingKind.PRESET,
+        "length": SettingKind.LENGTH,
+        "candidates": SettingKind.COUNT,
+        "filter": SettingKind.FILTER,
+        "filter_people": SettingKind.SWITCH,
+        "words": SettingKind.LINES,
+        "banned": SettingKind.LINES,
+        "presets": SettingKind.PRESETS,
+        "listens": SettingKind.SWITCH,
+        "parentheses_aside": SettingKind.SWITCH,
+        "daily_per_person": SettingKind.COUNT,
+        "daily_in_all": SettingKind.COUNT,
+        "allowed": SettingKind.PEOPLE,
+        "denied": SettingKind.PEOPLE,
     }
 )
 """Every setting by its name, in the order in which they are shown."""
@@ -78,7 +78,7 @@ OPEN_TO_ALL = frozenset(
 
 def is_list(name: str) -> bool:
     """Whether a setting holds any number of entries, one a line in its form."""
-    return SETTINGS.get(name) in {Kind.LINES, Kind.PEOPLE}
+    return SETTINGS.get(name) in {SettingKind.LINES, SettingKind.PEOPLE}
 
 
 def is_reset(typed: str) -> bool:
@@ -95,13 +95,13 @@ def from_typed(name: str, typed: str, *, lines: bool = False) -> object:
     if not folded or folded in _RESET:
         return None
     match SETTINGS.get(name):
-        case Kind.LINES | Kind.PEOPLE:
+        case SettingKind.LINES | SettingKind.PEOPLE:
             return [] if folded in _NOTHING else _entries(typed, "\n" if lines else "\n、,，")
-        case Kind.SWITCH:
+        case SettingKind.SWITCH:
             return _SWITCHED.get(folded, typed)
-        case Kind.FILTER:
+        case SettingKind.FILTER:
             return _FILTERS.get(folded, folded)
-        case Kind.COUNT:
+        case SettingKind.COUNT:
             return _number(folded, typed)
     return typed.strip()
 
@@ -109,11 +109,11 @@ def from_typed(name: str, typed: str, *, lines: bool = False) -> object:
 def from_form(name: str, given: object) -> object:
     """A setting's value as a form sends it: there an empty field is an empty list, and nothing takes back."""
     match SETTINGS.get(name), given:
-        case Kind.LINES, str():
+        case SettingKind.LINES, str():
             return _entries(given, "\n")
-        case Kind.SWITCH, str():
+        case SettingKind.SWITCH, str():
             return given == YES
-        case ((Kind.COUNT | Kind.LENGTH), str()):
+        case ((SettingKind.COUNT | SettingKind.LENGTH), str()):
             return _number(given, given)
     return given
 
@@ -126,16 +126,16 @@ def to_form(value: object) -> str:
 def choices(name: str, rules: RoomSettings) -> list[str]:
     """The values that a form offers for a setting; of lengths and presets also those that the room has."""
     match SETTINGS[name]:
-        case Kind.LENGTH:
+        case SettingKind.LENGTH:
             lengths = [each.value for each in Length]
             return lengths if rules.length in lengths else [str(rules.length), *lengths]
-        case Kind.PRESET:
+        case SettingKind.PRESET:
             return list(dict.fromkeys([*PRESETS, *(own for own, _ in rules.presets)]))
-        case Kind.FILTER:
+        case SettingKind.FILTER:
             return [each.value for each in Filter]
-        case Kind.SWITCH:
+        case SettingKind.SWITCH:
             return [YES, NO]
-        case Kind.COUNT:
+        case SettingKind.COUNT:
             return [str(count) for count in range(2, MAX_CANDIDATES + 1)]
     return []
 
@@ -157,14 +157,14 @@ def shown(
     if isinstance(value, bool):
         return word(YES if value else NO)
     if isinstance(value, tuple):
-        return "、".join(entry(str(each[0] if kind is Kind.PRESETS else each)) for each in value) or word(
-            "none"
-        )
-    if kind is Kind.COUNT and value == 0:
+        return "、".join(
+            entry(str(each[0] if kind is SettingKind.PRESETS else each)) for each in value
+        ) or word("none")
+    if kind is SettingKind.COUNT and value == 0:
         return word("unlimited")
     if isinstance(value, Length | Filter):
         return word(f"{name}.{value}")
-    return entry(preset_title(str(value), locale) if kind is Kind.PRESET else str(value))
+    return entry(preset_title(str(value), locale) if kind is SettingKind.PRESET else str(value))
 
 
 def shown_lines(value: object, entry: Callable[[str], str] = str) -> str:

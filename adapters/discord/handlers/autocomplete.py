@@ -12,7 +12,7 @@ from adapters.discord.handlers.settings_command import scope_of
 from adapters.discord.handlers.visible_stories import visible_stories
 from adapters.discord.render.settings_text import PRESETS as OWN
 from adapters.discord.render.story_lines import passage_label
-from adapters.shared.settings_codec import NO, RESET, SETTINGS, YES, Kind
+from adapters.shared.settings_codec import NO, RESET, SETTINGS, YES, SettingKind
 from bot.core.services import Services
 from bot.domain.jobs import Length
 from bot.domain.ports import Translate
@@ -49,7 +49,7 @@ class Autocomplete:
             known = [(self.translate(f"discord.length.{length}", locale), str(length)) for length in Length]
         elif rule == "filter":
             known = [(self.translate(f"discord.filter.{each}", locale), str(each)) for each in Filter]
-        elif SETTINGS.get(rule) is Kind.SWITCH:
+        elif SETTINGS.get(rule) is SettingKind.SWITCH:
             known = [(self.translate(f"discord.{word}", locale), word) for word in (YES, NO)]
         elif rule == OWN:
             known = [(name, name) for name in await self._own_presets(interaction)]

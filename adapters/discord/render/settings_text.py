@@ -8,7 +8,7 @@ from dataclasses import asdict
 
 from adapters.discord.render.replies import escape
 from adapters.shared.preset_text import setting_line, setting_of
-from adapters.shared.settings_codec import SETTINGS, Kind, from_typed, shown, shown_lines
+from adapters.shared.settings_codec import SETTINGS, SettingKind, from_typed, shown, shown_lines
 from bot.domain.errors import BadRule
 from bot.domain.ports import Translate
 from bot.domain.sampling import SAMPLING_NAMES, Sampling
@@ -50,7 +50,7 @@ def shown_value(rule: str, value: object, translate: Translate, locale: str) -> 
 
 
 def _of_people(rule: str) -> bool:
-    return SETTINGS.get(rule) is Kind.PEOPLE
+    return SETTINGS.get(rule) is SettingKind.PEOPLE
 
 
 def _parse_people(rule: str, typed: str) -> list[str]:

@@ -13,7 +13,7 @@ from adapters.shared.settings_codec import (
     OPEN_TO_ALL,
     SETTINGS,
     YES,
-    Kind,
+    SettingKind,
     choices,
     from_form,
     preset_title,
@@ -165,11 +165,11 @@ def _select(name: str, rules: RoomSettings, label: ButtonLabel) -> View:
 
     def title(value: str) -> str:
         match SETTINGS[name]:
-            case Kind.PRESET:
+            case SettingKind.PRESET:
                 return preset_title(value)
-            case Kind.SWITCH:
+            case SettingKind.SWITCH:
                 return label(value)
-            case Kind.FILTER | Kind.LENGTH if not value.isdecimal():
+            case SettingKind.FILTER | SettingKind.LENGTH if not value.isdecimal():
                 return label(f"{name}_{value}")
         return value
 

@@ -8,7 +8,7 @@ import pytest
 
 from adapters.shared.settings_codec import (
     SETTINGS,
-    Kind,
+    SettingKind,
     choices,
     from_form,
     from_typed,
@@ -98,13 +98,13 @@ def test_fields_of_forms(name: str, given: object, value: object) -> None:
     assert from_form(name, given) == value
 
 
-@pytest.mark.parametrize("name", [name for name, kind in SETTINGS.items() if kind is not Kind.PRESETS])
+@pytest.mark.parametrize("name", [name for name, kind in SETTINGS.items() if kind is not SettingKind.PRESETS])
 def test_what_a_form_shows_is_what_it_sends(name: str) -> None:
     """A form that is saved as it was opened changes nothing."""
     rules = RoomSettings(length=300, words=("血",), banned=("雨、雪",), daily_in_all=7, filter=Filter.ON)
     held = getattr(rules, name)
     sent = shown_lines(held) if isinstance(held, tuple) else to_form(held)
-    if SETTINGS[name] is not Kind.PEOPLE:
+    if SETTINGS[name] is not SettingKind.PEOPLE:
         assert checked({name: from_form(name, sent)}, rules) == checked({name: held}, rules)
 
 
