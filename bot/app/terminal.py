@@ -29,7 +29,7 @@ MEMORY = "sqlite:///:memory:"
 def options_from(
     length: str, preset: str, candidates: int, seed: int | None, locale: str
 ) -> GenerationOptions:
-    """What the options say. The preset's name is looked up by the rules of play.
+    """What the options say. The preset's name is looked up by the services.
 
     Raises:
         UnknownLength

@@ -1,1 +1,1 @@
-"""The rules of play and a job's life; knows no platform, no database and no engine."""
+"""The services that adapters use, and a job's life; knows no platform, no database and no engine."""

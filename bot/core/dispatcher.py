@@ -15,7 +15,7 @@ from bot.aio.clock import Clock, SystemClock
 from bot.core.outbox import Outbox
 from bot.core.queue import JobQueue
 from bot.core.readiness import EngineReadiness
-from bot.core.reply_delivery import place_note
+from bot.core.reply_delivery import interrupted_text, place_note
 from bot.core.settings_resolver import DEFAULTS, SettingsResolver
 from bot.domain.errors import (
     EngineBusy,
@@ -32,7 +32,7 @@ from bot.domain.errors import (
 from bot.domain.inference import GenerationRequest
 from bot.domain.jobs import Job, JobState
 from bot.domain.ports import Engine, Translate
-from bot.domain.replies import Candidate, OutboxRow, Reply, ReplyState
+from bot.domain.replies import Candidate, Reply, ReplyState
 from bot.domain.repositories import Repositories
 from bot.domain.room_settings import RoomSettings, is_filtered
 from bot.domain.story import Passage, candidate_id
@@ -137,7 +137,7 @@ class Dispatcher:
         for job in jobs:
             if job.state is JobState.RUNNING:
                 await self._store.jobs.release(job.id)
-            if text := _interrupted_text(await self._store.outbox.of_job(job.id)):
+            if text := interrupted_text(await self._store.outbox.of_job(job.id)):
                 self._progress_of(job).shown = (CandidateText(text),)
         self._queue.restore(jobs)
 
@@ -397,9 +397,3 @@ class Dispatcher:
         here = self._running | {waiting.id for waiting in self._queue.waiting()}
         for gone in self._progress.keys() - here:
             del self._progress[gone]
-
-
-def _interrupted_text(rows: Sequence[OutboxRow]) -> str:
-    """What people can read of a reply that an earlier process could not bring to its end."""
-    end = next((n for n, row in enumerate(rows, 1) if row.reply.state is ReplyState.WAITING), 0)
-    return "".join(row.reply.text for row in rows[:end])

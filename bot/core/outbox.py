@@ -80,12 +80,7 @@ class Outbox:
             return  # a late word about the queue must not cover the end
         if reply.state is not delivery.latest.state or delivery.is_final:
             delivery.due = 0.0  # the rest was that of what it showed before
-        delivery.latest, delivery.fixed_parts, delivery.background, delivery.dirty = (
-            reply,
-            [],
-            False,
-            not delivery.undeliverable,
-        )
+        delivery.replace_with(reply)
         if delivery.undeliverable and delivery.is_final:
             self._mark_settled(delivery)
         elif delivery.dirty:
@@ -101,9 +96,7 @@ class Outbox:
 
     async def remove_buttons(self, room: Room, but: str | None = None) -> None:
         """Take the buttons from every reply of a room that is over, but that of one job."""
-        await self._remove_buttons_of(
-            room, [one for one in self._deliveries.values() if one.job.room == room], but
-        )
+        await self._remove_buttons_of(room, self._in(room), but)
 
     async def _remove_buttons_of(
         self, room: Room, deliveries: Sequence[ReplyDelivery], but: str | None
@@ -206,17 +199,18 @@ class Outbox:
 
     def _move(self, room: Room, to: Room) -> None:
         """All that is to be shown in a room is shown in another one."""
-        for delivery in [one for one in self._deliveries.values() if one.job.room == room]:
+        for delivery in self._in(room):
             delivery.job = replace(delivery.job, room=to)
             if delivery.dirty:
                 self._send(delivery)
 
     def _next(self, room: Room) -> ReplyDelivery | None:
         now = self._clock.now()
-        dirty = [r for r in self._deliveries.values() if r.dirty and r.job.room == room]
-        return min(
-            dirty, key=lambda delivery: (max(0.0, delivery.due - now), delivery.background), default=None
-        )
+        dirty = [one for one in self._in(room) if one.dirty]
+        return min(dirty, key=lambda one: (max(0.0, one.due - now), one.background), default=None)
+
+    def _in(self, room: Room) -> list[ReplyDelivery]:
+        return [one for one in self._deliveries.values() if one.job.room == room]
 
     async def _advance(self, delivery: ReplyDelivery, throttle: RateLimiter) -> None:
         """Make one change that brings the room nearer to the reply's latest reply."""
@@ -258,14 +252,10 @@ class Outbox:
             # Messages of an earlier attempt that the text no longer fills.
             nothing = Reply(delivery.latest.state, EMPTY_MESSAGE, job=delivery.job.id, interactive=False)
             parts = parts + [nothing] * (delivery.known_parts - len(parts))
-        return next(
-            (
-                (part, piece)
-                for part, piece in enumerate(parts)
-                if delivery.shown.get(part) != piece or delivery.is_above(part)
-            ),
-            None,
-        )
+        for part, piece in enumerate(parts):
+            if delivery.shown.get(part) != piece or delivery.is_above(part):
+                return part, piece
+        return None
 
     def _looks_same_there(self, delivery: ReplyDelivery, part: int, piece: Reply) -> bool:
         """Whether people see no difference where the message stands."""
@@ -283,10 +273,8 @@ class Outbox:
             await self._post(delivery, part, reply)
             if part == 0:
                 # Not from those that come after it and are over before people see them: one is the end.
-                here = [one for one in self._deliveries.values() if one.job.room == job.room]
-                await self._remove_buttons_of(
-                    job.room, [one for one in here if one.message_to_edit(0) or one.fixed_parts], job.id
-                )
+                seen = [one for one in self._in(job.room) if one.message_to_edit(0) or one.fixed_parts]
+                await self._remove_buttons_of(job.room, seen, job.id)
         elif not self._looks_same_there(delivery, part, reply):
             await platform.edit(job.room, message_id, reply)
         delivery.shown[part] = reply
@@ -404,10 +392,7 @@ class Outbox:
             self._send_parts(job, parts, background=True)
 
     def _send_parts(self, job: Job, parts: list[Reply], *, background: bool) -> None:
-        latest = (
-            replace(parts[-1], state=FINAL_STATES[job.state]) if parts else Reply(FINAL_STATES[job.state])
-        )
-        delivery = self._deliveries[job.id] = ReplyDelivery(
-            job, latest, fixed_parts=parts, background=background
-        )
-        self._send(delivery)
+        state = FINAL_STATES[job.state]
+        latest = replace(parts[-1], state=state) if parts else Reply(state)
+        self._deliveries[job.id] = ReplyDelivery(job, latest, fixed_parts=parts, background=background)
+        self._send(self._deliveries[job.id])

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from bot.domain.jobs import Job, JobState
 from bot.domain.ports import Translate
-from bot.domain.replies import Reply, ReplyState
+from bot.domain.replies import OutboxRow, Reply, ReplyState
 from bot.text.message_split import EMPTY_MESSAGE
 
 FINAL_STATES = {
@@ -51,6 +52,11 @@ class ReplyDelivery:
         """Whether `latest` is the last."""
         return not self.latest.state.is_open
 
+    def replace_with(self, reply: Reply) -> None:
+        """Show `reply` from now on."""
+        self.latest, self.fixed_parts, self.background = reply, [], False
+        self.dirty = not self.undeliverable
+
     def is_above(self, part: int) -> bool:
         """Whether a part's message stands above what people wrote before the reply began."""
         return part in self.ids and not self.background and self.moved.get(part, 0) < self.job.moved
@@ -82,3 +88,9 @@ def place_note(job: Job, place: int | None, translate: Translate) -> str:
     if place:
         return translate("play.place", job.author.locale, place=place)
     return translate("play.starting", job.author.locale)
+
+
+def interrupted_text(rows: Sequence[OutboxRow]) -> str:
+    """What people can read of a reply that an earlier process could not bring to its end."""
+    end = next((n for n, row in enumerate(rows, 1) if row.reply.state is ReplyState.WAITING), 0)
+    return "".join(row.reply.text for row in rows[:end])

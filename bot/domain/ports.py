@@ -45,7 +45,7 @@ class Engine(Protocol):
 
 
 class ReplyOutbox(Protocol):
-    """The model's replies in the rooms, as the rules of play show them (`bot.core.outbox.Outbox`)."""
+    """The model's replies in the rooms, as the services show them (`bot.core.outbox.Outbox`)."""
 
     def show(self, job: Job, draft: Reply) -> None:
         """Let people see `draft` soon. Never blocks; a draft not yet sent is replaced."""
@@ -57,7 +57,7 @@ class ReplyOutbox(Protocol):
 
 
 class JobRunner(Protocol):
-    """Who writes what was asked for, as the rules of play use it (`bot.core.dispatcher.Dispatcher`)."""
+    """Who writes what was asked for, as the services use it (`bot.core.dispatcher.Dispatcher`)."""
 
     async def stopped(self, job: Job) -> None:
         """End a job that was taken out of the queue while it waited; what people saw of it is kept."""

@@ -40,7 +40,6 @@ AskerOf = Callable[[str], Awaitable[Author | None]]
 
 
 PATIENCE_S = 60.0
-_OPEN = {ReplyState.WAITING, ReplyState.WRITING}
 
 
 class Posts:
@@ -308,14 +307,14 @@ class ReplyWaits:
 
     def posted(self, reply: Reply) -> None:
         """A first message was posted."""
-        if reply.job and reply.state in _OPEN:
+        if reply.job and reply.state.is_open:
             self._begun.setdefault(reply.job, self._clock.now())
 
     def edited(self, reply: Reply) -> bool:
         """A message changes; True where this ends a long wait, once."""
         if not reply.job:
             return False
-        if reply.state in _OPEN:
+        if reply.state.is_open:
             # One that an earlier process began: they have waited through a restart.
             self._begun.setdefault(reply.job, -math.inf)
             return False
