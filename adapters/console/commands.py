@@ -6,6 +6,8 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
+from bot.domain.errors import UserError
+
 ALIASES = {
     "continue": ("続き", "more"),
     "retry": ("やり直し",),
@@ -36,6 +38,18 @@ ALIASES = {
 """Every command by its name, and what else it may be called."""
 
 _NAMES = {alias: name for name, aliases in ALIASES.items() for alias in (name, *aliases)}
+
+
+class NoSuchCommand(UserError):
+    """No command has this name. Values: `name`."""
+
+    key = "console.no_such_command"
+
+
+class NoSuchNumber(UserError):
+    """No passage, candidate or entry has this number. Values: `number`."""
+
+    key = "console.no_such_number"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from uuid import uuid4
 
 from adapters.console import listing
 from adapters.console.adapter import ROOM, ConsoleAdapter
-from adapters.console.commands import ALIASES, TypedCommand, command_of
+from adapters.console.commands import ALIASES, NoSuchCommand, NoSuchNumber, TypedCommand, command_of
 from adapters.shared.atomic_file import write_atomically
 from adapters.shared.candidates import by_number
 from adapters.shared.settings_codec import from_typed
@@ -28,18 +28,6 @@ from bot.story.tree import first_words
 from bot.text.character_names import named
 
 SHORT_ID = 8
-
-
-class NoSuchCommand(UserError):
-    """No command has this name. Values: `name`."""
-
-    key = "console.no_such_command"
-
-
-class NoSuchNumber(UserError):
-    """No passage, candidate or entry has this number. Values: `number`."""
-
-    key = "console.no_such_number"
 
 
 class NotWritten(UserError):

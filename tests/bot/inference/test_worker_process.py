@@ -121,7 +121,7 @@ async def test_pauses_grow_and_begin_anew_after_a_steady_life(
         clock._now += next(lives)
         return 1
 
-    monkeypatch.setattr(worker, "_live", live)
+    monkeypatch.setattr(worker, "_run_child", live)
     async with running(worker), asyncio.timeout(20):
         while len(pauses) < 8:
             await asyncio.sleep(0)
@@ -141,7 +141,7 @@ async def test_it_is_started_again_after_any_number_of_deaths(
         deaths += 1
         return 1
 
-    monkeypatch.setattr(worker, "_live", live)
+    monkeypatch.setattr(worker, "_run_child", live)
     async with running(worker) as task, asyncio.timeout(20):
         while deaths < 2000:
             await asyncio.sleep(0)
