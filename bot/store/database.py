@@ -7,6 +7,7 @@ transactions that read and then write lose updates silently. Readers have connec
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -16,12 +17,15 @@ from sqlalchemy import URL, Connection, event
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import StaticPool
+from sqlalchemy.util import await_only
 
 from bot.domain.errors import StoreError
 from bot.store.url import is_memory, without_secrets
 
 _BUSY_TIMEOUT_S = 30.0
 """How long SQLite waits for another process (a backup, an export) to let go of the file."""
+_PRAGMA_PAUSE_S = 0.05
+_PRAGMA_ATTEMPTS = int(_BUSY_TIMEOUT_S / _PRAGMA_PAUSE_S)
 _SQLITE_READERS = 4
 _TRIES = 3
 """A transaction that lost a race (PostgreSQL only) is run again: the second time it sees the winner."""
@@ -142,6 +146,19 @@ def _lost_race(error: DBAPIError) -> bool:
     return isinstance(error, IntegrityError) or getattr(error.orig, "sqlstate", None) in _LOST_RACES
 
 
+def _set_pragma(cursor: Any, pragma: str) -> None:
+    """SQLite's own waiting does not hold for the change to WAL: who comes second is refused at once."""
+    for attempt in range(_PRAGMA_ATTEMPTS):
+        try:
+            cursor.execute(f"PRAGMA {pragma}")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or attempt == _PRAGMA_ATTEMPTS - 1:
+                raise
+            await_only(asyncio.sleep(_PRAGMA_PAUSE_S))
+        else:
+            return
+
+
 def _sqlite(url: URL, *, begin: str, query_only: bool = False) -> AsyncEngine:
     pool: dict[str, Any] = {"pool_size": _SQLITE_READERS if query_only else 1, "max_overflow": 0}
     engine = create_async_engine(
@@ -159,7 +176,7 @@ def _sqlite(url: URL, *, begin: str, query_only: bool = False) -> AsyncEngine:
     def on_connect(connection: Any, _record: object) -> None:
         cursor = connection.cursor()
         for pragma in pragmas:
-            cursor.execute(f"PRAGMA {pragma}")
+            _set_pragma(cursor, pragma)
         cursor.close()
 
     def on_begin(connection: Connection) -> None:

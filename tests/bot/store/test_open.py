@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import sqlite3
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -43,14 +46,23 @@ async def test_an_up_to_date_store_is_opened_without_alembic(
 
 async def test_two_processes_may_open_a_new_store_at_once(url: str) -> None:
     """Whoever comes second waits until the tables are there."""
-    import asyncio
-
     first, second = await asyncio.gather(open_store(url), open_store(url))
     await first.messages.receive(says("一。", "e1"), None, "", 0)
 
     assert await texts(second) == ["一。"]
     await first.close()
     await second.close()
+
+
+async def test_a_new_file_that_another_process_writes_is_waited_for(tmp_path: Path) -> None:
+    """SQLite refuses the change to its write-ahead log at once, whatever it was told to wait for."""
+    with closing(sqlite3.connect(tmp_path / "stories.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        opening = asyncio.create_task(open_store(f"sqlite:///{tmp_path}/stories.db"))
+        done, _ = await asyncio.wait({opening}, timeout=0.3)
+        assert not done
+        other.execute("COMMIT")
+        await (await opening).close()
 
 
 async def test_a_store_in_memory_works_and_is_its_own() -> None:
