@@ -10,9 +10,9 @@ class Room:
     """Where one story is told at a time: a thread, a channel, a web room.
 
     `id` is the platform's own address, as its adapter writes it (Discord: the thread's or DM channel's id;
-    Slack: `TEAM/CHANNEL/THREAD_TS`; web: the room's slug; console: `-`). `within` names what it lies in,
-    outermost first (`guild/1`, `channel/2`; `team/T`, `channel/C`): rules set there hold here too. `adult`:
-    the platform marks the room as age-restricted. Neither makes it another room.
+    Slack: `TEAM/CHANNEL/THREAD_TS`; web: the room's slug; console: `-`). `parent_scopes` names what it lies
+    in, outermost first (`guild/1`, `channel/2`; `team/T`, `channel/C`): rules set there hold here too.
+    `adult`: the platform marks the room as age-restricted. Neither makes it another room.
     """
 
     platform: str

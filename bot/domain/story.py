@@ -76,12 +76,12 @@ class ReplyInProgress:
 class Story:
     """A story with the passages from its first to its current last, deleted ones left out.
 
-    `head`: the last passage's id, also where that one was deleted. `undone`: `redo` has somewhere to go.
+    `head`: the last passage's id, also where that one was deleted. `can_redo`: `redo` has somewhere to go.
     `hangs_on`: the passage whose place they keep, where the story ends with passages that were written while
-    that one was. `others`: how many alternatives the last passage has, or the one that it hangs on.
+    that one was. `alternatives`: how many alternatives the last passage has, or the one that it hangs on.
     `parentheses_aside`: a line in single parentheses is said beside it, as the room's rules had it when the
-    story began. `begun`: the reply that stands in it already, though there is no passage of it yet; not told
-    of a part of a story, nor in a list.
+    story began. `reply_in_progress`: the reply that stands in it already, though there is no passage of
+    it yet; not told of a part of a story, nor in a list.
     """
 
     id: str
