@@ -46,6 +46,22 @@ class FakeClock:
         await self.rest()
 
 
+class InstantClock:
+    """`bot.aio.clock.Clock` on which a sleep takes no time: the clock is moved on by it."""
+
+    def __init__(self) -> None:
+        self._now = 0.0
+
+    def now(self) -> float:
+        """Seconds that were slept."""
+        return self._now
+
+    async def sleep(self, seconds: float) -> None:
+        """Return at once, `seconds` later."""
+        self._now += seconds
+        await asyncio.sleep(0)
+
+
 class LoopClock:
     """`bot.aio.clock.Clock` on the running loop's own time, whatever that loop makes of it."""
 
