@@ -9,7 +9,7 @@ from typing import Any
 
 import aiohttp
 
-from adapters.shared.checks import Finding, broken, fine, missing
+from adapters.shared.diagnostics import Finding, broken, fine, missing
 
 API = "https://discord.com/api/v10"
 PORTAL = "https://discord.com/developers/applications"

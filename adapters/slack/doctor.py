@@ -8,7 +8,7 @@ from typing import Any
 
 from slack_sdk.web.async_client import AsyncWebClient
 
-from adapters.shared.checks import Finding, broken, fine, missing
+from adapters.shared.diagnostics import Finding, broken, fine, missing
 from adapters.slack.connection.bolt_app import web_client
 from adapters.slack.connection.credentials import APPS_URL, Credentials
 from adapters.slack.connection.manifest import BOT_EVENTS, BOT_SCOPES, COMMAND, INSTALL_PATH, SHORTCUT

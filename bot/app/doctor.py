@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 from pydantic import SecretStr
 
-from adapters.shared.checks import Finding, broken, fine, missing
+from adapters.shared.diagnostics import Finding, broken, fine, missing
 from bot.app.platforms import slack_credentials
 from bot.app.worker_child import engine_options
 from bot.domain.errors import ConfigurationError, TsuzukiError

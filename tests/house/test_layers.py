@@ -23,7 +23,7 @@ WRONG = [
     ("bot/domain/chat.py", "pydantic", "the standard library only"),
     ("bot/core/queue.py", "config.settings", "only the command and the composition root"),
     ("adapters/web/payloads.py", "adapters.console.commands", "adapters know nothing of each other"),
-    ("adapters/shared/checks.py", "torch", "torch and transformers"),
+    ("adapters/shared/diagnostics.py", "torch", "torch and transformers"),
     ("bot/core/queue.py", "sqlalchemy", "SQLAlchemy: in the store only"),
     ("adapters/web/payloads.py", "discord", "discord.py: in its adapter only"),
 ]

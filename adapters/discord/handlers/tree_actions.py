@@ -14,7 +14,7 @@ from adapters.discord.handlers.interaction_context import InteractionContext
 from adapters.discord.render.replies import escape
 from adapters.discord.render.story_lines import story_ending
 from adapters.discord.render.views import Action, row_view
-from adapters.shared.acts import ActResult, run_act
+from adapters.shared.undoable_acts import ActResult, run_act
 from bot.core.services import Services
 from bot.domain.errors import NothingToTakeBack, Undeliverable
 from bot.domain.ports import Translate

@@ -9,8 +9,8 @@ from enum import StrEnum
 
 import discord
 
-from adapters.shared.actions import REPLY_ACTIONS, offered
 from adapters.shared.candidates import numbered_candidates
+from adapters.shared.reply_buttons import REPLY_BUTTONS, buttons_of
 from bot.domain.ports import Translate
 from bot.domain.replies import Reply
 from bot.domain.story import candidate_number
@@ -76,7 +76,7 @@ def parse_custom_id(custom_id: str) -> ComponentId | None:
 
 def reply_view(reply: Reply, translate: Translate, locale: str) -> discord.ui.View | None:
     """The buttons of a reply as it is now; None where it carries none (any more)."""
-    actions, about = offered(reply)
+    actions, about = buttons_of(reply)
     if not actions:
         return None
     view = row_view([(Action(action.discord), about) for action in actions], translate, locale)
@@ -112,7 +112,7 @@ def pick_view(passage: str, number: int, translate: Translate, locale: str) -> d
     return view
 
 
-_STYLES = {action.discord: discord.ButtonStyle[action.emphasis] for action in REPLY_ACTIONS} | {
+_STYLES = {action.discord: discord.ButtonStyle[action.emphasis] for action in REPLY_BUTTONS} | {
     Action.FORGET: discord.ButtonStyle.danger
 }
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from hashlib import blake2s
 from typing import Any
 
-from adapters.shared.actions import offered
 from adapters.shared.candidates import numbered_candidates
+from adapters.shared.reply_buttons import buttons_of
 from adapters.slack.payloads.text import escape
 from adapters.slack.payloads.views import View, actions_block, button
 from bot.domain.replies import Reply, ReplyState
@@ -123,7 +123,7 @@ def has_key_mark(text: str, key: str) -> bool:
 
 
 def _buttons(reply: Reply, label: ButtonLabel | None) -> list[dict[str, Any]]:
-    actions, about = offered(reply)
+    actions, about = buttons_of(reply)
     if label is None or not reply.job or not actions:
         return []
     return [actions_block(*(_button(action.slack, about, label) for action in actions))]

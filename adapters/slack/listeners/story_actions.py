@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Coroutine
 from typing import Any
 
-from adapters.shared.acts import run_act
+from adapters.shared.undoable_acts import run_act
 from adapters.slack.delivery.render import MessageContent, render_notice, render_notice_with_button
 from adapters.slack.payloads.events import BlockAction, SlackThread
 from adapters.slack.workspaces import Workspace

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.shared.checks import State
+from adapters.shared.diagnostics import State
 from bot.app.doctor import examine, report
 from config.i18n import Translations
 from config.settings import PLATFORM_VARIABLES, PREFIX, Settings, load_settings

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from adapters.discord.doctor import MESSAGE_CONTENT_LIMITED, DiscordCheckup
-from adapters.shared.checks import Finding, State
+from adapters.shared.diagnostics import Finding, State
 from config.i18n import Translations
 from tests.servers.discord import LoopbackDiscord, Permission
 

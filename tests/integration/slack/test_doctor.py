@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from adapters.shared.checks import Finding, State
+from adapters.shared.diagnostics import Finding, State
 from adapters.slack.connection.credentials import Credentials
 from adapters.slack.doctor import SlackCheckup
 from tests import ROOT

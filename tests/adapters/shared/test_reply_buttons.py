@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from adapters.shared.actions import CONTINUE, EDIT, RESUBMIT, RETRY, SEVERAL, STOP, UNDO, ReplyAction, offered
+from adapters.shared.reply_buttons import (
+    CONTINUE,
+    EDIT,
+    RESUBMIT,
+    RETRY,
+    SEVERAL,
+    STOP,
+    UNDO,
+    ReplyButton,
+    buttons_of,
+)
 from bot.domain.replies import Reply, ReplyState
 
 
@@ -19,6 +29,6 @@ from bot.domain.replies import Reply, ReplyState
         (Reply(ReplyState.DONE, job="j", passage="p", interactive=False), (), ""),
     ],
 )
-def test_actions_of_a_reply(reply: Reply, actions: tuple[ReplyAction, ...], about: str) -> None:
+def test_buttons_of_a_reply(reply: Reply, actions: tuple[ReplyButton, ...], about: str) -> None:
     """Stop what is open, ask anew for what came to nothing, go on from what is kept."""
-    assert offered(reply) == (actions, about)
+    assert buttons_of(reply) == (actions, about)

@@ -1,4 +1,4 @@
-"""The buttons under a reply: which it offers as it is now, in their order, and each platform's words."""
+"""The buttons under a reply: which it has as it is now, in their order, and each platform's words."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from bot.domain.replies import Reply
 
 
 @dataclass(frozen=True, slots=True)
-class ReplyAction:
+class ReplyButton:
     """What a button does. `discord`, `slack`: its word in custom ids, action ids and keys of labels.
 
     Old messages carry these words: they never change.
@@ -20,19 +20,19 @@ class ReplyAction:
     emphasis: Literal["primary", "secondary", "danger"] = "secondary"
 
 
-CONTINUE = ReplyAction("more", "continue", "primary")
-RETRY = ReplyAction("again", "retry")
-UNDO = ReplyAction("undo", "undo")
-SEVERAL = ReplyAction("several", "several")
-EDIT = ReplyAction("edit", "edit")
-STOP = ReplyAction("stop", "stop", "danger")
-RESUBMIT = ReplyAction("go", "again", "primary")
+CONTINUE = ReplyButton("more", "continue", "primary")
+RETRY = ReplyButton("again", "retry")
+UNDO = ReplyButton("undo", "undo")
+SEVERAL = ReplyButton("several", "several")
+EDIT = ReplyButton("edit", "edit")
+STOP = ReplyButton("stop", "stop", "danger")
+RESUBMIT = ReplyButton("go", "again", "primary")
 """Ask anew for what came to nothing."""
-REPLY_ACTIONS = (CONTINUE, RETRY, UNDO, SEVERAL, EDIT, STOP, RESUBMIT)
+REPLY_BUTTONS = (CONTINUE, RETRY, UNDO, SEVERAL, EDIT, STOP, RESUBMIT)
 
 
-def offered(reply: Reply) -> tuple[tuple[ReplyAction, ...], str]:
-    """The actions of a reply, and the job or passage that they are about; none where it carries none."""
+def buttons_of(reply: Reply) -> tuple[tuple[ReplyButton, ...], str]:
+    """The buttons of a reply, and the job or passage that they are about; none where it carries none."""
     if not reply.interactive:
         return (), ""
     if reply.state.is_open or not reply.passage:

@@ -1,4 +1,4 @@
-"""What somebody does to a story that everybody sees, and the act that is kept of it."""
+"""What somebody does to a story that everybody sees and can take back, and the act that is kept of it."""
 
 from __future__ import annotations
 
