@@ -64,6 +64,10 @@ async def retry(
         if before_wait is not None and state.next_action is not None:
             await before_wait(_error(state), state.next_action.sleep)
 
+    async def attempt() -> Result:
+        # tenacity awaits nothing but the call of an async function: not what a lambda gives back.
+        return await call()
+
     attempts = AsyncRetrying(
         sleep=clock.sleep,
         stop=stop_never if tries is None else stop_after_attempt(tries),
@@ -72,7 +76,7 @@ async def retry(
         before_sleep=before_sleep,
         reraise=True,
     )
-    return await attempts(call)
+    return await attempts(attempt)
 
 
 def _error(state: RetryCallState) -> BaseException:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from asyncio import wait_for
+
 import pytest
 
 from bot.aio.retry import Backoff, retry
@@ -52,6 +54,13 @@ async def test_a_call_is_tried_again_until_it_succeeds() -> None:
 
     answer = await retry(call, on=Later, backoff=BACKOFF, clock=clock, before_wait=before_wait)
     assert (answer, call.count, told, clock.now()) == ("done", 3, [1.0, 2.0], 3.0)
+
+
+async def test_a_call_may_be_a_lambda() -> None:
+    """What gives back something to await is tried again as an async function is."""
+    call = Call(Later())
+    answer = await retry(lambda: wait_for(call(), 1.0), on=Later, backoff=BACKOFF, clock=InstantClock())
+    assert (answer, call.count) == ("done", 2)
 
 
 async def test_an_error_that_says_when_is_believed() -> None:
