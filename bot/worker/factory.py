@@ -16,6 +16,7 @@ from transformers import XGLMConfig
 from bot.domain.errors import CheckpointError
 from bot.wire.completion_request import MAX_CANDIDATES
 from bot.worker.backends.base import Backend
+from bot.worker.backends.cuda import is_device_lost, release_unused, set_up_cuda
 from bot.worker.backends.kv_cache import block_size, bytes_per_token
 from bot.worker.backends.pytorch import TorchBackend
 from bot.worker.backends.selection import OPENVINO, TORCH, BackendSelection, select_backend
@@ -39,12 +40,15 @@ from bot.worker.engine.delta_coalescer import DELTA_INTERVAL_S
 from bot.worker.engine.engine_core import EngineCore
 from bot.worker.engine.loaded_model import LoadedModel
 from bot.worker.engine.metrics import Metrics
-from bot.worker.engine.scheduler import Scheduler
+from bot.worker.engine.scheduler import MAX_SCORED_TOKENS, PREFILL_ALONE, Scheduler
 from bot.worker.memory import (
     KV_VARIABLE,
     MemoryBudget,
     ModelSize,
     available_memory,
+    cpu_kv_bytes,
+    gpu_kv_bytes,
+    gpu_work_memory,
     int8_memory,
     int8_plan,
     kv_blocks,
@@ -126,6 +130,7 @@ class WorkerParts:
             metrics=metrics,
             on_thread_start=lambda: torch.set_num_threads(self.threads),
             on_failure=_end_process,
+            is_fatal=is_device_lost,
             delta_interval_s=DELTA_INTERVAL_S,
         )
         return LoadedModel(
@@ -211,13 +216,27 @@ def assemble(
     table = tensors[EMBEDDING]
     threads = threads or default_threads(ModelSize.of(config))
     block = block_size(table.device)
+    release_unused(table.device)
+    free = free_memory(table.device)
+    most = cpu_kv_bytes(free)
+    if table.is_cuda:
+        set_up_cuda()
+        work = gpu_work_memory(
+            ModelSize.of(config),
+            table.dtype.itemsize,
+            rows=slots,
+            tokens=PREFILL_ALONE,
+            logits=max(slots, MAX_SCORED_TOKENS),
+            graphs=graphs,
+        )
+        most = gpu_kv_bytes(free, work)
     blocks = kv_blocks(
         context=config.max_position_embeddings,
         block=block,
         bytes_per_token=bytes_per_token(config, table.dtype),
         slots=slots,
         memory_mib=kv_memory_mib,
-        free=free_memory(table.device),
+        most=most,
     )
     with _memory_errors():
         backend = TorchBackend(config, tensors, blocks=blocks, block=block, graphs=graphs)
@@ -274,7 +293,7 @@ def _with_openvino(
         bytes_per_token=token_bytes,
         slots=options.slots,
         memory_mib=options.kv_memory_mib,
-        free=None if free is None else free - int8_memory(size, 0),
+        most=cpu_kv_bytes(None if free is None else free - int8_memory(size, 0)),
     )
     tokenizer = source.tokenizer()
     model = int8_model(

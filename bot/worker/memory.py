@@ -59,6 +59,9 @@ GPU_WORK_BYTES = 512 * 2**20
 FREE_SHARE = 4
 """Keys and values may take this part of what is free: a quarter."""
 
+GPU_SHARE = 0.9
+"""Keys and values may take this share of a GPU's memory that weights and a step's work leave."""
+
 
 @dataclass(frozen=True, slots=True)
 class ModelSize:
@@ -154,21 +157,45 @@ def kv_needed(one_context: int, memory_mib: int | None) -> int:
     return max(one_context, (memory_mib or 0) * _MIB)
 
 
+def gpu_work_memory(
+    size: ModelSize, itemsize: int, *, rows: int, tokens: int, logits: int, graphs: bool
+) -> int:
+    """Bytes that a step takes at most on a GPU, beside weights, keys and values.
+
+    The logits of `logits` tokens, twice; the widest intermediate result of `tokens` tokens, twice; with
+    `graphs` the keys and values of one layer for the whole context of `rows` rows, before and after masking.
+    """
+    scores = logits * size.vocabulary * 4
+    inner = tokens * size.inner * 4
+    filled = rows * size.context * 2 * size.width * itemsize if graphs else 0
+    return GPU_WORK_BYTES + 2 * (scores + inner + filled)
+
+
+def cpu_kv_bytes(free: int | None) -> int | None:
+    """Bytes that keys and values may take of a machine's `free` memory: a quarter. Others need the rest."""
+    return None if free is None else free // FREE_SHARE
+
+
+def gpu_kv_bytes(free: int | None, work: int) -> int | None:
+    """Bytes that they may take on a GPU, which is the worker's alone: nearly all that a step leaves."""
+    return None if free is None else max(0, int(GPU_SHARE * (free - work)))
+
+
 def kv_blocks(
-    *, context: int, block: int, bytes_per_token: int, slots: int, memory_mib: int | None, free: int | None
+    *, context: int, block: int, bytes_per_token: int, slots: int, memory_mib: int | None, most: int | None
 ) -> int:
     """How many blocks of keys and values there are to be, of `block` tokens each.
 
-    As many as `memory_mib` holds; where it is None, enough for every slot's whole context, but no more than a
-    quarter of the `free` bytes hold. One whole context always fits, and a block for its copy on write.
+    As many as `memory_mib` holds; where it is None, enough for every slot's whole context, but no more than
+    `most` bytes hold. One whole context always fits, and a block for its copy on write.
     """
     whole = -(-context // block)
     if memory_mib is not None:
         wanted = memory_mib * _MIB // (block * bytes_per_token)
     else:
         wanted = whole * slots
-        if free is not None:
-            wanted = min(wanted, free // FREE_SHARE // (block * bytes_per_token))
+        if most is not None:
+            wanted = min(wanted, most // (block * bytes_per_token))
     return max(wanted, whole + 1)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
+import structlog
 import torch
 from torch.nn import functional
 
@@ -34,27 +35,72 @@ class Compute(Protocol):
         ...
 
 
+class GraphRecorder:
+    """Records graphs on one device. They share one pool of memory, and one stream with its workspace."""
+
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+        self._pool: _POOL_HANDLE | None = None
+        with torch.cuda.device(device):
+            self._stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+
+    def record(self, run: Callable[[], torch.Tensor]) -> tuple[torch.cuda.CUDAGraph, torch.Tensor]:
+        """A graph of what `run` does, and the tensor that each replay fills anew.
+
+        Raises:
+            RuntimeError: it cannot be recorded; the current stream is the one that it was before.
+        """
+        graph = torch.cuda.CUDAGraph()
+        # Streams and graphs are of the current device, which need not be that of the tensors.
+        with torch.cuda.device(self._device):
+            before = torch.cuda.current_stream()
+            self._stream.wait_stream(before)
+            try:
+                with torch.cuda.stream(self._stream):
+                    # What libraries set up at a first call must not be in the graph.
+                    run()
+                with torch.cuda.graph(graph, pool=self._pool, stream=self._stream):
+                    hidden = run()
+            finally:
+                # torch leaves its own stream the current one where the end of a capture fails.
+                torch.cuda.set_stream(before)
+                before.wait_stream(self._stream)
+        self._pool = graph.pool()
+        return graph, hidden
+
+
 class DecodeGraphs:
-    """Computes steps in which every row is one token alone.
+    """Computes steps in which every row is one token alone; without a `recorder` not as graphs.
 
     A row's rounding depends on the size its step is filled up to, so on its company.
     """
 
-    def __init__(self, compute: Compute, cache: BlockCache) -> None:
-        self._compute, self._cache = compute, cache
+    def __init__(self, compute: Compute, cache: BlockCache, recorder: GraphRecorder | None) -> None:
+        self._compute, self._cache, self._recorder = compute, cache, recorder
         self._steps: dict[tuple[int, int], DecodeStep] = {}
-        self._pool: _POOL_HANDLE | None = None
 
     def __call__(self, rows: Sequence[Row]) -> torch.Tensor:
         """Hidden states (rows, width), valid until the next call."""
         size = _bucket(len(rows)), _bucket(max(-(-row.end // self._cache.block) for row in rows))
         step = self._steps.get(size)
-        if step is None:
+        if step is not None:
+            step.fill(rows)
+        else:
             step = self._steps[size] = DecodeStep(self._compute, self._cache, *size)
-        step.fill(rows)
-        if self._cache.layers[0].is_cuda and not step.recorded:
-            self._pool = step.record(self._pool)
+            step.fill(rows)
+            self._record(step, size)
         return step()[: len(rows)]
+
+    def _record(self, step: DecodeStep, size: tuple[int, int]) -> None:
+        """Record a new step; one that cannot be recorded is computed kernel by kernel from now on."""
+        if self._recorder is None:
+            return
+        try:
+            step.record(self._recorder)
+        except RuntimeError as error:
+            structlog.get_logger().warning(
+                "a step could not be recorded as a CUDA graph and runs without", size=size, reason=str(error)
+            )
 
 
 class DecodeStep:
@@ -71,11 +117,6 @@ class DecodeStep:
         self._graph: torch.cuda.CUDAGraph | None = None
         self._hidden: torch.Tensor | None = None
 
-    @property
-    def recorded(self) -> bool:
-        """Whether the step replays a graph."""
-        return self._graph is not None
-
     def fill(self, rows: Sequence[Row]) -> None:
         """Set what the next call computes."""
         missing = self._rows - len(rows)
@@ -85,21 +126,9 @@ class DecodeStep:
         self._positions.copy_(torch.tensor([row.start for row in rows] + [0] * missing))
         self._tables.copy_(torch.tensor(tables))
 
-    def record(self, pool: _POOL_HANDLE | None) -> _POOL_HANDLE:
-        """Record the step, filled before, as a graph; its memory is shared with others of the same pool."""
-        graph = torch.cuda.CUDAGraph()
-        # Streams and graphs are of the current device, which need not be that of the tensors.
-        with torch.cuda.device(self._device):
-            side = torch.cuda.Stream()  # type: ignore[no-untyped-call]
-            side.wait_stream(torch.cuda.current_stream())
-            with torch.cuda.stream(side):
-                # What libraries set up at a first call must not be in the graph.
-                self._run()
-            torch.cuda.current_stream().wait_stream(side)
-            with torch.cuda.graph(graph, pool=pool):
-                self._hidden = self._run()
-        self._graph = graph
-        return graph.pool()
+    def record(self, recorder: GraphRecorder) -> None:
+        """Record the step, filled before, as a graph. Raises RuntimeError where that is not possible."""
+        self._graph, self._hidden = recorder.record(self._run)
 
     def __call__(self) -> torch.Tensor:
         """Hidden states of all rows, those that fill up included."""

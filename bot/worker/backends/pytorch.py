@@ -19,9 +19,10 @@ from transformers.activations import ACT2FN
 
 from bot.domain.errors import CheckpointError
 from bot.worker.backends.base import Copy, Row, wanted_tokens
-from bot.worker.backends.cuda_graphs import Attend, DecodeGraphs
+from bot.worker.backends.cuda import release_unused
+from bot.worker.backends.cuda_graphs import Attend, DecodeGraphs, GraphRecorder
 from bot.worker.backends.kv_cache import BlockCache, SlotMapping, block_size
-from bot.worker.backends.linear import FEWEST_TALL, Linear, compact, make_linear
+from bot.worker.backends.linear import Linear, compact, make_head, make_linear
 
 Tensors = MutableMapping[str, torch.Tensor]
 
@@ -31,14 +32,15 @@ POSITION_OFFSET = 2
 
 @dataclass(frozen=True, slots=True)
 class Norm:
-    """A layer norm's weights."""
+    """A layer norm's weights, of the residual's type; what it gives is of type `dtype`."""
 
     weight: torch.Tensor
     bias: torch.Tensor
+    dtype: torch.dtype
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
         """Normalise each row."""
-        return functional.layer_norm(x, self.weight.shape, self.weight, self.bias)
+        return functional.layer_norm(x, self.weight.shape, self.weight, self.bias).to(self.dtype)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +119,9 @@ class TorchBackend:
         table = take("model.embed_tokens.weight")
         self._dtype, self._device = table.dtype, table.device
         head = take.head(table, tied=config.tie_word_embeddings)
-        self._head = make_linear(head, None, fewest=FEWEST_TALL)
+        self._head = make_head(head)
         self._table = compact(table)
+        self._residual = residual_dtype(self._dtype)
         self._positions = sinusoidal_positions(config).to(self._device, self._dtype)
         self.block = self.grain = block or block_size(self._device)
         self._cache = BlockCache(
@@ -128,7 +131,8 @@ class TorchBackend:
         self._exact = self._cache.attention_dtype
         self._activation = _activation(config.activation_function, self._exact)
         self._future = _future_mask(self.block, self.context).to(self._device, self._exact)
-        self._decode = DecodeGraphs(self._hidden, self._cache) if graphs else None
+        recorder = GraphRecorder(self._device) if graphs and self._device.type == "cuda" else None
+        self._decode = DecodeGraphs(self._hidden, self._cache, recorder) if graphs else None
         structlog.get_logger().info(
             "backend ready",
             backend=self.name,
@@ -142,11 +146,26 @@ class TorchBackend:
     def forward(self, rows: Sequence[Row]) -> torch.Tensor:
         """Compute rows; float32 logits of the tokens that want them, in the order of rows and tokens.
 
+        Where a GPU's memory does not do for all rows at once, they are computed in halves.
+
         Raises:
             ValueError: a row passes the context.
             IndexError: a token is outside the vocabulary.
+            torch.OutOfMemoryError: it does not even do for one row.
         """
         self._check(rows)
+        try:
+            return self._compute(rows)
+        except torch.OutOfMemoryError:
+            if len(rows) == 1:
+                raise
+        # Not in the handler: the error holds on to the tensors of the step that failed.
+        release_unused(self._device)
+        middle = len(rows) // 2
+        structlog.get_logger().warning("the GPU's memory ran out: the step is halved", rows=len(rows))
+        return torch.cat([self.forward(rows[:middle]), self.forward(rows[middle:])])
+
+    def _compute(self, rows: Sequence[Row]) -> torch.Tensor:
         if self._decode is not None and all(len(row.tokens) == row.alone == 1 for row in rows):
             hidden = self._decode(rows)
         else:
@@ -154,7 +173,7 @@ class TorchBackend:
         wanted = wanted_tokens(rows)
         if len(wanted) < len(hidden):
             hidden = hidden[wanted]
-        return self._head(self._norm(hidden)).float()
+        return self._head(self._norm(hidden))
 
     @torch.inference_mode()
     def copy(self, copies: Sequence[Copy]) -> None:
@@ -183,7 +202,7 @@ class TorchBackend:
     ) -> torch.Tensor:
         """All layers: hidden states (tokens, width). The keys and values are kept at `places`."""
         embedded = functional.embedding(tokens, self._table).to(self._dtype)
-        hidden = embedded * self._scale + self._positions[positions + POSITION_OFFSET]
+        hidden = (embedded * self._scale + self._positions[positions + POSITION_OFFSET]).to(self._residual)
         for number, layer in enumerate(self._layers):
             projected = layer.project(layer.attention_norm(hidden))
             heads = projected.view(len(hidden), 3, self._heads, -1)
@@ -235,7 +254,9 @@ class _TensorReader:
             raise CheckpointError(f"the checkpoint has no parameter {name}") from None
 
     def norm(self, name: str) -> Norm:
-        return Norm(self(f"{name}.weight"), self(f"{name}.bias"))
+        weight, bias = self(f"{name}.weight"), self(f"{name}.bias")
+        residual = residual_dtype(weight.dtype)
+        return Norm(weight.to(residual), bias.to(residual), weight.dtype)
 
     def linear(self, *names: str) -> Linear:
         weights = [self(f"{name}.weight") for name in names]
@@ -258,6 +279,11 @@ class _TensorReader:
     def head(self, table: torch.Tensor, *, tied: bool) -> torch.Tensor:
         own = self._tensors.pop("lm_head.weight", None)
         return table if tied or own is None else own
+
+
+def residual_dtype(dtype: torch.dtype) -> torch.dtype:
+    """What the sum that runs through all layers is kept in: XGLM's passes float16's 65,504."""
+    return torch.float32 if dtype == torch.float16 else dtype
 
 
 def sinusoidal_positions(config: Any) -> torch.Tensor:

@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
+import structlog
 import torch
 from tokenizers import Tokenizer
 from torch import Tensor
 from transformers import XGLMConfig
 
 from bot.domain.errors import CheckpointError
+from bot.worker.backends.cuda import cuda_trouble
 from bot.worker.backends.selection import openvino_trouble
 from bot.worker.checkpoints.hub import fetch, is_hub_name
 from bot.worker.checkpoints.progress import Progress
@@ -47,6 +49,8 @@ DTYPES = {
     "float16": torch.float16,
     "fp16": torch.float16,
 }
+
+_ROWS_COMPARED = 4_096
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,10 +166,13 @@ def read_checkpoint(
     return Checkpoint(source.name, source.config, tensors, tokenizer)
 
 
-def choose_device(device: str) -> torch.device:
-    """The device to compute on. Raises CheckpointError where it is not there."""
+def choose_device(device: str, trouble: Callable[[torch.device], str | None] = cuda_trouble) -> torch.device:
+    """The device to compute on. Raises CheckpointError where it is not there.
+
+    `trouble`: why a GPU that torch finds cannot be used; `auto` takes the processor then.
+    """
     if device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        return _automatic_device(trouble)
     try:
         chosen = torch.device(device)
     except RuntimeError as error:
@@ -175,6 +182,17 @@ def choose_device(device: str) -> torch.device:
     if chosen.type == "cuda":
         _check_gpu(device, chosen.index or 0)
     return chosen
+
+
+def _automatic_device(trouble: Callable[[torch.device], str | None]) -> torch.device:
+    if not torch.cuda.is_available():
+        return torch.device("cpu")
+    gpu = torch.device("cuda")
+    reason = trouble(gpu)
+    if reason is None:
+        return gpu
+    structlog.get_logger().warning("the GPU is not used: the processor computes instead", reason=reason)
+    return torch.device("cpu")
 
 
 def _check_gpu(device: str, index: int) -> None:
@@ -294,5 +312,8 @@ def _load(
 
 
 def _check_tied(head: Tensor, embedding: Tensor) -> None:
-    if head is not embedding and not torch.equal(head.to(embedding), embedding):
+    # In parts: on a GPU a second whole table would have to fit for a moment.
+    parts = zip(torch.split(head, _ROWS_COMPARED), torch.split(embedding, _ROWS_COMPARED), strict=False)
+    same = head.shape == embedding.shape and all(torch.equal(a.to(b), b) for a, b in parts)
+    if head is not embedding and not same:
         raise CheckpointError(f"{HEAD} differs from {EMBEDDING}: an XGLM's head is tied to its embedding")

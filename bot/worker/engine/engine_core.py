@@ -140,11 +140,13 @@ class EngineCore:
         clock: Callable[[], float] = time.monotonic,
         on_thread_start: Callable[[], None] = lambda: None,
         on_failure: Callable[[], None] = lambda: None,
+        is_fatal: Callable[[Exception], bool] = lambda _: False,
         delta_interval_s: float = 0.0,
     ) -> None:
         """`on_thread_start` runs first in the engine's thread: threads of computation are counted per thread.
 
-        `on_failure` is called when the loop itself failed: nothing will be written any more.
+        `on_failure` is called when the loop itself failed, or a step with an error that `is_fatal`: nothing
+        will be written any more.
         `delta_interval_s` is how long a listener rests between two pieces.
         """
         self._backend = backend
@@ -154,6 +156,7 @@ class EngineCore:
         self._clock = clock
         self._on_thread_start = on_thread_start
         self._on_failure = on_failure
+        self._is_fatal = is_fatal
         self._delta_interval_s = delta_interval_s
         self._streams: dict[str, OutputStream] = {}
         self._changed = threading.Condition()
@@ -224,7 +227,7 @@ class EngineCore:
         return any(stream is not None for stream in ended)
 
     def step(self) -> bool:
-        """Compute one batch; False when there was nothing to do."""
+        """Compute one batch; False when there was nothing to do. Raises what ends the engine."""
         with self._changed:
             batch = self._scheduler.schedule()
             started_s = self._clock()
@@ -233,7 +236,10 @@ class EngineCore:
             return False
         try:
             results = self._compute(batch)
-        except Exception:  # noqa: BLE001 - the border of a step: the loop must live on
+        except Exception as error:
+            # The border of a step: the loop lives on, unless no step can succeed any more.
+            if self._is_fatal(error):
+                raise
             self._log.exception("step failed", rows=len(batch.rows))
             with self._changed:
                 self._end(batch.sequences, EngineFailed(reason="a step failed"))

@@ -77,7 +77,8 @@ class Sampler:
         """
         with np.errstate(over="ignore", under="ignore"):
             if logits.device.type != "cpu":
-                return self._draw_on_device(logits, sequences)
+                # A step that only reads a prompt has nobody to draw for, and an empty list makes no tensor.
+                return self._draw_on_device(logits, sequences) if sequences else []
             return [
                 self._draw(row, sequence) for row, sequence in zip(logits.numpy(), sequences, strict=True)
             ]

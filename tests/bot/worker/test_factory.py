@@ -18,7 +18,7 @@ from bot.worker.backends.selection import openvino_trouble
 from bot.worker.engine.loaded_model import LoadedModel
 from bot.worker.engine.metrics import Metrics
 from bot.worker.factory import SMALL_PARAMETERS, default_threads, load_model
-from bot.worker.memory import ModelSize, kv_blocks
+from bot.worker.memory import PUBLISHED, ModelSize, cpu_kv_bytes, gpu_kv_bytes, gpu_work_memory, kv_blocks
 from bot.worker.options import EngineOptions
 from tests.bot.worker.driving import GREEDY
 from tests.fakes.checkpoints import tiny_checkpoint
@@ -200,25 +200,44 @@ def test_small_models_get_one_thread() -> None:
 
 
 @pytest.mark.parametrize(
-    ("memory_mib", "free", "expected"),
+    ("memory_mib", "most", "expected"),
     [
         (None, None, 16 * 64),
         (None, 2**40, 16 * 64),
-        (None, 400 * 32 * 1_024 * 4, 400),
+        (None, 400 * 32 * 1_024, 400),
         (None, 0, 65),
         (None, -5, 65),
         (1, 2**40, 65),
         (64, 0, 64 * 2**20 // (32 * 1_024)),
     ],
 )
-def test_keys_and_values_take_a_quarter_of_what_is_free(
-    memory_mib: int | None, free: int | None, expected: int
+def test_keys_and_values_take_no_more_than_they_may(
+    memory_mib: int | None, most: int | None, expected: int
 ) -> None:
     """Or what was said; and never less than one whole context and a block for its copy."""
     blocks = kv_blocks(
-        context=2_048, block=32, bytes_per_token=1_024, slots=16, memory_mib=memory_mib, free=free
+        context=2_048, block=32, bytes_per_token=1_024, slots=16, memory_mib=memory_mib, most=most
     )
     assert blocks == expected
+
+
+def test_a_machine_keeps_three_quarters_and_a_gpu_a_tenth() -> None:
+    """A machine has others to serve; a GPU is the worker's alone, but for what a step takes."""
+    assert cpu_kv_bytes(4_000) == 1_000
+    assert gpu_kv_bytes(5_000, 1_000) == 3_600
+    assert gpu_kv_bytes(1_000, 5_000) == 0
+    assert cpu_kv_bytes(None) is gpu_kv_bytes(None, 1) is None
+
+
+def test_a_step_on_a_gpu_is_counted_by_what_it_computes() -> None:
+    """Of the largest checkpoint, 64 rows filled up to whole contexts take more than anything else."""
+    size = PUBLISHED["facebook/xglm-7.5B"]
+
+    def work(*, graphs: bool) -> float:
+        return gpu_work_memory(size, 2, rows=64, tokens=512, logits=64, graphs=graphs) / 2**30
+
+    assert 0.6 < work(graphs=False) < 1
+    assert work(graphs=True) - work(graphs=False) == pytest.approx(2 * 64 * 2_048 * 2 * 4_096 * 2 / 2**30)
 
 
 def _no_memory(*_: object, **__: object) -> None:

@@ -13,6 +13,7 @@ from transformers import XGLMConfig, XGLMForCausalLM
 
 from bot.domain.errors import CheckpointError
 from bot.worker.backends.base import Copy, Row
+from bot.worker.backends.cuda_graphs import DecodeGraphs
 from bot.worker.backends.kv_cache import CPU_BLOCK, CUDA_BLOCK, block_size, bytes_per_token
 from bot.worker.backends.linear import make_linear
 from bot.worker.backends.pytorch import TorchBackend, sinusoidal_positions
@@ -425,6 +426,76 @@ def test_on_cuda(folder: Path, reference: Any, device: int, graphs: bool) -> Non
     writer = Writer((4, 0), tuple(ids), backend.block)
 
     assert greedy_by_transformers(reference, ids, NEW_TOKENS) == run(backend, writer, NEW_TOKENS)
+
+
+class Unrecordable:
+    """Stands for a `GraphRecorder` whose device refuses."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def record(self, run: object) -> None:
+        """Fail, as the end of a capture does."""
+        self.asked += 1
+        raise RuntimeError("capture failed")
+
+
+def test_a_step_that_cannot_be_recorded_is_computed_without(folder: Path, backend: TorchBackend) -> None:
+    """Each size is tried once; what it computes is the same."""
+    padded, recorder = build(folder, graphs=True), Unrecordable()
+    padded._decode = DecodeGraphs(padded._hidden, padded._cache, recorder)  # type: ignore[arg-type]
+    writer = Writer((0, 1), tuple(prompt(1, 9)))
+    for one in (backend, padded):
+        one.forward(writer.rows())
+    for token in (7, 8, 9):
+        writer = writer.next(token)
+        row = [writer.last()]
+        torch.testing.assert_close(padded.forward(row), backend.forward(row), atol=1e-4, rtol=1e-4)
+
+    assert recorder.asked == 1
+
+
+def test_a_step_too_large_for_the_memory_is_computed_in_halves(folder: Path, backend: TorchBackend) -> None:
+    """The rows' logits are the same and in the same order; where one row is too much, that is said."""
+    writers = [Writer((2 * n, 2 * n + 1), tuple(prompt(n, 9 + n))) for n in range(5)]
+    rows = [row for writer in writers for row in writer.rows()]
+    expected = backend.forward(rows).clone()
+    scarce, computed = build(folder), list[int]()
+    eager = scarce._eager
+
+    def little_memory(rows: Sequence[Row]) -> torch.Tensor:
+        if len(rows) > 2:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        computed.append(len(rows))
+        return eager(rows)
+
+    scarce._eager = little_memory  # type: ignore[method-assign]
+    assert torch.equal(scarce.forward(rows), expected)
+    assert sum(computed) == 5
+
+    def no_memory(_: Sequence[Row]) -> torch.Tensor:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    scarce._eager = no_memory  # type: ignore[method-assign]
+    with pytest.raises(torch.OutOfMemoryError):
+        scarce.forward(rows)
+
+
+def test_float16_does_not_overflow_in_the_residual() -> None:
+    """Its sum over the layers is kept in float32: published checkpoints pass 65,504 there."""
+    config = tiny_config(100)
+    model = XGLMForCausalLM(config).eval()  # type: ignore[no-untyped-call]
+    with torch.no_grad():
+        for layer in model.model.layers:
+            layer.fc2.bias[0] = 40_000.0
+    ids = prompt(2, 12, 90)
+    logits = {}
+    for dtype in (torch.float32, torch.float16):
+        tensors = {name: tensor.detach().clone().to(dtype) for name, tensor in model.named_parameters()}
+        backend = TorchBackend(config, tensors, blocks=2, block=BLOCK)
+        logits[dtype] = backend.forward([Row((0,), 0, tuple(ids), alone=1, logits=1)])
+
+    torch.testing.assert_close(logits[torch.float16], logits[torch.float32], atol=2e-2, rtol=2e-2)
 
 
 def test_the_embedded_model_equals_transformers() -> None:

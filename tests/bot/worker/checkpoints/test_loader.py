@@ -14,6 +14,7 @@ from typing import Any, get_args
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from structlog.testing import capture_logs
 from transformers import GPT2Config, XGLMConfig, XGLMForCausalLM
 
 from bot.domain.errors import CheckpointError, TokenizerError
@@ -120,11 +121,26 @@ def test_a_device_that_nobody_computes_on_is_refused(device: str) -> None:
 def test_auto_takes_the_gpu_that_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
     """A GPU if torch finds one, else the CPU; asking for one that is not there is an error."""
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    assert choose_device("auto").type == "cuda"
+    assert choose_device("auto", lambda _: None).type == "cuda"
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert choose_device("auto").type == "cpu"
     with pytest.raises(CheckpointError, match="no GPU"):
         choose_device("cuda")
+
+
+def test_auto_tries_the_gpu_before_it_takes_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A driver may be there whose kernels do not run: torch finds a GPU then, and nothing computes on it."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    with capture_logs() as logged:
+        assert choose_device("auto", lambda _: "no kernel image").type == "cpu"
+    assert logged[0]["reason"] == "no kernel image"
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
+def test_a_gpu_that_cannot_be_used_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever torch raises where it was built without CUDA, or finds no driver."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert choose_device("auto").type == "cpu"
 
 
 @pytest.mark.parametrize(("dtype", "device"), [("int3", "cpu"), ("auto", "abacus")])

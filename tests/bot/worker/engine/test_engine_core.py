@@ -309,6 +309,30 @@ def test_a_broken_loop_tells_everybody_and_takes_nobody_in() -> None:
         engine.submit([start(sequence("late"), Ear())])
 
 
+def test_a_step_with_a_fatal_error_is_the_engines_end() -> None:
+    """A GPU that was lost fails at every later step as well: everybody is told, and a new process begins."""
+
+    class DeviceLostError(Exception):
+        pass
+
+    def lost(_: object) -> object:
+        raise DeviceLostError
+
+    told: queue.Queue[object] = queue.Queue()
+    engine = EngineCore(
+        FakeBackend(lost),  # type: ignore[arg-type]
+        Sampler(end_token=EOS),
+        Scheduler(block=4, blocks=32, rows=1),
+        on_failure=lambda: told.put("broken"),
+        is_fatal=lambda error: isinstance(error, DeviceLostError),
+    )
+    engine.submit([start(sequence("a"), told.put), start(sequence("b"), told.put)])  # type: ignore[arg-type]
+
+    engine.start()
+
+    assert [EngineFailed, EngineFailed, str] == [type(told.get(timeout=WAIT_S)) for _ in range(3)]
+
+
 def test_what_came_to_nothing_finite_is_not_remembered() -> None:
     """A fault that passes does not come back to everybody who begins the same story."""
     ill = iter([True, False])

@@ -240,6 +240,11 @@ def test_lists_made_on_a_device_draw_the_same(seed: int, sampling: Sampling, spr
     assert [one is None for one in here] == [False, False, True, False]
 
 
+def test_a_step_that_draws_nothing_on_a_device_is_none_to_fail() -> None:
+    """Reading a long prompt comes to no logits at all, wherever these would be."""
+    assert Sampler(end_token=EOS).draw(torch.empty(0, 50, device="meta"), []) == []
+
+
 def test_scores_are_the_models_own() -> None:
     """They are of the softmax before penalties, bans and temperature; the likeliest come first."""
     row = logits(4, rows=1)
