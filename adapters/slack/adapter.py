@@ -40,6 +40,7 @@ from adapters.slack.web_api.errors import Refused
 from adapters.slack.workspaces import InstalledWorkspaces, OneWorkspace, Workspace, Workspaces
 from bot.aio.clock import Clock, SystemClock
 from bot.aio.keyed_lock import KeyedLock
+from bot.aio.retry import Backoff, retry
 from bot.core.services import Services
 from bot.domain.chat import Room
 from bot.domain.errors import ConfigurationError, RetryLater
@@ -49,8 +50,7 @@ from bot.domain.repositories.heartbeats import Heartbeats
 
 _CALL_TIMEOUT_S = 30.0
 _DRAIN_S = 5.0
-_FIRST_WAIT_S = 1.0
-_LONGEST_WAIT_S = 30.0
+_BACKOFF = Backoff(first_s=1.0, longest_s=30.0)
 _PING_INTERVAL_S = 10.0
 
 Result = TypeVar("Result")
@@ -304,11 +304,7 @@ class SlackAdapter:
         workspace.bot = BotUser(*(str(identity.get(name) or "") for name in ("team_id", "user_id", "bot_id")))
 
     async def _until_reachable(self, call: Callable[[], Awaitable[Result]]) -> Result:
-        wait_s = _FIRST_WAIT_S
-        while True:
-            try:
-                return await call()
-            except RetryLater as error:
-                _log.warning("Slack cannot be asked yet (%s); trying again", error)
-                await self._clock.sleep(wait_s if error.after_s is None else error.after_s)
-                wait_s = min(_LONGEST_WAIT_S, wait_s * 2)
+        async def warn(error: BaseException, _: float) -> None:
+            _log.warning("Slack cannot be asked yet (%s); trying again", error)
+
+        return await retry(call, on=RetryLater, backoff=_BACKOFF, clock=self._clock, before_wait=warn)

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import structlog
@@ -24,11 +25,12 @@ from adapters.slack.web_api.rate_limits import READ_THREAD
 from adapters.slack.workspaces import Workspace, Workspaces
 from bot.aio.clock import Clock
 from bot.aio.keyed_lock import KeyedLock
+from bot.aio.retry import Backoff, retry
 from bot.core.services import Services
 from bot.domain.errors import DeliveryError, RetryLater, StoreError
 
-_FIRST_WAIT_S, _LONGEST_WAIT_S = 2.0, 60.0
-_TRIES = 30
+_BACKOFF = Backoff(first_s=2.0, longest_s=60.0)
+_TRIES = 31
 
 _log = structlog.get_logger(__name__)
 
@@ -59,8 +61,10 @@ class WorkspaceCatchUp:
         self._receiver = receiver
         self._channels = channels
         self._in_order = in_order
-        self._clock = clock
         self._wall = wall
+        self._retry: Retry = partial(
+            retry, on=RetryLater, unless=UnsupportedMethod, backoff=_BACKOFF, clock=clock, tries=_TRIES
+        )
         self._pending: dict[str, deque[_Pending]] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
@@ -117,7 +121,7 @@ class WorkspaceCatchUp:
         threads = [thread for thread in rooms if thread.team == team]
         async with asyncio.TaskGroup() as group:
             group.create_task(self._threads(workspace, threads, pending))
-            group.create_task(self._channels.catch_up(workspace, threads, pending.gap, self._with_retries))
+            group.create_task(self._channels.catch_up(workspace, threads, pending.gap, self._retry))
 
     async def _threads(self, workspace: Workspace, threads: Sequence[SlackThread], pending: _Pending) -> None:
         for number, thread in enumerate(threads):
@@ -126,7 +130,7 @@ class WorkspaceCatchUp:
                 _log.info("Slack: %d older stories were not looked at for what was missed", left)
                 return
             try:
-                await self._thread(workspace, thread, pending, self._with_retries)
+                await self._thread(workspace, thread, pending, self._retry)
             except DeliveryError as error:
                 _log.info("A story's thread cannot be caught up with: %s", error)
             except StoreError:
@@ -145,18 +149,6 @@ class WorkspaceCatchUp:
                 pending.read.add(thread.room.id)
                 found = find_missed(messages, thread, workspace.bot, pending.gap)
                 await self._receiver.receive(workspace, found)
-
-    async def _with_retries(self, call: Callable[[], Awaitable[Any]]) -> Any:
-        wait_s = _FIRST_WAIT_S
-        for _ in range(_TRIES):
-            try:
-                return await call()
-            except UnsupportedMethod:
-                raise
-            except RetryLater as error:
-                await self._clock.sleep(wait_s if error.after_s is None else error.after_s)
-                wait_s = min(_LONGEST_WAIT_S, wait_s * 2)
-        return await call()
 
 
 async def _messages(

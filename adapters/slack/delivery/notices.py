@@ -3,58 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 import aiohttp
 import structlog
 from slack_bolt.async_app import AsyncRespond
 from slack_sdk.errors import SlackClientError
 
+from adapters.shared.bounded_set import BoundedSet
 from adapters.slack.delivery.posts import IdempotentPosts
 from adapters.slack.delivery.render import MessageContent, render_notice, render_notice_with_button
 from adapters.slack.payloads.events import SlackThread
-from adapters.slack.payloads.recent import Recent
 from adapters.slack.web_api.client import WebApi
-from adapters.slack.web_api.errors import UnsupportedMethod
+from adapters.slack.web_api.errors import retry_briefly
 from bot.aio.clock import Clock
 from bot.domain.chat import Author
-from bot.domain.errors import DeliveryError, RetryLater
+from bot.domain.errors import DeliveryError
 from bot.domain.jobs import JobReceipt
 from bot.domain.ports import Translate
 from bot.text.character_names import names
 
-TRIES = 4
-LONGEST_WAIT_S = 30.0
-_FIRST_WAIT_S = 1.0
-
-Result = TypeVar("Result")
-
 _log = structlog.get_logger(__name__)
-
-
-async def patiently(
-    call: Callable[[], Awaitable[Result]],
-    clock: Clock,
-    meanwhile: Callable[[], Awaitable[None]] | None = None,
-) -> Result:
-    """`call`, tried again while Slack says "later"; `meanwhile` is done before the first wait.
-
-    Raises:
-        RetryLater: it answered so too often; Undeliverable.
-    """
-    wait_s = _FIRST_WAIT_S
-    for _ in range(TRIES - 1):
-        try:
-            return await call()
-        except UnsupportedMethod:
-            raise  # asking again changes nothing
-        except RetryLater as error:
-            if meanwhile is not None:
-                await meanwhile()
-                meanwhile = None
-            await clock.sleep(min(LONGEST_WAIT_S, wait_s if error.after_s is None else error.after_s))
-            wait_s *= 2
-    return await call()
 
 
 class Respond(Protocol):
@@ -88,7 +57,7 @@ class Notices:
         self._posts = posts
         self._translate = translate
         self._clock = clock
-        self._sent = Recent()
+        self._sent = BoundedSet()
 
     async def post_once(
         self, thread: SlackThread, event_id: str, key: str, author: Author, **values: object
@@ -134,6 +103,6 @@ class Notices:
 
     async def _quietly(self, call: Callable[[], Awaitable[object]]) -> None:
         try:
-            await patiently(call, self._clock)
+            await retry_briefly(call, self._clock)
         except DeliveryError as error:
             _log.warning("A sentence could not be said in Slack: %s", error)

@@ -12,10 +12,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any
 
 import structlog
+from cachetools import FIFOCache
 
+from adapters.shared.bounded_set import BoundedSet
 from adapters.slack.delivery.render import MessageContent, has_key_mark, stream_block_key
 from adapters.slack.payloads.events import SlackThread, message_id, ts_of
-from adapters.slack.payloads.recent import Recent
 from adapters.slack.web_api.client import METADATA_TYPE, WebApi
 from adapters.slack.web_api.errors import ResponseLost, UnsupportedMethod
 from adapters.slack.web_api.rate_limits import READ_THREAD
@@ -39,12 +40,12 @@ class IdempotentPosts:
 
     def __init__(self, api: WebApi) -> None:
         self._api = api
-        self._sent_keys = Recent()
-        self._known_keys = Recent()
-        self._new_threads = Recent()
-        self._unconfirmed_keys = Recent()
+        self._sent_keys = BoundedSet()
+        self._known_keys = BoundedSet()
+        self._new_threads = BoundedSet()
+        self._unconfirmed_keys = BoundedSet()
         """Keys whose earlier post was not there when it was looked for."""
-        self._possible_duplicates: dict[str, str] = {}
+        self._possible_duplicates: FIFOCache[str, str] = FIFOCache(_MAX_POSSIBLE_DUPLICATES)
         """Keys of messages, by id, that an earlier try may yet appear beside."""
 
     def mark_new_thread(self, thread: SlackThread) -> None:
@@ -72,7 +73,7 @@ class IdempotentPosts:
         if found is not None:
             await self._api.update(thread.channel, found, shown, key)
             if key in self._unconfirmed_keys:
-                self._record_possible_duplicate(message_id(thread.channel, found), key)
+                self._possible_duplicates[message_id(thread.channel, found)] = key
             return found
         if doubtful:
             self._unconfirmed_keys.add(key)
@@ -89,7 +90,7 @@ class IdempotentPosts:
                 self._sent_keys.discard(key)
             raise
         if doubtful or not certain:
-            self._record_possible_duplicate(message_id(thread.channel, ts), key)
+            self._possible_duplicates[message_id(thread.channel, ts)] = key
         return ts
 
     async def remove_duplicates(self, thread: SlackThread, message: str) -> None:
@@ -102,14 +103,9 @@ class IdempotentPosts:
             for ts in [ts async for ts in self._find_all(thread, key, since) if ts != ts_of(message)]:
                 await self._api.delete(thread.channel, ts)
         except RetryLater:
-            self._record_possible_duplicate(message, key)
+            self._possible_duplicates[message] = key
         except DeliveryError as error:
             _log.warning("A thread cannot be searched for a second message (%s)", error)
-
-    def _record_possible_duplicate(self, message: str, key: str) -> None:
-        self._possible_duplicates[message] = key
-        if len(self._possible_duplicates) > _MAX_POSSIBLE_DUPLICATES:
-            del self._possible_duplicates[next(iter(self._possible_duplicates))]
 
     async def _find_earlier(
         self, thread: SlackThread, key: str, *, doubtful: bool

@@ -6,11 +6,11 @@ through chat.update on the same message. Where a workspace does not stream, that
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Any
 
 import structlog
+from cachetools import FIFOCache
 
 from adapters.slack.delivery.render import ButtonLabel, key_mark, stream_button
 from adapters.slack.payloads.events import SlackThread, message_id, ts_of
@@ -171,14 +171,11 @@ class StreamRecipients:
     """The last caller of each room, as far as this process has seen one."""
 
     def __init__(self) -> None:
-        self._recipients: OrderedDict[str, Author] = OrderedDict()
+        self._recipients: FIFOCache[str, Author] = FIFOCache(_REMEMBERED)
 
     def record(self, room: Room, author: Author) -> None:
         """`author` asks in `room`."""
         self._recipients[room.id] = author
-        self._recipients.move_to_end(room.id)
-        if len(self._recipients) > _REMEMBERED:
-            self._recipients.popitem(last=False)
 
     def get(self, room: Room) -> Author | None:
         """Who asked there last."""

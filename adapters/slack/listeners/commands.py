@@ -11,7 +11,7 @@ from typing import Any
 import structlog
 
 from adapters.slack.connection.manifest import COMMAND
-from adapters.slack.delivery.notices import Respond, patiently
+from adapters.slack.delivery.notices import Respond
 from adapters.slack.delivery.render import render_opening
 from adapters.slack.listeners.settings_view import SettingsView
 from adapters.slack.listeners.shortcuts import NOT_A_MEMBER
@@ -25,7 +25,7 @@ from adapters.slack.payloads.events import (
 )
 from adapters.slack.payloads.text import mentioned_users
 from adapters.slack.payloads.thread_commands import ThreadCommand, parse_thread_command
-from adapters.slack.web_api.errors import Refused
+from adapters.slack.web_api.errors import Refused, retry_briefly
 from adapters.slack.workspaces import Workspace
 from bot.aio.clock import Clock
 from bot.core.services import Services
@@ -107,7 +107,7 @@ class CommandListener:
         await self._services.generation.validate(Message("", command.thread.room, author, text))
         root = render_opening(text, self._translate("slack.by", author.locale, name=author.name))
         key = f"command:{command.thread.channel}:{command.trigger_id}"
-        ts = await patiently(lambda: workspace.posts.post(command.thread, root, key), self._clock)
+        ts = await retry_briefly(lambda: workspace.posts.post(command.thread, root, key), self._clock)
         thread = command.thread.under(ts)
         workspace.posts.mark_new_thread(thread)
         workspace.recipients.record(thread.room, author)

@@ -10,9 +10,9 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
+from adapters.shared.bounded_set import BoundedSet
 from adapters.slack.payloads.events import IncomingMessage
 from adapters.slack.payloads.files import blocks_show_file
-from adapters.slack.payloads.recent import Recent
 from bot.aio.cancellation import sleep_until
 from bot.aio.clock import Clock
 
@@ -25,7 +25,7 @@ class MentionDeduplicator:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._received = Recent()
+        self._received = BoundedSet()
         self._awaited: dict[str, asyncio.Event] = {}
 
     async def should_handle(self, event: Mapping[str, Any], incoming: IncomingMessage) -> bool:

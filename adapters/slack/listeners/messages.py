@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 
 import structlog
 
+from adapters.shared.bounded_set import BoundedSet
 from adapters.slack.connection.manifest import COMMAND
 from adapters.slack.listeners.story_actions import StoryActions
 from adapters.slack.listeners.thread_commands import ThreadCommands, reply_without_story
 from adapters.slack.listeners.thread_importer import NOT_READABLE, ThreadImporter
 from adapters.slack.payloads.events import PLATFORM, IncomingMessage, MessageChange, message_id
-from adapters.slack.payloads.recent import Recent
 from adapters.slack.payloads.thread_commands import ThreadCommand, parse_thread_command
 from adapters.slack.web_api.file_reader import FileTexts
 from adapters.slack.workspaces import Workspace
@@ -50,9 +50,9 @@ class MessageListener:
         self._story_actions = story_actions
         self._commands = commands
         self._history = ThreadImporter(services, clock)
-        self._commands_run = Recent()
-        self._notified = Recent()
-        self._files_read = Recent()
+        self._commands_run = BoundedSet()
+        self._notified = BoundedSet()
+        self._files_read = BoundedSet()
 
     async def on_message(
         self, workspace: Workspace, incoming: IncomingMessage, options: ReceiveOptions

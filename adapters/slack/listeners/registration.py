@@ -14,6 +14,7 @@ import structlog
 from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncRespond
 from slack_bolt.request.async_request import AsyncBoltRequest
 
+from adapters.shared.bounded_set import BoundedSet
 from adapters.slack.catchup.catch_up import WorkspaceCatchUp
 from adapters.slack.connection.in_flight import InFlight
 from adapters.slack.connection.manifest import COMMAND_PATTERN, SHORTCUT
@@ -33,7 +34,6 @@ from adapters.slack.payloads.events import (
     parse_message_shortcut,
     team_of,
 )
-from adapters.slack.payloads.recent import Recent
 from adapters.slack.workspaces import Workspace, Workspaces
 from bot.aio.clock import Clock
 from bot.aio.keyed_lock import KeyedLock
@@ -73,7 +73,7 @@ class Listeners:
         self._translate = translate
         self._catch_up = catch_up
         self._in_flight = in_flight
-        self._handled = Recent()
+        self._handled = BoundedSet()
         self._in_order = in_order
         self._mentions = MentionDeduplicator(clock)
 

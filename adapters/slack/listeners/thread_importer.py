@@ -7,10 +7,9 @@ from typing import Any
 
 import structlog
 
-from adapters.slack.delivery.notices import patiently
 from adapters.slack.payloads.events import IncomingMessage, SlackThread, is_from_person, parse_message
 from adapters.slack.web_api.client import Retry
-from adapters.slack.web_api.errors import UnsupportedMethod
+from adapters.slack.web_api.errors import UnsupportedMethod, retry_briefly
 from adapters.slack.web_api.rate_limits import READ_THREAD
 from adapters.slack.workspaces import Workspace
 from bot.aio.clock import Clock
@@ -44,7 +43,7 @@ class ThreadImporter:
         """
         notified = False
 
-        async def slowly() -> None:
+        async def notify_wait(*_: object) -> None:
             nonlocal notified
             if not notified:
                 notified = True
@@ -53,8 +52,8 @@ class ThreadImporter:
         async def retry(page: Callable[[], Awaitable[Any]]) -> Any:
             limits = workspace.api.rate_limits
             if limits.reads_are_restricted and not limits.has_capacity(READ_THREAD):
-                await slowly()
-            return await patiently(page, self._clock, slowly)
+                await notify_wait()
+            return await retry_briefly(page, self._clock, notify_wait)
 
         unread = 0
         for incoming in await self._messages(workspace, thread, retry):

@@ -1,12 +1,15 @@
-"""Slack's and the network's errors, translated at one border."""
+"""Slack's and the network's errors, translated at one border, and which of them are tried again."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TypeVar
 
 import aiohttp
 from slack_sdk.errors import SlackApiError, SlackClientError
 
+from bot.aio.clock import Clock
+from bot.aio.retry import Backoff, BeforeWait, retry
 from bot.domain.errors import DeliveryError, MessageGone, RetryLater, Undeliverable
 
 _TRANSIENT = {
@@ -23,6 +26,11 @@ _PROXY_TIMEOUTS = {408, 499}
 """Something in between did not wait for the answer."""
 CLIENT_ERROR = 400
 SERVER_ERROR = 500
+
+_BRIEFLY = Backoff(first_s=1.0, longest_s=30.0)
+_TRIES = 4
+
+Result = TypeVar("Result")
 
 
 class ResponseLost(RetryLater):
@@ -84,3 +92,23 @@ def _retry_after(error: SlackApiError) -> float | None:
         return float(value) if value is not None else None
     except ValueError:
         return None
+
+
+async def retry_briefly(
+    call: Callable[[], Awaitable[Result]], clock: Clock, before_wait: BeforeWait | None = None
+) -> Result:
+    """`call`, tried again a few times while Slack says "later": somebody waits for it.
+
+    Raises:
+        RetryLater, Undeliverable
+    """
+    return await retry(
+        call,
+        on=RetryLater,
+        unless=UnsupportedMethod,
+        backoff=_BRIEFLY,
+        clock=clock,
+        tries=_TRIES,
+        before_wait=before_wait,
+        longest_after_s=_BRIEFLY.longest_s,
+    )

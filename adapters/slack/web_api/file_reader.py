@@ -7,11 +7,10 @@ from dataclasses import dataclass
 
 import structlog
 
-from adapters.slack.delivery.notices import patiently
 from adapters.slack.payloads.files import File
 from adapters.slack.web_api.client import WebApi
 from adapters.slack.web_api.download import FileAccessDenied
-from adapters.slack.web_api.errors import Refused
+from adapters.slack.web_api.errors import Refused, retry_briefly
 from bot.aio.clock import Clock
 from bot.domain.errors import DeliveryError, FileTooLong, UserError
 from bot.story.joining import is_blank
@@ -96,7 +95,7 @@ class FileReader:
 
     async def _complete(self, file: File) -> File:
         try:
-            return await patiently(lambda: self._api.file_info(file.id), self._clock)
+            return await retry_briefly(lambda: self._api.file_info(file.id), self._clock)
         except Refused as error:
             raise self._closed(file, error) from None
         except DeliveryError as error:
@@ -104,7 +103,7 @@ class FileReader:
 
     async def _download(self, file: File) -> bytes:
         try:
-            return await patiently(lambda: self._api.download(file), self._clock)
+            return await retry_briefly(lambda: self._api.download(file), self._clock)
         except FileAccessDenied as error:
             raise self._closed(file, error) from None
         except DeliveryError as error:

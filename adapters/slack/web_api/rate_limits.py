@@ -10,8 +10,10 @@ from __future__ import annotations
 import asyncio
 import math
 from bisect import insort
-from collections import OrderedDict, deque
+from collections import deque
 from itertools import count
+
+from cachetools import LRUCache
 
 from bot.aio.clock import Clock
 from bot.aio.rate_limit import RateLimiter
@@ -172,7 +174,7 @@ class MethodRateLimits:
             )
             for method, calls in CALLS_A_MINUTE.items()
         }
-        self._posts: OrderedDict[str, RateLimiter] = OrderedDict()
+        self._posts: LRUCache[str, RateLimiter] = LRUCache(_CHANNELS_REMEMBERED)
         self._blocked_until: dict[str, float] = {}
         self._restricted_until: dict[str, float] = {}
 
@@ -185,7 +187,7 @@ class MethodRateLimits:
         self._raise_if_blocked(method)
         self._lift_restriction(method)
         if method == "chat.postMessage":
-            await self._channel_throttle(channel).acquire()
+            await self._posts.setdefault(channel, RateLimiter(*POSTS_PER_CHANNEL, self._clock)).acquire()
         elif method in self._methods:
             await self._methods[method].acquire(low_priority=low_priority)
         self._raise_if_blocked(method)
@@ -248,10 +250,3 @@ class MethodRateLimits:
     def _raise_if_blocked(self, method: str) -> None:
         if (left := self._blocked_for_s(method)) > 0:
             raise RetryLater(f"{method}: Slack asked for a rest", left)
-
-    def _channel_throttle(self, channel: str) -> RateLimiter:
-        throttle = self._posts.setdefault(channel, RateLimiter(*POSTS_PER_CHANNEL, self._clock))
-        self._posts.move_to_end(channel)
-        if len(self._posts) > _CHANNELS_REMEMBERED:
-            self._posts.popitem(last=False)
-        return throttle

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Iterable
 from typing import Any
 
 import structlog
+from cachetools import FIFOCache
 
 from adapters.slack.payloads.events import PLATFORM
 from adapters.slack.web_api.client import WebApi
@@ -37,7 +37,7 @@ class UserDirectory:
     def __init__(self, api: WebApi, clock: Clock) -> None:
         self._api = api
         self._clock = clock
-        self._cached: OrderedDict[str, tuple[float, Author]] = OrderedDict()
+        self._cached: FIFOCache[str, tuple[float, Author]] = FIFOCache(_MAX_PEOPLE)
 
     async def author(self, user_id: str, name: str = "") -> Author:
         """The person with this id; `name` (or the id) stands in where Slack does not say."""
@@ -51,8 +51,6 @@ class UserDirectory:
             return kept[1] if kept else Author(PLATFORM, user_id, name or user_id, roles=(UNKNOWN_ROLES,))
         author = Author(PLATFORM, user_id, _name(user) or name or user_id, _locale(user), _roles(user))
         self._cached[user_id] = (self._clock.now(), author)
-        if len(self._cached) > _MAX_PEOPLE:
-            self._cached.popitem(last=False)
         return author
 
     async def names(self, user_ids: Iterable[str]) -> dict[str, str]:

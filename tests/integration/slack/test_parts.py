@@ -1,4 +1,4 @@
-"""The smaller parts: names kept for a while, the budget, the set that forgets, work in flight."""
+"""The smaller parts: names kept for a while, the budget, work in flight."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from adapters.slack.connection.in_flight import InFlight
 from adapters.slack.delivery.posts import IdempotentPosts
 from adapters.slack.delivery.render import render_reply
 from adapters.slack.payloads.events import SlackThread
-from adapters.slack.payloads.recent import Recent
 from adapters.slack.web_api.client import WebApi
 from adapters.slack.web_api.rate_limits import CALLS_A_MINUTE, MINUTE_S, POSTS_PER_CHANNEL, MethodRateLimits
 from adapters.slack.web_api.users import CACHED_S, UserDirectory
@@ -86,13 +85,6 @@ async def test_a_resting_method_leaves_the_others_alone(clock: StillClock) -> No
     with pytest.raises(RetryLater) as resting:
         await budget.acquire("chat.update")
     assert resting.value.after_s == 30.0
-
-
-def test_the_oldest_are_forgotten() -> None:
-    """The set stays small and keeps what was added last."""
-    recent = Recent(2)
-    assert [recent.add(item) for item in ("a", "b", "a", "c")] == [True, True, False, True]
-    assert ("a" in recent, "b" in recent, "c" in recent, len(recent)) == (True, False, True, 2)
 
 
 async def test_draining_waits_for_the_last() -> None:

@@ -1,24 +1,20 @@
-"""The last so many of something."""
+"""A set that forgets."""
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from cachetools import LRUCache
 
 
-class Recent:
-    """A set of strings that forgets its oldest beyond `size`."""
+class BoundedSet:
+    """A set of strings that forgets what was added longest ago, beyond `size`."""
 
     def __init__(self, size: int = 5_000) -> None:
-        self._size = size
-        self._items: OrderedDict[str, None] = OrderedDict()
+        self._items: LRUCache[str, None] = LRUCache(size)
 
     def add(self, item: str) -> bool:
         """Remember `item`; whether it was new."""
         new = item not in self._items
         self._items[item] = None
-        self._items.move_to_end(item)
-        if len(self._items) > self._size:
-            self._items.popitem(last=False)
         return new
 
     def discard(self, item: str) -> None:
