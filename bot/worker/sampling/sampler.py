@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from collections.abc import Sequence as Rows
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -13,7 +12,8 @@ from numpy.typing import NDArray
 
 from bot.domain.sampling import Sampling
 from bot.worker.engine.sequence import Sequence
-from bot.worker.sampling.penalties import LARGEST, Lowering, Scaling, TokenSet, lowerings, scaling
+from bot.worker.sampling.logit_changes import LogitChanges, change_logits, change_logits_on_device
+from bot.worker.sampling.penalties import Lowering, TokenSet, lowerings, scaling
 from bot.worker.sampling.random_draw import CumulativeWeights, RandomDraw, draw
 from bot.worker.sampling.softmax import COLDEST, Floats, Ids, heads_of, total_of, weigh
 from bot.worker.sampling.truncation import Truncated, best, truncate_shortlist
@@ -27,19 +27,6 @@ LEAST_LOGPROB = -9999.0
 
 LOGPROB_DIGITS = 6
 """Behind the point: what float32 can vouch for."""
-
-
-@dataclass(frozen=True, slots=True)
-class LogitChanges:
-    """What is done to a row of logits before one is drawn, in this order.
-
-    `bias` is added; `scaling`, then each of `lowerings`; `masked` tokens are impossible.
-    """
-
-    bias: Lowering | None
-    scaling: Scaling | None
-    lowerings: Rows[Lowering]
-    masked: Ids
 
 
 class Sampler:
@@ -127,87 +114,50 @@ class Sampler:
         return np.concatenate([self._masked_ids, sequence.masked, np.array(ending, np.intp)])
 
     def _draw_on_device(self, logits: torch.Tensor, sequences: Rows[Sequence]) -> list[SampledToken | None]:
-        """The same, with short lists made where the logits are; a row that needs a longer one is fetched.
+        """The same, with short lists made where the logits are; rows that need longer ones are fetched.
 
         What is fetched of every row: the weights and ids of its short list and the weight of all. A row whose
         logprobs are wanted is fetched whole before it is changed.
         """
-        finite = logits.amax(dim=-1).isfinite().tolist()
         asked = [sequence.request.logprobs for sequence in sequences]
-        raws = [None if n is None else _fetched(row) for n, row in zip(asked, logits, strict=True)]
-        for row, sequence in zip(logits, sequences, strict=True):
-            change_logits_on_device(row, self._changes(sequence, len(row)))
-        listed = _listed_on_device(logits, sequences, self._shortlist)
+        raws = _fetched(logits, [i for i, count in enumerate(asked) if count is not None])
+        finite = logits.amax(dim=-1).isfinite()
+        change_logits_on_device(logits, [self._changes(one, logits.shape[-1]) for one in sequences])
+        temperatures = [sequence.request.sampling.temperature for sequence in sequences]
+        listed = _listed_on_device(logits, finite, temperatures, self._shortlist)
+        choices = [_choose(line, one) for line, one in zip(listed, sequences, strict=True)]
+        whole = _fetched(logits, [i for i, choice in enumerate(choices) if isinstance(choice, RandomDraw)])
         drawn: list[SampledToken | None] = []
-        for i, sequence in enumerate(sequences):
-            if not finite[i]:
-                drawn.append(None)
-                continue
-            if not np.isfinite(listed[i][0]):
-                drawn.append(SampledToken(NO_TOKEN))
-                continue
-            token = self._token_listed(logits[i], listed[i], sequence)
-            drawn.append(sampled_token(token, raws[i], asked[i]))
+        for i, choice in enumerate(choices):
+            if isinstance(choice, RandomDraw):
+                sampling = sequences[i].request.sampling
+                token = draw(weigh(whole[i], sampling.temperature), sampling, choice)
+                drawn.append(sampled_token(token, raws.get(i), asked[i]))
+            elif choice is None or choice == NO_TOKEN:
+                drawn.append(None if choice is None else SampledToken(NO_TOKEN))
+            else:
+                drawn.append(sampled_token(choice, raws.get(i), asked[i]))
         return drawn
 
-    def _token_listed(self, row: torch.Tensor, listed: Floats, sequence: Sequence) -> int:
-        sampling = sequence.request.sampling
-        total, weights, ids = listed[0], *np.split(listed[1:], 2)
-        if sampling.temperature == 0:
-            return int(ids.view(np.int32)[0])
-        random_draw = _random_draw(sequence)
-        truncated = _sure(weights, ids.view(np.int32), float(total), sampling)
-        if truncated is None:
-            return draw(weigh(_fetched(row), sampling.temperature), sampling, random_draw)
-        chosen = truncate_shortlist(truncated, sampling, float(total), excluding=random_draw.excluding)
-        return CumulativeWeights.of(chosen).pick(random_draw.point)
 
+def _choose(line: ShortlistLine, sequence: Sequence) -> int | RandomDraw | None:
+    """The token by a row's short list; None where its logits were not finite, NO_TOKEN where all are masked.
 
-def change_logits(row: Floats, changes: LogitChanges) -> bool:
-    """Change a row of logits in its place. What was finite stays so, unless it is masked.
-
-    Returns:
-        whether all that it changes were numbers below infinity: of the others the highest tells.
+    Where the list is too short, the random draw for which the whole row is needed.
     """
-    if changes.bias is not None:
-        row[changes.bias.ids] += changes.bias.amounts
-    if changes.scaling is not None:
-        ids, factors = changes.scaling.ids, changes.scaling.factors
-        scores = row[ids]
-        if not _below_infinity(scores):
-            return False
-        row[ids] = np.where(scores < 0, scores * factors, scores / factors).clip(-LARGEST, LARGEST)
-    for lowering in changes.lowerings:
-        scores = row[lowering.ids]
-        if not _below_infinity(scores):
-            return False
-        row[lowering.ids] = (scores - lowering.amounts).clip(-LARGEST, LARGEST)
-    if not _below_infinity(row[changes.masked]):
-        return False
-    row[changes.masked] = -np.inf
-    return True
-
-
-def _below_infinity(scores: Floats) -> bool:
-    return bool((scores < np.inf).all())
-
-
-def change_logits_on_device(row: torch.Tensor, changes: LogitChanges) -> None:
-    """The same, where the row is."""
-
-    def there(numbers: NDArray[Any]) -> torch.Tensor:
-        return torch.from_numpy(numbers).to(row.device)
-
-    if changes.bias is not None:
-        row[there(changes.bias.ids)] += there(changes.bias.amounts)
-    if changes.scaling is not None:
-        ids, factors = there(changes.scaling.ids), there(changes.scaling.factors)
-        scores = row[ids]
-        row[ids] = torch.where(scores < 0, scores * factors, scores / factors).clamp(-LARGEST, LARGEST)
-    for lowering in changes.lowerings:
-        ids = there(lowering.ids)
-        row[ids] = (row[ids] - there(lowering.amounts)).clamp(-LARGEST, LARGEST)
-    row[there(changes.masked)] = -torch.inf
+    if not line.finite:
+        return None
+    if not np.isfinite(line.total):
+        return NO_TOKEN
+    sampling = sequence.request.sampling
+    if sampling.temperature == 0:
+        return int(line.ids[0])
+    random_draw = _random_draw(sequence)
+    truncated = _sure(line.weights, line.ids, line.total, sampling)
+    if truncated is None:
+        return random_draw
+    chosen = truncate_shortlist(truncated, sampling, line.total, excluding=random_draw.excluding)
+    return CumulativeWeights.of(chosen).pick(random_draw.point)
 
 
 def _bias(sequence: Sequence, vocabulary: int) -> Lowering | None:
@@ -280,21 +230,43 @@ def _logprob(logit: float, norm: float) -> float:
     return round(max(logit - norm, LEAST_LOGPROB), LOGPROB_DIGITS)
 
 
-def _listed_on_device(logits: torch.Tensor, sequences: Rows[Sequence], shortlist: int) -> Floats:
-    """A line a row: the weight of all tokens, those of the likeliest, and their ids (int32 by their bits)."""
+@dataclass(frozen=True, slots=True)
+class ShortlistLine:
+    """What is fetched of a row: the weight of all tokens, and weights and ids of the likeliest.
+
+    `finite`: whether the row's logits were, before they were changed.
+    """
+
+    finite: bool
+    total: float
+    weights: Floats
+    ids: NDArray[np.int32]
+
+
+def _listed_on_device(
+    logits: torch.Tensor, finite: torch.Tensor, temperatures: Rows[float], shortlist: int
+) -> list[ShortlistLine]:
+    """A line a row, in one download. `finite`: a flag a row."""
+    factors = torch.tensor([1 / max(temperature, COLDEST) for temperature in temperatures])
+    weights = ((logits - logits.amax(-1, keepdim=True)) * factors.to(logits.device)[:, None]).exp()
+    values, ids = weights.topk(min(shortlist, logits.shape[-1]))
+    # The very likeliest by its logit: of a cold row all weights but one may be alike.
+    best = logits.argmax(-1, keepdim=True)
+    total = weights.sum(-1, keepdim=True, dtype=torch.float64).float()
+    numbers = torch.cat([finite.float()[:, None], total, values], 1)
+    fetched = torch.cat([numbers.view(torch.int32), best.int(), ids.int()], 1).cpu().numpy()
+    width = numbers.shape[1]
     lines = []
-    for row, sequence in zip(logits, sequences, strict=True):
-        temperature = sequence.request.sampling.temperature
-        weights = ((row - row.max()) * (1 / max(temperature, COLDEST))).exp()
-        values, ids = weights.topk(min(shortlist, len(row)))
-        if temperature == 0:
-            ids[0] = row.argmax()
-        total = weights.sum(dtype=torch.float64).float()
-        lines.append(torch.cat([total[None], values, ids.int().view(torch.float32)]))
-    table: Floats = torch.stack(lines).cpu().numpy()
-    return table
+    for row, temperature in zip(fetched, temperatures, strict=True):
+        floats: Floats = row[:width].view(np.float32)
+        chosen = row[width : width + 1] if temperature == 0 else row[width + 1 :]
+        lines.append(ShortlistLine(bool(floats[0]), float(floats[1]), floats[2:], chosen))
+    return lines
 
 
-def _fetched(row: torch.Tensor) -> Floats:
-    copied: Floats = row.to("cpu", copy=True).numpy()
-    return copied
+def _fetched(logits: torch.Tensor, rows: Rows[int]) -> dict[int, Floats]:
+    """These rows as they are now, by their number, in one download."""
+    if not rows:
+        return {}
+    copied: Floats = logits[list(rows)].to("cpu", copy=True).numpy()
+    return dict(zip(rows, copied, strict=True))

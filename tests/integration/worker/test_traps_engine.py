@@ -16,7 +16,7 @@ from bot.worker.backends.base import Row
 from bot.worker.backends.pytorch import TorchBackend
 from bot.worker.engine.loaded_model import Completion, LoadedModel
 from bot.worker.factory import assemble
-from bot.worker.sampling.sampler import change_logits
+from bot.worker.sampling.logit_changes import change_logits
 from tests.bot.worker.driving import GREEDY
 from tests.bot.worker.loading import load_checkpoint
 from tests.fakes.checkpoints import SENTENCES, tiny_checkpoint

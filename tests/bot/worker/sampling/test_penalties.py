@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from bot.domain.sampling import Sampling
+from bot.worker.sampling.logit_changes import change_logits
 from bot.worker.sampling.penalties import LONGEST_REPEAT, TokenSet
 from bot.worker.sampling.random_draw import CumulativeWeights
-from bot.worker.sampling.sampler import Sampler, change_logits
+from bot.worker.sampling.sampler import Sampler
 from bot.worker.sampling.softmax import weigh
 from bot.worker.sampling.truncation import Truncated, is_untruncated, truncate, without_top_choices
 from tests.bot.worker.driving import EOS, PLAIN, sequence

@@ -24,9 +24,10 @@ from transformers.generation.logits_process import (
 
 from bot.domain.sampling import Sampling
 from bot.worker.engine.sequence import Sequence
+from bot.worker.sampling.logit_changes import change_logits
 from bot.worker.sampling.penalty_exempt import blank_tokens, is_exempt, penalty_exempt_tokens
 from bot.worker.sampling.random_draw import CumulativeWeights, RandomDraw, draw
-from bot.worker.sampling.sampler import Sampler, change_logits
+from bot.worker.sampling.sampler import Sampler
 from bot.worker.sampling.softmax import weigh
 from bot.worker.sampling.truncation import is_untruncated, truncate
 from bot.worker.text.logprobs import SampledToken
