@@ -10,12 +10,24 @@ import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    create_model,
+)
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
+from bot.domain.jobs import MAX_CHARACTERS, MIN_CHARACTERS, Length
+from bot.domain.room_settings import MAX_ENTRY_CHARACTERS, SETTINGS, Setting, SettingKind
+from bot.domain.sampling import PRESET_NAMES
 from config.errors import SettingsError, nearest, settings_error
 
 PREFIX = "TSUZUKI_"
@@ -41,8 +53,8 @@ Count = Annotated[int, Field(ge=1)]
 
 
 def _length(value: str) -> str:
-    characters = value.isascii() and value.isdigit() and 20 <= int(value) <= 1000
-    if value not in {"short", "medium", "long"} and not characters:
+    characters = value.isascii() and value.isdigit() and MIN_CHARACTERS <= int(value) <= MAX_CHARACTERS
+    if value not in set(Length) and not characters:
         raise PydanticCustomError("length", "no length")
     return value
 
@@ -56,10 +68,7 @@ def _phrases(value: object) -> object:
     )
 
 
-Phrase = Annotated[str, Field(min_length=1, max_length=50)]
-Phrases = Annotated[tuple[Phrase, ...], NoDecode, Field(max_length=500), BeforeValidator(_phrases)]
-
-
+Phrase = Annotated[str, Field(min_length=1, max_length=MAX_ENTRY_CHARACTERS)]
 Origins = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_phrases)]
 
 
@@ -113,19 +122,32 @@ class StorySettings(Section):
     max_file_characters: Count
 
 
-class RulesSettings(Section):
-    """What holds in a room where nobody set anything."""
+def _rule(setting: Setting) -> Any:
+    """The kind of a room's setting, as a field of `[rules]`."""
+    match setting.kind:
+        case SettingKind.NUMBER:
+            return Annotated[int, Field(ge=setting.least, le=setting.most)]
+        case SettingKind.LENGTH:
+            return Annotated[str, Field(coerce_numbers_to_str=True), AfterValidator(_length)]
+        case SettingKind.PRESET:
+            return Literal[tuple(PRESET_NAMES.values())]
+        case SettingKind.CHOICE:
+            return Literal[setting.choices]
+        case SettingKind.WORDS:
+            return Annotated[
+                tuple[Phrase, ...], NoDecode, Field(max_length=setting.most), BeforeValidator(_phrases)
+            ]
+    return type(setting.default)
 
-    length: Annotated[str, Field(coerce_numbers_to_str=True), AfterValidator(_length)]
-    preset: Literal["steady", "standard", "bold"]
-    candidates: Annotated[int, Field(ge=2, le=5)]
-    filter: Literal["auto", "on", "off"]
-    filter_people: bool
-    listens: bool
-    parentheses_aside: bool
-    banned: Phrases
-    daily_per_person: Annotated[int, Field(ge=0)]
-    daily_in_all: Annotated[int, Field(ge=0)]
+
+_RULES: dict[str, Any] = {
+    setting.name: (_rule(setting), ...) for setting in SETTINGS.values() if setting.in_config
+}
+if TYPE_CHECKING:
+    RulesSettings = Section
+else:
+    RulesSettings = create_model("RulesSettings", __base__=Section, **_RULES)
+"""What holds in a room where nobody set anything."""
 
 
 class WebSettings(Section):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from adapters.shared.settings_codec import SETTINGS, shown
-from bot.domain.room_settings import RoomSettings
+from adapters.shared.settings_codec import shown
+from bot.domain.room_settings import SETTINGS, RoomSettings
 from bot.domain.story import Lore, Passage, Story
 from bot.story.tree import first_words, outline
 

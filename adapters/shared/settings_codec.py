@@ -1,20 +1,17 @@
-"""What may be set in a room, on every platform: each setting's kind, how it is typed, filled in, and shown.
+"""A room's settings on every platform: how each is typed, filled in, and shown.
 
-Which values a setting may have is for `bot.core.settings_resolver.checked` to say; what is no value stays as
-it was given, so that its error can name it.
+Which values a setting may have is for `bot.core.settings_values` to say; what is no value stays as it was
+given, so that its error can name it.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Mapping, Sequence
-from enum import Enum, auto
-from types import MappingProxyType
+from collections.abc import Callable, Sequence
 
-from bot.domain.jobs import MAX_CANDIDATES, Length
-from bot.domain.room_settings import Filter, RoomSettings
-from bot.domain.sampling import PRESET_NAMES, PRESETS
+from bot.domain.room_settings import SETTINGS, Filter, RoomSettings, SettingKind
+from bot.domain.sampling import PRESET_NAMES
 
 RESET = "reset"
 """Typed for a setting: take it back to what holds further out."""
@@ -29,56 +26,8 @@ _SWITCHED = {
     **dict.fromkeys((YES, "on", "true", "1", "はい", "オン", "する"), True),
     **dict.fromkeys((NO, "off", "false", "0", "いいえ", "オフ", "しない"), False),
 }
-_FILTERS = {"自動": Filter.AUTO, "オン": Filter.ON, "オフ": Filter.OFF}
+_CHOSEN = {"自動": Filter.AUTO, "オン": Filter.ON, "オフ": Filter.OFF}
 _JAPANESE_PRESETS = {preset: name for name, preset in PRESET_NAMES.items()}
-
-
-class SettingKind(Enum):
-    """What a setting's value is."""
-
-    PRESET = auto()
-    LENGTH = auto()
-    FILTER = auto()
-    COUNT = auto()
-    """A whole number; of times a day, where 0 is no limit."""
-    SWITCH = auto()
-    LINES = auto()
-    """Any number of texts, one a line."""
-    PEOPLE = auto()
-    """Any number of scopes: `user/1`, `role/5`."""
-    PRESETS = auto()
-    """The place's own presets, by their names."""
-
-
-SETTINGS: Mapping[str, SettingKind] = MappingProxyType(
-    {
-        "preset": SettingKind.PRESET,
-        "length": SettingKind.LENGTH,
-        "candidates": SettingKind.COUNT,
-        "filter": SettingKind.FILTER,
-        "filter_people": SettingKind.SWITCH,
-        "words": SettingKind.LINES,
-        "banned": SettingKind.LINES,
-        "presets": SettingKind.PRESETS,
-        "listens": SettingKind.SWITCH,
-        "parentheses_aside": SettingKind.SWITCH,
-        "daily_per_person": SettingKind.COUNT,
-        "daily_in_all": SettingKind.COUNT,
-        "allowed": SettingKind.PEOPLE,
-        "denied": SettingKind.PEOPLE,
-    }
-)
-"""Every setting by its name, in the order in which they are shown."""
-
-OPEN_TO_ALL = frozenset(
-    {"preset", "length", "candidates", "banned", "presets", "listens", "parentheses_aside"}
-)
-"""How a story is written: everybody in it may set that. Who may ask, how often, and the filter: admins."""
-
-
-def is_list(name: str) -> bool:
-    """Whether a setting holds any number of entries, one a line in its form."""
-    return SETTINGS.get(name) in {SettingKind.LINES, SettingKind.PEOPLE}
 
 
 def is_reset(typed: str) -> bool:
@@ -94,50 +43,49 @@ def from_typed(name: str, typed: str, *, lines: bool = False) -> object:
     folded = _folded(typed)
     if not folded or folded in _RESET:
         return None
-    match SETTINGS.get(name):
-        case SettingKind.LINES | SettingKind.PEOPLE:
+    match _kind(name):
+        case SettingKind.WORDS | SettingKind.SCOPES:
             return [] if folded in _NOTHING else _entries(typed, "\n" if lines else "\n、,，")
         case SettingKind.SWITCH:
             return _SWITCHED.get(folded, typed)
-        case SettingKind.FILTER:
-            return _FILTERS.get(folded, folded)
-        case SettingKind.COUNT:
+        case SettingKind.CHOICE:
+            return _CHOSEN.get(folded, folded)
+        case SettingKind.NUMBER:
             return _number(folded, typed)
     return typed.strip()
 
 
 def from_form(name: str, given: object) -> object:
     """A setting's value as a form sends it: there an empty field is an empty list, and nothing takes back."""
-    match SETTINGS.get(name), given:
-        case SettingKind.LINES, str():
+    match _kind(name), given:
+        case SettingKind.WORDS, str():
             return _entries(given, "\n")
         case SettingKind.SWITCH, str():
             return given == YES
-        case ((SettingKind.COUNT | SettingKind.LENGTH), str()):
+        case ((SettingKind.NUMBER | SettingKind.LENGTH), str()):
             return _number(given, given)
     return given
 
 
 def to_form(value: object) -> str:
-    """A setting's value as a form's choice has it."""
+    """A setting's value as a form's field has it; of a list one entry a line."""
+    if isinstance(value, tuple):
+        return shown_lines(value)
     return (YES if value else NO) if isinstance(value, bool) else str(value)
 
 
 def choices(name: str, rules: RoomSettings) -> list[str]:
     """The values that a form offers for a setting; of lengths and presets also those that the room has."""
-    match SETTINGS[name]:
-        case SettingKind.LENGTH:
-            lengths = [each.value for each in Length]
-            return lengths if rules.length in lengths else [str(rules.length), *lengths]
-        case SettingKind.PRESET:
-            return list(dict.fromkeys([*PRESETS, *(own for own, _ in rules.presets)]))
-        case SettingKind.FILTER:
-            return [each.value for each in Filter]
+    setting = SETTINGS[name]
+    match setting.kind:
         case SettingKind.SWITCH:
             return [YES, NO]
-        case SettingKind.COUNT:
-            return [str(count) for count in range(2, MAX_CANDIDATES + 1)]
-    return []
+        case SettingKind.LENGTH:
+            own = [] if rules.length in setting.choices else [str(rules.length)]
+            return [*own, *setting.choices]
+        case SettingKind.PRESET:
+            return list(dict.fromkeys([*setting.choices, *(own for own, _ in rules.presets)]))
+    return list(setting.choices)
 
 
 def preset_title(preset: str, locale: str = "ja") -> str:
@@ -145,31 +93,40 @@ def preset_title(preset: str, locale: str = "ja") -> str:
     return _JAPANESE_PRESETS.get(preset, preset) if locale == "ja" else preset
 
 
+def word_of(name: str, value: object) -> str:
+    """The word that stands for a choice and is translated: `yes`, `length.short`; empty where it has none."""
+    if isinstance(value, bool) or _kind(name) is SettingKind.SWITCH:
+        return to_form(value)
+    named = _kind(name) in {SettingKind.LENGTH, SettingKind.CHOICE} and value in SETTINGS[name].choices
+    return f"{name}.{value}" if named else ""
+
+
 def shown(
     name: str, value: object, word: Callable[[str], str], locale: str, entry: Callable[[str], str] = str
 ) -> str:
     """A setting's value for people.
 
-    `word` translates `yes`, `no`, `none`, `unlimited`, and `length.short` or `filter.auto`; `entry` makes a
-    text of somebody's safe for the platform, or a scope readable.
+    `word` translates `none`, `unlimited` and the words of `word_of`; `entry` makes a text of somebody's safe
+    for the platform, or a scope readable.
     """
-    kind = SETTINGS[name]
-    if isinstance(value, bool):
-        return word(YES if value else NO)
+    setting = SETTINGS[name]
+    if named := word_of(name, value):
+        return word(named)
     if isinstance(value, tuple):
-        return "、".join(
-            entry(str(each[0] if kind is SettingKind.PRESETS else each)) for each in value
-        ) or word("none")
-    if kind is SettingKind.COUNT and value == 0:
+        own = setting.kind is SettingKind.PRESETS
+        return "、".join(entry(str(each[0] if own else each)) for each in value) or word("none")
+    if setting.zero_is_no_limit and value == 0:
         return word("unlimited")
-    if isinstance(value, Length | Filter):
-        return word(f"{name}.{value}")
-    return entry(preset_title(str(value), locale) if kind is SettingKind.PRESET else str(value))
+    return entry(preset_title(str(value), locale) if setting.kind is SettingKind.PRESET else str(value))
 
 
 def shown_lines(value: object, entry: Callable[[str], str] = str) -> str:
     """A list as its form shows it, one entry a line."""
     return "\n".join(entry(str(each)) for each in value) if isinstance(value, Sequence) else ""
+
+
+def _kind(name: str) -> SettingKind | None:
+    return SETTINGS[name].kind if name in SETTINGS else None
 
 
 def _entries(text: str, between: str) -> list[str]:

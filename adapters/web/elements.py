@@ -8,6 +8,7 @@ from dataclasses import asdict
 from nicegui import ui
 from nicegui.elements.mixins.text_element import TextElement
 
+from adapters.web.render.settings import form_words
 from adapters.web.render.values import Participant, RoomChange, StoryPosition
 from bot.domain.chat import MODEL
 from bot.domain.jobs import Length
@@ -73,19 +74,8 @@ _NOTEBOOK_WORDS = (
     *("add", "remove", "save", "saved", "leave", "theirs", "take_theirs"),
     *("empty", "window_tokens", "window_left_out", "window_left_out_pieces", "window_unknown"),
     *("piece_memory", "piece_lore", "piece_note", "piece_story", "tokens"),
-    *("preset", "length", "length_short", "length_medium", "length_long", "length_characters", "characters"),
-    *(
-        "several_count",
-        "filter",
-        "filter_auto",
-        "filter_on",
-        "filter_off",
-        "filter_people",
-        "parentheses_aside",
-        "words",
-        "banned",
-    ),
-    *("per_line", "daily_per_person", "daily_in_all", "details", "own_preset", "preset_name"),
+    *form_words(),
+    *("details", "own_preset", "preset_name"),
     *("save_preset", "remove_preset"),
     *(
         "new_title",

@@ -15,7 +15,7 @@ from adapters.console import ROOM, ConsoleAdapter, Session, Transcript
 from bot.app.bootstrap import Runtime, build
 from bot.app.signals import stop_on_signals
 from bot.app.task_supervisor import TaskSupervisor
-from bot.core.settings_resolver import length_named
+from bot.core.settings_values import length_named
 from bot.domain.chat import Author, Message
 from bot.domain.errors import EngineError
 from bot.domain.jobs import GenerationOptions, JobReceipt, JobState

@@ -14,7 +14,8 @@ from bot.core.prompt_check import NOT_COUNTED, PromptCheck
 from bot.core.queue import JobQueue
 from bot.core.quota import DailyQuota
 from bot.core.reply_delivery import place_note
-from bot.core.settings_resolver import SettingsResolver, length_named, preset_named
+from bot.core.settings_resolver import SettingsResolver
+from bot.core.settings_values import length_named, preset_named
 from bot.core.text_limits import TextLimits, checked_title
 from bot.domain.chat import Author, Message, Room
 from bot.domain.errors import (

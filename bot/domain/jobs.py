@@ -19,6 +19,9 @@ class Length(StrEnum):
 LENGTH_CHARACTERS = {Length.SHORT: 80, Length.MEDIUM: 200, Length.LONG: 500}
 """Characters after which the next sentence end ends the continuation."""
 
+MIN_CHARACTERS, MAX_CHARACTERS = 20, 1000
+"""Characters that may be asked for. More would leave a model of 1,024 positions no room for the story."""
+
 MAX_CANDIDATES = 5
 """How many candidates may be asked for at once."""
 

@@ -1,13 +1,22 @@
-"""What holds in a room."""
+"""What holds in a room: each setting declared once, with all that forms, commands and files need to know."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
+from types import MappingProxyType
+from typing import Any
 
 from bot.domain.chat import Room
-from bot.domain.jobs import Length
-from bot.domain.sampling import PRESETS, STANDARD, Sampling
+from bot.domain.jobs import MAX_CANDIDATES, MAX_CHARACTERS, MIN_CHARACTERS, Length
+from bot.domain.sampling import MAX_BANNED, PRESETS, STANDARD, Sampling
+
+MAX_ENTRIES = 500
+MAX_ENTRY_CHARACTERS = 50
+"""Of a word that is filtered, a phrase that is never written, and a preset's name."""
+MAX_PRESETS = 20
+MAX_A_DAY = 100_000
 
 
 class Filter(StrEnum):
@@ -18,9 +27,76 @@ class Filter(StrEnum):
     OFF = "off"
 
 
+class SettingKind(StrEnum):
+    """What a setting's value is. The web room's script knows these words."""
+
+    NUMBER = "number"
+    """A whole number."""
+    SWITCH = "switch"
+    CHOICE = "choice"
+    """A member of the enumeration that the default is of."""
+    LENGTH = "length"
+    """A `Length`, or a number of characters."""
+    PRESET = "preset"
+    """The name of a preset, built in or the room's own."""
+    WORDS = "words"
+    """Any number of texts."""
+    SCOPES = "scopes"
+    """Any number of people and places: `user/1`, `role/5`, `channel/2`."""
+    PRESETS = "presets"
+    """The place's own presets, by their names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting of a room.
+
+    `least`, `most`: what a number, or a length in characters, may be; of several, how many there may be.
+    `open_to_all`: how a story is written, everybody in it may set; who may ask, how often, and the filter:
+    admins. `in_web`: the web room's form has it. `in_config`: its default stands in the configuration.
+    """
+
+    name: str
+    default: Any
+    kind: SettingKind
+    least: int = 0
+    most: int = 0
+    open_to_all: bool = False
+    in_web: bool = True
+    in_config: bool = True
+    zero_is_no_limit: bool = False
+
+    @property
+    def is_list(self) -> bool:
+        """Whether it holds any number of entries, one a line in its form."""
+        return self.kind in {SettingKind.WORDS, SettingKind.SCOPES}
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """The values of one that is chosen from a few; empty for any other."""
+        match self.kind:
+            case SettingKind.CHOICE:
+                return tuple(each.value for each in type(self.default))
+            case SettingKind.NUMBER if self.most - self.least < _FEW:
+                return tuple(map(str, range(self.least, self.most + 1)))
+            case SettingKind.LENGTH:
+                return tuple(Length)
+            case SettingKind.PRESET:
+                return tuple(PRESETS)
+        return ()
+
+
+_FEW = 10
+"""Numbers that are chosen from a list rather than typed."""
+
+
+def _declare(kind: SettingKind, **declared: Any) -> Mapping[str, Any]:
+    return {"kind": kind, **declared}
+
+
 @dataclass(frozen=True, slots=True)
 class RoomSettings:
-    """What holds in a room, after all that it lies in had its say.
+    """What holds in a room, after all that it lies in had its say, in the order in which it is shown.
 
     `length`, `preset`: where an ask leaves them open; `candidates`: how many the button for several makes.
     `filter`: of the model's text, `filter_people`: of people's too; `words` are filtered besides the built-in
@@ -32,20 +108,46 @@ class RoomSettings:
     apply (the person or a role of theirs), and so of the places.
     """
 
-    preset: str = STANDARD
-    length: Length | int = Length.MEDIUM
-    candidates: int = 3
-    filter: Filter = Filter.AUTO
-    filter_people: bool = False
-    words: tuple[str, ...] = ()
-    banned: tuple[str, ...] = ()
-    presets: tuple[tuple[str, Sampling], ...] = ()
-    listens: bool = True
-    parentheses_aside: bool = False
-    daily_per_person: int = 0
-    daily_in_all: int = 0
-    allowed: tuple[str, ...] = ()
-    denied: tuple[str, ...] = ()
+    preset: str = field(default=STANDARD, metadata=_declare(SettingKind.PRESET, open_to_all=True))
+    length: Length | int = field(
+        default=Length.MEDIUM,
+        metadata=_declare(SettingKind.LENGTH, least=MIN_CHARACTERS, most=MAX_CHARACTERS, open_to_all=True),
+    )
+    candidates: int = field(
+        default=3, metadata=_declare(SettingKind.NUMBER, least=2, most=MAX_CANDIDATES, open_to_all=True)
+    )
+    filter: Filter = field(default=Filter.AUTO, metadata=_declare(SettingKind.CHOICE))
+    filter_people: bool = field(default=False, metadata=_declare(SettingKind.SWITCH))
+    words: tuple[str, ...] = field(
+        default=(), metadata=_declare(SettingKind.WORDS, most=MAX_ENTRIES, in_config=False)
+    )
+    banned: tuple[str, ...] = field(
+        default=(), metadata=_declare(SettingKind.WORDS, most=MAX_BANNED, open_to_all=True)
+    )
+    presets: tuple[tuple[str, Sampling], ...] = field(
+        default=(),
+        metadata=_declare(SettingKind.PRESETS, most=MAX_PRESETS, open_to_all=True, in_config=False),
+    )
+    listens: bool = field(default=True, metadata=_declare(SettingKind.SWITCH, open_to_all=True, in_web=False))
+    parentheses_aside: bool = field(default=False, metadata=_declare(SettingKind.SWITCH, open_to_all=True))
+    daily_per_person: int = field(
+        default=0, metadata=_declare(SettingKind.NUMBER, most=MAX_A_DAY, zero_is_no_limit=True)
+    )
+    daily_in_all: int = field(
+        default=0, metadata=_declare(SettingKind.NUMBER, most=MAX_A_DAY, zero_is_no_limit=True)
+    )
+    allowed: tuple[str, ...] = field(
+        default=(), metadata=_declare(SettingKind.SCOPES, most=MAX_ENTRIES, in_web=False, in_config=False)
+    )
+    denied: tuple[str, ...] = field(
+        default=(), metadata=_declare(SettingKind.SCOPES, most=MAX_ENTRIES, in_web=False, in_config=False)
+    )
+
+
+SETTINGS: Mapping[str, Setting] = MappingProxyType(
+    {each.name: Setting(each.name, default=each.default, **each.metadata) for each in fields(RoomSettings)}
+)
+"""Every setting by its name, in the order in which they are shown."""
 
 
 def preset_of(settings: RoomSettings) -> str:

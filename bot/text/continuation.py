@@ -5,15 +5,12 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 
-from bot.domain.jobs import LENGTH_CHARACTERS, Length
+from bot.domain.jobs import LENGTH_CHARACTERS, MAX_CHARACTERS, MIN_CHARACTERS, Length
 from bot.text.boilerplate import Boilerplate
 from bot.text.brackets import BRACKETS, QUOTE, balanced, closed, open_brackets, without_empty
 from bot.text.japanese import first_sentence_end, house_style, with_ellipsis
 from bot.text.repetition import RepetitionDetector, find_stutter, folded_letters
 from bot.text.word_filter import WordFilter
-
-FEWEST, MOST = 20, 1000
-"""Characters that may be asked for. More would leave a model of 1,024 positions no room for the story."""
 
 TOKENS_TO_FINISH = 40
 """What a sentence that is under way when the length is reached may still take."""
@@ -39,11 +36,13 @@ def characters_of(length: Length | int) -> int:
     """How many characters a length asks for.
 
     Raises:
-        ValueError: it is not between `FEWEST` and `MOST`.
+        ValueError: it is not between `MIN_CHARACTERS` and `MAX_CHARACTERS`.
     """
     characters = LENGTH_CHARACTERS[length] if isinstance(length, Length) else length
-    if not FEWEST <= characters <= MOST:
-        raise ValueError(f"a length lies between {FEWEST} and {MOST} characters, and this is {characters}")
+    if not MIN_CHARACTERS <= characters <= MAX_CHARACTERS:
+        raise ValueError(
+            f"a length lies between {MIN_CHARACTERS} and {MAX_CHARACTERS} characters, not {characters}"
+        )
     return characters
 
 

@@ -22,6 +22,7 @@ WRONG = [
     ("bot/wire/errors.py", "transformers", "torch and transformers"),
     ("bot/domain/chat.py", "pydantic", "the standard library only"),
     ("bot/core/queue.py", "config.settings", "only the command and the composition root"),
+    ("config/errors.py", "bot.story.tree", "the configuration knows nothing above it"),
     ("adapters/web/payloads.py", "adapters.console.commands", "adapters know nothing of each other"),
     ("adapters/shared/diagnostics.py", "torch", "torch and transformers"),
     ("bot/core/queue.py", "sqlalchemy", "SQLAlchemy: in the store only"),

@@ -12,11 +12,10 @@ from adapters.discord.handlers.settings_command import scope_of
 from adapters.discord.handlers.visible_stories import visible_stories
 from adapters.discord.render.settings_text import PRESETS as OWN
 from adapters.discord.render.story_lines import passage_label
-from adapters.shared.settings_codec import NO, RESET, SETTINGS, YES, SettingKind
+from adapters.shared.settings_codec import RESET, choices, word_of
 from bot.core.services import Services
-from bot.domain.jobs import Length
 from bot.domain.ports import Translate
-from bot.domain.room_settings import Filter
+from bot.domain.room_settings import SETTINGS, RoomSettings, SettingKind
 from bot.domain.sampling import PRESET_NAMES, PRESETS
 
 MAX_CHOICES = 25
@@ -42,17 +41,15 @@ class Autocomplete:
         locale = locale_of_interaction(interaction)
         rule = interaction.namespace.rule
         back = (self.translate("discord.settings.reset", locale), RESET)
-        if rule == "preset":
+        kind = SETTINGS[rule].kind if rule in SETTINGS else None
+        if kind is SettingKind.PRESET:
             return _choices([*(await self._presets(interaction, typed)), back])
         known: Suggestions = []
-        if rule == "length":
-            known = [(self.translate(f"discord.length.{length}", locale), str(length)) for length in Length]
-        elif rule == "filter":
-            known = [(self.translate(f"discord.filter.{each}", locale), str(each)) for each in Filter]
-        elif SETTINGS.get(rule) is SettingKind.SWITCH:
-            known = [(self.translate(f"discord.{word}", locale), word) for word in (YES, NO)]
-        elif rule == OWN:
+        if kind is SettingKind.PRESETS:
             known = [(name, name) for name in await self._own_presets(interaction)]
+        elif kind is not None:
+            words = [(word_of(rule, value), value) for value in choices(rule, RoomSettings())]
+            known = [(self.translate(f"discord.{word}", locale), value) for word, value in words if word]
         as_typed = [(typed, typed)] if typed and not _matching(known, typed) else []
         return _choices([*_matching(known, typed), *as_typed, back])
 

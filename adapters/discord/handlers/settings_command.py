@@ -17,16 +17,15 @@ from adapters.discord.render.settings_text import (
     MAX_NAME,
     PRESETS,
     list_lines,
-    parse_preset,
     parse_value,
-    preset_lines,
     shown_value,
 )
-from adapters.shared.settings_codec import OPEN_TO_ALL, SETTINGS, is_list, is_reset
+from adapters.shared.preset_text import preset_of, whole_preset
+from adapters.shared.settings_codec import is_reset
 from bot.core.services import Services
 from bot.domain.errors import BadRule, UnknownRule, UserError
 from bot.domain.ports import Translate
-from bot.domain.room_settings import RoomSettings
+from bot.domain.room_settings import SETTINGS, RoomSettings
 
 LINE = 100
 """Characters of a rule's value where all of them are shown: a long list must not hide the others."""
@@ -74,7 +73,7 @@ class SettingsCommand:
         elif value:
             await self.responses.defer_ephemeral(context.interaction)
             await self.change(context, scope, rule, value)
-        elif is_list(rule) and self._may(context, scope, rule):
+        elif SETTINGS[rule].is_list and self._may(context, scope, rule):
             held = await self.services.settings.at(context.room, scope_of(context, scope))
             lines = list_lines(rule, held.get(rule))
             await self.responses.send_modal(
@@ -110,7 +109,7 @@ class SettingsCommand:
         kept.pop(name, None)
         try:
             if lines.strip():
-                kept[name] = parse_preset(lines)
+                kept[name] = preset_of(lines)
             await self._set(context, scope, PRESETS, kept or None)
         except BadRule as error:
             raise self._described(error, PRESETS, name, context.locale) from None
@@ -125,7 +124,7 @@ class SettingsCommand:
     async def _preset_form(self, context: InteractionContext, scope: str, name: str) -> discord.ui.Modal:
         """With the settings of the preset that is changed, or of 標準 for a new one."""
         settings = (await self._presets_at(context, scope)).get(name, {})
-        return preset_modal(scope, name, preset_lines(settings), self.translate, context.locale)
+        return preset_modal(scope, name, whole_preset(settings), self.translate, context.locale)
 
     async def _presets_at(self, context: InteractionContext, scope: str) -> dict[str, Any]:
         held = (await self.services.settings.at(context.room, scope_of(context, scope))).get(PRESETS)
@@ -195,7 +194,7 @@ def _needed(context: InteractionContext, scope: str, rule: str) -> str | None:
     if scope == SettingsScope.SERVER:
         return "manage_guild"
     own_thread = isinstance(context.interaction.channel, discord.Thread)
-    if scope == SettingsScope.STORY and own_thread and rule in OPEN_TO_ALL:
+    if scope == SettingsScope.STORY and own_thread and SETTINGS[rule].open_to_all:
         return None
     return "manage_channels"
 

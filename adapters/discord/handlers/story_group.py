@@ -21,12 +21,12 @@ from adapters.discord.handlers.visible_stories import visible_stories
 from adapters.discord.render.modals import MAX_TITLE, AnotherIsOpen, begin_anew_modal, notes_modal
 from adapters.discord.render.replies import MAX_CONTENT, escape, keep_indent, truncate
 from adapters.discord.render.views import Action, row_view
-from adapters.shared.settings_codec import SETTINGS
 from bot.core.permissions import require_permission
 from bot.core.services import Services
 from bot.domain.errors import NoStory, NoSuchStory
 from bot.domain.jobs import GenerationOptions
 from bot.domain.ports import Translate
+from bot.domain.room_settings import SETTINGS
 from bot.domain.story import Notes, Story
 from bot.story.export_formats import FORMATS, file_name
 from bot.story.joining import in_character_passages, text_of

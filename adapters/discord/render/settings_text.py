@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import asdict
 
 from adapters.discord.render.replies import escape
-from adapters.shared.preset_text import setting_line, setting_of
-from adapters.shared.settings_codec import SETTINGS, SettingKind, from_typed, shown, shown_lines
+from adapters.shared.settings_codec import from_typed, shown, shown_lines
 from bot.domain.errors import BadRule
 from bot.domain.ports import Translate
-from bot.domain.sampling import SAMPLING_NAMES, Sampling
+from bot.domain.room_settings import MAX_ENTRY_CHARACTERS, SETTINGS, SettingKind
 
 PRESETS = "presets"
 """The rule that holds a place's own presets."""
@@ -21,8 +18,8 @@ _KINDS = {"@": "user", "@!": "user", "@&": "role", "#": "channel"}
 _MENTIONS = {"user": "<@{}>", "role": "<@&{}>", "channel": "<#{}>"}
 
 
-MAX_NAME = 50
-"""As the rules take it."""
+MAX_NAME = MAX_ENTRY_CHARACTERS
+"""Of a preset."""
 
 
 def parse_value(rule: str, typed: str, *, lines: bool = False) -> object:
@@ -50,7 +47,7 @@ def shown_value(rule: str, value: object, translate: Translate, locale: str) -> 
 
 
 def _of_people(rule: str) -> bool:
-    return SETTINGS.get(rule) is SettingKind.PEOPLE
+    return rule in SETTINGS and SETTINGS[rule].kind is SettingKind.SCOPES
 
 
 def _parse_people(rule: str, typed: str) -> list[str]:
@@ -68,14 +65,3 @@ def _mention(entry: str) -> str:
     """Of a person, role or channel; empty for anything else."""
     kind, _, number = entry.partition("/")
     return _MENTIONS[kind].format(number) if kind in _MENTIONS and number.isdecimal() else ""
-
-
-def preset_lines(settings: Mapping[str, float]) -> str:
-    """Every setting of a preset; what is not among `settings` is as in 標準."""
-    whole = {**asdict(Sampling()), **settings}
-    return "\n".join(setting_line(name, whole[name]) for name in SAMPLING_NAMES)
-
-
-def parse_preset(lines: str) -> dict[str, float]:
-    """The settings that somebody wrote. Raises BadRule."""
-    return dict(setting_of(line) for line in map(str.strip, lines.splitlines()) if line)

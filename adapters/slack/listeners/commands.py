@@ -29,7 +29,7 @@ from adapters.slack.web_api.errors import Refused, retry_briefly
 from adapters.slack.workspaces import Workspace
 from bot.aio.clock import Clock
 from bot.core.services import Services
-from bot.core.settings_resolver import length_named, preset_named
+from bot.core.settings_values import length_named, preset_named
 from bot.domain.chat import Author, Message
 from bot.domain.errors import DeliveryError, RetryLater, Undeliverable, UserError
 from bot.domain.jobs import MAX_CANDIDATES, GenerationOptions

@@ -8,21 +8,10 @@ from typing import Any
 from slack_bolt.async_app import AsyncAck
 
 from adapters.shared.preset_text import RULE as PRESETS
-from adapters.shared.settings_codec import (
-    NO,
-    OPEN_TO_ALL,
-    SETTINGS,
-    YES,
-    SettingKind,
-    choices,
-    from_form,
-    preset_title,
-    shown_lines,
-    to_form,
-)
+from adapters.shared.preset_text import preset_lines, presets_of
+from adapters.shared.settings_codec import NO, YES, choices, from_form, preset_title, to_form, word_of
 from adapters.slack.delivery.render import ACTION_PREFIX, ButtonLabel
 from adapters.slack.payloads.events import SlackThread
-from adapters.slack.payloads.preset_text import preset_lines, presets_of
 from adapters.slack.payloads.views import (
     INPUT_CHARACTERS,
     State,
@@ -41,18 +30,23 @@ from bot.core.permissions import require_permission
 from bot.core.services import Services
 from bot.domain.chat import Author, Room
 from bot.domain.errors import BadRule, UserError
-from bot.domain.jobs import Length
 from bot.domain.ports import Translate
-from bot.domain.room_settings import Filter, RoomSettings
+from bot.domain.room_settings import SETTINGS, RoomSettings, Setting, SettingKind
 from bot.domain.scopes import room_of
 
 SETTINGS_CALLBACK_ID = f"{ACTION_PREFIX}settings_form"
 _USER = "user/"
-_PLAIN = (
-    *("listens", "parentheses_aside", "length", "preset", "candidates", "filter", "filter_people"),
-    *("words", "banned", "daily_per_person", "daily_in_all"),
-)
-"""The fields that each are a setting, in the order in which changes are kept."""
+_FIRST = ("listens", "length")
+_TEXTS = {SettingKind.WORDS, SettingKind.PRESETS}
+
+
+def _place(setting: Setting) -> tuple[bool, bool, int]:
+    """How it writes, what is most often looked for first and long texts last; then what is for admins."""
+    first = _FIRST.index(setting.name) if setting.name in _FIRST else len(_FIRST)
+    return (not setting.open_to_all, setting.open_to_all and setting.kind in _TEXTS, first)
+
+
+_IN_ORDER = sorted(SETTINGS.values(), key=_place)
 
 
 class SettingsView:
@@ -80,15 +74,15 @@ class SettingsView:
         of_story = room_of(scope) is not None
         thread_ts = thread.thread_ts if of_story else ""
         what = {"team": thread.team, "channel": thread.channel, "thread": thread_ts, "scope": scope}
-        own = (await self._services.settings.at(thread.room, scope)).get(PRESETS)
-        fields = _member_inputs(rules, label)
-        if of_story or ADMIN in author.roles:
-            fields.append(text_input("banned", label("banned"), shown_lines(rules.banned), optional=True))
-        if len(lines := preset_lines(own)) <= INPUT_CHARACTERS:
-            hint = label("presets_hint")
-            fields.append(text_input(PRESETS, label("presets"), lines, optional=True, hint=hint))
+        own = preset_lines((await self._services.settings.at(thread.room, scope)).get(PRESETS))
+        fields = [_input(each, rules, label, own) for each in _settable(scope, author)]
+        if len(own) > INPUT_CHARACTERS:
+            fields = [each for each in fields if each["block_id"] != PRESETS]
         if ADMIN in author.roles:
-            fields += _admin_inputs(rules, label)
+            yes_no = {name: label(name) for name in (YES, NO)}
+            fields.append(
+                select_input("guests", label("guests"), yes_no, NO if GUEST in rules.denied else YES)
+            )
         title = label("title_story" if of_story else "title_team" if scope.startswith("team/") else "title")
         await workspace.api.open_view(
             trigger_id, modal(SETTINGS_CALLBACK_ID, title, label("submit"), label("close"), what, fields)
@@ -116,9 +110,8 @@ class SettingsView:
     async def _save(self, room: Room, scope: str, state: State, author: Author) -> None:
         rules = await self._services.settings.resolve(room)
         _require_permission(rules, room, author)
-        # Which phrases are never written, everybody sets for a story alone.
-        for_all = OPEN_TO_ALL if room_of(scope) is not None else OPEN_TO_ALL - {"banned"}
-        changes = changed_settings(rules, state, None if ADMIN in author.roles else for_all)
+        settable = {each.name for each in _settable(scope, author)}
+        changes = {name: each for name, each in changed_settings(rules, state).items() if name in settable}
         if (lines := input_value(state, PRESETS)) is not None:
             # Others of the same name may be set further out: only what is set here is changed here.
             own = (await self._services.settings.at(room, scope)).get(PRESETS)
@@ -141,66 +134,61 @@ def _require_permission(rules: RoomSettings, room: Room, author: Author) -> None
         require_permission(rules, room, author)
 
 
-def _member_inputs(rules: RoomSettings, label: ButtonLabel) -> list[View]:
-    names = ("listens", "length", "preset", "candidates", "parentheses_aside")
-    return [_select(name, rules, label) for name in names]
+def _settable(scope: str, author: Author) -> list[Setting]:
+    """What a person may set; which phrases are never written, everybody sets for a story alone."""
+    everybody = [each for each in _IN_ORDER if each.open_to_all and (room_of(scope) or each.name != "banned")]
+    return _IN_ORDER if ADMIN in author.roles else everybody
 
 
-def _admin_inputs(rules: RoomSettings, label: ButtonLabel) -> list[View]:
-    yes_no = {name: label(name) for name in (YES, NO)}
-    return [
-        _select("filter", rules, label),
-        _select("filter_people", rules, label),
-        text_input("words", label("words"), shown_lines(rules.words), optional=True),
-        number_input("daily_per_person", label("daily_per_person"), rules.daily_per_person),
-        number_input("daily_in_all", label("daily_in_all"), rules.daily_in_all),
-        users_input("allowed", label("allowed"), _people(rules.allowed)),
-        users_input("denied", label("denied"), _people(rules.denied)),
-        select_input("guests", label("guests"), yes_no, NO if GUEST in rules.denied else YES),
-    ]
+def _input(setting: Setting, rules: RoomSettings, label: ButtonLabel, own_presets: str) -> View:
+    name, value = setting.name, getattr(rules, setting.name)
+    match setting.kind:
+        case SettingKind.WORDS:
+            return text_input(name, label(name), to_form(value), optional=True)
+        case SettingKind.PRESETS:
+            return text_input(name, label(name), own_presets, optional=True, hint=label("presets_hint"))
+        case SettingKind.SCOPES:
+            return users_input(name, label(name), _people(value))
+    offered = choices(name, rules)
+    if not offered:
+        return number_input(name, label(name), value, setting.least)
+    options = {each: _title(setting, each, label) for each in offered}
+    return select_input(name, label(name), options, to_form(value))
 
 
-def _select(name: str, rules: RoomSettings, label: ButtonLabel) -> View:
-    """A setting that is one of several, each with what it is called."""
-
-    def title(value: str) -> str:
-        match SETTINGS[name]:
-            case SettingKind.PRESET:
-                return preset_title(value)
-            case SettingKind.SWITCH:
-                return label(value)
-            case SettingKind.FILTER | SettingKind.LENGTH if not value.isdecimal():
-                return label(f"{name}_{value}")
-        return value
-
-    options = {value: title(value) for value in choices(name, rules)}
-    return select_input(name, label(name), options, to_form(getattr(rules, name)))
+def _title(setting: Setting, value: str, label: ButtonLabel) -> str:
+    """What one of several values is called."""
+    if setting.kind is SettingKind.PRESET:
+        return preset_title(value)
+    word = word_of(setting.name, value)
+    return label(word.replace(".", "_")) if word else value
 
 
-def changed_settings(rules: RoomSettings, state: State, settable: frozenset[str] | None) -> dict[str, object]:
-    """The rules that a filled form has otherwise than they are, of those that a person may set; None: all."""
+def changed_settings(rules: RoomSettings, state: State) -> dict[str, object]:
+    """The rules, other than presets, that a filled form has otherwise than they are."""
     wanted = _wanted(rules, state)
-    if settable is not None:
-        wanted = {name: value for name, value in wanted.items() if name in settable}
     return {name: value for name, value in wanted.items() if _plain(value) != _plain(getattr(rules, name))}
 
 
 def _wanted(rules: RoomSettings, state: State) -> dict[str, object]:
-    given = {name: input_value(state, name) for name in state}
-    wanted = {name: from_form(name, given[name]) for name in _PLAIN if given.get(name) is not None}
-    if "allowed" in given:
-        wanted["allowed"] = _with_people(rules.allowed, given["allowed"])
-    if "denied" in given:
-        guests = [GUEST] if given.get("guests") == NO else []
+    wanted: dict[str, object] = {}
+    for setting in _IN_ORDER:
+        given = input_value(state, setting.name)
+        if given is None or setting.kind is SettingKind.PRESETS:
+            continue
+        if setting.kind is SettingKind.SCOPES:
+            wanted[setting.name] = _with_people(getattr(rules, setting.name), given)
+        else:
+            wanted[setting.name] = from_form(setting.name, given)
+    if "denied" in wanted:
         others = tuple(each for each in rules.denied if each != GUEST)
-        wanted["denied"] = _with_people(others, given["denied"]) + guests
+        guests = [GUEST] if input_value(state, "guests") == NO else []
+        wanted["denied"] = _with_people(others, input_value(state, "denied")) + guests
     return wanted
 
 
 def _plain(value: object) -> object:
-    if isinstance(value, tuple | list):
-        return sorted(value)
-    return value.value if isinstance(value, Length | Filter) else value
+    return sorted(value) if isinstance(value, tuple | list) else value
 
 
 def _people(labels: tuple[str, ...]) -> list[str]:

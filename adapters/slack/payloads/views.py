@@ -44,9 +44,9 @@ def text_input(name: str, label: str, value: str, *, optional: bool = False, hin
     return field | ({"hint": _text(hint)} if hint else {})
 
 
-def number_input(name: str, label: str, value: int) -> View:
-    """A whole number, 0 at least."""
-    element: View = {"type": "number_input", "is_decimal_allowed": False, "min_value": "0"}
+def number_input(name: str, label: str, value: int, least: int) -> View:
+    """A whole number."""
+    element: View = {"type": "number_input", "is_decimal_allowed": False, "min_value": str(least)}
     return _input(name, label, element | {"initial_value": str(value)})
 
 

@@ -62,7 +62,7 @@ class Notebook:
         return {"window": asdict(replace(window, unknown=names(window.unknown)))}
 
     async def _rules(self) -> Leaf:
-        return {"rules": settings.rules_payload(await self.services.settings.resolve(self.room))}
+        return {"rules": settings.settings_payload(await self.services.settings.resolve(self.room))}
 
     async def _stories(self) -> Leaf:
         now = await self.services.stories.read(self.room)

@@ -3,7 +3,6 @@
 import { fitting, keepDraft, online, recallDraft, TextLength } from "tsuzuki";
 
 const LEAVES = ["tree", "notes", "window", "rules", "stories"];
-const WHOLE = ["repetition_window", "no_repeat_ngram", "dry_allowed_length", "dry_window", "top_k"];
 
 export default {
   components: { TextLength },
@@ -96,35 +95,24 @@ export default {
         </div>
 
         <form v-if="rules" v-show="leaf === 'rules'" class="tz-leaf" @submit.prevent="setRules" @input="touchRules">
-          <label class="tz-entry tz-line"><span>{{ words.preset }}</span>
-            <select v-model="rules.preset" name="rule-preset">
-              <option v-for="(label, name) in presetLabels" :key="name" :value="name">{{ label }}</option>
-            </select></label>
-          <label class="tz-entry tz-line"><span>{{ words.length }}</span>
-            <select v-model="lengthKind" name="rule-length">
-              <option v-for="l in rules.lengths" :key="l" :value="l">{{ words["length_" + l] }}</option>
-              <option value="characters">{{ words.length_characters }}</option>
-            </select></label>
-          <label v-if="lengthKind === 'characters'" class="tz-entry tz-line"><span>{{ words.characters }}</span>
-            <input v-model.number="characters" name="rule-characters" type="number" min="1" step="1" required></label>
-          <label class="tz-entry tz-line"><span>{{ words.several_count }}</span>
-            <input v-model.number="rules.candidates" name="rule-candidates" type="number" min="2" max="5" required></label>
-          <label class="tz-entry tz-line"><span>{{ words.filter }}</span>
-            <select v-model="rules.filter" name="rule-filter">
-              <option v-for="f in rules.filters" :key="f" :value="f">{{ words["filter_" + f] }}</option>
-            </select></label>
-          <label class="tz-check"><input v-model="rules.filter_people" name="rule-filter-people" type="checkbox">
-            <span>{{ words.filter_people }}</span></label>
-          <label class="tz-check"><input v-model="rules.parentheses_aside" name="rule-parentheses-aside" type="checkbox">
-            <span>{{ words.parentheses_aside }}</span></label>
-          <label class="tz-entry"><span>{{ words.words }}</span><small>{{ words.per_line }}</small>
-            <textarea v-model="rules.words" name="rule-words" rows="2"></textarea></label>
-          <label class="tz-entry"><span>{{ words.banned }}</span><small>{{ words.per_line }}</small>
-            <textarea v-model="rules.banned" name="rule-banned" rows="2"></textarea></label>
-          <label class="tz-entry tz-line"><span>{{ words.daily_per_person }}</span>
-            <input v-model.number="rules.daily_per_person" name="rule-daily-person" type="number" min="0" required></label>
-          <label class="tz-entry tz-line"><span>{{ words.daily_in_all }}</span>
-            <input v-model.number="rules.daily_in_all" name="rule-daily-all" type="number" min="0" required></label>
+          <template v-for="s in rules.form" :key="s.name">
+            <label v-if="s.kind === 'switch'" class="tz-check">
+              <input v-model="rules[s.name]" :name="fieldName(s)" type="checkbox"> <span>{{ words[s.word] }}</span></label>
+            <label v-else-if="s.kind === 'words'" class="tz-entry"><span>{{ words[s.word] }}</span><small>{{ words.per_line }}</small>
+              <textarea v-model="rules[s.name]" :name="fieldName(s)" rows="2"></textarea></label>
+            <label v-else class="tz-entry tz-line"><span>{{ words[s.word] }}</span>
+              <input v-if="s.kind === 'number'" v-model.number="rules[s.name]" :name="fieldName(s)" type="number"
+                     :min="s.least" :max="s.most" required>
+              <select v-else-if="s.kind === 'length'" v-model="lengthKind" :name="fieldName(s)">
+                <option v-for="l in s.choices" :key="l" :value="l">{{ words[s.name + "_" + l] }}</option>
+                <option value="characters">{{ words.length_characters }}</option>
+              </select>
+              <select v-else v-model="rules[s.name]" :name="fieldName(s)">
+                <option v-for="(label, value) in labelsOf(s)" :key="value" :value="value">{{ label }}</option>
+              </select></label>
+            <label v-if="s.kind === 'length' && lengthKind === 'characters'" class="tz-entry tz-line"><span>{{ words.characters }}</span>
+              <input v-model.number="characters" name="rule-characters" type="number" min="1" step="1" required></label>
+          </template>
           <p class="tz-row tz-keep"><button type="submit" class="tz-small tz-main">{{ words.save }}</button>
             <span role="status">{{ kept === "rules" ? words.saved : "" }}</span></p>
           <details class="tz-details">
@@ -137,7 +125,7 @@ export default {
               <input v-model="ownName" name="own-name" maxlength="30" autocomplete="off"></label>
             <div class="tz-fieldgrid">
               <label v-for="f in rules.fields" :key="f" class="tz-entry"><span><code>{{ f }}</code></span>
-                <input v-model.number="own[f]" :name="'own-' + f" type="number" :step="whole(f) ? 1 : 'any'"></label>
+                <input v-model.number="own[f]" :name="'own-' + f" type="number" :step="rules.whole.includes(f) ? 1 : 'any'"></label>
             </div>
             <p class="tz-row">
               <button type="button" class="tz-small" :disabled="!ownName.trim()" @click="savePreset">{{ words.save_preset }}</button>
@@ -258,7 +246,7 @@ export default {
     },
     takeRules(rules) {
       this.rules = { ...rules };
-      const named = rules.lengths.includes(rules.length);
+      const named = rules.form.some((s) => s.kind === "length" && s.choices.includes(rules.length));
       this.lengthKind = named ? rules.length : "characters";
       if (!named) this.characters = rules.length;
       if (!(this.base in this.presetLabels)) this.base = rules.preset;
@@ -306,16 +294,21 @@ export default {
       this.touchNotes();
     },
 
+    // As a setting's field was always called: rule-filter-people, rule-daily-person.
+    fieldName(setting) {
+      return "rule-" + setting.name.replace(/_(?:(?:per|in)_)?/g, "-");
+    },
+    labelsOf(setting) {
+      if (setting.kind === "preset") return this.presetLabels;
+      return Object.fromEntries(setting.choices.map((value) => [value, this.words[setting.name + "_" + value]]));
+    },
     touchRules() {
       this.kept = "";
       this.touched.rules = true;
     },
     setRules() {
-      const names = ["preset", "candidates", "filter", "filter_people", "parentheses_aside", "words", "banned"];
-      const rules = Object.fromEntries(names.map((name) => [name, this.rules[name]]));
+      const rules = Object.fromEntries(this.rules.form.map((s) => [s.name, this.rules[s.name]]));
       rules.length = this.lengthKind === "characters" ? this.characters : this.lengthKind;
-      rules.daily_per_person = this.rules.daily_per_person;
-      rules.daily_in_all = this.rules.daily_in_all;
       // Only what was changed here: somebody else may set the rest.
       const seen = this.content.rules.rules;
       const changed = Object.entries(rules).filter(([name, value]) => value !== seen[name]);
@@ -324,9 +317,6 @@ export default {
     startFrom(name) {
       this.own = { ...(this.rules.presets[name] ?? this.rules.builtin[name] ?? this.rules.builtin.standard) };
       this.ownName = this.rules.presets[name] ? name : "";
-    },
-    whole(field) {
-      return WHOLE.includes(field);
     },
     savePreset() {
       const presets = { ...this.rules.presets, [this.ownName.trim()]: { ...this.own } };

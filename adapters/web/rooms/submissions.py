@@ -11,6 +11,7 @@ from nicegui.events import GenericEventArguments
 
 from adapters.web import payloads
 from adapters.web.elements import ComposerPart
+from adapters.web.render.settings import word_of_setting
 from adapters.web.rooms.visitor import Visitor
 from bot.core.services import Services
 from bot.domain.chat import Room
@@ -18,25 +19,10 @@ from bot.domain.errors import BadRule, EmptyPrompt, SpokenError
 from bot.domain.inference import TokenCount
 from bot.domain.jobs import JobReceipt
 from bot.domain.ports import Translate
+from bot.domain.room_settings import SETTINGS
 from bot.text.character_names import named
 
 NOTICE_MS = 7000
-RULE_WORDS = {
-    "preset": "preset",
-    "length": "length",
-    "candidates": "several_count",
-    "filter": "filter",
-    "filter_people": "filter_people",
-    "words": "words",
-    "banned": "banned",
-    "presets": "own_preset",
-    "daily_per_person": "daily_per_person",
-    "daily_in_all": "daily_in_all",
-    "parentheses_aside": "parentheses_aside",
-}
-"""What the page calls the rules that can be set there."""
-
-
 OWN_WORDS = {"error.story_moved": "web.story_moved"}
 """What is said otherwise here than where the buttons stand under each message."""
 
@@ -64,8 +50,10 @@ async def run_action(work: Awaitable[None], translate: Translate, locale: str) -
 
 def _in_words(error: SpokenError, translate: Translate, locale: str) -> Mapping[str, object]:
     """The values of an error, with the rule that it names called as the page calls it."""
-    word = RULE_WORDS.get(str(error.values.get("name"))) if isinstance(error, BadRule) else None
-    return error.values if word is None else {**error.values, "name": translate(f"web.{word}", locale)}
+    name = str(error.values.get("name"))
+    if not isinstance(error, BadRule) or name not in SETTINGS or not SETTINGS[name].in_web:
+        return error.values
+    return {**error.values, "name": translate(f"web.{word_of_setting(name)}", locale)}
 
 
 def notify(sentence: str) -> None:

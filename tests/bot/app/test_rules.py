@@ -6,11 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from bot.core.settings_resolver import MAX_WORD_CHARACTERS, merge_settings
-from bot.domain.jobs import Length
-from bot.domain.room_settings import Filter, RoomSettings
+from bot.core.settings_resolver import merge_settings
+from bot.domain.jobs import MAX_CHARACTERS, MIN_CHARACTERS, Length
+from bot.domain.room_settings import MAX_A_DAY, MAX_ENTRY_CHARACTERS, Filter, RoomSettings
 from bot.domain.sampling import MAX_BANNED
-from bot.text.continuation import FEWEST, MOST
 from config.errors import SettingsError
 from config.settings import load_settings
 
@@ -61,18 +60,26 @@ def test_phrases_that_are_never_written_come_from_the_environment_too(
     """Several in one text; as many and as long as a room may have, and no more."""
     monkeypatch.setenv("TSUZUKI_RULES__BANNED", "しかし、 彼は")
     assert set_rules(tmp_path).banned == ("しかし", "彼は")
-    for wrong in ("あ" * (MAX_WORD_CHARACTERS + 1), "、".join("あ" * (MAX_BANNED + 1))):
+    for wrong in ("あ" * (MAX_ENTRY_CHARACTERS + 1), "、".join("あ" * (MAX_BANNED + 1))):
         monkeypatch.setenv("TSUZUKI_RULES__BANNED", wrong)
         with pytest.raises(SettingsError) as caught:
             set_rules(tmp_path)
         assert str(caught.value.values["name"]).startswith("rules.banned")
 
 
-@pytest.mark.parametrize("characters", [FEWEST, MOST])
+@pytest.mark.parametrize("characters", [MIN_CHARACTERS, MAX_CHARACTERS])
 def test_a_length_in_characters(tmp_path: Path, characters: int) -> None:
     """As many as may be asked for, and no others."""
     assert set_rules(tmp_path, f"length = {characters}").length == characters
-    for wrong in (FEWEST - 1, MOST + 1, '"tiny"'):
+    for wrong in (MIN_CHARACTERS - 1, MAX_CHARACTERS + 1, '"tiny"'):
         with pytest.raises(SettingsError) as caught:
             set_rules(tmp_path, f"length = {wrong}")
         assert caught.value.values["name"] == "rules.length"
+
+
+def test_a_limit_that_no_room_may_have(tmp_path: Path) -> None:
+    """It is refused, and does not end as no limit at all."""
+    assert set_rules(tmp_path, f"daily_in_all = {MAX_A_DAY}").daily_in_all == MAX_A_DAY
+    with pytest.raises(SettingsError) as caught:
+        set_rules(tmp_path, f"daily_in_all = {MAX_A_DAY + 1}")
+    assert caught.value.values["name"] == "rules.daily_in_all"

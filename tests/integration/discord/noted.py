@@ -7,7 +7,8 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from bot.core.settings_resolver import checked, merge_settings
+from bot.core.settings_resolver import merge_settings
+from bot.core.settings_values import check_changes
 from bot.domain.chat import Author, Message, Room
 from bot.domain.errors import PassageGone
 from bot.domain.inference import ContextWindow, Score
@@ -224,7 +225,7 @@ class NotedServices(FakeServices):
         """Note it, and let it hold."""
         # Presets come filled up with what is as in 標準: a test says what somebody wrote.
         plain = {name: value for name, value in changes.items() if name != "presets"}
-        changes = {**changes, **checked(plain, self.room_settings)}
+        changes = {**changes, **check_changes(plain, self.room_settings)}
         self._note("set_rules", room, scope, changes)
         held = {**self.layers.get(scope, {}), **changes}
         self.layers[scope] = {name: value for name, value in held.items() if value is not None}

@@ -251,7 +251,7 @@ async def test_nothing_changed_sets_nothing(
 def test_fields_that_a_form_lacks_change_nothing() -> None:
     """An older form knows fewer rules."""
     state = {"length": {"value": {"selected_option": {"value": "short"}}}}
-    assert changed_settings(RoomSettings(), state, None) == {"length": "short"}
+    assert changed_settings(RoomSettings(), state) == {"length": "short"}
     assert input_value(state, "words") is None
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.core.settings_resolver import DEFAULTS, OwnSampling, checked, merge_settings
+from bot.core.settings_resolver import DEFAULTS, merge_settings
+from bot.core.settings_values import OwnSampling, check_changes
 from bot.domain.errors import EngineFailed, EngineLoading, RequestRejected
 from bot.domain.inference import EngineStatus, GenerationRequest
 from bot.domain.room_settings import sampling_of
@@ -65,7 +66,7 @@ async def test_as_much_as_a_room_may_set(url: str, bound: str) -> None:
         if hasattr(at, bound)
     }
     changes = {"banned": [f"{number:050}" for number in range(MAX_BANNED)], "presets": {"端": ends}}
-    rules = merge_settings([checked(changes, DEFAULTS)])
+    rules = merge_settings([check_changes(changes, DEFAULTS)])
     asked = replace(ASKED, sampling=sampling_of("端", rules), banned=rules.banned, n=1)
 
     async with HttpEngine(url) as engine:

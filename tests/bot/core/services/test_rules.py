@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from bot.core.permissions import permits
 from bot.core.queue import JobQueue
 from bot.core.services import build_services
-from bot.core.settings_resolver import checked, merge_settings
+from bot.core.settings_resolver import merge_settings
+from bot.core.settings_values import check_changes
 from bot.domain.chat import Author, Message, Room
 from bot.domain.errors import (
     BadRule,
@@ -190,7 +191,7 @@ class TestSetting:
     def test_a_preset_comes_back_as_it_was_set(self, temperature: float, top_p: float, top_k: int) -> None:
         """Through JSON, with 標準's values for what it leaves out."""
         wanted = {"temperature": temperature, "top_p": top_p, "top_k": top_k}
-        kept = json.loads(json.dumps(checked({"presets": {"弱火": wanted}}, RoomSettings())))
+        kept = json.loads(json.dumps(check_changes({"presets": {"弱火": wanted}}, RoomSettings())))
         assert sampling_of("弱火", merge_settings([kept])) == Sampling(
             temperature=temperature, top_p=top_p, top_k=top_k
         )

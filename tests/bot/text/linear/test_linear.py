@@ -21,10 +21,11 @@ from adapters.slack.payloads import text as slack
 from adapters.slack.payloads import thread_commands as slack_words
 from adapters.web import payloads as web
 from adapters.web.render import settings as web_settings
-from bot.core import settings_resolver as rules
+from bot.core import settings_values as rules
 from bot.domain.chat import MODEL, Author, Room
 from bot.domain.inference import Score
 from bot.domain.replies import Reply, ReplyState
+from bot.domain.room_settings import RoomSettings
 from bot.domain.story import Lore, Passage, Story
 from bot.story import joining as story
 from bot.story import lorebook as lore
@@ -170,9 +171,11 @@ WORKS: dict[str, Work] = {
     "lore.is_named": lambda text: lore.is_triggered([text[:40]], text),
     "placing.placed": lambda text: placing.align_scores(scored(text), text, text[5 : len(text) * 9 // 10]),
     "placing.placed elsewhere": lambda text: placing.align_scores(scored(text), text, "漢" * len(text)),
-    "rules.preset_named": unless_refused(lambda text: rules.preset_named(text, rules.DEFAULTS, "ja")),
+    "rules.preset_named": unless_refused(lambda text: rules.preset_named(text, RoomSettings(), "ja")),
     "rules.length_named": unless_refused(rules.length_named),
-    "rules.checked": unless_refused(lambda text: rules.checked({"words": [text]}, rules.DEFAULTS)),
+    "rules.check_changes": unless_refused(
+        lambda text: rules.check_changes({"words": [text]}, RoomSettings())
+    ),
     "paragraphs.lay_out": paragraphs.lay_out,
     "paragraphs.sentence_starts": paragraphs.sentence_starts,
     "stops": stopped,
