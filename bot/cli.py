@@ -95,7 +95,7 @@ def worker(
     """Serve a model over HTTP for a bot, here or on another machine. Options win over the settings."""
     # Before torch is imported: with a core busy, its spinning threads slow a step up to forty times.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    from bot.app.worker_child import engine_options
+    from bot.app.worker_entry import engine_options
     from bot.worker.main import run_worker
 
     settings = _prepare(config, level=log_level)[0]
@@ -164,8 +164,7 @@ def play(
 ) -> None:
     """Tell a story here in the terminal: passages as you type them, commands behind a slash (/help)."""
     settings, say, locale = _prepare(config, quiet=True)
-    from bot.app.stdin_lines import typed_lines
-    from bot.app.terminal import play_stories, with_model
+    from bot.app.terminal import play_stories, typed_lines, with_model
     from bot.text.text_file import codec_of
 
     codec_of(encoding or "utf-8")  # a wrong name is said before anything is started

@@ -25,7 +25,7 @@ from bot.domain.ports import Translate
 from bot.domain.story import Notes, Passage, Story
 from bot.story.joining import in_character_passages, joined_pieces, last_passage
 from bot.story.tree import first_words
-from bot.text.character_names import named
+from bot.text.code_points import named
 
 SHORT_ID = 8
 

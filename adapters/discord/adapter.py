@@ -27,7 +27,7 @@ from bot.domain.chat import Author, Room
 from bot.domain.errors import ConfigurationError
 from bot.domain.ports import Limits, Translate
 from bot.domain.replies import Reply
-from bot.domain.repositories.heartbeats import Heartbeats
+from bot.domain.repositories import Heartbeats
 from bot.text.text_file import MAX_CHARACTERS
 
 _log = structlog.get_logger(__name__)

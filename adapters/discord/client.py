@@ -39,7 +39,7 @@ from adapters.shared.double_clicks import DoubleClicks
 from bot.aio.keyed_lock import KeyedLock
 from bot.core.services import Services
 from bot.domain.ports import Translate
-from bot.domain.repositories.heartbeats import Heartbeats
+from bot.domain.repositories import Heartbeats
 from bot.text.text_file import MAX_CHARACTERS
 
 _log = structlog.get_logger(__name__)

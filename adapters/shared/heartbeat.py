@@ -13,7 +13,7 @@ import structlog
 
 from bot.aio.clock import Clock
 from bot.domain.errors import StoreError
-from bot.domain.repositories.heartbeats import Heartbeats
+from bot.domain.repositories import Heartbeats
 
 _log = structlog.get_logger(__name__)
 

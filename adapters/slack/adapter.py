@@ -46,7 +46,7 @@ from bot.domain.chat import Room
 from bot.domain.errors import ConfigurationError, RetryLater
 from bot.domain.ports import Limits, Translate
 from bot.domain.replies import Reply, ReplyState
-from bot.domain.repositories.heartbeats import Heartbeats
+from bot.domain.repositories import Heartbeats
 
 _CALL_TIMEOUT_S = 30.0
 _DRAIN_S = 5.0

@@ -22,11 +22,9 @@ class Clock(Protocol):
 
     def now(self) -> float:
         """Seconds since some fixed moment."""
-        ...
 
     async def sleep(self, seconds: float) -> None:
         """Return after `seconds`."""
-        ...
 
 
 class SystemClock:

@@ -13,21 +13,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bot.app.platforms import Adapter, HasAddress, RecordsPresence, SignsCookies, UsesDatabase, connect
-from bot.app.signals import stop_on_signals
-from bot.app.task_supervisor import TaskSupervisor
-from bot.app.worker_child import worker_command
+from bot.app.task_supervisor import TaskSupervisor, stop_on_signals
+from bot.app.worker_entry import worker_command
 from bot.core.dispatcher import Dispatcher
 from bot.core.outbox import Outbox
 from bot.core.queue import JobQueue
 from bot.core.services import Services, build_services
 from bot.core.settings_resolver import merge_settings
-from bot.core.text_limits import TextLimits
+from bot.core.validation import TextLimits
 from bot.domain.errors import ConfigurationError
 from bot.domain.ports import Platform, Translate
-from bot.inference.client import HttpEngine
-from bot.inference.worker_process import LocalWorker
 from bot.store import Store, open_store
 from bot.store.url import address, shown
+from bot.worker_client.client import HttpEngine
+from bot.worker_client.worker_process import LocalWorker
 from config.settings import Settings
 
 Announce = Callable[[str], None]

@@ -16,7 +16,7 @@ from pydantic import SecretStr
 
 from adapters.shared.diagnostics import Finding, broken, fine, missing
 from bot.app.platforms import slack_credentials
-from bot.app.worker_child import engine_options
+from bot.app.worker_entry import engine_options
 from bot.domain.errors import ConfigurationError, TsuzukiError
 from bot.domain.ports import Translate
 from bot.store import open_store

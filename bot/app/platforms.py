@@ -9,7 +9,7 @@ from pydantic import SecretStr
 
 from bot.core.services import Services
 from bot.domain.ports import Platform, Translate
-from bot.domain.repositories.heartbeats import Heartbeats
+from bot.domain.repositories import Heartbeats
 from bot.store import DatabaseEngine
 from config.settings import DiscordSettings, Settings, SlackSettings, WebSettings
 
@@ -23,7 +23,6 @@ class Adapter(Platform, Protocol):
 
     def attach(self, services: Services) -> None:
         """Send what people write to `services`; before it runs."""
-        ...
 
     async def run(self) -> None:
         """Stay connected until cancelled.
@@ -31,7 +30,6 @@ class Adapter(Platform, Protocol):
         Raises:
             ConfigurationError: a token is bad; the message says which one and where to get it.
         """
-        ...
 
 
 @runtime_checkable
@@ -40,7 +38,6 @@ class HasAddress(Protocol):
 
     async def started(self) -> str:
         """Wait until it is open; returns its address."""
-        ...
 
 
 @runtime_checkable
@@ -49,7 +46,6 @@ class UsesDatabase(Protocol):
 
     def keep_in(self, engine: DatabaseEngine) -> None:
         """Keep it there; before it runs."""
-        ...
 
 
 @runtime_checkable
@@ -58,7 +54,6 @@ class RecordsPresence(Protocol):
 
     def remember_in(self, heartbeats: Heartbeats) -> None:
         """Keep there until when it listened; before it runs."""
-        ...
 
 
 @runtime_checkable
@@ -67,7 +62,6 @@ class SignsCookies(Protocol):
 
     def sign_with(self, secret: str) -> None:
         """Use this secret, unless it was given one of its own; before it runs."""
-        ...
 
 
 def connect(settings: Settings, translate: Translate) -> Iterator[Adapter]:

@@ -1,15 +1,19 @@
-"""Tasks that work side by side: what happens when one of them stops."""
+"""Tasks that work side by side, and what ends them: one of them, or somebody's signal."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+import signal
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import structlog
 
 from bot.domain.errors import ConfigurationError
+
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 log = structlog.get_logger(__name__)
 
@@ -88,3 +92,34 @@ def _tell(name: str, error: BaseException | None) -> None:
         log.error("platform failed, the others go on", platform=name, exc_info=error)
     else:
         log.warning("platform closed", platform=name)
+
+
+def _nothing() -> bool:
+    return False
+
+
+@contextmanager
+def stop_on_signals(stop: asyncio.Event, instead: Callable[[], bool] = _nothing) -> Iterator[None]:
+    """Let SIGINT and SIGTERM set `stop`; from then on they do what they always do, so a second one kills.
+
+    `instead`: is asked at a SIGINT first; where it stops something smaller and says so, `stop` is not set.
+    """
+    loop = asyncio.get_running_loop()
+
+    def heard(each: signal.Signals) -> None:
+        if each is signal.SIGINT and instead():
+            return
+        stop.set()
+        _forget(loop)
+
+    for each in STOP_SIGNALS:
+        loop.add_signal_handler(each, heard, each)
+    try:
+        yield
+    finally:
+        _forget(loop)
+
+
+def _forget(loop: asyncio.AbstractEventLoop) -> None:
+    for each in STOP_SIGNALS:
+        loop.remove_signal_handler(each)

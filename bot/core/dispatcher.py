@@ -38,7 +38,7 @@ from bot.domain.room_settings import RoomSettings, is_filtered
 from bot.domain.story import Passage, candidate_id
 from bot.story.joining import ends_with
 from bot.story.prompt import build_request
-from bot.text.candidates import CandidateStream, CandidateText
+from bot.text.continuation import CandidateStream, CandidateText
 from bot.text.score_alignment import align_scores
 from bot.text.word_filter import WordFilter
 

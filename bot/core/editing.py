@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from bot.core.reply_refresh import ReplyRefresh
 from bot.core.settings_resolver import SettingsResolver
-from bot.core.text_limits import TextLimits, checked_text, require_clean
+from bot.core.validation import TextLimits, checked_text, require_clean
 from bot.domain.chat import Author, Room
 from bot.domain.errors import EmptyText, NoStory, NotYours, PassageGone
 from bot.domain.repositories import Repositories

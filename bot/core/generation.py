@@ -10,13 +10,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from bot.core.permissions import require_permission
-from bot.core.prompt_check import NOT_COUNTED, PromptCheck
 from bot.core.queue import JobQueue
 from bot.core.quota import DailyQuota
 from bot.core.reply_delivery import place_note
 from bot.core.settings_resolver import SettingsResolver
 from bot.core.settings_values import length_named, preset_named
-from bot.core.text_limits import TextLimits, checked_title
+from bot.core.validation import NOT_COUNTED, PromptCheck, TextLimits, checked_title
 from bot.domain.chat import Author, Message, Room
 from bot.domain.errors import (
     NoStory,
@@ -31,8 +30,7 @@ from bot.domain.inference import TokenCount
 from bot.domain.jobs import MAX_CANDIDATES, GenerationOptions, Job, JobReceipt
 from bot.domain.ports import JobRunner, ReplyOutbox, Translate
 from bot.domain.replies import Reply, ReplyState
-from bot.domain.repositories import Repositories
-from bot.domain.repositories.messages import ReceivedMessage
+from bot.domain.repositories import ReceivedMessage, Repositories
 from bot.domain.room_settings import RoomSettings, has_preset, preset_of
 from bot.story.joining import last_passage
 from bot.text.out_of_character import is_out_of_character

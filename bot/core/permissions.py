@@ -5,7 +5,6 @@ from __future__ import annotations
 from bot.domain.chat import Author, Room
 from bot.domain.errors import NotPermitted, RolesUnknown
 from bot.domain.room_settings import RoomSettings
-from bot.domain.scopes import own_scope
 
 _WHO = frozenset({"user", "role", "usergroup"})
 """The kinds of labels that name people; all others name places."""
@@ -40,7 +39,7 @@ def permits(settings: RoomSettings, room: Room, author: Author) -> bool:
     their roles; where places are, the room has to be, or something that it lies in.
     """
     people = {f"user/{author.id}", *author.roles}
-    places = {own_scope(room), *room.parent_scopes}
+    places = {room.own_scope, *room.parent_scopes}
     if (people | places) & set(settings.denied):
         return False
     who = {label for label in settings.allowed if label.partition("/")[0] in _WHO}

@@ -10,7 +10,6 @@ from bot.domain.chat import Author, Room
 from bot.domain.errors import QuotaReached
 from bot.domain.repositories import Repositories
 from bot.domain.room_settings import RoomSettings
-from bot.domain.scopes import scopes_of
 
 QUOTA_TIME = timedelta(hours=24)
 
@@ -30,9 +29,7 @@ class DailyQuota:
             await self._require_below(settings.daily_in_all, "daily_in_all", room, None)
 
     async def _require_below(self, limit: int, setting: str, room: Room, author: Author | None) -> None:
-        scope = scope_of_setting(
-            setting, await self._store.settings.get(room.platform, scopes_of(room)), room
-        )
+        scope = scope_of_setting(setting, await self._store.settings.get(room.platform, room.scopes), room)
         since = self._clock() - QUOTA_TIME
         asked = await self._store.jobs.count_since(room.platform, since, author=author, scope=scope)
         if asked >= limit:

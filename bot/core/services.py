@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from bot.aio.clock import UtcClock, utc_now
 from bot.core.editing import EditingService
 from bot.core.generation import GenerationService, draw_seed
-from bot.core.prompt_check import PATIENCE_S, PromptCheck
 from bot.core.queue import JobQueue
 from bot.core.quota import DailyQuota
 from bot.core.reply_refresh import ReplyRefresh
 from bot.core.settings_resolver import DEFAULTS, SettingsResolver
 from bot.core.story_service import StoryService
-from bot.core.text_limits import DEFAULT_LIMITS, TextLimits
+from bot.core.validation import DEFAULT_LIMITS, PATIENCE_S, PromptCheck, TextLimits
 from bot.domain.ports import Engine, JobRunner, ReplyOutbox, Translate
 from bot.domain.repositories import Repositories
 from bot.domain.room_settings import RoomSettings

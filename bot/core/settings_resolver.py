@@ -11,7 +11,6 @@ from bot.core.settings_values import check_changes, read_layer
 from bot.domain.chat import Author, Room
 from bot.domain.repositories import Repositories
 from bot.domain.room_settings import RoomSettings
-from bot.domain.scopes import own_scope, scopes_of
 
 DEFAULTS = RoomSettings()
 """What holds where nobody set anything."""
@@ -19,7 +18,7 @@ DEFAULTS = RoomSettings()
 
 def scope_of_setting(name: str, layers: Sequence[Mapping[str, object]], room: Room) -> str | None:
     """The scope whose value of a setting holds in a room with these layers; None for a default."""
-    scopes = zip(scopes_of(room), layers, strict=True)
+    scopes = zip(room.scopes, layers, strict=True)
     return next((scope for scope, layer in reversed(list(scopes)) if name in read_layer(layer)), None)
 
 
@@ -33,7 +32,7 @@ class SettingsResolver:
 
     async def resolve(self, room: Room) -> RoomSettings:
         """The settings that hold in a room."""
-        return merge_settings(await self._store.settings.get(room.platform, scopes_of(room)), self._defaults)
+        return merge_settings(await self._store.settings.get(room.platform, room.scopes), self._defaults)
 
     async def permitted(self, room: Room, by: Author) -> RoomSettings:
         """The settings that hold in a room where they let a person act. Raises NotPermitted, RolesUnknown."""
@@ -43,7 +42,7 @@ class SettingsResolver:
 
     async def at(self, room: Room, scope: str) -> Mapping[str, object]:
         """What is set at a scope itself (named as in `change`), by the settings' names, as JSON."""
-        [held] = await self._store.settings.get(room.platform, (scope or own_scope(room),))
+        [held] = await self._store.settings.get(room.platform, (scope or room.own_scope,))
         return held
 
     async def change(self, room: Room, scope: str, changes: Mapping[str, object]) -> RoomSettings:
@@ -54,7 +53,7 @@ class SettingsResolver:
         Raises:
             UnknownRule, BadRule
         """
-        where = scope or own_scope(room)
+        where = scope or room.own_scope
         kept = check_changes(changes, await self.resolve(room))
         async with self._lock:  # what others set at the same moment stays
             [before] = await self._store.settings.get(room.platform, (where,))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from bot.core.reply_refresh import ReplyRefresh
 from bot.core.settings_resolver import SettingsResolver
-from bot.core.text_limits import checked_title
+from bot.core.validation import checked_title
 from bot.domain.chat import Author, Room
 from bot.domain.errors import EmptyText, NoStory, NoSuchStory, PassageGone
 from bot.domain.inference import ContextWindow, GenerationRequest, Score

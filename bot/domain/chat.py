@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+_ROOM = "room"
+
 
 @dataclass(frozen=True, slots=True)
 class Room:
@@ -19,6 +21,22 @@ class Room:
     id: str
     parent_scopes: tuple[str, ...] = field(default=(), compare=False)
     adult: bool = field(default=False, compare=False)
+
+    @property
+    def own_scope(self) -> str:
+        """The scope of the room alone. A scope, where settings hold, is written `kind/id`."""
+        return f"{_ROOM}/{self.id}"
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """Where settings of the room may be set, outermost first."""
+        return (*self.parent_scopes, self.own_scope)
+
+
+def room_of_scope(scope: str) -> str | None:
+    """The id of the room whose own scope this is; None for what rooms lie in."""
+    kind, _, room_id = scope.partition("/")
+    return room_id if kind == _ROOM else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,6 @@ class Translate(Protocol):
 
     def __call__(self, key: str, locale: str, **values: object) -> str:
         """The sentence, in `locale` where it is there, else in English."""
-        ...
 
 
 class Engine(Protocol):
@@ -29,19 +28,15 @@ class Engine(Protocol):
         Raises:
             EngineLoading, EngineFailed, EngineBusy, EngineUnavailable, RequestRejected, NotFinite
         """
-        ...
 
     async def health(self) -> Health:
         """The worker's state. Raises EngineUnavailable where nothing answers."""
-        ...
 
     async def count_tokens(self, text: str) -> TokenCount:
         """How the model reads `text`."""
-        ...
 
     async def context_window(self, request: GenerationRequest) -> ContextWindow:
         """What the model would see of a request, exactly."""
-        ...
 
 
 class ReplyOutbox(Protocol):
@@ -49,11 +44,9 @@ class ReplyOutbox(Protocol):
 
     def show(self, job: Job, draft: Reply) -> None:
         """Let people see `draft` soon. Never blocks; a draft not yet sent is replaced."""
-        ...
 
     async def remove_buttons(self, room: Room, but: str | None = None) -> None:
         """Take the buttons from every reply of a room that is over, but that of one job."""
-        ...
 
 
 class JobRunner(Protocol):
@@ -61,11 +54,9 @@ class JobRunner(Protocol):
 
     async def stopped(self, job: Job) -> None:
         """End a job that was taken out of the queue while it waited; what people saw of it is kept."""
-        ...
 
     async def discard(self, job: Job) -> None:
         """Write a job no further, and keep nothing of it: people deleted its reply."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +76,6 @@ class Platform(Protocol):
 
     def measure(self, text: str) -> int:
         """How many of the platform's units `text` takes once escaped."""
-        ...
 
     async def post(self, room: Room, draft: Reply, key: str) -> str:
         """Post a message and return its id. `key` is the same when the same post is tried again.
@@ -94,15 +84,12 @@ class Platform(Protocol):
             RetryLater, Undeliverable
             ToldElsewhere: the room's story was moved to another room; it is to be posted there.
         """
-        ...
 
     async def edit(self, room: Room, message_id: str, draft: Reply) -> None:
         """Make an earlier message show `draft`. Raises RetryLater or Undeliverable."""
-        ...
 
     async def remove(self, room: Room, message_id: str) -> None:
         """Take away a message of ours; one that is gone is no error. Raises RetryLater or Undeliverable."""
-        ...
 
     async def seconds_until_due(self, room: Room, message_id: str, draft: Reply) -> float:
         """For how many seconds yet a message that is not finished should leave the others their turn.
@@ -110,4 +97,3 @@ class Platform(Protocol):
         `draft` (it waits, or grows) is what it would show; it is read again after, and this asked again.
         0: it may be shown now. Raises Undeliverable.
         """
-        ...

@@ -10,8 +10,9 @@ import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import wraps
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from sqlalchemy import URL, Connection, event
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
@@ -185,3 +186,42 @@ def _sqlite(url: URL, *, begin: str, query_only: bool = False) -> AsyncEngine:
     event.listen(engine.sync_engine, "connect", on_connect)
     event.listen(engine.sync_engine, "begin", on_begin)
     return engine
+
+
+class HasDatabase(Protocol):
+    """A repository."""
+
+    @property
+    def database(self) -> Database:
+        """Where its transactions run."""
+
+
+Repository = TypeVar("Repository", bound=HasDatabase)
+Parameters = ParamSpec("Parameters")
+
+_InTransaction = Callable[Concatenate[Repository, AsyncConnection, Parameters], Awaitable[Result]]
+_Whole = Callable[Concatenate[Repository, Parameters], Coroutine[Any, Any, Result]]
+
+
+def writes(method: _InTransaction[Repository, Parameters, Result]) -> _Whole[Repository, Parameters, Result]:
+    """Run a method in a transaction of its own, whose connection it is given first.
+
+    It is run again where it lost a race against another process. The method then raises StoreError where the
+    database cannot be used.
+    """
+
+    @wraps(method)
+    async def whole(self: Repository, /, *args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
+        return await self.database.write(lambda connection: method(self, connection, *args, **kwargs))
+
+    return whole
+
+
+def reads(method: _InTransaction[Repository, Parameters, Result]) -> _Whole[Repository, Parameters, Result]:
+    """Run a method that changes nothing on one snapshot. It then raises StoreError, too."""
+
+    @wraps(method)
+    async def whole(self: Repository, /, *args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
+        return await self.database.read(lambda connection: method(self, connection, *args, **kwargs))
+
+    return whole

@@ -28,6 +28,8 @@ then and before all that came later:
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import (
@@ -41,6 +43,7 @@ from sqlalchemy import (
     Index,
     Integer,
     MetaData,
+    RowMapping,
     String,
     Table,
     Text,
@@ -49,6 +52,12 @@ from sqlalchemy import (
     false,
     text,
 )
+
+from bot.domain.chat import Author, Room
+from bot.domain.jobs import JobState
+from bot.story.joining import writable
+
+Row = RowMapping | Mapping[str, Any]
 
 metadata = MetaData(
     naming_convention={
@@ -193,6 +202,9 @@ jobs = Table(
     Index("ix_jobs_author", "author_platform", "author_id", "created_at"),
 )
 
+unfinished = jobs.c.state.in_([state for state in JobState if not state.final])
+"""Of jobs: those that wait or run."""
+
 received_events = Table(
     "heard",
     metadata,
@@ -257,3 +269,38 @@ secrets = Table(
 def lies_in(within: ColumnElement[Any], place: str) -> ColumnElement[bool]:
     """Whether `place` is one of the strings of a JSON column."""
     return cast(within, Text).contains(json.dumps(place), autoescape=True)
+
+
+def author_columns(author: Author) -> dict[str, Any]:
+    """The columns of an author, in passages and jobs."""
+    return {
+        "author_platform": author.platform,
+        "author_id": author.id,
+        "author_name": writable(author.name),
+        "author_locale": author.locale,
+    }
+
+
+def author_of(row: Row, prefix: str = "author") -> Author:
+    """The author of a passage or job; with the prefix `asker`, for whom the model wrote a passage."""
+    return Author(*(row[f"{prefix}_{name}"] for name in ("platform", "id", "name", "locale")))
+
+
+def room_columns(room: Room) -> dict[str, Any]:
+    """The columns that name a room, in stories, jobs and the outbox."""
+    return {"platform": room.platform, "room_id": room.id}
+
+
+def place_columns(room: Room) -> dict[str, Any]:
+    """What a story's row remembers of its room besides."""
+    return {"within": list(room.parent_scopes), "adult": room.adult}
+
+
+def room_of(row: Row) -> Room:
+    """The room of an outbox row, by its name alone."""
+    return Room(row["platform"], row["room_id"])
+
+
+def placed_room_of(row: Row) -> Room:
+    """The room of a story or a job, with what it lies in."""
+    return replace(room_of(row), parent_scopes=tuple(row["within"]), adult=row["adult"])

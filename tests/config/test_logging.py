@@ -10,8 +10,7 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from config.logging import configure_logging
-from config.redaction import Redactor
+from config.logging import Redactor, configure_logging
 
 DISCORD_TOKEN = "MTA" + "x" * 23 + ".Gabcde." + "y" * 38
 

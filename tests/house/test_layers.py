@@ -16,8 +16,8 @@ WIDEST = 15
 
 WRONG = [
     ("bot/text/japanese.py", "bot.core.queue", "who stands on whom"),
-    ("bot/store/tables.py", "bot.core.queue", "store and inference do not know the core"),
-    ("bot/inference/client.py", "bot.core.queue", "store and inference do not know the core"),
+    ("bot/store/tables.py", "bot.core.queue", "store and worker client do not know the core"),
+    ("bot/worker_client/client.py", "bot.core.queue", "store and worker client do not know the core"),
     ("bot/worker/options.py", "bot.story.tree", "the worker knows no story"),
     ("bot/wire/errors.py", "transformers", "torch and transformers"),
     ("bot/domain/chat.py", "pydantic", "the standard library only"),

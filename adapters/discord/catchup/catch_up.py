@@ -30,7 +30,7 @@ from adapters.discord.payloads.messages import (
 from adapters.discord.payloads.rooms import opens_threads, room_of
 from bot.aio.keyed_lock import KeyedLock
 from bot.core.services import Services
-from bot.domain.repositories.heartbeats import Heartbeats
+from bot.domain.repositories import Heartbeats
 
 EVERYWHERE = ""
 """Discord is heard as a whole: there is one heartbeat for all of it."""

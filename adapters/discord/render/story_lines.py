@@ -7,7 +7,7 @@ from bot.domain.jobs import JobReceipt
 from bot.domain.ports import Translate
 from bot.domain.story import Passage, Story
 from bot.story.joining import in_character_text, last_in_character, passage_is_out_of_character
-from bot.text.character_names import names
+from bot.text.code_points import names
 
 ENDING = 120
 """Characters of a story's end that remind people where it stands."""

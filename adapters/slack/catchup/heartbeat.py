@@ -14,7 +14,7 @@ from adapters.slack.payloads.events import PLATFORM
 from adapters.slack.workspaces import Workspaces
 from bot.aio.clock import Clock
 from bot.domain.errors import StoreError
-from bot.domain.repositories.heartbeats import Heartbeats
+from bot.domain.repositories import Heartbeats
 
 _log = structlog.get_logger(__name__)
 

@@ -21,7 +21,7 @@ from bot.domain.chat import Author
 from bot.domain.errors import DeliveryError
 from bot.domain.jobs import JobReceipt
 from bot.domain.ports import Translate
-from bot.text.character_names import names
+from bot.text.code_points import names
 
 _log = structlog.get_logger(__name__)
 

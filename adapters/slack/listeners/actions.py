@@ -22,7 +22,6 @@ from bot.domain.chat import Author, Message
 from bot.domain.errors import DeliveryError, NotYours, UserError
 from bot.domain.jobs import GenerationOptions
 from bot.domain.ports import Translate
-from bot.domain.scopes import own_scope
 
 EDIT_CALLBACK_ID = f"{ACTION_PREFIX}edit_form"
 _GENERATING = frozenset({"continue", "again", "retry", "several"})
@@ -108,7 +107,7 @@ class ActionListeners:
             await self._open_edit_view(workspace, action, author)
             return
         thread = action.thread.under(action.value)
-        await self._settings.open(workspace, thread, author, action.trigger_id, own_scope(thread.room))
+        await self._settings.open(workspace, thread, author, action.trigger_id, thread.room.own_scope)
 
     async def _open_edit_view(self, workspace: Workspace, action: BlockAction, author: Author) -> None:
         passage = await self._services.stories.passage(action.value)

@@ -28,11 +28,10 @@ from adapters.slack.web_api.users import ADMIN, GUEST
 from adapters.slack.workspaces import Workspace
 from bot.core.permissions import require_permission
 from bot.core.services import Services
-from bot.domain.chat import Author, Room
+from bot.domain.chat import Author, Room, room_of_scope
 from bot.domain.errors import BadRule, UserError
 from bot.domain.ports import Translate
 from bot.domain.room_settings import SETTINGS, RoomSettings, Setting, SettingKind
-from bot.domain.scopes import room_of
 
 SETTINGS_CALLBACK_ID = f"{ACTION_PREFIX}settings_form"
 _USER = "user/"
@@ -71,7 +70,7 @@ class SettingsView:
             return self._translate(f"slack.settings.{name}", author.locale)
 
         scope = scope or f"channel/{thread.channel}"
-        of_story = room_of(scope) is not None
+        of_story = room_of_scope(scope) is not None
         thread_ts = thread.thread_ts if of_story else ""
         what = {"team": thread.team, "channel": thread.channel, "thread": thread_ts, "scope": scope}
         own = preset_lines((await self._services.settings.at(thread.room, scope)).get(PRESETS))
@@ -136,7 +135,9 @@ def _require_permission(rules: RoomSettings, room: Room, author: Author) -> None
 
 def _settable(scope: str, author: Author) -> list[Setting]:
     """What a person may set; which phrases are never written, everybody sets for a story alone."""
-    everybody = [each for each in _IN_ORDER if each.open_to_all and (room_of(scope) or each.name != "banned")]
+    everybody = [
+        each for each in _IN_ORDER if each.open_to_all and (room_of_scope(scope) or each.name != "banned")
+    ]
     return _IN_ORDER if ADMIN in author.roles else everybody
 
 

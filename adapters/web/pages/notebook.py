@@ -14,7 +14,7 @@ from bot.domain.chat import Room
 from bot.domain.story import Notes
 from bot.story.export_formats import file_name
 from bot.story.tree import outline
-from bot.text.character_names import names
+from bot.text.code_points import names
 
 Leaf = dict[str, object]
 

@@ -20,7 +20,7 @@ from bot.domain.inference import TokenCount
 from bot.domain.jobs import JobReceipt
 from bot.domain.ports import Translate
 from bot.domain.room_settings import SETTINGS
-from bot.text.character_names import named
+from bot.text.code_points import named
 
 NOTICE_MS = 7000
 OWN_WORDS = {"error.story_moved": "web.story_moved"}

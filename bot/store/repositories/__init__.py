@@ -1,1 +1,1 @@
-"""The store by subject: each method of a repository is one transaction."""
+"""The store by subject: a repository, each method one transaction, and what it does to the tables."""

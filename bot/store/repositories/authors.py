@@ -13,13 +13,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.aio.clock import UtcClock
 from bot.domain.chat import Author
-from bot.domain.repositories.authors import ForgetResult
+from bot.domain.repositories import ForgetResult
 from bot.domain.story import Passage, candidate_id
 from bot.store import tables
-from bot.store.database import Database
+from bot.store.database import Database, writes
+from bot.store.repositories import tree
 from bot.store.repositories.outbox import rows_of_job, save_row
-from bot.store.statements import passages
-from bot.store.transactions import writes
 from bot.story.joining import title_of
 from bot.text.message_split import EMPTY_MESSAGE
 from bot.text.out_of_character import without_out_of_character
@@ -36,12 +35,6 @@ class AuthorRepository:
 
     @writes
     async def forget(self, connection: AsyncConnection, author: Author) -> ForgetResult:
-        """Take an author's words and name out of every story, and out of what the replies are to show.
-
-        The passages keep their places, as deleted ones do. What the author changed of the model's passages
-        reads again as the model wrote it, and the replies that show it are to be sent again. A title that was
-        taken from a text of theirs goes with it.
-        """
         now = self.clock()
         await _lock_stories(connection, author)
         await _untitle(connection, await _texts_of(connection, author))
@@ -102,13 +95,13 @@ async def _take_edits_back(connection: AsyncConnection, author: Author) -> list[
             await connection.execute(delete(tables.revisions).where(mine))
             changes = {"text": original.text, "edited_at": None}
             await connection.execute(update(tables.passages).where(_passages.id == row.id).values(changes))
-    return [await passages.existing(connection, row.id) for row in rows]
+    return [await tree.existing(connection, row.id) for row in rows]
 
 
 async def _show_again(connection: AsyncConnection, job_id: str, now: datetime) -> None:
     """Let nothing that a reply showed be kept but its passage as it reads now."""
     for row in await rows_of_job(connection, job_id):
-        shown = await passages.by_id(connection, row.reply.passage or candidate_id(job_id, 0))
+        shown = await tree.by_id(connection, row.reply.passage or candidate_id(job_id, 0))
         text = shown.text if shown is not None and row.part == 0 else ""
         draft = replace(row.reply, text=text or EMPTY_MESSAGE, other_candidates=())
         await save_row(connection, replace(row, reply=draft, delivered=False), now)

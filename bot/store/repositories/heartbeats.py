@@ -11,8 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.aio.clock import UtcClock
 from bot.store import tables
-from bot.store.database import Database
-from bot.store.transactions import reads, writes
+from bot.store.database import Database, reads, writes
 
 _columns = tables.heartbeats.c
 
@@ -26,12 +25,10 @@ class HeartbeatRepository:
 
     @reads
     async def listened_until(self, connection: AsyncConnection, platform: str) -> Mapping[str, datetime]:
-        """Until when each place of a platform was listened to; nothing of one that never was."""
         return await _known(connection, platform)
 
     @writes
     async def record(self, connection: AsyncConnection, platform: str, places: Collection[str]) -> None:
-        """Keep that these places are being listened to at this moment."""
         known, now = await _known(connection, platform), self.clock()
         there = [place for place in places if place in known]
         here = (_columns.platform == platform) & _columns.place.in_(there)

@@ -18,10 +18,8 @@ from bot.domain.chat import Author, Room
 from bot.domain.errors import ActOvertaken, NothingToTakeBack, NotYours
 from bot.domain.story import Act, ActKind, Story
 from bot.store import tables
-from bot.store.database import Database
-from bot.store.rows import act_of
-from bot.store.statements import acts, passages, stories, story_head
-from bot.store.transactions import reads, writes
+from bot.store.database import Database, reads, writes
+from bot.store.repositories import acts, stories, story_head, tree
 
 _acts = tables.acts.c
 _Target = TypeVar("_Target")
@@ -44,7 +42,6 @@ class HistoryRepository:
         *,
         by: Author | None = None,
     ) -> Story:
-        """Move the head to its parent, over deleted ones. Raises NothingToUndo, StoryMoved, StoryBusy."""
         return await self._move_head(connection, story_id, ActKind.UNDO, by, story_head.undo, expected)
 
     @writes
@@ -56,28 +53,18 @@ class HistoryRepository:
         *,
         by: Author | None = None,
     ) -> Story:
-        """Move the head to the child it came from. Raises NothingToRedo, StoryMoved, StoryBusy.
-
-        `expected`: the head, or the story's id where it ends before its first passage.
-        """
         return await self._move_head(connection, story_id, ActKind.REDO, by, story_head.redo, expected)
 
     @writes
     async def go_to(
         self, connection: AsyncConnection, story_id: str, passage_id: str, *, by: Author | None = None
     ) -> Story:
-        """Make a passage of the story its last one. Raises PassageGone, StoryBusy."""
         return await self._move_head(connection, story_id, ActKind.BRANCH, by, story_head.go_to, passage_id)
 
     @writes
     async def choose(
         self, connection: AsyncConnection, story_id: str, passage_id: str, *, by: Author | None = None
     ) -> Story:
-        """End the story with an alternative of its last passage, and with what hangs on that.
-
-        Raises:
-            PassageGone, StoryMoved, StoryBusy
-        """
         return await self._move_head(connection, story_id, ActKind.CHOOSE, by, story_head.choose, passage_id)
 
     async def _move_head(
@@ -99,27 +86,18 @@ class HistoryRepository:
 
     @reads
     async def latest(self, connection: AsyncConnection, room: Room) -> Act | None:
-        """What was done last to a room's story that everybody sees; taken back or not."""
         here = (_acts.platform == room.platform) & (_acts.room_id == room.id)
         query = select(tables.acts).where(here).order_by(_acts.number.desc()).limit(1)
         row = (await connection.execute(query)).mappings().one_or_none()
-        return None if row is None else act_of(row)
+        return None if row is None else acts.act_of(row)
 
     @writes
     async def take_back(self, connection: AsyncConnection, act_id: str, by: Author) -> Act:
-        """Lead a story back to where an act led it from.
-
-        Raises:
-            NothingToTakeBack: no such act, it was taken back, or there is no way back.
-            ActOvertaken: something else was done since.
-            StoryBusy: the story is being written.
-            NotYours: a deleted passage is brought back by whoever deleted it.
-        """
         query = select(tables.acts).where(_acts.id == act_id).with_for_update()
         row = (await connection.execute(query)).mappings().one_or_none()
         if row is None or row["taken_back_at"] is not None:
             raise NothingToTakeBack
-        act, now = act_of(row), self.clock()
+        act, now = acts.act_of(row), self.clock()
         await _RETURNS[act.kind](connection, act, by, now)
         await connection.execute(update(tables.acts).where(_acts.id == act_id).values(taken_back_at=now))
         return act
@@ -155,7 +133,7 @@ async def _return_passage(connection: AsyncConnection, act: Act, by: Author, now
 
 async def _put_back(connection: AsyncConnection, passage_id: str, now: datetime) -> bool:
     """Bring a deleted passage back with the text that it had; whether there was one to bring back."""
-    place = await passages.locate(connection, passage_id)
+    place = await tree.locate(connection, passage_id)
     if place is None or place["deleted_at"] is None:
         return False
     await stories.locked(connection, place["story_id"])
@@ -172,10 +150,10 @@ async def _put_back(connection: AsyncConnection, passage_id: str, now: datetime)
 
 
 async def _return_story(connection: AsyncConnection, act: Act, _: Author, now: datetime) -> None:
-    there = await stories.find(connection, act.room)
+    there = await stories.find_open(connection, act.room)
     if (None if there is None else there.id) != act.after or act.before is None:
         raise ActOvertaken
-    await stories.reopen(connection, act.before, (await stories.read(connection, act.before)).room, now)
+    await stories.open_again(connection, act.before, (await stories.read(connection, act.before)).room, now)
 
 
 _Return = Callable[[AsyncConnection, Act, Author, datetime], Awaitable[None]]

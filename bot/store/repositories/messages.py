@@ -13,12 +13,11 @@ from bot.aio.clock import UtcClock
 from bot.domain.chat import Message
 from bot.domain.errors import PassageGone, StoryMoved
 from bot.domain.jobs import GenerationOptions, Job
-from bot.domain.repositories.messages import ReceivedMessage
+from bot.domain.repositories import ReceivedMessage
 from bot.domain.story import Passage
 from bot.store import tables
-from bot.store.database import Database
-from bot.store.statements import jobs, passages, stories, story_head
-from bot.store.transactions import reads, writes
+from bot.store.database import Database, reads, writes
+from bot.store.repositories import jobs, stories, story_head, tree
 from bot.story.joining import is_blank, title_of, writable
 from bot.text.out_of_character import without_out_of_character
 
@@ -44,15 +43,6 @@ class MessageRepository:
         parentheses_aside: bool = False,
         earlier: Sequence[Message] = (),
     ) -> ReceivedMessage:
-        """Append the message's passage to its room's open story and make a job, once per event id.
-
-        Before it come the passages of `earlier` messages that were not received yet. Where only deleted
-        passages follow it, the last one that is left counts as the story's last, too.
-
-        Raises:
-            StoryMoved: `message.after` or `options.instead_of` is no longer the story's last passage.
-            PassageGone: `options.instead_of` is not a passage of this story.
-        """
         known = await _known(connection, message.room.platform, message.event_id)
         if known is not None:
             return known
@@ -83,7 +73,6 @@ class MessageRepository:
 
     @reads
     async def find(self, connection: AsyncConnection, platform: str, event_id: str) -> ReceivedMessage | None:
-        """What became of an event, None where it was never received."""
         return await _known(connection, platform, event_id)
 
     @writes
@@ -97,17 +86,13 @@ class MessageRepository:
         name: str | None = None,
         text: str | None = None,
     ) -> Passage | None:
-        """Let a message show an event's passage, under another name and with another text where given.
-
-        The event stays known, and shows nothing any more. None where it shows nothing that is there.
-        """
         known = await _known(connection, platform, event_id)
         if known is None or known.passage is None or known.passage.deleted:
             return None
         if await _known(connection, platform, message_id) is not None:
             return None  # somebody took that one into a story by itself
         story = await stories.locked(connection, known.story_id)
-        before = await passages.existing(connection, known.passage.id)
+        before = await tree.existing(connection, known.passage.id)
         former = (_events.platform == platform) & (_events.event_id == event_id)
         await connection.execute(update(tables.received_events).where(former).values(passage_id=None))
         await _remember(connection, platform, message_id, known, self.clock())
@@ -120,7 +105,7 @@ class MessageRepository:
         await connection.execute(update(tables.passages).where(mine).values(values))
         if values["text"] != before.text and story["title"] == _title_from(before.text, story):
             await stories.change(connection, story["id"], {"title": _title_from(values["text"], story)})
-        return await passages.existing(connection, before.id)
+        return await tree.existing(connection, before.id)
 
 
 async def _known(connection: AsyncConnection, platform: str, event_id: str) -> ReceivedMessage | None:
@@ -128,7 +113,7 @@ async def _known(connection: AsyncConnection, platform: str, event_id: str) -> R
     row = (await connection.execute(query)).mappings().one_or_none()
     if row is None:
         return None
-    passage = await passages.by_id(connection, row["passage_id"]) if row["passage_id"] else None
+    passage = await tree.by_id(connection, row["passage_id"]) if row["passage_id"] else None
     job = await jobs.by_id(connection, row["job_id"]) if row["job_id"] else None
     return ReceivedMessage(row["story_id"], passage, job, repeated=True)
 
@@ -145,7 +130,7 @@ async def _require_last(
         raise StoryMoved
     if options is None or options.instead_of is None:
         return
-    place = await passages.locate(connection, options.instead_of)
+    place = await tree.locate(connection, options.instead_of)
     if place is None or place["story_id"] != story["id"]:
         raise PassageGone
     if not await story_head.is_last(connection, story, options.instead_of):
@@ -164,12 +149,12 @@ async def _keep(
     passage = job = None
     head_id = story["head_id"]
     if not is_blank(message.text):
-        passage = await passages.insert_message(connection, story, message, now)
+        passage = await tree.insert_message(connection, story, message, now)
         await story_head.insert_passage(connection, story, passage, (), now)
         head_id = passage.id
     if options is not None:
         job = Job(job_id, story["id"], message.room, message.author, options, seed)
-        replaced = await passages.locate(connection, options.instead_of)
+        replaced = await tree.locate(connection, options.instead_of)
         await jobs.add(connection, job, head_id if replaced is None else replaced["parent_id"], now)
     return ReceivedMessage(story["id"], passage, job)
 

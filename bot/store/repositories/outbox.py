@@ -13,11 +13,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.aio.clock import UtcClock
 from bot.domain.chat import Room
 from bot.domain.jobs import JobState
-from bot.domain.replies import OutboxRow
+from bot.domain.replies import Candidate, OutboxRow, Reply, ReplyState
 from bot.store import tables
-from bot.store.database import Database
-from bot.store.rows import outbox_columns, outbox_row_of
-from bot.store.transactions import reads, writes
+from bot.store.database import Database, reads, writes
+from bot.store.tables import (
+    Row,
+    room_columns,
+    room_of,
+)
+from bot.story.joining import writable
 
 _columns = tables.outbox.c
 _FINAL = [state for state in JobState if state.final]
@@ -32,26 +36,19 @@ class OutboxRepository:
 
     @reads
     async def of_job(self, connection: AsyncConnection, job_id: str) -> Sequence[OutboxRow]:
-        """A job's reply as last written, by part."""
         return await rows_of_job(connection, job_id)
 
     @writes
     async def save(self, connection: AsyncConnection, row: OutboxRow) -> None:
-        """Insert or replace the row of (job_id, part). Raises StoreError where there is no such job."""
         await save_row(connection, row, self.clock())
 
     @reads
     async def undelivered(self, connection: AsyncConnection) -> Sequence[OutboxRow]:
-        """Rows whose last reply people may not have seen, or whose former message may still be there.
-
-        The longest waiting first.
-        """
         open_ = _columns.delivered.is_(False) | _columns.former_id.is_not(None)
         return await _rows(connection, _in_order(select(tables.outbox).where(open_)))
 
     @reads
     async def interactive_in(self, connection: AsyncConnection, room: Room) -> Sequence[OutboxRow]:
-        """Rows of a room's finished jobs whose messages carry buttons, the longest unchanged first."""
         query = select(tables.outbox).join(tables.jobs, tables.jobs.c.id == _columns.job_id)
         here = (_columns.platform == room.platform) & (_columns.room_id == room.id)
         posted = _columns.live & _columns.message_id.is_not(None)
@@ -60,7 +57,7 @@ class OutboxRepository:
 
 async def save_row(connection: AsyncConnection, row: OutboxRow, now: datetime) -> None:
     """Insert or replace the row of (job_id, part); when its message was posted is noted."""
-    values = outbox_columns(row) | {"changed_at": now}
+    values = _columns_of(row) | {"changed_at": now}
     key = {"job_id": row.job_id, "part": row.part}
     same = _columns.message_id == row.message_id
     posted_at = None if row.message_id is None else now
@@ -81,4 +78,45 @@ def _in_order(query: Select[Any]) -> Select[Any]:
 
 
 async def _rows(connection: AsyncConnection, query: Select[Any]) -> list[OutboxRow]:
-    return [outbox_row_of(row) for row in (await connection.execute(query)).mappings()]
+    return [_row_of(row) for row in (await connection.execute(query)).mappings()]
+
+
+def _columns_of(row: OutboxRow) -> dict[str, Any]:
+    """An outbox row without its key."""
+    draft = row.reply
+    return {
+        **room_columns(row.room),
+        "message_id": row.message_id,
+        "state": draft.state.value,
+        "text": writable(draft.text),
+        "note": writable(draft.note),
+        "choices": [{"passage": one.passage, "text": writable(one.text)} for one in draft.other_candidates],
+        "passage": draft.passage,
+        "live": draft.interactive,
+        "delivered": row.delivered,
+        "moved": row.moved,
+        "former_id": row.former_id,
+    }
+
+
+def _row_of(row: Row) -> OutboxRow:
+    """An outbox row."""
+    draft = Reply(
+        state=ReplyState(row["state"]),
+        text=row["text"],
+        note=row["note"],
+        other_candidates=tuple(Candidate(one["passage"], one["text"]) for one in row["choices"]),
+        job=row["job_id"],
+        passage=row["passage"],
+        interactive=row["live"],
+    )
+    return OutboxRow(
+        row["job_id"],
+        row["part"],
+        room_of(row),
+        row["message_id"],
+        draft,
+        row["delivered"],
+        row["moved"],
+        row["former_id"],
+    )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -14,10 +16,8 @@ from bot.domain.errors import PassageGone
 from bot.domain.inference import Score
 from bot.domain.story import Passage, candidate_id
 from bot.store import tables
-from bot.store.database import Database
-from bot.store.rows import score_columns, score_of
-from bot.store.statements import acts, passages, stories
-from bot.store.transactions import reads, writes
+from bot.store.database import Database, reads, writes
+from bot.store.repositories import acts, stories, tree
 from bot.story.joining import writable
 
 _passages, _scores = tables.passages.c, tables.scores.c
@@ -32,12 +32,10 @@ class PassageRepository:
 
     @reads
     async def get(self, connection: AsyncConnection, passage_id: str) -> Passage | None:
-        """A passage by id; a deleted one too."""
-        return await passages.by_id(connection, passage_id)
+        return await tree.by_id(connection, passage_id)
 
     @reads
     async def by_message(self, connection: AsyncConnection, platform: str, message_id: str) -> Passage | None:
-        """The passage that a message shows: a person's by its event id, the model's by its reply."""
         events, outbox = tables.received_events.c, tables.outbox.c
         theirs = select(events.passage_id).where(events.platform == platform, events.event_id == message_id)
         found = (await connection.execute(theirs)).scalar()
@@ -49,26 +47,23 @@ class PassageRepository:
             if row is None:
                 return None
             found = row.passage or candidate_id(row.job_id, 0)
-        return await passages.by_id(connection, found)
+        return await tree.by_id(connection, found)
 
     @reads
     async def alternatives(self, connection: AsyncConnection, passage_id: str) -> Sequence[Passage]:
-        """The passages with the same parent, itself among them, in order of making; no deleted ones."""
-        row = await passages.locate(connection, passage_id)
+        row = await tree.locate(connection, passage_id)
         if row is None:
             return []
-        beside = passages.query().where(passages.is_sibling(row)).order_by(_passages.number)
-        return await passages.read(connection, beside)
+        beside = tree.query().where(tree.is_sibling(row)).order_by(_passages.number)
+        return await tree.read(connection, beside)
 
     @reads
     async def of_story(self, connection: AsyncConnection, story_id: str) -> Sequence[Passage]:
-        """All passages of a story in the order they were made, deleted ones too."""
-        tree = passages.query().where(_passages.story_id == story_id).order_by(_passages.number)
-        return await passages.read(connection, tree)
+        whole = tree.query().where(_passages.story_id == story_id).order_by(_passages.number)
+        return await tree.read(connection, whole)
 
     @writes
     async def edit(self, connection: AsyncConnection, passage_id: str, text: str) -> Passage:
-        """Give a passage another text, in its place; its scores are dropped. Raises PassageGone."""
         before = await _locked(connection, passage_id)
         text = writable(text)
         if text == before.text:
@@ -79,7 +74,6 @@ class PassageRepository:
     async def delete(
         self, connection: AsyncConnection, passage_id: str, *, by: Author | None = None
     ) -> Passage:
-        """Take a passage out of the story; what came after stays. Raises PassageGone."""
         before = await _locked(connection, passage_id)
         passage = await self._replace(connection, before, "", "deleted_at")
         if by is not None:
@@ -96,32 +90,30 @@ class PassageRepository:
         await connection.execute(mine.values({"text": text, noted: now}))
         await _drop_scores(connection, before.id)
         await stories.change(connection, before.story_id, {"changed_at": now})
-        return await passages.existing(connection, before.id)
+        return await tree.existing(connection, before.id)
 
     @writes
     async def save_scores(
         self, connection: AsyncConnection, passage_id: str, scores: Sequence[Score]
     ) -> None:
-        """Keep the probabilities of a passage's tokens, in place of earlier ones."""
         await _drop_scores(connection, passage_id)
         if scores:
-            values = {"passage_id": passage_id, "tokens": score_columns(scores)}
+            values = {"passage_id": passage_id, "tokens": _score_columns(scores)}
             await connection.execute(insert(tables.scores).values(values))
 
     @reads
     async def scores(self, connection: AsyncConnection, passage_id: str) -> Sequence[Score]:
-        """What was kept; empty where nothing was, or where the passage was changed since."""
         wanted = select(_scores.tokens).where(_scores.passage_id == passage_id)
-        return [score_of(kept) for kept in (await connection.execute(wanted)).scalar() or ()]
+        return [_score_of(kept) for kept in (await connection.execute(wanted)).scalar() or ()]
 
 
 async def _locked(connection: AsyncConnection, passage_id: str) -> Passage:
     """A passage that is not deleted, its story kept from other writers to the end of the transaction."""
-    place = await passages.locate(connection, passage_id)
+    place = await tree.locate(connection, passage_id)
     if place is None:
         raise PassageGone
     await stories.locked(connection, place["story_id"])
-    passage = await passages.existing(connection, passage_id)
+    passage = await tree.existing(connection, passage_id)
     if passage.deleted:
         raise PassageGone
     return passage
@@ -129,3 +121,30 @@ async def _locked(connection: AsyncConnection, passage_id: str) -> Passage:
 
 async def _drop_scores(connection: AsyncConnection, passage_id: str) -> None:
     await connection.execute(delete(tables.scores).where(_scores.passage_id == passage_id))
+
+
+def _score_columns(scores: Iterable[Score]) -> list[list[Any]]:
+    """Scores as JSON, which knows no infinity: an impossible token's log probability is null."""
+    return [
+        [
+            score.token,
+            _finite(score.logprob),
+            [[token, _finite(logprob)] for token, logprob in score.top],
+            score.offset,
+        ]
+        for score in scores
+    ]
+
+
+def _score_of(kept: Sequence[Any]) -> Score:
+    """A score."""
+    token, logprob, top, offset = kept
+    return Score(token, _logprob(logprob), tuple((one, _logprob(value)) for one, value in top), offset)
+
+
+def _finite(logprob: float) -> float | None:
+    return logprob if math.isfinite(logprob) else None
+
+
+def _logprob(kept: float | None) -> float:
+    return -math.inf if kept is None else kept

@@ -11,8 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.aio.clock import UtcClock
 from bot.store import tables
-from bot.store.database import Database
-from bot.store.transactions import reads, writes
+from bot.store.database import Database, reads, writes
 
 _columns = tables.room_settings.c
 
@@ -28,7 +27,6 @@ class SettingsRepository:
     async def get(
         self, connection: AsyncConnection, platform: str, scopes: Sequence[str]
     ) -> Sequence[Mapping[str, object]]:
-        """What is set at each scope, in their order; empty where nothing is. Tuples come back as lists."""
         query = select(_columns.scope, _columns.settings).where(
             _columns.platform == platform, _columns.scope.in_(scopes)
         )
@@ -41,7 +39,6 @@ class SettingsRepository:
     async def save(
         self, connection: AsyncConnection, platform: str, scope: str, values: Mapping[str, object]
     ) -> None:
-        """Replace what is set at a scope by `values`, which JSON can hold."""
         key = {"platform": platform, "scope": scope}
         changes = {"settings": dict(values), "changed_at": self.clock()}
         replaced = await connection.execute(update(tables.room_settings).filter_by(**key).values(changes))

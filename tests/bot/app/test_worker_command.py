@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
-from bot.app.worker_child import DOCUMENT, engine_options, worker_command
+from bot.app.worker_entry import DOCUMENT, engine_options, worker_command
 from bot.cli import app
 from bot.worker.options import EngineOptions
 from config.settings import EngineSettings, load_settings
@@ -27,7 +27,7 @@ def test_the_workers_settings_are_handed_on(tmp_path: Path) -> None:
     """The child is told all that the bot was told, in one document that says the same on the other side."""
     settings = load_settings().engine.model_copy(update=ENGINE)
     command = worker_command(settings, "warning", tmp_path / "worker.sock")
-    assert command[1:3] == ["-m", "bot.app.worker_child"]
+    assert command[1:3] == ["-m", "bot.app.worker_entry"]
     told = DOCUMENT.validate_json(command[3])
     assert (told.socket, told.log_level) == (tmp_path / "worker.sock", "warning")
     assert ENGINE.items() <= asdict(told.engine).items()

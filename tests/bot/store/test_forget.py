@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bot.domain.jobs import GenerationOptions
 from bot.domain.replies import Candidate, OutboxRow, Reply, ReplyState
-from bot.domain.repositories.authors import ForgetResult
+from bot.domain.repositories import ForgetResult
 from bot.store import Store, open_store
 from bot.text.message_split import EMPTY_MESSAGE
 from tests.bot.store.told import (

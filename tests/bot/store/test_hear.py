@@ -10,7 +10,7 @@ import pytest
 from bot.domain.chat import Author, Room
 from bot.domain.errors import PassageGone
 from bot.domain.jobs import GenerationOptions, JobState, Length
-from bot.domain.repositories.messages import ReceivedMessage
+from bot.domain.repositories import ReceivedMessage
 from bot.store import Store, open_store
 from tests.bot.store.told import AKI, BEN, ELSEWHERE, ROOM, asked, says, texts
 

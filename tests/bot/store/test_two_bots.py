@@ -11,7 +11,7 @@ import pytest
 from bot.domain.chat import Room
 from bot.domain.errors import StoryBusy, StoryMoved
 from bot.domain.jobs import GenerationOptions, JobState
-from bot.domain.repositories.messages import ReceivedMessage
+from bot.domain.repositories import ReceivedMessage
 from bot.domain.story import Story
 from bot.store import Store, open_store
 from tests.bot.store.told import BEN, asked, former_texts, says, texts, told, wrote

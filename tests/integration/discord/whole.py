@@ -24,7 +24,7 @@ from bot.domain.inference import (
 )
 from bot.domain.inference import ContextSpan as SeenPiece
 from bot.domain.ports import Engine
-from bot.domain.repositories.heartbeats import Heartbeats
+from bot.domain.repositories import Heartbeats
 from bot.domain.sampling import Sampling
 from bot.store import Store, open_store
 from config.i18n import Translations

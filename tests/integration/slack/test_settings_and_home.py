@@ -14,7 +14,6 @@ from bot.domain.chat import Author, Room
 from bot.domain.errors import BadRule
 from bot.domain.replies import Candidate, Reply, ReplyState
 from bot.domain.room_settings import Filter, RoomSettings
-from bot.domain.scopes import own_scope
 from config.i18n import Translations
 from tests.integration.slack.recorded_services import RecordedServices
 from tests.integration.slack.running import adapter_for, running
@@ -147,7 +146,7 @@ async def test_everybody_sets_for_a_story_how_it_is_written(
     await slack.deliver(slack.people.submit("U2", banned="しかし\n彼は", length="long"))
     room, scope, changes = await services.until_asked("set_rules")
     assert room.id == f"{TEAM}/C1/{root.ts}"
-    assert scope == own_scope(room)
+    assert scope == room.own_scope
     assert changes == {"banned": ["しかし", "彼は"], "length": "long"}
 
 

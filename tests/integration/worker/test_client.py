@@ -16,11 +16,11 @@ from bot.domain.errors import EngineFailed, EngineLoading, RequestRejected
 from bot.domain.inference import EngineStatus, GenerationRequest
 from bot.domain.room_settings import sampling_of
 from bot.domain.sampling import MAX_BANNED, PRESETS
-from bot.inference.client import HttpEngine
 from bot.worker.checkpoints.progress import Progress
 from bot.worker.engine.loaded_model import LoadedModel
 from bot.worker.engine.metrics import Metrics
 from bot.worker.factory import assemble
+from bot.worker_client.client import HttpEngine
 from tests.bot.worker.loading import load_checkpoint
 from tests.fakes.backend import FakeBackend
 from tests.fakes.checkpoints import tiny_checkpoint

@@ -11,7 +11,7 @@ import pytest
 
 from bot.core.queue import JobQueue
 from bot.core.services import build_services
-from bot.core.text_limits import TextLimits
+from bot.core.validation import TextLimits
 from bot.store import Store, open_store
 from tests.bot.core.services.stage import Idle, ReadingEngine, Shown, Stage, Today, say
 from tests.bot.core.services.told import Told, telling

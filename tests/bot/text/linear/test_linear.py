@@ -33,7 +33,7 @@ from bot.story import prompt as context
 from bot.story import tree as outline
 from bot.story.export_formats import export_text
 from bot.text import brackets, japanese, ruby
-from bot.text import character_names as characters
+from bot.text import code_points as characters
 from bot.text import message_split as parts
 from bot.text import out_of_character as aside
 from bot.text import score_alignment as placing

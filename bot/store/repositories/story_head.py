@@ -19,7 +19,7 @@ from bot.domain.chat import MODEL
 from bot.domain.errors import NothingToRedo, NothingToUndo, PassageGone, StoryMoved
 from bot.domain.story import Passage
 from bot.store import tables
-from bot.store.statements import passages
+from bot.store.repositories import tree
 from bot.story.joining import title_of
 from bot.text.out_of_character import is_out_of_character, without_out_of_character
 
@@ -74,10 +74,10 @@ async def redo(connection: AsyncConnection, story: RowMapping, expected: str | N
 
 async def go_to(connection: AsyncConnection, story: RowMapping, passage_id: str, now: datetime) -> None:
     """Make a passage the head, and every passage before it lead to it."""
-    place = await passages.locate(connection, passage_id)
+    place = await tree.locate(connection, passage_id)
     if place is None or place["story_id"] != story["id"] or place["deleted_at"] is not None:
         raise PassageGone
-    path = passages.path_of(passage_id)
+    path = tree.path_of(passage_id)
     rows = (await connection.execute(select(path).order_by(path.c.back))).all()
     for child, parent in pairwise(rows):
         if parent.next_id != child.id:
@@ -91,11 +91,11 @@ async def choose(connection: AsyncConnection, story: RowMapping, passage_id: str
 
     Returns the id of the passage that stood there before.
     """
-    place = await passages.locate(connection, passage_id)
+    place = await tree.locate(connection, passage_id)
     if place is None or place["story_id"] != story["id"] or place["deleted_at"] is not None:
         raise PassageGone
     # Of a deleted passage that the story ends with the alternatives are there all the same.
-    head = await passages.locate(connection, story["head_id"])
+    head = await tree.locate(connection, story["head_id"])
     last = await last_passage(connection, story)
     ends = (await anchor_of(connection, last), last, await anchor_of(connection, head), head)
     former = next((end for end in ends if end is not None and end["parent_id"] == place["parent_id"]), None)
@@ -109,7 +109,7 @@ async def _exchange(
     connection: AsyncConnection, story: RowMapping, former: RowMapping, place: RowMapping, now: datetime
 ) -> None:
     """Let another passage stand before what hangs on a former one."""
-    behind = goes_along(story, await passages.between(connection, story["head_id"], former["id"]) or ())
+    behind = goes_along(story, await tree.between(connection, story["head_id"], former["id"]) or ())
     if not behind:
         await go_to(connection, story, place["id"], now)
     elif place["id"] != former["id"]:
@@ -137,22 +137,22 @@ async def to_beginning(connection: AsyncConnection, story: RowMapping, now: date
 
 async def forward(connection: AsyncConnection, story: RowMapping) -> str | None:
     """The passage that redoing leads to."""
-    head = await passages.locate(connection, story["head_id"])
+    head = await tree.locate(connection, story["head_id"])
     found = await _onward(connection, story["first_next_id"] if head is None else head["next_id"])
     return None if found is None else str(found["id"])
 
 
 async def _onward(connection: AsyncConnection, passage_id: str | None) -> RowMapping | None:
     """The passage, or the nearest on the way behind it that is not deleted."""
-    place = await passages.locate(connection, passage_id)
+    place = await tree.locate(connection, passage_id)
     while place is not None and place["deleted_at"] is not None:
-        place = await passages.locate(connection, place["next_id"])
+        place = await tree.locate(connection, place["next_id"])
     return place
 
 
 async def _with_asides(connection: AsyncConnection, story: RowMapping, passage_id: str) -> str:
     """The passage, or the last of what was said beside the story right behind it."""
-    place = await passages.locate(connection, passage_id)
+    place = await tree.locate(connection, passage_id)
     following = place
     while following is not None and (following is place or _is_aside(story, following)):
         passage_id = following["id"]
@@ -179,7 +179,7 @@ async def anchor_of(connection: AsyncConnection, last: RowMapping | None) -> Row
     """What a passage that was written meanwhile hangs on, deleted or not; None of any other."""
     place = last
     while place is not None and place["meanwhile"]:
-        place = await passages.locate(connection, place["parent_id"])
+        place = await tree.locate(connection, place["parent_id"])
     return None if place is last else place
 
 
@@ -193,9 +193,9 @@ async def last_passage(connection: AsyncConnection, story: RowMapping) -> RowMap
 
 async def present(connection: AsyncConnection, passage_id: str | None) -> RowMapping | None:
     """The passage, or the nearest before it that is not deleted."""
-    place = await passages.locate(connection, passage_id)
+    place = await tree.locate(connection, passage_id)
     while place is not None and place["deleted_at"] is not None:
-        place = await passages.locate(connection, place["parent_id"])
+        place = await tree.locate(connection, place["parent_id"])
     return place
 
 

@@ -13,7 +13,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.domain.chat import MODEL, Author, Message
 from bot.domain.story import Passage, candidate_id
 from bot.store import tables
-from bot.store.rows import author_columns, passage_of
+from bot.store.tables import (
+    Row,
+    author_columns,
+    author_of,
+)
 from bot.story.joining import writable
 
 _columns = tables.passages.c
@@ -23,13 +27,13 @@ _asker = [
 
 
 def query() -> Select[Any]:
-    """Passages as `passage_of` reads them."""
+    """Passages as `_passage_of` reads them."""
     return select(tables.passages, *_asker).outerjoin(tables.jobs, tables.jobs.c.id == _columns.job_id)
 
 
 async def read(connection: AsyncConnection, wanted: Select[Any]) -> list[Passage]:
     """The passages of a `query()`."""
-    return [passage_of(row) for row in (await connection.execute(wanted)).mappings()]
+    return [_passage_of(row) for row in (await connection.execute(wanted)).mappings()]
 
 
 async def by_id(connection: AsyncConnection, passage_id: str) -> Passage | None:
@@ -142,3 +146,17 @@ async def _insert(
 ) -> None:
     place = {"story_id": story_id, "parent_id": parent_id, "created_at": now}
     await connection.execute(insert(tables.passages).values(author_columns(author) | place | values))
+
+
+def _passage_of(row: Row) -> Passage:
+    """A passage, from a row that has the author of its job too (`asker_…`)."""
+    return Passage(
+        id=row["id"],
+        story_id=row["story_id"],
+        parent_id=row["parent_id"],
+        author=author_of(row),
+        text=row["text"],
+        asker=None if row["asker_id"] is None else author_of(row, "asker"),
+        edited=row["edited_at"] is not None,
+        deleted=row["deleted_at"] is not None,
+    )

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 import structlog
 
-from bot.inference.worker_process import LocalWorker, LogLine
+from bot.worker_client.worker_process import LocalWorker, LogLine
 from config.logging import configure_logging
 from tests.fakes.clock import FakeClock
 
@@ -232,7 +232,7 @@ async def test_a_killed_bot_leaves_no_worker(tmp_path: Path) -> None:
     script = f"""
 import asyncio, sys
 from pathlib import Path
-from bot.inference.worker_process import LocalWorker
+from bot.worker_client.worker_process import LocalWorker
 async def main():
     worker = LocalWorker([sys.executable, "-c", {TELL + WAIT!r}], Path({str(tmp_path / "s")!r}))
     task = asyncio.create_task(worker.run())

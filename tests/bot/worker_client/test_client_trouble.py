@@ -12,7 +12,7 @@ import pytest
 from bot.domain.errors import EngineError, EngineUnavailable, RequestRejected
 from bot.domain.inference import Delta, GenerationRequest
 from bot.domain.sampling import PRESETS
-from bot.inference.client import HttpEngine
+from bot.worker_client.client import HttpEngine
 from tests.servers.worker import LoopbackWorker, loopback_worker
 
 ASKED = GenerationRequest("雨", PRESETS["standard"], 10)

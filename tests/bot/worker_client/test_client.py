@@ -31,7 +31,7 @@ from bot.domain.inference import (
     TokenCount,
 )
 from bot.domain.sampling import Sampling
-from bot.inference.client import HttpEngine
+from bot.worker_client.client import HttpEngine
 from tests.servers.worker import LoopbackWorker, loopback_worker
 
 ASKED = GenerationRequest(

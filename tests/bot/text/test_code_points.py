@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.text.character_names import named, names
+from bot.text.code_points import named, names
 
 
 def test_a_character_without_a_shape_is_named_by_its_code_point() -> None:

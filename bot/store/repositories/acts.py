@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -14,7 +15,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.domain.chat import Author
 from bot.domain.story import Act, ActKind, Passage, Story
 from bot.store import tables
-from bot.store.rows import act_columns
+from bot.store.tables import (
+    Row,
+    author_columns,
+    author_of,
+    room_columns,
+    room_of,
+)
 
 
 def moved(kind: ActKind, by: Author | None, before: Story, after: Story, former: str | None) -> Act | None:
@@ -49,4 +56,35 @@ def _made(
 async def add(connection: AsyncConnection, act: Act | None, now: datetime) -> None:
     """Keep an act, where there is one."""
     if act is not None:
-        await connection.execute(insert(tables.acts).values(act_columns(act) | {"made_at": now}))
+        await connection.execute(insert(tables.acts).values(_act_columns(act) | {"made_at": now}))
+
+
+def _act_columns(act: Act) -> dict[str, Any]:
+    """What is kept of an act when it is made."""
+    return {
+        **room_columns(act.room),
+        **author_columns(act.by),
+        "id": act.id,
+        "story_id": act.story_id,
+        "kind": act.kind.value,
+        "before": act.before,
+        "after": act.after,
+        "passages_before": act.passages_before,
+        "passages_after": act.passages_after,
+    }
+
+
+def act_of(row: Row) -> Act:
+    """An act; of its room the name alone."""
+    return Act(
+        row["id"],
+        row["story_id"],
+        room_of(row),
+        author_of(row),
+        ActKind(row["kind"]),
+        row["before"],
+        row["after"],
+        row["passages_before"],
+        row["passages_after"],
+        taken_back=row["taken_back_at"] is not None,
+    )

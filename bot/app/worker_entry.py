@@ -1,6 +1,6 @@
 """The bot's own worker: its command, and the process that it starts.
 
-`python -m bot.app.worker_child DOCUMENT`; the document is JSON and holds all that the worker is told. For
+`python -m bot.app.worker_entry DOCUMENT`; the document is JSON and holds all that the worker is told. For
 people there is `tsuzuki worker`, with an option for each setting.
 """
 
@@ -38,7 +38,7 @@ def engine_options(settings: EngineSettings, **given: object) -> EngineOptions:
 def worker_command(settings: EngineSettings, log_level: str, socket: Path) -> list[str]:
     """How the worker is started as a child of this process."""
     document = WorkerDocument(socket, log_level, engine_options(settings))
-    return [sys.executable, "-m", "bot.app.worker_child", DOCUMENT.dump_json(document).decode()]
+    return [sys.executable, "-m", "bot.app.worker_entry", DOCUMENT.dump_json(document).decode()]
 
 
 def main(document: str) -> None:
