@@ -4,40 +4,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from bot.domain.errors import UserError
-
-ALIASES = {
-    "continue": ("続き", "more"),
-    "retry": ("やり直し",),
-    "undo": ("取り消し", "戻す"),
-    "redo": ("進める",),
-    "candidates": ("候補",),
-    "choose": ("選ぶ",),
-    "branch": ("分岐",),
-    "edit": ("直す", "編集"),
-    "delete": ("消す", "削除"),
-    "show": ("読む",),
-    "tree": ("枝",),
-    "memory": ("記憶",),
-    "note": ("注",),
-    "lore": ("設定集",),
-    "window": ("見えるもの",),
-    "settings": ("設定",),
-    "title": ("題",),
-    "new": ("新しく",),
-    "list": ("一覧",),
-    "open": ("開く",),
-    "close": ("閉じる",),
-    "export": ("書き出す",),
-    "stop": ("止める",),
-    "help": ("ヘルプ", "?"),
-    "quit": ("終わる", "exit"),
-}
-"""Every command by its name, and what else it may be called."""
-
-_NAMES = {alias: name for name, aliases in ALIASES.items() for alias in (name, *aliases)}
 
 
 class NoSuchCommand(UserError):
@@ -53,8 +23,16 @@ class NoSuchNumber(UserError):
 
 
 @dataclass(frozen=True, slots=True)
+class Command:
+    """What can be done: its names, the first its own, and what takes the argument that was typed."""
+
+    names: tuple[str, ...]
+    run: Callable[[str], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
 class TypedCommand:
-    """A command as it was typed. `name` is one of `ALIASES`, or what was typed where that is none."""
+    """A command as it was typed: a name of one, or of none."""
 
     name: str
     argument: str = ""
@@ -72,5 +50,4 @@ def command_of(line: str) -> TypedCommand | None:
         return None
     # A full-width space parts them as well; what stands in the argument is left alone.
     word, *argument = re.split("[ \u3000]+", line[1:].strip(), maxsplit=1)
-    typed = unicodedata.normalize("NFKC", word).casefold()
-    return TypedCommand(_NAMES.get(typed, typed), *argument)
+    return TypedCommand(unicodedata.normalize("NFKC", word).casefold(), *argument)

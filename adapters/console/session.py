@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from itertools import takewhile
 from pathlib import Path
@@ -12,22 +12,24 @@ from uuid import uuid4
 
 from adapters.console import listing
 from adapters.console.adapter import ROOM, ConsoleAdapter
-from adapters.console.commands import ALIASES, NoSuchCommand, NoSuchNumber, TypedCommand, command_of
+from adapters.console.commands import Command, NoSuchCommand, NoSuchNumber, TypedCommand, command_of
+from adapters.console.notes_commands import NotesCommands
+from adapters.console.output import SessionOutput
 from adapters.shared.atomic_file import write_atomically
 from adapters.shared.candidates import by_number
-from adapters.shared.settings_codec import from_typed
 from bot.core.services import Services
 from bot.domain.chat import Author, Message
 from bot.domain.errors import NoStory, NoSuchStory, SeveralStories, SpokenError, UserError
 from bot.domain.inference import TokenCount
 from bot.domain.jobs import GenerationOptions, JobReceipt
 from bot.domain.ports import Translate
-from bot.domain.story import Notes, Passage, Story
+from bot.domain.story import Passage, Story
 from bot.story.joining import in_character_passages, joined_pieces, last_passage
 from bot.story.tree import first_words
 from bot.text.code_points import named
 
 SHORT_ID = 8
+STOP = "stop"
 
 
 class NotWritten(UserError):
@@ -55,14 +57,42 @@ class Session:
         self._services = services
         self._console = console
         self._author = author
-        self._translate = translate
-        self._out = out
-        self._err = err
+        # Where the output holds the story itself, a look at it is no part of that.
+        look = out if console.transcript is None else err
+        self._output = SessionOutput(look, err, translate, author.locale)
+        self._reads_along = out.isatty() and console.transcript is None
         self._writing = ""
         self._labelled = ("", 0)
-        self._commands: dict[str, Callable[[str], Awaitable[None]]] = {
-            name: getattr(self, f"_{name}") for name in ALIASES if name != "quit"
-        }
+        notes = NotesCommands(services, author, self._output)
+        self.commands = (
+            Command(("continue", "続き", "more"), self._continue),
+            Command(("retry", "やり直し"), self._retry),
+            Command(("undo", "取り消し", "戻す"), self._undo),
+            Command(("redo", "進める"), self._redo),
+            Command(("candidates", "候補"), self._candidates),
+            Command(("choose", "選ぶ"), self._choose),
+            Command(("branch", "分岐"), self._branch),
+            Command(("edit", "直す", "編集"), self._edit),
+            Command(("delete", "消す", "削除"), self._delete),
+            Command(("show", "読む"), self._show),
+            Command(("tree", "枝"), self._tree),
+            Command(("memory", "記憶"), notes.memory),
+            Command(("note", "注"), notes.note),
+            Command(("lore", "設定集"), notes.lore),
+            Command(("window", "見えるもの"), notes.window),
+            Command(("settings", "設定"), notes.settings),
+            Command(("title", "題"), self._title),
+            Command(("new", "新しく"), self._new),
+            Command(("list", "一覧"), self._list),
+            Command(("open", "開く"), self._open),
+            Command(("close", "閉じる"), self._close),
+            Command(("export", "書き出す"), self._export),
+            Command((STOP, "止める"), self._stop),
+            Command(("help", "ヘルプ", "?"), self._help),
+            Command(("quit", "終わる", "exit"), self._quit),
+        )
+        self._by_name = {name: command for command in self.commands for name in command.names}
+        self._quitting = False
 
     @property
     def writing(self) -> bool:
@@ -80,10 +110,10 @@ class Session:
             return
         story = await self._services.stories.read(ROOM)
         if story is None:
-            self._print_sentence("console.welcome_new")
+            self._output.print_sentence("console.welcome_new")
         else:
-            self._print_sentence("console.welcome", title=self._title_of(story))
-            if self._out.isatty() and self._console.transcript is None:
+            self._output.print_sentence("console.welcome", title=self._title_of(story))
+            if self._reads_along:
                 await self._show("")
 
     async def run(self, lines: AsyncIterator[str]) -> bool:
@@ -91,12 +121,12 @@ class Session:
         well = True
         await self._transcribe()
         async for line in lines:
-            command = command_of(line)
-            if command is None or command.name != "stop":
+            typed = command_of(line)
+            if typed is None or self._by_name.get(typed.name) != self._by_name[STOP]:
                 await self.wait_idle()
-            if command == TypedCommand("quit"):
+            well &= await self._run_line(line, typed)
+            if self._quitting:
                 break
-            well &= await self._run_line(line, command)
             if not self._writing:
                 await self._transcribe()
         await self.wait_idle()
@@ -124,16 +154,16 @@ class Session:
         """Stop what is being written; whether anything was."""
         return await self._services.generation.cancel(ROOM, self._author)
 
-    async def _run_line(self, line: str, command: TypedCommand | None) -> bool:
+    async def _run_line(self, line: str, typed: TypedCommand | None) -> bool:
         try:
-            if command is None:
+            if typed is None:
                 await self._write(line)
-            elif command.name in self._commands:
-                await self._commands[command.name](command.argument)
+            elif typed.name in self._by_name:
+                await self._by_name[typed.name].run(typed.argument)
             else:
-                raise NoSuchCommand(name=command.name)
+                raise NoSuchCommand(name=typed.name)
         except SpokenError as error:
-            self._print_sentence(error.key, **error.values)
+            self._output.print_sentence(error.key, **error.values)
             return False
         return True
 
@@ -161,7 +191,7 @@ class Session:
         )
         self._labelled = (self._writing, count)
         if count > 1:
-            self._print_sentence("console.candidate", number=1)
+            self._output.print_sentence("console.candidate", number=1)
 
     async def _retry(self, _: str) -> None:
         story = await self._story()
@@ -173,7 +203,7 @@ class Session:
 
     async def _stop(self, _: str) -> None:
         if not await self.stop():
-            self._print_sentence("console.nothing_to_stop")
+            self._output.print_sentence("console.nothing_to_stop")
 
     def _message(self, text: str) -> Message:
         return Message(uuid4().hex, ROOM, self._author, text)
@@ -188,7 +218,7 @@ class Session:
     def _warn_of_unseen(self, read: JobReceipt | TokenCount) -> None:
         if read.unknown:
             key = "solo.unseen_as" if read.read_as else "solo.unseen"
-            self._print_sentence(key, characters=named(read.unknown), read_as=read.read_as)
+            self._output.print_sentence(key, characters=named(read.unknown), read_as=read.read_as)
 
     # The tree
 
@@ -204,8 +234,7 @@ class Session:
         beside = await self._services.stories.alternatives(last.id) if last is not None else ()
         choices = by_number(beside, *self._labelled)
         if not argument:
-            for line in listing.numbered(choices, last.id if last is not None else None):
-                self._print_line(line)
+            self._output.print_lines(*listing.numbered(choices, last.id if last is not None else None))
             return
         chosen = choices.get(self._number(argument))
         if chosen is None:
@@ -219,7 +248,7 @@ class Session:
     async def _edit(self, argument: str) -> None:
         passage, text = await self._passage(argument)
         await self._services.editing.edit(ROOM, self._author, passage.id, text)
-        self._print_sentence("console.edited", number=(await self._numbers())[passage.id])
+        self._output.print_sentence("console.edited", number=(await self._numbers())[passage.id])
 
     async def _delete(self, argument: str) -> None:
         passage, _ = await self._passage(argument)
@@ -229,20 +258,21 @@ class Session:
         story = await self._story()
         numbers = await self._numbers()
         for passage in story.passages:
-            self._print_line(f"[{numbers[passage.id]}] {passage.author.name}")
-            self._print_story(passage.text)
+            self._output.print_lines(f"[{numbers[passage.id]}] {passage.author.name}")
+            self._output.print_story(passage.text)
 
     async def _tree(self, _: str) -> None:
-        for line in listing.branches(await self._story(), await self._services.stories.tree(ROOM)):
-            self._print_line(line)
+        tree = await self._services.stories.tree(ROOM)
+        self._output.print_lines(*listing.branches(await self._story(), tree))
 
     async def _print_position(self, story: Story) -> None:
         """Say where the story ends now."""
         if not story.passages:
-            self._print_sentence("console.at_the_beginning")
+            self._output.print_sentence("console.at_the_beginning")
             return
         last = story.passages[-1]
-        self._print_sentence("console.moved", number=(await self._numbers())[last.id], text=first_words(last))
+        number = (await self._numbers())[last.id]
+        self._output.print_sentence("console.moved", number=number, text=first_words(last))
 
     async def _numbers(self) -> dict[str, int]:
         return listing.numbers(await self._services.stories.tree(ROOM))
@@ -252,78 +282,24 @@ class Session:
         number, _, rest = argument.partition(" ")
         return self._nth(await self._services.stories.tree(ROOM), number), rest
 
-    # What the model is told besides
-
-    async def _memory(self, text: str) -> None:
-        await self._annotate("memory", text)
-
-    async def _note(self, text: str) -> None:
-        await self._annotate("note", text)
-
-    async def _annotate(self, name: str, text: str) -> None:
-        notes = await self._notes()
-        if text:
-            taken = "" if text == listing.NOTHING else text
-            changed = replace(notes, memory=taken) if name == "memory" else replace(notes, note=taken)
-            notes = (await self._services.editing.save_notes(ROOM, self._author, changed, notes)).notes
-        self._print_line(
-            (notes.memory if name == "memory" else notes.note) or self._sentence("console.nothing")
-        )
-
-    async def _lore(self, argument: str) -> None:
-        notes = await self._notes()
-        if argument:
-            lore = listing.changed_lore(notes.lore, argument)
-            if lore is None:
-                raise NoSuchNumber(number=argument)
-            changed = replace(notes, lore=lore)
-            notes = (await self._services.editing.save_notes(ROOM, self._author, changed, notes)).notes
-        for line in listing.lore(notes.lore) or [self._sentence("console.nothing")]:
-            self._print_line(line)
-
-    async def _window(self, _: str) -> None:
-        window = await self._services.stories.context_window(ROOM)
-        for seen in window.seen:
-            self._print_line(f"── {self._sentence('console.piece_' + seen.piece.kind)} ({seen.tokens})")
-            self._print_line(seen.piece.text.rstrip("\n"))
-        self._print_sentence(
-            "console.window", tokens=window.tokens, context=window.context, reserved=window.reserved
-        )
-        if window.left_out_characters:
-            self._print_sentence("console.left_out", count=window.left_out_characters)
-        for piece in window.left_out:
-            self._print_sentence("console.left_out_piece", text=piece.text)
-        if window.unknown:
-            self._print_sentence("solo.unseen", characters=named(window.unknown))
-
-    async def _settings(self, argument: str) -> None:
-        rules = await self._services.settings.resolve(ROOM)
-        if argument:
-            name, _, value = argument.partition(" ")
-            rules = await self._services.settings.change(ROOM, "", {name: from_typed(name, value)})
-        for line in listing.settings(rules):
-            self._print_line(line)
-
-    async def _notes(self) -> Notes:
-        story = await self._services.stories.read(ROOM)
-        return story.notes if story else Notes()
-
     # Stories
 
     async def _title(self, title: str) -> None:
         story = (
             await self._services.stories.rename(ROOM, self._author, title) if title else await self._story()
         )
-        self._print_line(self._title_of(story))
+        self._output.print_lines(self._title_of(story))
 
     async def _new(self, title: str) -> None:
-        self._print_line(self._title_of(await self._services.stories.begin(ROOM, self._author, title)))
+        self._output.print_lines(
+            self._title_of(await self._services.stories.begin(ROOM, self._author, title))
+        )
 
     async def _list(self, _: str) -> None:
         here = await self._services.stories.read(ROOM)
         for story in await self._services.stories.list_stories(ROOM.platform):
             mark = "*" if here and here.id == story.id else " "
-            self._print_line(f"{mark} {story.id[:SHORT_ID]}  {self._title_of(story)}")
+            self._output.print_lines(f"{mark} {story.id[:SHORT_ID]}  {self._title_of(story)}")
 
     async def _open(self, wanted: str) -> None:
         stories = await self._services.stories.list_stories(ROOM.platform)
@@ -336,28 +312,29 @@ class Session:
         here = await self._services.stories.read(ROOM)
         if here is None or here.id != story_id:
             here = await self._services.stories.reopen(ROOM, self._author, story_id)
-        self._print_sentence("console.welcome", title=self._title_of(here))
+        self._output.print_sentence("console.welcome", title=self._title_of(here))
 
     async def _close(self, _: str) -> None:
         story = await self._services.stories.close(ROOM, self._author)
-        self._print_sentence("console.closed", title=self._title_of(story))
+        self._output.print_sentence("console.closed", title=self._title_of(story))
 
     async def _export(self, path: str) -> None:
         form = "md" if path.casefold().endswith(".md") else "txt"
         text = await self._services.stories.export((await self._story()).id, form)
         if not path:
-            self._print_story(text)
+            self._output.print_story(text)
             return
         try:
             await asyncio.to_thread(write_atomically, Path(path), text)
         except OSError as error:
             raise NotWritten(path=path, reason=error.strerror or str(error)) from error
-        self._print_sentence("export.written", path=path)
+        self._output.print_sentence("export.written", path=path)
+
+    async def _quit(self, _: str) -> None:
+        self._quitting = True
 
     async def _help(self, _: str) -> None:
-        self._print_line(self._sentence("console.help"))
-
-    # Saying
+        self._output.print_lines(self._output.sentence("console.help"))
 
     async def _story(self) -> Story:
         story = await self._services.stories.read(ROOM)
@@ -366,7 +343,7 @@ class Session:
         return story
 
     def _title_of(self, story: Story) -> str:
-        return story.title or self._sentence("export.untitled")
+        return story.title or self._output.sentence("export.untitled")
 
     def _nth(self, among: Sequence[Passage], argument: str) -> Passage:
         number = self._number(argument)
@@ -379,18 +356,3 @@ class Session:
             return int(argument)
         except ValueError:
             raise NoSuchNumber(number=argument) from None
-
-    def _print_story(self, text: str) -> None:
-        # Where the output holds the story itself, a look at it is no part of that.
-        out = self._out if self._console.transcript is None else self._err
-        out.write(text if text.endswith("\n") else text + "\n")
-        out.flush()
-
-    def _print_line(self, line: str) -> None:
-        print(line, file=self._err, flush=True)
-
-    def _print_sentence(self, key: str, **values: object) -> None:
-        self._print_line(self._sentence(key, **values))
-
-    def _sentence(self, key: str, **values: object) -> str:
-        return self._translate(key, self._author.locale, **values)

@@ -299,12 +299,17 @@ async def test_stopping_what_is_written(desk: Desk) -> None:
 
 
 async def test_help_names_every_command(desk: Desk) -> None:
-    """In both languages."""
-    from adapters.console.commands import ALIASES
-
+    """In both languages, by a name of that language."""
     say = Translations.load()
     english, japanese = say("console.help", "en"), say("console.help", "ja")
-    assert [name for name in ALIASES if f"/{name}" not in english and name != "help"] == []
-    assert [a for a in ALIASES.items() if not any(f"/{alias}" in japanese for alias in a[1])] == [
-        ("help", ALIASES["help"])
-    ]
+    commands = {own: others for own, *others in (command.names for command in desk.session.commands)}
+    others = commands.pop("help")
+    assert [name for name in commands if f"/{name}" not in english] == []
+    assert [name for name, own in commands.items() if not any(f"/{each}" in japanese for each in own)] == []
+    assert others == ["ヘルプ", "?"]
+
+
+async def test_no_name_means_two_things(desk: Desk) -> None:
+    """Every name belongs to one command."""
+    names = [name for command in desk.session.commands for name in command.names]
+    assert len(names) == len(set(names))
