@@ -10,10 +10,10 @@ LOCKED := pyproject.toml constraints.txt tools/make-venv
 export OMP_WAIT_POLICY := PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format bench pictures lock clean
+.PHONY: help run test check format bench gpu-check pictures lock clean
 
 help:  ## this list
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 20
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 20
 
 run: $(READY)  ## open the web room (and Discord and Slack, where tokens are set)
 	@exec $(BIN)/tsuzuki run $(ARGS)
@@ -36,6 +36,9 @@ format: $(READY_DEV)  ## let ruff put the code in shape
 
 bench: $(READY_DEV)  ## time the worker beside transformers, in tables (about 10 minutes; ARGS=--help)
 	@$(BIN)/python -m bench $(ARGS)
+
+gpu-check: $(READY_DEV)  ## whether the GPU path is right and fast, in a table (skips without a GPU)
+	@$(BIN)/python -m bench.gpu $(ARGS)
 
 pictures: $(READY_DEV)  ## take the pictures of the documentation anew
 	@tools/test-needs

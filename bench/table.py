@@ -48,14 +48,14 @@ GRIDS: dict[str, dict[str, str]] = {
 """Parts with many figures of the same few kinds: the last word of their keys, and the column's name."""
 
 
-def markdown(results: Results) -> str:
-    """A table for each part, what it was measured on, and what failed."""
+def markdown(results: Results, titles: Mapping[str, str] = TITLES) -> str:
+    """A table for each part that has a title, in the titles' order; what it was measured on; what failed."""
     lines = [*_pairs(results.machine | results.run), ""]
-    for part in sorted(results.parts(), key=list(TITLES).index):
+    for part in sorted(results.parts(), key=list(titles).index):
         figures = results.of(part)
         columns = GRIDS.get(part, {})
         single = [one for one in figures if _column(one) not in columns]
-        lines += [f"### {TITLES[part]}", ""]
+        lines += [f"### {titles[part]}", ""]
         if columns:
             lines += [*_grid(figures, columns), ""]
         if single:

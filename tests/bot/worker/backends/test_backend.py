@@ -415,6 +415,7 @@ def test_a_padded_step_computes_the_same(folder: Path, backend: TorchBackend) ->
         torch.testing.assert_close(padded.forward(again), backend.forward(again), atol=1e-4, rtol=1e-4)
 
 
+@pytest.mark.cuda
 @pytest.mark.parametrize("graphs", [False, True])
 @pytest.mark.parametrize("device", [0, 1])
 def test_on_cuda(folder: Path, reference: Any, device: int, graphs: bool) -> None:

@@ -1,0 +1,1 @@
+"""`make gpu-check`: whether the GPU path computes rightly and fast, in one table, within ten minutes."""
