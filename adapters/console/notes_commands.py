@@ -12,7 +12,7 @@ from adapters.shared.settings_codec import from_typed
 from bot.core.services import Services
 from bot.domain.chat import Author
 from bot.domain.story import Notes
-from bot.text.character_names import named
+from bot.text.code_points import named
 
 
 @dataclass(frozen=True, slots=True)
