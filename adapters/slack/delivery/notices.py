@@ -11,17 +11,22 @@ from slack_bolt.async_app import AsyncRespond
 from slack_sdk.errors import SlackClientError
 
 from adapters.shared.bounded_set import BoundedSet
+from adapters.shared.error_boundary import Failure, Tell
+from adapters.slack.connection.manifest import COMMAND
 from adapters.slack.delivery.posts import IdempotentPosts
 from adapters.slack.delivery.render import MessageContent, render_notice, render_notice_with_button
 from adapters.slack.payloads.events import SlackThread
 from adapters.slack.web_api.client import WebApi
-from adapters.slack.web_api.errors import retry_briefly
+from adapters.slack.web_api.errors import Refused, retry_briefly
 from bot.aio.clock import Clock
 from bot.domain.chat import Author
 from bot.domain.errors import DeliveryError
 from bot.domain.jobs import JobReceipt
 from bot.domain.ports import Translate
 from bot.text.code_points import names
+
+NOT_A_MEMBER = {"not_in_channel", "channel_not_found"}
+"""A private channel without the bot looks to it as if it were not there."""
 
 _log = structlog.get_logger(__name__)
 
@@ -47,6 +52,19 @@ def ephemeral_responder(respond: AsyncRespond, translate: Translate) -> Respond:
             _log.warning("A person could not be answered: %s", type(error).__name__)
 
     return send
+
+
+def private_teller(respond: Respond, author: Author) -> Tell:
+    """Tells whoever did something what failed, and to invite the bot where it may not be."""
+
+    async def tell(failure: Failure) -> None:
+        if isinstance(failure.error, Refused):
+            key = "slack.invite" if failure.error.code in NOT_A_MEMBER else "slack.closed"
+            await respond(key, author, command=COMMAND)
+        else:
+            await respond(failure.key, author, **failure.values)
+
+    return tell
 
 
 class Notices:

@@ -13,7 +13,7 @@ from hashlib import blake2s
 from typing import Any
 
 from adapters.shared.candidates import numbered_candidates
-from adapters.shared.reply_buttons import buttons_of
+from adapters.shared.reply_buttons import STOP, buttons_of
 from adapters.slack.payloads.text import escape
 from adapters.slack.payloads.views import View, actions_block, button
 from bot.domain.replies import Reply, ReplyState
@@ -28,6 +28,11 @@ CANDIDATES_CHARACTERS = 6_000
 """All blocks together may hold about 13,200 characters."""
 ACTION_PREFIX = "tsuzuki:"
 """What the ids of our buttons begin with."""
+CHOOSE, TAKE_BACK, SETTINGS = "choose", "take_back", "settings"
+"""The buttons besides those of every platform, by their words in action ids, which never change.
+
+What they carry is a passage's id, an act's, and a thread's `ts`: they work after any restart.
+"""
 _STREAM = "tsuzuki-stream:"
 
 _MARK_BYTES = 6
@@ -98,7 +103,7 @@ def render_opening(text: str, signature: str) -> MessageContent:
 
 def stream_button(job: str, key: str, label: ButtonLabel) -> dict[str, Any]:
     """The button to stop a reply that is streamed; the block knows the key that the message is posted for."""
-    return {**actions_block(_button("stop", job, label)), "block_id": f"{_STREAM}{key}"}
+    return {**actions_block(_button(STOP.slack, job, label)), "block_id": f"{_STREAM}{key}"}
 
 
 def stream_block_key(blocks: object) -> str:
@@ -159,5 +164,5 @@ def _candidates(reply: Reply, label: ButtonLabel | None) -> list[dict[str, Any]]
     for number, candidate in numbered_candidates(reply):
         blocks += [_small(f"〔{number}〕"), _literal(candidate.text[:room] or "…")]
         if label is not None and candidate.passage:
-            blocks.append(actions_block(_button("choose", candidate.passage, label)))
+            blocks.append(actions_block(_button(CHOOSE, candidate.passage, label)))
     return blocks

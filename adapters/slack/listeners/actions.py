@@ -1,16 +1,18 @@
-"""The buttons below the model's text, and the form to edit it."""
+"""The buttons below the model's text: what each of them does, and the form to edit it."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-import structlog
 from slack_bolt.async_app import AsyncAck
 
 from adapters.shared.double_clicks import DoubleClicks
-from adapters.slack.delivery.render import ACTION_PREFIX
+from adapters.shared.error_boundary import Failure, error_boundary
+from adapters.shared.reply_buttons import CONTINUE, EDIT, RESUBMIT, RETRY, SEVERAL, STOP, UNDO
+from adapters.slack.delivery.render import ACTION_PREFIX, CHOOSE, SETTINGS, TAKE_BACK
 from adapters.slack.listeners.settings_view import SettingsView
 from adapters.slack.listeners.story_actions import StoryActions
 from adapters.slack.payloads.events import BlockAction, SlackThread, message_id
@@ -18,21 +20,39 @@ from adapters.slack.payloads.views import INPUT_CHARACTERS, input_value, modal, 
 from adapters.slack.workspaces import Workspace
 from bot.aio.clock import Clock
 from bot.core.services import Services
-from bot.domain.chat import Author, Message
-from bot.domain.errors import DeliveryError, NotYours, UserError
+from bot.domain.chat import Author, Message, Room
+from bot.domain.errors import NotYours
 from bot.domain.jobs import GenerationOptions
 from bot.domain.ports import Translate
 
 EDIT_CALLBACK_ID = f"{ACTION_PREFIX}edit_form"
-_GENERATING = frozenset({"continue", "again", "retry", "several"})
 _PATIENCE_S = 2.0
 """Slack waits three seconds for what becomes of a form."""
 
-_log = structlog.get_logger(__name__)
+
+@dataclass(frozen=True, slots=True)
+class _Click:
+    """A click on a button, and who made it where."""
+
+    workspace: Workspace
+    action: BlockAction
+    author: Author
+
+    @property
+    def room(self) -> Room:
+        return self.action.thread.room
+
+    def message(self, after: str | None = None) -> Message:
+        """The click as a story receives it."""
+        return Message(self.action.event_id, self.room, self.author, "", after=after)
+
+    async def notify(self, key: str, **values: object) -> None:
+        """Say it to who clicked only."""
+        await self.workspace.notices.send_ephemeral(self.action.thread, self.author, key, **values)
 
 
 class ActionListeners:
-    """Does what buttons say. What went wrong only the person who pressed one is told."""
+    """Does what buttons say. What went wrong only the person who clicked one is told."""
 
     def __init__(
         self,
@@ -47,83 +67,96 @@ class ActionListeners:
         self._story_actions = story_actions
         self._settings = settings
         self._double_clicks = DoubleClicks(clock)
+        self._handlers: Mapping[str, Callable[[_Click], Awaitable[None]]] = {
+            CONTINUE.slack: self._continue,
+            RETRY.slack: self._retry,
+            SEVERAL.slack: self._retry_several,
+            RESUBMIT.slack: self._resubmit,
+            STOP.slack: self._stop,
+            UNDO.slack: self._undo,
+            CHOOSE: self._choose,
+            TAKE_BACK: self._take_back,
+            EDIT.slack: self._open_edit_view,
+            SETTINGS: self._open_settings,
+        }
+        """Who handles which button, by its word in the action id."""
 
     async def on_action(self, workspace: Workspace, action: BlockAction) -> None:
         """A click that was acknowledged."""
-        author = await workspace.users.author(action.user_id)
-        if action.name in _GENERATING:
-            workspace.recipients.record(action.thread.room, author)
-        try:
-            who, what = (action.thread.room.id, action.user_id), (action.ts, action.name, action.value)
+        click = _Click(workspace, action, await workspace.users.author(action.user_id))
+
+        async def tell(failure: Failure) -> None:
+            await click.notify(failure.key, **failure.values)
+
+        what_failed = "A button could not be followed"
+        async with error_boundary(what_failed, tell, trouble="slack.failed", later="slack.later"):
+            who, what = (click.room.id, action.user_id), (action.ts, action.name, action.value)
             with self._double_clicks.first(who, what) as first:
                 if first:
-                    await self._handle(workspace, action, author)
-        except UserError as error:
-            await workspace.notices.send_ephemeral(action.thread, author, error.key, **error.values)
-        except DeliveryError as error:
-            _log.warning("A button could not be followed: %s", error)
-            await workspace.notices.send_ephemeral(action.thread, author, "slack.later")
-        except Exception:  # noqa: BLE001  a task's border: the person is told, the log has it
-            _log.exception("A button could not be followed")
-            await workspace.notices.send_ephemeral(action.thread, author, "slack.failed")
+                    await self._handlers.get(action.name, _unknown)(click)
 
-    async def _handle(self, workspace: Workspace, action: BlockAction, author: Author) -> None:
-        room, value = action.thread.room, action.value
-        message = Message(action.event_id, room, author, "", after=value)
-        match action.name:
-            case "continue":
-                await self._services.generation.receive_message(message, GenerationOptions())
-            case "again":
-                # What came to nothing is asked for anew once, however often it is pressed.
-                once = f"{message_id(action.thread.channel, action.ts)}:again"
-                await self._services.generation.resubmit(Message(once, room, author, ""), value)
-            case "retry":
-                await self._services.generation.retry(message, GenerationOptions())
-            case "several":
-                wanted = (await self._services.settings.resolve(room)).candidates
-                await self._services.generation.retry(message, GenerationOptions(candidates=max(2, wanted)))
-            case "undo" | "choose" | "take_back":
-                await self._move(workspace, action, author)
-            case "edit" | "settings":
-                await self._open_view(workspace, action, author)
-            case "stop":
-                if not await self._services.generation.stop(value, author):
-                    await workspace.notices.send_ephemeral(action.thread, author, "slack.nothing_to_stop")
-            case _:
-                await workspace.notices.send_ephemeral(action.thread, author, "slack.unknown_button")
+    # More text
 
-    async def _move(self, workspace: Workspace, action: BlockAction, author: Author) -> None:
-        if action.name == "undo":
-            await self._story_actions.undo(workspace, action.thread, author, action.value)
-        elif action.name == "choose":
-            await self._story_actions.choose(workspace, action.thread, author, action.value)
-        else:
-            await self._story_actions.take_back(workspace, action, author)
+    async def _continue(self, click: _Click) -> None:
+        click.workspace.recipients.record(click.room, click.author)
+        await self._services.generation.receive_message(
+            click.message(after=click.action.value), GenerationOptions()
+        )
 
-    # The form
+    async def _retry(self, click: _Click, options: GenerationOptions | None = None) -> None:
+        click.workspace.recipients.record(click.room, click.author)
+        await self._services.generation.retry(
+            click.message(after=click.action.value), options or GenerationOptions()
+        )
 
-    async def _open_view(self, workspace: Workspace, action: BlockAction, author: Author) -> None:
-        if action.name == "edit":
-            await self._open_edit_view(workspace, action, author)
-            return
-        thread = action.thread.under(action.value)
-        await self._settings.open(workspace, thread, author, action.trigger_id, thread.room.own_scope)
+    async def _retry_several(self, click: _Click) -> None:
+        wanted = (await self._services.settings.resolve(click.room)).candidates
+        await self._retry(click, GenerationOptions(candidates=max(2, wanted)))
 
-    async def _open_edit_view(self, workspace: Workspace, action: BlockAction, author: Author) -> None:
-        passage = await self._services.stories.passage(action.value)
+    async def _resubmit(self, click: _Click) -> None:
+        click.workspace.recipients.record(click.room, click.author)
+        # What came to nothing is asked for anew once, however often it is clicked.
+        once = f"{message_id(click.action.thread.channel, click.action.ts)}:{RESUBMIT.slack}"
+        message = Message(once, click.room, click.author, "")
+        await self._services.generation.resubmit(message, click.action.value)
+
+    async def _stop(self, click: _Click) -> None:
+        if not await self._services.generation.stop(click.action.value, click.author):
+            await click.notify("slack.nothing_to_stop")
+
+    # Moves in the story
+
+    async def _undo(self, click: _Click) -> None:
+        change = self._services.editing.undo(click.room, click.author, after=click.action.value)
+        await self._story_actions.announce(click.workspace, click.action.thread, click.author, change)
+
+    async def _choose(self, click: _Click) -> None:
+        change = self._services.editing.choose(click.room, click.author, click.action.value)
+        await self._story_actions.announce(click.workspace, click.action.thread, click.author, change)
+
+    async def _take_back(self, click: _Click) -> None:
+        await self._story_actions.take_back(click.workspace, click.action, click.author)
+
+    # Forms
+
+    async def _open_settings(self, click: _Click) -> None:
+        thread = click.action.thread.under(click.action.value)
+        await self._settings.open(
+            click.workspace, thread, click.author, click.action.trigger_id, thread.room.own_scope
+        )
+
+    async def _open_edit_view(self, click: _Click) -> None:
+        passage, author = await self._services.stories.passage(click.action.value), click.author
         if author.person != (passage.asker or passage.author).person:
             raise NotYours
         if len(passage.text) > INPUT_CHARACTERS:
-            limit = INPUT_CHARACTERS
-            await workspace.notices.send_ephemeral(
-                action.thread, author, "slack.too_long_to_edit", limit=limit
-            )
+            await click.notify("slack.too_long_to_edit", limit=INPUT_CHARACTERS)
             return
 
         def label(name: str) -> str:
             return self._translate(f"slack.edit.{name}", author.locale)
 
-        thread = action.thread
+        thread = click.action.thread
         what = {
             "team": thread.team,
             "channel": thread.channel,
@@ -132,7 +165,7 @@ class ActionListeners:
         }
         field = text_input("text", label("label"), passage.text)
         view = modal(EDIT_CALLBACK_ID, label("title"), label("submit"), label("close"), what, [field])
-        await workspace.api.open_view(action.trigger_id, view)
+        await click.workspace.api.open_view(click.action.trigger_id, view)
 
     async def on_edit_submitted(
         self, workspace: Workspace, ack: AsyncAck, view: Mapping[str, Any], user_id: str
@@ -154,11 +187,15 @@ class ActionListeners:
 
     async def _edit(self, thread: SlackThread, author: Author, passage_id: str, text: str) -> str | None:
         """What is wrong, in the person's language; None where it was changed."""
-        try:
+        wrong: list[str] = []
+
+        async def tell(failure: Failure) -> None:
+            wrong.append(self._translate(failure.key, author.locale, **failure.values))
+
+        async with error_boundary("A passage could not be edited", tell, trouble="slack.failed"):
             await self._services.editing.edit(thread.room, author, passage_id, text)
-        except UserError as error:
-            return self._translate(error.key, author.locale, **error.values)
-        except Exception:  # noqa: BLE001  a task's border
-            _log.exception("A passage could not be edited")
-            return self._translate("slack.failed", author.locale)
-        return None
+        return wrong[0] if wrong else None
+
+
+async def _unknown(click: _Click) -> None:
+    await click.notify("slack.unknown_button")

@@ -7,6 +7,7 @@ from typing import Any
 
 import structlog
 
+from adapters.shared.error_boundary import Failure, error_boundary
 from adapters.slack.connection.manifest import COMMAND
 from adapters.slack.delivery.render import ACTION_PREFIX
 from adapters.slack.listeners.export import StoryExporter
@@ -17,7 +18,7 @@ from adapters.slack.web_api.users import ADMIN
 from adapters.slack.workspaces import Workspace
 from bot.core.services import Services
 from bot.domain.chat import Author
-from bot.domain.errors import DeliveryError, UserError
+from bot.domain.errors import DeliveryError
 from bot.domain.ports import Translate
 from bot.domain.story import Story
 
@@ -54,7 +55,12 @@ class AppHomeListener:
         action = body["actions"][0]
         author = await workspace.users.author(str(body["user"]["id"]))
         team, name = team_of(body, workspace.bot), str(action["action_id"]).removeprefix(HOME_ACTION_PREFIX)
-        try:
+
+        async def tell(failure: Failure) -> None:
+            await self._notify(workspace, author, body, failure.key, **failure.values)
+
+        what_failed = "A button of the home tab could not be followed"
+        async with error_boundary(what_failed, tell, trouble="slack.failed", later="slack.later"):
             if name == "settings":
                 thread = SlackThread(team, await workspace.api.direct_channel(author.id))
                 await self._settings.open(workspace, thread, author, str(body["trigger_id"]))
@@ -64,22 +70,12 @@ class AppHomeListener:
                 await self._settings.open(workspace, SlackThread(team, "-"), author, trigger, scope)
             elif name == "export":
                 await self._export(workspace, author, team, str(action["value"]))
-        except UserError as error:
-            await self._notify(workspace, author, body, error.key, **error.values)
-        except DeliveryError as error:
-            _log.warning("A button of the home tab could not be followed: %s", error)
-            await self._notify(workspace, author, body, "slack.later")
 
     async def _notify(
         self, workspace: Workspace, author: Author, body: Mapping[str, Any], key: str, **values: object
     ) -> None:
         """Say it in their own channel: a home tab has no place for a sentence."""
-        try:
-            channel = await workspace.api.direct_channel(author.id)
-        except DeliveryError as error:
-            _log.warning("Somebody on the home tab cannot be told: %s", error)
-            return
-        thread = SlackThread(team_of(body, workspace.bot), channel)
+        thread = SlackThread(team_of(body, workspace.bot), await workspace.api.direct_channel(author.id))
         await workspace.notices.post_once(thread, f"home:{body['trigger_id']}", key, author, **values)
 
     async def _export(self, workspace: Workspace, author: Author, team: str, story_id: str) -> None:

@@ -8,13 +8,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-import structlog
-
+from adapters.shared.error_boundary import error_boundary
 from adapters.slack.connection.manifest import COMMAND
-from adapters.slack.delivery.notices import Respond
+from adapters.slack.delivery.notices import NOT_A_MEMBER, Respond, private_teller
 from adapters.slack.delivery.render import render_opening
 from adapters.slack.listeners.settings_view import SettingsView
-from adapters.slack.listeners.shortcuts import NOT_A_MEMBER
 from adapters.slack.listeners.thread_commands import reply_without_story
 from adapters.slack.payloads.events import (
     PLATFORM,
@@ -31,7 +29,7 @@ from bot.aio.clock import Clock
 from bot.core.services import Services
 from bot.core.settings_values import length_named, preset_named
 from bot.domain.chat import Author, Message
-from bot.domain.errors import DeliveryError, RetryLater, Undeliverable, UserError
+from bot.domain.errors import DeliveryError, UserError
 from bot.domain.jobs import MAX_CANDIDATES, GenerationOptions
 from bot.domain.ports import Translate
 from bot.domain.room_settings import RoomSettings
@@ -39,8 +37,6 @@ from bot.domain.story import Story
 
 # Phones and macOS turn two hyphens into a dash.
 _OPTION = re.compile(r"(?:^|\s+)(?:--|—|–)(length|preset|candidates)[ =　]+(\S+)\s*$")
-
-_log = structlog.get_logger(__name__)
 
 
 class CommandListener:
@@ -58,19 +54,11 @@ class CommandListener:
         """A command that was acknowledged."""
         command = parse_slash_command(body, workspace.bot)
         author = await workspace.users.author(command.user_id, command.user_name)
-        try:
+        tell = private_teller(respond, author)
+        async with error_boundary(
+            "A command could not be done", tell, trouble="slack.failed", later="slack.later"
+        ):
             await self._handle(workspace, command, author, respond)
-        except UserError as error:
-            await respond(error.key, author, **error.values)
-        except Refused as error:
-            key = "slack.invite" if error.code in NOT_A_MEMBER else "slack.closed"
-            await respond(key, author, command=COMMAND)
-        except (RetryLater, Undeliverable) as error:
-            _log.warning("A command could not be answered: %s", error)
-            await respond("slack.later", author)
-        except Exception:  # noqa: BLE001  a task's border: the person is told, the log has it
-            _log.exception("A command could not be done")
-            await respond("slack.failed", author)
 
     async def _handle(
         self, workspace: Workspace, command: SlashCommand, author: Author, respond: Respond

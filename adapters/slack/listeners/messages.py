@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import structlog
 
 from adapters.shared.bounded_set import BoundedSet
+from adapters.shared.error_boundary import Failure, error_boundary
 from adapters.slack.connection.manifest import COMMAND
 from adapters.slack.listeners.story_actions import StoryActions
 from adapters.slack.listeners.thread_commands import ThreadCommands, reply_without_story
@@ -58,18 +59,16 @@ class MessageListener:
         self, workspace: Workspace, incoming: IncomingMessage, options: ReceiveOptions
     ) -> None:
         """A message that was acknowledged."""
-        try:
+
+        async def tell(failure: Failure) -> None:
+            if isinstance(failure.error, EmptyPrompt):
+                await self._notify(workspace, incoming, "slack.help", command=COMMAND)
+            elif incoming.is_to_bot or isinstance(failure.error, UserError | RetryLater):
+                await self._notify(workspace, incoming, failure.key, **failure.values)
+
+        what_failed = "A message could not be received"
+        async with error_boundary(what_failed, tell, trouble="slack.failed", later="slack.later"):
             await self._handle(workspace, incoming, options)
-        except EmptyPrompt:
-            await self._notify(workspace, incoming, "slack.help", command=COMMAND)
-        except UserError as error:
-            await self._notify(workspace, incoming, error.key, **error.values)
-        except RetryLater:
-            await self._notify(workspace, incoming, "slack.later")
-        except Exception:  # noqa: BLE001  a task's border: the person is told, the log has it
-            _log.exception("A message could not be heard")
-            if incoming.is_to_bot:
-                await self._notify(workspace, incoming, "slack.failed")
 
     async def _handle(self, workspace: Workspace, incoming: IncomingMessage, options: ReceiveOptions) -> None:
         story = await self._services.stories.read(incoming.thread.room)

@@ -10,11 +10,11 @@ import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import structlog
 from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncRespond
 from slack_bolt.request.async_request import AsyncBoltRequest
 
 from adapters.shared.bounded_set import BoundedSet
+from adapters.shared.error_boundary import error_boundary
 from adapters.slack.catchup.catch_up import WorkspaceCatchUp
 from adapters.slack.connection.in_flight import InFlight
 from adapters.slack.connection.manifest import COMMAND_PATTERN, SHORTCUT
@@ -37,10 +37,9 @@ from adapters.slack.payloads.events import (
 from adapters.slack.workspaces import Workspace, Workspaces
 from bot.aio.clock import Clock
 from bot.aio.keyed_lock import KeyedLock
-from bot.domain.errors import Undeliverable
 from bot.domain.ports import Translate
 
-_log = structlog.get_logger(__name__)
+_NOT_DONE = "Something that Slack sent could not be done"
 
 Body = dict[str, Any]
 
@@ -102,14 +101,15 @@ class Listeners:
         async def handle(workspace: Workspace) -> None:
             if (change := parse_message_change(body, workspace.bot)) is not None:
                 async with self._in_order.holding(change.thread.room.id):
-                    await _guarded(self._messages.on_change(workspace, change))
+                    await self._messages.on_change(workspace, change)
             elif (incoming := parse_message_event(body, workspace.bot)) is not None:
                 if not await self._mentions.should_handle(body["event"], incoming):
                     return
                 if not incoming.starts_thread:
-                    await _guarded(self._catch_up.catch_up_thread(workspace, incoming.thread))
+                    async with error_boundary("A thread could not be caught up with"):
+                        await self._catch_up.catch_up_thread(workspace, incoming.thread)
                 async with self._in_order.holding(incoming.thread.room.id):
-                    await _guarded(self._messages.on_message(workspace, incoming, options))
+                    await self._messages.on_message(workspace, incoming, options)
 
         await self._in_workspace(body, handle)
 
@@ -157,7 +157,7 @@ class Listeners:
 
     async def on_home_opened(self, body: Body) -> None:
         """Somebody opened the home tab."""
-        await self._in_workspace(body, lambda found: _guarded(self._home.on_opened(found, body)))
+        await self._in_workspace(body, lambda found: self._home.on_opened(found, body))
 
     async def on_home_action(self, ack: AsyncAck, body: Body) -> None:
         """A button on the home tab."""
@@ -165,14 +165,14 @@ class Listeners:
 
         async def handle(workspace: Workspace) -> None:
             if self._is_first_delivery(body):
-                await _guarded(self._home.on_action(workspace, body))
+                await self._home.on_action(workspace, body)
 
         await self._in_workspace(body, handle)
 
     async def on_uninstalled(self, body: Body) -> None:
         """The app was taken out of a workspace."""
-        async with self._in_flight:
-            await _guarded(self._workspaces.forget(team_of(body)))
+        async with self._in_flight, error_boundary(_NOT_DONE):
+            await self._workspaces.forget(team_of(body))
 
     async def on_revoked(self, body: Body) -> None:
         """Tokens of a workspace hold no longer. People's own tokens are none of ours."""
@@ -184,20 +184,8 @@ class Listeners:
         return self._handled.add(str(body.get("trigger_id") or id(body)))
 
     async def _in_workspace(self, body: Body, handle: Callable[[Workspace], Awaitable[None]]) -> None:
-        async with self._in_flight:
-            try:
-                workspace = await self._workspaces.get(team_of(body))
-            except Undeliverable as error:
-                _log.warning("Slack sent something from a workspace without us: %s", error)
-                return
-            await handle(workspace)
-
-
-async def _guarded(work: Awaitable[None]) -> None:
-    try:
-        await work
-    except Exception:  # noqa: BLE001  a task's border
-        _log.exception("Something that Slack sent could not be done")
+        async with self._in_flight, error_boundary(_NOT_DONE):
+            await handle(await self._workspaces.get(team_of(body)))
 
 
 async def _ignore() -> None:

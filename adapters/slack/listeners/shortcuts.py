@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-import structlog
-
-from adapters.slack.connection.manifest import COMMAND
-from adapters.slack.delivery.notices import Respond
+from adapters.shared.error_boundary import error_boundary
+from adapters.slack.delivery.notices import Respond, private_teller
 from adapters.slack.listeners.story_actions import StoryActions
 from adapters.slack.listeners.thread_importer import ThreadImporter
 from adapters.slack.payloads.events import PLATFORM, MessageShortcut
-from adapters.slack.web_api.errors import Refused
 from adapters.slack.workspaces import Workspace
 from bot.aio.clock import Clock
 from bot.core.services import Services
 from bot.domain.chat import Author, Message
-from bot.domain.errors import DeliveryError, EmptyPrompt, UserError
+from bot.domain.errors import EmptyPrompt
 from bot.domain.jobs import GenerationOptions
-
-NOT_A_MEMBER = {"not_in_channel", "channel_not_found"}
-"""A private channel without the bot looks to it as if it were not there."""
-
-_log = structlog.get_logger(__name__)
 
 
 class ShortcutListener:
@@ -34,20 +26,9 @@ class ShortcutListener:
     async def on_shortcut(self, workspace: Workspace, shortcut: MessageShortcut, respond: Respond) -> None:
         """A shortcut that was acknowledged."""
         author = await workspace.users.author(shortcut.user_id)
-        try:
+        tell, what_failed = private_teller(respond, author), "A message could not be gone on from"
+        async with error_boundary(what_failed, tell, trouble="slack.failed", later="slack.later"):
             await self._handle(workspace, shortcut, author)
-        except UserError as error:
-            await respond(error.key, author, **error.values)
-        except Refused as error:
-            await respond(
-                "slack.invite" if error.code in NOT_A_MEMBER else "slack.closed", author, command=COMMAND
-            )
-        except DeliveryError as error:
-            _log.warning("A message could not be gone on from: %s", error)
-            await respond("slack.later", author)
-        except Exception:  # noqa: BLE001  a task's border: the person is told, the log has it
-            _log.exception("A message could not be gone on from")
-            await respond("slack.failed", author)
 
     async def _handle(self, workspace: Workspace, shortcut: MessageShortcut, author: Author) -> None:
         incoming = shortcut.message
@@ -55,7 +36,8 @@ class ShortcutListener:
         passage = await self._services.stories.passage_of_message(PLATFORM, incoming.event_id)
         after = None
         if passage is not None:
-            story = await self._story_actions.branch(workspace, incoming.thread, author, passage.id)
+            change = self._services.editing.branch(room, author, passage.id)
+            story = await self._story_actions.announce(workspace, incoming.thread, author, change)
             after = story.head
         elif not shortcut.is_from_person or incoming.is_command or incoming.is_empty:
             raise EmptyPrompt

@@ -6,7 +6,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 from adapters.shared.undoable_acts import run_act
-from adapters.slack.delivery.render import MessageContent, render_notice, render_notice_with_button
+from adapters.slack.delivery.render import TAKE_BACK, MessageContent, render_notice, render_notice_with_button
 from adapters.slack.payloads.events import BlockAction, SlackThread
 from adapters.slack.workspaces import Workspace
 from bot.core.services import Services
@@ -16,9 +16,6 @@ from bot.domain.ports import Translate
 from bot.domain.story import Act, Passage, Story
 from bot.story.joining import is_in_story
 
-TAKE_BACK = "take_back"
-"""The button's name. It carries the act's id, so that it works after any restart."""
-
 
 class StoryActions:
     """Moves in a story's tree and passages taken out of it. Each raises UserError where it cannot be done."""
@@ -27,27 +24,14 @@ class StoryActions:
         self._services = services
         self._translate = translate
 
-    async def undo(self, workspace: Workspace, thread: SlackThread, author: Author, after: str) -> None:
-        """Take the passage `after` back."""
-        await self._announce(
-            workspace, thread, author, self._services.editing.undo(thread.room, author, after=after)
-        )
-
-    async def choose(
-        self, workspace: Workspace, thread: SlackThread, author: Author, passage_id: str
-    ) -> None:
-        """Go on with another candidate."""
-        await self._announce(
-            workspace, thread, author, self._services.editing.choose(thread.room, author, passage_id)
-        )
-
-    async def branch(
-        self, workspace: Workspace, thread: SlackThread, author: Author, passage_id: str
+    async def announce(
+        self, workspace: Workspace, thread: SlackThread, author: Author, change: Coroutine[Any, Any, Story]
     ) -> Story:
-        """Go on from any passage."""
-        return await self._announce(
-            workspace, thread, author, self._services.editing.branch(thread.room, author, passage_id)
-        )
+        """Make a change, and say in the thread what was done."""
+        done = await run_act(self._services, thread.room, author, change)
+        if done.act is not None:
+            await workspace.notices.send_public(thread, _key(done.act.id), self._line(done.act, author))
+        return done.story
 
     async def delete(
         self, workspace: Workspace, thread: SlackThread, author: Author, passage: Passage
@@ -77,14 +61,6 @@ class StoryActions:
         taken_back = self._translate("slack.act.taken_back", author.locale, name=author.name)
         line = render_notice("\n".join(part for part in (action.message_text, taken_back) if part))
         await workspace.notices.update(action.thread, action.ts, key, line)
-
-    async def _announce(
-        self, workspace: Workspace, thread: SlackThread, author: Author, change: Coroutine[Any, Any, Story]
-    ) -> Story:
-        done = await run_act(self._services, thread.room, author, change)
-        if done.act is not None:
-            await workspace.notices.send_public(thread, _key(done.act.id), self._line(done.act, author))
-        return done.story
 
     def _line(self, act: Act, author: Author) -> MessageContent:
         counts = {"before": act.passages_before, "after": act.passages_after}

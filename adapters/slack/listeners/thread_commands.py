@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from adapters.slack.connection.manifest import COMMAND
+from adapters.slack.delivery.render import SETTINGS
 from adapters.slack.listeners.export import StoryExporter
 from adapters.slack.payloads.events import SlackThread
 from adapters.slack.payloads.thread_commands import ThreadCommand
@@ -50,7 +51,7 @@ class ThreadCommands:
             await self._export(workspace, thread, author, _FORMS[command])
         elif command is ThreadCommand.SETTINGS:
             await workspace.notices.send_ephemeral_with_button(
-                thread, author, "slack.settings_where", "settings", command=COMMAND
+                thread, author, "slack.settings_where", SETTINGS, command=COMMAND
             )
         else:
             await send(thread, author, "slack.help_thread", command=COMMAND)

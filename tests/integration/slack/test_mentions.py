@@ -6,7 +6,7 @@ import pytest
 
 from adapters.slack import SlackAdapter
 from bot.domain.chat import Author, Room
-from bot.domain.errors import EngineUnavailable, QueueFull
+from bot.domain.errors import QueueFull
 from bot.domain.jobs import GenerationOptions
 from tests.fakes.services import FakeReply
 from tests.integration.slack.recorded_services import RecordedServices
@@ -205,11 +205,11 @@ async def test_quick_messages_are_heard_in_order(
 
 
 class BrokenServices(RecordedServices):
-    """A play that cannot reach its store."""
+    """Services with a defect."""
 
     async def receive_message(self, message: object, ask: object) -> None:
         """Fail in a way nobody planned."""
-        raise EngineUnavailable
+        raise RuntimeError("a defect")
 
 
 async def test_a_failure_of_ours_is_told_too(slack: SlackServer, caplog: pytest.LogCaptureFixture) -> None:
@@ -218,5 +218,5 @@ async def test_a_failure_of_ours_is_told_too(slack: SlackServer, caplog: pytest.
         await slack.deliver(slack.mention("C1", "U1", FIRST_LINE))
         assert (await slack.until_posted()).shown == "slack.failed/ja"
     assert [record.message for record in caplog.records if record.levelname == "ERROR"] == [
-        "A message could not be heard"
+        "A message could not be received"
     ]
