@@ -127,6 +127,10 @@ class SlackAdapter:
         """Wait until events can arrive."""
         await self._connected.wait()
 
+    async def until_handled(self) -> bool:
+        """Wait until all that was acknowledged is done; False where that takes too long."""
+        return await self._in_flight.drained(_DRAIN_S)
+
     async def run(self) -> None:
         """Stay connected until cancelled.
 
@@ -219,7 +223,7 @@ class SlackAdapter:
         finally:
             beating.cancel()
             # What was acknowledged is not sent again: it must be handled before we go.
-            if not await self._in_flight.drained(_DRAIN_S):
+            if not await self.until_handled():
                 _log.error("Slack: stopped while a message was still being handled")
             await heartbeat.stop()
             for workspace in self._workspaces.opened():

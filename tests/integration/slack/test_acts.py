@@ -97,6 +97,7 @@ async def test_a_candidate_that_was_chosen_is_given_up_again(slack: SlackServer)
         await bot.deliver(slack.people.click(several, "edit", "U1"))  # so that it is no double click
         await slack.until(lambda: slack.people.views)
         await bot.deliver(again)
+        assert await bot.adapter.until_handled()
         await bot.deliver(slack.people.click(notice, "take_back", "U2"))
         await slack.until(lambda: several.story == "二。" and notice.labels == [])
         assert await texts_in(bot, first) == ["昔々。", "二。"]
