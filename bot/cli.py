@@ -187,27 +187,61 @@ def train(
     layers: Annotated[int, typer.Option(min=1)] = 6,
     heads: Annotated[int, typer.Option(min=1)] = 4,
     context: Annotated[int, typer.Option(help="Tokens the model sees at once.", min=16)] = 1024,
+    stage: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A part of the run, in order, as SHARE:LENGTHS:HEAD; repeatable. 0.7:512+1024:sampled reads "
+            "70 % in windows of both lengths with the cheaper head; without :sampled the head is full. "
+            "Default: short windows first; with --start, half and whole context all along."
+        ),
+    ] = None,
+    constant: Annotated[
+        float, typer.Option(help="Share of the run at the full learning rate.", min=0, max=1)
+    ] = 0.5,
+    batch_tokens: Annotated[int, typer.Option(help="Tokens a step.", min=16)] = 4096,
+    average_tokens: Annotated[
+        int, typer.Option(help="How far back the average of the weights reaches, in tokens.", min=1)
+    ] = 5_000_000,
+    average_start: Annotated[
+        Path | None,
+        typer.Option(help="A checkpoint that the average starts from, where the run's state has none."),
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     threads: Annotated[int | None, typer.Option(help="Processor threads. Default: all.", min=1)] = None,
     seed: Annotated[int, typer.Option(help="Of the first weights and of the order of the texts.")] = 0,
     start: Annotated[
         Path | None, typer.Option(help="A checkpoint made by this command to go on from, in a new run.")
     ] = None,
 ) -> None:
-    """Train an XGLM checkpoint from scratch on your own texts; it resumes where it was interrupted."""
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    from bot.train.command import ModelShape
-    from bot.train.command import train as train_checkpoint
+    """Train an XGLM checkpoint from scratch on your own texts.
 
-    best = train_checkpoint(
-        corpus,
-        out,
+    It resumes where it was interrupted; SIGTERM and Ctrl-C save its state after the step that is under way.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    from bot.train.command import ModelShape, TrainingOptions, stop_on_signals
+    from bot.train.command import train as train_checkpoint
+    from bot.train.device import Compute
+
+    options = TrainingOptions(
         tokens=tokens,
+        stages=stage or (),
+        constant=constant,
+        average_tokens=average_tokens,
+        batch_tokens=batch_tokens,
         shape=ModelShape(pieces, d_model, layers, heads, context),
         start=start,
+        average_start=average_start,
         seed=seed,
-        threads=threads,
     )
-    typer.echo(f"{out / 'release'}: {best:.4f} nats a character on works it did not read")
+    with stop_on_signals() as stopped:
+        trained = train_checkpoint(
+            corpus, out, options, compute=Compute.choose(device), threads=threads, stopped=stopped
+        )
+    if trained.released is None:
+        typer.echo(f"stopped after {trained.tokens:,} tokens: the same command goes on", err=True)
+        raise typer.Exit(128 + stopped())
+    loss = trained.released
+    typer.echo(f"{out / 'release'}: {loss.per_character:.4f} nats a character on works it did not read")
 
 
 @app.command()

@@ -13,7 +13,7 @@ from transformers import XGLMForCausalLM
 from bench.children import answer
 from bench.figures import figure
 from bench.gpu.stepping import answered, synchronise
-from bot.train.command import can_compile
+from bot.train.device import can_compile
 from bot.train.network import TrainingNetwork, config, initialise
 from bot.train.optimizer import build_optimizers
 
@@ -40,7 +40,7 @@ def measure(spec: Mapping[str, Any]) -> Mapping[str, Any]:
     network = TrainingNetwork(model)
     ids = torch.randint(4, VOCABULARY, (rows, length + 1), device=device)
     figures = []
-    if spec.get("compiled", can_compile()):
+    if spec.get("compiled", can_compile(device)):
         wrong = away(_gradient(network.loss, model, ids), _gradient(torch.compile(network.loss), model, ids))
         figures.append(figure("training.gradient", "compiled gradient to eager", "", [wrong], at_most=AWAY))
     initialise(model)

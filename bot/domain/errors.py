@@ -39,6 +39,7 @@ TsuzukiError
 ├── ConfigurationError    settings or tokens are wrong; says which and what to do
 ├── CheckpointError       a model folder is incomplete or of another kind
 ├── CorpusError           a training corpus cannot be read
+├── ScheduleError         a training run's stages make no sense
 └── TokenizerError        a tokenizer is missing, a dummy, or disagrees with SentencePiece
 
 A `UserError` or `EngineError` carries `key` and `values`: its sentence is looked up in the person's language.
@@ -389,6 +390,10 @@ class CheckpointError(TsuzukiError):
 
 class CorpusError(TsuzukiError):
     """A training corpus cannot be read."""
+
+
+class ScheduleError(TsuzukiError):
+    """A training run's stages cannot be read, or do not fit it."""
 
 
 class TokenizerError(TsuzukiError):

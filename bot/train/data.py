@@ -34,11 +34,12 @@ def encode(works: Iterable[Work], processor: sentencepiece.SentencePieceProcesso
 
 
 class Batches:
-    """Windows of one epoch after another, with `</s>` in front.
+    """Batches of one epoch after another, in windows with `</s>` in front.
 
-    An epoch cuts every stream into chunks at an offset of its own and shuffles them; windows shorter than a
-    chunk are cut from it and shuffled among a group's. So a run may change its window length on the way and
-    still reads every token once an epoch. The order hangs on (seed, epoch) alone, so a run can resume.
+    An epoch cuts every stream into chunks at an offset of its own and shuffles them. A group of chunks is
+    dealt out to the lengths of a mix, cut into windows and shuffled; each batch holds windows of one length.
+    So a run may change its lengths on the way and still reads every token once an epoch. The order hangs on
+    (seed, epoch) alone, so a run can resume.
     """
 
     def __init__(self, streams: Sequence[Stream], chunk: int, seed: int) -> None:
@@ -46,22 +47,34 @@ class Batches:
         self._chunk = chunk
         self._seed = seed
 
-    def from_token(self, position: int, length: int, batch: int) -> Iterator[npt.NDArray[np.int64]]:
-        """Endless [batch, length + 1] arrays, going on after `position` tokens of the run."""
-        seen = 0
-        for windows in self._groups(length):
-            for start in range(0, len(windows) - batch + 1, batch):
-                seen += batch * length
-                if seen > position:
-                    yield np.stack([_with_start(w) for w in windows[start : start + batch]])
+    def from_token(
+        self, position: int, lengths: Sequence[int], batch_tokens: int
+    ) -> Iterator[npt.NDArray[np.int64]]:
+        """Endless [rows, length + 1] arrays, going on after `position` tokens of the run.
 
-    def _groups(self, length: int) -> Iterator[list[Ids]]:
+        Each has as many whole windows as `batch_tokens` hold, and counts for so many tokens.
+
+        Raises:
+            CorpusError: a whole epoch does not fill a batch.
+        """
+        seen = 0
+        for windows in self._batches(lengths, batch_tokens):
+            seen += batch_tokens
+            if seen > position:
+                yield np.stack([_with_start(window) for window in windows])
+
+    def _batches(self, lengths: Sequence[int], batch_tokens: int) -> Iterator[list[Ids]]:
         for epoch in itertools.count():
             random = np.random.default_rng([self._seed, epoch])
-            chunks = self._chunks(random)
+            chunks, enough = self._chunks(random), False
             for start in range(0, len(chunks), GROUP):
-                windows = [w for chunk in chunks[start : start + GROUP] for w in _cut(chunk, length)]
-                yield [windows[i] for i in random.permutation(len(windows))]
+                batches = _deal(chunks[start : start + GROUP], lengths, batch_tokens, random)
+                if len(lengths) > 1:
+                    batches = [batches[i] for i in random.permutation(len(batches))]
+                yield from batches
+                enough = enough or bool(batches)
+            if not enough:
+                raise CorpusError(f"too little text: it fills no batch of {batch_tokens} tokens")
 
     def _chunks(self, random: np.random.Generator) -> list[Ids]:
         chunks: list[Ids] = []
@@ -70,6 +83,19 @@ class Batches:
             chosen = random.permutation(len(cut))[: max(1, round(stream.share * len(cut)))]
             chunks += [cut[i] for i in chosen]
         return [chunks[i] for i in random.permutation(len(chunks))]
+
+
+def _deal(
+    chunks: Sequence[Ids], lengths: Sequence[int], batch_tokens: int, random: np.random.Generator
+) -> list[list[Ids]]:
+    """Batches of one length each; the chunks go to the lengths in turn."""
+    batches: list[list[Ids]] = []
+    for turn, length in enumerate(lengths):
+        windows = [window for chunk in chunks[turn :: len(lengths)] for window in _cut(chunk, length)]
+        shuffled = [windows[i] for i in random.permutation(len(windows))]
+        rows = batch_tokens // length
+        batches += [shuffled[i : i + rows] for i in range(0, len(shuffled) - rows + 1, rows)]
+    return batches
 
 
 def _cut(ids: Ids, length: int) -> list[Ids]:
@@ -82,11 +108,13 @@ def _with_start(window: Ids) -> npt.NDArray[np.int64]:
 
 @dataclass(frozen=True, slots=True)
 class HeldOut:
-    """Windows of works never trained on, with the figures that turn token loss into nats per character."""
+    """Windows of works never trained on, and what turns their loss into nats per character.
+
+    `windows`: [count, length + 1], each with `</s>` in front; `characters`: how many all of them spell.
+    """
 
     windows: npt.NDArray[np.int64]
     characters: int
-    unknown: int
 
 
 def held_out_windows(
@@ -107,7 +135,7 @@ def held_out_windows(
     windows = np.stack([_with_start(ids[s : s + length]) for s in starts])
     targets = windows[:, 1:]
     lengths = np.array([_characters(processor, i) for i in range(processor.get_piece_size())])
-    return HeldOut(windows, int(lengths[targets].sum()), int((targets == UNK).sum()))
+    return HeldOut(windows, int(lengths[targets].sum()))
 
 
 def _characters(processor: sentencepiece.SentencePieceProcessor, piece: int) -> int:

@@ -1,92 +1,49 @@
-"""The training run: batches, steps, held-out loss, checkpoints that resume, a log that plots."""
+"""The training run: batches, steps, held-out loss, and a state that resumes it exactly."""
 
 from __future__ import annotations
 
-import json
 import math
+import statistics
 import time
+from collections import deque
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from transformers import XGLMForCausalLM
 
+from bot.train import log
 from bot.train.checkpoint import save_checkpoint
 from bot.train.data import Batches, HeldOut
+from bot.train.device import Compute
+from bot.train.log import Progress
+from bot.train.measure import Loss, held_out_loss
 from bot.train.network import TrainingNetwork
-from bot.train.optimizer import build_optimizers, learning_rate_factor
-from bot.train.tokenizer import UNK
+from bot.train.optimizer import build_optimizers
+from bot.train.schedule import Plan, Stage
 
-Loss = Callable[..., Tensor]
+LossFunction = Callable[..., Tensor]
 
-UNKNOWN_NATS = 10.0
-"""What a character outside the vocabulary is charged, so that a small alphabet cannot look good."""
 CLIP = 1.0
 STATE_FILE = "state.pt"
 LOG_FILE = "log.jsonl"
 BEST = "best"
-
-
-@dataclass(frozen=True, slots=True)
-class Stage:
-    """A part of the run, up to the share `until` of its tokens; `sampled` with the cheaper head."""
-
-    until: float
-    length: int
-    sampled: bool
-
-
-STAGES = (
-    Stage(0.45, 256, sampled=True),
-    Stage(0.75, 512, sampled=True),
-    Stage(0.85, 512, sampled=False),
-    Stage(1.0, 1_024, sampled=False),
-)
-"""Short windows first, since attention is a fifth of a step at 512 and what comes early is local."""
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """How much a run reads and how often it measures and saves.
-
-    `common` and `rare` size the sampled head. With 512 rare ids a step, words drawn seldom came out thirty
-    times too likely: the gradient of a draw is clipped, that of a target is not.
-    """
-
-    tokens: int
-    batch_tokens: int = 4_096
-    measure_every: int = 250
-    common: int = 2_048
-    rare: int = 4_096
-    stages: tuple[Stage, ...] = STAGES
-    seed: int = 0
-
-    @property
-    def steps(self) -> int:
-        """Updates in the whole run."""
-        return math.ceil(self.tokens / self.batch_tokens)
-
-    def stage_at(self, step: int) -> Stage:
-        """What the step after `step` others belongs to."""
-        return next((s for s in self.stages if step < s.until * self.steps), self.stages[-1])
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """One line of the log. Losses in nats: `loss` per token, `held_out` per character."""
-
-    step: int
-    tokens: int
-    loss: float
-    tokens_per_s: float
-    held_out: float | None = None
+LOG_EVERY = 20
+SAVE_EVERY_S = 300.0
+PACE_STEPS = 50
+"""Speed is told from the median of so many steps: a pause of the machine is no step."""
 
 
 class Run:
-    """A resumable run in `directory`. The model's best weights by held-out loss lie in `directory/best`."""
+    """A resumable run in `directory`.
+
+    Beside the weights it keeps their exponential moving average. Where the learning rate is constant, that is
+    the better model at every moment, and needs no decay to be so. `directory/best` holds whichever of the two
+    had the lowest held-out loss so far.
+    """
 
     def __init__(
         self,
@@ -97,67 +54,106 @@ class Run:
         held_out: HeldOut,
         report: Callable[[Progress], None],
         *,
-        compiled: bool = True,
-        bfloat16: bool = False,
+        compute: Compute,
+        stopped: Callable[[], object] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.model = model
+        self.model = model.to(compute.device)  # type: ignore[arg-type]
         self._directory = directory
-        self._plan = plan
+        self.plan = plan
         self._batches = batches
         self._held_out = held_out
         self._report = report
+        self._compute = compute
+        self._stopped = stopped
         self._clock = clock
-        self._fast = bfloat16
-        self._network = TrainingNetwork(model)
-        wrap: Callable[[Loss], Loss] = torch.compile if compiled else _as_it_is
-        self._full_loss = wrap(self._network.loss)
-        self._sampled_loss = wrap(self._network.sampled_loss)
+        network = TrainingNetwork(self.model)
+        self._full_loss = self._prepared(network.loss)
+        self._sampled_loss = self._prepared(network.sampled_loss)
         self._random = torch.Generator().manual_seed(plan.seed)
-        self._optimizers = build_optimizers(model, bfloat16=bfloat16)
+        self._optimizers = build_optimizers(self.model, bfloat16=compute.bfloat16)
         self._base_lrs = [o.param_groups[0]["lr"] for o in self._optimizers]
+        self._average = AveragedModel(
+            self.model,
+            multi_avg_fn=get_ema_multi_avg_fn(plan.average_decay),  # type: ignore[no-untyped-call]
+        )
         self._step = 0
         self._best = math.inf
+        self._smoothed: float | None = None
+        self._pace: deque[float] = deque(maxlen=PACE_STEPS)
+        self._saved_at = clock()
         directory.mkdir(parents=True, exist_ok=True)
 
-    def resume(self) -> int:
-        """Go on from the last saved state, if there is one; returns the step."""
+    @property
+    def step(self) -> int:
+        """Updates so far."""
+        return self._step
+
+    @property
+    def average(self) -> XGLMForCausalLM:
+        """The moving average of the weights, as a model."""
+        averaged: XGLMForCausalLM = self._average.module  # type: ignore[assignment]
+        return averaged
+
+    @property
+    def finished(self) -> bool:
+        """Whether the plan is fulfilled."""
+        return self._step >= self.plan.steps
+
+    def resume(self, average_start: XGLMForCausalLM | None = None) -> int:
+        """Go on from the last saved state, if there is one; returns the step.
+
+        A state of earlier versions has no average: it then starts from `average_start`, or else from the
+        state's weights. It has no random state either, and the draws begin anew.
+        """
         path = self._directory / STATE_FILE
-        if path.exists():
-            state = torch.load(path, weights_only=True)
-            self.model.load_state_dict(state["model"])
-            for optimizer, saved in zip(self._optimizers, state["optimizers"], strict=True):
-                optimizer.load_state_dict(saved)
-            self._step, self._best = state["step"], state["best"]
+        if not path.exists():
+            return self._step
+        state = torch.load(path, map_location=self._compute.device, weights_only=True)
+        self.model.load_state_dict(state["model"])
+        for optimizer, saved in zip(self._optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(saved)
+        self._step = state["step"]
+        if "average" in state:
+            self._average.load_state_dict(state["average"])
+            self._best = state["best"]
+            self._restore_random(state["random"])
+        else:
+            self.average.load_state_dict((average_start or self.model).state_dict())
+            self._average.n_averaged.fill_(1)
         return self._step
 
     def train(self) -> float:
-        """Run to the plan's end; returns the best held-out loss in nats per character."""
-        while self._step < self._plan.steps:
-            self._stage(self._plan.stage_at(self._step))
+        """Run to the plan's end, or until stopped; returns the best held-out loss in nats per character."""
+        while not self.finished and not self._stopped():
+            self._run_stage(self.plan.stage_at(self._step))
         return self._best
 
-    def _stage(self, stage: Stage) -> None:
-        plan = self._plan
-        rows = plan.batch_tokens // stage.length
-        batches = self._batches.from_token(self._step * plan.batch_tokens, stage.length, rows)
-        smoothed, start, done = 0.0, self._clock(), 0
-        for batch in batches:
-            loss = self._update(torch.from_numpy(batch), sampled=stage.sampled)
-            self._step, done = self._step + 1, done + 1
-            smoothed = loss if done == 1 else 0.98 * smoothed + 0.02 * loss
-            finished = self._step >= plan.steps
-            speed = done * plan.batch_tokens / (self._clock() - start)
-            held_out = self.measure() if finished or self._step % plan.measure_every == 0 else None
-            self._tell(Progress(self._step, self._step * plan.batch_tokens, smoothed, speed, held_out))
-            if held_out is not None:
-                self._keep(held_out)
-            if finished or plan.stage_at(self._step) != stage:
+    def measure(self) -> Loss:
+        """Held-out loss of the weights as they are."""
+        return held_out_loss(self.model, self._held_out)
+
+    def _prepared(self, loss: LossFunction) -> LossFunction:
+        # One program for each window length: one for all lengths would be slower.
+        return torch.compile(loss, dynamic=False) if self._compute.compiled else loss
+
+    def _run_stage(self, stage: Stage) -> None:
+        plan = self.plan
+        position = self._step * plan.batch_tokens
+        for batch in self._batches.from_token(position, stage.lengths, plan.batch_tokens):
+            began_s = self._clock()
+            loss = self._update(torch.from_numpy(batch).to(self._compute.device), sampled=stage.sampled)
+            self._pace.append(self._clock() - began_s)
+            self._smoothed = loss if self._smoothed is None else 0.98 * self._smoothed + 0.02 * loss
+            self._step += 1
+            stopping = bool(self._stopped())
+            self._finish_step(stopping=stopping)
+            if stopping or self.finished or plan.stage_at(self._step) != stage:
                 return
 
     def _update(self, ids: Tensor, *, sampled: bool) -> float:
-        factor = learning_rate_factor(self._step, self._plan.steps)
-        with torch.autocast("cpu", torch.bfloat16, enabled=self._fast):
+        factor = self.plan.learning_rate_factor(self._step)
+        with torch.autocast(self._compute.device.type, torch.bfloat16, enabled=self._compute.bfloat16):
             loss = self._sampled(ids) if sampled else self._full_loss(ids)
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), CLIP)
@@ -165,51 +161,62 @@ class Run:
             optimizer.param_groups[0]["lr"] = base * factor
             optimizer.step()
             optimizer.zero_grad()
+        self._average.update_parameters(self.model)
         return float(loss.detach())
 
     def _sampled(self, ids: Tensor) -> Tensor:
-        plan = self._plan
+        plan = self.plan
+        # Drawn on the CPU, so that a run draws the same on every device.
         rare = torch.randint(plan.common, self.model.config.vocab_size, (plan.rare,), generator=self._random)
-        return self._sampled_loss(ids, plan.common, rare)
+        return self._sampled_loss(ids, plan.common, rare.to(ids.device))
 
-    @torch.no_grad()
-    def measure(self) -> float:
-        """Held-out loss in nats per character; an unknown character costs `UNKNOWN_NATS`."""
-        return nats_per_character(self._network, self._held_out)
-
-    def _tell(self, progress: Progress) -> None:
+    def _finish_step(self, *, stopping: bool) -> None:
+        """Measure, log and save where it is time."""
+        due = not stopping and (self.finished or self._step % self.plan.measure_every == 0)
+        # Before measuring, which takes many steps' time: who ends the process then loses nothing.
+        if due or stopping or self._clock() - self._saved_at >= SAVE_EVERY_S:
+            self._save()
+        measured = self._measure_both() if due else (None, None)
+        speed = self.plan.batch_tokens / max(statistics.median(self._pace), 1e-9)
+        tokens = self._step * self.plan.batch_tokens
+        progress = Progress(self._step, tokens, self._smoothed or 0.0, speed, *measured)
+        if due or self._step % LOG_EVERY == 0:
+            log.append(self._directory / LOG_FILE, progress)
         self._report(progress)
-        if progress.held_out is not None or self._step % 20 == 0:
-            with (self._directory / LOG_FILE).open("a") as log:
-                log.write(json.dumps(asdict(progress)) + "\n")
 
-    def _keep(self, held_out: float) -> None:
-        if held_out < self._best:
-            self._best = held_out
-            save_checkpoint(self.model, self._directory / BEST)
+    def _measure_both(self) -> tuple[Loss, Loss]:
+        """The weights' loss and their average's; the better one is kept where it is the best so far."""
+        models = (self.model, self.average)
+        losses = [held_out_loss(each, self._held_out) for each in models]
+        better = 0 if losses[0].per_character <= losses[1].per_character else 1
+        if losses[better].per_character < self._best:
+            self._best = losses[better].per_character
+            save_checkpoint(models[better], self._directory / BEST)
+            self._save()
+        return losses[0], losses[1]
+
+    def _save(self) -> None:
         state: dict[str, Any] = {
             "model": self.model.state_dict(),
+            "average": self._average.state_dict(),
             "optimizers": [o.state_dict() for o in self._optimizers],
             "step": self._step,
             "best": self._best,
+            "random": self._random_state(),
         }
         partial = self._directory / (STATE_FILE + ".partial")
         torch.save(state, partial)
         partial.replace(self._directory / STATE_FILE)
+        self._saved_at = self._clock()
 
+    def _random_state(self) -> dict[str, Tensor]:
+        states = {"draws": self._random.get_state(), "torch": torch.get_rng_state()}
+        if self._compute.device.type == "cuda":
+            states["cuda"] = torch.cuda.get_rng_state(self._compute.device)
+        return states
 
-def _as_it_is(function: Loss) -> Loss:
-    return function
-
-
-@torch.no_grad()
-def nats_per_character(network: TrainingNetwork, held_out: HeldOut, batch: int = 8) -> float:
-    """Loss over the windows, in nats per character of their text."""
-    total = held_out.unknown * UNKNOWN_NATS
-    for start in range(0, len(held_out.windows), batch):
-        ids = torch.from_numpy(held_out.windows[start : start + batch])
-        targets = ids[:, 1:].flatten()
-        logits = network.logits(ids[:, :-1]).flatten(0, 1)
-        losses = torch.nn.functional.cross_entropy(logits, targets, reduction="none")
-        total += float(losses[targets != UNK].sum())
-    return total / held_out.characters
+    def _restore_random(self, states: dict[str, Tensor]) -> None:
+        self._random.set_state(states["draws"].cpu())
+        torch.set_rng_state(states["torch"].cpu())
+        if "cuda" in states and self._compute.device.type == "cuda":
+            torch.cuda.set_rng_state(states["cuda"].cpu(), self._compute.device)

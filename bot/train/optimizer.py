@@ -79,15 +79,3 @@ def build_optimizers(model: nn.Module, *, bfloat16: bool = False) -> list[torch.
         Muon(matrices, dtype=torch.bfloat16 if bfloat16 else torch.float32),
         torch.optim.AdamW(rest, lr=ADAM_LR, betas=ADAM_BETAS, weight_decay=0.0, fused=True),
     ]
-
-
-def learning_rate_factor(
-    step: int, steps: int, warmup: int = 60, constant: float = 0.5, last: float = 0.02
-) -> float:
-    """Linear warm-up, constant until `constant` of all steps, then linear down to `last`."""
-    if step < warmup:
-        return (step + 1) / warmup
-    start = constant * steps
-    if step <= start:
-        return 1.0
-    return max(last, 1.0 - (1.0 - last) * (step - start) / max(1.0, steps - start))

@@ -7,10 +7,8 @@ paragraph break is `</s>`, as in the data of the published models.
 from __future__ import annotations
 
 import io
-import itertools
 import random
 import re
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -18,9 +16,8 @@ import sentencepiece
 from transformers import XGLMTokenizer
 
 from bot.domain.errors import TokenizerError
-from bot.train.required import required_characters
+from bot.train.alphabet import alphabet, required_characters
 
-CHARACTER_COVERAGE = 0.9998
 SAMPLE_SEED = 0
 SENTENCES = 180_000
 """Paragraphs the pieces are learnt from: more take long and change little."""
@@ -59,18 +56,6 @@ def train_sentencepiece(paragraphs: Iterable[str], pieces: int, threads: int) ->
         return _train([*_required_lines(), *(p for p in text if known.issuperset(p))], pieces, threads)
     except RuntimeError as error:
         raise TokenizerError(f"SentencePiece: {error}") from error
-
-
-def alphabet(paragraphs: Iterable[str]) -> frozenset[str]:
-    """The characters a tokenizer of this text knows: the commonest (CHARACTER_COVERAGE) and the required."""
-    counts = Counter(itertools.chain.from_iterable(paragraphs))
-    wanted, covered, common = CHARACTER_COVERAGE * counts.total(), 0, []
-    for character, count in counts.most_common():
-        if covered >= wanted:
-            break
-        covered += count
-        common.append(character)
-    return frozenset(common) | frozenset(required_characters()) | {" "}
 
 
 def _required_lines() -> list[str]:

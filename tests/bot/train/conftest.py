@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import sentencepiece
 
+from bot.train.alphabet import required_characters
 from bot.train.corpus import Corpus, CorpusSource
-from bot.train.required import required_characters
 from bot.train.tokenizer import train_sentencepiece
 from tests.bot.train.works import write_corpus
 

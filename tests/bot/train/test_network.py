@@ -6,7 +6,7 @@ import pytest
 import torch
 from transformers import XGLMForCausalLM
 
-from bot.train.command import can_compile
+from bot.train.device import can_compile
 from bot.train.network import TrainingNetwork, config, initialise
 
 VOCABULARY = 300

@@ -7,7 +7,7 @@ import torch
 from transformers import XGLMForCausalLM
 
 from bot.train.network import config
-from bot.train.optimizer import Muon, build_optimizers, learning_rate_factor, orthogonalise
+from bot.train.optimizer import Muon, build_optimizers, orthogonalise
 
 
 @pytest.mark.parametrize("shape", [(16, 16), (16, 64), (64, 16)])
@@ -54,13 +54,3 @@ def test_every_parameter_has_one_optimizer() -> None:
     assert len(muon) == 2 * 6
     assert len(muon) + len(adam) == len(list(model.parameters()))
     assert any(p is model.model.embed_tokens.weight for p in adam)
-
-
-def test_learning_rate_rises_stays_and_falls() -> None:
-    """Warm-up, a constant part, then a straight line down."""
-    factors = [learning_rate_factor(step, 1_000) for step in range(1_000)]
-
-    assert factors[0] < factors[30] < factors[59] == pytest.approx(1.0)
-    assert set(factors[60:500]) == {1.0}
-    assert factors[750] == pytest.approx(0.51)
-    assert factors[999] == pytest.approx(0.02, abs=0.003)

@@ -10,8 +10,8 @@ import sentencepiece
 from transformers import AutoTokenizer
 
 from bot.domain.errors import TokenizerError
+from bot.train.alphabet import joyo_kanji, required_characters
 from bot.train.corpus import Corpus
-from bot.train.required import joyo_kanji, required_characters
 from bot.train.tokenizer import EOS, UNK, encode_work, save_tokenizer, train_sentencepiece, verify
 from tests.bot.train.conftest import PIECES
 

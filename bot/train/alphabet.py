@@ -1,8 +1,13 @@
-"""Characters every tokenizer of ours must know, whatever its corpus holds."""
+"""The characters a tokenizer of ours knows: those it must, whatever its corpus holds, and the commonest."""
 
 from __future__ import annotations
 
+import itertools
+from collections import Counter
+from collections.abc import Iterable
 from importlib.resources import files
+
+CHARACTER_COVERAGE = 0.9998
 
 FULL_WIDTH_ASCII = "".join(chr(code) for code in range(0xFF01, 0xFF5F))
 ASCII = "".join(chr(code) for code in range(0x21, 0x7F))
@@ -25,3 +30,15 @@ def required_characters() -> str:
     """All required characters, each once, sorted."""
     every = set(joyo_kanji() + VARIANTS + FULL_WIDTH_ASCII + ASCII + KANA + PUNCTUATION)
     return "".join(sorted(every))
+
+
+def alphabet(paragraphs: Iterable[str]) -> frozenset[str]:
+    """The characters a tokenizer of this text knows: the commonest (CHARACTER_COVERAGE) and the required."""
+    counts = Counter(itertools.chain.from_iterable(paragraphs))
+    wanted, covered, common = CHARACTER_COVERAGE * counts.total(), 0, []
+    for character, count in counts.most_common():
+        if covered >= wanted:
+            break
+        covered += count
+        common.append(character)
+    return frozenset(common) | frozenset(required_characters()) | {" "}
