@@ -49,7 +49,7 @@ class NotesCommands:
 
     async def window(self, _: str) -> None:
         """What the model reads of the story."""
-        window, output = await self.services.stories.context_window(ROOM), self.output
+        window, output = await self.services.prompts.context_window(ROOM), self.output
         for seen in window.seen:
             kind = output.sentence("console.piece_" + seen.piece.kind)
             output.print_lines(f"── {kind} ({seen.tokens})", seen.piece.text.rstrip("\n"))
@@ -72,7 +72,7 @@ class NotesCommands:
         self.output.print_lines(*listing.settings(held))
 
     async def _notes(self) -> Notes:
-        story = await self.services.stories.read(ROOM)
+        story = await self.services.stories.open_in(ROOM)
         return story.notes if story else Notes()
 
     async def _save(self, notes: Notes, before: Notes) -> Notes:

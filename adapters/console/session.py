@@ -24,6 +24,7 @@ from bot.domain.inference import TokenCount
 from bot.domain.jobs import GenerationOptions, JobReceipt
 from bot.domain.ports import Translate
 from bot.domain.story import Passage, Story
+from bot.story.export_formats import export_text
 from bot.story.joining import in_character_passages, joined_pieces, last_passage
 from bot.story.tree import first_words
 from bot.text.code_points import named
@@ -108,7 +109,7 @@ class Session:
         if wanted is not None:
             await self._open(wanted)
             return
-        story = await self._services.stories.read(ROOM)
+        story = await self._services.stories.open_in(ROOM)
         if story is None:
             self._output.print_sentence("console.welcome_new")
         else:
@@ -136,7 +137,7 @@ class Session:
 
     async def _transcribe(self, instead_of: Passage | None = None) -> None:
         """Let what is not read at a terminal hold the story as it stands, or as it stood before a passage."""
-        story = await self._services.stories.read(ROOM) if self._console.transcript is not None else None
+        story = await self._services.stories.open_in(ROOM) if self._console.transcript is not None else None
         if story is not None:
             passages = takewhile(
                 lambda one: instead_of is None or one.id != instead_of.id, in_character_passages(story)
@@ -231,7 +232,7 @@ class Session:
     async def _choose(self, argument: str) -> None:
         story = await self._story()
         last = last_passage(story)
-        beside = await self._services.stories.alternatives(last.id) if last is not None else ()
+        beside = await self._services.passages.alternatives(last.id) if last is not None else ()
         choices = by_number(beside, *self._labelled)
         if not argument:
             self._output.print_lines(*listing.numbered(choices, last.id if last is not None else None))
@@ -262,8 +263,7 @@ class Session:
             self._output.print_story(passage.text)
 
     async def _tree(self, _: str) -> None:
-        tree = await self._services.stories.tree(ROOM)
-        self._output.print_lines(*listing.branches(await self._story(), tree))
+        self._output.print_lines(*listing.branches(await self._story(), await self._all_passages()))
 
     async def _print_position(self, story: Story) -> None:
         """Say where the story ends now."""
@@ -275,52 +275,55 @@ class Session:
         self._output.print_sentence("console.moved", number=number, text=first_words(last))
 
     async def _numbers(self) -> dict[str, int]:
-        return listing.numbers(await self._services.stories.tree(ROOM))
+        return listing.numbers(await self._all_passages())
 
     async def _passage(self, argument: str) -> tuple[Passage, str]:
         """The passage that an argument begins with the number of, and the rest of it."""
         number, _, rest = argument.partition(" ")
-        return self._nth(await self._services.stories.tree(ROOM), number), rest
+        return self._nth(await self._all_passages(), number), rest
+
+    async def _all_passages(self) -> Sequence[Passage]:
+        return await self._services.passages.of_story((await self._story()).id)
 
     # Stories
 
     async def _title(self, title: str) -> None:
         story = (
-            await self._services.stories.rename(ROOM, self._author, title) if title else await self._story()
+            await self._services.editing.rename(ROOM, self._author, title) if title else await self._story()
         )
         self._output.print_lines(self._title_of(story))
 
     async def _new(self, title: str) -> None:
         self._output.print_lines(
-            self._title_of(await self._services.stories.begin(ROOM, self._author, title))
+            self._title_of(await self._services.editing.begin(ROOM, self._author, title))
         )
 
     async def _list(self, _: str) -> None:
-        here = await self._services.stories.read(ROOM)
-        for story in await self._services.stories.list_stories(ROOM.platform):
+        here = await self._services.stories.open_in(ROOM)
+        for story in await self._services.stories.find(ROOM.platform):
             mark = "*" if here and here.id == story.id else " "
             self._output.print_lines(f"{mark} {story.id[:SHORT_ID]}  {self._title_of(story)}")
 
     async def _open(self, wanted: str) -> None:
-        stories = await self._services.stories.list_stories(ROOM.platform)
+        stories = await self._services.stories.find(ROOM.platform)
         found = [story.id for story in stories if story.id.startswith(wanted)]
         if not found or not wanted:
             raise NoSuchStory(story=wanted)
         if len(found) > 1 and wanted not in found:
             raise SeveralStories(story=wanted, ids=", ".join(each[:SHORT_ID] for each in found))
         story_id = wanted if wanted in found else found[0]
-        here = await self._services.stories.read(ROOM)
+        here = await self._services.stories.open_in(ROOM)
         if here is None or here.id != story_id:
-            here = await self._services.stories.reopen(ROOM, self._author, story_id)
+            here = await self._services.editing.reopen(ROOM, self._author, story_id)
         self._output.print_sentence("console.welcome", title=self._title_of(here))
 
     async def _close(self, _: str) -> None:
-        story = await self._services.stories.close(ROOM, self._author)
+        story = await self._services.editing.close(ROOM, self._author)
         self._output.print_sentence("console.closed", title=self._title_of(story))
 
     async def _export(self, path: str) -> None:
         form = "md" if path.casefold().endswith(".md") else "txt"
-        text = await self._services.stories.export((await self._story()).id, form)
+        text = export_text(await self._story(), form)
         if not path:
             self._output.print_story(text)
             return
@@ -337,7 +340,7 @@ class Session:
         self._output.print_lines(self._output.sentence("console.help"))
 
     async def _story(self) -> Story:
-        story = await self._services.stories.read(ROOM)
+        story = await self._services.stories.open_in(ROOM)
         if story is None:
             raise NoStory
         return story

@@ -199,7 +199,7 @@ def asker_by(services: Services) -> AskerOf:
     """Who asked for a passage, as the story knows it."""
 
     async def asker_of(passage_id: str) -> Author | None:
-        return (await services.stories.passage(passage_id)).asker
+        return (await services.passages.existing(passage_id)).asker
 
     return asker_of
 

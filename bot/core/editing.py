@@ -1,4 +1,4 @@
-"""Changing a story: moves in its tree, edits, and what surrounds the text."""
+"""Changing stories: begun, closed, told elsewhere; moves in their tree, edits, what surrounds the text."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 from bot.core.reply_refresh import ReplyRefresh
 from bot.core.settings_resolver import SettingsResolver
-from bot.core.validation import TextLimits, checked_text, require_clean
+from bot.core.validation import TextLimits, checked_text, checked_title, require_clean
 from bot.domain.chat import Author, Room
-from bot.domain.errors import EmptyText, NoStory, NotYours, PassageGone
+from bot.domain.errors import EmptyText, NoStory, NoSuchStory, NotYours, PassageGone
 from bot.domain.repositories import Repositories
 from bot.domain.story import Act, ActKind, Notes, Passage, Story
 from bot.story.prompt import require_length, require_short
@@ -18,8 +18,8 @@ from bot.story.prompt import require_length, require_short
 class EditingService:
     """Each change is in the database when it is acknowledged, and the room's messages follow it.
 
-    Every method requires that the room's settings let the person act, else NotPermitted, and a story that is
-    open there, else NoStory.
+    What somebody does in a room requires that its settings let them, else NotPermitted, and a story that is
+    open there, else NoStory; not the latter to begin one, to go on with one, or to save notes.
     """
 
     def __init__(
@@ -68,10 +68,7 @@ class EditingService:
         await self._settings.permitted(room, by)
         act = await self._store.history.take_back(act_id, by)
         if act.kind is ActKind.DELETE and act.before is not None:
-            passage = await self._store.passages.get(act.before)
-            if passage is None:
-                raise PassageGone
-            await self._refresh.after_change(passage)
+            await self._refresh.after_change(await self._store.passages.existing(act.before))
         if await self._store.stories.open_in(room) is not None:
             await self._refresh.after_move(room)
         return act
@@ -122,6 +119,70 @@ class EditingService:
                 story = await self._store.stories.begin(room, parentheses_aside=aside)
             return await self._store.stories.save_notes(story.id, notes, before)
 
+    async def begin(self, room: Room, by: Author, title: str = "") -> Story:
+        """Begin a new story; the room's former one is closed and stays readable. Raises StoryBusy."""
+        settings = await self._settings.permitted(room, by)
+        name, aside = checked_title(title, settings, room), settings.parentheses_aside
+        story = await self._store.stories.begin(room, name, parentheses_aside=aside, by=by)
+        return await self._moved(room, story)
+
+    async def close(self, room: Room, by: Author) -> Story:
+        """Close the room's story. Raises StoryBusy."""
+        story = await self._open(room, by)
+        return await self._moved(room, await self._store.stories.close(story.id, by=by))
+
+    async def reopen(self, room: Room, by: Author, story_id: str) -> Story:
+        """Go on with an earlier story in this room; its former one is left without it.
+
+        Raises:
+            NoSuchStory, StoryBusy
+        """
+        await self._settings.permitted(room, by)
+        former = (await self._store.stories.get(story_id)).room
+        if former.platform != room.platform:
+            raise NoSuchStory(story=story_id)
+        await self._settings.permitted(former, by)
+        return await self._moved(room, await self._store.stories.reopen(story_id, room, by=by))
+
+    async def rename(self, room: Room, by: Author, title: str) -> Story:
+        """Give the story another title. Raises EmptyText where it is blank."""
+        settings = await self._settings.permitted(room, by)
+        name = checked_title(title, settings, room)
+        if not name:
+            raise EmptyText
+        return await self._store.stories.rename((await self._open(room, by)).id, name)
+
+    async def move(self, room: Room, to: Room) -> bool:
+        """Tell a room's open story in another, where the platform cannot show it here; False: there is none.
+
+        Its jobs and replies go along; the other room's story is closed. Raises StoryBusy where that is being
+        written.
+        """
+        return await self._store.stories.move(room, to)
+
+    async def show_by(
+        self,
+        platform: str,
+        event_id: str,
+        message_id: str,
+        *,
+        name: str | None = None,
+        text: str | None = None,
+    ) -> Passage | None:
+        """Let a message show what came with another event: a command's answer, or what a proxy posted.
+
+        Its writer stays who they are, and is shown as `name`. None where the event shows nothing that is
+        there (any more).
+        """
+        return await self._store.messages.replace(platform, event_id, message_id, name=name, text=text)
+
+    async def forget(self, by: Author) -> int:
+        """Take a person's words and name out of every story; in how many passages there were any."""
+        forgotten = await self._store.authors.forget(by)
+        for passage in forgotten.restored:
+            await self._refresh.after_change(passage)
+        return forgotten.passages + len(forgotten.restored)
+
     async def _open(self, room: Room, by: Author) -> Story:
         await self._settings.permitted(room, by)
         story = await self._store.stories.open_in(room)
@@ -131,9 +192,7 @@ class EditingService:
 
     async def _own(self, room: Room, by: Author, passage_id: str) -> Passage:
         """The passage, where it belongs to a story of the room, also a former one, and to the person."""
-        passage = await self._store.passages.get(passage_id)
-        if passage is None or passage.deleted:
-            raise PassageGone
+        passage = await self._store.passages.existing(passage_id)
         if (await self._store.stories.get(passage.story_id)).room != room:
             raise PassageGone
         if by.person != (passage.asker or passage.author).person:

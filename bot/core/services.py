@@ -13,20 +13,24 @@ from bot.core.queue import JobQueue
 from bot.core.quota import DailyQuota
 from bot.core.reply_refresh import ReplyRefresh
 from bot.core.settings_resolver import DEFAULTS, SettingsResolver
-from bot.core.story_service import StoryService
 from bot.core.validation import DEFAULT_LIMITS, PATIENCE_S, PromptCheck, TextLimits
 from bot.domain.ports import Engine, JobRunner, ReplyOutbox, Translate
-from bot.domain.repositories import Repositories
+from bot.domain.repositories import PassageReads, Repositories, StoryReads
 from bot.domain.room_settings import RoomSettings
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """Every method of the parts raises `UserError` for what a person did wrong."""
+    """Every method of the parts raises `UserError` for what a person did wrong.
+
+    Of the store adapters only read; what only looks needs no permission.
+    """
 
     generation: GenerationService
     editing: EditingService
-    stories: StoryService
+    stories: StoryReads
+    passages: PassageReads
+    prompts: PromptCheck
     settings: SettingsResolver
     limits: TextLimits
 
@@ -55,7 +59,9 @@ def build_services(
             store, queue, replies, runner, translate, settings, limits, prompts, quota, begins_story, draw
         ),
         EditingService(store, settings, refresh, limits, begins_story),
-        StoryService(store, engine, settings, refresh),
+        store.stories,
+        store.passages,
+        prompts,
         settings,
         limits,
     )

@@ -14,18 +14,20 @@ from bot.domain.errors import (
     EngineError,
     FileTooLong,
     FilteredText,
+    NoStory,
     TitleTooLong,
     UnreadableText,
 )
-from bot.domain.inference import TokenCount
+from bot.domain.inference import ContextWindow, GenerationRequest, TokenCount
 from bot.domain.jobs import GenerationOptions
 from bot.domain.ports import Engine
 from bot.domain.repositories import Repositories
-from bot.domain.room_settings import RoomSettings, is_filtered
+from bot.domain.room_settings import RoomSettings, is_filtered, preset_of, sampling_of
 from bot.domain.story import Story
 from bot.story.joining import WINDOW_CHARACTERS, in_character_text, is_blank, one_line, writable
-from bot.story.prompt import TITLE_CHARACTERS, require_length
+from bot.story.prompt import TITLE_CHARACTERS, build_context, require_length, with_unsent
 from bot.text.code_points import named
+from bot.text.continuation import max_tokens
 from bot.text.out_of_character import without_out_of_character
 from bot.text.ruby import without_ruby
 from bot.text.text_file import MAX_CHARACTERS
@@ -90,7 +92,7 @@ def require_clean(text: str, settings: RoomSettings, room: Room) -> None:
 
 
 class PromptCheck:
-    """Asks the engine how it reads people's texts, waiting at most `patience_s` each time."""
+    """Asks the engine what it sees of a story, and, within `patience_s`, how it reads people's texts."""
 
     def __init__(
         self, store: Repositories, settings: SettingsResolver, engine: Engine, patience_s: float = PATIENCE_S
@@ -127,6 +129,24 @@ class PromptCheck:
         return (
             await self._new_to_author(message, await self._count(text), passage_id) if text else NOT_COUNTED
         )
+
+    async def context_window(self, room: Room) -> ContextWindow:
+        """What the model would see of a room's story now, exactly, and what was left out. Raises NoStory."""
+        story = await self._store.stories.open_in(room)
+        if story is None:
+            raise NoStory
+        settings = await self._settings.resolve(room)
+        context = build_context(story)
+        window = await self._engine.context_window(
+            GenerationRequest(
+                prompt=context.prompt,
+                sampling=sampling_of(preset_of(settings), settings),
+                max_tokens=max_tokens(settings.length),
+                prefix=context.prefix,
+                depth_inserted=context.depth_inserted,
+            )
+        )
+        return with_unsent(window, story)
 
     async def in_character(self, room: Room, text: str) -> str:
         """What of a person's text belongs to the story of a room."""

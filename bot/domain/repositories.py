@@ -14,17 +14,14 @@ from bot.domain.replies import OutboxRow
 from bot.domain.story import Act, Notes, Passage, Story
 
 
-class Stories(Protocol):
-    """The stories of all rooms. What somebody (`by`) does to one is kept as an act, too."""
+class StoryReads(Protocol):
+    """The stories of all rooms, to look at."""
 
     async def open_in(self, room: Room) -> Story | None:
         """The story that is open in a room, with its passages from first to last."""
 
     async def get(self, story_id: str) -> Story:
         """The story with this id. Raises NoSuchStory."""
-
-    async def before_reply(self, job_id: str) -> Story:
-        """The story as far as the place of a job's reply, which is what it goes on from. Raises NoOpenJob."""
 
     async def find(
         self,
@@ -41,6 +38,16 @@ class Stories(Protocol):
 
     async def open_rooms(self, platform: str) -> Sequence[Room]:
         """The rooms in which a story is open, the one that was told on last first."""
+
+    async def last_act(self, room: Room) -> Act | None:
+        """What was done last to a room's story that everybody sees; taken back or not."""
+
+
+class Stories(StoryReads, Protocol):
+    """The stories of all rooms. What somebody (`by`) does to one is kept as an act, too."""
+
+    async def before_reply(self, job_id: str) -> Story:
+        """The story as far as the place of a job's reply, which is what it goes on from. Raises NoOpenJob."""
 
     async def begin(
         self, room: Room, title: str = "", *, parentheses_aside: bool = False, by: Author | None = None
@@ -103,9 +110,6 @@ class History(Protocol):
             PassageGone, StoryMoved, StoryBusy
         """
 
-    async def latest(self, room: Room) -> Act | None:
-        """What was done last to a room's story that everybody sees; taken back or not."""
-
     async def take_back(self, act_id: str, by: Author) -> Act:
         """Lead a story back to where an act led it from.
 
@@ -117,11 +121,11 @@ class History(Protocol):
         """
 
 
-class Passages(Protocol):
-    """The passages of all stories, deleted ones too."""
+class PassageReads(Protocol):
+    """The passages of all stories, to look at."""
 
-    async def get(self, passage_id: str) -> Passage | None:
-        """A passage by id."""
+    async def existing(self, passage_id: str) -> Passage:
+        """A passage, wherever it stands. Raises PassageGone where it is not there, or deleted."""
 
     async def by_message(self, platform: str, message_id: str) -> Passage | None:
         """The passage that a message shows: a person's by its event id, the model's by its reply."""
@@ -131,15 +135,6 @@ class Passages(Protocol):
 
     async def of_story(self, story_id: str) -> Sequence[Passage]:
         """All passages of a story in the order they were made; one written meanwhile is before its parent."""
-
-    async def edit(self, passage_id: str, text: str) -> Passage:
-        """Give a passage another text, in its place; the former one is kept. Raises PassageGone."""
-
-    async def delete(self, passage_id: str, *, by: Author | None = None) -> Passage:
-        """Take a passage out of the story; what came after stays. Raises PassageGone."""
-
-    async def save_scores(self, passage_id: str, scores: Sequence[Score]) -> None:
-        """Keep the probabilities of a passage's tokens, in place of earlier ones."""
 
     async def scores(self, passage_id: str) -> Sequence[Score]:
         """What was kept; empty where nothing was, or where the passage was changed since."""
@@ -153,6 +148,19 @@ class ReceivedMessage:
     passage: Passage | None
     job: Job | None
     repeated: bool = False
+
+
+class Passages(PassageReads, Protocol):
+    """The passages of all stories, deleted ones too."""
+
+    async def edit(self, passage_id: str, text: str) -> Passage:
+        """Give a passage another text, in its place; the former one is kept. Raises PassageGone."""
+
+    async def delete(self, passage_id: str, *, by: Author | None = None) -> Passage:
+        """Take a passage out of the story; what came after stays. Raises PassageGone."""
+
+    async def save_scores(self, passage_id: str, scores: Sequence[Score]) -> None:
+        """Keep the probabilities of a passage's tokens, in place of earlier ones."""
 
 
 class Messages(Protocol):

@@ -14,7 +14,6 @@ from bot.domain.ports import Platform
 from bot.domain.replies import Reply, ReplyState
 from bot.domain.room_settings import RoomSettings
 from bot.domain.story import Act, Passage, ReplyInProgress, Story
-from bot.story.export_formats import export_text
 from bot.text.out_of_character import is_out_of_character
 
 
@@ -53,7 +52,7 @@ class FakeServices:
         """Every service is this one."""
         return self
 
-    editing = stories = settings = limits = generation
+    editing = stories = passages = prompts = settings = limits = generation
 
     def refuse(self, error: Exception) -> None:
         """The next `receive_message` raises `error` and keeps nothing."""
@@ -114,14 +113,17 @@ class FakeServices:
             self._stories[to] = replace(story, room=to)
         return story is not None
 
-    async def read(self, room: Room) -> Story | None:
+    async def open_in(self, room: Room) -> Story | None:
         """The story told in a room, if there is one."""
         return self._stories.get(room)
 
-    async def tree(self, room: Room) -> Sequence[Passage]:
-        """All passages of the room's story."""
-        story = self._stories.get(room)
-        return story.passages if story else ()
+    async def get(self, story_id: str) -> Story:
+        """By id."""
+        return next(story for story in self._stories.values() if story.id == story_id)
+
+    async def of_story(self, story_id: str) -> Sequence[Passage]:
+        """All passages of a story."""
+        return next((one.passages for one in self._stories.values() if one.id == story_id), ())
 
     async def last_act(self, room: Room) -> Act | None:
         """Nothing was done."""
@@ -130,14 +132,10 @@ class FakeServices:
         """What holds unless somebody sets something else."""
         return RoomSettings()
 
-    async def list_stories(self, platform: str) -> Sequence[Story]:
+    async def find(self, platform: str) -> Sequence[Story]:
         """The stories of a platform, latest first, without passages."""
         told = [story for room, story in self._stories.items() if room.platform == platform]
         return [Story(story.id, story.room, story.title) for story in reversed(told)]
-
-    async def export(self, story_id: str, form: str = "txt") -> str:
-        """As the real one."""
-        return export_text(next(story for story in self._stories.values() if story.id == story_id), form)
 
     async def cancel(self, room: Room, by: Author) -> bool:
         """Record it; True where the room has a story."""

@@ -71,13 +71,7 @@ class MemoryStories:
 class MemoryPassages:
     """`bot.domain.repositories.Passages`."""
 
-    stories: MemoryStories
     kept_scores: dict[str, tuple[Score, ...]] = field(default_factory=dict)
-
-    async def get(self, passage_id: str) -> Passage | None:
-        """A passage that a story is told with."""
-        everything = (passage for story in self.stories.kept.values() for passage in story.passages)
-        return next((passage for passage in everything if passage.id == passage_id), None)
 
     async def save_scores(self, passage_id: str, scores: Sequence[Score]) -> None:
         """Keep them."""
@@ -185,7 +179,7 @@ class MemoryStore:
     def __init__(self) -> None:
         kept: dict[str, Job] = {}
         self.stories = MemoryStories()
-        self.passages = MemoryPassages(self.stories)
+        self.passages = MemoryPassages()
         self.jobs = MemoryJobs(kept, self.stories)
         self.outbox = MemoryOutbox(kept)
         self.settings = MemorySettings()

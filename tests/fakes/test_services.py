@@ -54,7 +54,7 @@ async def test_a_refusal_is_raised_once_and_keeps_nothing() -> None:
     services.refuse(QueueFull(limit=1))
     with pytest.raises(QueueFull):
         await services.generation.receive_message(Message("e1", ROOM, AUTHOR, "むかし"), GenerationOptions())
-    assert await services.stories.read(ROOM) is None
+    assert await services.stories.open_in(ROOM) is None
     assert (
         await services.generation.receive_message(Message("e1", ROOM, AUTHOR, "むかし"), GenerationOptions())
     ) is not None
@@ -65,7 +65,7 @@ async def test_a_reply_is_begun_where_the_story_ends() -> None:
     """And stays there, whatever is told meanwhile."""
     services = FakeServices()
     story = services.tell(ROOM, "むかし")
-    services.stories.begin(ROOM, "job-1")
+    services.editing.begin(ROOM, "job-1")
     assert services.tell(ROOM, "あるところに").reply_in_progress == ReplyInProgress(
         "job-1", story.passages[-1].id
     )

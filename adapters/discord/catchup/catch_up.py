@@ -216,7 +216,7 @@ class GatewayCatchUp:
                 isinstance(message.channel, discord.Thread)
                 and (await self._services.settings.resolve(room)).listens
             ):
-                told = bool(wanting) or await self._services.stories.read(room) is not None
+                told = bool(wanting) or await self._services.stories.open_in(room) is not None
                 if told and has_content(message):
                     wanting.append(message)
                 elif told and not self._client.intents.message_content:
@@ -227,7 +227,7 @@ class GatewayCatchUp:
         self, message: discord.Message, me: BotIdentity, missed: MissedChannel, since: datetime
     ) -> bool:
         """Whether a message was never heard. One that was, and was edited since, is heard of again."""
-        if await self._services.stories.passage_of_message(PLATFORM, str(message.id)) is None:
+        if await self._services.passages.by_message(PLATFORM, str(message.id)) is None:
             return message.id > missed.after
         if message.edited_at is not None and message.edited_at > since and has_content(message):
             await self._messages.on_edit(message, me)

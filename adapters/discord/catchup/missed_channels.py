@@ -85,7 +85,7 @@ class MissedChannelSearch:
                 yield MissedChannel(thread, thread.id, after)
 
     async def _open_stories(self) -> list[Story]:
-        stories = await self.services.stories.list_stories(PLATFORM)
+        stories = await self.services.stories.find(PLATFORM)
         return [story for story in stories if not story.closed and story.room.id.isdecimal()]
 
     def _shard_of(self, within: tuple[str, ...]) -> int:

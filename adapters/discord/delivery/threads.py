@@ -153,7 +153,7 @@ class StoryThreads:
         self._unopened.pop(room.id, None)
 
     async def _start(self, room: Room, channel: Room) -> None:
-        story = await self._services.stories.read(room)
+        story = await self._services.stories.open_in(room)
         neutral = self._translate("discord.thread_name", _locale_of(story))
         name = thread_name(_beginning_of(story), neutral)
         try:
@@ -199,7 +199,7 @@ class StoryThreads:
         message_id = self._responses.get(room.id) or await self._response_of(room, channel)
         to = channel
         if message_id is not None:
-            await self._services.stories.show_by(PLATFORM, room.id, str(message_id))
+            await self._services.editing.show_by(PLATFORM, room.id, str(message_id))
             to = thread_room(message_id, channel)
         await self._move(room, to)
         if message_id is not None:
@@ -208,7 +208,7 @@ class StoryThreads:
 
     async def _response_of(self, room: Room, channel: Room) -> int | None:
         found = await self._find_response(room, channel)
-        story = await self._services.stories.read(room)
+        story = await self._services.stories.open_in(room)
         if found is not None or story is None or not story.passages:
             return found
         first = story.passages[0]
@@ -254,19 +254,19 @@ class StoryThreads:
 
     async def _is_new(self, room: Room) -> bool:
         """Whether nothing of the model's stands there yet: a story that was told there stays."""
-        story = await self._services.stories.read(room)
+        story = await self._services.stories.open_in(room)
         return story is not None and not any(passage.by_model for passage in story.passages)
 
     async def _move(self, room: Room, to: Room) -> None:
         try:
-            await self._services.stories.move(room, to)
+            await self._services.editing.move(room, to)
         except StoryBusy as error:
             raise RetryLater("the story of the other room is being written", BUSY_PAUSE_S) from error
         self._unopened.pop(room.id, None)
         self._posts.follow_move(room, to)
 
     async def _notify_channel(self, channel: Room, room: Room, needed: str, error: Undeliverable) -> None:
-        locale = _locale_of(await self._services.stories.read(channel))
+        locale = _locale_of(await self._services.stories.open_in(channel))
         if is_forbidden(error):
             permission = self._translate(f"discord.permission.{needed}", locale)
             sentence = self._translate("discord.no_thread", locale, permission=permission)
@@ -276,7 +276,7 @@ class StoryThreads:
 
     async def _send_direct_message(self, room: Room, error: Undeliverable) -> None:
         """Where nothing can be said, a direct message to who wrote last is the only way left to say so."""
-        story = await self._services.stories.read(room)
+        story = await self._services.stories.open_in(room)
         people = [one.author for one in story.passages if not one.by_model] if story is not None else []
         if not people or not people[-1].id.isdecimal():
             return

@@ -61,12 +61,11 @@ class Autocomplete:
     async def passages(self, interaction: Interaction, typed: str) -> list[Choice[str]]:
         """Passages of the room's story that have the typed words in them, latest first."""
         room = context_of(interaction).room
-        story = await self.services.stories.read(room)
+        story = await self.services.stories.open_in(room)
         if story is None:
             return []
-        found = [
-            p for p in reversed(await self.services.stories.tree(room)) if not p.deleted and typed in p.text
-        ]
+        passages = reversed(await self.services.passages.of_story(story.id))
+        found = [one for one in passages if not one.deleted and typed in one.text]
         return _choices([(passage_label(story, passage), passage.id) for passage in found])
 
     async def _presets(self, interaction: Interaction, typed: str) -> Suggestions:

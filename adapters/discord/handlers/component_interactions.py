@@ -34,7 +34,7 @@ from adapters.discord.render.views import Action, ComponentId, parse_custom_id, 
 from adapters.shared.candidates import by_number
 from adapters.shared.double_clicks import DoubleClicks
 from bot.core.services import Services
-from bot.domain.errors import NotYours
+from bot.domain.errors import NotYours, PassageGone
 from bot.domain.jobs import GenerationOptions
 from bot.domain.ports import Translate
 from bot.domain.story import Notes, Passage
@@ -131,7 +131,10 @@ class ComponentHandler:
     async def _read(self, context: InteractionContext, passage: str) -> None:
         """Every candidate in full, each with its button under its last piece."""
         job = passage.rpartition(".")[0]
-        choices = by_number(await self.services.stories.alternatives(passage), job)
+        candidates = await self.services.passages.alternatives(passage)
+        if not candidates:
+            raise PassageGone
+        choices = by_number(candidates, job)
         for number, other in sorted(choices.items()):
             pieces = split_content(candidate_content(number, other.text), MAX_CONTENT)
             for piece in pieces[:-1]:
@@ -144,7 +147,7 @@ class ComponentHandler:
             await self.responses.send_phrase(context.interaction, "discord.over")
 
     async def _edit(self, context: InteractionContext, about: str) -> None:
-        await self.send_edit_modal(context, await self.services.stories.passage(about))
+        await self.send_edit_modal(context, await self.services.passages.existing(about))
 
     async def send_edit_modal(self, context: InteractionContext, passage: Passage) -> None:
         """Bring the form for a passage to whom it belongs. Raises NotYours, TooLongForForm."""
@@ -157,7 +160,7 @@ class ComponentHandler:
     async def _forget(self, context: InteractionContext, person: str) -> None:
         if person != context.author.id:
             raise NotYours
-        count = await self.services.stories.forget(context.author)
+        count = await self.services.editing.forget(context.author)
         key = "discord.forgotten" if count else "discord.nothing_to_forget"
         values = {"count": count} if count else {}
         await self.responses.send_phrase(context.interaction, key, **values)
@@ -193,14 +196,14 @@ class ComponentHandler:
     async def _store(self, context: InteractionContext, component: ComponentId, text: str) -> None:
         if component.action is Action.EDIT:
             told = await in_story_room(
-                self.services, context, await self.services.stories.passage(component.target)
+                self.services, context, await self.services.passages.existing(component.target)
             )
             await self.services.editing.edit(told.room, context.author, component.target, text)
         else:
             await self._store_notes(context, component, text)
 
     async def _store_notes(self, context: InteractionContext, component: ComponentId, text: str) -> None:
-        story = await self.services.stories.read(context.room)
+        story = await self.services.stories.open_in(context.room)
         notes, action = story.notes if story is not None else Notes(), component.action
         require_unchanged(component, notes)
         changed = {

@@ -78,7 +78,7 @@ class ContextMenus:
             done, where = "discord.menu.added", place.room
         else:
             context = await in_story_room(self.services, context, passage)
-            story = await self.services.stories.read(context.room)
+            story = await self.services.stories.open_in(context.room)
             if story is None or not ends_with(story, passage.id):
                 await self.tree_actions.branch_and_continue(context, passage.id)
             await self.services.generation.receive_message(
@@ -122,12 +122,12 @@ class ContextMenus:
         await self.components.send_edit_modal(context, passage)
 
     async def _passage(self, message: discord.Message) -> Passage | None:
-        return await self.services.stories.passage_of_message(PLATFORM, str(message.id))
+        return await self.services.passages.by_message(PLATFORM, str(message.id))
 
     async def _choose_thread(self, context: InteractionContext, message: discord.Message) -> ThreadRef:
         if context.user_installed or not opens_threads(context.interaction.channel):
             return ThreadRef(context.room)
-        if await self.services.stories.read(context.room) is not None:
+        if await self.services.stories.open_in(context.room) is not None:
             return ThreadRef(context.room)
         interaction = context.interaction
         thread = thread_room(message.id, context.room)

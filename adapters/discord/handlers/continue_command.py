@@ -95,7 +95,7 @@ class ContinueCommand:
             await (self._add_user_installed if context.user_installed else self._begin_or_add)(
                 context, text, options
             )
-        elif await self.services.stories.read(context.room) is not None:
+        elif await self.services.stories.open_in(context.room) is not None:
             await self._continue_story(context, options, ThreadLines())
         elif (lines := await self._prompt_lines(context)).messages:
             await self._continue_story(context, options, lines)
@@ -219,7 +219,7 @@ class ContinueCommand:
         if awaits_response(place.room):
             self.threads.responded(place.room, shown)
             return
-        await self.services.stories.show_by(PLATFORM, str(context.interaction.id), str(shown))
+        await self.services.editing.show_by(PLATFORM, str(context.interaction.id), str(shown))
         if not isinstance(context.interaction.channel, discord.Thread):
             self.posts.expect_reply_to(place.room, shown)
 

@@ -80,5 +80,5 @@ async def in_story_room(
     """
     if context.user_installed:
         return context
-    told = (await services.stories.by_id(passage.story_id)).room
+    told = (await services.stories.get(passage.story_id)).room
     return context if told == context.room else replace(context, room=told)

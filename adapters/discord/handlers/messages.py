@@ -105,7 +105,7 @@ class MessageHandler:
         text = story_text(message.content, me, mention_names_of(message))
         room = room_of_message(message)
         nothing = not text.strip() and not any(map(may_be_text, message.attachments))
-        if nothing or await self._services.stories.read(room) is None:
+        if nothing or await self._services.stories.open_in(room) is None:
             return
         if not (await self._services.settings.resolve(room)).listens:
             return
@@ -115,10 +115,10 @@ class MessageHandler:
 
     async def notify_kept(self, message: discord.Message) -> None:
         """Say that a message came to its story too late to be answered."""
-        passage = await self._services.stories.passage_of_message(PLATFORM, str(message.id))
+        passage = await self._services.passages.by_message(PLATFORM, str(message.id))
         if passage is None:
             return
-        room = (await self._services.stories.by_id(passage.story_id)).room
+        room = (await self._services.stories.get(passage.story_id)).room
         sentence = self._translate("discord.kept_while_away", message_locale(message, passage.text))
         await self._posts.notify(room, sentence, key=f"{message.id} kept")
 
@@ -129,7 +129,7 @@ class MessageHandler:
 
     async def on_edit(self, message: discord.Message, me: BotIdentity) -> None:
         """A message was edited, by its writer or their proxy: where it is a passage, that follows."""
-        passage = await self._services.stories.passage_of_message(PLATFORM, str(message.id))
+        passage = await self._services.passages.by_message(PLATFORM, str(message.id))
         text = story_text(message.content, me, mention_names_of(message))
         if passage is None or passage.by_model or text == passage.text:
             return
@@ -140,7 +140,7 @@ class MessageHandler:
             await self._notify_unread_attachments(message, attached, locale)
         if attached.lacks_text or text in {"", passage.text}:
             return
-        room = (await self._services.stories.by_id(passage.story_id)).room
+        room = (await self._services.stories.get(passage.story_id)).room
         if message.webhook_id is None:
             author = author_of(message.author, locale)
         else:
@@ -159,7 +159,7 @@ class MessageHandler:
         """
         if await self._services.generation.withdraw(PLATFORM, str(message_id)):
             return
-        passage = await self._services.stories.passage_of_message(PLATFORM, str(message_id))
+        passage = await self._services.passages.by_message(PLATFORM, str(message_id))
         if passage is None or passage.by_model or passage.deleted:
             return
         # Of many that a moderator takes away at once a line each would be noise.
@@ -170,7 +170,7 @@ class MessageHandler:
             await delete()
 
     async def _delete(self, passage: Passage, guild: discord.Guild | None, *, notify: bool) -> None:
-        story = await self._services.stories.by_id(passage.story_id)
+        story = await self._services.stories.get(passage.story_id)
         author = await self._with_current_roles(passage.author, story.room, guild)
         try:
             await self._services.editing.delete(story.room, author, passage.id)
@@ -268,7 +268,7 @@ class MessageHandler:
     ) -> None:
         self._posts.set_locale(place.room, locale)
         opening = place.room.id == str(message.id) and place.room.id != str(message.channel.id)
-        if place.missing_permission is not None and await self._services.stories.read(place.room) is None:
+        if place.missing_permission is not None and await self._services.stories.open_in(place.room) is None:
             permission = self._translate(f"discord.permission.{place.missing_permission}", locale)
             await self._notify(message, self._translate("discord.no_thread", locale, permission=permission))
         if opening:
@@ -305,10 +305,10 @@ class MessageHandler:
             if line.wants_reply and not await self._services.generation.is_out_of_character(received)
             else None
         )
-        story = await self._services.stories.read(room) if pointed is not None else None
+        story = await self._services.stories.open_in(room) if pointed is not None else None
         if pointed is None or story is None or ends_with(story, pointed.id):
             return await self._services.generation.receive_message(received, options, lines.messages)
-        if await self._services.stories.passage_of_message(PLATFORM, received.event_id) is not None:
+        if await self._services.passages.by_message(PLATFORM, received.event_id) is not None:
             return await self._services.generation.receive_message(
                 received, options
             )  # told again: the story branched the first time
@@ -328,14 +328,14 @@ class MessageHandler:
         reference = message.reference
         if reference is None or reference.message_id is None or reference.channel_id != message.channel.id:
             return None
-        return await self._services.stories.passage_of_message(PLATFORM, str(reference.message_id))
+        return await self._services.passages.by_message(PLATFORM, str(reference.message_id))
 
     async def _choose_thread(self, message: discord.Message, text: str, pointed: Passage | None) -> ThreadRef:
         here = room_of_message(message)
         if not opens_threads(message.channel):
             return ThreadRef(here)
         if pointed is not None:
-            told = (await self._services.stories.by_id(pointed.story_id)).room
+            told = (await self._services.stories.get(pointed.story_id)).room
             # This channel's threads are for adults only where it is; another channel's are as they were.
             return ThreadRef(
                 dataclasses.replace(told, adult=here.adult)

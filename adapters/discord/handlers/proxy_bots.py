@@ -129,7 +129,7 @@ class ProxyMessages:
         self._posted.pop(proxy.message_id, None)
         _remember(self._outcomes, gone.message_id, proxy.message_id)
         ids = str(gone.message_id), str(proxy.message_id)
-        await self._services.stories.show_by(PLATFORM, *ids, name=proxy.name, text=proxy.text)
+        await self._services.editing.show_by(PLATFORM, *ids, name=proxy.name, text=proxy.text)
 
 
 def _closest(found: list[_MessageContent]) -> _MessageContent:

@@ -28,7 +28,7 @@ from bot.domain.jobs import GenerationOptions
 from bot.domain.ports import Translate
 from bot.domain.room_settings import SETTINGS
 from bot.domain.story import Notes, Story
-from bot.story.export_formats import FORMATS, file_name
+from bot.story.export_formats import FORMATS, export_text, file_name
 from bot.story.joining import in_character_passages, text_of
 
 LISTED = 20
@@ -109,7 +109,7 @@ class StoryGroup(app_commands.Group):
     async def close(self, interaction: Interaction) -> None:
         """Close the story."""
         context = self._open(interaction)
-        closing = self._services.stories.close(context.room, context.author)
+        closing = self._services.editing.close(context.room, context.author)
         await self._perform(context, "discord.story.closed", closing)
 
     @app_commands.command(**command_texts("story.forget-me"))
@@ -140,7 +140,7 @@ class StoryGroup(app_commands.Group):
     async def new(self, interaction: Interaction, title: app_commands.Range[str, 0, MAX_TITLE] = "") -> None:
         """Begin a new story here; a form asks first where that closes one that has a text."""
         context = self._open(interaction)
-        open_here = await self._services.stories.read(context.room)
+        open_here = await self._services.stories.open_in(context.room)
         if open_here is None or not in_character_passages(open_here):
             await self._begin(context, title)
             return
@@ -153,7 +153,7 @@ class StoryGroup(app_commands.Group):
     async def title(self, interaction: Interaction, title: app_commands.Range[str, 1, MAX_TITLE]) -> None:
         """Give the story another title."""
         context = self._open(interaction)
-        story = await self._services.stories.rename(context.room, context.author, title)
+        story = await self._services.editing.rename(context.room, context.author, title)
         called, person = self._titled(story, context.public_locale), escape(context.author.name)
         sentence = self._translate(
             "discord.story.renamed", context.public_locale, person=person, title=called
@@ -177,7 +177,7 @@ class StoryGroup(app_commands.Group):
         context = self._open(interaction)
         if story not in {visible.id for visible in await visible_stories(self._services, context)}:
             raise NoSuchStory(story=story)
-        reopening = self._services.stories.reopen(context.room, context.author, story)
+        reopening = self._services.editing.reopen(context.room, context.author, story)
         await self._perform(context, "discord.story.reopened", reopening)
 
     @reopen.autocomplete("story")
@@ -216,24 +216,24 @@ class StoryGroup(app_commands.Group):
         Raises:
             AnotherIsOpen: another one with a text is open by now.
         """
-        open_here = await self._services.stories.read(context.room)
+        open_here = await self._services.stories.open_in(context.room)
         if open_here is not None and open_here.id != story_id and in_character_passages(open_here):
             raise AnotherIsOpen
         await self._begin(context, title)
 
     async def _begin(self, context: InteractionContext, title: str) -> None:
-        beginning = self._services.stories.begin(context.room, context.author, title)
+        beginning = self._services.editing.begin(context.room, context.author, title)
         await self._perform(context, "discord.story.begun", beginning)
 
     async def _send_notes_modal(self, interaction: Interaction, action: Action) -> None:
         context = self._open(interaction)
-        story = await self._services.stories.read(context.room)
+        story = await self._services.stories.open_in(context.room)
         notes = story.notes if story is not None else Notes()
         modal = notes_modal(action, notes, self._translate, context.locale)
         await self._responses.send_modal(interaction, modal)
 
     async def _story(self, context: InteractionContext) -> Story:
-        story = await self._services.stories.read(context.room)
+        story = await self._services.stories.open_in(context.room)
         if story is None:
             raise NoStory
         return story
@@ -254,7 +254,7 @@ class StoryGroup(app_commands.Group):
         return truncate(f"**{self._titled(story, locale)}**\n-# {about}", HEAD)
 
     async def _send_file(self, interaction: Interaction, story: Story, head: str, form: str = "txt") -> None:
-        text = await self._services.stories.export(story.id, form)
+        text = export_text(await self._services.stories.get(story.id), form)
         file = discord.File(io.BytesIO(text.encode()), filename=file_name(story, form))
         await self._responses.send_ephemeral(interaction, head, file=file)
 

@@ -14,11 +14,11 @@ from bot.domain.story import Story
 async def visible_stories(services: Services, context: InteractionContext) -> list[Story]:
     """The stories that the person can see from where they are, latest first."""
     guild_id = context.interaction.guild_id
-    mine = await services.stories.list_stories(PLATFORM, author=context.author)
+    mine = await services.stories.find(PLATFORM, author=context.author)
     if guild_id is None or context.user_installed:
         # What was told in a server stays there, whoever else is in this conversation.
         return [story for story in mine if not story.room.parent_scopes]
-    there = await services.stories.list_stories(PLATFORM, within=f"guild/{guild_id}")
+    there = await services.stories.find(PLATFORM, within=f"guild/{guild_id}")
     own = {story.id for story in mine}
     return [story for story in there if _may_see(context, story, own=story.id in own)]
 

@@ -67,7 +67,7 @@ class ThreadHistory:
         if not isinstance(channel, discord.Thread):
             return ThreadLines()
         room = room_of(channel, channel.id, channel.guild.id)
-        if await self._services.stories.read(room) is not None or await self._services.stories.list_stories(
+        if await self._services.stories.open_in(room) is not None or await self._services.stories.find(
             PLATFORM, room=room
         ):
             return ThreadLines()

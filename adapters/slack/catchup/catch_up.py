@@ -92,7 +92,7 @@ class WorkspaceCatchUp:
             if (
                 not unread
                 or not workspace.api.rate_limits.has_capacity(READ_THREAD)
-                or await self._services.stories.read(thread.room) is None
+                or await self._services.stories.open_in(thread.room) is None
             ):
                 continue
             try:

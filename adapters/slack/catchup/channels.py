@@ -78,7 +78,7 @@ class ChannelCatchUp:
         messages = workspace.api.messages(thread, retry, since=gap.since, low_priority=True)
         for message in reversed([each async for each in messages]):
             thread = thread.under(str(message.get("thread_ts") or message["ts"]))
-            if await self._services.stories.read(thread.room) is not None:
+            if await self._services.stories.open_in(thread.room) is not None:
                 continue  # its thread is read as a whole
             if float(message.get("latest_reply") or 0.0) > gap.since:
                 await self._thread(workspace, thread, gap, retry)

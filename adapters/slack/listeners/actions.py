@@ -146,7 +146,7 @@ class ActionListeners:
         )
 
     async def _open_edit_view(self, click: _Click) -> None:
-        passage, author = await self._services.stories.passage(click.action.value), click.author
+        passage, author = await self._services.passages.existing(click.action.value), click.author
         if author.person != (passage.asker or passage.author).person:
             raise NotYours
         if len(passage.text) > INPUT_CHARACTERS:

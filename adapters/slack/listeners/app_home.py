@@ -101,7 +101,7 @@ class AppHomeListener:
 
     async def _own_stories(self, workspace: Workspace, author: Author, team: str) -> Sequence[Story]:
         """The stories that a person wrote in, where they may still read."""
-        stories = await self._services.stories.list_stories(PLATFORM, author=author)
+        stories = await self._services.stories.find(PLATFORM, author=author)
         found = [(story, SlackThread.of(story.room)) for story in stories]
         # Asked each time: who left a private channel may not read there a moment later.
         channels = await _channels_of(workspace, author) if found else frozenset()

@@ -113,7 +113,7 @@ class CommandListener:
         await workspace.posts.remove_duplicates(command.thread, event_id)
 
     async def _latest(self, thread: SlackThread) -> Story | None:
-        stories = await self._services.stories.list_stories(PLATFORM, within=f"channel/{thread.channel}")
+        stories = await self._services.stories.find(PLATFORM, within=f"channel/{thread.channel}")
         # A channel that workspaces share may hold stories of another one's bot.
         here = (story for story in stories if SlackThread.of(story.room).team == thread.team)
         return next((story for story in here if not story.closed), None)

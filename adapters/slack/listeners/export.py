@@ -11,7 +11,7 @@ from bot.aio.clock import Clock
 from bot.core.services import Services
 from bot.domain.errors import DeliveryError, NoStory
 from bot.domain.story import Story
-from bot.story.export_formats import file_name
+from bot.story.export_formats import export_text, file_name
 
 _LOOKS_AFTER_S = (0.0, 1.0, 3.0)
 """When a file whose upload was not answered is looked for: Slack shows files a moment later."""
@@ -32,7 +32,7 @@ class StoryExporter:
         Raises:
             NoStory, RetryLater, Undeliverable
         """
-        story = await self._services.stories.read(thread.room)
+        story = await self._services.stories.open_in(thread.room)
         if story is None:
             raise NoStory
         await self.export_story(workspace, story, thread, form)
@@ -45,7 +45,7 @@ class StoryExporter:
         Raises:
             NoSuchStory, RetryLater, Undeliverable
         """
-        text = await self._services.stories.export(story.id, form)
+        text = export_text(await self._services.stories.get(story.id), form)
         file, since = file_name(story, form), self._wall() - _CLOCKS_DIFFER_S
         try:
             await workspace.api.upload(thread, file, story.title or "story", text)

@@ -71,7 +71,7 @@ class MessageListener:
             await self._handle(workspace, incoming, options)
 
     async def _handle(self, workspace: Workspace, incoming: IncomingMessage, options: ReceiveOptions) -> None:
-        story = await self._services.stories.read(incoming.thread.room)
+        story = await self._services.stories.open_in(incoming.thread.room)
         command = parse_thread_command(incoming.raw)
         if not incoming.mentions_bot and not await self._is_for_story(incoming, story, command):
             return
@@ -108,7 +108,7 @@ class MessageListener:
         """Somebody changed or deleted a message: if a passage came of it, that follows."""
         if change.raw is None and await self._services.generation.withdraw(*_message_address(change)):
             return
-        passage = await self._services.stories.passage_of_message(*_message_address(change))
+        passage = await self._services.passages.by_message(*_message_address(change))
         if passage is None:
             return
         by = await _with_current_roles(workspace, passage.asker or passage.author)

@@ -33,7 +33,7 @@ class ShortcutListener:
     async def _handle(self, workspace: Workspace, shortcut: MessageShortcut, author: Author) -> None:
         incoming = shortcut.message
         room = incoming.thread.room
-        passage = await self._services.stories.passage_of_message(PLATFORM, incoming.event_id)
+        passage = await self._services.passages.by_message(PLATFORM, incoming.event_id)
         after = None
         if passage is not None:
             change = self._services.editing.branch(room, author, passage.id)
@@ -41,7 +41,7 @@ class ShortcutListener:
             after = story.head
         elif not shortcut.is_from_person or incoming.is_command or incoming.is_empty:
             raise EmptyPrompt
-        elif await self._services.stories.read(room) is None:
+        elif await self._services.stories.open_in(room) is None:
             # Read from Slack also where it stands alone: that shows whether the bot may be there at all.
             await self._history.import_thread(workspace, incoming.thread, incoming.ts, author, inclusive=True)
         elif await self._history.import_message(workspace, incoming):

@@ -41,7 +41,7 @@ class StoryActions:
         Slack does not tell who deleted a message, and asks them itself; brought back, the passage would stand
         in the story and nowhere in the thread. So there is no button to take it back.
         """
-        story = await self._services.stories.read(thread.room)
+        story = await self._services.stories.open_in(thread.room)
         await self._services.editing.delete(thread.room, author, passage.id)
         if story is None or not is_in_story(story, passage):
             return

@@ -33,7 +33,7 @@ class HomePage:
 
     async def build(self) -> None:
         """Lay the page out."""
-        stories = _one_a_room(await self.services.stories.list_stories(payloads.PLATFORM))
+        stories = _one_a_room(await self.services.stories.find(payloads.PLATFORM))
         with ui.element("div").classes("tz-page tz-front"):
             self._cover()
             self._composer()

@@ -12,7 +12,7 @@ from adapters.web.render.values import branch_view
 from bot.core.services import Services
 from bot.domain.chat import Room
 from bot.domain.story import Notes
-from bot.story.export_formats import file_name
+from bot.story.export_formats import export_text, file_name
 from bot.story.tree import outline
 from bot.text.code_points import names
 
@@ -41,32 +41,32 @@ class Notebook:
 
     async def text_of_story(self, story_id: str, form: str) -> tuple[str, str]:
         """A story to keep: the name of its file, and its text. Raises NoSuchStory, UnknownFormat."""
-        text = await self.services.stories.export(story_id, form)
-        return file_name(await self.services.stories.by_id(story_id), form), text
+        story = await self.services.stories.get(story_id)
+        return file_name(story, form), export_text(story, form)
 
     async def _tree(self) -> Leaf:
-        story = await self.services.stories.read(self.room)
+        story = await self.services.stories.open_in(self.room)
         if story is None:
             return {"branches": []}
-        lines = outline(story, await self.services.stories.tree(self.room))
+        lines = outline(story, await self.services.passages.of_story(story.id))
         return {"branches": [asdict(branch_view(line)) for line in lines]}
 
     async def _notes(self) -> Leaf:
-        story = await self.services.stories.read(self.room)
+        story = await self.services.stories.open_in(self.room)
         return notes_payload(story.notes if story else Notes())
 
     async def _window(self) -> Leaf:
-        if await self.services.stories.read(self.room) is None:
+        if await self.services.stories.open_in(self.room) is None:
             return {"window": None}
-        window = await self.services.stories.context_window(self.room)
+        window = await self.services.prompts.context_window(self.room)
         return {"window": asdict(replace(window, unknown=names(window.unknown)))}
 
     async def _rules(self) -> Leaf:
         return {"rules": settings.settings_payload(await self.services.settings.resolve(self.room))}
 
     async def _stories(self) -> Leaf:
-        now = await self.services.stories.read(self.room)
-        stories = await self.services.stories.list_stories(payloads.PLATFORM, room=self.room)
+        now = await self.services.stories.open_in(self.room)
+        stories = await self.services.stories.find(payloads.PLATFORM, room=self.room)
         return {
             "stories": [
                 {"id": story.id, "title": story.title, "open": now is not None and story.id == now.id}

@@ -196,8 +196,8 @@ class RoomPage:
         await run_action(self._shade(payload_of(event)), self._translate, self._visitor.locale)
 
     async def _shade(self, payload: Payload) -> None:
-        passage = await self._services.stories.passage(payloads.passage_of(payload))
-        scores = await self._services.stories.scores(passage.id)
+        passage = await self._services.passages.existing(payloads.passage_of(payload))
+        scores = await self._services.passages.scores(passage.id)
         if scores:
             self._story.shade(passage.id, probability.shaded(passage.text, scores))
         else:

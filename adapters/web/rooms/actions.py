@@ -117,16 +117,16 @@ class RoomActions:
             raise NothingToStop
 
     async def _rename(self, payload: Payload) -> None:
-        await self.services.stories.rename(self.feed.room, self.visitor.author, payloads.title_of(payload))
+        await self.services.editing.rename(self.feed.room, self.visitor.author, payloads.title_of(payload))
 
     async def _begin(self, payload: Payload) -> None:
-        await self.services.stories.begin(self.feed.room, self.visitor.author, payloads.title_of(payload))
+        await self.services.editing.begin(self.feed.room, self.visitor.author, payloads.title_of(payload))
 
     async def _close(self, _: Payload) -> None:
-        await self.services.stories.close(self.feed.room, self.visitor.author)
+        await self.services.editing.close(self.feed.room, self.visitor.author)
 
     async def _reopen(self, payload: Payload) -> None:
-        await self.services.stories.reopen(
+        await self.services.editing.reopen(
             self.feed.room, self.visitor.author, payloads.text_of(payload, "story")
         )
 
@@ -147,6 +147,6 @@ class RoomActions:
         )
 
     async def _forget(self, _: Payload) -> None:
-        count = await self.services.stories.forget(self.visitor.author)
+        count = await self.services.editing.forget(self.visitor.author)
         await self.refresh_all()
         self.on_forgotten(count)

@@ -25,7 +25,6 @@ from adapters.web.render.values import (
 from adapters.web.rooms.reply_board import ReplyBoard
 from bot.core.services import Services
 from bot.domain.chat import Author, Room
-from bot.domain.errors import NoStory
 from bot.domain.replies import Reply, ReplyState
 from bot.domain.room_settings import RoomSettings
 from bot.domain.story import Act, Passage, Story
@@ -212,9 +211,9 @@ class RoomFeed:
 
     async def _read(self) -> RoomChange:
         """Take over the story as it is now; returns what changed."""
-        story, tree = await self.services.stories.read(self.room), []
+        story, tree = await self.services.stories.open_in(self.room), []
         if story is not None:
-            tree = list(await self._tree())
+            tree = list(await self.services.passages.of_story(story.id))
         besides = _besides(story) != _besides(self.story)
         self.story = story
         over = self._replies.drop_stored(frozenset(passage.id for passage in tree))
@@ -243,12 +242,6 @@ class RoomFeed:
         name = self.label(act.by.person, act.by.name)
         counts = (act.passages_before, act.passages_after)
         return ActView(act.id, act.kind.value, name, self.number(act.by), *counts, act.taken_back)
-
-    async def _tree(self) -> Sequence[Passage]:
-        try:
-            return await self.services.stories.tree(self.room)
-        except NoStory:  # closed in between
-            return ()
 
     def _passages(self, story: Story | None, tree: Sequence[Passage]) -> tuple[PassageView, ...]:
         if story is None:

@@ -9,10 +9,10 @@ import uuid
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert
+from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.domain.chat import Author
+from bot.domain.chat import Author, Room
 from bot.domain.story import Act, ActKind, Passage, Story
 from bot.store import tables
 from bot.store.tables import (
@@ -51,6 +51,15 @@ def _made(
     kind: ActKind, by: Author, story: Story, ends: tuple[str | None, str | None], before: int, after: int
 ) -> Act:
     return Act(uuid.uuid4().hex, story.id, story.room, by, kind, *ends, before, after)
+
+
+async def latest(connection: AsyncConnection, room: Room) -> Act | None:
+    """What was done last in a room, taken back or not."""
+    acts = tables.acts.c
+    here = (acts.platform == room.platform) & (acts.room_id == room.id)
+    query = select(tables.acts).where(here).order_by(acts.number.desc()).limit(1)
+    row = (await connection.execute(query)).mappings().one_or_none()
+    return None if row is None else act_of(row)
 
 
 async def add(connection: AsyncConnection, act: Act | None, now: datetime) -> None:

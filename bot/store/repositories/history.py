@@ -14,11 +14,11 @@ from sqlalchemy import RowMapping, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.aio.clock import UtcClock
-from bot.domain.chat import Author, Room
+from bot.domain.chat import Author
 from bot.domain.errors import ActOvertaken, NothingToTakeBack, NotYours
 from bot.domain.story import Act, ActKind, Story
 from bot.store import tables
-from bot.store.database import Database, reads, writes
+from bot.store.database import Database, writes
 from bot.store.repositories import acts, stories, story_head, tree
 
 _acts = tables.acts.c
@@ -83,13 +83,6 @@ class HistoryRepository:
         after = await stories.read(connection, story_id)
         await acts.add(connection, acts.moved(kind, by, before, after, former), now)
         return after
-
-    @reads
-    async def latest(self, connection: AsyncConnection, room: Room) -> Act | None:
-        here = (_acts.platform == room.platform) & (_acts.room_id == room.id)
-        query = select(tables.acts).where(here).order_by(_acts.number.desc()).limit(1)
-        row = (await connection.execute(query)).mappings().one_or_none()
-        return None if row is None else acts.act_of(row)
 
     @writes
     async def take_back(self, connection: AsyncConnection, act_id: str, by: Author) -> Act:

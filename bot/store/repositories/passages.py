@@ -31,8 +31,8 @@ class PassageRepository:
     clock: UtcClock
 
     @reads
-    async def get(self, connection: AsyncConnection, passage_id: str) -> Passage | None:
-        return await tree.by_id(connection, passage_id)
+    async def existing(self, connection: AsyncConnection, passage_id: str) -> Passage:
+        return await _existing(connection, passage_id)
 
     @reads
     async def by_message(self, connection: AsyncConnection, platform: str, message_id: str) -> Passage | None:
@@ -113,8 +113,12 @@ async def _locked(connection: AsyncConnection, passage_id: str) -> Passage:
     if place is None:
         raise PassageGone
     await stories.locked(connection, place["story_id"])
-    passage = await tree.existing(connection, passage_id)
-    if passage.deleted:
+    return await _existing(connection, passage_id)
+
+
+async def _existing(connection: AsyncConnection, passage_id: str) -> Passage:
+    passage = await tree.by_id(connection, passage_id)
+    if passage is None or passage.deleted:
         raise PassageGone
     return passage
 

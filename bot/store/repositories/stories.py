@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.aio.clock import UtcClock
 from bot.domain.chat import Author, Room
 from bot.domain.errors import NoOpenJob, NoSuchStory, NotesChanged, StoryBusy
-from bot.domain.story import ActKind, Lore, Notes, ReplyInProgress, Story
+from bot.domain.story import Act, ActKind, Lore, Notes, ReplyInProgress, Story
 from bot.store import tables
 from bot.store.database import Database, reads, writes
 from bot.store.repositories import acts, story_head, tree
@@ -97,6 +97,10 @@ class StoryRepository:
         query = select(tables.stories).where(here)
         query = query.order_by(_stories.changed_at.desc(), _stories.number.desc())
         return [placed_room_of(row) for row in (await connection.execute(query)).mappings()]
+
+    @reads
+    async def last_act(self, connection: AsyncConnection, room: Room) -> Act | None:
+        return await acts.latest(connection, room)
 
     @writes
     async def begin(

@@ -14,6 +14,7 @@ from adapters.console import ROOM, ConsoleAdapter, Session, Transcript
 from bot.domain.chat import Author
 from bot.domain.errors import NoSuchStory
 from bot.domain.story import Lore, Notes
+from bot.story.export_formats import export_text
 from bot.story.joining import in_character_passages, text_of
 from config.i18n import Translations
 from tests.fakes.house import House, opened, sentence
@@ -52,7 +53,7 @@ class Desk:
 
     async def texts(self) -> list[str]:
         """The story as it is read."""
-        story = await self.house.services.stories.read(ROOM)
+        story = await self.house.services.stories.open_in(ROOM)
         return [passage.text for passage in story.passages] if story else []
 
 
@@ -79,7 +80,7 @@ async def test_a_script_gets_the_whole_story_in_order(scripted: Desk) -> None:
     assert await scripted.types(
         "雨が", "", "// メモ", "二。", "（（次は？））", "/続き 三。", "/show", "/tree"
     )
-    story = await scripted.house.services.stories.read(ROOM)
+    story = await scripted.house.services.stories.open_in(ROOM)
     assert story is not None
     assert scripted.out.getvalue() == text_of(in_character_passages(story)) + "\n"
     assert scripted.out.getvalue() == f"雨が{sentence(0)}\n二。\n三。{sentence(1)}\n"
@@ -216,10 +217,10 @@ async def test_show_and_export_write_the_story(desk: Desk, tmp_path: Path) -> No
 async def test_a_file_is_what_every_door_gives_out(desk: Desk, tmp_path: Path, form: str) -> None:
     """To the byte, in the form that its name ends in."""
     assert await desk.types(FIRST, "* 二。", "// メモ", f"/export {tmp_path}/story.{form}")
-    story = await desk.house.services.stories.read(ROOM)
+    story = await desk.house.services.stories.open_in(ROOM)
     assert story is not None
     content = await asyncio.to_thread((tmp_path / f"story.{form}").read_bytes)
-    assert content == (await desk.house.services.stories.export(story.id, form)).encode()
+    assert content == export_text(story, form).encode()
     assert "メモ" not in content.decode()
 
 
@@ -233,14 +234,14 @@ async def test_notes_are_kept_and_seen_in_the_window(desk: Desk) -> None:
         "/lore 海 = 青い。",
         "/lore 2 -",
     )
-    story = await desk.house.services.stories.read(ROOM)
+    story = await desk.house.services.stories.open_in(ROOM)
     assert story is not None
     assert story.notes == Notes("探偵は明智。", "静かに。", (Lore(("夜", "晩"), "夜は白梅軒。", 2),))
     desk.err.truncate(0)
     assert await desk.types("/window", "/note -")
     for text in ("探偵は明智。", "静かに。", "夜は白梅軒。", FIRST.strip(), "2048"):
         assert text in desk.err.getvalue()
-    story = await desk.house.services.stories.read(ROOM)
+    story = await desk.house.services.stories.open_in(ROOM)
     assert story is not None
     assert story.notes.note == ""
 
@@ -259,13 +260,13 @@ async def test_settings_hold_for_what_comes_next(desk: Desk) -> None:
 async def test_stories_one_after_the_other(desk: Desk) -> None:
     """Begin another, list them, go back to the first, rename and close it."""
     assert await desk.types(FIRST, "/title 夜", "/new 海", "波。", "/list")
-    stories = {story.title: story.id for story in await desk.house.services.stories.list_stories("console")}
+    stories = {story.title: story.id for story in await desk.house.services.stories.find("console")}
     assert set(stories) == {"夜", "海"}
     assert f"* {stories['海'][:8]}" in desk.err.getvalue()
     assert await desk.types(f"/open {stories['夜'][:8]}")
     assert await desk.texts() == [FIRST]
     assert await desk.types("/close")
-    assert await desk.house.services.stories.read(ROOM) is None
+    assert await desk.house.services.stories.open_in(ROOM) is None
     await desk.session.enter(stories["海"])
     assert await desk.texts() == ["波。"]
     with pytest.raises(NoSuchStory):

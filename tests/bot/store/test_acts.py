@@ -27,7 +27,7 @@ async def texts(store: Store) -> list[str]:
 
 async def last(store: Store) -> Act:
     """The last act in the room."""
-    act = await store.history.latest(ROOM)
+    act = await store.stories.last_act(ROOM)
     assert act is not None
     return act
 
@@ -114,7 +114,7 @@ async def test_who_is_forgotten_brings_nothing_back(store: Store) -> None:
 async def test_beginning_closing_and_reopening_are_taken_back(store: Store) -> None:
     """The story that was open in the room is open there again; a room's first story takes nothing back."""
     first = await told(store, "一。")
-    assert await store.history.latest(ROOM) is None
+    assert await store.stories.last_act(ROOM) is None
     await store.stories.begin(ROOM, "二つめ", by=KEN)
     begun = await last(store)
     assert (begun.kind, begun.passages_before, begun.passages_after) == (ActKind.BEGIN, 1, 0)
@@ -136,4 +136,4 @@ async def test_an_act_without_effect_is_none(store: Store) -> None:
     """Going where the story ends already is nothing that could be taken back."""
     story = await told(store, "一。")
     await store.history.go_to(story, (await store.passages.of_story(story))[0].id, by=KEN)
-    assert await store.history.latest(ROOM) is None
+    assert await store.stories.last_act(ROOM) is None

@@ -112,9 +112,7 @@ async def test_what_they_made_of_the_models_words_is_taken_back(store: Store) ->
     assert await texts(store) == ["二。"]
     assert [(one.id, one.text) for one in forgotten.restored] == [(first.id, "二。"), (second.id, "")]
     assert await former_texts(store) == ["弐。"]
-    passage = await store.passages.get(first.id)
-    assert passage is not None
-    assert not passage.edited
+    assert not (await store.passages.existing(first.id)).edited
 
 
 async def test_what_replies_show_of_it_goes_too(store: Store) -> None:

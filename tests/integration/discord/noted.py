@@ -54,9 +54,9 @@ class NotedServices(FakeServices):
         """The last passage's id."""
         return str((await self._told(room)).head)
 
-    async def read(self, room: Room) -> Story | None:
+    async def open_in(self, room: Room) -> Story | None:
         """The story, with its head."""
-        story = await FakeServices.read(self, room)
+        story = await FakeServices.open_in(self, room)
         return story and dataclasses.replace(
             story, head=story.passages[-1].id, notes=self.kept.get(room, Notes())
         )
@@ -68,7 +68,7 @@ class NotedServices(FakeServices):
         self.moved.set()
 
     async def _told(self, room: Room) -> Story:
-        story = await self.read(room)
+        story = await self.open_in(room)
         if story is None:
             return Story("story-0", room, "無題")
         return story
@@ -88,7 +88,7 @@ class NotedServices(FakeServices):
         self._note("stop", job_id, by)
         return job_id != "over"
 
-    async def list_stories(
+    async def find(
         self,
         platform: str,
         *,
@@ -97,18 +97,18 @@ class NotedServices(FakeServices):
         author: Author | None = None,
     ) -> Sequence[Story]:
         """All of them, or those that an author wrote in."""
-        told = await FakeServices.list_stories(self, platform)
+        told = await FakeServices.find(self, platform)
         if author is None:
             return told
         return [one for one in told if author.person in await self._writers(one.room)]
 
     async def _writers(self, room: Room) -> set[tuple[str, str]]:
-        story = await FakeServices.read(self, room)
+        story = await FakeServices.open_in(self, room)
         return {passage.author.person for passage in story.passages} if story else set()
 
-    async def by_id(self, story_id: str) -> Story:
+    async def get(self, story_id: str) -> Story:
         """By id."""
-        for story in await self.list_stories("discord"):
+        for story in await self.find("discord"):
             if story.id == story_id:
                 return await self._told(story.room)
         raise PassageGone
@@ -117,14 +117,14 @@ class NotedServices(FakeServices):
         """As the test laid them down."""
         return self.made_of[passage_id]
 
-    async def passage(self, passage_id: str) -> Passage:
+    async def existing(self, passage_id: str) -> Passage:
         """One that a message shows."""
         for passage in self.shows.values():
             if passage.id == passage_id:
                 return passage
         raise PassageGone
 
-    async def passage_of_message(self, platform: str, message_id: str) -> Passage | None:
+    async def by_message(self, platform: str, message_id: str) -> Passage | None:
         """As the test laid them down."""
         return self.shows.get(message_id)
 

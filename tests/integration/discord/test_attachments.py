@@ -155,7 +155,7 @@ async def test_a_passage_longer_than_a_form_is_edited_in_its_message(stage: Stag
     files = (("message.txt", LONG.encode() * 2),)
     line = await stage.discord.say_in(thread, stage.discord.hanako, "", mentions_bot=False, files=files)
     heard = await stage.services.until_heard()
-    story = await stage.services.stories.read(heard.message.room)
+    story = await stage.services.stories.open_in(heard.message.room)
     assert story is not None
     stage.services.shows[str(line.id)] = story.passages[-1]
     opened = await stage.discord.menu(line, stage.discord.hanako, "Edit this passage")

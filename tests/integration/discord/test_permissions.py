@@ -36,7 +36,7 @@ async def test_a_thread_that_discord_refuses_is_no_dead_end(stage: Stage) -> Non
     permission = stage.say("discord.permission.create_public_threads", "ja")
     assert stage.say("discord.no_thread", "ja", permission=permission) == hint.content
     assert (hint.reply_to, answer.reply_to) == (int(asked.message.event_id),) * 2
-    assert await stage.services.stories.read(stage.room(stage.discord.channel)) is not None
+    assert await stage.services.stories.open_in(stage.room(stage.discord.channel)) is not None
 
 
 async def test_a_thread_that_fails_for_a_moment_is_opened_all_the_same(stage: Stage) -> None:

@@ -66,7 +66,7 @@ async def test_with_text_the_answer_shows_it_and_a_thread_opens_from_it(stage: S
     assert (BEGINNING, None, shown.id) == (shown.content, shown.ephemeral_to, thread.id)
     assert (BEGINNING, str(slash.id)) == (heard.message.text, heard.message.event_id)
     assert [(str(slash.id), str(shown.id), None, None)] == stage.services.shown_by
-    assert (await stage.services.stories.read(stage.room(thread))) is not None
+    assert (await stage.services.stories.open_in(stage.room(thread))) is not None
     assert GenerationOptions(Length.LONG, "bold", 3) == heard.ask
     assert slash.took_s < 3.0
     assert shown.allowed_mentions == [{"parse": []}]
@@ -120,7 +120,7 @@ async def test_without_text_and_story_a_form_takes_the_beginning(stage: Stage) -
     heard = await stage.services.until_heard()
     thread = await stage.opened()
     assert heard.message.text == text
-    assert (await stage.services.stories.read(stage.room(thread))) is not None
+    assert (await stage.services.stories.open_in(stage.room(thread))) is not None
     assert GenerationOptions(Length.LONG, "bold") == heard.ask
     assert slash.modal is not None
     assert slash.modal["title"] == stage.say("discord.form.begin.title", "ja")

@@ -128,7 +128,7 @@ async def test_export_is_a_private_file(stage: Stage, form: str) -> None:
     slash = await stage.discord.slash(thread, stage.discord.taro, "story export", format=form)
     await answered(stage, slash)
     ((name, content),) = slash.answers[0].files
-    story = await stage.services.stories.read(stage.room(thread))
+    story = await stage.services.stories.open_in(stage.room(thread))
     assert story is not None
     assert content == export_text(story, form).encode()
     assert name.endswith(f".{form}")

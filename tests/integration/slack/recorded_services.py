@@ -100,7 +100,7 @@ class RecordedServices(FakeServices):
     async def edit(self, room: Room, by: Author, passage_id: str, text: str) -> Passage:
         """Recorded."""
         self._did("edit", room, by, passage_id, text)
-        return replace(await self.passage(passage_id), text=text)
+        return replace(await self.existing(passage_id), text=text)
 
     async def delete(self, room: Room, by: Author, passage_id: str) -> Story:
         """Recorded."""
@@ -122,18 +122,18 @@ class RecordedServices(FakeServices):
         """What the test says."""
         return self.now
 
-    async def passage(self, passage_id: str) -> Passage:
+    async def existing(self, passage_id: str) -> Passage:
         """One that was laid out."""
         for passage in self.shown.values():
             if passage.id == passage_id:
                 return passage
         raise PassageGone
 
-    async def passage_of_message(self, platform: str, message_id: str) -> Passage | None:
+    async def by_message(self, platform: str, message_id: str) -> Passage | None:
         """As it was laid out."""
         return self.shown.get(message_id)
 
-    async def list_stories(
+    async def find(
         self,
         platform: str,
         *,

@@ -26,11 +26,11 @@ async def test_it_finds_what_was_laid_out() -> None:
     """Passages by message and id, stories by place and writer, rules as they were set at the room."""
     services = RecordedServices()
     passage = services.lay_out(ROOM, "C:1.0", "昔々。", HANAKO)
-    assert await services.passage_of_message("slack", "C:1.0") == passage
-    assert await services.passage(passage.id) == passage
+    assert await services.by_message("slack", "C:1.0") == passage
+    assert await services.existing(passage.id) == passage
     with pytest.raises(PassageGone):
-        await services.passage("none")
-    assert len(await services.list_stories("slack", within="channel/C", author=HANAKO)) == 1
-    assert await services.list_stories("slack", within="channel/D") == []
+        await services.existing("none")
+    assert len(await services.find("slack", within="channel/C", author=HANAKO)) == 1
+    assert await services.find("slack", within="channel/D") == []
     await services.change(ROOM, "", {"listens": False})
     assert not (await services.resolve(ROOM)).listens

@@ -317,7 +317,7 @@ async def test_the_home_tab_shows_nothing_of_channels_that_one_left(
     await slack.deliver(home_event(slack, "U1"))
     await slack.until(lambda: "秘密の話。" in str(slack.people.homes))
     forged = slack.people.click_home(
-        "U1", "tsuzuki:home_export", (await services.stories.list_stories("slack"))[0].id
+        "U1", "tsuzuki:home_export", (await services.stories.find("slack"))[0].id
     )
     slack.workspace.channels["G1"].left.add("U1")
     slack.faults.refuse("users.conversations", "missing_scope")
@@ -329,7 +329,7 @@ async def test_the_home_tab_shows_nothing_of_channels_that_one_left(
     shown = str(slack.people.homes)
     assert ("秘密の話。" in shown, "私の話。" in shown) == (False, True)
     await slack.deliver(forged)
-    for story in (await services.stories.list_stories("slack"))[1:]:
+    for story in (await services.stories.find("slack"))[1:]:
         await slack.deliver(slack.people.click_home("U1", "tsuzuki:home_export", story.id))
     await slack.until(lambda: len(slack.workspace.files) == 2)
     assert not any("秘密" in content.decode() for content in slack.workspace.files.values())
@@ -341,7 +341,7 @@ async def test_a_story_from_the_home_tab_as_a_file(
     """It comes as a direct message."""
     await slack.deliver(home_event(slack, "U1"))
     await slack.until(lambda: slack.people.homes)
-    (story,) = await services.stories.list_stories("slack")
+    (story,) = await services.stories.find("slack")
     await slack.deliver(slack.people.click_home("U1", "tsuzuki:home_export", story.id))
     await slack.until(lambda: any(message.files for message in slack.workspace.messages))
     assert [message.channel for message in slack.workspace.messages if message.files] == ["D1"]
@@ -358,7 +358,7 @@ async def test_what_the_home_tab_cannot_do_is_said(
     assert (await slack.until_posted(1)).shown == "error.not_permitted/ja"
     await slack.deliver(home_event(slack, "U1"))
     await slack.until(lambda: "U1" in slack.people.homes)
-    (story,) = await services.stories.list_stories("slack")
+    (story,) = await services.stories.find("slack")
     slack.faults.refuse("files.getUploadURLExternal", "not_allowed", times=9)
     await slack.deliver(slack.people.click_home("U1", "tsuzuki:home_export", story.id))
     assert (await slack.until_posted(2)).shown == "slack.later/ja"

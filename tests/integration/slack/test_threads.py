@@ -279,7 +279,7 @@ async def test_a_story_as_a_file(
     (message,) = [message for message in slack.workspace.messages if message.files]
     assert (message.channel, message.thread_ts) == ("C1", root.ts)
     assert message.files[0]["name"].endswith(f".{form}")
-    story = await services.stories.read(room_of(root))
+    story = await services.stories.open_in(room_of(root))
     assert story is not None
     assert list(slack.workspace.files.values()) == [export_text(story, form).encode()]
 

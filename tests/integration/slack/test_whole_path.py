@@ -270,7 +270,7 @@ async def test_a_reply_that_is_deleted_while_it_is_written_is_not_in_the_story(
         await bot.deliver(slack.event_of(slack.types("C1", "U2", "そして。", event["event"]["ts"])))
         engine.go_on()
         await shows(slack, "朝が来た。")
-        story = await bot.services.stories.read(Room("slack", f"{TEAM}/C1/{event['event']['ts']}"))
+        story = await bot.services.stories.open_in(Room("slack", f"{TEAM}/C1/{event['event']['ts']}"))
     assert story is not None
     assert [passage.text for passage in story.passages] == ["昔々。", "そして。", "朝が来た。"]
 
@@ -378,7 +378,7 @@ async def test_only_those_with_a_role(slack: SlackServer) -> None:
         await bot.deliver(slack.deleted(line))
         await bot.deliver(slack.event_of(slack.types("C1", "U2", "静かに", root.ts)))
         await slack.until(lambda: slack.methods.ephemeral)
-        story, rules = await bot.services.stories.read(room), await bot.services.settings.resolve(room)
+        story, rules = await bot.services.stories.open_in(room), await bot.services.settings.resolve(room)
     assert story is not None
     assert [passage.text for passage in story.passages] == ["昔々。", "雨。", "夜。"]
     assert rules.listens

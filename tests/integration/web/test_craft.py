@@ -12,7 +12,7 @@ from playwright.async_api import expect
 from adapters.web.payloads import new_slug
 from bot.domain.sampling import Sampling
 from bot.domain.story import Lore, Notes
-from bot.story.export_formats import file_name
+from bot.story.export_formats import export_text, file_name
 from tests.fakes.house import House, beginning, sentence
 from tests.integration.web.conftest import Enter
 from tests.integration.web.person import Person
@@ -333,13 +333,13 @@ async def test_new_closed_and_reopened_stories(enter: Enter, house: House, mio: 
 async def test_a_story_is_downloaded_as_text(house: House, mio: Person) -> None:
     """The file has the story's title for a name, and to the byte what every other door gives out."""
     await mio.leaf("物語")
-    (story,) = await house.services.stories.list_stories("web")
+    (story,) = await house.services.stories.find("web")
     for button, form in (("書き出す", "txt"), ("Markdown", "md")):
         async with mio.page.expect_download() as download:
             await mio.page.get_by_role("button", name=button).click()
         file = await download.value
         content = await asyncio.to_thread(Path(await file.path()).read_bytes)
-        assert content == (await house.services.stories.export(story.id, form)).encode()
+        assert content == export_text(await house.services.stories.get(story.id), form).encode()
         assert file.suggested_filename == file_name(story, form)
 
 

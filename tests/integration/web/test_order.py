@@ -13,6 +13,7 @@ import pytest_asyncio
 from playwright.async_api import expect
 
 from bot.domain.chat import MODEL
+from bot.story.export_formats import export_text
 from tests.fakes.house import House, beginning, sentence
 from tests.integration.web.conftest import Enter
 from tests.integration.web.person import Person
@@ -65,7 +66,7 @@ async def test_what_is_written_while_a_reply_streams_stands_behind_it(
         await expect(person.authors).to_have_text(["澪", MODEL.name, "健", "澪"])
     assert await house.texts() == told_now
     (story,) = await house.store.stories.find("web")
-    exported = await house.services.stories.export(story.id, "txt")
+    exported = export_text(await house.store.stories.get(story.id))
     assert sorted(told_now, key=exported.index) == told_now
     await mio.leaf("枝")
     lines = mio.page.locator(".tz-tree li")

@@ -33,11 +33,13 @@ class Shelf:
         """Of the services only this one is asked."""
         return self
 
-    async def read(self, room: Room) -> Story | None:
+    passages = stories
+
+    async def open_in(self, room: Room) -> Story | None:
         """The story."""
         return self.story
 
-    async def tree(self, room: Room) -> Sequence[Passage]:
+    async def of_story(self, story_id: str) -> Sequence[Passage]:
         """All of it."""
         return tuple(self.told)
 
@@ -417,9 +419,9 @@ async def test_a_room_is_kept_while_somebody_is_on_the_way_in(shelf: Shelf) -> N
     """Whoever waits behind another reader joins the room that later changes go to."""
 
     class Slow(Shelf):
-        async def read(self, room: Room) -> Story | None:
+        async def open_in(self, room: Room) -> Story | None:
             await asyncio.sleep(0)
-            return await shelf.read(room)
+            return await shelf.open_in(room)
 
     hub, page = RoomFeeds(Slow()), Page()
     live = hub.room(ROOM)

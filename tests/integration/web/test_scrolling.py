@@ -95,7 +95,7 @@ async def test_a_draft_that_grows_further_up_moves_no_reader(
     """At the end the page goes along; who went back keeps the line they read, though text grows above it."""
     fill(services, room)
     mio = await enter(f"/r/{room.id}", "澪")
-    services.stories.begin(room, "job-1")
+    services.editing.begin(room, "job-1")
     reply = FakeReply(web, room, "job-1/0")
     await reply.show(Reply(ReplyState.WRITING, LINE, job="job-1"))
     await expect(mio.draft).to_contain_text(LINE)

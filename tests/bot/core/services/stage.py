@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -14,6 +14,7 @@ from bot.domain.errors import EngineError
 from bot.domain.inference import ContextWindow, Delta, GenerationRequest, Health, TokenCount
 from bot.domain.jobs import Job
 from bot.domain.replies import Reply
+from bot.domain.story import Passage
 from bot.store import Store
 
 ROOM = Room("web", "moon")
@@ -116,6 +117,11 @@ class Stage:
         """The room's story, passage by passage."""
         story = await self.store.stories.open_in(room)
         return [] if story is None else [passage.text for passage in story.passages]
+
+    async def tree(self, room: Room = ROOM) -> Sequence[Passage]:
+        """All passages of the room's story, in the order they were made."""
+        story = await self.store.stories.open_in(room)
+        return [] if story is None else await self.store.passages.of_story(story.id)
 
 
 def says(text: str, event: str = "e1", author: Author = AKI, room: Room = ROOM) -> Message:

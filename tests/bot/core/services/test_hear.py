@@ -396,10 +396,10 @@ class TestReadingStories:
 
     async def test_a_rooms_story_is_read(self, stage: Stage) -> None:
         """None where nobody wrote."""
-        assert await stage.services.stories.read(ROOM) is None
+        assert await stage.services.stories.open_in(ROOM) is None
         await stage.services.generation.receive_message(says("雨。"), None)
 
-        story = await stage.services.stories.read(ROOM)
+        story = await stage.services.stories.open_in(ROOM)
         assert story is not None
         assert [passage.text for passage in story.passages] == ["雨。"]
 
@@ -408,7 +408,7 @@ class TestReadingStories:
         await stage.services.generation.receive_message(says("雨。"), None)
         await stage.services.generation.receive_message(says("風。", "e2", room=Room("slack", "T/C/1")), None)
 
-        assert [story.room for story in await stage.services.stories.list_stories("web")] == [ROOM]
+        assert [story.room for story in await stage.services.stories.find("web")] == [ROOM]
 
 
 class TestCancelling:

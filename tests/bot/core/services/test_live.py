@@ -84,15 +84,15 @@ class TestButtons:
     async def test_closing_and_opening_again(self, told: Told) -> None:
         """A closed story has none; one that is opened again has its own."""
         first = await told.hears("雨。")
-        story = await told.services.stories.close(HALL, AYA)
+        story = await told.services.editing.close(HALL, AYA)
         await told.buttons_under()
-        await told.services.stories.reopen(HALL, AYA, story.id)
+        await told.services.editing.reopen(HALL, AYA, story.id)
         await told.buttons_under(first)
 
     async def test_another_story_begins(self, told: Told) -> None:
         """The former one's reply has none any more."""
         await told.hears("雨。")
-        await told.services.stories.begin(HALL, AYA, "海")
+        await told.services.editing.begin(HALL, AYA, "海")
         await told.buttons_under()
 
     async def test_a_story_that_moved_to_another_room(self, told: Told) -> None:
@@ -100,10 +100,10 @@ class TestButtons:
         await told.hears("雨。")
         elsewhere = Room("fake", "elsewhere")
 
-        await told.services.stories.reopen(elsewhere, BO, (await told.story()).id)
+        await told.services.editing.reopen(elsewhere, BO, (await told.story()).id)
 
         await told.buttons_under()
-        assert await told.services.stories.read(HALL) is None
+        assert await told.services.stories.open_in(HALL) is None
 
     async def test_of_two_waiting_replies_the_later_has_them(self, told: Told) -> None:
         """The first one is done while the second stands below it already."""
@@ -216,7 +216,7 @@ class TestForgetting:
         await told.services.editing.edit(HALL, AYA, first, "秘密の番地。")
         await told.platform.until(lambda: told.shown(first).text == "秘密の番地。")
 
-        await told.services.stories.forget(AYA)
+        await told.services.editing.forget(AYA)
 
         await told.platform.until(lambda: told.shown(first).text == sentence(0))
         await told.outbox.flush(job)
@@ -234,7 +234,7 @@ class TestAlternatives:
         second = await told.retries()
 
         assert await told.texts() == ["雨。", sentence(1)]
-        assert [one.id for one in await told.services.stories.alternatives(second)] == [first, second]
+        assert [one.id for one in await told.services.passages.alternatives(second)] == [first, second]
         assert (await told.story()).alternatives == 1
         assert told.engine.requests[1].prompt == "雨。"
         await told.buttons_under(second)
@@ -259,7 +259,7 @@ class TestAlternatives:
         assert [request.prompt for request in told.engine.requests[1:]] == ["雨。", "雨。"]
         assert await told.texts() == ["雨。", told.shown(third).text]
         assert (await told.story()).head == third
-        assert [one.id for one in await told.services.stories.alternatives(first)] == [first, second, third]
+        assert [one.id for one in await told.services.passages.alternatives(first)] == [first, second, third]
         await told.buttons_under(third)
 
     async def test_a_reply_comes_while_another_is_asked_for(
@@ -284,7 +284,7 @@ class TestAlternatives:
         assert early is not None
         third = await told.whole(late)
         assert (await told.story()).head == third
-        beside = [one.id for one in await told.services.stories.alternatives(first)]
+        beside = [one.id for one in await told.services.passages.alternatives(first)]
         assert beside == [first, f"{early.job_id}.0", third]
 
     async def test_a_person_writes_while_it_is_written_anew(self, told: Told) -> None:
@@ -298,7 +298,7 @@ class TestAlternatives:
         second = await told.whole(ticket)
 
         assert await told.texts() == ["雨。", sentence(1), "風。"]
-        assert [one.id for one in await told.services.stories.alternatives(first)] == [first, second]
+        assert [one.id for one in await told.services.passages.alternatives(first)] == [first, second]
         await told.buttons_under(second)
 
     async def test_choosing_an_earlier_reply(self, told: Told) -> None:
@@ -330,7 +330,7 @@ class TestAlternatives:
         )
         assert await told.texts() == ["雨。", sentence(1)]
         message_id = told.platform.keys[f"{job}:0"]
-        found = await told.services.stories.passage_of_message("fake", message_id)
+        found = await told.services.passages.by_message("fake", message_id)
         assert found is not None
         assert found.id == f"{job}.1"
 
@@ -378,7 +378,7 @@ class TestAlternatives:
 
         assert len([job for job in busy if job]) == 2
         assert told.engine.requests[-1].prompt == "雨。"
-        assert [one.id for one in await told.services.stories.alternatives(first)] == [second]
+        assert [one.id for one in await told.services.passages.alternatives(first)] == [second]
         assert await told.texts() == ["雨。", told.shown(second).text, "風。"]
 
 
@@ -394,7 +394,7 @@ class TestChanges:
         await told.platform.until(lambda: told.shown(first).text == "雪。")
         assert await told.texts() == ["雨。", "雪。"]
         await told.buttons_under(first)
-        assert (await told.services.stories.passage(first)).edited
+        assert (await told.services.passages.existing(first)).edited
 
     async def test_nobody_else_does(self, told: Told) -> None:
         """Nor takes it out."""
@@ -438,7 +438,7 @@ class TestChanges:
         with pytest.raises(PassageGone):
             await told.services.editing.delete(HALL, AYA, first)
         with pytest.raises(PassageGone):
-            await told.services.stories.passage(first)
+            await told.services.passages.existing(first)
 
     async def test_deleting_an_older_passage_keeps_what_followed(self, told: Told) -> None:
         """The last reply keeps its buttons."""

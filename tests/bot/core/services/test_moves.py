@@ -32,6 +32,7 @@ from bot.domain.errors import (
 from bot.domain.jobs import GenerationOptions, Length
 from bot.domain.story import Lore, Notes, Story
 from bot.store import open_store
+from bot.story.export_formats import export_text
 from bot.story.prompt import MEMORY_CHARACTERS
 from tests.bot.core.services.stage import AKI, BEN, ROOM, Idle, ReadingEngine, Shown, Stage, say, says
 from tests.bot.core.services.told import AYA, BO, HALL, Told
@@ -64,7 +65,7 @@ class TestMoves:
         left = (await stage.services.editing.undo(ROOM, AKI)).head
         await stage.services.generation.receive_message(says("雪。", "e3"), None)
 
-        tree = await stage.services.stories.tree(ROOM)
+        tree = await stage.tree()
         assert [(passage.text, passage.parent_id) for passage in tree] == [
             ("雨。", None),
             ("風。", left),
@@ -82,7 +83,7 @@ class TestMoves:
         for event, text in (("e1", "雨。"), ("e2", "風。")):
             await stage.services.generation.receive_message(says(text, event), None)
             await stage.services.editing.undo(ROOM, AKI)
-        rain, wind = await stage.services.stories.tree(ROOM)
+        rain, wind = await stage.tree()
         await stage.services.editing.redo(ROOM, AKI)
 
         await stage.services.editing.choose(ROOM, AKI, rain.id)
@@ -94,7 +95,7 @@ class TestMoves:
     async def test_nothing_moves_while_the_model_writes(self, stage: Stage) -> None:
         """The reply would belong nowhere."""
         await stage.services.generation.receive_message(says("雨。"), GenerationOptions())
-        story = await stage.services.stories.read(ROOM)
+        story = await stage.services.stories.open_in(ROOM)
         assert story is not None
         assert story.head is not None
         for act in (
@@ -102,8 +103,8 @@ class TestMoves:
             stage.services.editing.redo(ROOM, AKI),
             stage.services.editing.branch(ROOM, AKI, story.head),
             stage.services.editing.choose(ROOM, AKI, story.head),
-            stage.services.stories.begin(ROOM, AKI),
-            stage.services.stories.close(ROOM, AKI),
+            stage.services.editing.begin(ROOM, AKI),
+            stage.services.editing.close(ROOM, AKI),
         ):
             with pytest.raises(StoryBusy):
                 await act
@@ -114,10 +115,9 @@ class TestMoves:
             stage.services.editing.undo(ROOM, AKI),
             stage.services.editing.redo(ROOM, AKI),
             stage.services.editing.branch(ROOM, AKI, "x"),
-            stage.services.stories.rename(ROOM, AKI, "雨"),
-            stage.services.stories.close(ROOM, AKI),
-            stage.services.stories.tree(ROOM),
-            stage.services.stories.context_window(ROOM),
+            stage.services.editing.rename(ROOM, AKI, "雨"),
+            stage.services.editing.close(ROOM, AKI),
+            stage.services.prompts.context_window(ROOM),
         ):
             with pytest.raises(NoStory):
                 await act
@@ -140,11 +140,11 @@ class TestProperties:
                 await services.generation.receive_message(says("雨。"), None)
                 for number, act in enumerate(acts):
                     await _act(services, act, number)
-                    before = await services.stories.read(ROOM)
+                    before = await services.stories.open_in(ROOM)
                     if before is not None and before.passages:
                         await services.editing.undo(ROOM, AKI)
                         assert await services.editing.redo(ROOM, AKI) == before
-                        assert await services.stories.read(ROOM) == before
+                        assert await services.stories.open_in(ROOM) == before
 
         asyncio.run(tell())
 
@@ -159,7 +159,7 @@ class TestProperties:
                 await asyncio.gather(
                     *(services.generation.receive_message(says(text, text), None) for text in texts)
                 )
-                story = await services.stories.read(ROOM)
+                story = await services.stories.open_in(ROOM)
                 assert story is not None
                 assert sorted(passage.text for passage in story.passages) == sorted(texts)
                 parents = [passage.parent_id for passage in story.passages]
@@ -182,15 +182,16 @@ async def _act(services: Services, act: str, number: int) -> None:
         case "write":
             await services.generation.receive_message(says(f"{number}。", f"act {number}"), None)
         case "undo":
-            story = await services.stories.read(ROOM)
+            story = await services.stories.open_in(ROOM)
             if story is not None and story.passages:
                 await services.editing.undo(ROOM, AKI)
         case "redo":
-            story = await services.stories.read(ROOM)
+            story = await services.stories.open_in(ROOM)
             if story is not None and story.can_redo:
                 await services.editing.redo(ROOM, AKI)
         case _:
-            tree = await services.stories.tree(ROOM)
+            story = await services.stories.open_in(ROOM)
+            tree = await services.passages.of_story(story.id if story else "")
             await services.editing.branch(ROOM, AKI, tree[number % len(tree)].id)
 
 
@@ -200,25 +201,24 @@ class TestStories:
     async def test_a_story_is_begun_and_the_former_stays(self, stage: Stage) -> None:
         """It can be read, listed and gone on with."""
         await stage.services.generation.receive_message(says("雨。"), None)
-        former = await stage.services.stories.read(ROOM)
+        former = await stage.services.stories.open_in(ROOM)
         assert former is not None
 
-        begun = await stage.services.stories.begin(ROOM, AKI, "海の話")
+        begun = await stage.services.editing.begin(ROOM, AKI, "海の話")
 
         assert (begun.title, begun.passages) == ("海の話", ())
-        assert (await stage.services.stories.by_id(former.id)).closed
-        listed = await stage.services.stories.list_stories("web", room=ROOM)
+        assert (await stage.services.stories.get(former.id)).closed
+        listed = await stage.services.stories.find("web", room=ROOM)
         assert {story.id for story in listed} == {begun.id, former.id}
-        again = await stage.services.stories.reopen(ROOM, BEN, former.id)
+        again = await stage.services.editing.reopen(ROOM, BEN, former.id)
         assert (again.id, again.closed) == (former.id, False)
-        assert (await stage.services.stories.by_id(begun.id)).closed
+        assert (await stage.services.stories.get(begun.id)).closed
 
     async def test_a_story_that_is_not_there(self, stage: Stage) -> None:
         """Whoever names it is told."""
         for act in (
-            stage.services.stories.by_id("nothing"),
-            stage.services.stories.export("nothing"),
-            stage.services.stories.reopen(ROOM, AKI, "nothing"),
+            stage.services.stories.get("nothing"),
+            stage.services.editing.reopen(ROOM, AKI, "nothing"),
         ):
             with pytest.raises(NoSuchStory):
                 await act
@@ -226,17 +226,17 @@ class TestStories:
     async def test_closing(self, stage: Stage) -> None:
         """The room has no story until somebody writes again."""
         await stage.services.generation.receive_message(says("雨。"), None)
-        assert (await stage.services.stories.close(ROOM, AKI)).closed
-        assert await stage.services.stories.read(ROOM) is None
+        assert (await stage.services.editing.close(ROOM, AKI)).closed
+        assert await stage.services.stories.open_in(ROOM) is None
         await stage.services.generation.receive_message(says("海。", "e2"), None)
         assert await stage.texts() == ["海。"]
 
     async def test_a_name(self, stage: Stage) -> None:
         """One line of it; a blank one is none."""
         await stage.services.generation.receive_message(says("雨。"), None)
-        assert (await stage.services.stories.rename(ROOM, BEN, " 海の\n話 ")).title == "海の 話"
+        assert (await stage.services.editing.rename(ROOM, BEN, " 海の\n話 ")).title == "海の 話"
         with pytest.raises(EmptyText):
-            await stage.services.stories.rename(ROOM, BEN, " \n")
+            await stage.services.editing.rename(ROOM, BEN, " \n")
 
     async def test_notes(self, stage: Stage) -> None:
         """They are kept beside the story, which begins with them where there is none; too long is refused."""
@@ -244,7 +244,7 @@ class TestStories:
         assert (await stage.services.editing.save_notes(ROOM, AKI, notes, Notes())).notes == notes
         with pytest.raises(TextTooLong):
             await stage.services.editing.save_notes(ROOM, AKI, Notes("あ" * (MEMORY_CHARACTERS + 1)), Notes())
-        story = await stage.services.stories.read(ROOM)
+        story = await stage.services.stories.open_in(ROOM)
         assert story is not None
         assert (story.notes, story.passages) == (notes, ())
 
@@ -254,7 +254,7 @@ class TestStories:
         await asyncio.gather(
             *(stage.services.editing.save_notes(ROOM, by, each, Notes()) for by, each in notes)
         )
-        (story,) = await stage.services.stories.list_stories("web", room=ROOM)
+        (story,) = await stage.services.stories.find("web", room=ROOM)
         assert story.notes == Notes("秋。", "静かに。")
         with pytest.raises(NotesChanged) as caught:
             await stage.services.editing.save_notes(ROOM, BEN, Notes(memory="冬。"), Notes())
@@ -263,27 +263,25 @@ class TestStories:
     @pytest.mark.parametrize("title", ["ねえ、聞いて！私の猫が世界を救う話", "あ" * 80])
     async def test_a_typed_title_stays_whole(self, stage: Stage, title: str) -> None:
         """Wherever it is typed; only one that is taken from a first line is cut."""
-        assert (await stage.services.stories.begin(ROOM, AKI, f" {title}\n")).title == title
-        assert (await stage.services.stories.rename(ROOM, AKI, title)).title == title
+        assert (await stage.services.editing.begin(ROOM, AKI, f" {title}\n")).title == title
+        assert (await stage.services.editing.rename(ROOM, AKI, title)).title == title
         for number, ask in enumerate((None, GenerationOptions())):
             room = Room("web", f"titled-{number}")
             await stage.services.generation.receive_message(
                 replace(says("雨。", f"t{number}", room=room), title=title), ask
             )
-            assert [story.title for story in await stage.services.stories.list_stories("web", room=room)] == [
-                title
-            ]
+            assert [story.title for story in await stage.services.stories.find("web", room=room)] == [title]
         await stage.services.generation.receive_message(
             says("ねえ、聞いて！私の話", "t2", room=Room("web", "untitled")), None
         )
-        (story,) = await stage.services.stories.list_stories("web", room=Room("web", "untitled"))
+        (story,) = await stage.services.stories.find("web", room=Room("web", "untitled"))
         assert story.title == "ねえ、聞いて！"
 
     async def test_a_title_that_is_too_long_is_refused(self, stage: Stage) -> None:
         """With the limit and its length, wherever it is typed; nothing is cut, and nothing kept."""
         title = "あ" * 81
         for refused in (
-            stage.services.stories.begin(ROOM, AKI, title),
+            stage.services.editing.begin(ROOM, AKI, title),
             stage.services.generation.receive_message(
                 replace(says("雨。", "t1"), title=title), GenerationOptions()
             ),
@@ -292,15 +290,15 @@ class TestStories:
             with pytest.raises(TextTooLong) as caught:
                 await refused
             assert caught.value.values == {"limit": 80, "length": 81}
-        assert await stage.services.stories.read(ROOM) is None
+        assert await stage.services.stories.open_in(ROOM) is None
 
     async def test_an_export(self, stage: Stage) -> None:
         """Title, text, and who wrote; what was said beside the story is not in it."""
         await stage.services.generation.receive_message(says("雨が降る。\n"), None)
         await stage.services.generation.receive_message(says("（（いいね））", "e2", BEN), None)
-        story = await stage.services.stories.read(ROOM)
+        story = await stage.services.stories.open_in(ROOM)
         assert story is not None
-        text = await stage.services.stories.export(story.id)
+        text = export_text(story)
         assert [part for part in ("雨が降る", "雨が降る。", "秋") if part not in text] == []
         assert "いいね" not in text
 
@@ -308,7 +306,7 @@ class TestStories:
         """In its place; what followed stays, and blank or too long is refused."""
         await stage.services.generation.receive_message(says("雨。"), None)
         await stage.services.generation.receive_message(says("風。", "e2", BEN), None)
-        story = await stage.services.stories.read(ROOM)
+        story = await stage.services.stories.open_in(ROOM)
         assert story is not None
         own = story.passages[0].id
 
@@ -325,7 +323,7 @@ class TestStories:
         """It may stay as long as a file and what people type; who makes it short types from then on."""
         paste = "あ" * 50
         await stage.services.generation.receive_message(replace(says(""), attached=paste), None)
-        story = await stage.services.stories.read(ROOM)
+        story = await stage.services.stories.open_in(ROOM)
         assert story is not None
         own = story.passages[0].id
 
@@ -340,16 +338,16 @@ class TestStories:
         """A message that is edited or deleted long after is still one's own; of another room it is not."""
         await stage.services.generation.receive_message(says("雨。"), None)
         await stage.services.generation.receive_message(says("風。", "e2"), None)
-        former = await stage.services.stories.read(ROOM)
+        former = await stage.services.stories.open_in(ROOM)
         assert former is not None
         first, second = (passage.id for passage in former.passages)
-        await stage.services.stories.begin(ROOM, AKI)
+        await stage.services.editing.begin(ROOM, AKI)
         await stage.services.generation.receive_message(says("海。", "e3"), None)
 
         await stage.services.editing.edit(ROOM, AKI, first, "雪。")
         await stage.services.editing.delete(ROOM, AKI, second)
 
-        assert [passage.text for passage in (await stage.services.stories.by_id(former.id)).passages] == [
+        assert [passage.text for passage in (await stage.services.stories.get(former.id)).passages] == [
             "雪。"
         ]
         assert await stage.texts() == ["海。"]
@@ -362,7 +360,7 @@ class TestStories:
         await stage.services.generation.receive_message(says("風。", "e2", BEN), None)
         await stage.services.generation.receive_message(says("海。", "e3", AKI, Room("web", "sea")), None)
 
-        assert await stage.services.stories.forget(AKI) == 2
+        assert await stage.services.editing.forget(AKI) == 2
 
         assert await stage.texts() == ["風。"]
         assert await stage.texts(Room("web", "sea")) == []
@@ -376,7 +374,7 @@ class TestLooking:
         await told.services.editing.save_notes(HALL, AYA, Notes("海辺の町。", "静かに。"), Notes())
         await told.services.generation.receive_message(told.message("雨。\n（（いいね））"), None)
 
-        window = await told.services.stories.context_window(HALL)
+        window = await told.services.prompts.context_window(HALL)
         await told.hears()
 
         request = told.engine.requests[-1]
@@ -396,12 +394,12 @@ class TestLooking:
         first = await told.hears("雨。", GenerationOptions(candidates=2, scores=True))
         other = first.replace(".0", ".1")
         for number, passage in enumerate((first, other)):
-            tokens = [score.token for score in await told.services.stories.scores(passage)]
+            tokens = [score.token for score in await told.services.passages.scores(passage)]
             assert sentence(number).startswith("".join(map(str, tokens)))
             assert tokens
 
         second = await told.hears(by=BO)
-        assert await told.services.stories.scores(second) == []
+        assert await told.services.passages.scores(second) == []
 
     async def test_lengths_reach_the_model(self, told: Told) -> None:
         """A longer one may take more tokens."""

@@ -8,6 +8,7 @@ from bot.domain.errors import StoryBusy, StoryMoved
 from bot.domain.jobs import GenerationOptions, JobReceipt
 from bot.domain.replies import ReplyState
 from bot.store import Store
+from bot.story.export_formats import export_text
 from bot.story.tree import outline
 from tests.bot.core.services.told import AYA, BO, HALL, Told, telling
 from tests.fakes.house import sentence
@@ -35,7 +36,7 @@ async def meanwhile(told: Told, ask: GenerationOptions | None = None) -> str:
 async def exported(told: Told) -> str:
     """The story as it is taken away, without its frame."""
     story = await told.story()
-    return (await told.services.stories.export(story.id)).replace(story.title, "", 1)
+    return export_text(story).replace(story.title, "", 1)
 
 
 async def test_it_is_the_order_of_the_story_its_export_and_the_next_prompt(told: Told) -> None:
@@ -45,10 +46,11 @@ async def test_it_is_the_order_of_the_story_its_export_and_the_next_prompt(told:
 
     assert await told.texts() == [RAIN, sentence(0), WIND]
     assert f"{RAIN}{sentence(0)}\n{WIND}" in await exported(told)
-    story, tree = await told.story(), await told.services.stories.tree(HALL)
+    story = await told.story()
+    tree = await told.services.passages.of_story(story.id)
     assert [line.passage.text for line in outline(story, tree)] == [RAIN, sentence(0), WIND]
     assert {line.depth for line in outline(story, tree)} == {0}
-    window = await told.services.stories.context_window(HALL)
+    window = await told.services.prompts.context_window(HALL)
     assert window.seen[0].piece.text == f"{RAIN}{sentence(0)}\n{WIND}"
 
     second = await told.hears(SNOW)
@@ -65,9 +67,9 @@ async def test_no_empty_place_is_seen_while_it_is_written(told: Told) -> None:
     story = await told.story()
 
     assert [one.text for one in story.passages] == [RAIN, WIND]
-    assert len(await told.services.stories.tree(HALL)) == 2
+    assert len(await told.services.passages.of_story(story.id)) == 2
     assert (story.alternatives, story.can_redo, story.hangs_on) == (0, False, None)
-    assert len(await told.services.stories.alternatives(story.passages[0].id)) == 1
+    assert len(await told.services.passages.alternatives(story.passages[0].id)) == 1
     assert f"{RAIN}\n{WIND}" in await exported(told)
     for move in (
         told.services.editing.undo(HALL, AYA),

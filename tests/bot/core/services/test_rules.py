@@ -315,7 +315,7 @@ class TestParentheses:
                 says("雨。", "e2", room=Room("web", "ask")), GenerationOptions()
             ),
             "note": stage.services.editing.save_notes(Room("web", "note"), AKI, Notes("海"), Notes()),
-            "command": stage.services.stories.begin(Room("web", "command"), AKI),
+            "command": stage.services.editing.begin(Room("web", "command"), AKI),
         }
         for name, beginning in begun.items():
             room = Room("web", name)
@@ -325,7 +325,7 @@ class TestParentheses:
             assert await stage.services.generation.is_out_of_character(says(self.THOUGHT, room=room))
 
         room = Room("web", "command")
-        await stage.services.stories.begin(room, AKI)
+        await stage.services.editing.begin(room, AKI)
         assert not await stage.services.generation.is_out_of_character(says(self.THOUGHT, room=room))
 
 
@@ -342,7 +342,7 @@ class TestFilter:
             await stage.services.generation.receive_message(says("雷神が来た。", "e2"), GenerationOptions())
         assert caught.value.values == {"words": "雷神"}
         await stage.services.generation.receive_message(says("雨。", "e3"), None)
-        story = await stage.services.stories.read(ROOM)
+        story = await stage.services.stories.open_in(ROOM)
         assert story is not None
         with pytest.raises(FilteredText):
             await stage.services.editing.edit(ROOM, AKI, story.passages[-1].id, "雷神。")
@@ -353,8 +353,8 @@ class TestFilter:
         await stage.services.settings.change(ROOM, "", {"words": ["雷神"], "filter_people": True})
         await stage.services.generation.receive_message(says("雨。"), None)
         for act in (
-            stage.services.stories.begin(ROOM, AKI, "雷神の話"),
-            stage.services.stories.rename(ROOM, AKI, "雷神の話"),
+            stage.services.editing.begin(ROOM, AKI, "雷神の話"),
+            stage.services.editing.rename(ROOM, AKI, "雷神の話"),
             stage.services.editing.save_notes(ROOM, AKI, Notes(lore=(Lore(("雷神",), "神。"),)), Notes()),
             stage.services.generation.receive_message(replace(says("雪。", "e2"), title="雷神の話"), None),
         ):
@@ -409,7 +409,7 @@ class TestAccess:
     async def test_who_may_not_does_nothing(self, stage: Stage) -> None:
         """But read; and others go on."""
         await stage.services.generation.receive_message(says("雨。"), None)
-        story = await stage.services.stories.read(ROOM)
+        story = await stage.services.stories.open_in(ROOM)
         assert story is not None
         passage = story.passages[0].id
         await stage.services.settings.change(ROOM, "", {"denied": ["user/ben"]})
@@ -424,19 +424,19 @@ class TestAccess:
             services.editing.branch(ROOM, BEN, passage),
             services.editing.edit(ROOM, BEN, passage, "風。"),
             services.editing.delete(ROOM, BEN, passage),
-            services.stories.begin(ROOM, BEN),
-            services.stories.close(ROOM, BEN),
-            services.stories.reopen(ROOM, BEN, story.id),
-            services.stories.rename(ROOM, BEN, "風"),
+            services.editing.begin(ROOM, BEN),
+            services.editing.close(ROOM, BEN),
+            services.editing.reopen(ROOM, BEN, story.id),
+            services.editing.rename(ROOM, BEN, "風"),
             services.editing.save_notes(ROOM, BEN, Notes(), Notes()),
             services.generation.cancel(ROOM, BEN),
         ]
         for act in acts:
             with pytest.raises(NotPermitted):
                 await act
-        assert await services.stories.read(ROOM) == story
+        assert await services.stories.open_in(ROOM) == story
         with pytest.raises(NotPermitted):  # out of the room in which they may do nothing
-            await services.stories.reopen(ABROAD, BEN, story.id)
+            await services.editing.reopen(ABROAD, BEN, story.id)
         ticket = await services.generation.receive_message(says("風。", "e5"), GenerationOptions())
         assert ticket is not None
         with pytest.raises(NotPermitted):
@@ -516,7 +516,7 @@ class TestQuotas:
         await stage.services.settings.change(ROOM, "", {"daily_in_all": 1})
         first = await self._asks(stage, "e1")
         again = await self._asks(stage, "e1")
-        story = await stage.services.stories.read(ROOM)
+        story = await stage.services.stories.open_in(ROOM)
         assert story is not None
         pressed = await stage.services.generation.receive_message(
             Message("e2", ROOM, BEN, "", after=story.head), GenerationOptions()

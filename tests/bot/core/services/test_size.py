@@ -110,7 +110,7 @@ async def test_the_size_is_looked_at_first(services: Services, way: str) -> None
 @pytest.mark.parametrize("name", ["begin", "rename"])
 async def test_a_title_is_refused_whole(stage: Stage, name: str) -> None:
     """Nothing is cut off without a word; spaces that become one do not count."""
-    await stage.services.stories.begin(ROOM, AKI, "前の題")
+    await stage.services.editing.begin(ROOM, AKI, "前の題")
     act = getattr(stage.services.stories, name)
     with pytest.raises(TitleTooLong) as caught:
         await act(ROOM, AKI, LONG)

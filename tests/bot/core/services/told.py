@@ -126,7 +126,7 @@ class Told:
 
     async def story(self, room: Room = HALL) -> Story:
         """The story as it stands."""
-        story = await self.services.stories.read(room)
+        story = await self.services.stories.open_in(room)
         assert story is not None
         return story
 
