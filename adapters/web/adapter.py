@@ -24,7 +24,7 @@ _LIMITS = Limits(max_units=1_000_000, changes_per_period=10, period_s=1.0)
 
 
 class WebAdapter:
-    """Serves the web room and delivers drafts to the pages that are open.
+    """Serves the web room and shows replies on the pages that are open.
 
     `port` 0 takes a free one. `root_path`: what a proxy takes from an address, where it does not say so
     itself (X-Forwarded-Prefix). `secret` signs the session cookies; without one here or by `sign_with` it is
@@ -61,7 +61,7 @@ class WebAdapter:
         return self._url
 
     def attach(self, services: Services) -> None:
-        """Give it the rules. Needed before `run`."""
+        """Give it the services. Needed before `run`."""
         self._services = services
         self._feeds = RoomFeeds(services)
 
@@ -118,5 +118,5 @@ class WebAdapter:
 
     def _attached(self) -> tuple[Services, RoomFeeds]:
         if self._services is None or self._feeds is None:
-            raise RuntimeError("attach(play) comes before run()")
+            raise RuntimeError("attach() comes before run()")
         return self._services, self._feeds

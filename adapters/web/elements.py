@@ -20,77 +20,24 @@ from bot.domain.story import ActKind
 SHOWN_NAMES = 4
 """More would push the title away; all of them are behind the count."""
 
-_STORY_WORDS = (
-    *(
-        "story",
-        "empty",
-        "stop",
-        "newer",
-        "menu",
-        "branch",
-        "edit",
-        "delete",
-        "delete_sure",
-        "odds",
-        "hide_odds",
-    ),
-    *("versions", "earlier", "later", "take_this", "compare", "fold", "edited", "aside"),
-    *("save", "leave", "text", "shorter", "choose_one", "first_stands"),
-    *("discard_sure", "write_on", "stray", "take_back", "taken_back", "asked_by"),
-    *(f"act_{kind.value}" for kind in ActKind),
-)
-_COMPOSER_WORDS = (
-    *(
-        "form",
-        "title",
-        "name",
-        "text",
-        "placeholder",
-        "cut",
-        "asks",
-        "rename",
-        "hint",
-        "write",
-        "more",
-        "tools",
-    ),
-    *(
-        "undo",
-        "redo",
-        "retry",
-        "fold_tools",
-        "several",
-        "with_odds",
-        "visitor",
-        "forget",
-        "forget_sure",
-        "leave",
-    ),
-)
-_NOTEBOOK_WORDS = (
-    *("notebook", "shut", "leaf_tree", "leaf_notes", "leaf_window", "leaf_rules", "leaf_stories"),
-    *("no_branches", "here", "deleted", "go_there"),
-    *("memory", "memory_hint", "note", "note_hint", "lore", "lore_hint", "keywords", "lore_text", "priority"),
-    *("add", "remove", "save", "saved", "leave", "theirs", "take_theirs"),
-    *("empty", "window_tokens", "window_left_out", "window_left_out_pieces", "window_unknown"),
-    *("piece_memory", "piece_lore", "piece_note", "piece_story", "tokens"),
-    *form_words(),
-    *("details", "own_preset", "preset_name"),
-    *("save_preset", "remove_preset"),
-    *(
-        "new_title",
-        "begin",
-        "begin_sure",
-        "close",
-        "close_sure",
-        "reopen",
-        "open_now",
-        "export",
-        "export_md",
-        "no_stories",
-    ),
-    "untitled",
-)
+_STORY_WORDS = """
+    story empty stop newer menu branch edit delete delete_sure odds hide_odds versions earlier later
+    take_this compare fold edited aside save leave text shorter choose_one first_stands discard_sure
+    write_on stray take_back taken_back asked_by
+""" + " ".join(f"act_{kind.value}" for kind in ActKind)
+_COMPOSER_WORDS = """
+    form title name text placeholder cut asks rename hint write more tools undo redo retry fold_tools
+    several with_odds visitor forget forget_sure leave
+"""
+_NOTEBOOK_WORDS = f"""
+    notebook shut leaf_tree leaf_notes leaf_window leaf_rules leaf_stories no_branches here deleted
+    go_there memory memory_hint note note_hint lore lore_hint keywords lore_text priority add remove save
+    saved leave theirs take_theirs empty window_tokens window_left_out window_left_out_pieces
+    window_unknown piece_memory piece_lore piece_note piece_story tokens
+    {" ".join(form_words())}
+    details own_preset preset_name save_preset remove_preset new_title begin begin_sure close close_sure
+    reopen open_now export export_md no_stories untitled
+"""
 
 
 class Text(TextElement):
@@ -148,7 +95,7 @@ class HeadingPart(ui.element, component="parts/heading.js"):
     def __init__(self, title: str, translate: Translate, locale: str, *, limits: Mapping[str, int]) -> None:
         super().__init__()
         self._props["limits"] = limits
-        self._props["words"] = _words(translate, locale, ("retitle", "title", "save", "leave"))
+        self._props["words"] = _words(translate, locale, "retitle title save leave")
         self.show(title, named=False)
 
     def show(self, title: str, *, named: bool) -> None:
@@ -166,7 +113,7 @@ _SHARED = {"tsuzuki": "parts/shared"}
 
 
 class StoryPart(ui.element, component="parts/story.js", esm=_SHARED):
-    """The passages and the drafts; takes changes and keeps the rest to itself. Emits `act` and `scores`.
+    """The passages and the replies in the making; takes changes, keeps the rest. Emits `act`, `scores`.
 
     `me`: the number that stands for the visitor in this room; `place`: see `ComposerPart`; `limits`: see
     `limits_of`.
@@ -189,7 +136,7 @@ class StoryPart(ui.element, component="parts/story.js", esm=_SHARED):
         self._props["me"] = me
         self._props["place"] = place
 
-    def update_story(self, change: RoomChange) -> None:
+    def apply(self, change: RoomChange) -> None:
         """Apply `change` in the browser."""
         self.run_method("update", asdict(change))
 
@@ -243,7 +190,7 @@ class ComposerPart(ui.element, component="parts/composer.js"):
         *,
         name: str,
         place: str,
-        rules: RoomSettings,
+        settings: RoomSettings,
         limits: Mapping[str, int],
         start: bool = False,
     ) -> None:
@@ -253,7 +200,7 @@ class ComposerPart(ui.element, component="parts/composer.js"):
             words |= {
                 word: translate(f"web.start_{word}", locale) for word in ("write", "more", "placeholder")
             }
-            words |= _words(translate, locale, ("example_hint", "use_example"))
+            words |= _words(translate, locale, "example_hint use_example")
         self._translate = translate
         self._locale = locale
         self._props["words"] = words
@@ -263,16 +210,16 @@ class ComposerPart(ui.element, component="parts/composer.js"):
         self._props["start"] = start
         self._props["example"] = translate("web.example", locale) if start and locale != "ja" else ""
         self._props["standing"] = asdict(StoryPosition())
-        self._set_rules(rules)
+        self._set_settings(settings)
 
-    def show_rules(self, rules: RoomSettings) -> None:
-        """Offer what the room's rules have by now."""
-        self._set_rules(rules)
+    def show_settings(self, settings: RoomSettings) -> None:
+        """Offer what the room's settings have by now."""
+        self._set_settings(settings)
         self.update()
 
-    def _set_rules(self, rules: RoomSettings) -> None:
-        self._props["asks"] = _option_choices(self._translate, self._locale, rules)
-        self._props["candidates"] = rules.candidates
+    def _set_settings(self, settings: RoomSettings) -> None:
+        self._props["asks"] = _option_choices(self._translate, self._locale, settings)
+        self._props["candidates"] = settings.candidates
 
     def show_position(self, position: StoryPosition) -> None:
         """Where the story stands, for the buttons that go back and forth."""
@@ -297,14 +244,14 @@ def preset_names(translate: Translate, locale: str) -> dict[str, str]:
     return {preset: translate(f"web.preset_{preset}", locale) for preset in PRESET_NAMES.values()}
 
 
-def _words(translate: Translate, locale: str, names: Sequence[str]) -> dict[str, str]:
-    return {name: translate(f"web.{name}", locale) for name in names}
+def _words(translate: Translate, locale: str, names: str) -> dict[str, str]:
+    return {name: translate(f"web.{name}", locale) for name in names.split()}
 
 
-def _option_choices(translate: Translate, locale: str, rules: RoomSettings) -> list[dict[str, object]]:
+def _option_choices(translate: Translate, locale: str, settings: RoomSettings) -> list[dict[str, object]]:
     by_room = ("", translate("web.by_room", locale))
     lengths = [(length.value, translate(f"web.length_{length.value}", locale)) for length in Length]
-    presets = [*preset_names(translate, locale).items(), *((name, name) for name, _ in rules.presets)]
+    presets = [*preset_names(translate, locale).items(), *((name, name) for name, _ in settings.presets)]
     return [
         _choice("length", translate("web.length", locale), [by_room, *lengths]),
         _choice("preset", translate("web.preset", locale), [by_room, *presets]),

@@ -96,11 +96,11 @@ def name_of(payload: Mapping[str, object]) -> str:
     return clean_line(_string(payload, "name"), MAX_NAME_CHARACTERS)
 
 
-def options_of(payload: Mapping[str, object]) -> GenerationOptions | None:
+def generation_options_of(payload: Mapping[str, object]) -> GenerationOptions | None:
     """What the person wants of the model, None where they only write. What is empty is left to the room.
 
     Raises:
-        BadRequest: see `message_of`; an unknown preset is left to `play`, which has a sentence for it.
+        BadRequest: see `message_of`; an unknown preset is refused by the services, with a sentence.
     """
     options = payload.get("ask")
     if options is None:

@@ -11,7 +11,7 @@ from adapters.web import payloads
 from adapters.web.elements import ComposerPart, Text
 from adapters.web.limits import limits_of
 from adapters.web.rooms.submissions import Submissions
-from adapters.web.rooms.visitor import Visitor
+from adapters.web.visitor import Visitor
 from bot.core.services import Services
 from bot.domain.chat import Room
 from bot.domain.ports import Translate
@@ -54,7 +54,7 @@ class HomePage:
             self.visitor.locale,
             name=self.visitor.name,
             place="start",
-            rules=RoomSettings(),
+            settings=RoomSettings(),
             limits=limits_of(self.services),
             start=True,
         )

@@ -32,7 +32,7 @@ class Notebook:
             "tree": self._tree,
             "notes": self._notes,
             "window": self._window,
-            "rules": self._rules,
+            "rules": self._settings,
             "stories": self._stories,
         }
         if name not in leaves:
@@ -61,7 +61,7 @@ class Notebook:
         window = await self.services.prompts.context_window(self.room)
         return {"window": asdict(replace(window, unknown=names(window.unknown)))}
 
-    async def _rules(self) -> Leaf:
+    async def _settings(self) -> Leaf:
         return {"rules": settings.settings_payload(await self.services.settings.resolve(self.room))}
 
     async def _stories(self) -> Leaf:

@@ -17,7 +17,7 @@ from adapters.web.render.values import Participant, RoomChange
 from adapters.web.rooms.actions import Payload, RoomActions
 from adapters.web.rooms.room_feed import RoomFeeds
 from adapters.web.rooms.submissions import Submissions, notify, payload_of, run_action
-from adapters.web.rooms.visitor import Visitor
+from adapters.web.visitor import Visitor
 from bot.aio.clock import SystemClock
 from bot.core.services import Services
 from bot.domain.chat import Room
@@ -27,7 +27,7 @@ from bot.domain.story import Notes
 
 
 class RoomPage:
-    """Shows a live room to one visitor and takes what they do; a `Watcher` of the hub."""
+    """Shows a room to one visitor and takes what they do; a `Subscriber` of its feed."""
 
     _heading: HeadingPart
     _people: PeoplePart
@@ -63,14 +63,14 @@ class RoomPage:
         return self._feed.title or self._translate("web.untitled", self._visitor.locale)
 
     async def subscribe(self) -> RoomChange:
-        """Watch the room from now on; returns what it shows already. Build before the next `await`."""
+        """Subscribe to the room; returns what it shows already. Build before the next `await`."""
         self._client.on_connect(self._on_connect)
         self._client.on_disconnect(lambda: self._feed.disconnected(self))
         self._client.on_delete(lambda: self._feed.unsubscribe(self))
         return await self._feed.subscribe(self)
 
-    def build(self, snapshot: RoomChange, rules: RoomSettings, notice: str) -> None:
-        """Lay the page out around what the room shows; `told`: what is left to say of the page before."""
+    def build(self, snapshot: RoomChange, settings: RoomSettings, notice: str) -> None:
+        """Lay the page out around what the room shows; `notice`: what is left to say of the page before."""
         locale, visitor = self._visitor.locale, self._visitor
         Text("a", self._translate("web.skip", locale)).classes("tz-skip").props("href=#tz-text")
         with ui.element("div").classes("tz-page"):
@@ -84,7 +84,7 @@ class RoomPage:
                 locale,
                 name=visitor.name,
                 place=self._feed.room.id,
-                rules=rules,
+                settings=settings,
                 limits=self._limits,
             )
         if snapshot.standing:
@@ -96,7 +96,7 @@ class RoomPage:
 
     def show(self, change: RoomChange) -> None:
         """A change of the room."""
-        self._story.update_story(change)
+        self._story.apply(change)
         if change.standing:
             self._composer.show_position(change.standing)
         if change.start is not None or change.standing or change.besides:
@@ -108,9 +108,9 @@ class RoomPage:
         """Who is there now."""
         self._people.show(people)
 
-    def show_rules(self, rules: RoomSettings) -> None:
-        """The room's rules as they are now."""
-        self._composer.show_rules(rules)
+    def show_settings(self, settings: RoomSettings) -> None:
+        """The room's settings as they are now."""
+        self._composer.show_settings(settings)
         self._leaves.stale()
 
     def _head(self, locale: str, path: str) -> None:

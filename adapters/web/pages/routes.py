@@ -16,7 +16,7 @@ from adapters.web.elements import Text
 from adapters.web.pages.home_page import HomePage
 from adapters.web.pages.room_page import RoomPage
 from adapters.web.rooms.room_feed import RoomFeeds
-from adapters.web.rooms.visitor import Visitor, path_of, visitor_of
+from adapters.web.visitor import Visitor, path_of, visitor_of
 from bot.core.services import Services
 from bot.domain.ports import Translate
 
@@ -93,12 +93,12 @@ class Pages:
             self._no_such_room(visitor)
             return
         room = payloads.room_of(slug)
-        rules = await self.services.settings.resolve(room)
+        settings = await self.services.settings.resolve(room)
         # No await between the two: a room that nobody looks at or joins may be forgotten.
         page = RoomPage(self.services, self.translate, visitor, self.feeds, room, ui.context.client)
         snapshot = await page.subscribe()
         self._set_title(visitor.locale, page.title)
-        page.build(snapshot, rules, self.later_notices.pop(visitor.id, ""))
+        page.build(snapshot, settings, self.later_notices.pop(visitor.id, ""))
 
     def _set_title(self, locale: str, title: str) -> None:
         # Language and title belong to the visitor, not to the route: each client gets a page of its own.

@@ -89,11 +89,11 @@ class ActView:
 
 @dataclass(frozen=True, slots=True)
 class RoomChange:
-    """What a page must do to show what the hub knows.
+    """What a page must do to show what its room is now.
 
     `start`: from the passage of that number on, the story is `passages`; None: it is as it was.
-    `drop`: ids of drafts that are over; `standing` None: as it was. `besides`: something else of the story is
-    another one now (its title, its notes, the story itself). `act`: what somebody just did, or took back.
+    `drop`: ids of replies that are over; `standing` None: as it was. `besides`: something else of the story
+    is another one now (its title, its notes, the story itself). `act`: what somebody just did, or took back.
     """
 
     start: int | None = None

@@ -1,1 +1,1 @@
-"""Rooms as they are told on, and what visitors do in them."""
+"""What each room shows, and what visitors do in it."""

@@ -11,7 +11,7 @@ from adapters.web import payloads
 from adapters.web.payloads import BadRequest
 from adapters.web.render import settings
 from adapters.web.rooms.room_feed import RoomFeed
-from adapters.web.rooms.visitor import Visitor
+from adapters.web.visitor import Visitor
 from bot.core.services import Services
 from bot.domain.errors import NotesChanged, UserError
 from bot.domain.story import Notes
@@ -61,7 +61,7 @@ class RoomActions:
             "close": self._close,
             "reopen": self._reopen,
             "annotate": self._annotate,
-            "rules": self._rules,
+            "rules": self._change_settings,
             "take_back": self._take_back,
             "forget": self._forget,
         }
@@ -141,8 +141,8 @@ class RoomActions:
             self.on_notes_changed(error.notes)
             raise
 
-    async def _rules(self, payload: Payload) -> None:
-        self.feed.publish_rules(
+    async def _change_settings(self, payload: Payload) -> None:
+        self.feed.publish_settings(
             await self.services.settings.change(self.feed.room, "", settings.changes_of(payload))
         )
 

@@ -12,9 +12,9 @@ BEGINNING = ""
 
 
 class ReplyBoard:
-    """Drafts by their messages' ids, in the order in which they came.
+    """Replies by their messages' ids, in the order in which they came.
 
-    A place is the id of the passage that a draft stands behind, or `BEGINNING`; None is the story's end,
+    A place is the id of the passage that a reply stands behind, or `BEGINNING`; None is the story's end,
     whatever is written. One that waits has none; one that was begun has the place that its job has in the
     story; one that failed or was stopped keeps it, for as long as there is something to be read of it.
     """
@@ -33,24 +33,24 @@ class ReplyBoard:
         return iter(self._replies)
 
     def __getitem__(self, message_id: str) -> Reply:
-        """A message's draft."""
+        """A message's reply."""
         return self._replies[message_id]
 
     def state(self, message_id: str) -> ReplyState | None:
-        """What a draft was last; None: there is none."""
+        """What a reply was last; None: there is none."""
         reply = self._replies.get(message_id)
         return None if reply is None else reply.state
 
     def place(self, message_id: str) -> str | None:
-        """Where a draft stands."""
+        """Where a reply stands."""
         return self._places.get(message_id)
 
     def is_stored(self, reply: Reply) -> bool:
-        """Whether a draft is a passage by now."""
+        """Whether a reply is a passage by now."""
         return bool(reply.job) and candidate_id(reply.job, 0) in self._stored
 
     def put_open(self, message_id: str, reply: Reply) -> None:
-        """Keep a draft that waits or is written. One that waits anew has no place until that is told."""
+        """Keep one that waits or is written. One that waits anew has no place until it is known."""
         if reply.state is ReplyState.WAITING and self.state(message_id) is not ReplyState.WAITING:
             self._places.pop(message_id, None)
         self._replies[message_id] = reply
@@ -64,7 +64,7 @@ class ReplyBoard:
         self._places[message_id] = reply.passage or (last if stood is None else stood)
 
     def drop(self, message_id: str) -> tuple[str, ...]:
-        """Forget a draft; returns its id if it was there."""
+        """Forget a reply; returns its id if it was there."""
         self._places.pop(message_id, None)
         return () if self._replies.pop(message_id, None) is None else (message_id,)
 

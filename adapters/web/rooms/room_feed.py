@@ -1,7 +1,7 @@
-"""What each room shows just now, told to everybody who looks at it.
+"""What each room shows just now, sent to everybody who looks at it.
 
 A room's passages come from the store alone, by their ids: whatever made them (a person in a browser, the
-model, another process), they are shown once. Drafts live here until the passage that they became is stored.
+model, another process), they are shown once. Replies are kept here until their passage is stored.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ class Subscriber(Protocol):
         """Show who is there now."""
         ...
 
-    def show_rules(self, rules: RoomSettings) -> None:
-        """The room's rules as they are now."""
+    def show_settings(self, settings: RoomSettings) -> None:
+        """The room's settings as they are now."""
         ...
 
     def rename(self, name: str) -> None:
@@ -56,7 +56,7 @@ class Subscriber(Protocol):
 
 @dataclass(slots=True)
 class RoomFeed:
-    """One room: its story as last read, its drafts, its watchers."""
+    """One room: its story as last read, its replies in the making, its subscribers."""
 
     room: Room
     services: Services
@@ -85,34 +85,34 @@ class RoomFeed:
         """Whether nobody looks and nothing is under way: the room may be forgotten."""
         return not (self._subscribers or self._replies or self._joining or self._reading.locked())
 
-    # Watching
+    # Subscribers
 
-    async def subscribe(self, watcher: Subscriber) -> RoomChange:
-        """Start watching; returns all there is to show. What comes later goes to `watcher.show`."""
+    async def subscribe(self, subscriber: Subscriber) -> RoomChange:
+        """Subscribe a page; returns all there is to show. What comes later goes to `subscriber.show`."""
         self._joining += 1
         try:
-            return await self._joined(watcher)
+            return await self._joined(subscriber)
         finally:
             self._joining -= 1
 
-    async def _joined(self, watcher: Subscriber) -> RoomChange:
+    async def _joined(self, subscriber: Subscriber) -> RoomChange:
         async with self._reading:
             self._publish(await self._read())
             # No await from here on: a change falls either into the snapshot or into `show`, never between.
-            self._subscribers.append(watcher)
+            self._subscribers.append(subscriber)
             drafts = tuple(self._reply_view(key) for key in self._replies)
             return RoomChange(0, self._shown, drafts, standing=self._position)
 
-    def unsubscribe(self, watcher: Subscriber) -> None:
-        """Stop watching."""
-        if watcher in self._subscribers:
-            self._subscribers.remove(watcher)
-        self.disconnected(watcher)
+    def unsubscribe(self, subscriber: Subscriber) -> None:
+        """The page is gone."""
+        if subscriber in self._subscribers:
+            self._subscribers.remove(subscriber)
+        self.disconnected(subscriber)
 
-    def connected(self, watcher: Subscriber, person: Participant) -> None:
-        """A watcher's page is connected, or its person took another name: all their pages bear the same."""
+    def connected(self, subscriber: Subscriber, person: Participant) -> None:
+        """A page is connected, or its person took another name: all their pages bear the same."""
         known = next((each.name for each in self._people.values() if each.id == person.id and each.name), "")
-        self._people[watcher] = person
+        self._people[subscriber] = person
         if person.name or known:
             self._name(person.id, person.name or known)
         self._publish_people()
@@ -123,17 +123,17 @@ class RoomFeed:
         self._publish_people()
 
     def _name(self, person_id: str, name: str) -> None:
-        for watcher, known in tuple(self._people.items()):
+        for subscriber, known in tuple(self._people.items()):
             if known.id == person_id and known.name != name:
-                self._people[watcher] = replace(known, name=name)
-                watcher.rename(name)
+                self._people[subscriber] = replace(known, name=name)
+                subscriber.rename(name)
         who, others = (self.room.platform, person_id), self._named.setdefault(name, [])
         if name and who not in others:
             others.append(who)
 
-    def disconnected(self, watcher: Subscriber) -> None:
-        """A watcher's page lost its connection."""
-        if self._people.pop(watcher, None) is not None:
+    def disconnected(self, subscriber: Subscriber) -> None:
+        """A subscriber's page lost its connection."""
+        if self._people.pop(subscriber, None) is not None:
             self._publish_people()
 
     def number(self, author: Author) -> int:
@@ -154,13 +154,13 @@ class RoomFeed:
         """Somebody chose between candidates: they need not lie side by side any more."""
         self._compared = None
 
-    def publish_rules(self, rules: RoomSettings) -> None:
-        """Tell everybody which rules hold now."""
-        for watcher in tuple(self._subscribers):
-            watcher.show_rules(rules)
+    def publish_settings(self, settings: RoomSettings) -> None:
+        """Tell everybody which settings hold now."""
+        for subscriber in tuple(self._subscribers):
+            subscriber.show_settings(settings)
 
     async def publish_reply(self, message_id: str, reply: Reply) -> None:
-        """Show a reply's draft; one that became a passage gives way to it in the same change."""
+        """Show a reply; one that became a passage gives way to it in the same change."""
         if reply.state.is_open:
             if not self._replies.is_stored(reply):
                 await self._publish_open(message_id, reply)
@@ -202,7 +202,7 @@ class RoomFeed:
             self._publish(self._with_reply(change, message_id))
 
     def _with_reply(self, change: RoomChange, message_id: str) -> RoomChange:
-        """A change that shows a draft as it is now, if it is there, besides what it shows already."""
+        """A change that shows a reply as it is now, if it is there, besides what it shows already."""
         others = tuple(reply for reply in change.drafts if reply.id != message_id)
         this = (self._reply_view(message_id),) if message_id in self._replies else ()
         return replace(change, drafts=(*others, *this))
@@ -288,18 +288,18 @@ class RoomFeed:
         place = others.index(person) + 1 if person in others else 1
         return name if place == 1 else f"{name}（{place}）"
 
-    # Telling
+    # Publishing
 
     def _publish(self, change: RoomChange) -> None:
         if change.empty:
             return
-        for watcher in tuple(self._subscribers):
-            watcher.show(change)
+        for subscriber in tuple(self._subscribers):
+            subscriber.show(change)
 
     def _publish_people(self) -> None:
         people = tuple(self._distinct())
-        for watcher in tuple(self._subscribers):
-            watcher.show_people(people)
+        for subscriber in tuple(self._subscribers):
+            subscriber.show_people(people)
 
     def _distinct(self) -> Iterator[Participant]:
         seen: set[str] = set()
@@ -348,7 +348,7 @@ class RoomFeeds:
         self._feeds: dict[Room, RoomFeed] = {}
 
     def room(self, room: Room) -> RoomFeed:
-        """The live room at `room`."""
+        """The feed of a room."""
         self._forget_idle()
         return self._feeds.setdefault(room, RoomFeed(room, self._services))
 

@@ -1,21 +1,21 @@
-"""What becomes of what a person sends: heard, or kindly refused with the text left in the box."""
+"""What becomes of what a person sends: taken, or refused with the reason, and the text stays in the box."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
-import structlog
 from nicegui import ui
 from nicegui.events import GenericEventArguments
 
+from adapters.shared.error_boundary import Failure, error_boundary
 from adapters.web import payloads
 from adapters.web.elements import ComposerPart
 from adapters.web.render.settings import word_of_setting
-from adapters.web.rooms.visitor import Visitor
+from adapters.web.visitor import Visitor
 from bot.core.services import Services
 from bot.domain.chat import Room
-from bot.domain.errors import BadRule, EmptyPrompt, SpokenError
+from bot.domain.errors import BadRule, EmptyPrompt
 from bot.domain.inference import TokenCount
 from bot.domain.jobs import JobReceipt
 from bot.domain.ports import Translate
@@ -26,8 +26,6 @@ NOTICE_MS = 7000
 OWN_WORDS = {"error.story_moved": "web.story_moved"}
 """What is said otherwise here than where the buttons stand under each message."""
 
-_log = structlog.get_logger(__name__)
-
 
 def payload_of(event: GenericEventArguments) -> Mapping[str, object]:
     """What an event carries, as far as it is what our pages send."""
@@ -36,24 +34,23 @@ def payload_of(event: GenericEventArguments) -> Mapping[str, object]:
 
 async def run_action(work: Awaitable[None], translate: Translate, locale: str) -> bool:
     """Whether what a click asked for was done. The person is told why it was not."""
-    try:
+
+    async def tell(failure: Failure) -> None:
+        key = OWN_WORDS.get(failure.key, failure.key)
+        notify(translate(key, locale, **_in_words(failure, translate, locale)))
+
+    what = "What was asked for in the web room could not be done"
+    async with error_boundary(what, tell, trouble="web.trouble") as outcome:
         await work
-    except SpokenError as error:
-        notify(translate(OWN_WORDS.get(error.key, error.key), locale, **_in_words(error, translate, locale)))
-    except Exception:  # noqa: BLE001 the border of one click: the person is told, the cause is logged once
-        _log.exception("What was asked for in the web room could not be done")
-        notify(translate("web.trouble", locale))
-    else:
-        return True
-    return False
+    return outcome.done
 
 
-def _in_words(error: SpokenError, translate: Translate, locale: str) -> Mapping[str, object]:
-    """The values of an error, with the rule that it names called as the page calls it."""
-    name = str(error.values.get("name"))
-    if not isinstance(error, BadRule) or name not in SETTINGS or not SETTINGS[name].in_web:
-        return error.values
-    return {**error.values, "name": translate(f"web.{word_of_setting(name)}", locale)}
+def _in_words(failure: Failure, translate: Translate, locale: str) -> Mapping[str, object]:
+    """The values of an error, with the setting that it names called as the page calls it."""
+    name = str(failure.values.get("name"))
+    if not isinstance(failure.error, BadRule) or name not in SETTINGS or not SETTINGS[name].in_web:
+        return failure.values
+    return {**failure.values, "name": translate(f"web.{word_of_setting(name)}", locale)}
 
 
 def notify(sentence: str) -> None:
@@ -88,7 +85,7 @@ class Submissions:
     notify: Callable[[str], None] = notify
 
     async def submit(self, event: GenericEventArguments) -> None:
-        """Hear what the composer sent."""
+        """Take what the composer sent."""
         payload = payload_of(event)
         event_id = str(payload.get("event_id", ""))
         if await run_action(self._submit(payload), self.translate, self.visitor.locale):
@@ -106,7 +103,7 @@ class Submissions:
 
     async def _receive_message(self, payload: Mapping[str, object]) -> JobReceipt | TokenCount | None:
         message = payloads.message_of(payload, self.room, self.visitor.author)
-        options = payloads.options_of(payload)
+        options = payloads.generation_options_of(payload)
         if options is not None:
             return await self.services.generation.receive_message(message, options)
         if not message.text.strip():
@@ -117,7 +114,7 @@ class Submissions:
 
     async def _retry(self, payload: Mapping[str, object]) -> JobReceipt:
         message = payloads.message_of({**payload, "text": ""}, self.room, self.visitor.author)
-        options = payloads.options_of(payload)
+        options = payloads.generation_options_of(payload)
         if options is None:
             raise payloads.BadRequest("ask")
         return await self.services.generation.retry(message, options)

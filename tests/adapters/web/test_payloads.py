@@ -54,18 +54,23 @@ def test_story_text_is_left_alone() -> None:
 
 def test_no_ask_is_only_writing() -> None:
     """A person may write without letting the model go on."""
-    assert translate.options_of({"ask": None}) is None
+    assert translate.generation_options_of({"ask": None}) is None
 
 
 def test_an_ask_carries_the_choices() -> None:
     """Length, preset and candidates; an unknown preset is for the rules to refuse, in words."""
     ask = {"length": "long", "preset": "wild", "candidates": 3, "scores": True}
-    assert GenerationOptions(Length.LONG, "wild", 3, scores=True) == translate.options_of({"ask": ask})
+    assert GenerationOptions(Length.LONG, "wild", 3, scores=True) == translate.generation_options_of(
+        {"ask": ask}
+    )
 
 
 def test_what_is_not_chosen_is_left_to_the_room() -> None:
     """An ask may be all open."""
-    assert translate.options_of({"ask": {"length": "", "preset": "", "candidates": 0}}) == GenerationOptions()
+    assert (
+        translate.generation_options_of({"ask": {"length": "", "preset": "", "candidates": 0}})
+        == GenerationOptions()
+    )
 
 
 def test_notes_come_with_keywords_apart() -> None:
@@ -99,7 +104,7 @@ def test_notes_that_no_page_sends_are_refused(lore: object) -> None:
 def test_an_ask_that_no_page_sends_is_refused(ask: object) -> None:
     """What did not come from our page does not reach the rules."""
     with pytest.raises(BadRequest):
-        translate.options_of({"ask": ask})
+        translate.generation_options_of({"ask": ask})
 
 
 @pytest.mark.parametrize("payload", [{}, {"event_id": "x"}, {"event_id": EVENT, "text": 1}])

@@ -223,7 +223,7 @@ class Silent:
     def show_people(self, people: tuple[Visitor, ...]) -> None:
         """Nothing."""
 
-    def show_rules(self, rules: RoomSettings) -> None:
+    def show_settings(self, rules: RoomSettings) -> None:
         """Nothing."""
 
 

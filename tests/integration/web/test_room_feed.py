@@ -94,7 +94,7 @@ class Page:
         """Keep them."""
         self.people = people
 
-    def show_rules(self, rules: RoomSettings) -> None:
+    def show_settings(self, rules: RoomSettings) -> None:
         """Keep them."""
         self.rules = rules
 
@@ -338,7 +338,7 @@ async def test_whose_a_passage_is_is_told_without_anybodys_id(live: RoomFeed, sh
 async def test_new_rules_reach_every_page(live: RoomFeed) -> None:
     """So that each offers what holds by now."""
     page = await Page().join(live)
-    live.publish_rules(RoomSettings(candidates=4))
+    live.publish_settings(RoomSettings(candidates=4))
     assert page.rules == RoomSettings(candidates=4)
 
 

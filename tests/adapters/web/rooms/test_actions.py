@@ -9,7 +9,7 @@ import pytest
 from adapters.shared.double_clicks import DOUBLE_CLICK_S, DoubleClicks
 from adapters.web.rooms.actions import RoomActions
 from adapters.web.rooms.room_feed import RoomFeed
-from adapters.web.rooms.visitor import Visitor
+from adapters.web.visitor import Visitor
 from bot.domain.chat import Author, Room
 from bot.domain.errors import TextTooLong
 from bot.domain.story import Story
