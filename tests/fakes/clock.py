@@ -47,19 +47,28 @@ class FakeClock:
 
 
 class InstantClock:
-    """`bot.aio.clock.Clock` on which a sleep takes no time: the clock is moved on by it."""
+    """`bot.aio.clock.Clock` on which a sleep takes no time: the clock is moved on by it.
+
+    `slept`: what was slept, in its order.
+    """
 
     def __init__(self) -> None:
+        self.slept: list[float] = []
         self._now = 0.0
 
     def now(self) -> float:
-        """Seconds that were slept."""
+        """Seconds that were slept, or that the test let pass."""
         return self._now
 
     async def sleep(self, seconds: float) -> None:
         """Return at once, `seconds` later."""
-        self._now += seconds
+        self.slept.append(seconds)
+        self.advance(seconds)
         await asyncio.sleep(0)
+
+    def advance(self, seconds: float) -> None:
+        """Let `seconds` pass."""
+        self._now += seconds
 
 
 class LoopClock:

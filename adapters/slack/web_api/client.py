@@ -73,7 +73,7 @@ class WebApi:
     ) -> None:
         """Make an earlier message show something else; a stream that is open there ends. Metadata stays.
 
-        `patient`: people have its text already, so that changes of a text go first.
+        `low_priority`: people have its text already, so that changes of a text go first.
         """
         try:
             await self._update(channel, ts, shown, low_priority=low_priority)
@@ -261,8 +261,8 @@ class WebApi:
     ) -> AsyncIterator[Mapping[str, Any]]:
         """The messages of a thread, oldest first, or the latest of a channel, latest first; with metadata.
 
-        `patience` tries a page again. Some apps get 15 messages a minute: beginning anew would never end.
-        `since`: only later ones, in seconds since 1970, and a thread's first. `patient`: nobody waits for it.
+        `retry` tries a page again. Some apps get 15 messages a minute: beginning anew would never end.
+        `since`: only later ones, in seconds since 1970, and a thread's first.
         """
         cursor: str | None = None
         for _ in range(_MAX_PAGES):

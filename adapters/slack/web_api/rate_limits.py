@@ -7,11 +7,7 @@ rests for as long as Slack said, so that no other thread runs into the same wall
 
 from __future__ import annotations
 
-import asyncio
 import math
-from bisect import insort
-from collections import deque
-from itertools import count
 
 from cachetools import LRUCache
 
@@ -71,91 +67,7 @@ _NEARLY, _BARELY = 0.85, 1.1
 _NEARLY_USED_UP = 0.97
 
 LOW_PRIORITY_DELAY_S = 3.0
-"""How long a patient call lets others go first."""
-_KEPT_FREE = 0.1
-"""The part of the calls that patient ones leave to others as long as they are patient."""
-_NOTHING_S = 1e-6
-"""A wait so short that adding it to the time may round to no wait at all."""
-
-_Waiter = tuple[float, int, asyncio.Event]
-"""Since when (or from when on) a call counts as waiting, its number, and what wakes it."""
-
-
-class SlidingWindow:
-    """`calls` in any `period_s` at most. Nobody waits while there is one left."""
-
-    def __init__(
-        self, calls: int, period_s: float, clock: Clock, low_priority_delay_s: float = LOW_PRIORITY_DELAY_S
-    ) -> None:
-        self._low_priority_delay_s = low_priority_delay_s
-        self._calls = calls
-        self._period_s = period_s
-        self._clock = clock
-        self._made: deque[float] = deque()
-        self._waiting: list[_Waiter] = []
-        self._number = count()
-
-    @property
-    def calls(self) -> int:
-        """How many it takes."""
-        return self._calls
-
-    def resize(self, calls: int) -> None:
-        """So many from now on."""
-        self._calls = calls
-
-    @property
-    def has_capacity(self) -> bool:
-        """Whether a call would not have to wait."""
-        return self.made < self._calls and not self._waiting
-
-    @property
-    def made(self) -> int:
-        """How many calls the window holds."""
-        self._forget_old()
-        return len(self._made)
-
-    async def acquire(self, *, low_priority: bool = False) -> None:
-        """Wait for a call's turn and take it."""
-        since = self._clock.now() + (self._low_priority_delay_s if low_priority else 0.0)
-        thread = (since, next(self._number), asyncio.Event())
-        insort(self._waiting, thread)
-        try:
-            await self._until_turn(thread)
-            self._made.append(self._clock.now())
-        finally:
-            self._waiting.remove(thread)
-            if self._waiting:
-                self._waiting[0][2].set()
-
-    async def _until_turn(self, thread: _Waiter) -> None:
-        since, _, first_now = thread
-        while True:
-            if self._waiting[0] is not thread:
-                first_now.clear()
-                await first_now.wait()
-            elif (wait_s := self._wait_s(since)) > _NOTHING_S:
-                await self._clock.sleep(wait_s)
-            else:
-                return
-
-    def _wait_s(self, since: float) -> float:
-        """How long the first in the line has to wait, as it looks now."""
-        left_s = since - self._clock.now()
-        calls = self._calls if left_s <= _NOTHING_S else self._calls - int(self._calls * _KEPT_FREE)
-        too_many = self.made - calls
-        if too_many < 0:
-            return 0.0
-        free_s = self._leaves_in(self._made[too_many])
-        return free_s if left_s <= _NOTHING_S else min(free_s, left_s)
-
-    def _forget_old(self) -> None:
-        while self._made and self._leaves_in(self._made[0]) < _NOTHING_S:
-            self._made.popleft()
-
-    def _leaves_in(self, made_at: float) -> float:
-        # From the difference of two readings, not their sum: a sum can round to a moment never reached.
-        return self._period_s - (self._clock.now() - made_at)
+"""How long a call of low priority lets others go first."""
 
 
 def even_interval_s(method: str, messages: int) -> float:
@@ -169,7 +81,7 @@ class MethodRateLimits:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._methods = {
-            method: SlidingWindow(
+            method: RateLimiter(
                 calls, MINUTE_S, clock, _READ_DELAY_S if method in READS else LOW_PRIORITY_DELAY_S
             )
             for method, calls in CALLS_A_MINUTE.items()
@@ -179,7 +91,7 @@ class MethodRateLimits:
         self._restricted_until: dict[str, float] = {}
 
     async def acquire(self, method: str, channel: str = "", *, low_priority: bool = False) -> None:
-        """Wait until `method` may be called. A `patient` call lets others go first, for a while.
+        """Wait until `method` may be called. A call of low priority lets others go first, for a while.
 
         Raises:
             RetryLater: Slack wants no call of the method yet.
@@ -200,7 +112,7 @@ class MethodRateLimits:
         """
         share_s = even_interval_s(method, messages)
         about = _NEARLY * _COMFORTABLE_S < share_s < _BARELY * _COMFORTABLE_S
-        left = self._methods[method].made < CALLS_A_MINUTE[method] * _NEARLY_USED_UP
+        left = self._methods[method].used < CALLS_A_MINUTE[method] * _NEARLY_USED_UP
         return _COMFORTABLE_S if about and (left or share_s < _COMFORTABLE_S) else share_s
 
     def has_capacity(self, method: str) -> bool:
@@ -216,18 +128,18 @@ class MethodRateLimits:
         self._blocked_until[method] = self._clock.now() + (
             DEFAULT_RETRY_AFTER_S if seconds is None else seconds
         )
-        if method in READS and (seconds or 0.0) >= _LONG_BLOCK_S and self._methods[method].made <= _FEW_CALLS:
+        if method in READS and (seconds or 0.0) >= _LONG_BLOCK_S and self._methods[method].used <= _FEW_CALLS:
             self.restrict(method)
 
     def restrict(self, method: str) -> None:
         """Slack lets this app call `method` once a minute only."""
         self._restricted_until[method] = self._clock.now() + _RESTRICTION_S
-        self._methods[method].resize(_RESTRICTED_CALLS)
+        self._methods[method].rate_limit = _RESTRICTED_CALLS
 
     def calls_a_minute(self, method: str) -> int:
         """How often `method` (one that is counted for the whole workspace) may be called, as far as known."""
         self._lift_restriction(method)
-        return self._methods[method].calls
+        return self._methods[method].rate_limit
 
     @property
     def reads_a_minute(self) -> int:
@@ -242,7 +154,7 @@ class MethodRateLimits:
     def _lift_restriction(self, method: str) -> None:
         if self._clock.now() >= self._restricted_until.get(method, math.inf):
             del self._restricted_until[method]
-            self._methods[method].resize(CALLS_A_MINUTE[method])
+            self._methods[method].rate_limit = CALLS_A_MINUTE[method]
 
     def _blocked_for_s(self, method: str) -> float:
         return self._blocked_until.get(method, 0.0) - self._clock.now()

@@ -23,24 +23,6 @@ def say(key: str, locale: str, **values: object) -> str:
     return f"{key}/{locale} {filled}".rstrip()
 
 
-class StillClock:
-    """A clock that only sleeping moves: nobody waits, and `slept` says for how long they would have."""
-
-    def __init__(self) -> None:
-        self.time = 1_000.0
-        self.slept: list[float] = []
-
-    def now(self) -> float:
-        """The time, in seconds."""
-        return self.time
-
-    async def sleep(self, seconds: float) -> None:
-        """Let `seconds` pass at once."""
-        self.slept.append(seconds)
-        self.time += seconds
-        await asyncio.sleep(0)
-
-
 class HastyClock(SystemClock):
     """The machine's clock, for who does not want to wait for the next beat."""
 

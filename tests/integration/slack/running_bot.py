@@ -17,7 +17,8 @@ from bot.core.services import Services, build_services
 from bot.domain.ports import Engine
 from bot.store import Store, open_store
 from config.i18n import Translations
-from tests.integration.slack.running import StillClock, adapter_for, running
+from tests.fakes.clock import InstantClock
+from tests.integration.slack.running import adapter_for, running
 from tests.servers.slack import SlackServer
 from tests.servers.slack_workspace import Posted
 
@@ -49,7 +50,7 @@ async def running_bot(
 ) -> AsyncIterator[RunningBot]:
     """The bot at work; it stops in the order in which nothing is lost."""
     store, queue, say = await open_store(url), JobQueue(), Translations.load()
-    paced = clock or StillClock()
+    paced = clock or InstantClock()
     adapter = adapter_for(slack, mode=mode, translate=say, clock=paced)
     if remembers:
         adapter.remember_in(store.heartbeats)

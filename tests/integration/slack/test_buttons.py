@@ -13,8 +13,9 @@ from bot.domain.jobs import GenerationOptions
 from bot.domain.replies import Candidate, Reply, ReplyState
 from bot.domain.room_settings import RoomSettings
 from bot.domain.story import Passage
+from tests.fakes.clock import InstantClock
 from tests.integration.slack.recorded_services import RecordedServices
-from tests.integration.slack.running import StillClock, adapter_for, running
+from tests.integration.slack.running import adapter_for, running
 from tests.servers.slack import SlackServer
 from tests.servers.slack_workspace import BOT_USER, TEAM, Posted
 
@@ -138,7 +139,7 @@ async def test_they_work_after_a_restart(
 
 async def test_double_clicks_count_once(slack: SlackServer, services: RecordedServices, root: Posted) -> None:
     """A second click within three seconds and a click delivered again do nothing; a later one counts."""
-    clock = StillClock()
+    clock = InstantClock()
     services.lay_out(room_of(root), "C1:x", FIRST_LINE, HANAKO)
     async with running(adapter_for(slack, clock=clock), services) as adapter:
         message = await posted(slack, adapter, root, DONE)
@@ -148,7 +149,7 @@ async def test_double_clicks_count_once(slack: SlackServer, services: RecordedSe
         await slack.deliver(slack.people.click(message, "undo", "U1"))
         await slack.deliver(slack.people.click(message, "undo", "U2"))
         await services.until_asked("undo", 2)
-        clock.time += 10
+        clock.advance(10)
         await slack.deliver(slack.people.click(message, "undo", "U1"))
         await services.until_asked("undo", 3)
     assert [by.id for _, by, _ in services.asked("undo")] == ["U1", "U2", "U1"]

@@ -15,9 +15,10 @@ from adapters.slack.catchup.missed_messages import ListeningGap
 from bot.domain.chat import MODEL, Author, Room
 from bot.domain.errors import QueueFull
 from bot.domain.room_settings import RoomSettings
+from tests.fakes.clock import InstantClock
 from tests.fakes.heartbeats import MemoryHeartbeats
 from tests.integration.slack.recorded_services import RecordedServices
-from tests.integration.slack.running import HastyClock, StillClock, adapter_for, running
+from tests.integration.slack.running import HastyClock, adapter_for, running
 from tests.servers.slack import SlackServer
 from tests.servers.slack_faults import Tier
 from tests.servers.slack_workspace import BOT_USER, TEAM, Channel, Posted
@@ -334,7 +335,7 @@ async def test_the_latest_stories_first(slack: SlackServer, services: RecordedSe
 
 async def test_an_app_that_may_read_little(slack: SlackServer, services: RecordedServices, day: Day) -> None:
     """Once a minute, 15 messages: it is learned, only what is new is read, and nothing is refused twice."""
-    clock = StillClock()
+    clock = InstantClock()
     slack.set_clock(clock.now)
     slack.methods.most_at_once = 15
     for method in ("conversations.replies", "conversations.history"):
@@ -361,7 +362,7 @@ async def test_a_long_line_of_old_stories_after_a_moment(
         story(slack, services)
     await was_there(slack, services, day)
     day.pass_minutes(0.5)
-    clock = StillClock()
+    clock = InstantClock()
     slack.set_clock(clock.now)
     await caught_up(slack, services, day, clock=clock)
     assert len(slack.called("conversations.replies")) == 100

@@ -8,8 +8,9 @@ from adapters.slack import SlackAdapter
 from bot.domain.chat import Message, Room
 from bot.domain.errors import TooManyWaiting
 from bot.domain.jobs import GenerationOptions, JobReceipt, Length
+from tests.fakes.clock import InstantClock
 from tests.integration.slack.recorded_services import RecordedServices
-from tests.integration.slack.running import StillClock, adapter_for, running
+from tests.integration.slack.running import adapter_for, running
 from tests.servers.slack import SlackServer
 from tests.servers.slack_workspace import TEAM, Channel
 
@@ -115,7 +116,7 @@ async def test_a_story_is_begun_once_though_the_answer_is_lost(
 ) -> None:
     """The channel is searched for the post before it is posted again."""
     slack.faults.lose_answer("chat.postMessage")
-    clock = StillClock()
+    clock = InstantClock()
     async with running(adapter_for(slack, clock=clock), services):
         await slack.deliver(slack.command("C1", "U1", FIRST_LINE))
         heard = await services.until_heard()
@@ -127,7 +128,7 @@ async def test_a_story_is_begun_once_though_the_answer_is_lost(
 async def test_a_workspace_that_is_hard_to_reach(slack: SlackServer, services: RecordedServices) -> None:
     """After some tries the person is told to come back later."""
     slack.faults.status("chat.postMessage", 429, times=10, retry_after="7")
-    clock = StillClock()
+    clock = InstantClock()
     async with running(adapter_for(slack, clock=clock), services):
         await slack.deliver(slack.command("C1", "U1", FIRST_LINE))
         response = await slack.until(lambda: slack.responses and slack.responses[0])
@@ -144,7 +145,7 @@ async def test_a_beginning_that_comes_late_is_taken_away(slack: SlackServer) -> 
             return await super().receive_message(message, ask)
 
     services = Late()
-    async with running(adapter_for(slack, clock=StillClock()), services):
+    async with running(adapter_for(slack, clock=InstantClock()), services):
         slack.faults.come_late("chat.postMessage")
         await slack.deliver(slack.command("C1", "U1", FIRST_LINE))
         await slack.until(lambda: slack.called("chat.delete"))

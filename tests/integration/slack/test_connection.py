@@ -13,9 +13,10 @@ from bot.domain.chat import Message
 from bot.domain.errors import ConfigurationError
 from bot.domain.jobs import GenerationOptions, JobReceipt
 from bot.domain.replies import Reply, ReplyState
+from tests.fakes.clock import InstantClock
 from tests.fakes.services import FakeReply
 from tests.integration.slack.recorded_services import RecordedServices
-from tests.integration.slack.running import StillClock, adapter_for, running
+from tests.integration.slack.running import adapter_for, running
 from tests.servers.slack import SIGNING_SECRET, SlackServer
 from tests.servers.slack_sender import SignedSender
 
@@ -76,7 +77,7 @@ async def test_slack_away_at_the_start_is_waited_for(slack: SlackServer, service
     """Neither a server error nor a refused call at the start ends the adapter; the waits grow."""
     slack.faults.status("auth.test", 503, times=3)
     slack.faults.status("apps.connections.open", 429, retry_after="9")
-    clock = StillClock()
+    clock = InstantClock()
     async with running(adapter_for(slack, clock=clock), services):
         await slack.until_connected()
     assert clock.slept == [1.0, 2.0, 4.0, 9.0]

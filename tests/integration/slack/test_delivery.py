@@ -8,8 +8,9 @@ from adapters.slack import SlackAdapter
 from bot.domain.chat import Room
 from bot.domain.errors import RetryLater, Undeliverable
 from bot.domain.replies import Reply, ReplyState
+from tests.fakes.clock import InstantClock
 from tests.integration.slack.recorded_services import RecordedServices
-from tests.integration.slack.running import StillClock, adapter_for, running
+from tests.integration.slack.running import adapter_for, running
 from tests.servers.slack import SlackServer
 from tests.servers.slack_workspace import TEAM, Posted
 
@@ -30,13 +31,13 @@ def room(root: Posted) -> Room:
 
 
 @pytest.fixture
-def clock() -> StillClock:
+def clock() -> InstantClock:
     """A clock that the test moves."""
-    return StillClock()
+    return InstantClock()
 
 
 @pytest.fixture
-def still(slack: SlackServer, clock: StillClock) -> SlackAdapter:
+def still(slack: SlackServer, clock: InstantClock) -> SlackAdapter:
     """An adapter on that clock. Posting needs no connection."""
     return adapter_for(slack, clock=clock)
 
@@ -100,7 +101,7 @@ async def test_different_keys_are_different_messages(
 
 
 async def test_a_429_rests_the_method_as_long_as_slack_says(
-    slack: SlackServer, still: SlackAdapter, clock: StillClock, room: Room
+    slack: SlackServer, still: SlackAdapter, clock: InstantClock, room: Room
 ) -> None:
     """Retry-After is handed on, and until then no call of the method leaves, from any thread."""
     ts = await still.post(room, DRAFT, "job:0")
@@ -108,12 +109,12 @@ async def test_a_429_rests_the_method_as_long_as_slack_says(
     with pytest.raises(RetryLater) as refused:
         await still.edit(room, ts, DONE)
     assert refused.value.after_s == 12.0
-    clock.time += 5
+    clock.advance(5)
     with pytest.raises(RetryLater) as resting:
         await still.edit(room, ts, DONE)
     assert resting.value.after_s == 7.0
     assert len(slack.called("chat.update")) == 1
-    clock.time += 7
+    clock.advance(7)
     await still.edit(room, ts, DONE)
     assert slack.workspace.by_bot()[0].story == DONE.text
 
@@ -166,7 +167,7 @@ async def test_what_is_gone_is_undeliverable(
 
 
 async def test_many_updates_stay_within_the_tier(
-    slack: SlackServer, still: SlackAdapter, clock: StillClock, room: Room
+    slack: SlackServer, still: SlackAdapter, clock: InstantClock, room: Room
 ) -> None:
     """Sixty updates in a row wait for their turn instead of being rejected."""
     slack.set_clock(clock.now)

@@ -15,8 +15,9 @@ from bot.domain.chat import Author, Room
 from bot.domain.errors import FileTooLong, QueueFull
 from bot.domain.jobs import GenerationOptions
 from bot.text.text_file import MAX_CHARACTERS
+from tests.fakes.clock import InstantClock
 from tests.integration.slack.recorded_services import RecordedServices
-from tests.integration.slack.running import StillClock, adapter_for, running
+from tests.integration.slack.running import adapter_for, running
 from tests.servers.slack import BOT_TOKEN, SlackServer
 from tests.servers.slack_workspace import BOT_USER, TEAM, Posted
 
@@ -218,7 +219,7 @@ async def test_the_token_goes_to_slack_only(slack: SlackServer, url: str) -> Non
 
 async def test_a_file_that_cannot_be_had_just_now(slack: SlackServer, services: RecordedServices) -> None:
     """It is tried for a while; then its writer is asked to send it again."""
-    async with running(adapter_for(slack, clock=StillClock()), services):
+    async with running(adapter_for(slack, clock=InstantClock()), services):
         slack.files.broken = 2
         await slack.deliver(
             slack.event_of(slack.sends("D1", "U1", "", slack.files.add("a.txt", PASTE.encode())))
@@ -284,7 +285,7 @@ async def test_a_mention_that_shows_a_file_and_whose_message_does_not_come(
     slack: SlackServer, services: RecordedServices
 ) -> None:
     """It is heard after a moment."""
-    clock = StillClock()
+    clock = InstantClock()
     async with running(adapter_for(slack, clock=clock), services):
         event = slack.mention("C1", "U1", "昔々。")
         event["event"]["blocks"] = [{"type": "rich_text", "elements": [{"type": "file", "file_id": "F1"}]}]

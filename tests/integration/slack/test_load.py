@@ -18,10 +18,10 @@ from bot.domain.errors import RetryLater
 from bot.domain.inference import Delta, GenerationRequest
 from bot.domain.replies import Reply, ReplyState
 from bot.store import Store
-from tests.fakes.clock import FakeClock, settle
+from tests.fakes.clock import FakeClock, InstantClock, settle
 from tests.fakes.services import FakeReply
 from tests.integration.slack.recorded_services import RecordedServices
-from tests.integration.slack.running import StillClock, adapter_for, running
+from tests.integration.slack.running import adapter_for, running
 from tests.integration.slack.running_bot import BUTTONS, running_bot
 from tests.integration.slack.scripted_engine import SteppedEngine
 from tests.servers.slack import SlackServer
@@ -172,7 +172,7 @@ async def test_without_streams_edits_are_shared_fairly(
 
 async def test_only_growing_texts_are_paced(slack: SlackServer, services: RecordedServices) -> None:
     """What they wait for people read at once, and a last text is not kept back."""
-    clock = StillClock()
+    clock = InstantClock()
     async with running(adapter_for(slack, clock=clock), services) as adapter:
         root = slack.types("C1", "U1", "昔々。")
         room = Room("slack", f"{TEAM}/C1/{root.ts}")

@@ -19,39 +19,40 @@ from bot.core.permissions import UNKNOWN_ROLES
 from bot.domain.chat import Author
 from bot.domain.errors import RetryLater
 from bot.domain.replies import Reply, ReplyState
+from tests.fakes.clock import InstantClock
 from tests.integration.slack.recorded_services import RecordedServices
-from tests.integration.slack.running import StillClock, adapter_for, running
+from tests.integration.slack.running import adapter_for, running
 from tests.servers.slack import BOT_TOKEN, SlackServer
 from tests.servers.slack_workspace import TEAM
 
 
 @pytest.fixture
-def clock() -> StillClock:
+def clock() -> InstantClock:
     """A clock that the test moves."""
-    return StillClock()
+    return InstantClock()
 
 
 @pytest.fixture
-def api(slack: SlackServer, clock: StillClock) -> WebApi:
+def api(slack: SlackServer, clock: InstantClock) -> WebApi:
     """The calls of the adapter, alone."""
     return WebApi(web_client(BOT_TOKEN, slack.api_url), MethodRateLimits(clock))
 
 
 async def test_a_name_is_asked_for_again_after_a_while(
-    slack: SlackServer, api: WebApi, clock: StillClock
+    slack: SlackServer, api: WebApi, clock: InstantClock
 ) -> None:
     """A new display name shows within the hour; while Slack does not answer the old one stays."""
     people = UserDirectory(api, clock)
     assert (await people.author("U1")).name == "花子"
     slack.workspace.people["U1"].display_name = "花代"
     assert (await people.author("U1")).name == "花子"
-    clock.time += CACHED_S
+    clock.advance(CACHED_S)
     slack.faults.status("users.info", 500)
     assert (await people.author("U1")).name == "花子"
     assert (await people.author("U1")).name == "花代"
 
 
-async def test_a_person_without_a_display_name(slack: SlackServer, api: WebApi, clock: StillClock) -> None:
+async def test_a_person_without_a_display_name(slack: SlackServer, api: WebApi, clock: InstantClock) -> None:
     """The real name stands in; for somebody Slack does not know, the name that came along, or the id."""
     slack.workspace.people["U1"].display_name = " "
     people = UserDirectory(api, clock)
@@ -61,7 +62,7 @@ async def test_a_person_without_a_display_name(slack: SlackServer, api: WebApi, 
     assert (await people.author("U404")).name == "U404"
 
 
-async def test_each_channel_has_its_own_budget_for_posts(clock: StillClock) -> None:
+async def test_each_channel_has_its_own_budget_for_posts(clock: InstantClock) -> None:
     """A busy channel does not slow another, but all channels share one budget of updates."""
     budget = MethodRateLimits(clock)
     calls, period_s = POSTS_PER_CHANNEL
@@ -77,7 +78,7 @@ async def test_each_channel_has_its_own_budget_for_posts(clock: StillClock) -> N
     assert clock.now() - before == pytest.approx(MINUTE_S)
 
 
-async def test_a_resting_method_leaves_the_others_alone(clock: StillClock) -> None:
+async def test_a_resting_method_leaves_the_others_alone(clock: InstantClock) -> None:
     """A 429 concerns one method."""
     budget = MethodRateLimits(clock)
     budget.block("chat.update", 30.0)

@@ -15,8 +15,9 @@ from adapters.slack.payloads.text import escape_markdown
 from bot.domain.chat import Room
 from bot.domain.errors import RetryLater
 from bot.domain.replies import Candidate, Reply, ReplyState
+from tests.fakes.clock import InstantClock
 from tests.integration.slack.recorded_services import RecordedServices
-from tests.integration.slack.running import StillClock, adapter_for, running
+from tests.integration.slack.running import adapter_for, running
 from tests.servers.slack import SlackServer
 from tests.servers.slack_faults import Fault, Kind
 from tests.servers.slack_workspace import Posted
@@ -31,14 +32,14 @@ def writing(text: str, **more: object) -> Reply:
 
 
 @pytest.fixture
-def clock() -> StillClock:
+def clock() -> InstantClock:
     """A clock that the test moves."""
-    return StillClock()
+    return InstantClock()
 
 
 @pytest.fixture
 async def still(
-    slack: SlackServer, services: RecordedServices, clock: StillClock
+    slack: SlackServer, services: RecordedServices, clock: InstantClock
 ) -> AsyncIterator[SlackAdapter]:
     """A connected adapter on that clock; so is Slack."""
     slack.set_clock(clock.now)
@@ -144,12 +145,12 @@ async def test_what_a_stream_cannot_show_is_edited(
 
 
 async def test_a_stream_is_ended_before_slack_ends_it(
-    slack: SlackServer, still: SlackAdapter, room: Room, clock: StillClock
+    slack: SlackServer, still: SlackAdapter, room: Room, clock: InstantClock
 ) -> None:
     """Before four minutes have passed, edits of the same message take over."""
     message_id = await still.post(room, STARTING, "job-1:0")
     await still.edit(room, message_id, writing("夜が"))
-    clock.time += 235
+    clock.advance(235)
     await still.edit(room, message_id, writing("夜が更けた。"))
     message = reply(slack)
     assert not slack.methods.streams.is_open(message)
@@ -160,7 +161,7 @@ async def test_a_stream_is_ended_before_slack_ends_it(
 
 
 async def test_a_stream_that_slack_ended(
-    slack: SlackServer, still: SlackAdapter, room: Room, clock: StillClock
+    slack: SlackServer, still: SlackAdapter, room: Room, clock: InstantClock
 ) -> None:
     """The refusal is noticed, and the same message is edited to the end."""
     message_id = await still.post(room, STARTING, "job-1:0")
@@ -241,19 +242,19 @@ async def test_a_dead_processs_stream_in_a_thread_that_cannot_be_read_now(
     """People do not wait for a limit; when the reply is over, the stream that was left open is taken away."""
     await still.post(room, STARTING, "job-1:0")
     left_open = reply(slack)
-    clock = StillClock()
+    clock = InstantClock()
     after = adapter_for(slack, clock=clock)
     slack.faults.status("conversations.replies", 429, retry_after="60")
     message_id = await after.post(room, writing("夜が"), "job-1:0")
     await after.edit(room, message_id, DONE)
     assert left_open in slack.workspace.by_bot()
-    clock.time += 61
+    clock.advance(61)
     await after.edit(room, message_id, replace(DONE, interactive=False))
     assert [message.story for message in slack.workspace.by_bot()] == [DONE.text]
 
 
 async def test_a_first_sign_does_not_wait_until_threads_may_be_read_again(
-    slack: SlackServer, clock: StillClock, root_elsewhere: Room
+    slack: SlackServer, clock: InstantClock, root_elsewhere: Room
 ) -> None:
     """An app that reads once a minute and just did: what a dead process left is taken away later."""
     before, after = adapter_for(slack, clock=clock), adapter_for(slack, clock=clock)
@@ -264,7 +265,7 @@ async def test_a_first_sign_does_not_wait_until_threads_may_be_read_again(
     message_id = await after.post(root_elsewhere, writing("夜が"), "job-1:0")
     await after.edit(root_elsewhere, message_id, DONE)
     assert (len(slack.called("conversations.replies")), len(clock.slept)) == (asked, slept)
-    clock.time += 61
+    clock.advance(61)
     slack.methods.most_at_once = 1_000
     await after.edit(root_elsewhere, message_id, replace(DONE, interactive=False))
     assert [message.story for message in slack.workspace.by_bot() if message.story] == [DONE.text]

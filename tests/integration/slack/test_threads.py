@@ -12,8 +12,9 @@ from bot.domain.errors import FilteredText, NotPermitted, NotYours, TextTooLong
 from bot.domain.jobs import GenerationOptions
 from bot.domain.room_settings import RoomSettings
 from bot.story.export_formats import export_text
+from tests.fakes.clock import InstantClock
 from tests.integration.slack.recorded_services import RecordedServices
-from tests.integration.slack.running import StillClock, adapter_for, running
+from tests.integration.slack.running import adapter_for, running
 from tests.servers.slack import SlackServer
 from tests.servers.slack_faults import Tier
 from tests.servers.slack_workspace import BOT_USER, TEAM, Posted
@@ -119,7 +120,7 @@ async def test_a_thread_that_cannot_be_read_now(
 
 async def test_an_app_that_may_read_little_at_a_time(slack: SlackServer, services: RecordedServices) -> None:
     """Fifteen messages a minute: the whole thread is there in the end, and who called is told meanwhile."""
-    clock = StillClock()
+    clock = InstantClock()
     slack.set_clock(clock.now)
     slack.methods.most_at_once = 15
     slack.rates.tiers["conversations.replies"] = Tier(1, 60.0)
@@ -300,7 +301,7 @@ async def test_a_file_whose_answer_was_lost(
 
 async def test_a_file_that_did_not_go_up(slack: SlackServer, services: RecordedServices) -> None:
     """Its writer is told, after it was looked for a while."""
-    async with running(adapter_for(slack, clock=StillClock()), services):
+    async with running(adapter_for(slack, clock=InstantClock()), services):
         typed = slack.types("C1", "U1", FIRST_LINE)
         services.lay_out(room_of(typed), f"C1:{typed.ts}", FIRST_LINE, HANAKO)
         slack.faults.reset("files.completeUploadExternal")
