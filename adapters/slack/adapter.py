@@ -13,14 +13,12 @@ from slack_bolt.async_app import AsyncApp
 from slack_bolt.oauth.async_oauth_flow import AsyncOAuthFlow
 from slack_sdk.web.async_client import AsyncWebClient
 
-from adapters.slack.catchup.catch_up import WorkspaceCatchUp
-from adapters.slack.catchup.channels import ChannelCatchUp
+from adapters.slack.catchup.catch_up import ChannelCatchUp, WorkspaceCatchUp
 from adapters.slack.catchup.heartbeat import WorkspaceHeartbeat
 from adapters.slack.catchup.missed_messages import MAX_CLOCK_SKEW_S, MissedMessageReceiver
 from adapters.slack.connection.bolt_app import bolt_app, web_client
 from adapters.slack.connection.credentials import Credentials, bad_bot_token
 from adapters.slack.connection.http_server import HttpServer
-from adapters.slack.connection.in_flight import InFlight
 from adapters.slack.connection.installations import DatabaseEngine, Installations
 from adapters.slack.connection.manifest import BOT_SCOPES
 from adapters.slack.connection.socket_mode import ConnectionMonitor, SocketModeConnection
@@ -28,12 +26,11 @@ from adapters.slack.delivery.render import MAX_STORY_BYTES, measure
 from adapters.slack.listeners.actions import ActionListeners
 from adapters.slack.listeners.app_home import AppHomeListener
 from adapters.slack.listeners.commands import CommandListener
-from adapters.slack.listeners.export import StoryExporter
 from adapters.slack.listeners.messages import MessageListener
-from adapters.slack.listeners.registration import Listeners
+from adapters.slack.listeners.registration import InFlight, Listeners
 from adapters.slack.listeners.settings_view import SettingsView
 from adapters.slack.listeners.shortcuts import ShortcutListener
-from adapters.slack.listeners.story_actions import StoryActions
+from adapters.slack.listeners.story_actions import StoryActions, StoryExporter
 from adapters.slack.listeners.thread_commands import ThreadCommands
 from adapters.slack.payloads.events import PLATFORM, BotUser, SlackThread
 from adapters.slack.web_api.errors import Refused
@@ -258,11 +255,15 @@ class SlackAdapter:
             self._heartbeats,
             self._workspaces,
             catch_up,
-            self._in_flight,
             self._clock,
-            lambda: self._monitor.is_alive if self._mode == "socket" else self._connected.is_set(),
+            self._is_listening,
             self._monitor.uncertainty_s if self._mode == "socket" else MAX_CLOCK_SKEW_S,
         )
+
+    def _is_listening(self) -> bool:
+        # What was acknowledged and is not kept yet would be missing if the process ended now.
+        alive = self._monitor.is_alive if self._mode == "socket" else self._connected.is_set()
+        return alive and not self._in_flight.busy
 
     async def _connect(self, app: AsyncApp) -> None:
         if self._mode == "http":

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection, Iterable, Mapping
-from typing import Protocol
 
 import structlog
 from slack_sdk.web.async_client import AsyncWebClient
@@ -36,7 +35,7 @@ class Workspace:
         self.bot = bot or BotUser("", "", "")
         self.api = WebApi(client, MethodRateLimits(clock))
         self.users = UserDirectory(self.api, clock)
-        self.files = FileReader(self.api, clock)
+        self.files = FileReader(self.api, client, clock)
         self.recipients = StreamRecipients()
         self.posts = IdempotentPosts(self.api)
         self.streams = Streams(self.api, clock)
@@ -46,31 +45,6 @@ class Workspace:
 
 Build = Callable[[str, BotUser], Workspace]
 """A workspace for a bot token."""
-
-
-class Workspaces(Protocol):
-    """The workspaces that the app is installed in."""
-
-    async def get(self, team: str) -> Workspace:
-        """The workspace of a team. Raises Undeliverable where the app is not installed."""
-        ...
-
-    async def forget(self, team: str) -> None:
-        """The app was taken out of a team, or its token revoked."""
-        ...
-
-    def opened(self) -> Iterable[Workspace]:
-        """Those that have been used."""
-        ...
-
-    @property
-    def teams(self) -> Collection[str]:
-        """The teams that there are, as far as known."""
-        ...
-
-    async def installed_since(self) -> Mapping[str, float]:
-        """The teams that there are, and since when at the latest, in seconds since 1970."""
-        ...
 
 
 class OneWorkspace:
@@ -153,3 +127,7 @@ class InstalledWorkspaces:
         found = await self._installations.teams()
         self._teams.update(found)
         return found
+
+
+Workspaces = OneWorkspace | InstalledWorkspaces
+"""The workspaces that the app is installed in."""

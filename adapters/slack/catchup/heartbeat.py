@@ -9,7 +9,6 @@ import structlog
 
 from adapters.shared.heartbeat import keep_beating
 from adapters.slack.catchup.catch_up import WorkspaceCatchUp
-from adapters.slack.connection.in_flight import InFlight
 from adapters.slack.payloads.events import PLATFORM
 from adapters.slack.workspaces import Workspaces
 from bot.aio.clock import Clock
@@ -22,7 +21,8 @@ _log = structlog.get_logger(__name__)
 class WorkspaceHeartbeat:
     """Records until when each workspace was listened to, and has caught up with what was missed since.
 
-    `is_alive`: whether events seem to arrive; `uncertainty_s`: for how long that may be wrong.
+    `is_listening`: whether events seem to arrive and what came is kept.
+    `uncertainty_s`: for how long that may be wrong.
     """
 
     def __init__(
@@ -30,17 +30,15 @@ class WorkspaceHeartbeat:
         heartbeats: Heartbeats | None,
         workspaces: Workspaces,
         catch_up: WorkspaceCatchUp,
-        in_flight: InFlight,
         clock: Clock,
-        is_alive: Callable[[], bool],
+        is_listening: Callable[[], bool],
         uncertainty_s: float,
     ) -> None:
         self._heartbeats = heartbeats
         self._workspaces = workspaces
         self._catch_up = catch_up
-        self._in_flight = in_flight
         self._clock = clock
-        self._is_alive = is_alive
+        self._is_listening = is_listening
         self._uncertainty_s = uncertainty_s
         self._listened_until: Mapping[str, float] = {}
 
@@ -85,7 +83,6 @@ class WorkspaceHeartbeat:
             self._catch_up.start(team, since)
 
     def _listening_teams(self) -> Collection[str]:
-        # What was acknowledged and is not kept yet would be missing if the process ended now.
-        if self._in_flight.busy or not self._is_alive():
+        if not self._is_listening():
             return ()
         return sorted(set(self._workspaces.teams) - set(self._catch_up.pending_teams))

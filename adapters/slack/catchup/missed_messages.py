@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from adapters.slack.listeners.messages import MessageListener, ReceiveOptions
+from adapters.slack.listeners.thread_commands import ThreadCommand, parse_thread_command
 from adapters.slack.payloads.events import (
     PLATFORM,
     BotUser,
@@ -19,7 +20,6 @@ from adapters.slack.payloads.events import (
     is_from_person,
     parse_message,
 )
-from adapters.slack.payloads.thread_commands import ThreadCommand, parse_thread_command
 from adapters.slack.workspaces import Workspace
 from bot.core.services import Services
 from bot.domain.chat import Author

@@ -93,7 +93,7 @@ class Streams:
         """Begin a stream; returns its ts, None where there is none to be had.
 
         Raises:
-            AnswerLost: it may have begun.
+            ResponseLost: it may have begun.
         """
         note = reply.note if reply.state is ReplyState.WAITING else ""
         chunks: list[dict[str, Any]] = [

@@ -10,8 +10,8 @@ import structlog
 from adapters.shared.error_boundary import Failure, error_boundary
 from adapters.slack.connection.manifest import COMMAND
 from adapters.slack.delivery.render import ACTION_PREFIX
-from adapters.slack.listeners.export import StoryExporter
 from adapters.slack.listeners.settings_view import SettingsView
+from adapters.slack.listeners.story_actions import StoryExporter
 from adapters.slack.payloads.events import PLATFORM, SlackThread, team_of
 from adapters.slack.payloads.views import View, actions_block, button, header, section
 from adapters.slack.web_api.users import ADMIN

@@ -13,7 +13,7 @@ from adapters.slack.connection.manifest import COMMAND
 from adapters.slack.delivery.notices import NOT_A_MEMBER, Respond, private_teller
 from adapters.slack.delivery.render import render_opening
 from adapters.slack.listeners.settings_view import SettingsView
-from adapters.slack.listeners.thread_commands import reply_without_story
+from adapters.slack.listeners.thread_commands import ThreadCommand, parse_thread_command, reply_without_story
 from adapters.slack.payloads.events import (
     PLATFORM,
     SlackThread,
@@ -22,7 +22,6 @@ from adapters.slack.payloads.events import (
     parse_slash_command,
 )
 from adapters.slack.payloads.text import mentioned_users
-from adapters.slack.payloads.thread_commands import ThreadCommand, parse_thread_command
 from adapters.slack.web_api.errors import Refused, retry_briefly
 from adapters.slack.workspaces import Workspace
 from bot.aio.clock import Clock

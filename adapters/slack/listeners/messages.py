@@ -10,10 +10,14 @@ from adapters.shared.bounded_set import BoundedSet
 from adapters.shared.error_boundary import Failure, error_boundary
 from adapters.slack.connection.manifest import COMMAND
 from adapters.slack.listeners.story_actions import StoryActions
-from adapters.slack.listeners.thread_commands import ThreadCommands, reply_without_story
+from adapters.slack.listeners.thread_commands import (
+    ThreadCommand,
+    ThreadCommands,
+    parse_thread_command,
+    reply_without_story,
+)
 from adapters.slack.listeners.thread_importer import NOT_READABLE, ThreadImporter
 from adapters.slack.payloads.events import PLATFORM, IncomingMessage, MessageChange, message_id
-from adapters.slack.payloads.thread_commands import ThreadCommand, parse_thread_command
 from adapters.slack.web_api.file_reader import FileTexts
 from adapters.slack.workspaces import Workspace
 from bot.aio.clock import Clock

@@ -6,8 +6,10 @@ first and done after. The event id makes a second delivery harmless.
 
 from __future__ import annotations
 
+import asyncio
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from types import TracebackType
 from typing import Any
 
 from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncRespond
@@ -16,32 +18,105 @@ from slack_bolt.request.async_request import AsyncBoltRequest
 from adapters.shared.bounded_set import BoundedSet
 from adapters.shared.error_boundary import error_boundary
 from adapters.slack.catchup.catch_up import WorkspaceCatchUp
-from adapters.slack.connection.in_flight import InFlight
 from adapters.slack.connection.manifest import COMMAND_PATTERN, SHORTCUT
 from adapters.slack.delivery.notices import ephemeral_responder
 from adapters.slack.delivery.render import ACTION_PREFIX
 from adapters.slack.listeners.actions import EDIT_CALLBACK_ID, ActionListeners
 from adapters.slack.listeners.app_home import HOME_ACTION_PREFIX, AppHomeListener
 from adapters.slack.listeners.commands import CommandListener
-from adapters.slack.listeners.duplicate_mentions import MentionDeduplicator
 from adapters.slack.listeners.messages import MessageListener, ReceiveOptions
 from adapters.slack.listeners.settings_view import SETTINGS_CALLBACK_ID, SettingsView
 from adapters.slack.listeners.shortcuts import ShortcutListener
 from adapters.slack.payloads.events import (
+    IncomingMessage,
     parse_block_action,
     parse_message_change,
     parse_message_event,
     parse_message_shortcut,
     team_of,
 )
+from adapters.slack.payloads.files import blocks_show_file
 from adapters.slack.workspaces import Workspace, Workspaces
+from bot.aio.cancellation import sleep_until
 from bot.aio.clock import Clock
 from bot.aio.keyed_lock import KeyedLock
 from bot.domain.ports import Translate
 
+_PATIENCE_S = 1.0
+"""The two events of one text leave Slack together."""
+
 _NOT_DONE = "Something that Slack sent could not be done"
 
 Body = dict[str, Any]
+
+
+class InFlight:
+    """Counts what was acknowledged and is not done yet, and waits for it at the end."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._empty = asyncio.Event()
+        self._empty.set()
+
+    async def __aenter__(self) -> None:
+        self._count += 1
+        self._empty.clear()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._count -= 1
+        if not self._count:
+            self._empty.set()
+
+    @property
+    def busy(self) -> bool:
+        """Whether anything is being done."""
+        return self._count > 0
+
+    async def drained(self, timeout_s: float) -> bool:
+        """Wait until nothing runs; False where that took too long."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._empty.wait()
+        except TimeoutError:
+            return False
+        return True
+
+
+class MentionDeduplicator:
+    """One text, two events: a mention comes as `app_mention` and as `message`, in either order.
+
+    Only the second surely lists the files that came with it. A mention that seems to say nothing, or that
+    shows a file and lists none, waits for it: received first, it would be gone on from as if nothing had been
+    sent.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._received = BoundedSet()
+        self._awaited: dict[str, asyncio.Event] = {}
+
+    async def should_handle(self, event: Mapping[str, Any], incoming: IncomingMessage) -> bool:
+        """Whether this event is the one to go by; waits a moment where the other would tell more."""
+        if event.get("type") != "app_mention":
+            self._received.add(incoming.event_id)
+            if incoming.event_id in self._awaited:
+                self._awaited[incoming.event_id].set()
+            return True
+        if "files" in event or not (blocks_show_file(event) or not incoming.raw.strip()):
+            return True
+        return not await self._message_follows(incoming.event_id)
+
+    async def _message_follows(self, event_id: str) -> bool:
+        if event_id in self._received:
+            return True
+        came = self._awaited.setdefault(event_id, asyncio.Event())
+        try:
+            await sleep_until(came, _PATIENCE_S, self._clock)
+        finally:
+            self._awaited.pop(event_id, None)
+        return came.is_set()
 
 
 class Listeners:

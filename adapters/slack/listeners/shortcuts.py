@@ -5,6 +5,7 @@ from __future__ import annotations
 from adapters.shared.error_boundary import error_boundary
 from adapters.slack.delivery.notices import Respond, private_teller
 from adapters.slack.listeners.story_actions import StoryActions
+from adapters.slack.listeners.thread_commands import is_command
 from adapters.slack.listeners.thread_importer import ThreadImporter
 from adapters.slack.payloads.events import PLATFORM, MessageShortcut
 from adapters.slack.workspaces import Workspace
@@ -39,7 +40,7 @@ class ShortcutListener:
             change = self._services.editing.branch(room, author, passage.id)
             story = await self._story_actions.announce(workspace, incoming.thread, author, change)
             after = story.head
-        elif not shortcut.is_from_person or incoming.is_command or incoming.is_empty:
+        elif not shortcut.is_from_person or is_command(incoming) or incoming.is_empty:
             raise EmptyPrompt
         elif await self._services.stories.open_in(room) is None:
             # Read from Slack also where it stands alone: that shows whether the bot may be there at all.

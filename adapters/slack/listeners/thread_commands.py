@@ -1,21 +1,68 @@
-"""What words in a thread do: stop, be quiet, listen again, export, settings, help."""
+"""Words that mean something in a story's thread, where Slack has no slash commands, and what they do."""
 
 from __future__ import annotations
 
+import unicodedata
+from enum import StrEnum
+from functools import partial
+
 from adapters.slack.connection.manifest import COMMAND
 from adapters.slack.delivery.render import SETTINGS
-from adapters.slack.listeners.export import StoryExporter
-from adapters.slack.payloads.events import SlackThread
-from adapters.slack.payloads.thread_commands import ThreadCommand
+from adapters.slack.listeners.story_actions import StoryExporter
+from adapters.slack.payloads.events import IncomingMessage, SlackThread
 from adapters.slack.workspaces import Workspace
 from bot.core.permissions import require_permission
 from bot.core.services import Services
 from bot.domain.chat import Author
 from bot.domain.errors import DeliveryError
 
+
+class ThreadCommand(StrEnum):
+    """What a message that is nothing but such a word asks for."""
+
+    STOP = "stop"
+    MUTE = "mute"
+    UNMUTE = "unmute"
+    CONTINUE = "go_on"
+    EXPORT = "export"
+    EXPORT_MARKDOWN = "export_markdown"
+    SETTINGS = "settings"
+    HELP = "help"
+
+
+_WORDS = {
+    ThreadCommand.STOP: ("stop", "止めて", "とめて", "やめて", "ストップ", "停止"),
+    ThreadCommand.MUTE: ("mute", "静かに", "静かにして", "しずかに", "ミュート"),
+    ThreadCommand.UNMUTE: ("unmute", "聞いて", "きいて", "ミュート解除"),
+    ThreadCommand.CONTINUE: ("continue", "続き", "続けて", "つづき", "つづけて"),
+    ThreadCommand.EXPORT: ("export", "書き出し", "書き出して", "エクスポート"),
+    ThreadCommand.EXPORT_MARKDOWN: (
+        "export md",
+        "export markdown",
+        "書き出し md",
+        "書き出し markdown",
+        "マークダウン",
+    ),
+    ThreadCommand.SETTINGS: ("settings", "設定"),
+    ThreadCommand.HELP: ("help", "ヘルプ", "使い方"),
+}
+_MEANINGS = {word: meaning for meaning, words in _WORDS.items() for word in words}
+
+
+def parse_thread_command(text: str) -> ThreadCommand | None:
+    """What a text asks for, if it is nothing but one of the words."""
+    typed = unicodedata.normalize("NFKC", text).strip().rstrip("。.!").strip().casefold()
+    return _MEANINGS.get(typed)
+
+
 _FORMS = {ThreadCommand.EXPORT: "txt", ThreadCommand.EXPORT_MARKDOWN: "md"}
 _NEEDS_PERMISSION = frozenset({ThreadCommand.STOP, ThreadCommand.MUTE, ThreadCommand.UNMUTE, *_FORMS})
 """Commands that change something for others, so that not everybody may give them."""
+
+
+def is_command(incoming: IncomingMessage) -> bool:
+    """Whether a message is nothing but a word for the bot: no line of a story."""
+    return incoming.mentions_bot and parse_thread_command(incoming.raw) is not None and not incoming.files
 
 
 def reply_without_story(command: ThreadCommand) -> str:
@@ -25,7 +72,7 @@ def reply_without_story(command: ThreadCommand) -> str:
 
 
 class ThreadCommands:
-    """Obeys words in a story's thread."""
+    """Runs commands that somebody wrote in a story's thread."""
 
     def __init__(self, services: Services, exporter: StoryExporter) -> None:
         self._services = services
@@ -34,33 +81,26 @@ class ThreadCommands:
     async def run(
         self, workspace: Workspace, thread: SlackThread, author: Author, command: ThreadCommand
     ) -> None:
-        """Do what `word` asks for. Raises UserError, RetryLater."""
-        send = workspace.notices.send_ephemeral
+        """Do what `command` asks for. Raises UserError, RetryLater."""
         if command in _NEEDS_PERMISSION:
-            await self._require_permission(thread, author)
-        if command is ThreadCommand.STOP:
-            if not await self._services.generation.cancel(thread.room, author):
-                await send(thread, author, "slack.nothing_to_stop")
-        elif command is ThreadCommand.MUTE:
-            await self._services.settings.change(thread.room, "", {"listens": False})
-            await send(thread, author, "slack.muted")
-        elif command is ThreadCommand.UNMUTE:
-            await self._services.settings.change(thread.room, "", {"listens": True})
-            await send(thread, author, "slack.unmuted")
-        elif command in _FORMS:
-            await self._export(workspace, thread, author, _FORMS[command])
-        elif command is ThreadCommand.SETTINGS:
-            await workspace.notices.send_ephemeral_with_button(
-                thread, author, "slack.settings_where", SETTINGS, command=COMMAND
-            )
-        else:
-            await send(thread, author, "slack.help_thread", command=COMMAND)
-
-    async def _require_permission(self, thread: SlackThread, author: Author) -> None:
-        require_permission(await self._services.settings.resolve(thread.room), thread.room, author)
-
-    async def _export(self, workspace: Workspace, thread: SlackThread, author: Author, form: str) -> None:
-        try:
-            await self._exporter.export_room(workspace, thread, form)
-        except DeliveryError:
-            await workspace.notices.send_ephemeral(thread, author, "slack.no_export")
+            require_permission(await self._services.settings.resolve(thread.room), thread.room, author)
+        send = partial(workspace.notices.send_ephemeral, thread, author)
+        match command:
+            case ThreadCommand.STOP:
+                if not await self._services.generation.cancel(thread.room, author):
+                    await send("slack.nothing_to_stop")
+            case ThreadCommand.MUTE | ThreadCommand.UNMUTE:
+                listens = command is ThreadCommand.UNMUTE
+                await self._services.settings.change(thread.room, "", {"listens": listens})
+                await send("slack.unmuted" if listens else "slack.muted")
+            case ThreadCommand.EXPORT | ThreadCommand.EXPORT_MARKDOWN:
+                try:
+                    await self._exporter.export_room(workspace, thread, _FORMS[command])
+                except DeliveryError:
+                    await send("slack.no_export")
+            case ThreadCommand.SETTINGS:
+                await workspace.notices.send_ephemeral_with_button(
+                    thread, author, "slack.settings_where", SETTINGS, command=COMMAND
+                )
+            case _:
+                await send("slack.help_thread", command=COMMAND)

@@ -7,6 +7,7 @@ from typing import Any
 
 import structlog
 
+from adapters.slack.listeners.thread_commands import is_command
 from adapters.slack.payloads.events import IncomingMessage, SlackThread, is_from_person, parse_message
 from adapters.slack.web_api.client import Retry
 from adapters.slack.web_api.errors import UnsupportedMethod, retry_briefly
@@ -70,7 +71,7 @@ class ThreadImporter:
             async for message in workspace.api.messages(thread, retry)
             if is_from_person(message, workspace.bot)
         ]
-        return [each for each in incoming if not each.is_command]
+        return [each for each in incoming if not is_command(each)]
 
     async def import_message(self, workspace: Workspace, incoming: IncomingMessage) -> int:
         """Add a line to the story, with what its files say; how many texts among them cannot be read.

@@ -8,7 +8,6 @@ from typing import Any
 
 from adapters.slack.payloads.files import File, parse_files
 from adapters.slack.payloads.text import mentioned_users, restore_emoji, strip_mention, to_plain_text
-from adapters.slack.payloads.thread_commands import parse_thread_command
 from bot.domain.chat import Author, Message, Room
 
 PLATFORM = "slack"
@@ -87,11 +86,6 @@ class IncomingMessage:
     def is_to_bot(self) -> bool:
         """Whether it was written to the bot, in a mention or directly."""
         return self.mentions_bot or self.is_direct
-
-    @property
-    def is_command(self) -> bool:
-        """Whether it is nothing but a word for the bot: no line of a story."""
-        return self.mentions_bot and parse_thread_command(self.raw) is not None and not self.files
 
     @property
     def mentioned_users(self) -> tuple[str, ...]:

@@ -11,7 +11,6 @@ from slack_sdk.web.async_client import AsyncWebClient
 from adapters.slack.delivery.render import MessageContent
 from adapters.slack.payloads.events import SlackThread
 from adapters.slack.payloads.files import File, parse_file
-from adapters.slack.web_api.download import download
 from adapters.slack.web_api.errors import (
     SDK_ERRORS,
     MessageNotFound,
@@ -35,7 +34,7 @@ class WebApi:
     """Calls with the bot token.
 
     The client must have no retry handlers: a post whose answer was lost would be sent again blindly.
-    Every method raises RetryLater (AnswerLost where the call may have been done) or Refused.
+    Every method raises RetryLater (ResponseLost where the call may have been done) or Refused.
     """
 
     def __init__(self, client: AsyncWebClient, rate_limits: MethodRateLimits) -> None:
@@ -44,7 +43,7 @@ class WebApi:
 
     async def identity(self) -> tuple[Mapping[str, Any], frozenset[str] | None]:
         """Who the token belongs to, and its scopes where Slack names them."""
-        response = await self._call("auth.test", "", self._client.auth_test)
+        response = await self._call("auth.test", self._client.auth_test)
         granted = response.headers.get("x-oauth-scopes")
         return response.data, None if granted is None else frozenset(granted.replace(" ", "").split(","))
 
@@ -52,19 +51,17 @@ class WebApi:
         """Post to a channel or thread; returns the message's ts. `key` travels in its metadata."""
         response = await self._call(
             "chat.postMessage",
-            thread.channel,
-            lambda: self._client.chat_postMessage(
-                channel=thread.channel,
-                thread_ts=thread.thread_ts or None,
-                text=shown.text,
-                blocks=shown.blocks,
-                metadata=_metadata(key),
-                mrkdwn=False,
-                parse="none",
-                link_names=False,
-                unfurl_links=False,
-                unfurl_media=False,
-            ),
+            self._client.chat_postMessage,
+            channel=thread.channel,
+            thread_ts=thread.thread_ts or None,
+            text=shown.text,
+            blocks=shown.blocks,
+            metadata=_metadata(key),
+            mrkdwn=False,
+            parse="none",
+            link_names=False,
+            unfurl_links=False,
+            unfurl_media=False,
         )
         return str(response["ts"])
 
@@ -86,48 +83,46 @@ class WebApi:
     async def _update(self, channel: str, ts: str, shown: MessageContent, *, low_priority: bool) -> None:
         await self._call(
             "chat.update",
-            channel,
-            lambda: self._client.chat_update(
-                channel=channel, ts=ts, text=shown.text, blocks=shown.blocks, parse="none", link_names=False
-            ),
+            self._client.chat_update,
             low_priority=low_priority,
+            channel=channel,
+            ts=ts,
+            text=shown.text,
+            blocks=shown.blocks,
+            parse="none",
+            link_names=False,
         )
 
-    async def start_stream(
-        self, thread: SlackThread, chunks: Sequence[Mapping[str, Any]], user_id: str
-    ) -> str:
+    async def start_stream(self, thread: SlackThread, chunks: Sequence[dict[str, Any]], user_id: str) -> str:
         """Begin a message that grows, for a person; returns its ts, empty where Slack names none."""
         response = await self._call(
             "chat.startStream",
-            thread.channel,
-            lambda: self._client.chat_startStream(
-                channel=thread.channel,
-                thread_ts=thread.thread_ts,
-                chunks=_dicts(chunks),
-                recipient_team_id=thread.team,
-                recipient_user_id=user_id,
-            ),
+            self._client.chat_startStream,
+            channel=thread.channel,
+            thread_ts=thread.thread_ts,
+            chunks=chunks,
+            recipient_team_id=thread.team,
+            recipient_user_id=user_id,
         )
         return str(response.get("ts") or "")
 
-    async def append_stream(self, channel: str, ts: str, chunks: Sequence[Mapping[str, Any]]) -> None:
+    async def append_stream(self, channel: str, ts: str, chunks: Sequence[dict[str, Any]]) -> None:
         """Let a message grow."""
         await self._call(
-            "chat.appendStream",
-            channel,
-            lambda: self._client.chat_appendStream(channel=channel, ts=ts, chunks=_dicts(chunks)),
+            "chat.appendStream", self._client.chat_appendStream, channel=channel, ts=ts, chunks=chunks
         )
 
     async def stop_stream(
-        self, channel: str, ts: str, key: str, chunks: Sequence[Mapping[str, Any]] = ()
+        self, channel: str, ts: str, key: str, chunks: Sequence[dict[str, Any]] = ()
     ) -> None:
         """A message that grew is an ordinary one from now on, with `key` in its metadata."""
         await self._call(
             "chat.stopStream",
-            channel,
-            lambda: self._client.chat_stopStream(
-                channel=channel, ts=ts, metadata=_metadata(key), chunks=_dicts(chunks) or None
-            ),
+            self._client.chat_stopStream,
+            channel=channel,
+            ts=ts,
+            metadata=_metadata(key),
+            chunks=chunks or None,
         )
 
     async def _end_stream(self, channel: str, ts: str, key: str) -> None:
@@ -151,7 +146,7 @@ class WebApi:
             await self._delete_once(channel, ts)
 
     async def _delete_once(self, channel: str, ts: str) -> None:
-        await self._call("chat.delete", channel, lambda: self._client.chat_delete(channel=channel, ts=ts))
+        await self._call("chat.delete", self._client.chat_delete, channel=channel, ts=ts)
 
     async def upload(self, thread: SlackThread, name: str, title: str, content: str) -> None:
         """Put a text file into a thread."""
@@ -159,42 +154,30 @@ class WebApi:
         await self.rate_limits.acquire("files.getUploadURLExternal")
         await self._call(
             "files.completeUploadExternal",
-            thread.channel,
-            lambda: self._client.files_upload_v2(
-                filename=name,
-                title=title,
-                content=content.encode(),
-                channel=thread.channel,
-                thread_ts=thread.thread_ts or None,
-            ),
+            self._client.files_upload_v2,
+            filename=name,
+            title=title,
+            content=content.encode(),
+            channel=thread.channel,
+            thread_ts=thread.thread_ts or None,
         )
 
     async def file_info(self, file_id: str) -> File:
         """A file that a message only names."""
-        response = await self._call("files.info", "", lambda: self._client.files_info(file=file_id))
+        response = await self._call("files.info", self._client.files_info, file=file_id)
         return parse_file(response.get("file") or {})
-
-    async def download(self, file: File) -> bytes:
-        """What is in a file. Raises NoAccess, FileTooLarge."""
-        return await download(self._client, file)
 
     async def open_view(self, trigger_id: str, view: Mapping[str, Any]) -> None:
         """Open a form before the person who just clicked or typed."""
-        await self._call(
-            "views.open", "", lambda: self._client.views_open(trigger_id=trigger_id, view=dict(view))
-        )
+        await self._call("views.open", self._client.views_open, trigger_id=trigger_id, view=view)
 
     async def publish_home(self, user_id: str, view: Mapping[str, Any]) -> None:
         """Show a person their home tab."""
-        await self._call(
-            "views.publish", "", lambda: self._client.views_publish(user_id=user_id, view=dict(view))
-        )
+        await self._call("views.publish", self._client.views_publish, user_id=user_id, view=view)
 
     async def direct_channel(self, user_id: str) -> str:
         """The channel of the bot's direct messages with a person."""
-        response = await self._call(
-            "conversations.open", "", lambda: self._client.conversations_open(users=user_id)
-        )
+        response = await self._call("conversations.open", self._client.conversations_open, users=user_id)
         return str(response["channel"]["id"])
 
     async def channels_of(self, user_id: str) -> frozenset[str]:
@@ -209,10 +192,14 @@ class WebApi:
         found: list[str] = []
         cursor: str | None = None
         for _ in range(_MAX_PAGES):
-            call = partial(
-                self._client.users_conversations, types=types, limit=_PAGE, cursor=cursor, user=user
+            page = await self._call(
+                "users.conversations",
+                self._client.users_conversations,
+                types=types,
+                limit=_PAGE,
+                cursor=cursor,
+                user=user,
             )
-            page = await self._call("users.conversations", "", call)
             found += [str(channel["id"]) for channel in page.get("channels") or ()]
             cursor = (page.get("response_metadata") or {}).get("next_cursor")
             if not cursor:
@@ -222,9 +209,7 @@ class WebApi:
     async def permalink(self, channel: str, ts: str) -> str:
         """The address of a message."""
         response = await self._call(
-            "chat.getPermalink",
-            channel,
-            lambda: self._client.chat_getPermalink(channel=channel, message_ts=ts),
+            "chat.getPermalink", self._client.chat_getPermalink, channel=channel, message_ts=ts
         )
         return str(response["permalink"])
 
@@ -232,22 +217,18 @@ class WebApi:
         """Show one person something."""
         await self._call(
             "chat.postEphemeral",
-            thread.channel,
-            lambda: self._client.chat_postEphemeral(
-                channel=thread.channel,
-                thread_ts=thread.thread_ts or None,
-                user=user_id,
-                text=shown.text,
-                blocks=shown.blocks,
-                parse="none",
-            ),
+            self._client.chat_postEphemeral,
+            channel=thread.channel,
+            thread_ts=thread.thread_ts or None,
+            user=user_id,
+            text=shown.text,
+            blocks=shown.blocks,
+            parse="none",
         )
 
     async def user(self, user_id: str) -> Mapping[str, Any]:
         """A person, with their locale."""
-        response = await self._call(
-            "users.info", "", lambda: self._client.users_info(user=user_id, include_locale=True)
-        )
+        response = await self._call("users.info", self._client.users_info, user=user_id, include_locale=True)
         user: Mapping[str, Any] = response.get("user") or {}
         return user
 
@@ -284,24 +265,28 @@ class WebApi:
             "limit": _PAGE,
             "oldest": f"{since:.6f}" if since else None,
         }
+        call: Callable[..., Awaitable[Any]]
+        method, call = "conversations.history", self._client.conversations_history
         if thread.thread_ts:
-            method, replies = "conversations.replies", self._client.conversations_replies
-            call = partial(replies, ts=thread.thread_ts, cursor=cursor, **within)
-        else:
-            method = "conversations.history"
-            call = partial(self._client.conversations_history, **within)
-        page = await self._call(method, thread.channel, call, low_priority=low_priority)
+            method, call = "conversations.replies", self._client.conversations_replies
+            within |= {"ts": thread.thread_ts, "cursor": cursor}
+        page = await self._call(method, call, low_priority=low_priority, **within)
         more = (page.get("response_metadata") or {}).get("next_cursor")
         if more and len(page.get("messages") or ()) <= RESTRICTED_PAGE:
             self.rate_limits.restrict(method)
         return page
 
     async def _call(
-        self, method: str, channel: str, call: Callable[[], Awaitable[Any]], *, low_priority: bool = False
+        self,
+        method: str,
+        call: Callable[..., Awaitable[Any]],
+        *,
+        low_priority: bool = False,
+        **arguments: Any,
     ) -> Any:
-        await self.rate_limits.acquire(method, channel, low_priority=low_priority)
+        await self.rate_limits.acquire(method, arguments.get("channel", ""), low_priority=low_priority)
         try:
-            return await call()
+            return await call(**arguments)
         except SDK_ERRORS as error:
             failure = to_delivery_error(method, error)
             if (
@@ -316,7 +301,3 @@ class WebApi:
 
 def _metadata(key: str) -> dict[str, Any]:
     return {"event_type": METADATA_TYPE, "event_payload": {"key": key}}
-
-
-def _dicts(chunks: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    return [dict(chunk) for chunk in chunks]

@@ -1,20 +1,40 @@
-"""What the files of a message say, and what is to be told of those that cannot be read."""
+"""What the files of a message say, and what is to be told of those that cannot be read.
+
+They are fetched with the bot's token, which goes to Slack's own hosts only. Without `files:read`, and with a
+token that no longer holds, Slack does not refuse: it sends people to its login page, and answers with that
+and status 200.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from urllib.parse import SplitResult, urljoin, urlsplit
 
+import aiohttp
 import structlog
+from slack_sdk.web.async_client import AsyncWebClient
 
 from adapters.slack.payloads.files import File
 from adapters.slack.web_api.client import WebApi
-from adapters.slack.web_api.download import FileAccessDenied
-from adapters.slack.web_api.errors import Refused, retry_briefly
+from adapters.slack.web_api.errors import SERVER_ERROR, TOO_MANY_REQUESTS, Refused, retry_briefly
 from bot.aio.clock import Clock
-from bot.domain.errors import DeliveryError, FileTooLong, UserError
+from bot.domain.errors import DeliveryError, FileTooLong, RetryLater, Undeliverable, UserError
 from bot.story.joining import is_blank
-from bot.text.text_file import MAX_CHARACTERS, text_of
+from bot.text.text_file import MAX_CHARACTERS, max_bytes, require_small, text_of
+
+_HOSTS = (".slack.com", ".slack-gov.com")
+_MAX_REDIRECTS = 3
+_TIMEOUT = aiohttp.ClientTimeout(total=30.0)
+_OK = 200
+_REDIRECTS = {301, 302, 303, 307, 308}
+_PAGE = "text/html"
+
+
+class FileAccessDenied(Undeliverable):
+    """Slack does not let the app read the file."""
+
 
 MAX_FILES = 10
 """As many as Slack's own window takes at once."""
@@ -55,8 +75,9 @@ NOTHING = FileTexts()
 class FileReader:
     """Reads the files of one workspace."""
 
-    def __init__(self, api: WebApi, clock: Clock) -> None:
+    def __init__(self, api: WebApi, client: AsyncWebClient, clock: Clock) -> None:
         self._api = api
+        self._client = client
         self._clock = clock
 
     async def read(self, files: Iterable[File]) -> FileTexts:
@@ -103,7 +124,7 @@ class FileReader:
 
     async def _download(self, file: File) -> bytes:
         try:
-            return await retry_briefly(lambda: self._api.download(file), self._clock)
+            return await retry_briefly(lambda: download(self._client, file), self._clock)
         except FileAccessDenied as error:
             raise self._closed(file, error) from None
         except DeliveryError as error:
@@ -122,3 +143,66 @@ class _Unreadable(Exception):
     def __init__(self, key: str, *, text: bool = True, **values: object) -> None:
         super().__init__(key)
         self.unread = UnreadFile(key, tuple(values.items()), text)
+
+
+async def download(client: AsyncWebClient, file: File) -> bytes:
+    """The content of a file.
+
+    Raises:
+        FileTooLarge: it has more bytes than the longest text.
+        FileAccessDenied
+        RetryLater
+    """
+    require_small(file.size)
+    try:
+        async with _session(client) as session:
+            return await _fetch(session, client, file)
+    except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        raise RetryLater(f"a file: {type(error).__name__}") from None
+
+
+async def _fetch(session: aiohttp.ClientSession, client: AsyncWebClient, file: File) -> bytes:
+    url = file.url
+    for _ in range(_MAX_REDIRECTS):
+        _require_slack(url, client.base_url)
+        headers = {"Authorization": f"Bearer {client.token}"}
+        async with session.get(url, headers=headers, allow_redirects=False, timeout=_TIMEOUT) as response:
+            if response.status in _REDIRECTS:
+                url = urljoin(url, response.headers.get("Location", ""))
+                continue
+            return await _content(response, file)
+    raise FileAccessDenied("a file: redirected too often")
+
+
+async def _content(response: aiohttp.ClientResponse, file: File) -> bytes:
+    if response.status == TOO_MANY_REQUESTS or response.status >= SERVER_ERROR:
+        raise RetryLater(f"a file: HTTP {response.status}")
+    if response.status != _OK:
+        raise FileAccessDenied(f"a file: HTTP {response.status}")
+    data = bytearray()
+    async for piece in response.content.iter_chunked(max_bytes() + 1):
+        data += piece
+        require_small(len(data))
+    if response.content_type == _PAGE and len(data) != file.size:
+        raise FileAccessDenied("a file: a login page")
+    return bytes(data)
+
+
+def _require_slack(url: str, api_url: str) -> None:
+    where, api = urlsplit(url), urlsplit(api_url)
+    slacks = where.scheme == "https" and f".{where.hostname}".endswith(_HOSTS)
+    if not slacks and _origin(where) != _origin(api):
+        raise FileAccessDenied("a file: not on Slack's hosts")
+
+
+def _origin(where: SplitResult) -> tuple[str, str | None, int | None]:
+    return where.scheme, where.hostname, where.port
+
+
+@asynccontextmanager
+async def _session(client: AsyncWebClient) -> AsyncIterator[aiohttp.ClientSession]:
+    if client.session is not None:
+        yield client.session
+        return
+    async with aiohttp.ClientSession() as session:
+        yield session

@@ -10,7 +10,7 @@ from adapters.slack import SlackAdapter
 from adapters.slack.connection.bolt_app import web_client
 from adapters.slack.connection.manifest import SHORTCUT
 from adapters.slack.payloads.files import parse_file
-from adapters.slack.web_api.download import FileAccessDenied, download
+from adapters.slack.web_api.file_reader import FileAccessDenied, download
 from bot.domain.chat import Author, Room
 from bot.domain.errors import FileTooLong, QueueFull
 from bot.domain.jobs import GenerationOptions

@@ -8,9 +8,9 @@ import pytest
 
 from adapters.slack import SlackAdapter
 from adapters.slack.connection.bolt_app import web_client
-from adapters.slack.connection.in_flight import InFlight
 from adapters.slack.delivery.posts import IdempotentPosts
 from adapters.slack.delivery.render import render_reply
+from adapters.slack.listeners.registration import InFlight
 from adapters.slack.payloads.events import SlackThread
 from adapters.slack.web_api.client import WebApi
 from adapters.slack.web_api.rate_limits import CALLS_A_MINUTE, MINUTE_S, POSTS_PER_CHANNEL, MethodRateLimits

@@ -17,8 +17,8 @@ from adapters.discord.render import replies as discord_render
 from adapters.shared import preset_text as presetlines
 from adapters.shared import settings_codec
 from adapters.slack.delivery import render as slack_render
+from adapters.slack.listeners import thread_commands as slack_words
 from adapters.slack.payloads import text as slack
-from adapters.slack.payloads import thread_commands as slack_words
 from adapters.web import payloads as web
 from adapters.web.render import settings as web_settings
 from bot.core import settings_values as rules
