@@ -13,9 +13,9 @@ from slack_bolt.async_app import AsyncApp
 from slack_bolt.oauth.async_oauth_flow import AsyncOAuthFlow
 from slack_sdk.web.async_client import AsyncWebClient
 
-from adapters.slack.catchup.catch_up import ChannelCatchUp, WorkspaceCatchUp
+from adapters.slack.catchup.catch_up import WorkspaceCatchUp
 from adapters.slack.catchup.heartbeat import WorkspaceHeartbeat
-from adapters.slack.catchup.missed_messages import MAX_CLOCK_SKEW_S, MissedMessageReceiver
+from adapters.slack.catchup.missed_messages import MAX_CLOCK_SKEW_S
 from adapters.slack.connection.bolt_app import bolt_app, web_client
 from adapters.slack.connection.credentials import Credentials, bad_bot_token
 from adapters.slack.connection.http_server import HttpServer
@@ -231,9 +231,7 @@ class SlackAdapter:
         exporter, settings = StoryExporter(services, clock, wall), SettingsView(services, translate)
         story_actions = StoryActions(services, translate)
         message_listener = MessageListener(services, ThreadCommands(services, exporter), story_actions, clock)
-        receiver = MissedMessageReceiver(services, message_listener, wall)
-        channels = ChannelCatchUp(services, message_listener, receiver, in_order, wall)
-        catch_up = WorkspaceCatchUp(self._workspaces, services, receiver, channels, in_order, clock, wall)
+        catch_up = WorkspaceCatchUp(self._workspaces, services, message_listener, in_order, clock, wall)
         listeners = Listeners(
             self._workspaces,
             message_listener,

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
 
 import structlog
 from slack_sdk.web.async_client import AsyncWebClient
 
+from adapters.shared.error_boundary import Failure
 from adapters.slack.connection.installations import Installations
 from adapters.slack.delivery.notices import Notices
 from adapters.slack.delivery.posts import IdempotentPosts
 from adapters.slack.delivery.replies import Replies
 from adapters.slack.delivery.streams import StreamRecipients, Streams
-from adapters.slack.payloads.events import BotUser
+from adapters.slack.payloads.events import BotUser, SlackThread
 from adapters.slack.web_api.client import WebApi
 from adapters.slack.web_api.file_reader import FileReader
 from adapters.slack.web_api.rate_limits import MethodRateLimits
 from adapters.slack.web_api.users import UserDirectory
 from bot.aio.clock import Clock
+from bot.domain.chat import Author, Room
 from bot.domain.errors import Undeliverable
 from bot.domain.ports import Translate
 
@@ -41,6 +44,32 @@ class Workspace:
         self.streams = Streams(self.api, clock)
         self.replies = Replies(self.api, self.posts, self.streams, self.recipients, translate, clock)
         self.notices = Notices(self.api, self.posts, translate, clock)
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadContext:
+    """A thread of a workspace, and who does something in it."""
+
+    workspace: Workspace
+    thread: SlackThread
+    author: Author
+
+    @property
+    def room(self) -> Room:
+        """The thread as a Room."""
+        return self.thread.room
+
+    def record_recipient(self) -> None:
+        """They ask for a reply, and it streams to them."""
+        self.workspace.recipients.record(self.room, self.author)
+
+    async def notify(self, key: str, **values: object) -> None:
+        """Say it to them only, where they are."""
+        await self.workspace.notices.send_ephemeral(self.thread, self.author, key, **values)
+
+    async def tell(self, failure: Failure) -> None:
+        """Tell them what failed."""
+        await self.notify(failure.key, **failure.values)
 
 
 Build = Callable[[str, BotUser], Workspace]

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -56,16 +57,15 @@ class WorkspaceCatchUp:
         self,
         workspaces: Workspaces,
         services: Services,
-        receiver: MissedMessageReceiver,
-        channels: ChannelCatchUp,
+        listener: MessageListener,
         in_order: KeyedLock,
         clock: Clock,
         wall: Callable[[], float],
     ) -> None:
         self._workspaces = workspaces
         self._services = services
-        self._receiver = receiver
-        self._channels = channels
+        self._receiver = MissedMessageReceiver(services, listener, wall)
+        self._channels = ChannelCatchUp(services, listener, self._receiver, in_order, wall)
         self._in_order = in_order
         self._wall = wall
         self._retry: Retry = partial(
@@ -135,14 +135,8 @@ class WorkspaceCatchUp:
                 left = len(threads) - number
                 _log.info("Slack: %d older stories were not looked at for what was missed", left)
                 return
-            try:
+            with _kept_apart("A story's thread could not be caught up with"):
                 await self._thread(workspace, thread, pending, self._retry)
-            except DeliveryError as error:
-                _log.info("A story's thread cannot be caught up with: %s", error)
-            except StoreError:
-                raise
-            except Exception:  # noqa: BLE001  one thread's border: what is odd there must not keep out the others
-                _log.exception("A story's thread could not be caught up with")
 
     async def _thread(
         self, workspace: Workspace, thread: SlackThread, pending: _Pending, retry: Retry | None
@@ -173,6 +167,19 @@ async def _messages(
     return [each async for each in api.messages(thread, retry, since=since, low_priority=retry is not None)]
 
 
+@contextmanager
+def _kept_apart(what_failed: str) -> Iterator[None]:
+    """What is odd in one place must not keep out the others."""
+    try:
+        yield
+    except DeliveryError as error:
+        _log.info("%s: %s", what_failed, error)
+    except StoreError:
+        raise
+    except Exception:  # noqa: BLE001  one place's border
+        _log.exception(what_failed)
+
+
 class ChannelCatchUp:
     """Looks through the channels that the bot is in; those with a story first."""
 
@@ -201,16 +208,10 @@ class ChannelCatchUp:
             since = max(gap.since, self._wall() - RECENT_S)
             if since >= gap.until or number >= gap.max_reads(workspace.api.rate_limits.reads_a_minute):
                 return  # nobody waits any more, or there are too many
-            try:
+            with _kept_apart("A channel could not be looked through for mentions"):
                 await self._channel(
                     workspace, SlackThread(team, channel), ListeningGap(since, gap.until), retry
                 )
-            except DeliveryError as error:
-                _log.info("A channel cannot be looked through for mentions: %s", error)
-            except StoreError:
-                raise
-            except Exception:  # noqa: BLE001  one channel's border
-                _log.exception("A channel could not be looked through for mentions")
 
     async def _joined(self, workspace: Workspace, retry: Retry) -> list[str]:
         found: list[str] = []

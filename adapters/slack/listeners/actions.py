@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from slack_bolt.async_app import AsyncAck
@@ -17,10 +16,10 @@ from adapters.slack.listeners.settings_view import SettingsView
 from adapters.slack.listeners.story_actions import StoryActions
 from adapters.slack.payloads.events import BlockAction, SlackThread, message_id
 from adapters.slack.payloads.views import INPUT_CHARACTERS, input_value, modal, read_metadata, text_input
-from adapters.slack.workspaces import Workspace
+from adapters.slack.workspaces import ThreadContext, Workspace
 from bot.aio.clock import Clock
 from bot.core.services import Services
-from bot.domain.chat import Author, Message, Room
+from bot.domain.chat import Author, Message
 from bot.domain.errors import NotYours
 from bot.domain.jobs import GenerationOptions
 from bot.domain.ports import Translate
@@ -30,25 +29,8 @@ _PATIENCE_S = 2.0
 """Slack waits three seconds for what becomes of a form."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Click:
-    """A click on a button, and who made it where."""
-
-    workspace: Workspace
-    action: BlockAction
-    author: Author
-
-    @property
-    def room(self) -> Room:
-        return self.action.thread.room
-
-    def message(self, after: str | None = None) -> Message:
-        """The click as a story receives it."""
-        return Message(self.action.event_id, self.room, self.author, "", after=after)
-
-    async def notify(self, key: str, **values: object) -> None:
-        """Say it to who clicked only."""
-        await self.workspace.notices.send_ephemeral(self.action.thread, self.author, key, **values)
+Handler = Callable[[ThreadContext, BlockAction], Awaitable[None]]
+"""Does what a button says."""
 
 
 class ActionListeners:
@@ -67,7 +49,7 @@ class ActionListeners:
         self._story_actions = story_actions
         self._settings = settings
         self._double_clicks = DoubleClicks(clock)
-        self._handlers: Mapping[str, Callable[[_Click], Awaitable[None]]] = {
+        self._handlers: Mapping[str, Handler] = {
             CONTINUE.slack: self._continue,
             RETRY.slack: self._retry,
             SEVERAL.slack: self._retry_several,
@@ -75,7 +57,7 @@ class ActionListeners:
             STOP.slack: self._stop,
             UNDO.slack: self._undo,
             CHOOSE: self._choose,
-            TAKE_BACK: self._take_back,
+            TAKE_BACK: story_actions.take_back,
             EDIT.slack: self._open_edit_view,
             SETTINGS: self._open_settings,
         }
@@ -83,80 +65,72 @@ class ActionListeners:
 
     async def on_action(self, workspace: Workspace, action: BlockAction) -> None:
         """A click that was acknowledged."""
-        click = _Click(workspace, action, await workspace.users.author(action.user_id))
-
-        async def tell(failure: Failure) -> None:
-            await click.notify(failure.key, **failure.values)
-
+        context = ThreadContext(workspace, action.thread, await workspace.users.author(action.user_id))
         what_failed = "A button could not be followed"
-        async with error_boundary(what_failed, tell, trouble="slack.failed", later="slack.later"):
-            who, what = (click.room.id, action.user_id), (action.ts, action.name, action.value)
+        async with error_boundary(what_failed, context.tell, trouble="slack.failed", later="slack.later"):
+            who, what = (context.room.id, action.user_id), (action.ts, action.name, action.value)
             with self._double_clicks.first(who, what) as first:
                 if first:
-                    await self._handlers.get(action.name, _unknown)(click)
+                    await self._handlers.get(action.name, _unknown)(context, action)
 
     # More text
 
-    async def _continue(self, click: _Click) -> None:
-        click.workspace.recipients.record(click.room, click.author)
-        await self._services.generation.receive_message(
-            click.message(after=click.action.value), GenerationOptions()
-        )
+    async def _continue(self, context: ThreadContext, action: BlockAction) -> None:
+        context.record_recipient()
+        await self._services.generation.receive_message(_request(context, action), GenerationOptions())
 
-    async def _retry(self, click: _Click, options: GenerationOptions | None = None) -> None:
-        click.workspace.recipients.record(click.room, click.author)
-        await self._services.generation.retry(
-            click.message(after=click.action.value), options or GenerationOptions()
-        )
+    async def _retry(self, context: ThreadContext, action: BlockAction) -> None:
+        context.record_recipient()
+        await self._services.generation.retry(_request(context, action), GenerationOptions())
 
-    async def _retry_several(self, click: _Click) -> None:
-        wanted = (await self._services.settings.resolve(click.room)).candidates
-        await self._retry(click, GenerationOptions(candidates=max(2, wanted)))
+    async def _retry_several(self, context: ThreadContext, action: BlockAction) -> None:
+        context.record_recipient()
+        wanted = (await self._services.settings.resolve(context.room)).candidates
+        options = GenerationOptions(candidates=max(2, wanted))
+        await self._services.generation.retry(_request(context, action), options)
 
-    async def _resubmit(self, click: _Click) -> None:
-        click.workspace.recipients.record(click.room, click.author)
+    async def _resubmit(self, context: ThreadContext, action: BlockAction) -> None:
+        context.record_recipient()
         # What came to nothing is asked for anew once, however often it is clicked.
-        once = f"{message_id(click.action.thread.channel, click.action.ts)}:{RESUBMIT.slack}"
-        message = Message(once, click.room, click.author, "")
-        await self._services.generation.resubmit(message, click.action.value)
+        once = f"{message_id(action.thread.channel, action.ts)}:{RESUBMIT.slack}"
+        await self._services.generation.resubmit(
+            Message(once, context.room, context.author, ""), action.value
+        )
 
-    async def _stop(self, click: _Click) -> None:
-        if not await self._services.generation.stop(click.action.value, click.author):
-            await click.notify("slack.nothing_to_stop")
+    async def _stop(self, context: ThreadContext, action: BlockAction) -> None:
+        if not await self._services.generation.stop(action.value, context.author):
+            await context.notify("slack.nothing_to_stop")
 
     # Moves in the story
 
-    async def _undo(self, click: _Click) -> None:
-        change = self._services.editing.undo(click.room, click.author, after=click.action.value)
-        await self._story_actions.announce(click.workspace, click.action.thread, click.author, change)
+    async def _undo(self, context: ThreadContext, action: BlockAction) -> None:
+        change = self._services.editing.undo(context.room, context.author, after=action.value)
+        await self._story_actions.announce(context, change)
 
-    async def _choose(self, click: _Click) -> None:
-        change = self._services.editing.choose(click.room, click.author, click.action.value)
-        await self._story_actions.announce(click.workspace, click.action.thread, click.author, change)
-
-    async def _take_back(self, click: _Click) -> None:
-        await self._story_actions.take_back(click.workspace, click.action, click.author)
+    async def _choose(self, context: ThreadContext, action: BlockAction) -> None:
+        change = self._services.editing.choose(context.room, context.author, action.value)
+        await self._story_actions.announce(context, change)
 
     # Forms
 
-    async def _open_settings(self, click: _Click) -> None:
-        thread = click.action.thread.under(click.action.value)
+    async def _open_settings(self, context: ThreadContext, action: BlockAction) -> None:
+        thread = action.thread.under(action.value)
         await self._settings.open(
-            click.workspace, thread, click.author, click.action.trigger_id, thread.room.own_scope
+            context.workspace, thread, context.author, action.trigger_id, thread.room.own_scope
         )
 
-    async def _open_edit_view(self, click: _Click) -> None:
-        passage, author = await self._services.passages.existing(click.action.value), click.author
+    async def _open_edit_view(self, context: ThreadContext, action: BlockAction) -> None:
+        passage, author = await self._services.passages.existing(action.value), context.author
         if author.person != (passage.asker or passage.author).person:
             raise NotYours
         if len(passage.text) > INPUT_CHARACTERS:
-            await click.notify("slack.too_long_to_edit", limit=INPUT_CHARACTERS)
+            await context.notify("slack.too_long_to_edit", limit=INPUT_CHARACTERS)
             return
 
         def label(name: str) -> str:
             return self._translate(f"slack.edit.{name}", author.locale)
 
-        thread = click.action.thread
+        thread = action.thread
         what = {
             "team": thread.team,
             "channel": thread.channel,
@@ -165,7 +139,7 @@ class ActionListeners:
         }
         field = text_input("text", label("label"), passage.text)
         view = modal(EDIT_CALLBACK_ID, label("title"), label("submit"), label("close"), what, [field])
-        await click.workspace.api.open_view(click.action.trigger_id, view)
+        await context.workspace.api.open_view(action.trigger_id, view)
 
     async def on_edit_submitted(
         self, workspace: Workspace, ack: AsyncAck, view: Mapping[str, Any], user_id: str
@@ -197,5 +171,9 @@ class ActionListeners:
         return wrong[0] if wrong else None
 
 
-async def _unknown(click: _Click) -> None:
-    await click.notify("slack.unknown_button")
+def _request(context: ThreadContext, action: BlockAction) -> Message:
+    return Message(action.event_id, context.room, context.author, "", after=action.value)
+
+
+async def _unknown(context: ThreadContext, _: BlockAction) -> None:
+    await context.notify("slack.unknown_button")

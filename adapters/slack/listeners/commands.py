@@ -79,8 +79,14 @@ class CommandListener:
         story = await self._latest(command.thread)
         if story is None:
             await respond("slack.help", author, command=COMMAND)
-        else:
-            await self._resume(workspace, command, author, story, options, respond)
+            return
+        # Refused here already where the bot is no longer a member: the story's own message could not say so.
+        thread = SlackThread.of(story.room)
+        link = await _link(workspace, thread)
+        workspace.recipients.record(thread.room, author)
+        event_id = f"command:{command.thread.channel}:{command.trigger_id}"
+        await self._services.generation.receive_message(Message(event_id, thread.room, author, ""), options)
+        await respond("slack.going_on", author, title=story.title, link=link)
 
     async def _begin(
         self,
@@ -117,32 +123,16 @@ class CommandListener:
         here = (story for story in stories if SlackThread.of(story.room).team == thread.team)
         return next((story for story in here if not story.closed), None)
 
-    async def _resume(
-        self,
-        workspace: Workspace,
-        command: SlashCommand,
-        author: Author,
-        story: Story,
-        options: GenerationOptions,
-        respond: Respond,
-    ) -> None:
-        thread = SlackThread.of(story.room)
-        # Refused here already where the bot is no longer a member: the story's own message could not say so.
-        link = await self._link(workspace, thread)
-        workspace.recipients.record(thread.room, author)
-        event_id = f"command:{command.thread.channel}:{command.trigger_id}"
-        await self._services.generation.receive_message(Message(event_id, thread.room, author, ""), options)
-        await respond("slack.going_on", author, title=story.title, link=link)
 
-    async def _link(self, workspace: Workspace, thread: SlackThread) -> str:
-        try:
-            return await workspace.api.permalink(thread.channel, thread.thread_ts)
-        except Refused as error:
-            if error.code in NOT_A_MEMBER:
-                raise
-            return ""
-        except DeliveryError:
-            return ""
+async def _link(workspace: Workspace, thread: SlackThread) -> str:
+    try:
+        return await workspace.api.permalink(thread.channel, thread.thread_ts)
+    except Refused as error:
+        if error.code in NOT_A_MEMBER:
+            raise
+        return ""
+    except DeliveryError:
+        return ""
 
 
 def parse_options(text: str, rules: RoomSettings, locale: str) -> tuple[str, GenerationOptions]:

@@ -19,7 +19,7 @@ from adapters.slack.listeners.thread_commands import (
 from adapters.slack.listeners.thread_importer import NOT_READABLE, ThreadImporter
 from adapters.slack.payloads.events import PLATFORM, IncomingMessage, MessageChange, message_id
 from adapters.slack.web_api.file_reader import FileTexts
-from adapters.slack.workspaces import Workspace
+from adapters.slack.workspaces import ThreadContext, Workspace
 from bot.aio.clock import Clock
 from bot.core.services import Services
 from bot.domain.chat import Author, Message
@@ -80,23 +80,24 @@ class MessageListener:
         if not incoming.mentions_bot and not await self._is_for_story(incoming, story, command):
             return
         author = await workspace.users.author(incoming.user_id)
+        context = ThreadContext(workspace, incoming.thread, author)
         if command is None or command is ThreadCommand.CONTINUE:
-            await self._add_to_story(workspace, incoming, author, story, options)
+            await self._add_to_story(context, incoming, story, options)
         elif not options.may_run_commands:
-            await self._run_missed_command(workspace, incoming, author, command)
+            await self._run_missed_command(context, incoming, command)
         elif story is None:
             await self._notify(workspace, incoming, reply_without_story(command), command=COMMAND)
         elif self._commands_run.add(incoming.event_id):
-            await self._commands.run(workspace, incoming.thread, author, command)
+            await self._commands.run(context, command)
 
     async def _run_missed_command(
-        self, workspace: Workspace, incoming: IncomingMessage, author: Author, command: ThreadCommand
+        self, context: ThreadContext, incoming: IncomingMessage, command: ThreadCommand
     ) -> None:
         """Of commands that were written long ago, what still makes a difference."""
         if command is ThreadCommand.STOP:
-            await self._services.generation.cancel(incoming.thread.room, author)
+            await self._services.generation.cancel(context.room, context.author)
         elif command in _LASTING and self._commands_run.add(incoming.event_id):
-            await self._commands.run(workspace, incoming.thread, author, command)
+            await self._commands.run(context, command)
 
     async def _notify(
         self, workspace: Workspace, incoming: IncomingMessage, key: str, **values: object
@@ -116,25 +117,25 @@ class MessageListener:
         if passage is None:
             return
         by = await _with_current_roles(workspace, passage.asker or passage.author)
+        context = ThreadContext(workspace, change.thread, by)
         try:
             if change.raw is None:
-                await self._story_actions.delete(workspace, change.thread, by, passage)
-                return
-            if not passage.by_model:
-                await self._edit(workspace, change, by, passage)
+                await self._story_actions.delete(context, passage)
+            elif not passage.by_model:
+                await self._edit(context, change, passage)
         except PassageGone:
             return
         except UserError as error:
-            await workspace.notices.send_ephemeral(change.thread, by, error.key, **error.values)
+            await context.notify(error.key, **error.values)
 
-    async def _edit(self, workspace: Workspace, change: MessageChange, by: Author, passage: Passage) -> None:
+    async def _edit(self, context: ThreadContext, change: MessageChange, passage: Passage) -> None:
         """What the files of a message say stays part of its passage."""
-        file_texts = await workspace.files.read(change.files)
+        file_texts = await context.workspace.files.read(change.files)
         for unread in file_texts.unread:
-            await workspace.notices.send_ephemeral(change.thread, by, unread.key, **unread.values)
-        text = change.text(await workspace.users.names(change.mentioned_users), file_texts.text)
+            await context.notify(unread.key, **unread.values)
+        text = change.text(await context.workspace.users.names(change.mentioned_users), file_texts.text)
         if text != passage.text and not file_texts.is_missing_text:
-            await self._services.editing.edit(change.thread.room, by, passage.id, text)
+            await self._services.editing.edit(context.room, context.author, passage.id, text)
 
     async def _is_for_story(
         self, incoming: IncomingMessage, story: Story | None, command: ThreadCommand | None
@@ -149,36 +150,29 @@ class MessageListener:
         return (await self._services.settings.resolve(incoming.thread.room)).listens
 
     async def _add_to_story(
-        self,
-        workspace: Workspace,
-        incoming: IncomingMessage,
-        author: Author,
-        story: Story | None,
-        options: ReceiveOptions,
+        self, context: ThreadContext, incoming: IncomingMessage, story: Story | None, options: ReceiveOptions
     ) -> None:
         if not options.redelivered and story is None:
-            workspace.posts.mark_new_thread(incoming.thread)
+            context.workspace.posts.mark_new_thread(incoming.thread)
         if not incoming.starts_thread and _needs_history(story, options):
-            await self._import_thread(workspace, incoming, author)
-        workspace.recipients.record(incoming.thread.room, author)
+            try:
+                await self._history.import_thread(context, incoming.ts)
+            except NOT_READABLE as error:
+                _log.warning("A thread could not be read, its story begins without it: %s", error)
+        context.record_recipient()
         if incoming.files and incoming.event_id in self._files_read:
             return  # received already, with what its files say
-        file_texts = await workspace.files.read(incoming.files)
+        file_texts = await context.workspace.files.read(incoming.files)
         if not (incoming.is_empty and file_texts.unread):
-            await self._append(workspace, incoming, author, file_texts, may_reply=options.may_reply)
+            await self._append(context, incoming, file_texts, may_reply=options.may_reply)
         if incoming.files:
             self._files_read.add(incoming.event_id)
-        await self._notify_unread_files(workspace, incoming, author, file_texts)
+        await _notify_unread_files(context, incoming, file_texts)
 
     async def _append(
-        self,
-        workspace: Workspace,
-        incoming: IncomingMessage,
-        author: Author,
-        file_texts: FileTexts,
-        *,
-        may_reply: bool,
+        self, context: ThreadContext, incoming: IncomingMessage, file_texts: FileTexts, *, may_reply: bool
     ) -> None:
+        workspace, author = context.workspace, context.author
         names = await workspace.users.names(incoming.mentioned_users)
         message = incoming.to_message(author, names, file_texts.text)
         if parse_thread_command(incoming.raw) is ThreadCommand.CONTINUE:
@@ -202,23 +196,18 @@ class MessageListener:
                 await self._services.generation.receive_message(replace(message, attached=""), None)
             raise
 
-    async def _notify_unread_files(
-        self, workspace: Workspace, incoming: IncomingMessage, author: Author, file_texts: FileTexts
-    ) -> None:
-        for unread in file_texts.unread:
-            if (unread.text or incoming.is_empty) and incoming.is_to_bot:
-                event_id = f"{incoming.event_id}:{unread.key}"
-                await workspace.notices.post_once(
-                    incoming.thread, event_id, unread.key, author, **unread.values
-                )
-            else:
-                await workspace.notices.send_ephemeral(incoming.thread, author, unread.key, **unread.values)
 
-    async def _import_thread(self, workspace: Workspace, incoming: IncomingMessage, author: Author) -> None:
-        try:
-            await self._history.import_thread(workspace, incoming.thread, incoming.ts, author)
-        except NOT_READABLE as error:
-            _log.warning("A thread could not be read, its story begins without it: %s", error)
+async def _notify_unread_files(
+    context: ThreadContext, incoming: IncomingMessage, file_texts: FileTexts
+) -> None:
+    for unread in file_texts.unread:
+        if (unread.text or incoming.is_empty) and incoming.is_to_bot:
+            event_id = f"{incoming.event_id}:{unread.key}"
+            await context.workspace.notices.post_once(
+                incoming.thread, event_id, unread.key, context.author, **unread.values
+            )
+        else:
+            await context.notify(unread.key, **unread.values)
 
 
 def _needs_history(story: Story | None, options: ReceiveOptions) -> bool:

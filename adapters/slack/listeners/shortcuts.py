@@ -8,10 +8,10 @@ from adapters.slack.listeners.story_actions import StoryActions
 from adapters.slack.listeners.thread_commands import is_command
 from adapters.slack.listeners.thread_importer import ThreadImporter
 from adapters.slack.payloads.events import PLATFORM, MessageShortcut
-from adapters.slack.workspaces import Workspace
+from adapters.slack.workspaces import ThreadContext, Workspace
 from bot.aio.clock import Clock
 from bot.core.services import Services
-from bot.domain.chat import Author, Message
+from bot.domain.chat import Message
 from bot.domain.errors import EmptyPrompt
 from bot.domain.jobs import GenerationOptions
 
@@ -29,25 +29,24 @@ class ShortcutListener:
         author = await workspace.users.author(shortcut.user_id)
         tell, what_failed = private_teller(respond, author), "A message could not be gone on from"
         async with error_boundary(what_failed, tell, trouble="slack.failed", later="slack.later"):
-            await self._handle(workspace, shortcut, author)
+            await self._handle(ThreadContext(workspace, shortcut.message.thread, author), shortcut)
 
-    async def _handle(self, workspace: Workspace, shortcut: MessageShortcut, author: Author) -> None:
-        incoming = shortcut.message
-        room = incoming.thread.room
+    async def _handle(self, context: ThreadContext, shortcut: MessageShortcut) -> None:
+        incoming, room, author = shortcut.message, context.room, context.author
         passage = await self._services.passages.by_message(PLATFORM, incoming.event_id)
         after = None
         if passage is not None:
             change = self._services.editing.branch(room, author, passage.id)
-            story = await self._story_actions.announce(workspace, incoming.thread, author, change)
+            story = await self._story_actions.announce(context, change)
             after = story.head
         elif not shortcut.is_from_person or is_command(incoming) or incoming.is_empty:
             raise EmptyPrompt
         elif await self._services.stories.open_in(room) is None:
             # Read from Slack also where it stands alone: that shows whether the bot may be there at all.
-            await self._history.import_thread(workspace, incoming.thread, incoming.ts, author, inclusive=True)
-        elif await self._history.import_message(workspace, incoming):
-            await workspace.notices.send_ephemeral(incoming.thread, author, "slack.file.in_thread", count=1)
-        workspace.recipients.record(room, author)
+            await self._history.import_thread(context, incoming.ts, inclusive=True)
+        elif await self._history.import_message(context.workspace, incoming):
+            await context.notify("slack.file.in_thread", count=1)
+        context.record_recipient()
         event_id = f"{incoming.event_id}:from-here:{shortcut.action_ts}"
         await self._services.generation.receive_message(
             Message(event_id, room, author, "", after=after), GenerationOptions()

@@ -9,7 +9,7 @@ from adapters.shared.undoable_acts import run_act
 from adapters.slack.delivery.render import TAKE_BACK, MessageContent, render_notice, render_notice_with_button
 from adapters.slack.payloads.events import BlockAction, SlackThread
 from adapters.slack.web_api.errors import ResponseLost
-from adapters.slack.workspaces import Workspace
+from adapters.slack.workspaces import ThreadContext, Workspace
 from bot.aio.clock import Clock
 from bot.core.services import Services
 from bot.domain.chat import Author
@@ -31,43 +31,40 @@ class StoryActions:
         self._services = services
         self._translate = translate
 
-    async def announce(
-        self, workspace: Workspace, thread: SlackThread, author: Author, change: Coroutine[Any, Any, Story]
-    ) -> Story:
+    async def announce(self, context: ThreadContext, change: Coroutine[Any, Any, Story]) -> Story:
         """Make a change, and say in the thread what was done."""
-        done = await run_act(self._services, thread.room, author, change)
+        done = await run_act(self._services, context.room, context.author, change)
         if done.act is not None:
-            await workspace.notices.send_public(thread, _key(done.act.id), self._line(done.act, author))
+            line = self._line(done.act, context.author)
+            await context.workspace.notices.send_public(context.thread, _key(done.act.id), line)
         return done.story
 
-    async def delete(
-        self, workspace: Workspace, thread: SlackThread, author: Author, passage: Passage
-    ) -> None:
+    async def delete(self, context: ThreadContext, passage: Passage) -> None:
         """Take out a passage whose message was deleted.
 
         Slack does not tell who deleted a message, and asks them itself; brought back, the passage would stand
         in the story and nowhere in the thread. So there is no button to take it back.
         """
-        story = await self._services.stories.open_in(thread.room)
-        await self._services.editing.delete(thread.room, author, passage.id)
+        story = await self._services.stories.open_in(context.room)
+        await self._services.editing.delete(context.room, context.author, passage.id)
         if story is None or not is_in_story(story, passage):
             return
         key = "slack.act.delete_reply" if passage.by_model else "slack.act.delete"
-        line = render_notice(self._translate(key, author.locale, name=author.name))
-        await workspace.notices.send_public(thread, f"deleted:{passage.id}", line)
+        line = render_notice(self._translate(key, context.author.locale, name=context.author.name))
+        await context.workspace.notices.send_public(context.thread, f"deleted:{passage.id}", line)
 
-    async def take_back(self, workspace: Workspace, action: BlockAction, author: Author) -> None:
+    async def take_back(self, context: ThreadContext, action: BlockAction) -> None:
         """Take back what the line tells of that was clicked; it says so, and its button goes."""
-        key = _key(action.value)
+        key, author, notices = _key(action.value), context.author, context.workspace.notices
         try:
-            await self._services.editing.take_back(action.thread.room, author, action.value)
+            await self._services.editing.take_back(context.room, author, action.value)
         except NothingToTakeBack:
             # Perhaps the line of an earlier press was not changed any more. What it says stays.
-            await workspace.notices.update(action.thread, action.ts, key, render_notice(action.message_text))
+            await notices.update(action.thread, action.ts, key, render_notice(action.message_text))
             raise
         taken_back = self._translate("slack.act.taken_back", author.locale, name=author.name)
         line = render_notice("\n".join(part for part in (action.message_text, taken_back) if part))
-        await workspace.notices.update(action.thread, action.ts, key, line)
+        await notices.update(action.thread, action.ts, key, line)
 
     def _line(self, act: Act, author: Author) -> MessageContent:
         counts = {"before": act.passages_before, "after": act.passages_after}

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import unicodedata
 from enum import StrEnum
-from functools import partial
 
 from adapters.slack.connection.manifest import COMMAND
 from adapters.slack.delivery.render import SETTINGS
 from adapters.slack.listeners.story_actions import StoryExporter
-from adapters.slack.payloads.events import IncomingMessage, SlackThread
-from adapters.slack.workspaces import Workspace
+from adapters.slack.payloads.events import IncomingMessage
+from adapters.slack.workspaces import ThreadContext
 from bot.core.permissions import require_permission
 from bot.core.services import Services
-from bot.domain.chat import Author
 from bot.domain.errors import DeliveryError
 
 
@@ -78,29 +76,27 @@ class ThreadCommands:
         self._services = services
         self._exporter = exporter
 
-    async def run(
-        self, workspace: Workspace, thread: SlackThread, author: Author, command: ThreadCommand
-    ) -> None:
+    async def run(self, context: ThreadContext, command: ThreadCommand) -> None:
         """Do what `command` asks for. Raises UserError, RetryLater."""
         if command in _NEEDS_PERMISSION:
-            require_permission(await self._services.settings.resolve(thread.room), thread.room, author)
-        send = partial(workspace.notices.send_ephemeral, thread, author)
+            rules = await self._services.settings.resolve(context.room)
+            require_permission(rules, context.room, context.author)
         match command:
             case ThreadCommand.STOP:
-                if not await self._services.generation.cancel(thread.room, author):
-                    await send("slack.nothing_to_stop")
+                if not await self._services.generation.cancel(context.room, context.author):
+                    await context.notify("slack.nothing_to_stop")
             case ThreadCommand.MUTE | ThreadCommand.UNMUTE:
                 listens = command is ThreadCommand.UNMUTE
-                await self._services.settings.change(thread.room, "", {"listens": listens})
-                await send("slack.unmuted" if listens else "slack.muted")
+                await self._services.settings.change(context.room, "", {"listens": listens})
+                await context.notify("slack.unmuted" if listens else "slack.muted")
             case ThreadCommand.EXPORT | ThreadCommand.EXPORT_MARKDOWN:
                 try:
-                    await self._exporter.export_room(workspace, thread, _FORMS[command])
+                    await self._exporter.export_room(context.workspace, context.thread, _FORMS[command])
                 except DeliveryError:
-                    await send("slack.no_export")
+                    await context.notify("slack.no_export")
             case ThreadCommand.SETTINGS:
-                await workspace.notices.send_ephemeral_with_button(
-                    thread, author, "slack.settings_where", SETTINGS, command=COMMAND
+                await context.workspace.notices.send_ephemeral_with_button(
+                    context.thread, context.author, "slack.settings_where", SETTINGS, command=COMMAND
                 )
             case _:
-                await send("slack.help_thread", command=COMMAND)
+                await context.notify("slack.help_thread", command=COMMAND)

@@ -12,10 +12,9 @@ from adapters.slack.payloads.events import IncomingMessage, SlackThread, is_from
 from adapters.slack.web_api.client import Retry
 from adapters.slack.web_api.errors import UnsupportedMethod, retry_briefly
 from adapters.slack.web_api.rate_limits import READ_THREAD
-from adapters.slack.workspaces import Workspace
+from adapters.slack.workspaces import ThreadContext, Workspace
 from bot.aio.clock import Clock
 from bot.core.services import Services
-from bot.domain.chat import Author
 from bot.domain.errors import Undeliverable, UserError
 
 NOT_READABLE = (Undeliverable, UnsupportedMethod)
@@ -31,12 +30,10 @@ class ThreadImporter:
         self._services = services
         self._clock = clock
 
-    async def import_thread(
-        self, workspace: Workspace, thread: SlackThread, until_ts: str, by: Author, *, inclusive: bool = False
-    ) -> None:
+    async def import_thread(self, context: ThreadContext, until_ts: str, *, inclusive: bool = False) -> None:
         """Add to the story what stands in a thread before `until_ts`, or up to it.
 
-        `by` called us there, and is notified where it takes long.
+        Whoever called us there is notified where it takes long.
 
         Raises:
             RetryLater: Slack does not let it be read just now.
@@ -48,30 +45,20 @@ class ThreadImporter:
             nonlocal notified
             if not notified:
                 notified = True
-                await workspace.notices.send_ephemeral(thread, by, "slack.reading")
+                await context.notify("slack.reading")
 
         async def retry(page: Callable[[], Awaitable[Any]]) -> Any:
-            limits = workspace.api.rate_limits
+            limits = context.workspace.api.rate_limits
             if limits.reads_are_restricted and not limits.has_capacity(READ_THREAD):
                 await notify_wait()
             return await retry_briefly(page, self._clock, notify_wait)
 
         unread = 0
-        for incoming in await self._messages(workspace, thread, retry):
+        for incoming in await _messages(context.workspace, context.thread, retry):
             if _earlier(incoming.ts, until_ts) or (inclusive and incoming.ts == until_ts):
-                unread += await self._add(workspace, incoming)
+                unread += await self._add(context.workspace, incoming)
         if unread:
-            await workspace.notices.send_ephemeral(thread, by, "slack.file.in_thread", count=unread)
-
-    async def _messages(
-        self, workspace: Workspace, thread: SlackThread, retry: Retry
-    ) -> list[IncomingMessage]:
-        incoming = [
-            parse_message(message, thread.team, thread.channel, workspace.bot)
-            async for message in workspace.api.messages(thread, retry)
-            if is_from_person(message, workspace.bot)
-        ]
-        return [each for each in incoming if not is_command(each)]
+            await context.notify("slack.file.in_thread", count=unread)
 
     async def import_message(self, workspace: Workspace, incoming: IncomingMessage) -> int:
         """Add a line to the story, with what its files say; how many texts among them cannot be read.
@@ -94,6 +81,15 @@ class ThreadImporter:
             # One line that the story cannot have must not keep out the others.
             _log.info("A line of a thread was left out of its story: %s", error.key)
             return len(incoming.files)
+
+
+async def _messages(workspace: Workspace, thread: SlackThread, retry: Retry) -> list[IncomingMessage]:
+    incoming = [
+        parse_message(message, thread.team, thread.channel, workspace.bot)
+        async for message in workspace.api.messages(thread, retry)
+        if is_from_person(message, workspace.bot)
+    ]
+    return [each for each in incoming if not is_command(each)]
 
 
 def _earlier(ts: str, other: str) -> bool:

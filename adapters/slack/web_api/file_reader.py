@@ -7,7 +7,7 @@ and status 200.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from urllib.parse import SplitResult, urljoin, urlsplit
@@ -18,7 +18,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from adapters.slack.payloads.files import File
 from adapters.slack.web_api.client import WebApi
-from adapters.slack.web_api.errors import SERVER_ERROR, TOO_MANY_REQUESTS, Refused, retry_briefly
+from adapters.slack.web_api.errors import SERVER_ERROR, TOO_MANY_REQUESTS, Result, retry_briefly
 from bot.aio.clock import Clock
 from bot.domain.errors import DeliveryError, FileTooLong, RetryLater, Undeliverable, UserError
 from bot.story.joining import is_blank
@@ -69,9 +69,6 @@ class FileTexts:
         return any(each.text for each in self.unread)
 
 
-NOTHING = FileTexts()
-
-
 class FileReader:
     """Reads the files of one workspace."""
 
@@ -102,41 +99,27 @@ class FileReader:
         if number >= MAX_FILES:
             raise _Unreadable("slack.file.many", most=MAX_FILES)
         if file.needs_files_info and not file.url:
-            file = await self._complete(file)
+            file = await self._ask(file, lambda: self._api.file_info(file.id))
         if file.is_media:
             raise _Unreadable("slack.file.media", text=False)
         if file.mimetype and not file.is_text:
             raise _Unreadable("slack.file.other", name=file.name)
         if not file.is_downloadable:
             raise _Unreadable("slack.file.closed", name=file.name)
-        text = text_of(await self._download(file))
+        text = text_of(await self._ask(file, lambda: download(self._client, file)))
         if is_blank(text):
             raise _Unreadable("slack.file.empty", name=file.name)
         return text
 
-    async def _complete(self, file: File) -> File:
+    async def _ask(self, file: File, call: Callable[[], Awaitable[Result]]) -> Result:
         try:
-            return await retry_briefly(lambda: self._api.file_info(file.id), self._clock)
-        except Refused as error:
-            raise self._closed(file, error) from None
+            return await retry_briefly(call, self._clock)
+        except Undeliverable as error:
+            _log.warning("Slack does not let a file be read (%s): is files:read granted?", error)
+            raise _Unreadable("slack.file.closed", name=file.name) from None
         except DeliveryError as error:
-            raise self._away(file, error) from None
-
-    async def _download(self, file: File) -> bytes:
-        try:
-            return await retry_briefly(lambda: download(self._client, file), self._clock)
-        except FileAccessDenied as error:
-            raise self._closed(file, error) from None
-        except DeliveryError as error:
-            raise self._away(file, error) from None
-
-    def _closed(self, file: File, error: DeliveryError) -> _Unreadable:
-        _log.warning("Slack does not let a file be read (%s): is files:read granted?", error)
-        return _Unreadable("slack.file.closed", name=file.name)
-
-    def _away(self, file: File, error: DeliveryError) -> _Unreadable:
-        _log.warning("A file could not be fetched: %s", error)
-        return _Unreadable("slack.file.away", name=file.name)
+            _log.warning("A file could not be fetched: %s", error)
+            raise _Unreadable("slack.file.away", name=file.name) from None
 
 
 class _Unreadable(Exception):
