@@ -12,7 +12,9 @@ from bench.parts import PARTS
 from bench.prompts import PASSAGE
 from bench.shapes import EMBEDDED, SHAPES, STANDARD
 
-ALL = (*PARTS, "embedded", "load", "quality", "craft")
+USUAL = (*PARTS, "embedded", "load", "quality", "craft")
+PEERS = "peers"
+ALL = (*USUAL, PEERS)
 ROUNDS = 3
 TOKENS = 150
 PROMPTS = 200
@@ -53,7 +55,12 @@ def read_options(arguments: Sequence[str] | None = None) -> Options:
     )
     add = parser.add_argument
     add("--shape", choices=[*SHAPES, EMBEDDED], default=STANDARD, help="random weights of this shape")
-    add("--only", type=_parts, default=ALL, metavar="PART,...", help=f"of {', '.join(ALL)}")
+    add("--only", type=_parts, default=USUAL, metavar="PART,...", help=f"of {', '.join(ALL)}")
+    add(
+        "--peers",
+        action="store_true",
+        help="beside other servers of XGLM too (installs them under --scratch)",
+    )
     add("--quick", action="store_true", help="one round of everything")
     add("--rounds", type=int, default=ROUNDS, help="rounds of everything")
     add("--tokens", type=int, default=TOKENS, help="new tokens a stream")
@@ -76,6 +83,8 @@ def read_options(arguments: Sequence[str] | None = None) -> Options:
     found = vars(parser.parse_args(arguments))
     if found.pop("quick"):
         found["rounds"] = 1
+    if found.pop("peers"):
+        found["only"] = (*found["only"], PEERS)
     return Options(**found)
 
 

@@ -6,6 +6,7 @@ import asyncio
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -13,7 +14,8 @@ from pathlib import Path
 from bench import children, craft, derived, parts, starts
 from bench.checkpoint import SPARE_BYTES, need_room, random_checkpoint
 from bench.figures import Figure
-from bench.options import Options
+from bench.options import PEERS, Options
+from bench.peers import contenders, rounds
 from bench.process import Settings, started
 from bench.prompts import PASSAGE
 from bench.results import Results
@@ -56,6 +58,8 @@ class Run:
         if "load" in asked:
             for name in self._loaded():
                 self._try(f"load {name}", partial(self._load, name))
+        if PEERS in asked:
+            self._try(PEERS, self._peers)
         embedded = {"embedded": self._embedded, "quality": self._quality, "craft": self._craft}
         for name in [name for name in embedded if name in asked]:
             self._try(name, embedded[name])
@@ -121,6 +125,24 @@ class Run:
         with started(settings, self._scratch) as worker:
             context = int(worker.wait_until_ready()["max_model_len"])
             return [*self._measured(worker.url, parts.small, context, 1), *figures]
+
+    def _peers(self) -> list[Figure]:
+        """Everybody loaded at once, and asked in turns: what is idle waits without the processor."""
+        folder, threads = self._checkpoint(self._options.shape), self._options.all_threads
+        with ExitStack() as stack:
+            worker = stack.enter_context(started(self._settings(folder), self._scratch))
+            worker.wait_until_ready()
+            taking_part: list[contenders.Contender] = [contenders.WorkerContender(worker.url)]
+            for dtype in derived.DTYPES:
+                made = contenders.transformers(folder, dtype, threads, self._scratch)
+                taking_part.append(stack.enter_context(made))
+            try:
+                made = contenders.genai(folder, threads, self._scratch)
+                taking_part.append(stack.enter_context(made))
+            except Exception as error:  # noqa: BLE001 - the others are measured all the same
+                self._results.failures[contenders.GENAI] = _said(error)
+            told = partial(print, file=sys.stderr)
+            return rounds.in_turns(taking_part, self._options.rounds, self._options.tokens, told)
 
     def _loaded(self) -> list[str]:
         if self._options.shape == TINY:

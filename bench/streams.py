@@ -95,13 +95,17 @@ class Worker:
             return int((await answer.json())["count"])
 
     async def stream(self, ask: GenerationOptions) -> Told:
-        """Ask, and read to the end.
+        """Ask, and read to the end. Raises StreamFailed."""
+        return await self.stream_body(ask.body)
+
+    async def stream_body(self, body: dict[str, Any]) -> Told:
+        """The same for a request as it is sent.
 
         Raises:
             StreamFailed: the worker refused, or broke off.
         """
         asked_s = time.perf_counter()
-        async with self._session.post("/v1/completions", json=ask.body) as answer:
+        async with self._session.post("/v1/completions", json=body) as answer:
             if answer.status != 200:
                 raise StreamFailed(await answer.text())
             # Events are looked into afterwards: that would take the worker's processor time.

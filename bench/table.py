@@ -18,6 +18,7 @@ TITLES = {
     "candidates": "Candidates",
     "crowds": "So many writers at once",
     "embedded": "The embedded model",
+    "peers": "Beside its peers",
     "load": "Loading",
     "quality": "What eight bits cost",
     "craft": "What people get to read",
@@ -26,6 +27,13 @@ TITLES = {
 
 GRIDS: dict[str, dict[str, str]] = {
     "crowds": {"rate": "tokens/s", "first_p50": "first token, p50 (s)", "first_p95": "p95 (s)"},
+    "peers": {
+        "one": "one writer (tokens/s)",
+        "eight": "eight at once (tokens/s)",
+        "first": "first token of eight (ms)",
+        "cold": "1,000 tokens, never seen (ms)",
+        "next": "the same and 40 more (ms)",
+    },
     "load": {
         "ready": "start to ready (s)",
         "peak": "peak, anonymous (GiB)",

@@ -1,0 +1,1 @@
+"""What else serves an XGLM on a processor, each in an environment of its own, measured beside the worker."""
