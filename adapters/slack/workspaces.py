@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 import structlog
+from cachetools import FIFOCache
 from slack_sdk.web.async_client import AsyncWebClient
 
 from adapters.shared.error_boundary import Failure
@@ -14,7 +15,7 @@ from adapters.slack.connection.installations import Installations
 from adapters.slack.delivery.notices import Notices
 from adapters.slack.delivery.posts import IdempotentPosts
 from adapters.slack.delivery.replies import Replies
-from adapters.slack.delivery.streams import StreamRecipients, Streams
+from adapters.slack.delivery.streams import Streams
 from adapters.slack.payloads.events import BotUser, SlackThread
 from adapters.slack.web_api.client import WebApi
 from adapters.slack.web_api.file_reader import FileReader
@@ -25,11 +26,16 @@ from bot.domain.chat import Author, Room
 from bot.domain.errors import Undeliverable
 from bot.domain.ports import Translate
 
+_MAX_RECIPIENTS = 5_000
+
 _log = structlog.get_logger(__name__)
 
 
 class Workspace:
-    """The parts of one workspace. `bot` is who we are there, as soon as that is known."""
+    """The parts of one workspace. `bot` is who we are there, as soon as that is known.
+
+    `recipients`: who asked last in each room, by its id, as far as this process knows.
+    """
 
     def __init__(
         self, client: AsyncWebClient, translate: Translate, clock: Clock, bot: BotUser | None = None
@@ -39,7 +45,7 @@ class Workspace:
         self.api = WebApi(client, MethodRateLimits(clock))
         self.users = UserDirectory(self.api, clock)
         self.files = FileReader(self.api, client, clock)
-        self.recipients = StreamRecipients()
+        self.recipients: FIFOCache[str, Author] = FIFOCache(_MAX_RECIPIENTS)
         self.posts = IdempotentPosts(self.api)
         self.streams = Streams(self.api, clock)
         self.replies = Replies(self.api, self.posts, self.streams, self.recipients, translate, clock)
@@ -61,7 +67,7 @@ class ThreadContext:
 
     def record_recipient(self) -> None:
         """They ask for a reply, and it streams to them."""
-        self.workspace.recipients.record(self.room, self.author)
+        self.workspace.recipients[self.room.id] = self.author
 
     async def notify(self, key: str, **values: object) -> None:
         """Say it to them only, where they are."""

@@ -1,8 +1,8 @@
 """Catching up: Slack's events of a time when nobody listened are gone, but its threads are there.
 
-Threads of open stories are read, the one told on last first, and the channels' latest messages for mentions
-that nobody answered. Whatever came as an event, too, is known by its channel and time stamp. Slack counts
-these calls: live messages go first, and an app that may read one thread a minute reads the latest ones only.
+Threads of open stories are read, the latest first, and the channels' latest messages for mentions that nobody
+answered. Whatever came as an event, too, is known by its channel and time stamp. Slack counts these calls:
+live messages go first, and an app that may read one thread a minute reads the latest ones only.
 """
 
 from __future__ import annotations
@@ -217,7 +217,7 @@ class ChannelCatchUp:
         found: list[str] = []
         for types in (CHANNELS, DIRECT):
             try:
-                found += await retry(lambda kinds=types: workspace.api.own_channels(kinds))  # type: ignore[misc]
+                found += await retry(lambda kinds=types: workspace.api.conversations(kinds))  # type: ignore[misc]
             except DeliveryError as error:
                 _log.info("Slack does not tell which conversations the bot is in: %s", error)
         return found

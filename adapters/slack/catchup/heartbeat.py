@@ -50,7 +50,7 @@ class WorkspaceHeartbeat:
         try:
             kept = await self._heartbeats.listened_until(PLATFORM)
         except StoreError as error:
-            _log.warning("Until when Slack was heard cannot be read: %s", error)
+            _log.warning("Until when Slack was listened to cannot be read: %s", error)
             return
         self._listened_until = {
             team: max(kept[team].timestamp() - self._uncertainty_s, joined[team])
@@ -75,7 +75,7 @@ class WorkspaceHeartbeat:
         try:
             await self._heartbeats.record(PLATFORM, places)
         except StoreError as error:
-            _log.warning("Until when Slack was heard could not be kept: %s", error)
+            _log.warning("Until when Slack was listened to could not be kept: %s", error)
 
     def on_reconnect(self, since: float) -> None:
         """The link was away since then, and stands again."""

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from adapters.slack.delivery.posts import IdempotentPosts
 from adapters.slack.delivery.render import ButtonLabel, MessageContent, render_reply
-from adapters.slack.delivery.streams import StreamRecipients, Streams
+from adapters.slack.delivery.streams import Streams
 from adapters.slack.payloads.events import SlackThread, message_id, ts_of
 from adapters.slack.web_api.client import WebApi
 from adapters.slack.web_api.rate_limits import APPEND, UPDATE, MethodRateLimits, even_interval_s
 from bot.aio.clock import Clock
+from bot.domain.chat import Author
 from bot.domain.ports import Translate
 from bot.domain.replies import Reply, ReplyState
 
@@ -73,14 +75,14 @@ class EditPacer:
 
 
 class Replies:
-    """Shows replies in one workspace."""
+    """Shows replies in one workspace. `recipients`: whom streams are for, by the room's id."""
 
     def __init__(
         self,
         api: WebApi,
         posts: IdempotentPosts,
         streams: Streams,
-        recipients: StreamRecipients,
+        recipients: Mapping[str, Author],
         translate: Translate,
         clock: Clock,
     ) -> None:
@@ -138,7 +140,7 @@ class Replies:
 
     async def _start_stream(self, thread: SlackThread, reply: Reply, key: str) -> str | None:
         """Begin a stream where one shall be."""
-        reader = self._recipients.get(thread.room)
+        reader = self._recipients.get(thread.room.id)
         fits = (
             reply.state.is_open
             and reply.interactive

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import structlog
-from cachetools import FIFOCache
 
 from adapters.slack.delivery.render import ButtonLabel, key_mark, stream_button
 from adapters.slack.payloads.events import SlackThread, message_id, ts_of
@@ -19,7 +18,7 @@ from adapters.slack.web_api.client import WebApi
 from adapters.slack.web_api.errors import Refused, ResponseLost, UnsupportedMethod
 from adapters.slack.web_api.rate_limits import START_STREAM
 from bot.aio.clock import Clock
-from bot.domain.chat import Author, Room
+from bot.domain.chat import Author
 from bot.domain.errors import DeliveryError, RetryLater
 from bot.domain.replies import Reply, ReplyState
 
@@ -33,8 +32,6 @@ _NOT_ABOUT_STREAMS = {
     "msg_too_long",
 }
 """Refusals that a plain post would meet too: they say nothing about streams."""
-
-_REMEMBERED = 5_000
 
 _log = structlog.get_logger(__name__)
 
@@ -165,18 +162,3 @@ class Streams:
         """The process ends: every message stays as it reads."""
         for each in list(self._open):
             await self.stop(SlackThread(team, each.partition(":")[0]), each)
-
-
-class StreamRecipients:
-    """The last caller of each room, as far as this process has seen one."""
-
-    def __init__(self) -> None:
-        self._recipients: FIFOCache[str, Author] = FIFOCache(_REMEMBERED)
-
-    def record(self, room: Room, author: Author) -> None:
-        """`author` asks in `room`."""
-        self._recipients[room.id] = author
-
-    def get(self, room: Room) -> Author | None:
-        """Who asked there last."""
-        return self._recipients.get(room.id)

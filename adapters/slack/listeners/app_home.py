@@ -57,7 +57,10 @@ class AppHomeListener:
         team, name = team_of(body, workspace.bot), str(action["action_id"]).removeprefix(HOME_ACTION_PREFIX)
 
         async def tell(failure: Failure) -> None:
-            await self._notify(workspace, author, body, failure.key, **failure.values)
+            # In their own channel: a home tab has no place for a sentence.
+            thread = SlackThread(team, await workspace.api.direct_channel(author.id))
+            click = f"home:{body['trigger_id']}"
+            await workspace.notices.post_once(thread, click, failure.key, author, **failure.values)
 
         what_failed = "A button of the home tab could not be followed"
         async with error_boundary(what_failed, tell, trouble="slack.failed", later="slack.later"):
@@ -65,18 +68,10 @@ class AppHomeListener:
                 thread = SlackThread(team, await workspace.api.direct_channel(author.id))
                 await self._settings.open(workspace, thread, author, str(body["trigger_id"]))
             elif name == "settings_team" and ADMIN in author.roles:
-                scope = f"team/{team}"
-                trigger = str(body["trigger_id"])
-                await self._settings.open(workspace, SlackThread(team, "-"), author, trigger, scope)
+                thread, scope = SlackThread(team, "-"), f"team/{team}"
+                await self._settings.open(workspace, thread, author, str(body["trigger_id"]), scope)
             elif name == "export":
                 await self._export(workspace, author, team, str(action["value"]))
-
-    async def _notify(
-        self, workspace: Workspace, author: Author, body: Mapping[str, Any], key: str, **values: object
-    ) -> None:
-        """Say it in their own channel: a home tab has no place for a sentence."""
-        thread = SlackThread(team_of(body, workspace.bot), await workspace.api.direct_channel(author.id))
-        await workspace.notices.post_once(thread, f"home:{body['trigger_id']}", key, author, **values)
 
     async def _export(self, workspace: Workspace, author: Author, team: str, story_id: str) -> None:
         # Only one's own: the id comes back from the person's side.
@@ -94,10 +89,7 @@ class AppHomeListener:
                 links[story.id] = await workspace.api.permalink(thread.channel, thread.thread_ts)
             except DeliveryError:
                 links[story.id] = ""
-        try:
-            await workspace.api.publish_home(author.id, home_view(author, stories, links, self._translate))
-        except DeliveryError as error:
-            _log.warning("The home tab cannot be shown: %s", error)
+        await workspace.api.publish_home(author.id, home_view(author, stories, links, self._translate))
 
     async def _own_stories(self, workspace: Workspace, author: Author, team: str) -> Sequence[Story]:
         """The stories that a person wrote in, where they may still read."""

@@ -83,7 +83,7 @@ class CommandListener:
         # Refused here already where the bot is no longer a member: the story's own message could not say so.
         thread = SlackThread.of(story.room)
         link = await _link(workspace, thread)
-        workspace.recipients.record(thread.room, author)
+        workspace.recipients[thread.room.id] = author
         event_id = f"command:{command.thread.channel}:{command.trigger_id}"
         await self._services.generation.receive_message(Message(event_id, thread.room, author, ""), options)
         await respond("slack.going_on", author, title=story.title, link=link)
@@ -103,7 +103,7 @@ class CommandListener:
         ts = await retry_briefly(lambda: workspace.posts.post(command.thread, root, key), self._clock)
         thread = command.thread.under(ts)
         workspace.posts.mark_new_thread(thread)
-        workspace.recipients.record(thread.room, author)
+        workspace.recipients[thread.room.id] = author
         event_id = message_id(thread.channel, ts)
         try:
             receipt = await self._services.generation.receive_message(

@@ -59,7 +59,7 @@ class StoryActions:
         try:
             await self._services.editing.take_back(context.room, author, action.value)
         except NothingToTakeBack:
-            # Perhaps the line of an earlier press was not changed any more. What it says stays.
+            # Perhaps the line of an earlier click was not changed any more. What it says stays.
             await notices.update(action.thread, action.ts, key, render_notice(action.message_text))
             raise
         taken_back = self._translate("slack.act.taken_back", author.locale, name=author.name)
@@ -100,7 +100,7 @@ class StoryExporter:
     async def export_story(
         self, workspace: Workspace, story: Story, thread: SlackThread, form: str = "txt"
     ) -> None:
-        """Put a story as a file where `place` says.
+        """Put a story as a file into a thread.
 
         Raises:
             NoSuchStory, RetryLater, Undeliverable

@@ -224,7 +224,7 @@ def parse_slash_command(body: Mapping[str, Any], bot: BotUser) -> SlashCommand:
 
 @dataclass(frozen=True, slots=True)
 class BlockAction:
-    """A pressed button: which, what it carries, and on which message of which thread."""
+    """A clicked button: which, what it carries, and on which message of which thread."""
 
     name: str
     value: str
@@ -269,7 +269,6 @@ class MessageShortcut:
     is_from_person: bool
     user_id: str
     action_ts: str
-    trigger_id: str
 
 
 def parse_message_shortcut(body: Mapping[str, Any], bot: BotUser) -> MessageShortcut:
@@ -280,5 +279,4 @@ def parse_message_shortcut(body: Mapping[str, Any], bot: BotUser) -> MessageShor
         is_from_person(message, bot),
         str(body["user"]["id"]),
         str(body.get("action_ts") or message["ts"]),
-        str(body.get("trigger_id") or ""),
     )

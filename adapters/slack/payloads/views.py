@@ -19,7 +19,7 @@ _FIELD = "value"
 def modal(
     callback: str, title: str, submit: str, close: str, metadata: Mapping[str, str], blocks: list[View]
 ) -> View:
-    """A form; `kept` comes back with what was filled in."""
+    """A form; `metadata` comes back with what was filled in."""
     return {
         "type": "modal",
         "callback_id": callback,

@@ -182,13 +182,10 @@ class WebApi:
 
     async def channels_of(self, user_id: str) -> frozenset[str]:
         """The channels and group conversations that a person is a member of, as far as the bot may know."""
-        return frozenset(await self._conversations(CHANNELS, user=user_id))
+        return frozenset(await self.conversations(CHANNELS, user=user_id))
 
-    async def own_channels(self, types: str) -> list[str]:
-        """The conversations of some types (CHANNELS, DIRECT) that the bot is in."""
-        return await self._conversations(types)
-
-    async def _conversations(self, types: str, user: str | None = None) -> list[str]:
+    async def conversations(self, types: str, user: str | None = None) -> list[str]:
+        """The conversations of some types (CHANNELS, DIRECT) that the bot or a person is in."""
         found: list[str] = []
         cursor: str | None = None
         for _ in range(_MAX_PAGES):
