@@ -56,6 +56,10 @@ Encoding = Annotated[
     str, typer.Option(help="Of standard input: utf-8, utf-16, shift_jis, euc-jp ... Default: found out.")
 ]
 Model = Annotated[str | None, typer.Option(help="A hub name or a folder. Default: the embedded model.")]
+CorsOrigins = Annotated[
+    list[str] | None,
+    typer.Option(help="Whose pages may ask from a browser, as https://example.org; * for all. Repeatable."),
+]
 
 
 @app.command()
@@ -83,12 +87,7 @@ def worker(
     kv_precision: Annotated[str | None, typer.Option(help="auto, u8 or f16.")] = None,
     cuda_graphs: Annotated[str | None, typer.Option(help="on or off.")] = None,
     cache: Annotated[Path | None, typer.Option(help="Where converted checkpoints are kept.")] = None,
-    cors_origin: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Whose pages may ask from a browser, as https://example.org; * for all. Repeatable."
-        ),
-    ] = None,
+    cors_origin: CorsOrigins = None,
     log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error.")] = None,
     config: Config = None,
 ) -> None:

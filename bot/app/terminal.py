@@ -118,10 +118,9 @@ async def play_stories(
 ) -> bool:
     """Tell stories line by line, as they are typed; whether all went well.
 
-    `whole`: `out` gets all of the story; otherwise the replies alone, for what people type a terminal shows.
-
     `wanted`: the beginning of a story's id; None: the one that stands open. The story's text goes to `out`,
-    everything else to `err`. SIGINT stops what is being written, else the program.
+    all of it with `whole` (without, the replies: a terminal shows what people type), everything else to
+    `err`. SIGINT stops what is being written, else the program.
 
     Raises:
         NoSuchStory, SeveralStories, NotText
@@ -130,35 +129,41 @@ async def play_stories(
     console = ConsoleAdapter(
         out, err, translate, locale, labels=err, transcript=Transcript(out) if whole else None
     )
-    stop = asyncio.Event()
     async with build(settings, translate, (console,), settings.store.url) as runtime:
         session = Session(runtime.services, console, _author(locale), translate, out, err)
         await session.enter(wanted)
-        stops: set[asyncio.Task[bool]] = set()
-
-        def stop_writing() -> bool:
-            if session.writing:
-                stops.add(asyncio.create_task(session.stop()))
-            return session.writing
-
-        tasks = TaskSupervisor()
         story = asyncio.create_task(session.run(lines), name="story")
-        story.add_done_callback(lambda _: stop.set())
-        with stop_on_signals(stop, stop_writing):
-            try:
-                tasks.start("story", _until(story, console, stop), needed=False)
-                runtime.start(tasks)
-                await tasks.watch(stop)
-                if console.write_error is not None:
-                    await session.stop()
-            finally:
-                story.cancel()
-                await asyncio.gather(story, return_exceptions=True)
-                await tasks.cancel("story", settings.grace_s)
-                await runtime.stop(tasks, (), settings.grace_s)
+        await _play(story, runtime, session, console, settings.grace_s)
     if console.write_error is not None:
         raise console.write_error
     return story.result() if not story.cancelled() else False
+
+
+async def _play(
+    story: asyncio.Task[bool], runtime: Runtime, session: Session, console: ConsoleAdapter, grace_s: float
+) -> None:
+    """Let the parts work until a story's lines are at their end, or somebody has had enough."""
+    stop, tasks = asyncio.Event(), TaskSupervisor()
+    story.add_done_callback(lambda _: stop.set())
+    stops: set[asyncio.Task[bool]] = set()
+
+    def stop_writing() -> bool:
+        if session.writing:
+            stops.add(asyncio.create_task(session.stop()))
+        return session.writing
+
+    with stop_on_signals(stop, stop_writing):
+        try:
+            tasks.start("story", _until(story, console, stop), needed=False)
+            runtime.start(tasks)
+            await tasks.watch(stop)
+            if console.write_error is not None:
+                await session.stop()
+        finally:
+            story.cancel()
+            await asyncio.gather(story, return_exceptions=True)
+            await tasks.cancel("story", grace_s)
+            await runtime.stop(tasks, (), grace_s)
 
 
 async def _until(story: asyncio.Task[bool], console: ConsoleAdapter, stop: asyncio.Event) -> None:

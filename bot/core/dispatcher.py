@@ -12,6 +12,7 @@ import structlog
 
 from bot.aio.cancellation import to_its_end, until
 from bot.aio.clock import Clock, SystemClock
+from bot.aio.retry import Backoff, retry
 from bot.core.outbox import Outbox
 from bot.core.queue import JobQueue
 from bot.core.readiness import EngineReadiness
@@ -52,7 +53,7 @@ TURN_PAUSE_S = 1.0
 """How soon a job asks again whether its story is still being written by another process."""
 
 STORE_TRIES = 40
-STORE_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0
+_STORE_BACKOFF = Backoff(0.5, 30.0)
 """How often, and how long apart, what became of a job is brought to a store that fails: a quarter of an hour
 in all. Until then the job holds its story; the next start would run it again."""
 
@@ -161,7 +162,7 @@ class Dispatcher:
             raise
         except Exception as error:  # noqa: BLE001  # a task's boundary: one job must not end the others
             self._log.exception("a job failed unexpectedly", job=job.id)
-            await self._fail(job, self._translate("dispatcher.unexpected", job.author.locale), repr(error))
+            await self._fail(job, "dispatcher.unexpected", repr(error))
 
     async def _attempt(self, job: Job) -> None:
         stop = self._queue.stop_event(job.id)
@@ -177,9 +178,7 @@ class Dispatcher:
             self._outbox.forget(job.id)
             self._forget(job)
         elif claimed.attempts > MAX_STARTS:
-            await self._fail(
-                job, self._translate("dispatcher.unexpected", job.author.locale), "begun too often"
-            )
+            await self._fail(job, "dispatcher.unexpected", "begun too often")
         else:
             await to_its_end(await self._outcome(claimed, stop))
 
@@ -210,8 +209,7 @@ class Dispatcher:
             await self._retry_store(lambda: self._store.jobs.release(job.id, begun=died))
             await self._put_back(job, stop)
         else:
-            self._log.warning("a job failed", job=job.id, error=str(error))
-            await self._fail(job, self._error_text(error, job), str(error))
+            await self._engine_failed(job, error)
 
     async def _write(self, job: Job, stop: asyncio.Event) -> CandidateStream:
         """The candidates as they are in the end. A stopped job keeps what people have seen."""
@@ -246,12 +244,11 @@ class Dispatcher:
     async def _finish(
         self, job: Job, kept: list[CandidateText], *, stopped: bool, filtered: bool = False
     ) -> None:
-        locale = job.author.locale
         if not kept or self._progress_of(job).discarded:
             await self._end_empty(job, stopped=stopped, filtered=filtered)
             return
         texts = [one.text for one in kept]
-        state, note = (ReplyState.CANCELLED, self._stopped_note(locale)) if stopped else (ReplyState.DONE, "")
+        state, note = (ReplyState.CANCELLED, self._stopped_note(job)) if stopped else (ReplyState.DONE, "")
         choices = tuple(Candidate(candidate_id(job.id, n), text) for n, text in enumerate(texts) if n)
         reply = Reply(state, texts[0], note, choices, passage=candidate_id(job.id, 0))
         # Written down before the job is over: a process that ends in between shows it at its next start.
@@ -285,22 +282,22 @@ class Dispatcher:
         return all(other.id == job.id for other in self._queue.jobs_of(job.story_id))
 
     async def _end_empty(self, job: Job, *, stopped: bool, filtered: bool) -> None:
-        locale = job.author.locale
         if stopped or self._progress_of(job).discarded:
-            reply = Reply(ReplyState.CANCELLED, note=self._stopped_note(locale))
+            reply = Reply(ReplyState.CANCELLED, note=self._stopped_note(job))
             await self._end(job, JobState.CANCELLED, reply)
         elif filtered:
-            await self._fail(
-                job, self._translate("dispatcher.filtered", locale), "the word filter took it all"
-            )
+            await self._fail(job, "dispatcher.filtered", "the word filter took it all")
         else:
-            await self._fail(
-                job, self._translate("dispatcher.silent", locale), "nothing readable was written"
-            )
+            await self._fail(job, "dispatcher.silent", "nothing readable was written")
 
-    async def _fail(self, job: Job, sentence: str, reason: str) -> None:
+    async def _engine_failed(self, job: Job, error: EngineError) -> None:
+        self._log.warning("a job failed", job=job.id, error=str(error))
+        await self._fail(job, error.key, str(error), **error.values)
+
+    async def _fail(self, job: Job, key: str, reason: str, /, **values: object) -> None:
         # Without the text: it is not in the story, and a reader would go on from it.
-        await self._end(job, JobState.FAILED, Reply(ReplyState.FAILED, note=sentence), reason)
+        note = self._translate(key, job.author.locale, **values)
+        await self._end(job, JobState.FAILED, Reply(ReplyState.FAILED, note=note), reason)
 
     async def _end(self, job: Job, state: JobState, reply: Reply, reason: str = "") -> None:
         try:
@@ -328,17 +325,19 @@ class Dispatcher:
         Raises:
             StoreError: it fails for too long.
         """
-        pause_s = STORE_PAUSE_S
-        for _ in range(STORE_TRIES - 1):
-            try:
-                return await work()
-            except NoOpenJob:
-                raise
-            except StoreError as error:
-                self._log.warning("the store is tried again", error=str(error))
-                await self._clock.sleep(pause_s)
-                pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
-        return await work()
+
+        async def warn(error: BaseException, _: float) -> None:
+            self._log.warning("the store is tried again", error=str(error))
+
+        return await retry(
+            work,
+            on=StoreError,
+            unless=NoOpenJob,
+            backoff=_STORE_BACKOFF,
+            clock=self._clock,
+            tries=STORE_TRIES,
+            before_wait=warn,
+        )
 
     async def _interrupted(self, job: Job) -> None:
         """The process ends: the next one goes on with this job, in the same message."""
@@ -352,8 +351,7 @@ class Dispatcher:
         """Tell everybody who waits that they wait in vain."""
         for job in self._queue.waiting():
             if self._queue.cancel(job.id):
-                self._log.warning("a job failed", job=job.id, error=str(error))
-                await self._fail(job, self._error_text(error, job), str(error))
+                await self._engine_failed(job, error)
 
     # Showing
 
@@ -381,11 +379,8 @@ class Dispatcher:
             return self._translate("engine.waking", job.author.locale, percent=self._readiness.percent)
         return place_note(job, self._queue.place(job.id), self._translate)
 
-    def _error_text(self, error: EngineError, job: Job) -> str:
-        return self._translate(error.key, job.author.locale, **error.values)
-
-    def _stopped_note(self, locale: str) -> str:
-        return self._translate("play.cancelled", locale)
+    def _stopped_note(self, job: Job) -> str:
+        return self._translate("play.cancelled", job.author.locale)
 
     def _progress_of(self, job: Job) -> _JobProgress:
         return self._progress.setdefault(job.id, _JobProgress())

@@ -11,6 +11,7 @@ import structlog
 from bot.aio.cancellation import sleep_until
 from bot.aio.clock import Clock, SystemClock
 from bot.aio.rate_limit import NO_TIME_S, RateLimiter
+from bot.aio.retry import Backoff
 from bot.core.reply_delivery import FINAL_STATES, ReplyDelivery, as_final, idempotency_key, looks_same
 from bot.domain.chat import Room
 from bot.domain.errors import RetryLater, StoreError, ToldElsewhere, Undeliverable
@@ -20,8 +21,7 @@ from bot.domain.replies import OutboxRow, Reply, ReplyState
 from bot.domain.repositories import Repositories
 from bot.text.message_split import EMPTY_MESSAGE, split_message
 
-FIRST_RETRY_S = 1.0
-LONGEST_RETRY_S = 60.0
+_BACKOFF = Backoff(1.0, 60.0)
 MAX_UNEXPECTED_ERRORS = 5
 """Errors that no platform should raise, before a reply is given up until the next start."""
 
@@ -338,13 +338,12 @@ class Outbox:
 
     async def _failed(self, delivery: ReplyDelivery, error: Exception, failures: int) -> None:
         if isinstance(error, RetryLater):
-            pause_s = min(LONGEST_RETRY_S, FIRST_RETRY_S * 2 ** min(failures - 1, 10))
-            await self._clock.sleep(pause_s if error.after_s is None else error.after_s)
+            await self._clock.sleep(_BACKOFF.wait_s(failures) if error.after_s is None else error.after_s)
         elif isinstance(error, Undeliverable):
             _log.warning("job %s cannot be shown: %s", delivery.job.id, error)
             await self._give_up(delivery, error)
         elif failures < MAX_UNEXPECTED_ERRORS:
-            await self._clock.sleep(FIRST_RETRY_S * 2 ** (failures - 1))
+            await self._clock.sleep(_BACKOFF.wait_s(failures))
         else:
             _log.error("job %s could not be shown", delivery.job.id, exc_info=error)
             delivery.undeliverable = True

@@ -21,9 +21,9 @@ from typing import Any
 import structlog
 
 from bot.aio.clock import Clock, SystemClock
+from bot.aio.retry import Backoff
 
-FIRST_BACKOFF_S = 1.0
-LONGEST_BACKOFF_S = 30.0
+_BACKOFF = Backoff(1.0, 30.0)
 HEALTHY_AFTER_S = 60.0
 """A worker that lived this long begins its next pauses anew."""
 GRACE_S = 8.0
@@ -32,7 +32,6 @@ LAST_LINES_TIMEOUT_S = 1.0
 """What the end of a dead child's log is waited for."""
 LAST_LINES = 12
 _LONGEST_LINE = 64 * 1024
-_DOUBLINGS = 10
 _PR_SET_PDEATHSIG = 1
 _OWN_FIELDS = frozenset({"event", "level", "logger", "timestamp"})
 _LEVELS = {
@@ -103,10 +102,9 @@ class LocalWorker:
             while True:
                 started = self._clock.now()
                 status = await self._run_child()
-                failures = 0 if self._clock.now() - started >= HEALTHY_AFTER_S else failures
-                pause_s = min(LONGEST_BACKOFF_S, FIRST_BACKOFF_S * 2**failures)
-                # No more than the longest takes: after a night 2**failures would be no float any more.
-                failures = min(failures + 1, _DOUBLINGS)
+                healthy = self._clock.now() - started >= HEALTHY_AFTER_S
+                failures = 1 if healthy else failures + 1
+                pause_s = _BACKOFF.wait_s(failures)
                 self._log.warning(
                     "the worker ended and is started again",
                     status=status,
