@@ -6,40 +6,24 @@ Each command imports what it needs when it runs, so that none pays for the other
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import errno
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TextIO
+from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
-from typer.exceptions import TyperException
 
-from bot.domain.errors import NotText, SpokenError, TsuzukiError, UserError
-from config.errors import SettingsError
+from bot.app.exit_codes import FAILED, INTERRUPTED, exit_code_of
+from bot.domain.errors import NotText
 from config.i18n import terminal_locale
 
 if TYPE_CHECKING:
     from config.i18n import Translations
     from config.settings import Settings
 
-BAD_INPUT = 2
-FAILED = 1
-INTERRUPTED = 130
-READER_GONE = 141
-"""What a shell tells of a command that a closed pipe has ended: 128 and the number of SIGPIPE."""
-DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 WORKER_PORT = 8100
 """Beside the web room's, out of the way of what else likes 8000 and 8080."""
-
-USAGE_SENTENCES = {
-    "BadParameter": "cli.bad_value",
-    "MissingParameter": "cli.missing",
-    "NoSuchOption": "cli.no_such_option",
-}
-"""By the name of the library's error."""
 
 app = typer.Typer(
     name="tsuzuki",
@@ -290,54 +274,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     # A character that the terminal's encoding lacks must not end the story.
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]
-    sys.exit(_exit_code(arguments))
-
-
-def _exit_code(arguments: Sequence[str] | None) -> int:
-    try:
-        code = int(app(arguments or sys.argv[1:] or ["--help"], standalone_mode=False) or 0)
-        sys.stdout.flush()  # what is held back counts as well
-    except TyperException as error:
-        return _complain(_usage_sentence(error), error.exit_code)
-    except SettingsError as error:
-        return _complain(_settings_sentence(error), BAD_INPUT)
-    except NotText:
-        return _complain(_speak("cli.not_text"), BAD_INPUT)
-    except SpokenError as error:
-        return _complain(
-            _speak(error.key, **error.values), BAD_INPUT if isinstance(error, UserError) else FAILED
-        )
-    except TsuzukiError as error:
-        return _complain(str(error), FAILED)
-    except OSError as error:
-        return _failed_to_write(error)
-    except SystemExit as error:
-        if isinstance(error.__context__, BrokenPipeError):  # typer's own way to take it
-            return READER_GONE
-        raise
-    except (KeyboardInterrupt, typer.Abort):
-        return INTERRUPTED
-    return code
-
-
-def _failed_to_write(error: OSError) -> int:
-    """Whoever read along has gone (`| head`), which is no error; or the disk is full, or the like."""
-    gone = isinstance(error, BrokenPipeError)
-    code = READER_GONE if gone else _complain(_os_sentence(error), FAILED)
-    # What could not be written is tried once more when Python ends, which would complain of it then.
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except OSError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-    return code
-
-
-def _os_sentence(error: OSError) -> str:
-    if error.errno in DISK_FULL:
-        return _speak("cli.disk_full")
-    place = f" ({error.filename})" if error.filename else ""
-    return _speak("cli.system", reason=f"{error.strerror or error}{place}")
+    given = arguments or sys.argv[1:] or ["--help"]
+    sys.exit(exit_code_of(lambda: app(given, standalone_mode=False)))
 
 
 def _nowhere() -> TextIO:
@@ -380,35 +318,6 @@ def _as_given(argument: str) -> str:
 def _announce(line: str) -> None:
     typer.echo(line)
     sys.stdout.flush()
-
-
-def _complain(line: str, code: int) -> int:
-    with contextlib.suppress(OSError):  # nobody hears it; the exit code says it as well
-        typer.echo(line, err=True)
-    return code
-
-
-def _speak(key: str, **values: Any) -> str:
-    from config.i18n import Translations
-
-    return Translations.load()(key, terminal_locale(os.environ), **values)
-
-
-def _usage_sentence(error: TyperException) -> str:
-    """What was typed wrong. The library's own words are English; the kinds people meet are said in ours."""
-    kind = type(error).__name__
-    parameter = getattr(error, "param", None)
-    name = getattr(error, "option_name", None) or (parameter and max(parameter.opts, key=len))
-    if name and kind in USAGE_SENTENCES:
-        return _speak(USAGE_SENTENCES[kind], name=name)
-    return _speak("cli.usage", reason=error.format_message())
-
-
-def _settings_sentence(error: SettingsError) -> str:
-    values = dict(error.values)
-    if error.expected is not None:
-        values["expected"] = _speak(error.expected, **values)
-    return _speak(error.key, **values)
 
 
 if __name__ == "__main__":

@@ -117,10 +117,6 @@ class Outbox:
             if job_id != but and job_id not in self._deliveries:
                 await self._remove_stored_buttons(job_id)
 
-    def waiting(self) -> list[Job]:
-        """Jobs whose people are shown that they wait, in the order in which they asked."""
-        return [r.job for r in self._deliveries.values() if r.latest.state is ReplyState.WAITING]
-
     async def prepare(self, job: Job, reply: Reply) -> None:
         """Write down what a job's last reply will be, before the job itself is over.
 

@@ -1,48 +1,15 @@
 """The exception tree.
 
 TsuzukiError
-├── UserError             a person's request cannot be met; has a sentence in ja and en, and nothing is lost
-│   ├── EmptyPrompt       nothing to go on from
-│   ├── EmptyText         a passage or title left empty
-│   ├── NotesChanged      somebody else changed the same notes
-│   ├── NothingToTakeBack an act that is over, or was taken back
-│   ├── StoryMoved        the story ends elsewhere by now
-│   │   └── ActOvertaken  something was done since, so an act stays
-│   ├── TextTooLong       the text is over the limit
-│   │   └── TitleTooLong, MemoryTooLong, NoteTooLong, LoreTooLong, KeywordTooLong
-│   ├── UnknownPreset     no preset of that name
-│   ├── UnknownLength     no such length
-│   ├── UnreadableText    the model can see no character of the text
-│   ├── QueueFull         too many jobs wait
-│   ├── TooManyWaiting    this person has too many jobs waiting
-│   ├── NotText           the input is no text
-│   ├── FileTooLarge      a file has more bytes than the longest text
-│   ├── FileTooLong       the text of a file is over the limit
-│   ├── UnknownEncoding   no encoding of that name
-│   ├── NoSuchStory       no story has this id
-│   ├── SeveralStories    several stories' ids begin like this
-│   ├── UnknownFormat     no such format of export
-│   └── NotAllowed        the platform does not let the bot act there
-├── EngineError           the worker could not generate
-│   ├── EngineLoading     it is still loading (progress known)
-│   ├── EngineFailed      it says that it cannot start, with the reason
-│   ├── EngineBusy        too many requests wait there already
-│   ├── EngineUnavailable it does not answer, or died mid-stream
-│   ├── RequestRejected   it refuses this request (a bug or a limit), with the reason
-│   └── NotFinite         the model's output was not finite: this request fails, the worker lives
+├── SpokenError           told to a person, in their language
+│   ├── UserError         a person's request cannot be met; nothing is lost
+│   └── EngineError       the worker could not generate
 ├── DeliveryError         a platform did not take a message
-│   ├── RetryLater        it may take it later (429, 5xx, a dropped connection)
-│   ├── Undeliverable     it never will (deleted, forbidden)
-│   └── ToldElsewhere     not there: the story is told in another room from now on
 ├── StoreError            the store cannot be used
-│   └── NoOpenJob         it holds no such job, or the job is over
 ├── ConfigurationError    settings or tokens are wrong; says which and what to do
-├── CheckpointError       a model folder is incomplete or of another kind
-├── CorpusError           a training corpus cannot be read
-├── ScheduleError         a training run's stages make no sense
-└── TokenizerError        a tokenizer is missing, a dummy, or disagrees with SentencePiece
+└── CheckpointError, CorpusError, TokenizerError
 
-A `UserError` or `EngineError` carries `key` and `values`: its sentence is looked up in the person's language.
+A `SpokenError` carries `key` and `values`: its sentence is looked up in the person's language.
 """
 
 from __future__ import annotations

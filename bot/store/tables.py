@@ -74,6 +74,12 @@ Number = BigInteger().with_variant(Integer(), "sqlite")
 Moment = DateTime(timezone=True)
 """Always UTC."""
 
+
+def _author() -> list[Column[str]]:
+    names = ("author_platform", "author_id", "author_name", "author_locale")
+    return [Column(name, String, nullable=False) for name in names]
+
+
 stories = Table(
     "stories",
     metadata,
@@ -113,10 +119,7 @@ passages = Table(
     Column("id", String, nullable=False, unique=True),
     Column("story_id", ForeignKey("stories.id"), nullable=False, index=True),
     Column("parent_id", ForeignKey("passages.id"), nullable=True, index=True),
-    Column("author_platform", String, nullable=False),
-    Column("author_id", String, nullable=False),
-    Column("author_name", String, nullable=False),
-    Column("author_locale", String, nullable=False),
+    *_author(),
     Column("text", Text, nullable=False),
     Column("event_id", String, nullable=True),
     Column("job_id", ForeignKey("jobs.id"), nullable=True),
@@ -147,10 +150,7 @@ acts = Table(
     Column("story_id", ForeignKey("stories.id"), nullable=False, index=True),
     Column("platform", String, nullable=False),
     Column("room_id", String, nullable=False),
-    Column("author_platform", String, nullable=False),
-    Column("author_id", String, nullable=False),
-    Column("author_name", String, nullable=False),
-    Column("author_locale", String, nullable=False),
+    *_author(),
     Column("kind", String, nullable=False),
     # Passages for what moves in a story, stories for what changes which one is open.
     Column("before", String, nullable=True),
@@ -178,10 +178,7 @@ jobs = Table(
     Column("story_id", ForeignKey("stories.id"), nullable=False, index=True),
     Column("platform", String, nullable=False),
     Column("room_id", String, nullable=False),
-    Column("author_platform", String, nullable=False),
-    Column("author_id", String, nullable=False),
-    Column("author_name", String, nullable=False),
-    Column("author_locale", String, nullable=False),
+    *_author(),
     Column("length", String, nullable=False),
     Column("preset", String, nullable=False),
     Column("candidates", Integer, nullable=False),

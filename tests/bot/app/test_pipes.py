@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from bot.app.doctor import EMBEDDED_MODEL
-from bot.cli import FAILED, READER_GONE
+from bot.app.exit_codes import FAILED, READER_GONE
 from tests.bot.app.conftest import COMMAND, clean_environ
 from tests.servers.gated_worker import FIRST, SECOND, GatedWorker, gated_worker
 

@@ -343,7 +343,7 @@ async def test_a_platform_that_is_gone_is_no_error(house: House) -> None:
     outbox.show(house.job, Reply(DONE, "一。"))
     await outbox.prepare(house.job, Reply(DONE, "一。"))
     await outbox.flush("j")
-    assert outbox.waiting() == []
+    assert house.platform.texts == []
 
 
 class TestRetiring:
