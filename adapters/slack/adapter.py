@@ -23,20 +23,11 @@ from adapters.slack.connection.installations import DatabaseEngine, Installation
 from adapters.slack.connection.manifest import BOT_SCOPES
 from adapters.slack.connection.socket_mode import ConnectionMonitor, SocketModeConnection
 from adapters.slack.delivery.render import MAX_STORY_BYTES, measure
-from adapters.slack.listeners.actions import ActionListeners
-from adapters.slack.listeners.app_home import AppHomeListener
-from adapters.slack.listeners.commands import CommandListener
-from adapters.slack.listeners.messages import MessageListener
 from adapters.slack.listeners.registration import InFlight, Listeners
-from adapters.slack.listeners.settings_view import SettingsView
-from adapters.slack.listeners.shortcuts import ShortcutListener
-from adapters.slack.listeners.story_actions import StoryActions, StoryExporter
-from adapters.slack.listeners.thread_commands import ThreadCommands
 from adapters.slack.payloads.events import PLATFORM, BotUser, SlackThread
 from adapters.slack.web_api.errors import Refused
 from adapters.slack.workspaces import InstalledWorkspaces, OneWorkspace, Workspace, Workspaces
 from bot.aio.clock import Clock, SystemClock
-from bot.aio.keyed_lock import KeyedLock
 from bot.aio.retry import Backoff, retry
 from bot.core.services import Services
 from bot.domain.chat import Room
@@ -209,9 +200,11 @@ class SlackAdapter:
         else:
             await self._identify(await self._workspaces.get(""))
         app = bolt_app(self._credentials.signing_secret, self._api_url, self._workspaces)
-        listeners, catch_up = self._build_listeners(services)
+        listeners = Listeners(
+            self._workspaces, services, self._translate, self._clock, self._wall, self._in_flight
+        )
         listeners.register(app)
-        heartbeat = self._build_heartbeat(catch_up)
+        heartbeat = self._build_heartbeat(listeners.catch_up)
         await heartbeat.prepare()
         beating = asyncio.create_task(heartbeat.run(self._connected))
         try:
@@ -225,28 +218,6 @@ class SlackAdapter:
             await heartbeat.stop()
             for workspace in self._workspaces.opened():
                 await workspace.streams.stop_all(workspace.bot.team_id)
-
-    def _build_listeners(self, services: Services) -> tuple[Listeners, WorkspaceCatchUp]:
-        translate, clock, wall, in_order = self._translate, self._clock, self._wall, KeyedLock()
-        exporter, settings = StoryExporter(services, clock, wall), SettingsView(services, translate)
-        story_actions = StoryActions(services, translate)
-        message_listener = MessageListener(services, ThreadCommands(services, exporter), story_actions, clock)
-        catch_up = WorkspaceCatchUp(self._workspaces, services, message_listener, in_order, clock, wall)
-        listeners = Listeners(
-            self._workspaces,
-            message_listener,
-            CommandListener(services, settings, translate, clock),
-            ActionListeners(services, translate, story_actions, settings, clock),
-            ShortcutListener(services, story_actions, clock),
-            settings,
-            AppHomeListener(services, exporter, settings, translate),
-            translate,
-            clock,
-            catch_up,
-            in_order,
-            self._in_flight,
-        )
-        return listeners, catch_up
 
     def _build_heartbeat(self, catch_up: WorkspaceCatchUp) -> WorkspaceHeartbeat:
         return WorkspaceHeartbeat(

@@ -27,6 +27,8 @@ from adapters.slack.listeners.commands import CommandListener
 from adapters.slack.listeners.messages import MessageListener, ReceiveOptions
 from adapters.slack.listeners.settings_view import SETTINGS_CALLBACK_ID, SettingsView
 from adapters.slack.listeners.shortcuts import ShortcutListener
+from adapters.slack.listeners.story_actions import StoryActions, StoryExporter
+from adapters.slack.listeners.thread_commands import ThreadCommands
 from adapters.slack.payloads.events import (
     IncomingMessage,
     parse_block_action,
@@ -40,6 +42,7 @@ from adapters.slack.workspaces import Workspace, Workspaces
 from bot.aio.cancellation import sleep_until
 from bot.aio.clock import Clock
 from bot.aio.keyed_lock import KeyedLock
+from bot.core.services import Services
 from bot.domain.ports import Translate
 
 _PATIENCE_S = 1.0
@@ -125,31 +128,28 @@ class Listeners:
     def __init__(
         self,
         workspaces: Workspaces,
-        messages: MessageListener,
-        commands: CommandListener,
-        actions: ActionListeners,
-        shortcuts: ShortcutListener,
-        settings: SettingsView,
-        home: AppHomeListener,
+        services: Services,
         translate: Translate,
         clock: Clock,
-        catch_up: WorkspaceCatchUp,
-        in_order: KeyedLock,
+        wall: Callable[[], float],
         in_flight: InFlight,
     ) -> None:
+        exporter, story_actions = StoryExporter(services, clock, wall), StoryActions(services, translate)
+        settings = SettingsView(services, translate)
+        messages = MessageListener(services, ThreadCommands(services, exporter), story_actions, clock)
         self._workspaces = workspaces
-        self._messages = messages
-        self._commands = commands
-        self._actions = actions
-        self._shortcuts = shortcuts
-        self._settings = settings
-        self._home = home
         self._translate = translate
-        self._catch_up = catch_up
         self._in_flight = in_flight
+        self._in_order = KeyedLock()
         self._handled = BoundedSet()
-        self._in_order = in_order
         self._mentions = MentionDeduplicator(clock)
+        self._messages = messages
+        self._commands = CommandListener(services, settings, translate, clock)
+        self._actions = ActionListeners(services, translate, story_actions, settings, clock)
+        self._shortcuts = ShortcutListener(services, story_actions, clock)
+        self._settings = settings
+        self._home = AppHomeListener(services, exporter, settings, translate)
+        self.catch_up = WorkspaceCatchUp(workspaces, services, messages, self._in_order, clock, wall)
 
     def register(self, app: AsyncApp) -> None:
         """Tie the listeners to the app."""
@@ -182,7 +182,7 @@ class Listeners:
                     return
                 if not incoming.starts_thread:
                     async with error_boundary("A thread could not be caught up with"):
-                        await self._catch_up.catch_up_thread(workspace, incoming.thread)
+                        await self.catch_up.catch_up_thread(workspace, incoming.thread)
                 async with self._in_order.holding(incoming.thread.room.id):
                     await self._messages.on_message(workspace, incoming, options)
 

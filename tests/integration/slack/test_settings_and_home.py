@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -363,6 +364,24 @@ async def test_what_the_home_tab_cannot_do_is_said(
     await slack.deliver(slack.people.click_home("U1", "tsuzuki:home_export", story.id))
     assert (await slack.until_posted(2)).shown == "slack.later/ja"
     assert {message.channel for message in slack.workspace.by_bot()} == {"D1"}
+
+
+class BrokenSettings(RecordedServices):
+    """Services with a defect."""
+
+    async def at(self, room: Room, scope: str) -> Mapping[str, object]:
+        """Fail in a way nobody planned."""
+        raise RuntimeError("a defect")
+
+
+async def test_a_defect_behind_the_home_tab_is_told(slack: SlackServer) -> None:
+    """In the person's own channel, so that nobody clicks into silence."""
+    async with running(adapter_for(slack), BrokenSettings()):
+        await slack.deliver(home_event(slack, "U1"))
+        await slack.until(lambda: slack.people.homes)
+        await slack.deliver(slack.people.click_home("U1", "tsuzuki:home_settings"))
+        notice = await slack.until_posted()
+    assert (notice.channel, notice.shown) == ("D1", "slack.failed/ja")
 
 
 async def test_settings_of_the_whole_workspace(
