@@ -13,8 +13,9 @@ from bot.worker.options import EngineOptions
 BACKENDS = ("auto", "openvino", "torch")
 QUANTIZATIONS = ("auto", "none", "int8")
 KV_PRECISIONS = ("u8", "f16")
-"""How OpenVINO may keep keys and values. OpenVINO 2026.4 computes prompts wrongly with f32 (a KL of 0.01 to
-0.2 a token where a prompt does not end with a block; 0.0004 with these), and refuses bf16 beside float32."""
+"""How OpenVINO may keep keys and values. With f32, OpenVINO 2026.4 zeroes the values behind a subsequence to
+the end of its block, where the prompt's last token, which is computed alone, has just put its own. It refuses
+bf16 beside float32."""
 CUDA_GRAPHS = ("on", "off")
 
 _MACHINES = {"x86_64", "amd64"}
