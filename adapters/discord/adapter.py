@@ -91,7 +91,7 @@ class DiscordAdapter:
         return measure(text)
 
     async def post(self, room: Room, reply: Reply, key: str) -> str:
-        """Post a message, once for a key. Raises RetryLater, Undeliverable, ToldElsewhere."""
+        """Post a message, once for a key. Raises RetryLater, Undeliverable, RoomMoved."""
         return await self._story_threads().post(room, reply, key)
 
     async def edit(self, room: Room, message_id: str, reply: Reply) -> None:

@@ -148,12 +148,14 @@ async def _announcing(
 ) -> AsyncIterator[None]:
     """Tell where the room is as soon as it is open."""
 
-    async def tell(room: HasAddress) -> None:
+    async def announce_address(room: HasAddress) -> None:
         announce(translate("app.room_open", locale, url=await room.started()))
         announce(translate("app.stop_hint", locale, store=shown(address(settings.store.url))))
 
     tasks = [
-        asyncio.create_task(tell(platform)) for platform in platforms if isinstance(platform, HasAddress)
+        asyncio.create_task(announce_address(platform))
+        for platform in platforms
+        if isinstance(platform, HasAddress)
     ]
     try:
         yield

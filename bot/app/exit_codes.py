@@ -41,10 +41,10 @@ def exit_code_of(command: Callable[[], int | None]) -> int:
     except SettingsError as error:
         return _complain(_settings_sentence(error), BAD_INPUT)
     except NotText:
-        return _complain(_speak("cli.not_text"), BAD_INPUT)
+        return _complain(_sentence("cli.not_text"), BAD_INPUT)
     except SpokenError as error:
         return _complain(
-            _speak(error.key, **error.values), BAD_INPUT if isinstance(error, UserError) else FAILED
+            _sentence(error.key, **error.values), BAD_INPUT if isinstance(error, UserError) else FAILED
         )
     except TsuzukiError as error:
         return _complain(str(error), FAILED)
@@ -74,9 +74,9 @@ def _failed_to_write(error: OSError) -> int:
 
 def _os_sentence(error: OSError) -> str:
     if error.errno in DISK_FULL:
-        return _speak("cli.disk_full")
+        return _sentence("cli.disk_full")
     place = f" ({error.filename})" if error.filename else ""
-    return _speak("cli.system", reason=f"{error.strerror or error}{place}")
+    return _sentence("cli.system", reason=f"{error.strerror or error}{place}")
 
 
 def _complain(line: str, code: int) -> int:
@@ -85,7 +85,7 @@ def _complain(line: str, code: int) -> int:
     return code
 
 
-def _speak(key: str, **values: Any) -> str:
+def _sentence(key: str, **values: Any) -> str:
     from config.i18n import Translations
 
     return Translations.load()(key, terminal_locale(os.environ), **values)
@@ -97,12 +97,12 @@ def _usage_sentence(error: TyperException) -> str:
     parameter = getattr(error, "param", None)
     name = getattr(error, "option_name", None) or (parameter and max(parameter.opts, key=len))
     if name and kind in USAGE_SENTENCES:
-        return _speak(USAGE_SENTENCES[kind], name=name)
-    return _speak("cli.usage", reason=error.format_message())
+        return _sentence(USAGE_SENTENCES[kind], name=name)
+    return _sentence("cli.usage", reason=error.format_message())
 
 
 def _settings_sentence(error: SettingsError) -> str:
     values = dict(error.values)
     if error.expected is not None:
-        values["expected"] = _speak(error.expected, **values)
-    return _speak(error.key, **values)
+        values["expected"] = _sentence(error.expected, **values)
+    return _sentence(error.key, **values)

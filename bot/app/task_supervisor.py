@@ -82,10 +82,10 @@ class TaskSupervisor:
             error = None if member.task.cancelled() else member.task.exception()
             if member.needed:
                 raise error or RuntimeError(f"{name} ended")
-            _tell(name, error)
+            _log_end(name, error)
 
 
-def _tell(name: str, error: BaseException | None) -> None:
+def _log_end(name: str, error: BaseException | None) -> None:
     if isinstance(error, ConfigurationError):
         log.error(str(error), platform=name)
     elif error is not None:
@@ -106,14 +106,14 @@ def stop_on_signals(stop: asyncio.Event, instead: Callable[[], bool] = _nothing)
     """
     loop = asyncio.get_running_loop()
 
-    def heard(each: signal.Signals) -> None:
+    def on_signal(each: signal.Signals) -> None:
         if each is signal.SIGINT and instead():
             return
         stop.set()
         _forget(loop)
 
     for each in STOP_SIGNALS:
-        loop.add_signal_handler(each, heard, each)
+        loop.add_signal_handler(each, on_signal, each)
     try:
         yield
     finally:

@@ -88,7 +88,7 @@ async def continue_story(
             try:
                 tasks.start(
                     "story",
-                    _tell(runtime, console, receipt, text, translate, locale, err, stop),
+                    _wait_written(runtime, console, receipt, text, translate, locale, err, stop),
                     needed=False,
                 )
                 runtime.start(tasks)
@@ -176,7 +176,7 @@ async def _until(story: asyncio.Task[bool], console: ConsoleAdapter, stop: async
     stop.set()
 
 
-async def _tell(
+async def _wait_written(
     runtime: Runtime,
     console: ConsoleAdapter,
     receipt: JobReceipt,

@@ -14,7 +14,7 @@ from bot.aio.rate_limit import NO_TIME_S, RateLimiter
 from bot.aio.retry import Backoff
 from bot.core.reply_delivery import FINAL_STATES, ReplyDelivery, as_final, idempotency_key, looks_same
 from bot.domain.chat import Room
-from bot.domain.errors import RetryLater, StoreError, ToldElsewhere, Undeliverable
+from bot.domain.errors import RetryLater, RoomMoved, StoreError, Undeliverable
 from bot.domain.jobs import Job
 from bot.domain.ports import Platform
 from bot.domain.replies import OutboxRow, Reply, ReplyState
@@ -183,7 +183,7 @@ class Outbox:
                     continue
                 try:
                     await self._advance(delivery, sender.throttle)
-                except ToldElsewhere as moved:
+                except RoomMoved as moved:
                     self._move(room, moved.room)
                 except Exception as error:  # noqa: BLE001  # a task's boundary: one reply must not stop a room
                     failures += 1

@@ -331,7 +331,7 @@ class MessageGone(Undeliverable):
     """Somebody deleted the message, in a place that is still there."""
 
 
-class ToldElsewhere(DeliveryError):
+class RoomMoved(DeliveryError):
     """The platform cannot show a room's story there: it was moved to `room`, with all that is to be shown."""
 
     def __init__(self, room: Room) -> None:

@@ -82,7 +82,7 @@ class Platform(Protocol):
 
         Raises:
             RetryLater, Undeliverable
-            ToldElsewhere: the room's story was moved to another room; it is to be posted there.
+            RoomMoved: the room's story was moved to another room; it is to be posted there.
         """
 
     async def edit(self, room: Room, message_id: str, draft: Reply) -> None:

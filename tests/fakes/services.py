@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from bot.domain.chat import MODEL, Author, Message, Room
-from bot.domain.errors import EmptyPrompt, ToldElsewhere
+from bot.domain.errors import EmptyPrompt, RoomMoved
 from bot.domain.inference import TokenCount
 from bot.domain.jobs import GenerationOptions, JobReceipt
 from bot.domain.ports import Platform
@@ -187,7 +187,7 @@ class FakeReply:
     async def _post(self, draft: Reply) -> str:
         try:
             return await self._platform.post(self.room, draft, self._key)
-        except ToldElsewhere as moved:
+        except RoomMoved as moved:
             self.room = moved.room
             return await self._post(draft)
 

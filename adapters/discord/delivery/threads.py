@@ -33,7 +33,7 @@ from adapters.discord.render.replies import MAX_CONTENT, escape, keep_indent
 from adapters.discord.render.story_lines import split_content
 from bot.core.services import Services
 from bot.domain.chat import Author, Room
-from bot.domain.errors import MessageGone, RetryLater, StoryBusy, ToldElsewhere, Undeliverable
+from bot.domain.errors import MessageGone, RetryLater, RoomMoved, StoryBusy, Undeliverable
 from bot.domain.ports import Translate
 from bot.domain.replies import Reply
 from bot.domain.story import Story
@@ -97,7 +97,7 @@ class StoryThreads:
 
         Raises:
             RetryLater, Undeliverable
-            ToldElsewhere: the story has another room from now on.
+            RoomMoved: the story has another room from now on.
         """
         if key.partition(":")[2] not in {"", "0"}:
             return await self._posts.post(room, reply, key)
@@ -122,7 +122,7 @@ class StoryThreads:
         """Open a room's thread where nothing is to be posted yet; returns where the story is told."""
         try:
             await self._open(room)
-        except ToldElsewhere as moved:
+        except RoomMoved as moved:
             return moved.room
         return room
 
@@ -149,7 +149,7 @@ class StoryThreads:
             if code_of(error) != THREAD_EXISTS:  # else it is there: an answer got lost
                 await self._move(room, channel)
                 await self._notify_channel(channel, room, "create_public_threads", error)
-                raise ToldElsewhere(channel) from error
+                raise RoomMoved(channel) from error
         self._unopened.pop(room.id, None)
 
     async def _start(self, room: Room, channel: Room) -> None:
@@ -179,7 +179,7 @@ class StoryThreads:
             to = thread_room(message_id, channel)
             await self._move(room, to)
             self.expect_thread(to)
-            raise ToldElsewhere(to)
+            raise RoomMoved(to)
 
     # Commands
 
@@ -204,7 +204,7 @@ class StoryThreads:
         await self._move(room, to)
         if message_id is not None:
             self.expect_thread(to)
-        raise ToldElsewhere(to)
+        raise RoomMoved(to)
 
     async def _response_of(self, room: Room, channel: Room) -> int | None:
         found = await self._find_response(room, channel)
@@ -240,7 +240,7 @@ class StoryThreads:
         if channel is not None and self._takes_messages(channel) and await self._is_new(room):
             await self._move(room, channel)
             await self._notify_channel(channel, room, "send_messages_in_threads", error)
-            raise ToldElsewhere(channel) from error
+            raise RoomMoved(channel) from error
         if room.parent_scopes:
             await self._send_direct_message(room, error)
         raise error

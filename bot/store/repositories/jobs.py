@@ -116,7 +116,7 @@ class JobRepository:
         if job.state.final:
             raise NoOpenJob(f"the job {job_id!r} is over: {job.state}")
         story = await stories.locked(connection, job.story_id)
-        parent_id, meanwhile = await _standing(connection, story, job)
+        parent_id, meanwhile = await _reply_place(connection, story, job)
         await _end(connection, job_id, JobState.DONE, now)
         kept = await tree.insert_candidates(connection, story["id"], parent_id, job_id, texts, now)
         if meanwhile is not None:
@@ -179,7 +179,7 @@ def _query() -> Select[Any]:
     return select(*own, story.within, story.adult).join(tables.stories, story.id == _jobs.story_id)
 
 
-async def _standing(
+async def _reply_place(
     connection: AsyncConnection, story: RowMapping, job: Job
 ) -> tuple[str | None, list[RowMapping] | None]:
     """The passage that a job's reply follows, and what was written meanwhile, which is to follow the reply.
@@ -197,8 +197,8 @@ async def _standing(
         return row.place_id, None
     if replaces:
         behind = story_head.goes_along(story, behind[1:])
-    went_on = any(one["author_platform"] == MODEL.platform for one in _there(behind))
-    return row.place_id, None if went_on else list(dropwhile(_is_gone, behind))
+    went_on = any(one["author_platform"] == MODEL.platform for one in _not_deleted(behind))
+    return row.place_id, None if went_on else list(dropwhile(_is_deleted, behind))
 
 
 async def _place(connection: AsyncConnection, story: RowMapping, job: RowMapping) -> None:
@@ -215,7 +215,7 @@ async def _place(connection: AsyncConnection, story: RowMapping, job: RowMapping
 async def _is_covered(connection: AsyncConnection, story: RowMapping, job: RowMapping) -> bool:
     """Whether something stands below the job's waiting sign that its reply comes after."""
     since = await tree.between(connection, story["head_id"], job["place_id"])
-    if since is None or any(one["author_platform"] != MODEL.platform for one in _there(since)):
+    if since is None or any(one["author_platform"] != MODEL.platform for one in _not_deleted(since)):
         return True
     own = select(_outbox.posted_at).where(_outbox.job_id == job["id"], _outbox.part == 0)
     posted_at = (await connection.execute(own)).scalar()
@@ -242,11 +242,11 @@ async def _require_turn(connection: AsyncConnection, job: RowMapping) -> None:
         raise StoryBusy
 
 
-def _there(rows: Sequence[RowMapping]) -> list[RowMapping]:
-    return [row for row in rows if not _is_gone(row)]
+def _not_deleted(rows: Sequence[RowMapping]) -> list[RowMapping]:
+    return [row for row in rows if not _is_deleted(row)]
 
 
-def _is_gone(row: RowMapping) -> bool:
+def _is_deleted(row: RowMapping) -> bool:
     return row["deleted_at"] is not None
 
 
