@@ -166,14 +166,25 @@ class TorchBackend:
         return torch.cat([self.forward(rows[:middle]), self.forward(rows[middle:])])
 
     def _compute(self, rows: Sequence[Row]) -> torch.Tensor:
-        if self._decode is not None and all(len(row.tokens) == row.alone == 1 for row in rows):
-            hidden = self._decode(rows)
-        else:
-            hidden = self._eager(rows)
-        wanted = wanted_tokens(rows)
-        if len(wanted) < len(hidden):
-            hidden = hidden[wanted]
+        reading = [row for row in rows if self._decode is None or not len(row.tokens) == row.alone == 1]
+        hidden = self._read(rows) if len(reading) == len(rows) else self._mixed(rows, reading)
         return self._head(self._norm(hidden))
+
+    def _read(self, rows: Sequence[Row]) -> torch.Tensor:
+        """Hidden states of the tokens that want logits."""
+        hidden, wanted = self._eager(rows), wanted_tokens(rows)
+        return hidden[wanted] if len(wanted) < len(hidden) else hidden
+
+    def _mixed(self, rows: Sequence[Row], reading: Sequence[Row]) -> torch.Tensor:
+        """The same, with decoding apart: who reads a prompt does not take the others' graphs from them."""
+        if self._decode is None:
+            raise ValueError("nothing decodes apart without graphs")
+        decoded = self._decode([row for row in rows if row not in reading])
+        if not reading and all(row.logits for row in rows):
+            return decoded
+        decodes = iter(torch.split(decoded, 1))
+        reads = iter(torch.split(self._read(reading), [row.logits for row in reading]) if reading else ())
+        return torch.cat([next(reads) if row in reading else next(decodes)[: row.logits] for row in rows])
 
     @torch.inference_mode()
     def copy(self, copies: Sequence[Copy]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -413,6 +413,26 @@ def test_a_padded_step_computes_the_same(folder: Path, backend: TorchBackend) ->
 
         again = [writer.next(3).last() for writer in here]
         torch.testing.assert_close(padded.forward(again), backend.forward(again), atol=1e-4, rtol=1e-4)
+
+
+def test_who_reads_leaves_the_others_their_graphs(
+    folder: Path, backend: TorchBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a step of both, decoding rows are computed as in a step of their own; the order stays."""
+    padded, sizes = build(folder, graphs=True), list[int]()
+    decode = padded._decode
+    assert decode is not None
+    monkeypatch.setattr(padded, "_decode", lambda rows: (sizes.append(len(rows)), decode(rows))[1])
+    writers = [Writer((3 * n, 3 * n + 1, 3 * n + 2), tuple(prompt(n, 9 + n))) for n in range(4)]
+    for one in (backend, padded):
+        one.forward([row for writer in writers for row in writer.rows()])
+    rows = [writer.next(7).last() for writer in writers]
+    reader = Writer((12, 13), tuple(prompt(8, 20)))
+    rows[2:2] = reader.rows(logits=3)
+    rows[0] = replace(rows[0], logits=0)
+
+    torch.testing.assert_close(padded.forward(rows), backend.forward(rows), atol=1e-4, rtol=1e-4)
+    assert sizes == [4]
 
 
 @pytest.mark.cuda
