@@ -8,7 +8,7 @@ from dataclasses import asdict
 from nicegui import ui
 from nicegui.elements.mixins.text_element import TextElement
 
-from adapters.web.render.settings import form_words
+from adapters.web.render.settings import form_words, settings_payload
 from adapters.web.render.values import Participant, RoomChange, StoryPosition
 from bot.domain.chat import MODEL
 from bot.domain.jobs import Length
@@ -23,7 +23,7 @@ SHOWN_NAMES = 4
 _STORY_WORDS = """
     story empty stop newer menu branch edit delete delete_sure odds hide_odds versions earlier later
     take_this compare fold edited aside save leave text shorter choose_one first_stands discard_sure
-    write_on stray take_back taken_back asked_by
+    write_on stray take_back taken_back asked_by cut
 """ + " ".join(f"act_{kind.value}" for kind in ActKind)
 _COMPOSER_WORDS = """
     form title name text placeholder cut asks rename hint write more tools undo redo retry fold_tools
@@ -36,7 +36,7 @@ _NOTEBOOK_WORDS = f"""
     window_unknown piece_memory piece_lore piece_note piece_story tokens
     {" ".join(form_words())}
     details own_preset preset_name save_preset remove_preset new_title begin begin_sure close close_sure
-    reopen open_now export export_md no_stories untitled
+    reopen open_now export export_md no_stories untitled cut unsaved_notes discard_notes discard_sure
 """
 
 
@@ -170,6 +170,10 @@ class NotebookPart(ui.element, component="parts/notebook.js"):
     def clash(self, notes: Mapping[str, object]) -> None:
         """Somebody else changed the notes meanwhile: lay theirs beside what is being written."""
         self.run_method("clash", notes)
+
+    def presets_changed(self, settings: RoomSettings) -> None:
+        """Somebody else saved presets meanwhile: show them, and keep what is being written."""
+        self.run_method("presetsChanged", settings_payload(settings)["presets"])
 
     def saved(self, action: str) -> None:
         """What was changed on a leaf is kept."""

@@ -20,6 +20,12 @@ _PATH = re.compile(r"(?:/[\w.~%-]+)+", re.ASCII)
 class NoName(UserError):
     """Whoever changes a story tells their name first."""
 
+    key = "web.name_first"
+
+
+class NoNameForText(UserError):
+    """Whoever writes tells their name first; what they wrote is still in the box."""
+
     key = "web.no_name"
 
 
@@ -46,10 +52,10 @@ class Visitor:
         """How the stories know them."""
         return payloads.author_of(self.id, self.name, self.locale)
 
-    def require_name(self) -> None:
-        """Raises NoName where the person has told none."""
+    def require_name(self, *, written: bool = False) -> None:
+        """Raises NoName where the person has told none, NoNameForText where they have `written` something."""
         if not self.name:
-            raise NoName
+            raise NoNameForText if written else NoName
 
     def rename(self, payload: Mapping[str, object]) -> bool:
         """Take the name in an event, if there is one; whether it is a new one.

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 from bot.core.permissions import require_permission
 from bot.core.settings_values import check_changes, read_layer
 from bot.domain.chat import Author, Room
+from bot.domain.errors import UserError
 from bot.domain.repositories import Repositories
 from bot.domain.room_settings import RoomSettings
+from bot.domain.sampling import Sampling
 
+DEFAULT_SAMPLING = Sampling()
 DEFAULTS = RoomSettings()
 """What holds where nobody set anything."""
 
@@ -20,6 +23,19 @@ def scope_of_setting(name: str, layers: Sequence[Mapping[str, object]], room: Ro
     """The scope whose value of a setting holds in a room with these layers; None for a default."""
     scopes = zip(room.scopes, layers, strict=True)
     return next((scope for scope, layer in reversed(list(scopes)) if name in read_layer(layer)), None)
+
+
+class PresetChanged(UserError):
+    """Somebody else changed the same preset meanwhile. Values: `name`, `theirs`: how it differs from 標準."""
+
+    key = "error.preset_changed"
+
+    @classmethod
+    def to(cls, name: str, theirs: Sampling | None) -> PresetChanged:
+        """With what the other one made of it; None: it was taken away."""
+        now, standard = asdict(theirs or DEFAULT_SAMPLING), asdict(DEFAULT_SAMPLING)
+        lines = [f"{each} = {value:g}" for each, value in now.items() if value != standard[each]]
+        return cls(name=name, theirs=", ".join(lines) or "–")
 
 
 class SettingsResolver:
@@ -45,18 +61,30 @@ class SettingsResolver:
         [held] = await self._store.settings.get(room.platform, (scope or room.own_scope,))
         return held
 
-    async def change(self, room: Room, scope: str, changes: Mapping[str, object]) -> RoomSettings:
+    async def change(
+        self,
+        room: Room,
+        scope: str,
+        changes: Mapping[str, object],
+        seen_presets: Mapping[str, object] | None = None,
+    ) -> RoomSettings:
         """Change settings by their names at a scope (`guild/1`, `channel/2`, or the room itself: "").
 
         A value of None takes a setting back to what holds further out. Who may do this the platform knows.
+        `seen_presets`: the scope's own presets as they were before; of those only what was changed is kept.
 
         Raises:
             UnknownRule, BadRule
+            PresetChanged: somebody else changed the same preset since it was seen; nothing is kept.
         """
         where = scope or room.own_scope
-        kept = check_changes(changes, await self.resolve(room))
+        settings = await self.resolve(room)
+        kept = check_changes(changes, settings)
         async with self._lock:  # what others set at the same moment stays
             [before] = await self._store.settings.get(room.platform, (where,))
+            if seen_presets is not None and "presets" in kept:
+                presets = _merge_presets(before.get("presets"), kept["presets"], seen_presets)
+                kept |= check_changes({"presets": presets}, settings)
             after = {name: value for name, value in {**before, **kept}.items() if value is not None}
             await self._store.settings.save(room.platform, where, after)
         return await self.resolve(room)
@@ -74,3 +102,17 @@ def merge_settings(layers: Iterable[Mapping[str, object]], defaults: RoomSetting
             held["presets"] = tuple({**dict(rules.presets), **dict(held["presets"])}.items())
         rules = replace(rules, **held)
     return rules
+
+
+def _merge_presets(now: object, wanted: object, seen: object) -> dict[str, object]:
+    """What somebody made of the presets that they had seen, over those that there are now; all as kept."""
+    held, mine, before = (
+        dict(read_layer({"presets": each}).get("presets", ())) for each in (now, wanted, seen)
+    )
+    for name in {**before, **mine}:
+        if mine.get(name) == before.get(name):
+            continue
+        if held.get(name) not in (before.get(name), mine.get(name)):
+            raise PresetChanged.to(name, held.get(name))
+        held[name] = mine.get(name)
+    return {name: asdict(sampling) for name, sampling in held.items() if sampling is not None}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 from bot.domain.chat import MODEL, Author, Room
@@ -81,7 +82,7 @@ class Story:
     that one was. `alternatives`: how many alternatives the last passage has, or the one that it hangs on.
     `parentheses_aside`: a line in single parentheses is said beside it, as the room's rules had it when the
     story began. `reply_in_progress`: the reply that stands in it already, though there is no passage of
-    it yet; not told of a part of a story, nor in a list.
+    it yet; not told of a part of a story, nor in a list. `changed_at`: when it last changed, in a list only.
     """
 
     id: str
@@ -96,6 +97,7 @@ class Story:
     alternatives: int = 0
     parentheses_aside: bool = False
     reply_in_progress: ReplyInProgress | None = None
+    changed_at: datetime | None = None
 
 
 class ActKind(StrEnum):

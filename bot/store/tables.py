@@ -30,6 +30,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -261,6 +262,11 @@ secrets = Table(
     Column("name", String, primary_key=True),
     Column("value", String, nullable=False),
 )
+
+
+def in_utc(moment: datetime) -> datetime:
+    """A moment as a table has it. SQLite gives it without a zone; what is stored is UTC."""
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 def lies_in(within: ColumnElement[Any], place: str) -> ColumnElement[bool]:

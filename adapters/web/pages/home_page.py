@@ -21,6 +21,13 @@ from bot.domain.story import Story
 SHOWN_STORIES = 100
 """Enough to find one's own; more would make the first page heavy."""
 
+LOCAL_TIMES = """
+for (const time of document.querySelectorAll(".tz-stories time"))
+  time.textContent = new Date(time.dateTime).toLocaleString(document.documentElement.lang, {
+    dateStyle: "medium", timeStyle: "short" });
+"""
+"""Only the browser knows where its reader is."""
+
 
 @dataclass(frozen=True, slots=True)
 class HomePage:
@@ -78,8 +85,16 @@ class HomePage:
             Text("h2", heading)
             with ui.element("ul").classes("tz-stories"):
                 for story in stories:
-                    with ui.element("li"):
-                        Text("a", self._title(story)).props(f"href={self.visitor.path}/r/{story.room.id}")
+                    self._line(story)
+            ui.run_javascript(LOCAL_TIMES)
+
+    def _line(self, story: Story) -> None:
+        """Its title, and when it was last written: stories may have one title."""
+        with ui.element("li"), ui.element("a").props(f"href={self.visitor.path}/r/{story.room.id}"):
+            Text("span", self._title(story))
+            if story.changed_at:
+                time = Text("time", f"{story.changed_at:%Y-%m-%d %H:%M} UTC")
+                time.props["datetime"] = story.changed_at.isoformat()
 
     def _title(self, story: Story) -> str:
         return story.title or self.translate("web.untitled", self.visitor.locale)

@@ -51,7 +51,14 @@ class RoomPage:
         self._client = client
         clicks = DoubleClicks(SystemClock())
         self._actions = RoomActions(
-            services, visitor, self._feed, feeds.refresh, self._on_notes_changed, self._on_forgotten, clicks
+            services,
+            visitor,
+            self._feed,
+            feeds.refresh,
+            self._on_notes_changed,
+            self._on_presets_changed,
+            self._on_forgotten,
+            clicks,
         )
         self._notebook = Notebook(services, room)
         self._limits = limits_of(services)
@@ -179,6 +186,9 @@ class RoomPage:
 
     def _on_notes_changed(self, notes: Notes) -> None:
         self._leaves.clash(notes_payload(notes))
+
+    def _on_presets_changed(self, settings: RoomSettings) -> None:
+        self._leaves.presets_changed(settings)
 
     def _on_forgotten(self, count: int) -> None:
         self._feed.forgotten(self._visitor.id)

@@ -1,6 +1,6 @@
 // The notebook beside the story. A leaf is asked for when it is opened, and again when the story changed while it
 // lies open, unless something was written on it that is not kept yet.
-import { fitting, keepDraft, online, recallDraft, TextLength } from "tsuzuki";
+import { fitting, keepDraft, offline, onConnection, online, recallDraft, TextLength } from "tsuzuki";
 
 const LEAVES = ["tree", "notes", "window", "rules", "stories"];
 
@@ -9,15 +9,18 @@ export default {
   template: `
     <div class="tz-notebook" @keydown.esc="shut">
       <button ref="opener" type="button" class="tz-open" :aria-expanded="open" aria-controls="tz-drawer"
-              @click="open ? shut() : look(leaf)">{{ words.notebook }}</button>
+              @click="open ? shut() : look(leaf)">{{ words.notebook }}<span v-if="unsaved" class="tz-unsaved"
+              :title="words.unsaved_notes"><span class="tz-unseen">{{ words.unsaved_notes }}</span></span></button>
       <aside v-show="open" id="tz-drawer" class="tz-drawer" :aria-label="words.notebook">
-        <header class="tz-leaves">
+        <header ref="leaves" class="tz-leaves">
           <nav :aria-label="words.notebook">
             <button v-for="l in leaves" :key="l" type="button" :aria-current="l === leaf ? 'page' : null"
-                    :data-leaf="l" @click="look(l)">{{ words["leaf_" + l] }}</button>
+                    :data-leaf="l" @click="look(l)">{{ words["leaf_" + l] }}<span
+                    v-if="l === 'notes' && unsaved" class="tz-unsaved" aria-hidden="true"></span></button>
           </nav>
           <button type="button" class="tz-shut" :aria-label="words.shut" :title="words.shut" @click="shut">×</button>
         </header>
+        <p v-if="!connected" class="tz-cut-here" role="status">{{ words.cut }}</p>
 
         <div v-if="content.tree" v-show="leaf === 'tree'" class="tz-leaf">
           <p v-if="!content.tree.branches.length" class="tz-hintline">{{ words.no_branches }}</p>
@@ -33,13 +36,15 @@ export default {
               </button>
               <div v-if="looked === b.id" class="tz-look">
                 <p lang="ja">{{ b.beginning }}</p>
-                <button v-if="!b.head" type="button" class="tz-small tz-main" @click="go(b, $event)">{{ words.go_there }}</button>
+                <button v-if="!b.head" type="button" class="tz-small tz-main" v-bind="off" @click="go(b, $event)">{{ words.go_there }}</button>
               </div>
             </li>
           </ol>
         </div>
 
         <form v-if="notes" v-show="leaf === 'notes'" class="tz-leaf" @submit.prevent="annotate" @input="touchNotes">
+          <p v-if="recalled" class="tz-row tz-recalled"><span role="status">{{ words.unsaved_notes }}</span>
+            <button type="button" class="tz-small" @click="discardNotes">{{ sure ? words.discard_sure : words.discard_notes }}</button></p>
           <label class="tz-entry"><span>{{ words.memory }}</span><small>{{ words.memory_hint }}</small>
             <textarea v-model="notes.memory" name="memory" rows="4"></textarea></label>
           <TextLength :text="notes.memory" :limit="limits.memory" />
@@ -71,7 +76,7 @@ export default {
           <p v-if="differs('lore')" class="tz-theirs"><b>{{ words.theirs }}</b>
             <span v-for="(e, i) in theirs.lore" :key="i" lang="ja">{{ e.keywords }}：{{ e.text }}</span>
             <button type="button" class="tz-small" @click="takeTheirs('lore')">{{ words.take_theirs }}</button></p>
-          <p class="tz-row tz-keep"><button type="submit" class="tz-small tz-main">{{ words.save }}</button>
+          <p class="tz-row tz-keep"><button type="submit" class="tz-small tz-main" v-bind="off">{{ words.save }}</button>
             <span role="status">{{ kept === "annotate" ? words.saved : "" }}</span></p>
         </form>
 
@@ -113,7 +118,7 @@ export default {
             <label v-if="s.kind === 'length' && lengthKind === 'characters'" class="tz-entry tz-line"><span>{{ words.characters }}</span>
               <input v-model.number="characters" name="rule-characters" type="number" min="1" step="1" required></label>
           </template>
-          <p class="tz-row tz-keep"><button type="submit" class="tz-small tz-main">{{ words.save }}</button>
+          <p class="tz-row tz-keep"><button type="submit" class="tz-small tz-main" v-bind="off">{{ words.save }}</button>
             <span role="status">{{ kept === "rules" ? words.saved : "" }}</span></p>
           <details class="tz-details">
             <summary>{{ words.details }}</summary>
@@ -128,8 +133,8 @@ export default {
                 <input v-model.number="own[f]" :name="'own-' + f" type="number" :step="rules.whole.includes(f) ? 1 : 'any'"></label>
             </div>
             <p class="tz-row">
-              <button type="button" class="tz-small" :disabled="!ownName.trim()" @click="savePreset">{{ words.save_preset }}</button>
-              <button v-if="rules.presets[base]" type="button" class="tz-small" @click="removePreset">{{ words.remove_preset }}</button>
+              <button type="button" class="tz-small" v-bind="off" :disabled="!ownName.trim()" @click="savePreset">{{ words.save_preset }}</button>
+              <button v-if="rules.presets[base]" type="button" class="tz-small" v-bind="off" @click="removePreset">{{ words.remove_preset }}</button>
             </p>
           </details>
         </form>
@@ -139,7 +144,7 @@ export default {
             <label class="tz-entry"><span>{{ words.new_title }}</span>
               <input v-model="newTitle" name="new-title" autocomplete="off"></label>
             <TextLength :text="newTitle.trim()" :limit="limits.title" />
-            <button type="submit" class="tz-small tz-main">{{ beginning ? words.begin_sure : words.begin }}</button>
+            <button type="submit" class="tz-small tz-main" v-bind="off">{{ beginning ? words.begin_sure : words.begin }}</button>
           </form>
           <p v-if="!content.stories.stories.length" class="tz-hintline">{{ words.no_stories }}</p>
           <ul class="tz-shelf">
@@ -147,11 +152,11 @@ export default {
               <span class="tz-shelf-title"><span class="tz-tree-text">{{ s.title || words.untitled }}</span>
                 <span v-if="s.open" class="tz-tag">{{ words.open_now }}</span></span>
               <span class="tz-row">
-                <button type="button" class="tz-small" @click="$emit('export', { story: s.id })">{{ words.export }}</button>
-                <button type="button" class="tz-small" @click="$emit('export', { story: s.id, form: 'md' })">{{ words.export_md }}</button>
-                <button v-if="s.open" type="button" class="tz-small" @click="close">
+                <button type="button" class="tz-small" v-bind="off" @click="download({ story: s.id })">{{ words.export }}</button>
+                <button type="button" class="tz-small" v-bind="off" @click="download({ story: s.id, form: 'md' })">{{ words.export_md }}</button>
+                <button v-if="s.open" type="button" class="tz-small" v-bind="off" @click="close">
                   {{ sure ? words.close_sure : words.close }}</button>
-                <button v-else type="button" class="tz-small" @click="act({ do: 'reopen', story: s.id })">{{ words.reopen }}</button>
+                <button v-else type="button" class="tz-small" v-bind="off" @click="act({ do: 'reopen', story: s.id })">{{ words.reopen }}</button>
               </span>
             </li>
           </ul>
@@ -176,8 +181,11 @@ export default {
       ownName: "",
       newTitle: "",
       touched: { notes: false, rules: false },
+      unsaved: recallDraft(this.key_()) !== null, // whether there are notes that only this browser has
+      recalled: false, // what stands there was written before the page was loaded
+      connected: true,
       kept: "", // what was kept last
-      sure: false, // the story is closed at the next click
+      sure: false, // the story is closed, or a draft thrown away, at the next click
       beginning: false, // another one is begun at the next click
       looked: null, // the passage of the tree that is looked at
     };
@@ -187,7 +195,23 @@ export default {
       document.documentElement.classList.toggle("tz-beside", this.open); // a wide page makes room
     },
   },
+  created() {
+    // Notices stand below the leaves, however many lines those take.
+    this.resized = new ResizeObserver(([{ target }]) =>
+      document.documentElement.style.setProperty("--leaves", target.offsetHeight + "px"));
+  },
+  mounted() {
+    this.resized.observe(this.$refs.leaves);
+    this.unwatch = onConnection((connected) => (this.connected = connected));
+  },
+  unmounted() {
+    this.resized.disconnect();
+    this.unwatch();
+  },
   computed: {
+    off() {
+      return offline(this.connected, this.words.cut);
+    },
     presetLabels() {
       const own = Object.keys(this.rules.presets).map((name) => [name, name]);
       return { ...this.presets, ...Object.fromEntries(own) };
@@ -221,7 +245,7 @@ export default {
       this.notes = JSON.parse(JSON.stringify(draft?.notes ?? content));
       if (!draft) return;
       this.content.notes = draft.seen;
-      this.touched.notes = true;
+      this.touched.notes = this.recalled = true;
     },
     // What is written stays; saving it again, with theirs in view, is meant.
     clash(theirs) {
@@ -236,9 +260,22 @@ export default {
       this.notes[name] = JSON.parse(JSON.stringify(this.theirs[name]));
       this.touchNotes();
     },
+    discardNotes() {
+      if (!this.sure) {
+        this.sure = true;
+        return;
+      }
+      this.letNotesGo();
+      this.look("notes");
+    },
+    letNotesGo() {
+      this.theirs = null;
+      this.touched.notes = this.unsaved = this.recalled = false;
+      keepDraft(this.key_(), null);
+    },
     touchNotes() {
       this.kept = "";
-      this.touched.notes = true;
+      this.touched.notes = this.unsaved = true;
       keepDraft(this.key_(), { notes: this.notes, seen: this.content.notes });
     },
     key_() {
@@ -255,7 +292,10 @@ export default {
     saved(deed) {
       this.kept = deed;
       if (deed === "annotate") this.annotated();
-      if (deed === "rules") this.touched.rules = false;
+      if (deed === "rules") {
+        this.touched.rules = false;
+        this.base = this.nextBase ?? this.base;
+      }
       if (deed === "begin") this.newTitle = "";
       this.sure = this.beginning = false;
       this.stale();
@@ -267,8 +307,7 @@ export default {
         this.content.notes = JSON.parse(this.sent);
         this.touchNotes();
       } else {
-        this.touched.notes = false;
-        keepDraft(this.key_(), null);
+        this.letNotesGo();
       }
     },
     act(payload) {
@@ -309,6 +348,7 @@ export default {
     setRules() {
       const rules = Object.fromEntries(this.rules.form.map((s) => [s.name, this.rules[s.name]]));
       rules.length = this.lengthKind === "characters" ? this.characters : this.lengthKind;
+      this.nextBase = null;
       // Only what was changed here: somebody else may set the rest.
       const seen = this.content.rules.rules;
       const changed = Object.entries(rules).filter(([name, value]) => value !== seen[name]);
@@ -320,17 +360,23 @@ export default {
     },
     savePreset() {
       const presets = { ...this.rules.presets, [this.ownName.trim()]: { ...this.own } };
-      this.base = this.ownName.trim();
-      this.touched.rules = false;
-      this.act({ do: "rules", rules: { presets } });
+      this.nextBase = this.ownName.trim();
+      this.act({ do: "rules", rules: { presets }, seen_presets: this.rules.presets });
     },
     removePreset() {
       const presets = { ...this.rules.presets };
       delete presets[this.base];
+      this.nextBase = "standard";
       const rules = this.rules.preset === this.base ? { presets, preset: "standard" } : { presets };
-      this.base = "standard";
-      this.touched.rules = false;
-      this.act({ do: "rules", rules });
+      this.act({ do: "rules", rules, seen_presets: this.rules.presets });
+    },
+
+    // Somebody else saved one of the same name: what is written here stays, and saving it again is meant.
+    presetsChanged(presets) {
+      this.rules.presets = presets;
+    },
+    download(payload) {
+      if (online()) this.$emit("export", payload);
     },
 
     // What everybody sees changes at once, so a look comes first and a button goes.

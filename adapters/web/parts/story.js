@@ -1,6 +1,6 @@
 // The story as one page of a book. It keeps its own list and takes changes, so that a new passage or a growing
 // draft costs one element, however long the story is. All text goes through {{ }}: it is never read as HTML.
-import { arrowKeys, fitting, keepDraft, online, recallDraft, TextLength } from "tsuzuki";
+import { arrowKeys, fitting, keepDraft, offline, onConnection, online, recallDraft, TextLength } from "tsuzuki";
 
 const SENTENCE_END = /[。！？!?」』\n](?![。！？!?」』）)])/g;
 const JAPANESE = /[\u3040-\u30ff\u3400-\u9fff]/;
@@ -22,7 +22,7 @@ export default {
           <textarea v-model="typed" :aria-label="words.text" name="edit" lang="ja" @keydown="editorKey"></textarea>
           <TextLength :text="typed" :limit="room" />
           <span class="tz-row">
-            <button type="submit" class="tz-small tz-main">{{ words.save }}</button>
+            <button type="submit" class="tz-small tz-main" v-bind="off">{{ words.save }}</button>
             <button type="button" class="tz-small" @click="leave">{{ discarding ? words.discard_sure : words.leave }}</button>
             <button v-if="discarding" type="button" class="tz-small" @click="goOn">{{ words.write_on }}</button>
           </span>
@@ -30,7 +30,7 @@ export default {
         <div v-else-if="comparing(p)" class="tz-compare" role="group" :aria-label="words.choose_one">
           <div v-for="(v, n) in p.versions" :key="v.id" class="tz-column" :class="{ 'tz-current': v.id === p.id }">
             <p class="tz-text" :lang="tongue(v.text)">{{ edges(v.text) }}</p>
-            <button type="button" class="tz-small" :aria-label="words.take_this + ' ' + (n + 1)"
+            <button type="button" class="tz-small" v-bind="off" :aria-label="words.take_this + ' ' + (n + 1)"
                     @click="take(p, v.id)">{{ words.take_this }}</button>
           </div>
         </div>
@@ -53,7 +53,7 @@ export default {
               <span class="tz-count" aria-live="polite">{{ at(p) + 1 }}/{{ p.versions.length }}</span>
               <button type="button" class="tz-flip" :aria-label="words.later"
                       :aria-disabled="at(p) === p.versions.length - 1" @click="flip(p, 1)">›</button>
-              <button v-if="seen(p).id !== p.id" type="button" class="tz-small tz-main"
+              <button v-if="seen(p).id !== p.id" type="button" class="tz-small tz-main" v-bind="off"
                       @click="take(p, seen(p).id)">{{ words.take_this }}</button>
             </template>
             <button type="button" class="tz-plain" :aria-expanded="comparing(p)" @click="compare(p)">
@@ -66,11 +66,11 @@ export default {
                   :aria-expanded="menu === p.id" @click.stop="toggleMenu(p)"
                   @keydown.esc="menu = null">⋯</button>
           <span v-if="menu === p.id" class="tz-menu" @keydown.esc="leaveMenu" @keydown="arrowKeys" @click.stop>
-            <button type="button" @click="act({ do: 'branch', passage: p.id })">{{ words.branch }}</button>
+            <button type="button" v-bind="off" @click="act({ do: 'branch', passage: p.id })">{{ words.branch }}</button>
             <button v-if="p.owner === me" type="button" @click="edit(p)">{{ words.edit }}</button>
-            <button v-if="p.hue === null" type="button" @click="odds(p)">
+            <button v-if="p.hue === null" type="button" v-bind="shaded(p) ? {} : off" @click="odds(p)">
               {{ shaded(p) ? words.hide_odds : words.odds }}</button>
-            <button v-if="p.owner === me" type="button" class="tz-grave" @click="remove(p)">
+            <button v-if="p.owner === me" type="button" class="tz-grave" v-bind="off" @click="remove(p)">
               {{ sure === p.id ? words.delete_sure : words.delete }}</button>
           </span>
         </span>
@@ -87,20 +87,20 @@ export default {
         <p class="tz-foot" v-if="d.note || live(d)">
           <span v-if="live(d) && d.asker" class="tz-asker">{{ words.asked_by.replace("{name}", d.asker) }}</span>
           <span class="tz-note">{{ d.note }}</span>
-          <button v-if="live(d)" type="button" class="tz-stop"
+          <button v-if="live(d)" type="button" class="tz-stop" v-bind="off"
                   @click="act({ do: 'stop', job: d.job })">{{ words.stop }}</button>
         </p>
       </article>
       </template>
       <p v-if="act_" ref="act" class="tz-act" role="status" tabindex="-1"><span>{{ told(act_) }}</span>
-        <button v-if="mayTakeBack(act_)" type="button" class="tz-small"
+        <button v-if="mayTakeBack(act_)" type="button" class="tz-small" v-bind="off"
                 @click="act({ do: 'take_back', act: act_.id })">{{ words.take_back }}</button></p>
       <form v-if="stray" class="tz-editor tz-stray" @submit.prevent="save">
         <p class="tz-note" role="status">{{ words.stray }}</p>
         <textarea v-model="typed" :aria-label="words.text" name="edit" lang="ja" @keydown="editorKey"></textarea>
         <TextLength :text="typed" :limit="room" />
         <span class="tz-row">
-          <button type="submit" class="tz-small tz-main">{{ words.save }}</button>
+          <button type="submit" class="tz-small tz-main" v-bind="off">{{ words.save }}</button>
           <button type="button" class="tz-small" @click="leave">{{ discarding ? words.discard_sure : words.leave }}</button>
           <button v-if="discarding" type="button" class="tz-small" @click="goOn">{{ words.write_on }}</button>
         </span>
@@ -122,6 +122,7 @@ export default {
       ends: this.initial.standing?.ends ?? [], // the passages that the story counts as ending with
       said: [],
       behind: false,
+      connected: true,
       act_: null, // what somebody did last that everybody sees
       menu: null, // the passage whose menu is open
       sure: null, // the passage that is deleted at the next click
@@ -154,12 +155,14 @@ export default {
     for (const [where, what, then] of this.listeners) where.addEventListener(what, then, { passive: true });
     const composer = document.querySelector(".tz-composer");
     if (composer) this.resized.observe(composer);
+    this.unwatch = onConnection((connected) => (this.connected = connected));
     this.editAgain();
     if (this.editing === null) this.$nextTick(this.toEnd);
   },
   unmounted() {
     for (const [where, what, then] of this.listeners) where.removeEventListener(what, then);
     this.resized.disconnect();
+    this.unwatch();
   },
   watch: {
     typed() {
@@ -169,6 +172,9 @@ export default {
     },
   },
   computed: {
+    off() {
+      return offline(this.connected, this.words.cut);
+    },
     // Passages and drafts as they stand: a draft behind its passage, or at the end.
     lines() {
       const behind = new Map(["", ...this.passages.map((p) => p.id)].map((id) => [id, []]));
@@ -325,13 +331,14 @@ export default {
       });
     },
     remove(p) {
+      if (!online()) return;
       if (this.sure === p.id) this.act({ do: "delete", passage: p.id });
       else this.sure = p.id;
     },
     odds(p) {
       const id = this.seen(p).id;
       if (this.shaded(p)) delete this.shades[id];
-      else this.$emit("scores", { passage: id });
+      else if (online()) this.$emit("scores", { passage: id });
       this.closeMenu();
     },
     // Shades belong to the text that they were made of: nothing is shaded that reads otherwise by now.
@@ -370,6 +377,7 @@ export default {
       this.opened[p.id] = !this.comparing(p);
     },
     take(p, id) {
+      if (!online()) return;
       delete this.opened[p.id];
       this.act({ do: this.ends.includes(p.id) ? "choose" : "branch", passage: id });
     },

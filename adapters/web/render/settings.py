@@ -74,6 +74,12 @@ def changes_of(payload: Mapping[str, object]) -> dict[str, object]:
     return changes
 
 
+def seen_presets_of(payload: Mapping[str, object]) -> dict[str, dict[str, float]] | None:
+    """The presets as the notebook showed them before they were changed. Raises BadRequest."""
+    seen = payload.get("seen_presets")
+    return None if seen is None else _presets(seen)
+
+
 def _field(setting: Setting) -> dict[str, object]:
     """What the notebook's script makes a field of."""
     return {

@@ -13,7 +13,9 @@ from adapters.web.render import settings
 from adapters.web.rooms.room_feed import RoomFeed
 from adapters.web.visitor import Visitor
 from bot.core.services import Services
+from bot.core.settings_resolver import PresetChanged
 from bot.domain.errors import NotesChanged, UserError
+from bot.domain.room_settings import RoomSettings
 from bot.domain.story import Notes
 
 Payload = Mapping[str, object]
@@ -36,7 +38,8 @@ class RoomActions:
     """Lets everybody in every room see what is new."""
     on_notes_changed: Callable[[Notes], None]
     """Shows the notes as somebody else made them meanwhile."""
-
+    on_presets_changed: Callable[[RoomSettings], None]
+    """Shows the presets as somebody else made them meanwhile."""
     on_forgotten: Callable[[int], None]
     """Tells the visitor in how many passages their words were deleted."""
     clicks: DoubleClicks
@@ -142,9 +145,13 @@ class RoomActions:
             raise
 
     async def _change_settings(self, payload: Payload) -> None:
-        self.feed.publish_settings(
-            await self.services.settings.change(self.feed.room, "", settings.changes_of(payload))
-        )
+        changes, seen = settings.changes_of(payload), settings.seen_presets_of(payload)
+        try:
+            held = await self.services.settings.change(self.feed.room, "", changes, seen)
+        except PresetChanged:  # what the other one saved is to be seen
+            self.on_presets_changed(await self.services.settings.resolve(self.feed.room))
+            raise
+        self.feed.publish_settings(held)
 
     async def _forget(self, _: Payload) -> None:
         count = await self.services.editing.forget(self.visitor.author)

@@ -95,7 +95,7 @@ class Submissions:
 
     async def _submit(self, payload: Mapping[str, object]) -> None:
         self.visitor.rename(payload)
-        self.visitor.require_name()
+        self.visitor.require_name(written=bool(payloads.text_of(payload).strip()))
         read = await self._retry(payload) if payload.get("retry") else await self._receive_message(payload)
         if read:
             self._warn_of_unseen(read)

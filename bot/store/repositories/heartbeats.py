@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -44,9 +44,4 @@ class HeartbeatRepository:
 
 async def _known(connection: AsyncConnection, platform: str) -> dict[str, datetime]:
     query = select(_columns.place, _columns.heard_until).where(_columns.platform == platform)
-    return {row.place: _utc(row.heard_until) for row in await connection.execute(query)}
-
-
-def _utc(moment: datetime) -> datetime:
-    """SQLite gives it without a zone; what is stored is UTC."""
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    return {row.place: tables.in_utc(row.heard_until) for row in await connection.execute(query)}

@@ -89,7 +89,8 @@ class StoryRepository:
             wrote = (theirs.author_platform == author.platform) & (theirs.author_id == author.id)
             query = query.where(_stories.id.in_(select(theirs.story_id).where(wrote)))
         query = query.order_by(_stories.changed_at.desc(), _stories.number.desc()).limit(limit)
-        return [_story_of(row) for row in (await connection.execute(query)).mappings()]
+        rows = (await connection.execute(query)).mappings()
+        return [replace(_story_of(row), changed_at=tables.in_utc(row["changed_at"])) for row in rows]
 
     @reads
     async def open_rooms(self, connection: AsyncConnection, platform: str) -> Sequence[Room]:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 
 import httpx
 import pytest
 from playwright.async_api import expect
+from sqlalchemy import update
 
 from adapters.web import WebAdapter
-from bot.domain.chat import Author, Room
+from bot.domain.chat import Author, Message, Room
 from bot.domain.story import Story
+from bot.store import tables
+from tests.fakes.house import House
 from tests.fakes.services import FakeServices
 from tests.integration.web.conftest import Enter
 
@@ -105,3 +109,31 @@ async def test_a_page_that_waits_for_the_store_is_whole(
     monkeypatch.setattr(FakeServices, "read", lambda _, where: late(where))
     mio = await enter(f"/r/{room.id}", "澪")
     await mio.sees(FIRST)
+
+
+async def test_stories_of_one_title_are_told_apart(enter: Enter, house: House) -> None:
+    """Each has the moment when it was last written, as the reader's clock has it."""
+    for number, (day, hour) in enumerate(((1, 3), (2, 15)), start=1):
+        room = Room("web", f"alike-{number}")
+        await house.services.generation.receive_message(
+            Message(f"e{number}", room, Author("web", "x", "澪"), FIRST, "同じ題"), None
+        )
+        async with house.store.engine.begin() as connection:
+            moment = datetime(2026, 3, day, hour, tzinfo=UTC)
+            await connection.execute(
+                update(tables.stories).filter_by(room_id=room.id).values(changed_at=moment)
+            )
+    mio = await enter("/")
+    lines = mio.page.locator(".tz-stories a", has_text="同じ題")
+    await expect(lines.locator("time")).to_have_text(["2026/03/02 15:00", "2026/03/01 3:00"])
+
+
+async def test_a_name_is_asked_for(enter: Enter, services: FakeServices, room: Room) -> None:
+    """With a word of the text only where there is one."""
+    services.tell(room, FIRST, Author("web", "x", "澪"))
+    mio = await enter(f"/r/{room.id}")
+    await mio.more_button.click()
+    await expect(mio.notice).to_have_text("先にお名前を教えてください。")
+    await mio.reload()
+    await mio.write(FIRST)
+    await expect(mio.notice).to_contain_text("書いた文章はそのまま残っています")

@@ -46,6 +46,11 @@ export function onConnection(then) {
   return () => observer.disconnect();
 }
 
+// For a button that does nothing without a connection: it looks so, and says why.
+export function offline(connected, reason) {
+  return connected ? {} : { "aria-disabled": "true", title: reason };
+}
+
 const NEARLY = 0.8; // from here on it is said how much room is left
 
 // How much of a text's room is taken, once little of it is left; counted as the rules count, by code points.

@@ -44,7 +44,7 @@ def at_work() -> tuple[RoomActions, Beginning, FakeClock]:
     live = RoomFeed(ROOM, services)
     clicks = DoubleClicks(clock)
     return (
-        RoomActions(services, visitor, live, everywhere, lambda _: None, lambda _: None, clicks),
+        RoomActions(services, visitor, live, everywhere, *([lambda _: None] * 3), clicks),
         services,
         clock,
     )

@@ -6,6 +6,7 @@ import asyncio
 import json
 from dataclasses import fields, replace
 from datetime import timedelta
+from typing import ClassVar
 
 import pytest
 from hypothesis import example, given
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from bot.core.permissions import permits
 from bot.core.queue import JobQueue
 from bot.core.services import build_services
-from bot.core.settings_resolver import merge_settings
+from bot.core.settings_resolver import PresetChanged, merge_settings
 from bot.core.settings_values import check_changes
 from bot.domain.chat import Author, Message, Room
 from bot.domain.errors import (
@@ -239,6 +240,42 @@ class TestOwnPresets:
             await stage.services.generation.receive_message(
                 says("風。", "e2"), GenerationOptions(preset="弱火")
             )
+
+
+class TestPresetsOfSeveral:
+    """Two people change a room's presets at once."""
+
+    HEATED: ClassVar = {"top_k": 5}
+
+    async def test_each_keeps_their_own(self, stage: Stage) -> None:
+        """What the other added or took away meanwhile stays so."""
+        settings = stage.services.settings
+        await settings.change(ROOM, "", {"presets": {"弱火": {}, "強火": {}}})
+        await settings.change(ROOM, "", {"presets": {"弱火": {}, "種火": {}}}, {"弱火": {}, "強火": {}})
+        rules = await settings.change(
+            ROOM, "", {"presets": {"弱火": self.HEATED, "強火": {}}}, {"弱火": {}, "強火": {}}
+        )
+        assert {name: own.top_k for name, own in rules.presets} == {"弱火": 5, "種火": 0}
+
+    @pytest.mark.parametrize(
+        ("theirs", "told"), [({"弱火": {"top_k": 7}}, "top_k = 7"), ({}, "–")], ids=["changed", "taken away"]
+    )
+    async def test_one_of_the_same_name(self, stage: Stage, theirs: dict[str, object], told: str) -> None:
+        """The later one is told what the other made of it; nothing of theirs is kept."""
+        settings = stage.services.settings
+        await settings.change(ROOM, "", {"presets": {"弱火": {}}})
+        held = await settings.change(ROOM, "", {"presets": theirs}, {"弱火": {}})
+        with pytest.raises(PresetChanged) as caught:
+            await settings.change(ROOM, "", {"presets": {"弱火": self.HEATED}}, {"弱火": {}})
+        assert caught.value.values == {"name": "弱火", "theirs": told}
+        assert await settings.resolve(ROOM) == held
+
+    async def test_both_want_the_same(self, stage: Stage) -> None:
+        """Then there is nothing to tell."""
+        settings = stage.services.settings
+        for _ in range(2):
+            rules = await settings.change(ROOM, "", {"presets": {"弱火": self.HEATED}}, {})
+        assert [own.top_k for _, own in rules.presets] == [5]
 
 
 class TestAsks:
