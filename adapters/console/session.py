@@ -176,20 +176,14 @@ class Session:
         await self._services.generation.receive_message(message, None)
         self._warn_of_unseen(read)
 
-    async def _continue(self, text: str) -> None:
-        await self._follow_job(
-            await self._services.generation.receive_message(self._message(text), GenerationOptions())
-        )
+    async def _continue(self, text: str, candidates: int = 0) -> None:
+        options = GenerationOptions(candidates=candidates)
+        await self._follow_job(await self._services.generation.receive_message(self._message(text), options))
 
     async def _candidates(self, argument: str) -> None:
-        count = (
-            self._number(argument) if argument else (await self._services.settings.resolve(ROOM)).candidates
-        )
-        await self._follow_job(
-            await self._services.generation.receive_message(
-                self._message(""), GenerationOptions(candidates=count)
-            )
-        )
+        held = await self._services.settings.resolve(ROOM)
+        count = self._number(argument) if argument else held.candidates
+        await self._continue("", count)
         self._labelled = (self._writing, count)
         if count > 1:
             self._output.print_sentence("console.candidate", number=1)
@@ -288,15 +282,13 @@ class Session:
     # Stories
 
     async def _title(self, title: str) -> None:
-        story = (
-            await self._services.editing.rename(ROOM, self._author, title) if title else await self._story()
-        )
+        editing = self._services.editing
+        story = await (editing.rename(ROOM, self._author, title) if title else self._story())
         self._output.print_lines(self._title_of(story))
 
     async def _new(self, title: str) -> None:
-        self._output.print_lines(
-            self._title_of(await self._services.editing.begin(ROOM, self._author, title))
-        )
+        story = await self._services.editing.begin(ROOM, self._author, title)
+        self._output.print_lines(self._title_of(story))
 
     async def _list(self, _: str) -> None:
         here = await self._services.stories.open_in(ROOM)

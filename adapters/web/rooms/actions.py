@@ -14,6 +14,7 @@ from adapters.web.rooms.room_feed import RoomFeed
 from adapters.web.visitor import Visitor
 from bot.core.services import Services
 from bot.core.settings_resolver import PresetChanged
+from bot.domain.chat import Author
 from bot.domain.errors import NotesChanged, UserError
 from bot.domain.room_settings import RoomSettings
 from bot.domain.story import Notes
@@ -51,87 +52,48 @@ class RoomActions:
             UserError: it cannot be done; the person is told why.
             BadRequest: no page of ours sends this.
         """
-        actions: dict[str, Callable[[Payload], Awaitable[object]]] = {
-            "undo": self._undo,
-            "redo": self._redo,
-            "choose": self._choose,
-            "branch": self._branch,
-            "edit": self._edit,
-            "delete": self._delete,
-            "stop": self._stop,
-            "rename": self._rename,
-            "begin": self._begin,
-            "close": self._close,
-            "reopen": self._reopen,
-            "annotate": self._annotate,
-            "rules": self._change_settings,
-            "take_back": self._take_back,
-            "forget": self._forget,
-        }
-        action = actions.get(str(payload.get("do")))
+        name = str(payload.get("do"))
+        action = self._actions(payload).get(name)
         if action is None:
             raise BadRequest("do")
-        if action != self._stop:
+        if name != "stop":
             self.visitor.require_name()
         with self.clicks.first(self.visitor.id, json.dumps(payload, sort_keys=True)) as first:
             if first:
-                await action(payload)
+                await action()
                 await self.feed.refresh()
 
-    async def _undo(self, payload: Payload) -> None:
-        await self.services.editing.undo(
-            self.feed.room, self.visitor.author, payloads.text_of(payload, "after") or None
-        )
+    def _actions(self, payload: Payload) -> Mapping[str, Callable[[], Awaitable[object]]]:
+        """What can be done, with what the event carries."""
+        editing, room, by = self.services.editing, self.feed.room, self.visitor.author
+        text, passage, title = payloads.text_of, payloads.passage_of, payloads.title_of
+        return {
+            "undo": lambda: editing.undo(room, by, text(payload, "after") or None),
+            "redo": lambda: editing.redo(room, by, text(payload, "after") or None),
+            "choose": lambda: self._choose(editing.choose(room, by, passage(payload))),
+            "branch": lambda: self._choose(editing.branch(room, by, passage(payload))),
+            "edit": lambda: editing.edit(room, by, passage(payload), text(payload)),
+            "delete": lambda: editing.delete(room, by, passage(payload)),
+            "stop": lambda: self._stop(text(payload, "job"), by),
+            "rename": lambda: editing.rename(room, by, title(payload)),
+            "begin": lambda: editing.begin(room, by, title(payload)),
+            "close": lambda: editing.close(room, by),
+            "reopen": lambda: editing.reopen(room, by, text(payload, "story")),
+            "annotate": lambda: self._annotate(payload),
+            "rules": lambda: self._change_settings(payload),
+            "take_back": lambda: editing.take_back(room, by, text(payload, "act")),
+            "forget": self._forget,
+        }
 
-    async def _redo(self, payload: Payload) -> None:
-        await self.services.editing.redo(
-            self.feed.room, self.visitor.author, payloads.text_of(payload, "after") or None
-        )
-
-    async def _take_back(self, payload: Payload) -> None:
-        await self.services.editing.take_back(
-            self.feed.room, self.visitor.author, payloads.text_of(payload, "act")
-        )
-
-    async def _choose(self, payload: Payload) -> None:
-        await self.services.editing.choose(self.feed.room, self.visitor.author, payloads.passage_of(payload))
+    async def _choose(self, choosing: Awaitable[object]) -> None:
+        await choosing
         self.feed.end_comparison()
 
-    async def _branch(self, payload: Payload) -> None:
-        await self.services.editing.branch(self.feed.room, self.visitor.author, payloads.passage_of(payload))
-        self.feed.end_comparison()
-
-    async def _edit(self, payload: Payload) -> None:
-        passage, text = payloads.passage_of(payload), payloads.text_of(payload)
-        await self.services.editing.edit(self.feed.room, self.visitor.author, passage, text)
-
-    async def _delete(self, payload: Payload) -> None:
-        await self.services.editing.delete(self.feed.room, self.visitor.author, payloads.passage_of(payload))
-
-    async def _stop(self, payload: Payload) -> None:
-        job = payloads.text_of(payload, "job")
+    async def _stop(self, job: str, by: Author) -> None:
         # A reply that was posted before it was known whose it is can only be stopped with the room.
-        by = self.visitor.author
-        if not await (
-            self.services.generation.stop(job, by)
-            if job
-            else self.services.generation.cancel(self.feed.room, by)
-        ):
+        generation = self.services.generation
+        if not await (generation.stop(job, by) if job else generation.cancel(self.feed.room, by)):
             raise NothingToStop
-
-    async def _rename(self, payload: Payload) -> None:
-        await self.services.editing.rename(self.feed.room, self.visitor.author, payloads.title_of(payload))
-
-    async def _begin(self, payload: Payload) -> None:
-        await self.services.editing.begin(self.feed.room, self.visitor.author, payloads.title_of(payload))
-
-    async def _close(self, _: Payload) -> None:
-        await self.services.editing.close(self.feed.room, self.visitor.author)
-
-    async def _reopen(self, payload: Payload) -> None:
-        await self.services.editing.reopen(
-            self.feed.room, self.visitor.author, payloads.text_of(payload, "story")
-        )
 
     async def _annotate(self, payload: Payload) -> None:
         seen = payload.get("seen")
@@ -153,7 +115,7 @@ class RoomActions:
             raise
         self.feed.publish_settings(held)
 
-    async def _forget(self, _: Payload) -> None:
+    async def _forget(self) -> None:
         count = await self.services.editing.forget(self.visitor.author)
         await self.refresh_all()
         self.on_forgotten(count)
