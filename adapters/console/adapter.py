@@ -76,7 +76,7 @@ class ConsoleAdapter:
             self._rewrite_transcript(self.transcript, pieces)
 
     def follow(self, job_id: str) -> None:
-        """From now on this job's reply goes on in the transcript, behind what was told last."""
+        """From now on this job's reply goes on in the transcript, behind what was written last."""
         self._followed = job_id
 
     def _rewrite_transcript(self, transcript: Transcript, pieces: Sequence[str]) -> None:
@@ -104,13 +104,13 @@ class ConsoleAdapter:
         return len(text)
 
     async def post(self, room: Room, reply: Reply, key: str) -> str:  # noqa: ARG002
-        """Write what is new in the draft."""
+        """Write what is new in the reply."""
         self._receive(reply, key)
         return key
 
     async def edit(self, room: Room, message_id: str, reply: Reply) -> None:  # noqa: ARG002
-        """Write what is new in the draft."""
-        # What was told before may be shown anew elsewhere, with other buttons; a terminal has none.
+        """Write what is new in the reply."""
+        # What was written before may be shown anew elsewhere, with other buttons; a terminal has none.
         if message_id == self._message_id or reply.state.is_open:
             self._receive(reply, message_id)
 
@@ -176,7 +176,7 @@ class ConsoleAdapter:
         return self._translate("console.candidate", self._locale, number=number)
 
     def _continue_text(self, text: str) -> None:
-        """Write the rest of a text that goes on; a story that a dead worker left is told anew."""
+        """Write the rest of a text that goes on; a story that a dead worker left begins anew."""
         if self._written.startswith(text):
             return
         if not text.startswith(self._written):

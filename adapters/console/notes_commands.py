@@ -1,4 +1,4 @@
-"""The terminal's commands for what the model is told besides the story, and for the settings."""
+"""The terminal's commands for what the model reads besides the story, and for the settings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A story told at the terminal, line by line: passages as they are typed, commands behind a slash."""
+"""A story at the terminal, line by line: passages as they are typed, commands behind a slash."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from typing import TextIO
 
 
 class Transcript:
-    """Writes a story passage by passage, as it is told.
+    """Writes a story passage by passage, as it grows.
 
     What was taken back is cut off again where the output is a file that is nothing else's. From a pipe
     nothing can be taken: there the story goes on in a line of its own from where it became another.
@@ -45,7 +45,7 @@ class Transcript:
         elif rest:
             self._out.write(rest if before.endswith("\n") or rest.startswith("\n") else "\n" + rest)
         else:
-            return  # what stands there too much may be told again
+            return  # what stands there too much may be written again
         self._out.flush()
         self._written = list(pieces)
 

@@ -8,9 +8,9 @@ from bot.domain.replies import Candidate, Reply
 from bot.domain.story import Passage, candidate_number
 
 
-def numbered_candidates(draft: Reply) -> list[tuple[int, Candidate]]:
+def numbered_candidates(reply: Reply) -> list[tuple[int, Candidate]]:
     """The other candidates of a reply with their numbers: of one being written, its place."""
-    placed = enumerate(draft.other_candidates, start=2)
+    placed = enumerate(reply.other_candidates, start=2)
     return [(candidate_number(choice.passage) or place, choice) for place, choice in placed]
 
 

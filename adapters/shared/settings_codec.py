@@ -74,17 +74,17 @@ def to_form(value: object) -> str:
     return (YES if value else NO) if isinstance(value, bool) else str(value)
 
 
-def choices(name: str, rules: RoomSettings) -> list[str]:
+def choices(name: str, settings: RoomSettings) -> list[str]:
     """The values that a form offers for a setting; of lengths and presets also those that the room has."""
     setting = SETTINGS[name]
     match setting.kind:
         case SettingKind.SWITCH:
             return [YES, NO]
         case SettingKind.LENGTH:
-            own = [] if rules.length in setting.choices else [str(rules.length)]
+            own = [] if settings.length in setting.choices else [str(settings.length)]
             return [*own, *setting.choices]
         case SettingKind.PRESET:
-            return list(dict.fromkeys([*setting.choices, *(own for own, _ in rules.presets)]))
+            return list(dict.fromkeys([*setting.choices, *(own for own, _ in settings.presets)]))
     return list(setting.choices)
 
 

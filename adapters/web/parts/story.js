@@ -9,6 +9,15 @@ const AT_END_PX = 8;
 const KEPT_ANNOUNCEMENTS = 12;
 const UPWARDS = ["ArrowUp", "PageUp", "Home"];
 
+const EDITOR = `
+          <textarea v-model="typed" :aria-label="words.text" name="edit" lang="ja" @keydown="editorKey"></textarea>
+          <TextLength :text="typed" :limit="room" />
+          <span class="tz-row">
+            <button type="submit" class="tz-small tz-main" v-bind="off">{{ words.save }}</button>
+            <button type="button" class="tz-small" @click="leave">{{ discarding ? words.discard_sure : words.leave }}</button>
+            <button v-if="discarding" type="button" class="tz-small" @click="goOn">{{ words.write_on }}</button>
+          </span>`;
+
 export default {
   components: { TextLength },
   template: `
@@ -19,13 +28,7 @@ export default {
         <span class="tz-who" :title="p.name"><span class="tz-name" :class="{ 'tz-seal': p.hue === null }">{{ p.name }}</span></span>
 
         <form v-if="editing === p.id" class="tz-editor" @submit.prevent="save">
-          <textarea v-model="typed" :aria-label="words.text" name="edit" lang="ja" @keydown="editorKey"></textarea>
-          <TextLength :text="typed" :limit="room" />
-          <span class="tz-row">
-            <button type="submit" class="tz-small tz-main" v-bind="off">{{ words.save }}</button>
-            <button type="button" class="tz-small" @click="leave">{{ discarding ? words.discard_sure : words.leave }}</button>
-            <button v-if="discarding" type="button" class="tz-small" @click="goOn">{{ words.write_on }}</button>
-          </span>
+${EDITOR}
         </form>
         <div v-else-if="comparing(p)" class="tz-compare" role="group" :aria-label="words.choose_one">
           <div v-for="(v, n) in p.versions" :key="v.id" class="tz-column" :class="{ 'tz-current': v.id === p.id }">
@@ -97,13 +100,7 @@ export default {
                 @click="act({ do: 'take_back', act: act_.id })">{{ words.take_back }}</button></p>
       <form v-if="stray" class="tz-editor tz-stray" @submit.prevent="save">
         <p class="tz-note" role="status">{{ words.stray }}</p>
-        <textarea v-model="typed" :aria-label="words.text" name="edit" lang="ja" @keydown="editorKey"></textarea>
-        <TextLength :text="typed" :limit="room" />
-        <span class="tz-row">
-          <button type="submit" class="tz-small tz-main" v-bind="off">{{ words.save }}</button>
-          <button type="button" class="tz-small" @click="leave">{{ discarding ? words.discard_sure : words.leave }}</button>
-          <button v-if="discarding" type="button" class="tz-small" @click="goOn">{{ words.write_on }}</button>
-        </span>
+${EDITOR}
       </form>
       <Teleport v-if="behind" to=".tz-composer .tz-tools">
         <button type="button" class="tz-newer" @click="toEnd">↓ {{ words.newer }}</button>

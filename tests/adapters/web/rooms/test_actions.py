@@ -1,4 +1,4 @@
-"""What a visitor's clicks do: one deed for a double click."""
+"""What a visitor's clicks do: one action for a double click."""
 
 from __future__ import annotations
 
@@ -33,18 +33,18 @@ class Beginning(FakeServices):
         return Story("s", room, title)
 
 
-def at_work() -> tuple[RoomActions, Beginning, FakeClock]:
-    """A visitor's deeds."""
+def actions_of_visitor() -> tuple[RoomActions, Beginning, FakeClock]:
+    """A visitor's actions in one room, on a clock of the test's own."""
     services, clock = Beginning(), FakeClock()
 
-    async def everywhere() -> None:
+    async def refresh_all() -> None:
         """Nobody else looks."""
 
     visitor = Visitor("1", "澪", "ja")
-    live = RoomFeed(ROOM, services)
+    feed = RoomFeed(ROOM, services)
     clicks = DoubleClicks(clock)
     return (
-        RoomActions(services, visitor, live, everywhere, *([lambda _: None] * 3), clicks),
+        RoomActions(services, visitor, feed, refresh_all, *([lambda _: None] * 3), clicks),
         services,
         clock,
     )
@@ -52,18 +52,18 @@ def at_work() -> tuple[RoomActions, Beginning, FakeClock]:
 
 async def test_a_double_click_begins_one_story() -> None:
     """The second one would close what the first began; a later one is meant."""
-    deeds, services, clock = at_work()
+    actions, services, clock = actions_of_visitor()
     for _ in range(2):
-        await deeds.perform({"do": "begin", "title": "夜"})
+        await actions.perform({"do": "begin", "title": "夜"})
     assert services.begun == ["夜"]
     await clock.advance(DOUBLE_CLICK_S)
-    await deeds.perform({"do": "begin", "title": "夜"})
+    await actions.perform({"do": "begin", "title": "夜"})
     assert services.begun == ["夜", "夜"]
 
 
 async def test_what_was_refused_is_refused_again() -> None:
     """Nobody is told that it was done because they clicked twice."""
-    deeds, _, _ = at_work()
+    actions, _, _ = actions_of_visitor()
     for _ in range(2):
         with pytest.raises(TextTooLong):
-            await deeds.perform({"do": "begin", "title": "長い題名"})
+            await actions.perform({"do": "begin", "title": "長い題名"})
