@@ -99,14 +99,14 @@ async def test_a_page_that_waits_for_the_store_is_whole(
 ) -> None:
     """As when all pages come back at once after a restart: none is an error because it took its time."""
     services.tell(room, FIRST, Author("web", "x", "澪"))
-    read, ready = services.stories.read, asyncio.Event()
+    read, ready = services.stories.open_in, asyncio.Event()
 
     async def late(where: Room) -> Story | None:
         asyncio.get_running_loop().call_later(NICEGUI_PATIENCE_S + 0.5, ready.set)
         await ready.wait()
         return await read(where)
 
-    monkeypatch.setattr(FakeServices, "read", lambda _, where: late(where))
+    monkeypatch.setattr(FakeServices, "open_in", lambda _, where: late(where))
     mio = await enter(f"/r/{room.id}", "澪")
     await mio.sees(FIRST)
 
