@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from bench.figures import Figure, figure
 from bench.judges import FAULTS, distinct_2
@@ -64,17 +65,45 @@ def held_out_prompts(file: Path, count: int) -> list[Given]:
 
 async def written(url: str, given: Sequence[Given]) -> dict[str, list[str]]:
     """By preset: a continuation of each prompt as people get it; the last preset's also as it came."""
-    filtering = WordFilter.of()
     texts: dict[str, list[str]] = {}
+    prompts = [one.prompt for one in given]
     for preset in PRESETS:
-        # A connection each: while texts are judged the worker would close one that waits.
-        async with connected(url) as worker:
-            raw = await _all(worker, preset, [one.prompt for one in given])
-        pairs = zip(given, raw, strict=True)
-        texts[preset] = [_kept(one.prompt, text, reason, filtering) for one, (text, reason) in pairs]
+        raw = await continued(url, prompts, {"preset": preset})
+        texts[preset] = kept(prompts, raw)
         if preset == "quickstart":
             texts[RAW] = [text for text, _ in raw]
     return texts
+
+
+async def continued(
+    url: str, prompts: Sequence[str], settings: Mapping[str, Any], first_seed: int = 0
+) -> list[tuple[str, str]]:
+    """A continuation of each prompt as it comes from the worker, and why it ends; seeds ascend."""
+    slots = asyncio.Semaphore(AT_ONCE)
+
+    async def one(worker: Worker, number: int, prompt: str) -> tuple[str, str]:
+        body = {
+            "prompt": prompt,
+            "max_tokens": max_tokens(LENGTH),
+            "min_tokens": min_tokens(LENGTH),
+            "seed": first_seed + number,
+            "user": f"writer {number}",
+            **settings,
+        }
+        async with slots:
+            return await worker.write(body)
+
+    # A connection each time: while texts are judged the worker would close one that waits.
+    async with connected(url) as worker, asyncio.TaskGroup() as group:
+        tasks = [group.create_task(one(worker, number, prompt)) for number, prompt in enumerate(prompts)]
+    return [task.result() for task in tasks]
+
+
+def kept(prompts: Sequence[str], raw: Sequence[tuple[str, str]]) -> list[str]:
+    """What people get of continuations."""
+    words = WordFilter.of()
+    pairs = zip(prompts, raw, strict=True)
+    return [_kept(prompt, text, reason, words) for prompt, (text, reason) in pairs]
 
 
 def figures(
@@ -93,26 +122,6 @@ def _row(name: str, given: Sequence[Given], texts: Sequence[str], nats: float) -
     yield figure(f"craft.{name}.length", f"{name}, characters", "characters", [length])
     yield figure(f"craft.{name}.distinct_2", f"{name}, distinct-2", "", [distinct_2(texts)])
     yield figure(f"craft.{name}.nats", f"{name}, surprisal", "nats/character", [nats])
-
-
-async def _all(worker: Worker, preset: str, prompts: Sequence[str]) -> list[tuple[str, str]]:
-    room = asyncio.Semaphore(AT_ONCE)
-
-    async def one(number: int, prompt: str) -> tuple[str, str]:
-        body = {
-            "preset": preset,
-            "prompt": prompt,
-            "max_tokens": max_tokens(LENGTH),
-            "min_tokens": min_tokens(LENGTH),
-            "seed": number,
-            "user": f"writer {number}",
-        }
-        async with room:
-            return await worker.write(body)
-
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(one(number, prompt)) for number, prompt in enumerate(prompts)]
-    return [task.result() for task in tasks]
 
 
 def _kept(prompt: str, text: str, reason: str, words: WordFilter) -> str:

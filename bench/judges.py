@@ -81,6 +81,12 @@ def distinct_2(texts: Sequence[str]) -> float:
     return sum(shares) / len(shares) if shares else 0.0
 
 
+def dialogue(texts: Sequence[str]) -> float:
+    """Lines that begin with a quotation to all lines."""
+    lines = [line for text in texts for line in text.split("\n") if line.strip()]
+    return sum(line.lstrip()[0] in "「『" for line in lines) / len(lines) if lines else 0.0
+
+
 def _sentences(text: str) -> list[str]:
     pieces = ("".join(filter(str.isalnum, piece)) for piece in re.split("[。！？!?\n「」『』]", text))
     return [piece for piece in pieces if len(piece) >= LONG_SENTENCE]

@@ -44,6 +44,27 @@ CorsOrigins = Annotated[
     list[str] | None,
     typer.Option(help="Whose pages may ask from a browser, as https://example.org; * for all. Repeatable."),
 ]
+Stages = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="A part of the run, in order, as SHARE:LENGTHS:HEAD; repeatable. 0.7:512+1024:sampled reads "
+        "70 % in windows of both lengths with the cheaper head; without :sampled the head is full. "
+        "Default: short windows first; with --start, half and whole context all along."
+    ),
+]
+AverageStart = Annotated[
+    Path | None,
+    typer.Option(help="A checkpoint that the average starts from, where the run's state has none."),
+]
+ConstantShare = Annotated[
+    float, typer.Option(help="Share of the run at the full learning rate.", min=0, max=1)
+]
+AverageTokens = Annotated[
+    int, typer.Option(help="How far back the average of the weights reaches, in tokens.", min=1)
+]
+Start = Annotated[
+    Path | None, typer.Option(help="A checkpoint made by this command to go on from, in a new run.")
+]
 
 
 @app.command()
@@ -170,31 +191,15 @@ def train(
     layers: Annotated[int, typer.Option(min=1)] = 6,
     heads: Annotated[int, typer.Option(min=1)] = 4,
     context: Annotated[int, typer.Option(help="Tokens the model sees at once.", min=16)] = 1024,
-    stage: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="A part of the run, in order, as SHARE:LENGTHS:HEAD; repeatable. 0.7:512+1024:sampled reads "
-            "70 % in windows of both lengths with the cheaper head; without :sampled the head is full. "
-            "Default: short windows first; with --start, half and whole context all along."
-        ),
-    ] = None,
-    constant: Annotated[
-        float, typer.Option(help="Share of the run at the full learning rate.", min=0, max=1)
-    ] = 0.5,
+    stage: Stages = None,
+    constant: ConstantShare = 0.5,
     batch_tokens: Annotated[int, typer.Option(help="Tokens a step.", min=16)] = 4096,
-    average_tokens: Annotated[
-        int, typer.Option(help="How far back the average of the weights reaches, in tokens.", min=1)
-    ] = 5_000_000,
-    average_start: Annotated[
-        Path | None,
-        typer.Option(help="A checkpoint that the average starts from, where the run's state has none."),
-    ] = None,
+    average_tokens: AverageTokens = 5_000_000,
+    average_start: AverageStart = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     threads: Annotated[int | None, typer.Option(help="Processor threads. Default: all.", min=1)] = None,
     seed: Annotated[int, typer.Option(help="Of the first weights and of the order of the texts.")] = 0,
-    start: Annotated[
-        Path | None, typer.Option(help="A checkpoint made by this command to go on from, in a new run.")
-    ] = None,
+    start: Start = None,
 ) -> None:
     """Train an XGLM checkpoint from scratch on your own texts.
 
