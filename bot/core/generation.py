@@ -9,6 +9,8 @@ import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from bot.core.dispatcher import Dispatcher
+from bot.core.outbox import Outbox
 from bot.core.permissions import require_permission
 from bot.core.queue import JobQueue
 from bot.core.quota import DailyQuota
@@ -28,7 +30,7 @@ from bot.domain.errors import (
 )
 from bot.domain.inference import TokenCount
 from bot.domain.jobs import MAX_CANDIDATES, GenerationOptions, Job, JobReceipt
-from bot.domain.ports import JobRunner, ReplyOutbox, Translate
+from bot.domain.ports import Translate
 from bot.domain.replies import Reply, ReplyState
 from bot.domain.repositories import ReceivedMessage, Repositories
 from bot.domain.room_settings import RoomSettings, has_preset, preset_of
@@ -62,8 +64,8 @@ class GenerationService:
         self,
         store: Repositories,
         queue: JobQueue,
-        replies: ReplyOutbox,
-        runner: JobRunner,
+        replies: Outbox,
+        runner: Dispatcher,
         translate: Translate,
         settings: SettingsResolver,
         limits: TextLimits,

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 
+from bot.core.outbox import Outbox
 from bot.core.queue import JobQueue
 from bot.domain.chat import Room
 from bot.domain.jobs import Job
-from bot.domain.ports import ReplyOutbox, Translate
+from bot.domain.ports import Translate
 from bot.domain.replies import Candidate, Reply, ReplyState
 from bot.domain.repositories import Repositories
 from bot.domain.story import Passage, Story, candidate_id
@@ -17,9 +18,7 @@ from bot.story.joining import ends_with, last_passage
 class ReplyRefresh:
     """Shows replies anew after a story moved or one of its passages changed."""
 
-    def __init__(
-        self, store: Repositories, queue: JobQueue, replies: ReplyOutbox, translate: Translate
-    ) -> None:
+    def __init__(self, store: Repositories, queue: JobQueue, replies: Outbox, translate: Translate) -> None:
         self._store = store
         self._queue = queue
         self._replies = replies

@@ -7,14 +7,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from bot.aio.clock import UtcClock, utc_now
+from bot.core.dispatcher import Dispatcher
 from bot.core.editing import EditingService
 from bot.core.generation import GenerationService, draw_seed
+from bot.core.outbox import Outbox
 from bot.core.queue import JobQueue
 from bot.core.quota import DailyQuota
 from bot.core.reply_refresh import ReplyRefresh
 from bot.core.settings_resolver import DEFAULTS, SettingsResolver
 from bot.core.validation import DEFAULT_LIMITS, PATIENCE_S, PromptCheck, TextLimits
-from bot.domain.ports import Engine, JobRunner, ReplyOutbox, Translate
+from bot.domain.ports import Engine, Translate
 from bot.domain.repositories import PassageReads, Repositories, StoryReads
 from bot.domain.room_settings import RoomSettings
 
@@ -39,8 +41,8 @@ def build_services(
     store: Repositories,
     queue: JobQueue,
     engine: Engine,
-    replies: ReplyOutbox,
-    runner: JobRunner,
+    replies: Outbox,
+    runner: Dispatcher,
     translate: Translate,
     *,
     limits: TextLimits = DEFAULT_LIMITS,

@@ -1,4 +1,4 @@
-"""What the core needs of what does the work: the engine, the platforms, each other (see `repositories`)."""
+"""What the core needs of what does the work: the engine, the platforms (and the store: `repositories`)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Protocol
 
 from bot.domain.chat import Room
 from bot.domain.inference import ContextWindow, Delta, GenerationRequest, Health, TokenCount
-from bot.domain.jobs import Job
 from bot.domain.replies import Reply
 
 
@@ -37,26 +36,6 @@ class Engine(Protocol):
 
     async def context_window(self, request: GenerationRequest) -> ContextWindow:
         """What the model would see of a request, exactly."""
-
-
-class ReplyOutbox(Protocol):
-    """The model's replies in the rooms, as the services show them (`bot.core.outbox.Outbox`)."""
-
-    def show(self, job: Job, draft: Reply) -> None:
-        """Let people see `draft` soon. Never blocks; a draft not yet sent is replaced."""
-
-    async def remove_buttons(self, room: Room, but: str | None = None) -> None:
-        """Take the buttons from every reply of a room that is over, but that of one job."""
-
-
-class JobRunner(Protocol):
-    """Who writes what was asked for, as the services use it (`bot.core.dispatcher.Dispatcher`)."""
-
-    async def stopped(self, job: Job) -> None:
-        """End a job that was taken out of the queue while it waited; what people saw of it is kept."""
-
-    async def discard(self, job: Job) -> None:
-        """Write a job no further, and keep nothing of it: people deleted its reply."""
 
 
 @dataclass(frozen=True, slots=True)

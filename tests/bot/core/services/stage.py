@@ -54,7 +54,7 @@ class ReadingEngine:
 
 
 class Shown:
-    """`bot.domain.ports.Replies` that keeps what people would be shown."""
+    """`bot.core.outbox.Outbox` that keeps what people would be shown."""
 
     def __init__(self) -> None:
         self.shown: list[tuple[str, Reply]] = []
@@ -70,7 +70,7 @@ class Shown:
 
 
 class Idle:
-    """`bot.domain.ports.Writer` that notes whose jobs were stopped, and whose replies were deleted."""
+    """`bot.core.dispatcher.Dispatcher` that notes whose jobs were stopped, and whose replies were deleted."""
 
     def __init__(self) -> None:
         self.ended: list[str] = []

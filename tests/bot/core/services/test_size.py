@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -41,7 +42,9 @@ class Untouched:
 def services() -> Services:
     """A play that may only look at sizes."""
     nothing = cast("Any", Untouched())
-    return build_services(nothing, JobQueue(1, 1), nothing, Shown(), Idle(), say)
+    # What may be read of a store is handed on; whoever reads it is told as well.
+    store = cast("Any", SimpleNamespace(stories=nothing, passages=nothing))
+    return build_services(store, JobQueue(1, 1), nothing, Shown(), Idle(), say)
 
 
 REFUSED: dict[str, tuple[Callable[[Services], Awaitable[object]], type[Exception], int]] = {
@@ -111,7 +114,7 @@ async def test_the_size_is_looked_at_first(services: Services, way: str) -> None
 async def test_a_title_is_refused_whole(stage: Stage, name: str) -> None:
     """Nothing is cut off without a word; spaces that become one do not count."""
     await stage.services.editing.begin(ROOM, AKI, "前の題")
-    act = getattr(stage.services.stories, name)
+    act = getattr(stage.services.editing, name)
     with pytest.raises(TitleTooLong) as caught:
         await act(ROOM, AKI, LONG)
     assert caught.value.values == {"limit": 80, "length": 400_000}
