@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
-import aiohttp
 import structlog
 from slack_bolt.async_app import AsyncRespond
-from slack_sdk.errors import SlackClientError
 
 from adapters.shared.bounded_set import BoundedSet
 from adapters.shared.error_boundary import Failure, Tell
@@ -17,7 +15,7 @@ from adapters.slack.delivery.posts import IdempotentPosts
 from adapters.slack.delivery.render import MessageContent, render_notice, render_notice_with_button
 from adapters.slack.payloads.events import SlackThread
 from adapters.slack.web_api.client import WebApi
-from adapters.slack.web_api.errors import Refused, retry_briefly
+from adapters.slack.web_api.errors import SDK_ERRORS, Refused, retry_briefly
 from bot.aio.clock import Clock
 from bot.domain.chat import Author
 from bot.domain.errors import DeliveryError
@@ -48,7 +46,7 @@ def ephemeral_responder(respond: AsyncRespond, translate: Translate) -> Respond:
             await respond(
                 text=shown.text, blocks=shown.blocks, response_type="ephemeral", replace_original=False
             )
-        except (SlackClientError, aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+        except SDK_ERRORS as error:
             _log.warning("A person could not be answered: %s", type(error).__name__)
 
     return send

@@ -32,14 +32,14 @@ _REDIRECTS = {301, 302, 303, 307, 308}
 _PAGE = "text/html"
 
 
-class FileAccessDenied(Undeliverable):
-    """Slack does not let the app read the file."""
-
-
 MAX_FILES = 10
 """As many as Slack's own window takes at once."""
 
 _log = structlog.get_logger(__name__)
+
+
+class FileAccessDenied(Undeliverable):
+    """Slack does not let the app read the file."""
 
 
 @dataclass(frozen=True, slots=True)
