@@ -22,6 +22,7 @@ from adapters.discord.render.replies import MAX_CONTENT, RESERVED, measure
 from adapters.shared.double_clicks import DoubleClicks
 from adapters.shared.heartbeat import keep_beating
 from bot.aio.clock import Clock, SystemClock
+from bot.aio.retry import Backoff
 from bot.core.services import Services
 from bot.domain.chat import Author, Room
 from bot.domain.errors import ConfigurationError
@@ -34,8 +35,7 @@ _log = structlog.get_logger(__name__)
 
 PORTAL = "https://discord.com/developers/applications"
 BAD_TOKEN = 4004
-FIRST_WAIT_S = 1.0
-LONGEST_WAIT_S = 60.0
+RECONNECT = Backoff(first_s=1.0, longest_s=60.0)
 
 
 class DiscordAdapter:
@@ -136,7 +136,7 @@ class DiscordAdapter:
         return self._client_now.listening_to() if self._client_now is not None else ()
 
     async def _stay_connected(self, services: Services) -> None:
-        wait_s = FIRST_WAIT_S
+        failures = 0
         while True:
             client = self._new_client(services)
             try:
@@ -153,11 +153,10 @@ class DiscordAdapter:
                 continue_after = f"the gateway closed with {error.code}"
             except (discord.DiscordException, *CONNECTION_ERRORS) as error:
                 continue_after = f"{type(error).__name__}"
-            if client.was_connected:
-                wait_s = FIRST_WAIT_S
+            failures = 1 if client.was_connected else failures + 1
+            wait_s = RECONNECT.wait_s(failures)
             _log.warning("Not connected to Discord (%s); trying again in %.0f s", continue_after, wait_s)
             await self._clock.sleep(wait_s)
-            wait_s = min(LONGEST_WAIT_S, wait_s * 2)
 
     def _new_client(self, services: Services) -> TsuzukiClient:
         return TsuzukiClient(
@@ -165,7 +164,7 @@ class DiscordAdapter:
             self._translate,
             self._posts,
             self._story_threads(),
-            self._clock.sleep,
+            self._clock,
             DoubleClicks(self._clock),
             intents=self._intents,
             api_url=self._api_url,

@@ -33,9 +33,10 @@ from adapters.discord.payloads.messages import (
     has_content,
     is_by_person,
 )
-from adapters.discord.payloads.rooms import Sleep, opens_threads
+from adapters.discord.payloads.rooms import opens_threads
 from adapters.discord.payloads.thread_history import ThreadHistory
 from adapters.shared.double_clicks import DoubleClicks
+from bot.aio.clock import Clock
 from bot.aio.keyed_lock import KeyedLock
 from bot.core.services import Services
 from bot.domain.ports import Translate
@@ -60,7 +61,7 @@ class TsuzukiClient(discord.AutoShardedClient):
         translate: Translate,
         posts: Posts,
         threads: StoryThreads,
-        sleep: Sleep,
+        clock: Clock,
         clicks: DoubleClicks,
         *,
         intents: discord.Intents,
@@ -85,14 +86,14 @@ class TsuzukiClient(discord.AutoShardedClient):
         self._responses = InteractionResponses(translate)
         self._edits = SeenEdits(discord.utils.utcnow() - CLOCKS_DIFFER)
         self._in_order = KeyedLock()
-        attachments = AttachmentReader(sleep, max_file_characters)
-        thread_history = ThreadHistory(services, sleep, attachments, sees_content=intents.message_content)
-        self._proxies = ProxyMessages(services, sleep, self._in_order)
+        attachments = AttachmentReader(clock, max_file_characters)
+        thread_history = ThreadHistory(services, clock, attachments, sees_content=intents.message_content)
+        self._proxies = ProxyMessages(services, clock, self._in_order)
         threads.replacement = self._proxies.replacement
         self._messages = MessageHandler(
             services, translate, posts, threads, thread_history, self._proxies, self._in_order, attachments
         )
-        history = ChannelHistory(self, sleep, budget)
+        history = ChannelHistory(self, clock, budget)
         self._catch_up = GatewayCatchUp(self, services, self._messages, self._in_order, heartbeats, history)
         self._tree = app_commands.CommandTree(self)
         self._components = add_commands(
@@ -235,7 +236,8 @@ class TsuzukiClient(discord.AutoShardedClient):
         """A command raised; or it is of another version, and none of ours."""
         cause = error.original if isinstance(error, app_commands.CommandInvokeError) else error
         if interaction.type is discord.InteractionType.application_command:
-            await self._responses.send_error(interaction, cause)
+            async with self._responses.boundary(interaction):
+                raise cause
         else:
             _log.error("Nothing could be suggested for an option", exc_info=cause)
 

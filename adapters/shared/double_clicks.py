@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
+
+from cachetools import TTLCache
 
 from bot.aio.clock import Clock
 
@@ -21,8 +22,7 @@ class DoubleClicks:
     """
 
     def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._last: OrderedDict[Hashable, tuple[Hashable, float]] = OrderedDict()
+        self._last = TTLCache[Hashable, Hashable](_MOST_PEOPLE, DOUBLE_CLICK_S, timer=clock.now)
 
     @contextmanager
     def first(self, who: Hashable, what: Hashable) -> Iterator[bool]:
@@ -37,10 +37,6 @@ class DoubleClicks:
             raise
 
     def _is_double(self, who: Hashable, what: Hashable) -> bool:
-        now = self._clock.now()
         before = self._last.get(who)
-        self._last[who] = (what, now)
-        self._last.move_to_end(who)
-        if len(self._last) > _MOST_PEOPLE:
-            self._last.popitem(last=False)
-        return before is not None and before[0] == what and now - before[1] < DOUBLE_CLICK_S
+        self._last[who] = what
+        return before == what

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 from bisect import insort
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -18,6 +18,7 @@ from enum import IntEnum
 from itertools import count
 
 import structlog
+from cachetools import FIFOCache
 
 from bot.aio.cancellation import sleep_until
 from bot.aio.clock import Clock
@@ -269,7 +270,7 @@ class RouteLimits:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._due_s: OrderedDict[str, float] = OrderedDict()
+        self._due_s = FIFOCache[str, float](REMEMBERED)
 
     def learn(self, channel: str, headers: Mapping[str, str]) -> None:
         """Discord answered an edit in a channel."""
@@ -278,9 +279,6 @@ class RouteLimits:
         except (KeyError, ValueError):
             return
         self._due_s[channel] = self._clock.now() + over_in_s / max(1, left)
-        self._due_s.move_to_end(channel)
-        while len(self._due_s) > REMEMBERED:
-            self._due_s.popitem(last=False)
 
     def seconds_until_due(self, channel: str) -> float:
         """How long a change that can wait leaves the route alone."""

@@ -28,6 +28,7 @@ from adapters.discord.payloads.messages import (
     is_by_person,
 )
 from adapters.discord.payloads.rooms import opens_threads, room_of
+from adapters.shared.error_boundary import error_boundary
 from bot.aio.keyed_lock import KeyedLock
 from bot.core.services import Services
 from bot.domain.repositories import Heartbeats
@@ -111,13 +112,12 @@ class GatewayCatchUp:
     async def _ready(self, shard_id: int) -> None:
         guilds = [guild for guild in self._client.guilds if guild.shard_id == shard_id]
         try:
-            since = await self._since()
-            if since is not None:
-                self._unavailable_since.update({guild.id: since for guild in guilds if guild.unavailable})
-                there = [guild for guild in guilds if not guild.unavailable]
-                await self._catch_up(there, since, shard_id)
-        except Exception:  # noqa: BLE001 - a task's end: what is written from now on is heard all the same
-            _log.exception("What was written while the bot was away could not be caught up with")
+            async with error_boundary(f"What shard {shard_id} missed could not be caught up with"):
+                since = await self._since()
+                if since is not None:
+                    self._unavailable_since.update({guild.id: since for guild in guilds if guild.unavailable})
+                    there = [guild for guild in guilds if not guild.unavailable]
+                    await self._catch_up(there, since, shard_id)
         finally:
             self._listened_before = self._heartbeats is not None
             self._shards.end(shard_id)
@@ -163,14 +163,12 @@ class GatewayCatchUp:
         return task
 
     async def _read(self, missed: MissedChannel, since: datetime) -> None:
-        try:
+        async with error_boundary(f"Channel {missed.channel_id} could not be caught up with"):
             if opens_threads(missed.channel):
                 await self._read_channel(missed, since)
             else:
                 async with self._in_order.holding(str(missed.channel_id)):
                     await self._read_story(missed, since)
-        except Exception:  # noqa: BLE001 - a task's end: the other places are read all the same
-            _log.exception("Channel %s could not be caught up with", missed.channel_id)
 
     async def _read_channel(self, missed: MissedChannel, since: datetime) -> None:
         """Where each mention begins a story of its own, in a thread of its own."""

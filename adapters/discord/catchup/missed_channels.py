@@ -14,7 +14,9 @@ import structlog
 from adapters.discord.api.errors import as_delivery_errors
 from adapters.discord.api.rate_limits import Priority, RequestBudget
 from adapters.discord.payloads.messages import PLATFORM
-from adapters.discord.payloads.rooms import PRIVATE, Sleep
+from adapters.discord.payloads.rooms import PRIVATE
+from bot.aio.clock import Clock
+from bot.aio.retry import Backoff, retry
 from bot.core.services import Services
 from bot.domain.errors import DeliveryError, RetryLater
 from bot.domain.story import Story
@@ -27,8 +29,7 @@ Readable = discord.TextChannel | discord.VoiceChannel | discord.StageChannel | d
 PAGE = 100
 EVERY_S = 0.2
 """Between two requests: what is written now has Discord's fifty a second to itself."""
-TRIES = 8
-FIRST_WAIT_S, LONGEST_WAIT_S = 1.0, 60.0
+TRIES, BACKOFF = 8, Backoff(first_s=1.0, longest_s=60.0)
 _log = structlog.get_logger(__name__)
 Answer = TypeVar("Answer")
 
@@ -133,10 +134,10 @@ def _number(within: tuple[str, ...], kind: str) -> int:
 class ChannelHistory:
     """Reads channels, threads and members, at the pace of one."""
 
-    def __init__(self, client: discord.Client, sleep: Sleep, budget: RequestBudget) -> None:
+    def __init__(self, client: discord.Client, clock: Clock, budget: RequestBudget) -> None:
         self._client = client
         self._budget = budget
-        self._sleep = sleep
+        self._clock = clock
         self._one_by_one = asyncio.Lock()
         self._members: dict[tuple[int, int], discord.Member | None] = {}
 
@@ -183,21 +184,30 @@ class ChannelHistory:
 
     async def _request(self, ask: Callable[[], Awaitable[Answer]]) -> Answer | None:
         async with self._one_by_one:
-            for attempt in range(TRIES):
-                try:
-                    async with self._budget.turn(Priority.HISTORY):
-                        with as_delivery_errors():
-                            return await ask()
-                except RetryLater as error:
-                    _log.info("Discord does not tell what was written: %s", error)
-                    await self._sleep(error.after_s or min(LONGEST_WAIT_S, FIRST_WAIT_S * 2**attempt))
-                except (DeliveryError, discord.DiscordException) as error:
-                    _log.warning("Discord does not tell what was written: %s", error)
-                    return None
-                finally:
-                    await self._sleep(EVERY_S)
-        _log.warning("Discord did not tell what was written, and it is not asked again")
-        return None
+            try:
+                return await retry(
+                    lambda: self._paced(ask),
+                    on=RetryLater,
+                    backoff=BACKOFF,
+                    clock=self._clock,
+                    tries=TRIES,
+                    before_wait=_log_wait,
+                )
+            except (DeliveryError, discord.DiscordException) as error:
+                _log.warning("Discord does not tell what was written: %s", error)
+                return None
+
+    async def _paced(self, ask: Callable[[], Awaitable[Answer]]) -> Answer:
+        try:
+            async with self._budget.turn(Priority.HISTORY):
+                with as_delivery_errors():
+                    return await ask()
+        finally:
+            await self._clock.sleep(EVERY_S)
+
+
+async def _log_wait(error: BaseException, wait_s: float) -> None:
+    _log.info("Discord does not tell what was written; asked again in %.0f s: %s", wait_s, error)
 
 
 async def _all(things: AsyncIterator[Answer]) -> list[Answer]:

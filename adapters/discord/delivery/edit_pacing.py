@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import discord
+from cachetools import FIFOCache
 
 from adapters.discord.api.rate_limits import Priority, RequestBudget, RouteLimits, Slot
 from bot.aio.clock import Clock
@@ -67,7 +67,7 @@ class EditScheduler:
         self._budget = budget
         self._routes = routes
         self._clock = clock
-        self._messages: OrderedDict[str, _Message] = OrderedDict()
+        self._messages = FIFOCache[str, _Message](REMEMBERED)
 
     def seconds_until_due(self, room: Room, message_id: str, reply: Reply) -> float:
         """How many seconds are left until an open message is due to show `reply`.
@@ -108,9 +108,6 @@ class EditScheduler:
             former = self._messages.get(message_id)
             growths = former.growths + (reply.state is ReplyState.WRITING) if former is not None else 0
             self._messages[message_id] = _Message(reply.state, self._clock.now(), growths)
-            self._messages.move_to_end(message_id)
-            if len(self._messages) > REMEMBERED:
-                self._messages.popitem(last=False)
         else:
             self.forget(message_id)
 

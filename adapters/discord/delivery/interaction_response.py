@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from contextlib import AbstractAsyncContextManager
+from functools import partial
 from typing import Any, TypeVar
 
 import discord
@@ -15,7 +17,8 @@ from adapters.discord.delivery.posts import UNSENT
 from adapters.discord.payloads.messages import known_locale
 from adapters.discord.render.replies import MAX_CONTENT
 from adapters.discord.render.story_lines import split_content
-from bot.domain.errors import DeliveryError, NotAllowed, SpokenError, Undeliverable
+from adapters.shared.error_boundary import Failure, Outcome, error_boundary
+from bot.domain.errors import DeliveryError, NotAllowed, Undeliverable
 from bot.domain.ports import Translate
 
 _log = structlog.get_logger(__name__)
@@ -24,6 +27,8 @@ Interaction = discord.Interaction[discord.Client]
 Stored = TypeVar("Stored")
 Acknowledge = Callable[[Interaction], Awaitable[None]]
 
+TROUBLE = "discord.trouble"
+"""The key of what people are told where nothing better can be said."""
 PROMPTLY_S = 1.5
 """Keeping something that takes longer is acknowledged first: Discord wants a word within three seconds."""
 _QUOTE = ">>> "
@@ -35,11 +40,11 @@ def locale_of_interaction(interaction: Interaction) -> str:
     return known_locale(interaction.locale.value)
 
 
-def error_message(error: SpokenError, translate: Translate, locale: str) -> str:
+def failure_sentence(failure: Failure, translate: Translate, locale: str) -> str:
     """What a person is told of an error; of a missing permission also what to click."""
-    sentence = translate(error.key, locale, **error.values)
-    if isinstance(error, NotAllowed):
-        return f"{sentence}\n{translate('discord.click', locale, **error.values)}"
+    sentence = translate(failure.key, locale, **failure.values)
+    if isinstance(failure.error, NotAllowed):
+        return f"{sentence}\n{translate('discord.click', locale, **failure.values)}"
     return sentence
 
 
@@ -49,24 +54,16 @@ class InteractionResponses:
     def __init__(self, translate: Translate) -> None:
         self._translate = translate
 
-    async def run(self, interaction: Interaction, action: Awaitable[None], text: str = "") -> None:
-        """Do it; where it fails, say so to the person alone, with the text that they would lose."""
-        try:
-            await action
-        except Exception as error:  # noqa: BLE001 - a task's end
-            await self.send_error(interaction, error, text)
+    def boundary(self, interaction: Interaction, text: str = "") -> AbstractAsyncContextManager[Outcome]:
+        """What fails in it the person alone is told, with the `text` that they would lose."""
+        return error_boundary(
+            f"Interaction {interaction.id} could not be answered",
+            partial(self._send_failure, interaction, text),
+            trouble=TROUBLE,
+        )
 
-    async def send_error(self, interaction: Interaction, error: Exception, text: str = "") -> None:
-        """Tell the person alone what went wrong, and give back `text`. What is not their doing is logged."""
-        locale = locale_of_interaction(interaction)
-        if isinstance(error, SpokenError):
-            sentence = error_message(error, self._translate, locale)
-        else:
-            sentence = self._translate("discord.trouble", locale)
-            if isinstance(error, DeliveryError):
-                _log.warning("An interaction could not be answered: %s", error)
-            else:
-                _log.error("An interaction could not be answered", exc_info=error)
+    async def _send_failure(self, interaction: Interaction, text: str, failure: Failure) -> None:
+        sentence = failure_sentence(failure, self._translate, locale_of_interaction(interaction))
         if not text.strip():
             await self.send_ephemeral(interaction, sentence)
             return

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import math
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Any, TypeVar
+from typing import Any
 
 import discord
 import structlog
+from cachetools import FIFOCache
 
 from adapters.discord.api.errors import NO_HISTORY, as_delivery_errors, is_archived, logged_delivery_errors
 from adapters.discord.api.rate_limits import Priority, RequestBudget
@@ -34,7 +35,6 @@ ANSWER_WITHIN_S = 60.0
 REMEMBERED = 1000
 """Rooms and posts whose reply is remembered: far more than wait at one time."""
 
-Value = TypeVar("Value")
 AskerOf = Callable[[str], Awaitable[Author | None]]
 """Who asked for a passage."""
 
@@ -62,9 +62,9 @@ class Posts:
         self.user_installed = user_installed
         self.asker_of: AskerOf | None = None
         self._client: discord.Client | None = None
-        self._asked: OrderedDict[str, deque[int]] = OrderedDict()
-        self._responses: OrderedDict[str, int] = OrderedDict()
-        self._locales: OrderedDict[str, str] = OrderedDict()
+        self._asked = FIFOCache[str, deque[int]](REMEMBERED)
+        self._responses = FIFOCache[str, int](REMEMBERED)
+        self._locales = FIFOCache[str, str](REMEMBERED)
 
     def connect(self, client: discord.Client | None) -> None:
         """Use this client from now on; None: there is none just now."""
@@ -86,13 +86,11 @@ class Posts:
 
     def set_locale(self, room: Room, locale: str) -> None:
         """Write the buttons of a room in this language."""
-        _remember(self._locales, room.id, locale)
+        self._locales[room.id] = locale
 
     def expect_reply_to(self, room: Room, message_id: int) -> None:
         """The next post in `room` replies to this message: used where a story has no thread of its own."""
         self._asked.setdefault(room.id, deque(maxlen=REMEMBERED)).append(message_id)
-        while len(self._asked) > REMEMBERED:
-            self._asked.popitem(last=False)
 
     def cancel_reply_to(self, room: Room, message_id: int) -> None:
         """No reply will come to this message after all."""
@@ -261,7 +259,7 @@ class Posts:
             asked = self._asked.get(room.id)
             if not asked:
                 return None
-            _remember(self._responses, job_id, asked.popleft())
+            self._responses[job_id] = asked.popleft()
         return self._responses[job_id]
 
 
@@ -289,13 +287,6 @@ def _reference(channel: discord.PartialMessageable, message_id: int) -> discord.
 def nonce_of(key: str) -> str:
     """A nonce of at most 25 characters for an outbox key."""
     return hashlib.blake2b(key.encode(), digest_size=12).hexdigest()
-
-
-def _remember(memory: OrderedDict[str, Value], key: str, value: Value) -> None:
-    memory[key] = value
-    memory.move_to_end(key)
-    while len(memory) > REMEMBERED:
-        memory.popitem(last=False)
 
 
 class ReplyWaits:

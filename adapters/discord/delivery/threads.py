@@ -8,13 +8,13 @@ a command begins is kept by the command's id, until the answer is there that the
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Literal, NoReturn
 
 import discord
 import structlog
+from cachetools import FIFOCache
 
 from adapters.discord.api.errors import (
     AUTHOR_FIRST,
@@ -61,17 +61,15 @@ class StoryThreads:
         self._services = services
         self._translate = translate
         self._posts = posts
-        self._unopened: OrderedDict[str, None] = OrderedDict()
+        self._unopened = FIFOCache[str, None](REMEMBERED)
         self._answering: dict[str, list[asyncio.Event]] = {}
-        self._responses: OrderedDict[str, int] = OrderedDict()
+        self._responses = FIFOCache[str, int](REMEMBERED)
         self._tries: dict[str, int] = {}
         self.replacement: Replacement | None = None
 
     def expect_thread(self, room: Room) -> None:
         """A thread is to be opened before the first post: this saves asking whether it is there."""
         self._unopened[room.id] = None
-        while len(self._unopened) > REMEMBERED:
-            self._unopened.popitem(last=False)
 
     @contextmanager
     def responding(self, room: Room) -> Iterator[None]:
@@ -89,8 +87,6 @@ class StoryThreads:
     def responded(self, room: Room, message_id: int) -> None:
         """The message that answers the command by whose id a room is known."""
         self._responses[room.id] = message_id
-        while len(self._responses) > REMEMBERED:
-            self._responses.popitem(last=False)
 
     async def post(self, room: Room, reply: Reply, key: str) -> str:
         """Post a part of a reply.

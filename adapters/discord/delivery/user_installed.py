@@ -6,12 +6,12 @@ belongs to a person and a channel.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import discord
+from cachetools import FIFOCache
 
 from adapters.discord.api.errors import UNAUTHORIZED, as_delivery_errors
 from adapters.discord.api.requests import redirected_webhooks
@@ -42,14 +42,11 @@ class UserInstalledRooms:
         self._clock = clock
         self._spacing = MinimumInterval(clock, CHANGE_EVERY_S)
         self._api_url = api_url
-        self._webhooks: OrderedDict[str, _InteractionWebhook] = OrderedDict()
+        self._webhooks = FIFOCache[str, _InteractionWebhook](REMEMBERED)
 
     def register_webhook(self, room: Room, webhook: discord.Webhook) -> None:
         """Speak in `room` through this webhook, as long as it takes us."""
         self._webhooks[room.id] = _InteractionWebhook(webhook, self._clock.now() + TOKEN_LIFE_S)
-        self._webhooks.move_to_end(room.id)
-        while len(self._webhooks) > REMEMBERED:
-            self._webhooks.popitem(last=False)
 
     def has(self, room: Room) -> bool:
         """Whether this is how to speak there."""

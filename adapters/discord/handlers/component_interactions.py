@@ -69,13 +69,11 @@ class ComponentHandler:
             await self.responses.send_phrase(interaction, "discord.unknown_button")
             return
         form = interaction.type is discord.InteractionType.modal_submit
-        text = field_value(data) if form else ""
-        handler = (
-            self._on_modal_submit(interaction, component, data)
-            if form
-            else self._on_component(interaction, component)
-        )
-        await self.responses.run(interaction, handler, text)
+        async with self.responses.boundary(interaction, field_value(data) if form else ""):
+            if form:
+                await self._on_modal_submit(interaction, component, data)
+            else:
+                await self._on_component(interaction, component)
 
     # Buttons
 

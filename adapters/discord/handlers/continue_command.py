@@ -83,7 +83,8 @@ class ContinueCommand:
 
     async def run(self, interaction: Interaction, text: str, options: GenerationOptions) -> None:
         """Go on with a story, by command or by the form for a beginning."""
-        await self.responses.run(interaction, self._continue(interaction, text, options), text)
+        async with self.responses.boundary(interaction, text):
+            await self._continue(interaction, text, options)
 
     async def _continue(self, interaction: Interaction, text: str, options: GenerationOptions) -> None:
         context = open_context(interaction, self.posts)

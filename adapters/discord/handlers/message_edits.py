@@ -7,8 +7,9 @@ its writer changed it by form. So an edit is followed once, by its time.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from datetime import datetime, timedelta
+
+from cachetools import FIFOCache
 
 REMEMBERED = 5000
 CLOCKS_DIFFER = timedelta(minutes=1)
@@ -20,16 +21,14 @@ class SeenEdits:
 
     def __init__(self, since: datetime, remembered: int = REMEMBERED) -> None:
         self._since = since
-        self._remembered = remembered
-        self._told: OrderedDict[int, datetime] = OrderedDict()
+        self._told = FIFOCache[int, datetime](remembered)
 
     def is_new(self, message_id: int, edited_at: datetime | None) -> bool:
         """Whether this edit is told for the first time; `edited_at` None: the message never was edited."""
         if edited_at is None or edited_at <= self._told.get(message_id, self._since):
             return False
-        self._told[message_id] = edited_at
-        self._told.move_to_end(message_id)
-        if len(self._told) > self._remembered:
+        if message_id not in self._told and len(self._told) == self._told.maxsize:
             # Edits come in the order of their times: what is older than a forgotten one is no news either.
-            self._since = max(self._since, self._told.popitem(last=False)[1])
+            self._since = max(self._since, self._told.popitem()[1])
+        self._told[message_id] = edited_at
         return True

@@ -14,7 +14,7 @@ import discord
 import structlog
 
 from adapters.discord.api.errors import as_delivery_errors, logged_delivery_errors
-from adapters.discord.delivery.interaction_response import error_message
+from adapters.discord.delivery.interaction_response import TROUBLE, failure_sentence
 from adapters.discord.delivery.posts import UNSENT, Posts, nonce_of
 from adapters.discord.delivery.threads import StoryThreads
 from adapters.discord.handlers.proxy_bots import ProxyMessages
@@ -40,6 +40,7 @@ from adapters.discord.payloads.rooms import (
 from adapters.discord.payloads.thread_history import ThreadHistory, ThreadLines
 from adapters.discord.render.replies import escape
 from adapters.discord.render.story_lines import unread_characters
+from adapters.shared.error_boundary import Failure, error_boundary
 from bot.aio.keyed_lock import KeyedLock
 from bot.core.permissions import depends_on_roles
 from bot.core.services import Services
@@ -209,18 +210,20 @@ class MessageHandler:
     ) -> None:
         if typing:
             self._show_typing(message.channel)
-        try:
+
+        async def tell(failure: Failure) -> None:
+            if not by_name and isinstance(failure.error, NotAllowed | NotPermitted):
+                return  # they may talk there all the same: nobody asked the bot for a word
+            sentence = failure_sentence(failure, self._translate, locale)
+            if isinstance(failure.error, NotAllowed):
+                # Where the bot may not talk, a direct message is the only way left to say why.
+                await _send_plain(message.author, sentence, nonce_of(f"{message.id} {sentence}"))
+            else:
+                await self._notify(message, sentence)
+
+        what_failed = f"A message in channel {message.channel.id} could not be answered"
+        async with error_boundary(what_failed, tell, trouble=TROUBLE):
             await handler
-        except NotAllowed as error:
-            if by_name:
-                await self._send_direct_message(message, locale, error)
-        except SpokenError as error:
-            if by_name or not isinstance(error, NotPermitted):
-                await self._notify(message, self._translate(error.key, locale, **error.values))
-            # Else they may talk there all the same: nobody asked the bot for a word.
-        except Exception:  # noqa: BLE001 - a task's end: people see a sentence, the log the rest
-            _log.exception("A message in channel %s could not be answered", message.channel.id)
-            await self._notify(message, self._translate("discord.trouble", locale))
 
     def _show_typing(self, channel: discord.abc.Messageable) -> None:
         # Beside the rest: whoever writes next in the channel does not wait for it.
@@ -358,11 +361,6 @@ class MessageHandler:
                 await message.channel.send(sentence, reference=reference, allowed_mentions=quiet, nonce=nonce)
         except DeliveryError:
             await _send_plain(message.channel, sentence, nonce)
-
-    async def _send_direct_message(self, message: discord.Message, locale: str, error: NotAllowed) -> None:
-        # Where the bot may not talk, a direct message is the only way left to say why.
-        sentence = error_message(error, self._translate, locale)
-        await _send_plain(message.author, sentence, nonce_of(f"{message.id} {sentence}"))
 
 
 async def _send_plain(to: discord.abc.Messageable, sentence: str, nonce: str) -> None:

@@ -8,24 +8,21 @@ with no deleted one is another bot's, and a deleted message that comes back nowh
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TypeVar
 
 import discord
-import structlog
+from cachetools import FIFOCache
 
 from adapters.discord.payloads.messages import PLATFORM, BotIdentity, mention_names_of, story_text
-from adapters.discord.payloads.rooms import Sleep
+from adapters.shared.error_boundary import error_boundary
+from bot.aio.clock import Clock
 from bot.aio.keyed_lock import KeyedLock
 from bot.core.services import Services
 from bot.domain.chat import Room
 from bot.domain.errors import RetryLater
 from bot.domain.story import Passage
-
-_log = structlog.get_logger(__name__)
 
 WITHIN = timedelta(seconds=15)
 """How long after a message its proxy may come."""
@@ -34,8 +31,6 @@ AWAITED_S = 5.0
 LONGEST_MARKS = 60
 """Characters that may stand around the text to ask for a proxy."""
 REMEMBERED = 1000
-
-Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +54,13 @@ class _MessageContent:
 class ProxyMessages:
     """Pairs what webhooks post with what people's messages said that were deleted."""
 
-    def __init__(self, services: Services, sleep: Sleep, in_order: KeyedLock) -> None:
+    def __init__(self, services: Services, clock: Clock, in_order: KeyedLock) -> None:
         self._services = services
-        self._sleep = sleep
+        self._clock = clock
         self._in_order = in_order
-        self._posted: OrderedDict[int, _MessageContent] = OrderedDict()
-        self._gone: OrderedDict[int, _MessageContent] = OrderedDict()
-        self._outcomes: OrderedDict[int, int | None] = OrderedDict()
+        self._posted = FIFOCache[int, _MessageContent](REMEMBERED)
+        self._gone = FIFOCache[int, _MessageContent](REMEMBERED)
+        self._outcomes = FIFOCache[int, int | None](REMEMBERED)
         self._waiting: set[asyncio.Task[None]] = set()
 
     def close(self) -> None:
@@ -81,7 +76,7 @@ class ProxyMessages:
         if found:
             await self._pair(_closest(found), proxy)
         else:
-            _remember(self._posted, message.id, proxy)
+            self._posted[message.id] = proxy
 
     async def on_delete(
         self, message_id: int, channel_id: int, passage: Passage, delete: Callable[[], Awaitable[None]]
@@ -95,7 +90,7 @@ class ProxyMessages:
         elif discord.utils.utcnow() - discord.utils.snowflake_time(message_id) > WITHIN:
             await delete()
         else:
-            _remember(self._gone, message_id, gone)
+            self._gone[message_id] = gone
             task = asyncio.create_task(self._wait(gone, delete))
             self._waiting.add(task)
             task.add_done_callback(self._waiting.discard)
@@ -114,20 +109,18 @@ class ProxyMessages:
         return None
 
     async def _wait(self, gone: _MessageContent, delete: Callable[[], Awaitable[None]]) -> None:
-        await self._sleep(AWAITED_S)
+        await self._clock.sleep(AWAITED_S)
         async with self._in_order.holding(str(gone.channel_id)):
             if self._gone.pop(gone.message_id, None) is None:
                 return  # it came
-            _remember(self._outcomes, gone.message_id, None)
-            try:
+            self._outcomes[gone.message_id] = None
+            async with error_boundary(f"Message {gone.message_id} could not be taken from its story"):
                 await delete()
-            except Exception:  # noqa: BLE001 - a task's end
-                _log.exception("A deleted message could not be taken from its story")
 
     async def _pair(self, gone: _MessageContent, proxy: _MessageContent) -> None:
         self._gone.pop(gone.message_id, None)
         self._posted.pop(proxy.message_id, None)
-        _remember(self._outcomes, gone.message_id, proxy.message_id)
+        self._outcomes[gone.message_id] = proxy.message_id
         ids = str(gone.message_id), str(proxy.message_id)
         await self._services.editing.show_by(PLATFORM, *ids, name=proxy.name, text=proxy.text)
 
@@ -135,9 +128,3 @@ class ProxyMessages:
 def _closest(found: list[_MessageContent]) -> _MessageContent:
     """The one of which the least was taken off; of equal ones the first."""
     return min(found, key=lambda gone: (len(gone.text), gone.message_id))
-
-
-def _remember(memory: OrderedDict[int, Value], key: int, value: Value) -> None:
-    memory[key] = value
-    while len(memory) > REMEMBERED:
-        memory.popitem(last=False)

@@ -5,18 +5,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import discord
 import structlog
 
 from adapters.discord.api.errors import as_delivery_errors
-from adapters.discord.payloads.rooms import Sleep
+from bot.aio.clock import Clock
+from bot.aio.retry import Backoff, retry
 from bot.domain.errors import DeliveryError, FileTooLong, NotText, RetryLater, UserError
 from bot.story.joining import is_blank
 from bot.text.text_file import MAX_CHARACTERS, require_small, text_of
 
 DOWNLOAD_TRIES = 3
-DOWNLOAD_PAUSE_S = 1.0
+DOWNLOAD_BACKOFF = Backoff(first_s=1.0, longest_s=2.0)
 DOWNLOAD_S = 20.0
 """Whoever writes next waits behind a file, so that the order stays."""
 _MEDIA = ("image/", "audio/", "video/")
@@ -52,8 +54,8 @@ class AttachmentTexts:
 class AttachmentReader:
     """Reads the text files among the attachments of messages."""
 
-    def __init__(self, sleep: Sleep, max_characters: int = MAX_CHARACTERS) -> None:
-        self._sleep = sleep
+    def __init__(self, clock: Clock, max_characters: int = MAX_CHARACTERS) -> None:
+        self._clock = clock
         self._max_characters = max_characters
 
     async def read(self, files: Iterable[discord.Attachment]) -> AttachmentTexts:
@@ -85,19 +87,24 @@ class AttachmentReader:
         return text
 
     async def _downloaded(self, file: discord.Attachment) -> bytes:
-        for attempt in range(1, DOWNLOAD_TRIES + 1):
-            try:
-                with as_delivery_errors():
-                    async with asyncio.timeout(DOWNLOAD_S):
-                        return await file.read()
-            except RetryLater as error:
-                _log.warning("A file could not be fetched from Discord (attempt %d): %s", attempt, error)
-            except DeliveryError as error:
-                _log.warning("A file could not be fetched from Discord: %s", error)
-                break
-            if attempt < DOWNLOAD_TRIES:
-                await self._sleep(DOWNLOAD_PAUSE_S * attempt)
-        raise _Unreadable(_unread("discord.file.away", file))
+        try:
+            return await retry(
+                partial(_download, file),
+                on=RetryLater,
+                backoff=DOWNLOAD_BACKOFF,
+                clock=self._clock,
+                tries=DOWNLOAD_TRIES,
+                longest_after_s=DOWNLOAD_BACKOFF.longest_s,
+            )
+        except DeliveryError as error:
+            _log.warning("A file could not be fetched from Discord: %s", error)
+            raise _Unreadable(_unread("discord.file.away", file)) from error
+
+
+async def _download(file: discord.Attachment) -> bytes:
+    with as_delivery_errors():
+        async with asyncio.timeout(DOWNLOAD_S):
+            return await file.read()
 
 
 def may_be_text(file: discord.Attachment) -> bool:

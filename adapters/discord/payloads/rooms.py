@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import discord
@@ -15,8 +14,6 @@ from bot.domain.ports import Translate
 PRIVATE = "private/"
 COMMAND = "command/"
 CHANNEL = "channel/"
-
-Sleep = Callable[[float], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)

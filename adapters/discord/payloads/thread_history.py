@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import discord
 
@@ -18,7 +19,9 @@ from adapters.discord.payloads.messages import (
     story_text,
     with_roles,
 )
-from adapters.discord.payloads.rooms import Sleep, room_of
+from adapters.discord.payloads.rooms import room_of
+from bot.aio.clock import Clock
+from bot.aio.retry import Backoff, retry
 from bot.core.permissions import depends_on_roles
 from bot.core.services import Services
 from bot.domain.chat import Author, Message, Room
@@ -28,7 +31,7 @@ from bot.domain.ports import Translate
 MOST_LINES = 500
 """The latest so many: far more than a model reads, and five requests at most."""
 MOST_FILES = 20
-TRIES = 3
+TRIES, BACKOFF = 3, Backoff(first_s=1.0, longest_s=2.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +56,10 @@ class ThreadHistory:
     """Reads threads in which no story was ever told. `sees_content`: Discord gives the bot others' texts."""
 
     def __init__(
-        self, services: Services, sleep: Sleep, attachments: AttachmentReader, *, sees_content: bool
+        self, services: Services, clock: Clock, attachments: AttachmentReader, *, sees_content: bool
     ) -> None:
         self._services = services
-        self._sleep = sleep
+        self._clock = clock
         self._attachments = attachments
         self._sees_content = sees_content
 
@@ -96,15 +99,14 @@ class ThreadHistory:
         return {one.id: await self._attachments.read(one.attachments) for one in with_text[-MOST_FILES:]}
 
     async def _messages(self, thread: discord.Thread, before: int) -> list[discord.Message]:
-        for attempt in range(1, TRIES + 1):
-            try:
-                found = await _history(thread, before)
-                return [line for one in reversed(found) if (line := _by_a_person(one)) is not None]
-            except RetryLater as error:
-                if attempt == TRIES:
-                    raise
-                await self._sleep(error.after_s or attempt)
-        return []
+        found = await retry(
+            partial(_history, thread, before),
+            on=RetryLater,
+            backoff=BACKOFF,
+            clock=self._clock,
+            tries=TRIES,
+        )
+        return [line for one in reversed(found) if (line := _by_a_person(one)) is not None]
 
     async def _authors(self, said: list[discord.Message], room: Room, locale: str) -> Mapping[int, Author]:
         """Who wrote, by id, with their roles where rules name any."""
