@@ -9,14 +9,14 @@ from collections.abc import Collection
 import discord
 import structlog
 
-from adapters.discord.api.errors import CONNECTION_ERRORS
 from adapters.discord.api.rate_limits import REQUESTS_PER_S, RequestBudget, RouteLimits
-from adapters.discord.api.requests import RequestTrace, redirected_webhooks
+from adapters.discord.api.requests import CONNECTION_ERRORS, RequestTrace, redirected_webhooks
 from adapters.discord.client import TsuzukiClient
 from adapters.discord.delivery.edit_pacing import CHANGE_EVERY_S, EditScheduler, OldMessageLimit
-from adapters.discord.delivery.posts import AskerOf, Posts, ReplyWaits
+from adapters.discord.delivery.posts import Posts, ReplyWaits
 from adapters.discord.delivery.threads import StoryThreads
 from adapters.discord.delivery.user_installed import UserInstalledRooms
+from adapters.discord.doctor import PORTAL
 from adapters.discord.payloads.messages import PLATFORM
 from adapters.discord.render.replies import MAX_CONTENT, RESERVED, measure
 from adapters.shared.double_clicks import DoubleClicks
@@ -24,7 +24,7 @@ from adapters.shared.heartbeat import keep_beating
 from bot.aio.clock import Clock, SystemClock
 from bot.aio.retry import Backoff
 from bot.core.services import Services
-from bot.domain.chat import Author, Room
+from bot.domain.chat import Room
 from bot.domain.errors import ConfigurationError
 from bot.domain.ports import Limits, Translate
 from bot.domain.replies import Reply
@@ -33,7 +33,6 @@ from bot.text.text_file import MAX_CHARACTERS
 
 _log = structlog.get_logger(__name__)
 
-PORTAL = "https://discord.com/developers/applications"
 BAD_TOKEN = 4004
 RECONNECT = Backoff(first_s=1.0, longest_s=60.0)
 
@@ -79,7 +78,7 @@ class DiscordAdapter:
     def attach(self, services: Services) -> None:
         """Who hears what people say."""
         self._services = services
-        self._posts.asker_of = asker_by(services)
+        self._posts.services = services
         self._threads = StoryThreads(services, self._translate, self._posts)
 
     def remember_in(self, heartbeats: Heartbeats) -> None:
@@ -192,15 +191,6 @@ class DiscordAdapter:
             "Intents) and start again.",
             PORTAL,
         )
-
-
-def asker_by(services: Services) -> AskerOf:
-    """Who asked for a passage, as the story knows it."""
-
-    async def asker_of(passage_id: str) -> Author | None:
-        return (await services.passages.existing(passage_id)).asker
-
-    return asker_of
 
 
 def _bad_token(what: str) -> str:

@@ -5,26 +5,32 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager
+from datetime import datetime, timedelta
 from typing import Any
 
 import aiohttp
 import discord
 import structlog
+from cachetools import FIFOCache
 from discord import app_commands
 
-from adapters.discord.api.errors import CONNECTION_ERRORS
 from adapters.discord.api.rate_limits import RequestBudget
-from adapters.discord.api.requests import redirect
+from adapters.discord.api.requests import CONNECTION_ERRORS, redirect
 from adapters.discord.catchup.catch_up import GatewayCatchUp
 from adapters.discord.catchup.missed_channels import ChannelHistory
-from adapters.discord.delivery.interaction_response import Interaction, InteractionResponses
 from adapters.discord.delivery.posts import Posts
 from adapters.discord.delivery.threads import StoryThreads
-from adapters.discord.handlers.command_texts import Translator
-from adapters.discord.handlers.command_tree import add_commands, sync_if_changed
-from adapters.discord.handlers.message_edits import CLOCKS_DIFFER, SeenEdits
+from adapters.discord.handlers.autocomplete import Autocomplete
+from adapters.discord.handlers.command_tree import Translator, command_texts, sync_if_changed
+from adapters.discord.handlers.component_interactions import ComponentHandler
+from adapters.discord.handlers.context_menus import ContextMenus
+from adapters.discord.handlers.continue_command import ContinueCommand
+from adapters.discord.handlers.interaction_context import Interaction, context_of
 from adapters.discord.handlers.messages import MessageHandler
 from adapters.discord.handlers.proxy_bots import ProxyMessages
+from adapters.discord.handlers.settings_command import SettingsCommand
+from adapters.discord.handlers.story_group import StoryGroup
+from adapters.discord.handlers.tree_actions import TreeActions
 from adapters.discord.payloads.attachments import AttachmentReader
 from adapters.discord.payloads.messages import (
     addresses_bot,
@@ -49,6 +55,9 @@ LONGEST_WAIT_S = 30.0
 """A longer wait for a rate limit is the outbox's business, not the library's."""
 REGISTERED_WITHIN_S = 3.0
 """People's messages do not wait longer than this for the commands to be registered."""
+REMEMBERED_EDITS = 5000
+CLOCKS_DIFFER = timedelta(minutes=1)
+"""How far this machine's clock may be ahead of Discord's."""
 COMPONENT_TYPES = {discord.InteractionType.component, discord.InteractionType.modal_submit}
 
 
@@ -83,7 +92,6 @@ class TsuzukiClient(discord.AutoShardedClient):
             redirect(self.http, api_url)
         self._posts = posts
         self._translate = translate
-        self._responses = InteractionResponses(translate)
         self._edits = SeenEdits(discord.utils.utcnow() - CLOCKS_DIFFER)
         self._in_order = KeyedLock()
         attachments = AttachmentReader(clock, max_file_characters)
@@ -96,13 +104,35 @@ class TsuzukiClient(discord.AutoShardedClient):
         history = ChannelHistory(self, clock, budget)
         self._catch_up = GatewayCatchUp(self, services, self._messages, self._in_order, heartbeats, history)
         self._tree = app_commands.CommandTree(self)
-        self._components = add_commands(
-            self._tree, services, translate, posts, self._responses, threads, thread_history, clicks
-        )
         self._tree.error(self._command_failed)
+        self._components = self._add_commands(services, threads, thread_history, clicks)
         self.was_connected = False
         self._registered = False
         self._registering: asyncio.Task[None] | None = None
+
+    def _add_commands(
+        self, services: Services, threads: StoryThreads, thread_history: ThreadHistory, clicks: DoubleClicks
+    ) -> ComponentHandler:
+        """Put every command on the tree; returns who handles buttons and forms."""
+        posts, translate = self._posts, self._translate
+        settings, tree_actions = SettingsCommand(services), TreeActions(services, posts)
+        autocomplete = Autocomplete(services, translate)
+        story = StoryGroup(services, posts, tree_actions, settings, autocomplete)
+        continuing = ContinueCommand(services, posts, threads, thread_history, autocomplete)
+        components = ComponentHandler(services, posts, tree_actions, story, continuing, settings, clicks)
+
+        @app_commands.command(**command_texts("help"))
+        @app_commands.allowed_installs(guilds=True, users=True)
+        @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
+        async def show_help(interaction: Interaction) -> None:
+            await context_of(interaction, translate).send_phrase("discord.help")
+
+        menus = ContextMenus(services, posts, components, tree_actions, threads).commands()
+        for command in (continuing.command(), story, show_help):
+            self._tree.add_command(command)
+        for menu in menus:
+            self._tree.add_command(menu)
+        return components
 
     async def setup_hook(self) -> None:
         """Logged in: posts can be sent from now on, before the gateway is there."""
@@ -156,11 +186,11 @@ class TsuzukiClient(discord.AutoShardedClient):
 
     async def on_shard_resumed(self, shard_id: int) -> None:
         """A shard was told what it missed."""
-        self._catch_up.resumed(shard_id)
+        self._catch_up.shards.resumed(shard_id)
 
     async def on_shard_disconnect(self, shard_id: int) -> None:
         """A shard hears nothing."""
-        self._catch_up.disconnected(shard_id)
+        self._catch_up.shards.disconnected(shard_id)
 
     async def on_guild_unavailable(self, guild: discord.Guild) -> None:
         """A server is out of order."""
@@ -236,7 +266,7 @@ class TsuzukiClient(discord.AutoShardedClient):
         """A command raised; or it is of another version, and none of ours."""
         cause = error.original if isinstance(error, app_commands.CommandInvokeError) else error
         if interaction.type is discord.InteractionType.application_command:
-            async with self._responses.boundary(interaction):
+            async with context_of(interaction, self._translate).error_boundary():
                 raise cause
         else:
             _log.error("Nothing could be suggested for an option", exc_info=cause)
@@ -253,6 +283,29 @@ class TsuzukiClient(discord.AutoShardedClient):
             return await self.fetch_channel(channel.id)
         except (discord.DiscordException, *CONNECTION_ERRORS):
             return channel
+
+
+class SeenEdits:
+    """Tells edits that are news from those that were made before `since` or told before.
+
+    Discord sends the same event when a message is pinned, gets the preview of a link or a thread; it carries
+    the words as they stand in the chat and the time of their last edit. The passage may read otherwise since,
+    where its writer changed it by form. So an edit is followed once, by its time.
+    """
+
+    def __init__(self, since: datetime, remembered: int = REMEMBERED_EDITS) -> None:
+        self._since = since
+        self._told = FIFOCache[int, datetime](remembered)
+
+    def is_new(self, message_id: int, edited_at: datetime | None) -> bool:
+        """Whether this edit is told for the first time; `edited_at` None: the message never was edited."""
+        if edited_at is None or edited_at <= self._told.get(message_id, self._since):
+            return False
+        if message_id not in self._told and len(self._told) == self._told.maxsize:
+            # Edits come in the order of their times: what is older than a forgotten one is no news either.
+            self._since = max(self._since, self._told.popitem()[1])
+        self._told[message_id] = edited_at
+        return True
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""How the requests of discord.py leave: to which address, and none without a slot of the budget.
+"""How the requests of discord.py leave, none without a slot of the budget, and what its errors are to us.
 
 discord.py knows its addresses as class attributes (`Route.BASE`, `DiscordWebSocket.DEFAULT_GATEWAY`), which
 all clients of a process share. So the two methods that every request and every gateway connection of a client
@@ -9,6 +9,7 @@ client, get their adapter through the context variable that discord.py reads it 
 from __future__ import annotations
 
 import json
+import logging
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,20 +18,36 @@ from typing import Any
 
 import aiohttp
 import discord
+import structlog
 import yarl
 from discord.gateway import DiscordWebSocket
 from discord.http import HTTPClient, Route
 from discord.webhook.async_ import AsyncWebhookAdapter, async_context
 
-from adapters.discord.api.errors import TOO_MANY_REQUESTS
 from adapters.discord.api.rate_limits import RequestBudget, RouteLimits
-from bot.domain.errors import RetryLater
+from bot.domain.errors import DeliveryError, MessageGone, RetryLater, Undeliverable
 
 OUTSIDE = ("/webhooks/", "/interactions/")
 """Answers to interactions: not under the bot's limit, and never waited for."""
 UNSAID_S = 5.0
 """After a refusal that does not say for how long."""
+UNAUTHORIZED = 401
+TOO_MANY_REQUESTS = 429
+SERVER_ERROR = 500
+THREAD_EXISTS = 160004
+TITLE_BLOCKED = 200001
+UNKNOWN_CHANNEL = 10003
+AUTHOR_FIRST = 40058
+"""The author of a forum's post has not written its first message yet."""
+NO_HISTORY = 160002
+UNKNOWN_MESSAGE = 10008
+ARCHIVED = 50083
+CONNECTION_ERRORS = (aiohttp.ClientError, OSError, TimeoutError)
+"""What a connection that breaks raises; discord.py repeats only a part of them by itself."""
 _MESSAGE = re.compile(r"/channels/(\d+)/messages/\d+\Z")
+
+
+_log = structlog.get_logger(__name__)
 
 
 class RequestTrace:
@@ -162,3 +179,64 @@ class _MovedWebhooks(AsyncWebhookAdapter):
 def _moved(route: Route, api_url: str) -> Route:
     route.url = api_url.rstrip("/") + route.url.removeprefix(discord.http.Route.BASE)
     return route
+
+
+# Errors
+
+
+@contextmanager
+def as_delivery_errors() -> Iterator[None]:
+    """Raise RetryLater for what may work later, and Undeliverable for what never will."""
+    try:
+        yield
+    except discord.RateLimited as error:
+        raise RetryLater("Discord asks to wait", error.retry_after) from error
+    except discord.HTTPException as error:
+        raise _translated(error) from error
+    except CONNECTION_ERRORS as error:
+        raise RetryLater(f"the connection to Discord broke: {type(error).__name__}") from error
+
+
+@contextmanager
+def logged_delivery_errors(trouble: str, level: int = logging.WARNING) -> Iterator[None]:
+    """Log what keeps something from being sent, where the rest goes on without it."""
+    try:
+        with as_delivery_errors():
+            yield
+    except DeliveryError as error:
+        _log.log(level, "%s: %s", trouble, error)
+
+
+def _translated(error: discord.HTTPException) -> RetryLater | Undeliverable:
+    told = f"Discord answered {error.status} (code {error.code}): {error.text}"
+    if error.status == TOO_MANY_REQUESTS:
+        return RetryLater(told, _wait_s(error))
+    if error.status >= SERVER_ERROR or error.status == UNAUTHORIZED:
+        # A token that was replaced while we run: the next start has the new one, and no text is given up.
+        return RetryLater(told)
+    if error.code == UNKNOWN_MESSAGE:
+        return MessageGone(told)
+    return Undeliverable(told)
+
+
+def _wait_s(error: discord.HTTPException) -> float | None:
+    try:
+        return float(error.response.headers["Retry-After"])
+    except (KeyError, ValueError):
+        return None
+
+
+def is_archived(error: Undeliverable) -> bool:
+    """Whether the thread is archived."""
+    return code_of(error) == ARCHIVED
+
+
+def is_forbidden(error: DeliveryError) -> bool:
+    """Whether a permission is missing."""
+    return isinstance(error.__cause__, discord.Forbidden)
+
+
+def code_of(error: DeliveryError) -> int | None:
+    """Discord's own number for what is wrong."""
+    cause = error.__cause__
+    return cause.code if isinstance(cause, discord.HTTPException) else None

@@ -67,7 +67,7 @@ class GatewayCatchUp:
         self._now = now
         self._history = history
         self._search = MissedChannelSearch(client, services, history)
-        self._shards = ShardStates()
+        self.shards = ShardStates()
         self._unavailable_since: dict[int, datetime] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._unreadable = 0
@@ -79,11 +79,11 @@ class GatewayCatchUp:
 
     def listening_to(self) -> Collection[str]:
         """All of Discord, while nothing that was written is missing."""
-        return (EVERYWHERE,) if self._shards.all_listening(self._client.shards) else ()
+        return (EVERYWHERE,) if self.shards.all_listening(self._client.shards) else ()
 
     async def until_settled(self, guild_id: int | None) -> None:
         """Wait until what was missed where this comes from has its turn."""
-        await self._shards.until_settled(self._shard_of(guild_id))
+        await self.shards.until_settled(self._shard_of(guild_id))
 
     def close(self) -> None:
         """Leave it to the next connection."""
@@ -94,19 +94,11 @@ class GatewayCatchUp:
 
     def identified(self, shard_id: int) -> None:
         """A shard identified."""
-        self._shards.identified(shard_id, missed=self._listened_before)
-
-    def disconnected(self, shard_id: int) -> None:
-        """A shard's connection is gone."""
-        self._shards.disconnected(shard_id)
-
-    def resumed(self, shard_id: int) -> None:
-        """A shard was told what it missed."""
-        self._shards.resumed(shard_id)
+        self.shards.identified(shard_id, missed=self._listened_before)
 
     def ready(self, shard_id: int) -> None:
         """A shard knows its servers: find out what was missed there."""
-        self._shards.begin(shard_id)
+        self.shards.begin(shard_id)
         self._started(self._ready(shard_id))
 
     async def _ready(self, shard_id: int) -> None:
@@ -120,7 +112,7 @@ class GatewayCatchUp:
                     await self._catch_up(there, since, shard_id)
         finally:
             self._listened_before = self._heartbeats is not None
-            self._shards.end(shard_id)
+            self.shards.end(shard_id)
 
     def guild_unavailable(self, guild: discord.Guild) -> None:
         """A server is out of order."""
@@ -146,7 +138,7 @@ class GatewayCatchUp:
     async def _catch_up(self, guilds: Iterable[discord.Guild], since: datetime, shard_id: int) -> None:
         reading = self._started(self._read_all(await self._search.cached_channels(guilds, since), since))
         await asyncio.sleep(0)  # each place has its turn now, and whoever writes there comes behind
-        self._shards.settled(shard_id)
+        self.shards.settled(shard_id)
         await reading
         async for missed in self._search.uncached_channels(shard_id, since):
             await self._read_all([missed], since)

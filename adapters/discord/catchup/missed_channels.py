@@ -11,8 +11,8 @@ from typing import TypeVar
 import discord
 import structlog
 
-from adapters.discord.api.errors import as_delivery_errors
 from adapters.discord.api.rate_limits import Priority, RequestBudget
+from adapters.discord.api.requests import as_delivery_errors
 from adapters.discord.payloads.messages import PLATFORM
 from adapters.discord.payloads.rooms import PRIVATE
 from bot.aio.clock import Clock

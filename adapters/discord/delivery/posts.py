@@ -6,23 +6,24 @@ import asyncio
 import hashlib
 import math
 from collections import deque
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import discord
 import structlog
 from cachetools import FIFOCache
 
-from adapters.discord.api.errors import NO_HISTORY, as_delivery_errors, is_archived, logged_delivery_errors
-from adapters.discord.api.rate_limits import Priority, RequestBudget
+from adapters.discord.api.rate_limits import Priority, RequestBudget, Slot
+from adapters.discord.api.requests import NO_HISTORY, as_delivery_errors, is_archived, logged_delivery_errors
 from adapters.discord.delivery.edit_pacing import EditScheduler, OldMessageLimit
 from adapters.discord.delivery.user_installed import UserInstalledRooms
 from adapters.discord.payloads.rooms import parent_channel
+from adapters.discord.render.components import reply_view
 from adapters.discord.render.replies import reply_content
-from adapters.discord.render.views import reply_view
 from bot.aio.clock import Clock
-from bot.domain.chat import Author, Room
+from bot.core.services import Services
+from bot.domain.chat import Room
 from bot.domain.errors import DeliveryError, MessageGone, RetryLater, TsuzukiError, Undeliverable
 from bot.domain.ports import Translate
 from bot.domain.replies import Reply, ReplyState
@@ -34,9 +35,6 @@ ANSWER_WITHIN_S = 60.0
 """A connection that hangs holds up its room: the library alone would wait five minutes."""
 REMEMBERED = 1000
 """Rooms and posts whose reply is remembered: far more than wait at one time."""
-
-AskerOf = Callable[[str], Awaitable[Author | None]]
-"""Who asked for a passage."""
 
 
 PATIENCE_S = 60.0
@@ -54,13 +52,13 @@ class Posts:
         budget: RequestBudget,
         scheduler: EditScheduler,
     ) -> None:
-        self._translate = translate
+        self.translate = translate
         self._budget = budget
         self._scheduler = scheduler
         self._reply_waits = reply_waits
         self._old_messages = old_messages
         self.user_installed = user_installed
-        self.asker_of: AskerOf | None = None
+        self.services: Services | None = None
         self._client: discord.Client | None = None
         self._asked = FIFOCache[str, deque[int]](REMEMBERED)
         self._responses = FIFOCache[str, int](REMEMBERED)
@@ -104,17 +102,15 @@ class Posts:
         if self.user_installed.has(room):
             return await self.user_installed.post(room, reply_content(reply), self._buttons(room, reply))
         channel = self._channel(room)
-        async with self._budget.turn():
-            with as_delivery_errors():
-                async with asyncio.timeout(ANSWER_WITHIN_S):
-                    message = await _send_once(
-                        channel,
-                        reply_content(reply),
-                        key,
-                        self._reply_of(room, key),
-                        suppress_embeds=True,
-                        view=self._buttons(room, reply) or discord.utils.MISSING,
-                    )
+        async with self._request():
+            message = await _send_once(
+                channel,
+                reply_content(reply),
+                key,
+                self._reply_of(room, key),
+                suppress_embeds=True,
+                view=self._buttons(room, reply) or discord.utils.MISSING,
+            )
         self._scheduler.shown(str(message.id), reply)
         if message.content.strip() != reply_content(reply).strip():
             # A process that died before it noted the post made it: it shows what was to be shown then.
@@ -131,9 +127,8 @@ class Posts:
     ) -> int:
         """A sentence of ours, and its id; once for a `key` within some minutes. Raises DeliveryError."""
         channel, buttons = self._channel(room), view or discord.utils.MISSING
-        async with self._budget.turn():
-            with as_delivery_errors():
-                message = await _send_once(channel, sentence, key, reply_to, view=buttons)
+        async with self._request():
+            message = await _send_once(channel, sentence, key, reply_to, view=buttons)
         return message.id
 
     async def notify(self, room: Room, sentence: str, key: str, **more: Any) -> None:
@@ -144,10 +139,8 @@ class Posts:
     async def show_typing(self, channel: discord.abc.Messageable) -> None:
         """The sign that the bot types, where nothing else needs the budget. Raises DeliveryError."""
         slot = self._budget.try_acquire(Priority.TYPING)
-        if slot is None:
-            return
-        async with self._budget.turn(slot=slot):
-            with as_delivery_errors():
+        if slot is not None:
+            async with self._request(slot):
                 await channel.typing()
 
     def seconds_until_due(self, room: Room, message_id: str, reply: Reply) -> float:
@@ -176,10 +169,15 @@ class Posts:
                 return
             message = self._channel(room).get_partial_message(int(message_id))
             self._scheduler.forget(message_id)
-            async with self._budget.turn():
-                with as_delivery_errors():
-                    async with asyncio.timeout(ANSWER_WITHIN_S):
-                        await message.delete()
+            async with self._request():
+                await message.delete()
+
+    @asynccontextmanager
+    async def _request(self, slot: Slot | None = None) -> AsyncIterator[None]:
+        async with self._budget.turn(slot=slot):
+            with as_delivery_errors():
+                async with asyncio.timeout(ANSWER_WITHIN_S):
+                    yield
 
     async def _change(self, room: Room, message_id: str, reply: Reply) -> None:
         try:
@@ -213,25 +211,22 @@ class Posts:
     async def _notify_asker(self, room: Room, message_id: str, reply: Reply) -> None:
         """Edits make no sound: who asked long ago is told in a short reply, which mentions only them."""
         try:
-            asker = await self.asker_of(reply.passage) if self.asker_of is not None else None
+            if self.services is None:
+                return
+            asker = (await self.services.passages.existing(reply.passage)).asker
             if asker is None or not asker.id.isdecimal():
                 return
             channel = self._channel(room)
             reference = _reference(channel, int(message_id))
-            sentence = self._translate(
+            sentence = self.translate(
                 "discord.finished", self.locale(room, reply.locale), person=f"<@{asker.id}>"
             )
             only_them = discord.AllowedMentions(
                 everyone=False, roles=False, replied_user=False, users=[discord.Object(int(asker.id))]
             )
-            async with self._budget.turn():
-                with as_delivery_errors():
-                    await channel.send(
-                        sentence,
-                        reference=reference,
-                        allowed_mentions=only_them,
-                        nonce=nonce_of(f"{reply.job} finished"),
-                    )
+            nonce = nonce_of(f"{reply.job} finished")
+            async with self._request():
+                await channel.send(sentence, reference=reference, allowed_mentions=only_them, nonce=nonce)
         except (DeliveryError, TsuzukiError) as error:
             _log.warning("Nobody could be told that a story is finished: %s", error)
 
@@ -244,7 +239,8 @@ class Posts:
         return client.get_partial_messageable(int(room.id))
 
     def _buttons(self, room: Room, reply: Reply) -> discord.ui.View | None:
-        return reply_view(reply, self._translate, self.locale(room, reply.locale))
+        locale = self.locale(room, reply.locale)
+        return reply_view(reply, lambda key, **values: self.translate(key, locale, **values))
 
     def locale(self, room: Room, otherwise: str) -> str:
         """Of who spoke there last; `otherwise`: as long as nobody did."""

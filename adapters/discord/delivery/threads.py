@@ -16,7 +16,7 @@ import discord
 import structlog
 from cachetools import FIFOCache
 
-from adapters.discord.api.errors import (
+from adapters.discord.api.requests import (
     AUTHOR_FIRST,
     THREAD_EXISTS,
     TITLE_BLOCKED,
@@ -29,8 +29,7 @@ from adapters.discord.api.errors import (
 from adapters.discord.delivery.posts import REMEMBERED, UNSENT, Posts
 from adapters.discord.payloads.messages import PLATFORM, thread_name
 from adapters.discord.payloads.rooms import awaits_response, parent_channel, thread_room
-from adapters.discord.render.replies import MAX_CONTENT, escape, keep_indent
-from adapters.discord.render.story_lines import split_content
+from adapters.discord.render.replies import MAX_CONTENT, escape, keep_indent, split_content
 from bot.core.services import Services
 from bot.domain.chat import Author, Room
 from bot.domain.errors import MessageGone, RetryLater, RoomMoved, StoryBusy, Undeliverable

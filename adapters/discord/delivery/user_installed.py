@@ -8,13 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 import discord
 from cachetools import FIFOCache
 
-from adapters.discord.api.errors import UNAUTHORIZED, as_delivery_errors
-from adapters.discord.api.requests import redirected_webhooks
+from adapters.discord.api.requests import UNAUTHORIZED, as_delivery_errors, redirected_webhooks
 from adapters.discord.delivery.edit_pacing import MinimumInterval
 from bot.aio.clock import Clock
 from bot.domain.chat import Room
@@ -27,14 +25,6 @@ CHANGE_EVERY_S = 2.1
 REMEMBERED = 1000
 
 
-@dataclass(slots=True)
-class _InteractionWebhook:
-    """The way into one room."""
-
-    webhook: discord.Webhook
-    until_s: float
-
-
 class UserInstalledRooms:
     """Rooms that are reached through interactions only. Their ids are no channel's: `CHANNEL/PERSON`."""
 
@@ -42,11 +32,12 @@ class UserInstalledRooms:
         self._clock = clock
         self._spacing = MinimumInterval(clock, CHANGE_EVERY_S)
         self._api_url = api_url
-        self._webhooks = FIFOCache[str, _InteractionWebhook](REMEMBERED)
+        self._webhooks = FIFOCache[str, tuple[discord.Webhook, float]](REMEMBERED)
+        """The way into each room, and until when it is open."""
 
     def register_webhook(self, room: Room, webhook: discord.Webhook) -> None:
         """Speak in `room` through this webhook, as long as it takes us."""
-        self._webhooks[room.id] = _InteractionWebhook(webhook, self._clock.now() + TOKEN_LIFE_S)
+        self._webhooks[room.id] = webhook, self._clock.now() + TOKEN_LIFE_S
 
     def has(self, room: Room) -> bool:
         """Whether this is how to speak there."""
@@ -58,8 +49,7 @@ class UserInstalledRooms:
 
     async def post(self, room: Room, content: str, view: discord.ui.View | None) -> str:
         """A new message. Raises RetryLater or Undeliverable."""
-        webhook = self._webhook_of(room)
-        with redirected_webhooks(self._api_url), _expired_token_is_final(), as_delivery_errors():
+        with self._webhook_of(room) as webhook:
             message = await webhook.send(
                 content,
                 wait=True,
@@ -71,36 +61,31 @@ class UserInstalledRooms:
 
     async def edit(self, room: Room, message_id: str, content: str, view: discord.ui.View | None) -> None:
         """Change a message. Raises RetryLater or Undeliverable."""
-        webhook = self._webhook_of(room)
-        with redirected_webhooks(self._api_url), _expired_token_is_final(), as_delivery_errors():
+        with self._webhook_of(room) as webhook:
             await webhook.edit_message(
                 int(message_id), content=content, view=view, allowed_mentions=discord.AllowedMentions.none()
             )
 
     async def remove(self, room: Room, message_id: str) -> None:
         """Take a message away. Raises RetryLater or Undeliverable."""
-        webhook = self._webhook_of(room)
-        with redirected_webhooks(self._api_url), _expired_token_is_final(), as_delivery_errors():
+        with self._webhook_of(room) as webhook:
             await webhook.delete_message(int(message_id))
 
-    def _webhook_of(self, room: Room) -> discord.Webhook:
-        door = self._webhooks[room.id]
-        if self._clock.now() > door.until_s:
+    @contextmanager
+    def _webhook_of(self, room: Room) -> Iterator[discord.Webhook]:
+        webhook, until_s = self._webhooks[room.id]
+        if self._clock.now() > until_s:
             raise Undeliverable("the interaction is over")
         wait_s = self._spacing.acquire(room)
         if wait_s:
             # Not waited for here: who asks again has a later text.
             raise RetryLater("a webhook's turn", wait_s)
-        return door.webhook
-
-
-@contextmanager
-def _expired_token_is_final() -> Iterator[None]:
-    """A token that Discord does not know any more will not be known later either."""
-    try:
-        yield
-    except RetryLater as error:
-        cause = error.__cause__
-        if isinstance(cause, discord.HTTPException) and cause.status == UNAUTHORIZED:
-            raise Undeliverable("the interaction is over") from cause
-        raise
+        try:
+            with redirected_webhooks(self._api_url), as_delivery_errors():
+                yield webhook
+        except RetryLater as error:
+            cause = error.__cause__
+            if isinstance(cause, discord.HTTPException) and cause.status == UNAUTHORIZED:
+                # A token that Discord does not know any more will not be known later either.
+                raise Undeliverable("the interaction is over") from cause
+            raise

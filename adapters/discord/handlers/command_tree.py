@@ -1,30 +1,27 @@
-"""The application commands: put together for one connection, and registered where Discord knows others."""
+"""The application commands: what they are called, and their registration where Discord knows others.
+
+discord.py asks for every text where a command is declared, before anybody can translate. So a command is
+declared with the key of each text, and its English, which is Discord's default, is put in with the Japanese
+when the commands are registered. Only the names by which discord.py finds commands and options stand in code.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypedDict, TypeVar
 
 import discord
 from discord import app_commands
+from discord.app_commands import locale_str
 from discord.http import Route
 
-from adapters.discord.delivery.interaction_response import Interaction, InteractionResponses
-from adapters.discord.delivery.posts import Posts
-from adapters.discord.delivery.threads import StoryThreads
-from adapters.discord.handlers.autocomplete import Autocomplete
-from adapters.discord.handlers.command_texts import command_texts
-from adapters.discord.handlers.component_interactions import ComponentHandler
-from adapters.discord.handlers.context_menus import ContextMenus
-from adapters.discord.handlers.continue_command import ContinueCommand
-from adapters.discord.handlers.settings_command import SettingsCommand
-from adapters.discord.handlers.story_group import StoryGroup
-from adapters.discord.handlers.tree_actions import ActNotices, TreeActions
-from adapters.discord.payloads.thread_history import ThreadHistory
-from adapters.shared.double_clicks import DoubleClicks
-from bot.core.services import Services
 from bot.domain.ports import Translate
 
 DEFAULT_LANGUAGE = discord.Locale.american_english.value
+INSTALLS = app_commands.AppInstallationType(guild=True, user=True)
+CONTEXTS = app_commands.AppCommandContext(guild=True, dm_channel=True, private_channel=True)
+LANGUAGES = {discord.Locale.japanese: "ja", discord.Locale.american_english: "en"}
+_UNTRANSLATED = "…"
 _COMPARED = (
     "type",
     "name",
@@ -42,39 +39,54 @@ _COMPARED = (
     "autocomplete",
 )
 
+Callback = TypeVar("Callback")
 
-def add_commands(
-    tree: app_commands.CommandTree[Any],
-    services: Services,
-    translate: Translate,
-    posts: Posts,
-    responses: InteractionResponses,
-    threads: StoryThreads,
-    thread_history: ThreadHistory,
-    clicks: DoubleClicks,
-) -> ComponentHandler:
-    """Put every command on `tree`; returns who handles buttons and forms."""
-    notices = ActNotices(services, translate, posts, responses)
-    settings, tree_actions = SettingsCommand(services, translate, responses), TreeActions(services, notices)
-    autocomplete = Autocomplete(services, translate)
-    story = StoryGroup(services, translate, posts, responses, tree_actions, notices, settings, autocomplete)
-    continuing = ContinueCommand(services, translate, posts, responses, threads, thread_history, autocomplete)
-    components = ComponentHandler(
-        services, translate, posts, responses, tree_actions, notices, story, continuing, settings, clicks
-    )
-    menus = ContextMenus(services, translate, posts, responses, components, tree_actions, threads)
 
-    @app_commands.command(**command_texts("help"))
-    @app_commands.allowed_installs(guilds=True, users=True)
-    @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
-    async def show_help(interaction: Interaction) -> None:
-        await responses.send_phrase(interaction, "discord.help")
+class CommandTexts(TypedDict):
+    """As discord.py's decorators take them."""
 
-    for command in (continuing.command(), story, show_help):
-        tree.add_command(command)
-    for menu in menus.commands():
-        tree.add_command(menu)
-    return components
+    name: locale_str
+    description: locale_str
+
+
+def phrase(key: str, name: str = _UNTRANSLATED) -> locale_str:
+    """A text of Discord's by its key; `name`: the English one, where discord.py needs it."""
+    return locale_str(name, key=f"discord.{key}")
+
+
+def command_texts(key: str) -> CommandTexts:
+    """A command's name and description; the last part of its key is its English name."""
+    name = phrase(f"command.{key}.name", key.rpartition(".")[2])
+    return CommandTexts(name=name, description=phrase(f"command.{key}.description"))
+
+
+def option_texts(*names: str, **keys: str) -> Callable[[Callback], Callback]:
+    """Names and descriptions of a command's options, by their parameters; `keys`: where that is another."""
+    key_of = {**{name: name for name in names}, **keys}
+    renamed = {option: phrase(f"option.{key}.name", key) for option, key in key_of.items()}
+    described = {option: phrase(f"option.{key}.description") for option, key in key_of.items()}
+
+    def decorate(callback: Callback) -> Callback:
+        return app_commands.rename(**renamed)(app_commands.describe(**described)(callback))
+
+    return decorate
+
+
+class Translator(app_commands.Translator):
+    """Gives discord.py both languages of our phrases."""
+
+    def __init__(self, translate: Translate) -> None:
+        self._translate = translate
+
+    async def translate(
+        self,
+        string: locale_str,
+        locale: discord.Locale,
+        context: app_commands.TranslationContextTypes,  # noqa: ARG002 - discord.py passes it
+    ) -> str | None:
+        """The phrase in Japanese or English; None elsewhere, where the English one is shown."""
+        key, language = string.extras.get("key"), LANGUAGES.get(locale)
+        return self._translate(key, language) if key and language else None
 
 
 async def sync_if_changed(

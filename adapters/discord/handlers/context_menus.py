@@ -7,12 +7,16 @@ from dataclasses import dataclass, replace
 import discord
 from discord import app_commands
 
-from adapters.discord.delivery.interaction_response import Interaction, InteractionResponses
 from adapters.discord.delivery.posts import Posts
 from adapters.discord.delivery.threads import StoryThreads
-from adapters.discord.handlers.command_texts import CONTEXTS, INSTALLS, phrase
+from adapters.discord.handlers.command_tree import CONTEXTS, INSTALLS, phrase
 from adapters.discord.handlers.component_interactions import ComponentHandler
-from adapters.discord.handlers.interaction_context import InteractionContext, in_story_room, open_context
+from adapters.discord.handlers.interaction_context import (
+    Interaction,
+    InteractionContext,
+    in_story_room,
+    open_context,
+)
 from adapters.discord.handlers.tree_actions import TreeActions
 from adapters.discord.payloads.messages import (
     PLATFORM,
@@ -26,15 +30,14 @@ from adapters.discord.payloads.rooms import (
     ThreadRef,
     choose_thread,
     opens_threads,
-    require_send_permission,
     thread_room,
 )
+from adapters.discord.render.components import Action, ComponentId
 from bot.core.permissions import depends_on_roles
 from bot.core.services import Services
 from bot.domain.chat import Author, Message
 from bot.domain.errors import EmptyPrompt, PassageGone
 from bot.domain.jobs import GenerationOptions
-from bot.domain.ports import Translate
 from bot.domain.story import Passage
 from bot.story.joining import ends_with
 
@@ -44,9 +47,7 @@ class ContextMenus:
     """The commands and what they do. The command tree tells what they raise."""
 
     services: Services
-    translate: Translate
     posts: Posts
-    responses: InteractionResponses
     components: ComponentHandler
     tree_actions: TreeActions
     threads: StoryThreads
@@ -56,7 +57,7 @@ class ContextMenus:
         callbacks = {"go_on": self._continue, "add": self._add, "edit": self._edit}
         return [
             app_commands.ContextMenu(
-                name=phrase(f"menu.{name}", self.translate(f"discord.menu.{name}", "en")),
+                name=phrase(f"menu.{name}", self.posts.translate(f"discord.menu.{name}", "en")),
                 callback=callback,
                 allowed_installs=INSTALLS,
                 allowed_contexts=CONTEXTS,
@@ -67,8 +68,8 @@ class ContextMenus:
     async def _continue(self, interaction: Interaction, message: discord.Message) -> None:
         """Branch from the message's passage and go on; a message that is in no story begins or joins one."""
         context = open_context(interaction, self.posts)
-        self._require_send_permission(context)
-        await self.responses.defer_ephemeral(context.interaction)
+        context.require_send_permission()
+        await context.defer_ephemeral()
         passage = await self._passage(message)
         if passage is None:
             place = await self._add_as_passage(context, message)
@@ -86,21 +87,21 @@ class ContextMenus:
             )
             done, where = "discord.menu.going_on", context.room
         if not context.user_installed:
-            await self.responses.send_phrase(interaction, done, where=f"<#{where.id}>")
+            await context.send_phrase(done, where=f"<#{where.id}>")
 
     async def _add(self, interaction: Interaction, message: discord.Message) -> None:
         """Take a message into the story of its room, as its writer's."""
         context = open_context(interaction, self.posts)
-        self._require_send_permission(context)
-        await self.responses.defer_ephemeral(context.interaction)
+        context.require_send_permission()
+        await context.defer_ephemeral()
         if await self._passage(message) is not None:
-            await self.responses.send_phrase(interaction, "discord.menu.there_already")
+            await context.send_phrase("discord.menu.there_already")
             return
         place = await self._add_as_passage(context, message)
         if place.room != context.room:
             place = ThreadRef(await self.threads.open(place.room))  # no reply will
         where = f"<#{place.room.id}>" if place.room.id.isdecimal() else ""
-        await self.responses.send_phrase(interaction, "discord.menu.added", where=where)
+        await context.send_phrase("discord.menu.added", where=where)
 
     async def _add_as_passage(self, context: InteractionContext, message: discord.Message) -> ThreadRef:
         """Let a message be its writer's passage, where whoever chose it may write, too."""
@@ -119,7 +120,7 @@ class ContextMenus:
         passage = await self._passage(message)
         if passage is None:
             raise PassageGone
-        await self.components.send_edit_modal(context, passage)
+        await self.components.press(context, ComponentId(Action.EDIT, passage.id))
 
     async def _passage(self, message: discord.Message) -> Passage | None:
         return await self.services.passages.by_message(PLATFORM, str(message.id))
@@ -150,10 +151,3 @@ class ContextMenus:
         if depends_on_roles(await self.services.settings.resolve(context.room)):
             author = await with_roles(author, context.interaction.guild)
         return author
-
-    def _require_send_permission(self, context: InteractionContext) -> None:
-        if not context.user_installed:
-            interaction = context.interaction
-            require_send_permission(
-                interaction.channel, interaction.app_permissions, self.translate, context.locale
-            )

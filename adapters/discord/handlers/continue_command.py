@@ -11,30 +11,31 @@ import structlog
 from discord import app_commands
 from discord.app_commands import Choice
 
-from adapters.discord.api.errors import as_delivery_errors
-from adapters.discord.delivery.interaction_response import PROMPTLY_S, Interaction, InteractionResponses
+from adapters.discord.api.requests import as_delivery_errors
 from adapters.discord.delivery.posts import Posts
 from adapters.discord.delivery.threads import StoryThreads
 from adapters.discord.handlers.autocomplete import Autocomplete
-from adapters.discord.handlers.command_texts import CONTEXTS, INSTALLS, command_texts, option_texts, phrase
-from adapters.discord.handlers.interaction_context import InteractionContext, open_context
+from adapters.discord.handlers.command_tree import CONTEXTS, INSTALLS, command_texts, option_texts, phrase
+from adapters.discord.handlers.interaction_context import (
+    PROMPTLY_S,
+    Interaction,
+    InteractionContext,
+    open_context,
+)
 from adapters.discord.payloads.messages import PLATFORM, bot_identity, look_up_mention_names, story_text
 from adapters.discord.payloads.rooms import (
     ThreadRef,
     awaits_response,
     choose_thread,
     command_room,
-    require_send_permission,
 )
 from adapters.discord.payloads.thread_history import ThreadHistory, ThreadLines
-from adapters.discord.render.modals import begin_modal
-from adapters.discord.render.replies import MAX_CONTENT, keep_indent
-from adapters.discord.render.story_lines import split_content, unread_characters
+from adapters.discord.render.components import begin_modal
+from adapters.discord.render.replies import MAX_CONTENT, keep_indent, split_content, unread_characters
 from bot.core.services import Services
 from bot.domain.chat import Message
 from bot.domain.errors import DeliveryError, SpokenError
 from bot.domain.jobs import MAX_CANDIDATES, GenerationOptions, JobReceipt, Length
-from bot.domain.ports import Translate
 
 _log = structlog.get_logger(__name__)
 
@@ -48,9 +49,7 @@ class ContinueCommand:
     """
 
     services: Services
-    translate: Translate
     posts: Posts
-    responses: InteractionResponses
     threads: StoryThreads
     thread_history: ThreadHistory
     autocomplete: Autocomplete
@@ -79,19 +78,13 @@ class ContinueCommand:
         candidates: app_commands.Range[int, 1, MAX_CANDIDATES] = 0,
     ) -> None:
         options = GenerationOptions(Length(length) if length else 0, preset, candidates)
-        await self.run(interaction, text, options)
-
-    async def run(self, interaction: Interaction, text: str, options: GenerationOptions) -> None:
-        """Go on with a story, by command or by the form for a beginning."""
-        async with self.responses.boundary(interaction, text):
-            await self._continue(interaction, text, options)
-
-    async def _continue(self, interaction: Interaction, text: str, options: GenerationOptions) -> None:
         context = open_context(interaction, self.posts)
-        if not context.user_installed:
-            require_send_permission(
-                interaction.channel, interaction.app_permissions, self.translate, context.locale
-            )
+        async with context.error_boundary(text):
+            await self.run(context, text, options)
+
+    async def run(self, context: InteractionContext, text: str, options: GenerationOptions) -> None:
+        """Go on with a story, by command or by the form for a beginning."""
+        context.require_send_permission()
         if text.strip():
             await (self._add_user_installed if context.user_installed else self._begin_or_add)(
                 context, text, options
@@ -102,8 +95,7 @@ class ContinueCommand:
             await self._continue_story(context, options, lines)
         else:
             # There is nothing to go on from: a form takes the beginning, with its line breaks.
-            modal = begin_modal(options, self.translate, context.locale)
-            await self.responses.send_modal(interaction, modal)
+            await context.send_modal(begin_modal(options, context.phrase))
 
     async def _lines(self, context: InteractionContext) -> ThreadLines:
         """What was written in a thread that the bot is called into."""
@@ -129,8 +121,8 @@ class ContinueCommand:
         with self.threads.responding(place.room):
             receipt, lines = await self._store_or_defer(context, place, text, options)
             await self._follow(context, place, await self._shown(context, place, text))
-        for sentence in self._notices(place, receipt, lines, context.locale):
-            await self.responses.send_ephemeral(context.interaction, sentence)
+        for sentence in _notices(context, place, receipt, lines):
+            await context.send_ephemeral(sentence)
 
     async def _add_user_installed(
         self, context: InteractionContext, text: str, options: GenerationOptions
@@ -140,19 +132,17 @@ class ContinueCommand:
         await self.services.generation.validate(context.message(text))
         rest: list[discord.WebhookMessage] = []
         with as_delivery_errors():
-            shown = await self._respond(context.interaction, text, rest)
+            shown = await _respond(context.interaction, text, rest)
         text = await self._with_mention_names(context, text)
         try:
             receipt = await self.services.generation.receive_message(
                 context.message(text, event_id=str(shown or "")), options
             )
         except SpokenError:
-            await self.responses.delete_original(context.interaction, rest)
+            await context.delete_original(rest)
             raise
         if receipt is not None and receipt.unknown:
-            await self.responses.send_ephemeral(
-                context.interaction, unread_characters(receipt, self.translate, context.locale)
-            )
+            await context.send_ephemeral(unread_characters(receipt, context.phrase))
 
     def _choose_thread(self, context: InteractionContext) -> ThreadRef:
         """A thread that will hang on the answer is known by the command's id until then."""
@@ -168,12 +158,12 @@ class ContinueCommand:
         done, _ = await asyncio.wait({storing}, timeout=PROMPTLY_S)
         if done:
             return await storing
-        await self.responses.defer_public(context.interaction)
+        await context.defer_public()
         try:
             return await storing
         except SpokenError:
             # Else what is only for the person would take the place of what everybody sees.
-            await self.responses.delete_original(context.interaction)
+            await context.delete_original()
             raise
 
     async def _store(
@@ -193,7 +183,7 @@ class ContinueCommand:
         """The message that shows the text to everybody: the answer, or where that is refused one of ours."""
         try:
             with as_delivery_errors():
-                return await self._respond(context.interaction, text, [])
+                return await _respond(context.interaction, text, [])
         except DeliveryError as error:
             _log.warning("A command's answer was not taken: %s", error)
         try:
@@ -224,57 +214,48 @@ class ContinueCommand:
         if not isinstance(context.interaction.channel, discord.Thread):
             self.posts.expect_reply_to(place.room, shown)
 
-    def _notices(
-        self, place: ThreadRef, receipt: JobReceipt | None, lines: ThreadLines, locale: str
-    ) -> list[str]:
-        notices = [notice for notice in [lines.notice(self.translate, locale)] if notice]
-        if place.missing_permission is not None:
-            permission = self.translate(f"discord.permission.{place.missing_permission}", locale)
-            notices.append(self.translate("discord.no_thread", locale, permission=permission))
-        if receipt is not None and receipt.unknown:
-            notices.append(unread_characters(receipt, self.translate, locale))
-        return notices
-
     async def _continue_story(
         self, context: InteractionContext, options: GenerationOptions, lines: ThreadLines
     ) -> None:
         if context.user_installed:
             # The reply takes the place of this answer.
-            await self.responses.defer_ephemeral(context.interaction)
+            await context.defer_ephemeral()
             await self.services.generation.receive_message(context.message(), options)
             return
-        hearing = self._receive_lines(context, options, lines)
-        await self.responses.store_then_acknowledge(
-            context.interaction, hearing, self.responses.defer_ephemeral
+        storing = self.services.generation.receive_message(context.message(), options, lines.messages)
+        await context.store_then_acknowledge(storing, context.defer_ephemeral)
+        await context.delete_original()
+        if (notice := lines.notice(context.phrase)) is not None:
+            await context.send_ephemeral(notice)
+
+
+def _notices(
+    context: InteractionContext, place: ThreadRef, receipt: JobReceipt | None, lines: ThreadLines
+) -> list[str]:
+    notices = [notice for notice in [lines.notice(context.phrase)] if notice]
+    if place.missing_permission is not None:
+        permission = context.phrase(f"discord.permission.{place.missing_permission}")
+        notices.append(context.phrase("discord.no_thread", permission=permission))
+    if receipt is not None and receipt.unknown:
+        notices.append(unread_characters(receipt, context.phrase))
+    return notices
+
+
+async def _respond(interaction: Interaction, text: str, rest: list[discord.WebhookMessage]) -> int | None:
+    """Show the text; the id of the message, and in `rest` those with what did not go into it."""
+    quiet = discord.AllowedMentions.none()
+    first, *pieces = split_content(keep_indent(text), MAX_CONTENT - 1)
+
+    async def further(content: str) -> discord.WebhookMessage:
+        return await interaction.followup.send(
+            content, allowed_mentions=quiet, suppress_embeds=True, wait=True
         )
-        await self.responses.delete_original(context.interaction)
-        if (notice := lines.notice(self.translate, context.locale)) is not None:
-            await self.responses.send_ephemeral(context.interaction, notice)
 
-    async def _receive_lines(
-        self, context: InteractionContext, options: GenerationOptions, lines: ThreadLines
-    ) -> JobReceipt | None:
-        return await self.services.generation.receive_message(context.message(), options, lines.messages)
-
-    async def _respond(
-        self, interaction: Interaction, text: str, rest: list[discord.WebhookMessage]
-    ) -> int | None:
-        """Show the text; the id of the message, and in `rest` those with what did not go into it."""
-        quiet = discord.AllowedMentions.none()
-        first, *pieces = split_content(keep_indent(text), MAX_CONTENT - 1)
-
-        async def further(content: str) -> discord.WebhookMessage:
-            return await interaction.followup.send(
-                content, allowed_mentions=quiet, suppress_embeds=True, wait=True
-            )
-
-        if interaction.response.is_done():
-            message_id: int | None = (await further(first)).id
-        else:
-            answer = await interaction.response.send_message(
-                first, allowed_mentions=quiet, suppress_embeds=True
-            )
-            message_id = answer.message_id
-        for piece in pieces:
-            rest += [await further(keep_indent(piece))]
-        return message_id
+    if interaction.response.is_done():
+        message_id: int | None = (await further(first)).id
+    else:
+        answer = await interaction.response.send_message(first, allowed_mentions=quiet, suppress_embeds=True)
+        message_id = answer.message_id
+    for piece in pieces:
+        rest += [await further(keep_indent(piece))]
+    return message_id

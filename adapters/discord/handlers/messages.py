@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import logging
 from collections.abc import Awaitable
 from contextlib import AbstractAsyncContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import discord
 import structlog
 
-from adapters.discord.api.errors import as_delivery_errors, logged_delivery_errors
-from adapters.discord.delivery.interaction_response import TROUBLE, failure_sentence
+from adapters.discord.api.requests import as_delivery_errors, logged_delivery_errors
 from adapters.discord.delivery.posts import UNSENT, Posts, nonce_of
 from adapters.discord.delivery.threads import StoryThreads
 from adapters.discord.handlers.proxy_bots import ProxyMessages
@@ -38,8 +36,7 @@ from adapters.discord.payloads.rooms import (
     thread_room,
 )
 from adapters.discord.payloads.thread_history import ThreadHistory, ThreadLines
-from adapters.discord.render.replies import escape
-from adapters.discord.render.story_lines import unread_characters
+from adapters.discord.render.replies import TROUBLE, escape, failure_sentence, unread_characters
 from adapters.shared.error_boundary import Failure, error_boundary
 from bot.aio.keyed_lock import KeyedLock
 from bot.core.permissions import depends_on_roles
@@ -55,17 +52,30 @@ _log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class MessageText:
+class IncomingMessage:
     """What a person wrote in one message, what its files say, and whether it asks for an answer."""
 
+    message: discord.Message
+    me: BotIdentity
     text: str
-    attached: str = ""
+    translate: Translate
+    locale: str
     wants_reply: bool = True
+    attached: str = ""
 
     @property
     def whole(self) -> str:
         """The text with that of the files behind it."""
         return with_attached(self.text, self.attached)
+
+    @property
+    def author(self) -> Author:
+        """Who wrote it."""
+        return author_of(self.message.author, self.locale)
+
+    def phrase(self, key: str, **values: object) -> str:
+        """A sentence in the language to answer it in."""
+        return self.translate(key, self.locale, **values)
 
 
 class MessageHandler:
@@ -94,25 +104,23 @@ class MessageHandler:
 
     async def on_message(self, message: discord.Message, me: BotIdentity, *, answer: bool = True) -> None:
         """Add a message that is meant for the bot to its story. `answer` False: it is kept, and no more."""
-        text = story_text(message.content, me, mention_names_of(message))
-        locale = message_locale(message, text)
-        handler = self._answer(message, MessageText(text, wants_reply=answer), locale, me)
-        await self._run(message, locale, handler, typing=answer)
+        incoming = self._incoming(message, me, answer=answer)
+        await self._run(incoming, self._answer(incoming))
 
     async def on_thread_message(
         self, message: discord.Message, me: BotIdentity, *, answer: bool = True
     ) -> None:
         """In a thread that has a story, what people write is a passage, unless it shall be left alone."""
-        text = story_text(message.content, me, mention_names_of(message))
-        room = room_of_message(message)
-        nothing = not text.strip() and not any(map(may_be_text, message.attachments))
+        incoming, room = self._incoming(message, me, answer=answer), room_of_message(message)
+        nothing = not incoming.text.strip() and not any(map(may_be_text, message.attachments))
         if nothing or await self._services.stories.open_in(room) is None:
             return
-        if not (await self._services.settings.resolve(room)).listens:
-            return
-        locale = message_locale(message, text)
-        handler = self._answer(message, MessageText(text, wants_reply=answer), locale, me)
-        await self._run(message, locale, handler, by_name=False, typing=answer)
+        if (await self._services.settings.resolve(room)).listens:
+            await self._run(incoming, self._answer(incoming), by_name=False)
+
+    def _incoming(self, message: discord.Message, me: BotIdentity, *, answer: bool = True) -> IncomingMessage:
+        text = story_text(message.content, me, mention_names_of(message))
+        return IncomingMessage(message, me, text, self._translate, message_locale(message, text), answer)
 
     async def notify_kept(self, message: discord.Message) -> None:
         """Say that a message came to its story too late to be answered."""
@@ -131,25 +139,21 @@ class MessageHandler:
     async def on_edit(self, message: discord.Message, me: BotIdentity) -> None:
         """A message was edited, by its writer or their proxy: where it is a passage, that follows."""
         passage = await self._services.passages.by_message(PLATFORM, str(message.id))
-        text = story_text(message.content, me, mention_names_of(message))
-        if passage is None or passage.by_model or text == passage.text:
+        incoming = self._incoming(message, me)
+        if passage is None or passage.by_model or incoming.text == passage.text:
             return
-        locale = message_locale(message, text)
         attached = await self._attachments.read(message.attachments)
-        text = MessageText(text, attached.text).whole
+        incoming = replace(incoming, attached=attached.text)
         if attached.lacks_text:
-            await self._notify_unread_attachments(message, attached, locale)
-        if attached.lacks_text or text in {"", passage.text}:
+            await self._notify_unread_attachments(incoming, attached)
+        if attached.lacks_text or incoming.whole in {"", passage.text}:
             return
         room = (await self._services.stories.get(passage.story_id)).room
-        if message.webhook_id is None:
-            author = author_of(message.author, locale)
-        else:
+        author = incoming.author
+        if message.webhook_id is not None:
             author = await self._with_current_roles(passage.author, room, message.guild)
-        await self._run(message, locale, self._edit(room, author, passage, text), by_name=False)
-
-    async def _edit(self, room: Room, author: Author, passage: Passage, text: str) -> None:
-        await self._services.editing.edit(room, author, passage.id, text)
+        editing = self._services.editing.edit(room, author, passage.id, incoming.whole)
+        await self._run(incoming, editing, by_name=False)
 
     async def on_delete(
         self, message_id: int, channel_id: int, guild: discord.Guild | None, *, alone: bool = True
@@ -199,22 +203,15 @@ class MessageHandler:
             else author
         )
 
-    async def _run(
-        self,
-        message: discord.Message,
-        locale: str,
-        handler: Awaitable[None],
-        *,
-        by_name: bool = True,
-        typing: bool = True,
-    ) -> None:
-        if typing:
+    async def _run(self, incoming: IncomingMessage, work: Awaitable[object], *, by_name: bool = True) -> None:
+        message = incoming.message
+        if incoming.wants_reply:
             self._show_typing(message.channel)
 
         async def tell(failure: Failure) -> None:
             if not by_name and isinstance(failure.error, NotAllowed | NotPermitted):
                 return  # they may talk there all the same: nobody asked the bot for a word
-            sentence = failure_sentence(failure, self._translate, locale)
+            sentence = failure_sentence(failure, incoming.phrase)
             if isinstance(failure.error, NotAllowed):
                 # Where the bot may not talk, a direct message is the only way left to say why.
                 await _send_plain(message.author, sentence, nonce_of(f"{message.id} {sentence}"))
@@ -223,7 +220,7 @@ class MessageHandler:
 
         what_failed = f"A message in channel {message.channel.id} could not be answered"
         async with error_boundary(what_failed, tell, trouble=TROUBLE):
-            await handler
+            await work
 
     def _show_typing(self, channel: discord.abc.Messageable) -> None:
         # Beside the rest: whoever writes next in the channel does not wait for it.
@@ -231,29 +228,31 @@ class MessageHandler:
         self._typing.add(typing)
         typing.add_done_callback(self._typing.discard)
 
-    async def _answer(
-        self, message: discord.Message, line: MessageText, locale: str, me: BotIdentity
-    ) -> None:
+    async def _answer(self, incoming: IncomingMessage) -> None:
+        message = incoming.message
         allowed = permissions_in(message)
-        require_send_permission(message.channel, allowed, self._translate, locale)
+        require_send_permission(message.channel, allowed, incoming.phrase)
         attached = await self._attachments.read(message.attachments)
-        line = MessageText(line.text, attached.text, wants_reply=line.wants_reply and not attached.lacks_text)
-        if line.whole.strip() or not attached.unread:
+        wants_reply = incoming.wants_reply and not attached.lacks_text
+        incoming = replace(incoming, attached=attached.text, wants_reply=wants_reply)
+        if incoming.whole.strip() or not attached.unread:
             pointed = await self._replied_to(message)
-            place = await self._choose_thread(message, line.whole, pointed)
-            lines = await self._thread_history.lines(message.channel, message.id, me, locale, allowed)
+            place = await self._choose_thread(incoming, pointed)
+            lines = await self._thread_history.lines(
+                message.channel, message.id, incoming.me, incoming.locale, allowed
+            )
             async with self._lock_of(place.room, message):
-                await self._add_to_story(message, line, locale, place, pointed, lines)
+                await self._add_to_story(incoming, place, pointed, lines)
         if attached.unread:
-            await self._notify_unread_attachments(message, attached, locale, kept=bool(line.whole.strip()))
+            await self._notify_unread_attachments(incoming, attached, kept=bool(incoming.whole.strip()))
 
     async def _notify_unread_attachments(
-        self, message: discord.Message, attached: AttachmentTexts, locale: str, *, kept: bool = False
+        self, incoming: IncomingMessage, attached: AttachmentTexts, *, kept: bool = False
     ) -> None:
-        sentences = [self._translate(unread.key, locale, **unread.values) for unread in attached.unread]
+        sentences = [incoming.phrase(unread.key, **unread.values) for unread in attached.unread]
         if kept and attached.lacks_text:
-            sentences.append(self._translate("discord.file.kept", locale))
-        await self._notify(message, "\n".join(dict.fromkeys(sentences)))
+            sentences.append(incoming.phrase("discord.file.kept"))
+        await self._notify(incoming.message, "\n".join(dict.fromkeys(sentences)))
 
     def _lock_of(self, room: Room, message: discord.Message) -> AbstractAsyncContextManager[None]:
         """The turn at a story told elsewhere; where the message is, and in a thread of its own, it has it."""
@@ -261,65 +260,50 @@ class MessageHandler:
         return nullcontext() if room.id in held else self._in_order.holding(room.id)
 
     async def _add_to_story(
-        self,
-        message: discord.Message,
-        line: MessageText,
-        locale: str,
-        place: ThreadRef,
-        pointed: Passage | None,
-        lines: ThreadLines,
+        self, incoming: IncomingMessage, place: ThreadRef, pointed: Passage | None, lines: ThreadLines
     ) -> None:
-        self._posts.set_locale(place.room, locale)
-        opening = place.room.id == str(message.id) and place.room.id != str(message.channel.id)
-        if place.missing_permission is not None and await self._services.stories.open_in(place.room) is None:
-            permission = self._translate(f"discord.permission.{place.missing_permission}", locale)
-            await self._notify(message, self._translate("discord.no_thread", locale, permission=permission))
+        message, room = incoming.message, place.room
+        self._posts.set_locale(room, incoming.locale)
+        opening = room.id == str(message.id) and room.id != str(message.channel.id)
+        if place.missing_permission is not None and await self._services.stories.open_in(room) is None:
+            permission = incoming.phrase(f"discord.permission.{place.missing_permission}")
+            await self._notify(message, incoming.phrase("discord.no_thread", permission=permission))
         if opening:
-            self._threads.expect_thread(place.room)
-        elif place.room.id == str(message.channel.id) and not isinstance(message.channel, discord.Thread):
-            self._posts.expect_reply_to(place.room, message.id)
-        if (notice := lines.notice(self._translate, locale)) is not None:
+            self._threads.expect_thread(room)
+        elif room.id == str(message.channel.id) and not isinstance(message.channel, discord.Thread):
+            self._posts.expect_reply_to(room, message.id)
+        if (notice := lines.notice(incoming.phrase)) is not None:
             await self._notify(message, notice)
         receipt: JobReceipt | None = None
         try:
-            receipt = await self._receive(message, line, locale, place.room, pointed, lines)
+            receipt = await self._receive(incoming, room, pointed, lines)
         finally:
             if receipt is None or receipt.repeated:
-                self._posts.cancel_reply_to(place.room, message.id)
+                self._posts.cancel_reply_to(room, message.id)
         if receipt is None and opening:
-            await self._threads.open(place.room)  # what is only said beside a story has no reply to open it
+            await self._threads.open(room)  # what is only said beside a story has no reply to open it
         elif receipt is not None and receipt.unknown and not receipt.repeated:
-            await self._notify(message, unread_characters(receipt, self._translate, locale))
+            await self._notify(message, unread_characters(receipt, incoming.phrase))
 
     async def _receive(
-        self,
-        message: discord.Message,
-        line: MessageText,
-        locale: str,
-        room: Room,
-        pointed: Passage | None,
-        lines: ThreadLines,
+        self, incoming: IncomingMessage, room: Room, pointed: Passage | None, lines: ThreadLines
     ) -> JobReceipt | None:
-        author = author_of(message.author, locale)
-        received = Message(str(message.id), room, author, line.text, attached=line.attached)
+        generation, author = self._services.generation, incoming.author
+        message = Message(str(incoming.message.id), room, author, incoming.text, attached=incoming.attached)
         # What is only said between the writers is kept; the model has nothing to add to it.
-        options = (
-            GenerationOptions()
-            if line.wants_reply and not await self._services.generation.is_out_of_character(received)
-            else None
-        )
+        wants_reply = incoming.wants_reply and not await generation.is_out_of_character(message)
+        options = GenerationOptions() if wants_reply else None
         story = await self._services.stories.open_in(room) if pointed is not None else None
         if pointed is None or story is None or ends_with(story, pointed.id):
-            return await self._services.generation.receive_message(received, options, lines.messages)
-        if await self._services.passages.by_message(PLATFORM, received.event_id) is not None:
-            return await self._services.generation.receive_message(
-                received, options
-            )  # told again: the story branched the first time
+            return await generation.receive_message(message, options, lines.messages)
+        if await self._services.passages.by_message(PLATFORM, message.event_id) is not None:
+            # Told again: the story branched the first time.
+            return await generation.receive_message(message, options)
         if pointed.story_id != story.id:
             raise PassageGone
         await self._services.editing.branch(room, author, pointed.id)
         try:
-            return await self._services.generation.receive_message(received, options)
+            return await generation.receive_message(message, options)
         except SpokenError:
             if story.head is not None:
                 # Nothing came of it: the story ends where it did.
@@ -333,23 +317,18 @@ class MessageHandler:
             return None
         return await self._services.passages.by_message(PLATFORM, str(reference.message_id))
 
-    async def _choose_thread(self, message: discord.Message, text: str, pointed: Passage | None) -> ThreadRef:
-        here = room_of_message(message)
+    async def _choose_thread(self, incoming: IncomingMessage, pointed: Passage | None) -> ThreadRef:
+        message, here = incoming.message, room_of_message(incoming.message)
         if not opens_threads(message.channel):
             return ThreadRef(here)
         if pointed is not None:
             told = (await self._services.stories.get(pointed.story_id)).room
             # This channel's threads are for adults only where it is; another channel's are as they were.
-            return ThreadRef(
-                dataclasses.replace(told, adult=here.adult)
-                if told.parent_scopes == here.parent_scopes
-                else told
-            )
-        if text.strip():
-            return choose_thread(
-                message.channel, permissions_in(message), thread_room(message.id, here), here
-            )
-        return ThreadRef(here)
+            same_channel = told.parent_scopes == here.parent_scopes
+            return ThreadRef(replace(told, adult=here.adult) if same_channel else told)
+        if not incoming.whole.strip():
+            return ThreadRef(here)
+        return choose_thread(message.channel, permissions_in(message), thread_room(message.id, here), here)
 
     async def _notify(self, message: discord.Message, sentence: str) -> None:
         quiet = discord.AllowedMentions.none()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -9,28 +10,24 @@ from typing import Any
 
 import discord
 
-from adapters.discord.delivery.interaction_response import InteractionResponses
 from adapters.discord.handlers.interaction_context import InteractionContext
-from adapters.discord.render.modals import preset_modal, rule_modal
-from adapters.discord.render.replies import truncate
-from adapters.discord.render.settings_text import (
-    MAX_NAME,
-    PRESETS,
-    list_lines,
-    parse_value,
-    shown_value,
-)
+from adapters.discord.render.components import MAX_NAME, preset_modal, rule_modal
+from adapters.discord.render.replies import escape, truncate
+from adapters.shared.preset_text import RULE as PRESETS
 from adapters.shared.preset_text import preset_of, whole_preset
-from adapters.shared.settings_codec import is_reset
+from adapters.shared.settings_codec import from_typed, is_reset, shown, shown_lines
 from bot.core.services import Services
 from bot.domain.errors import BadRule, UnknownRule, UserError
-from bot.domain.ports import Translate
-from bot.domain.room_settings import SETTINGS, RoomSettings
+from bot.domain.room_settings import SETTINGS, RoomSettings, SettingKind
 
 LINE = 100
 """Characters of a rule's value where all of them are shown: a long list must not hide the others."""
 WHOLE = 1500
 """Where one alone is shown."""
+_WHO = re.compile(r"<(@!?|@&|#)(\d+)>|(user|role|channel|guild|room)/([^\s、,，;；・]+)")
+_BETWEEN_NAMES = re.compile(r"[\s、,，;；・とや]+|\b(?:and|or)\b")
+_KINDS = {"@": "user", "@!": "user", "@&": "role", "#": "channel"}
+_MENTIONS = {"user": "<@{}>", "role": "<@&{}>", "channel": "<#{}>"}
 
 
 class SettingsScope(StrEnum):
@@ -50,8 +47,6 @@ class SettingsCommand:
     """Shows rules and changes them."""
 
     services: Services
-    translate: Translate
-    responses: InteractionResponses
 
     async def run(self, context: InteractionContext, scope: str, rule: str, value: str) -> None:
         """Without a rule: all that holds here. Without a value: what one is, or the form for a list.
@@ -60,27 +55,23 @@ class SettingsCommand:
             NotYourSetting, UnknownRule, BadRule, TextTooLong
         """
         if not rule:
-            await self.responses.send_ephemeral(context.interaction, await self._overview(context))
+            await context.send_ephemeral(await self._overview(context))
             return
         if rule not in SETTINGS:
             raise UnknownRule(name=rule, known=", ".join(SETTINGS))
         if value:
-            self._require(context, scope, rule)
-        if rule == PRESETS and not is_reset(value) and self._may(context, scope, rule):
-            await self.responses.send_modal(
-                context.interaction, await self._preset_form(context, scope, value.strip()[:MAX_NAME])
-            )
+            _require(context, scope, rule)
+        if rule == PRESETS and not is_reset(value) and _may(context, scope, rule):
+            await context.send_modal(await self._preset_form(context, scope, value.strip()[:MAX_NAME]))
         elif value:
-            await self.responses.defer_ephemeral(context.interaction)
+            await context.defer_ephemeral()
             await self.change(context, scope, rule, value)
-        elif SETTINGS[rule].is_list and self._may(context, scope, rule):
+        elif SETTINGS[rule].is_list and _may(context, scope, rule):
             held = await self.services.settings.at(context.room, scope_of(context, scope))
             lines = list_lines(rule, held.get(rule))
-            await self.responses.send_modal(
-                context.interaction, rule_modal(scope, rule, lines, self.translate, context.locale)
-            )
+            await context.send_modal(rule_modal(scope, rule, lines, context.phrase))
         else:
-            await self.responses.send_ephemeral(context.interaction, await self._one(context, rule))
+            await context.send_ephemeral(await self._one(context, rule))
 
     async def change(
         self, context: InteractionContext, scope: str, rule: str, typed: str, *, lines: bool = False
@@ -88,11 +79,11 @@ class SettingsCommand:
         """Set a rule; `lines`: it comes from a form. Raises NotYourSetting, UnknownRule, BadRule."""
         if rule not in SETTINGS:
             raise UnknownRule(name=rule, known=", ".join(SETTINGS))
-        self._require(context, scope, rule)
+        _require(context, scope, rule)
         try:
             await self._set(context, scope, rule, parse_value(rule, typed, lines=lines))
         except BadRule as error:
-            raise self._described(error, rule, typed, context.locale) from None
+            raise _described(error, rule, typed, context) from None
 
     async def save_preset(
         self, context: InteractionContext, scope: str, former: str, name: str, lines: str
@@ -102,7 +93,7 @@ class SettingsCommand:
         Raises:
             NotYourSetting, BadRule
         """
-        self._require(context, scope, PRESETS)
+        _require(context, scope, PRESETS)
         name = " ".join(name.split())
         kept = await self._presets_at(context, scope)
         kept.pop(former, None)
@@ -112,53 +103,33 @@ class SettingsCommand:
                 kept[name] = preset_of(lines)
             await self._set(context, scope, PRESETS, kept or None)
         except BadRule as error:
-            raise self._described(error, PRESETS, name, context.locale) from None
+            raise _described(error, PRESETS, name, context) from None
 
     async def _set(self, context: InteractionContext, scope: str, rule: str, value: object) -> None:
         await self.services.settings.change(context.room, scope_of(context, scope), {rule: value})
         line = await self._one(context, rule)
-        await self.responses.send_ephemeral(
-            context.interaction, truncate(self.translate("discord.settings.done", context.locale, line=line))
-        )
+        await context.send_ephemeral(truncate(context.phrase("discord.settings.done", line=line)))
 
     async def _preset_form(self, context: InteractionContext, scope: str, name: str) -> discord.ui.Modal:
         """With the settings of the preset that is changed, or of 標準 for a new one."""
         settings = (await self._presets_at(context, scope)).get(name, {})
-        return preset_modal(scope, name, whole_preset(settings), self.translate, context.locale)
+        return preset_modal(scope, name, whole_preset(settings), context.phrase)
 
     async def _presets_at(self, context: InteractionContext, scope: str) -> dict[str, Any]:
         held = (await self.services.settings.at(context.room, scope_of(context, scope))).get(PRESETS)
         return dict(held) if isinstance(held, dict) else {}
 
-    def _described(self, error: BadRule, rule: str, typed: str, locale: str) -> BadRule:
-        """The error with the rule's name in the person's language, and what they typed."""
-        named = self.translate(f"discord.rule.{rule}", locale)
-        refused = error.values["value"]
-        value = refused if isinstance(refused, str) else typed
-        return BadRule(name=named, value=value, known=error.values["known"])
-
-    # Who may
-
-    def _require(self, context: InteractionContext, scope: str, rule: str) -> None:
-        needed = _needed(context, scope, rule)
-        if needed is not None and not getattr(context.interaction.permissions, needed):
-            raise NotYourSetting(permission=self.translate(f"discord.permission.{needed}", context.locale))
-
-    def _may(self, context: InteractionContext, scope: str, rule: str) -> bool:
-        needed = _needed(context, scope, rule)
-        return needed is None or bool(getattr(context.interaction.permissions, needed))
-
     # Showing
 
     async def _overview(self, context: InteractionContext) -> str:
         rules, layers = await self.services.settings.resolve(context.room), await self._layers(context)
-        lines = [self._line(rule, rules, layers, context.locale, LINE) for rule in SETTINGS]
-        hint = self.translate("discord.settings.hint", context.locale)
+        lines = [_line(rule, rules, layers, context, LINE) for rule in SETTINGS]
+        hint = context.phrase("discord.settings.hint")
         return truncate("\n".join([*lines, f"-# {hint}"]))
 
     async def _one(self, context: InteractionContext, rule: str) -> str:
         rules, layers = await self.services.settings.resolve(context.room), await self._layers(context)
-        return self._line(rule, rules, layers, context.locale, WHOLE)
+        return _line(rule, rules, layers, context, WHOLE)
 
     async def _layers(self, context: InteractionContext) -> Layers:
         scopes = [
@@ -169,19 +140,41 @@ class SettingsCommand:
             for scope in scopes
         ]
 
-    def _line(self, rule: str, rules: RoomSettings, layers: Layers, locale: str, room: int) -> str:
-        """What a rule is, in at most `room` characters, and where that was set."""
-        value = truncate(shown_value(rule, getattr(rules, rule), self.translate, locale), room)
-        where = next((scope for scope, held in layers if rule in held), None)
-        source = "discord.settings.default" if where is None else f"discord.scope.{where}"
-        name, where_set = self.translate(f"discord.rule.{rule}", locale), self.translate(source, locale)
-        return self.translate("discord.settings.line", locale, rule=name, value=value, where=where_set)
+
+def _line(rule: str, rules: RoomSettings, layers: Layers, context: InteractionContext, room: int) -> str:
+    """What a rule is, in at most `room` characters, and where that was set."""
+    value = truncate(shown_value(rule, getattr(rules, rule), context), room)
+    where = next((scope for scope, held in layers if rule in held), None)
+    source = context.phrase("discord.settings.default" if where is None else f"discord.scope.{where}")
+    name = context.phrase(f"discord.rule.{rule}")
+    return context.phrase("discord.settings.line", rule=name, value=value, where=source)
+
+
+def _described(error: BadRule, rule: str, typed: str, context: InteractionContext) -> BadRule:
+    """The error with the rule's name in the person's language, and what they typed."""
+    refused = error.values["value"]
+    value = refused if isinstance(refused, str) else typed
+    return BadRule(name=context.phrase(f"discord.rule.{rule}"), value=value, known=error.values["known"])
+
+
+# Who may
 
 
 class NotYourSetting(UserError):
     """The person may not change settings there. Values: `permission`."""
 
     key = "discord.not_your_setting"
+
+
+def _require(context: InteractionContext, scope: str, rule: str) -> None:
+    if not _may(context, scope, rule):
+        permission = context.phrase(f"discord.permission.{_needed(context, scope, rule)}")
+        raise NotYourSetting(permission=permission)
+
+
+def _may(context: InteractionContext, scope: str, rule: str) -> bool:
+    needed = _needed(context, scope, rule)
+    return needed is None or bool(getattr(context.interaction.permissions, needed))
 
 
 def _needed(context: InteractionContext, scope: str, rule: str) -> str | None:
@@ -204,3 +197,51 @@ def scope_of(context: InteractionContext, scope: str) -> str:
     by_kind = {where.partition("/")[0]: where for where in context.room.parent_scopes}
     kinds = {SettingsScope.SERVER: "guild", SettingsScope.CHANNEL: "channel"}
     return by_kind.get(kinds.get(SettingsScope(scope), ""), "") if scope in set(SettingsScope) else ""
+
+
+# As people type it and are shown it
+
+
+def parse_value(rule: str, typed: str, *, lines: bool = False) -> object:
+    """A rule's value as somebody typed it; None: as it is further out. `lines`: a list has one a line.
+
+    Raises:
+        BadRule: somebody in a list of people is no mention.
+    """
+    value = from_typed(rule, typed, lines=lines)
+    return _parse_people(rule, typed) if _of_people(rule) and value else value
+
+
+def list_lines(rule: str, value: object) -> str:
+    """A list as its form shows it, one a line; people and places as mentions."""
+    return shown_lines(value, (lambda entry: _mention(entry) or entry) if _of_people(rule) else str)
+
+
+def shown_value(rule: str, value: object, context: InteractionContext) -> str:
+    """A rule's value for people."""
+
+    def entry(text: str) -> str:
+        return (_of_people(rule) and _mention(text)) or escape(text)
+
+    return shown(rule, value, lambda word: context.phrase(f"discord.{word}"), context.locale, entry)
+
+
+def _of_people(rule: str) -> bool:
+    return rule in SETTINGS and SETTINGS[rule].kind is SettingKind.SCOPES
+
+
+def _parse_people(rule: str, typed: str) -> list[str]:
+    found = [
+        f"{_KINDS[mark]}/{number}" if mark else f"{kind}/{named}"
+        for mark, number, kind, named in _WHO.findall(typed)
+    ]
+    rest = _BETWEEN_NAMES.sub("", _WHO.sub("", typed))
+    if rest or not found:  # a name that was typed out, say: it must not be left out without a word
+        raise BadRule(name=rule, value=rest or typed, known="@…, #…")
+    return found
+
+
+def _mention(entry: str) -> str:
+    """Of a person, role or channel; empty for anything else."""
+    kind, _, number = entry.partition("/")
+    return _MENTIONS[kind].format(number) if kind in _MENTIONS and number.isdecimal() else ""

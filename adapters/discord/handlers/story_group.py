@@ -10,22 +10,25 @@ import discord
 from discord import app_commands
 from discord.app_commands import Choice
 
-from adapters.discord.delivery.interaction_response import Interaction, InteractionResponses
 from adapters.discord.delivery.posts import Posts
-from adapters.discord.handlers.autocomplete import Autocomplete
-from adapters.discord.handlers.command_texts import CONTEXTS, INSTALLS, command_texts, option_texts, phrase
-from adapters.discord.handlers.interaction_context import InteractionContext, open_context
+from adapters.discord.handlers.autocomplete import Autocomplete, visible_stories
+from adapters.discord.handlers.command_tree import CONTEXTS, INSTALLS, command_texts, option_texts, phrase
+from adapters.discord.handlers.interaction_context import Interaction, InteractionContext, open_context
 from adapters.discord.handlers.settings_command import SettingsCommand, SettingsScope
-from adapters.discord.handlers.tree_actions import ActNotices, TreeActions
-from adapters.discord.handlers.visible_stories import visible_stories
-from adapters.discord.render.modals import MAX_TITLE, AnotherIsOpen, begin_anew_modal, notes_modal
+from adapters.discord.handlers.tree_actions import TreeActions
+from adapters.discord.render.components import (
+    MAX_TITLE,
+    Action,
+    AnotherIsOpen,
+    begin_anew_modal,
+    notes_modal,
+    row_view,
+)
 from adapters.discord.render.replies import MAX_CONTENT, escape, keep_indent, truncate
-from adapters.discord.render.views import Action, row_view
 from bot.core.permissions import require_permission
 from bot.core.services import Services
 from bot.domain.errors import NoStory, NoSuchStory
 from bot.domain.jobs import GenerationOptions
-from bot.domain.ports import Translate
 from bot.domain.room_settings import SETTINGS
 from bot.domain.story import Notes, Story
 from bot.story.export_formats import FORMATS, export_text, file_name
@@ -42,21 +45,15 @@ class StoryGroup(app_commands.Group):
     def __init__(
         self,
         services: Services,
-        translate: Translate,
         posts: Posts,
-        responses: InteractionResponses,
         tree_actions: TreeActions,
-        notices: ActNotices,
         settings: SettingsCommand,
         autocomplete: Autocomplete,
     ) -> None:
         super().__init__(**command_texts("story"), allowed_installs=INSTALLS, allowed_contexts=CONTEXTS)
         self._services = services
-        self._translate = translate
         self._posts = posts
-        self._responses = responses
         self._tree_actions = tree_actions
-        self._notices = notices
         self._settings = settings
         self._autocomplete = autocomplete
 
@@ -67,24 +64,23 @@ class StoryGroup(app_commands.Group):
     async def show(self, interaction: Interaction) -> None:
         """The story so far, to the person alone: as a message, and as a file where it is long."""
         context = self._open(interaction)
-        await self._responses.defer_ephemeral(interaction)
+        await context.defer_ephemeral()
         story = await self._story(context)
-        head = self._head(story, context.locale)
+        head = _head(story, context)
         body = keep_indent(escape(text_of(in_character_passages(story))))
         if len(head) + len(body) < MAX_CONTENT:
-            await self._responses.send_ephemeral(interaction, f"{head}\n\n{body}".strip())
+            await context.send_ephemeral(f"{head}\n\n{body}".strip())
         else:
-            await self._send_file(interaction, story, head)
+            await self._send_file(context, story, head)
 
     @app_commands.command(**command_texts("story.list"))
     async def list_stories(self, interaction: Interaction) -> None:
         """The stories of this server that the person can see, latest first."""
         context = self._open(interaction)
-        await self._responses.defer_ephemeral(interaction)
+        await context.defer_ephemeral()
         stories = await visible_stories(self._services, context)
-        lines = [self._list_line(story, context.locale) for story in stories[:LISTED]]
-        listed = "\n".join(lines) or self._translate("discord.story.none", context.locale)
-        await self._responses.send_ephemeral(interaction, truncate(listed))
+        listed = "\n".join(_list_line(story, context) for story in stories[:LISTED])
+        await context.send_ephemeral(truncate(listed or context.phrase("discord.story.none")))
 
     @app_commands.command(**command_texts("story.undo"))
     async def undo(self, interaction: Interaction) -> None:
@@ -100,10 +96,10 @@ class StoryGroup(app_commands.Group):
     async def retry(self, interaction: Interaction) -> None:
         """Write the last passage anew."""
         context = self._open(interaction)
-        await self._responses.defer_ephemeral(interaction)
+        await context.defer_ephemeral()
         await self._services.generation.retry(context.message(), GenerationOptions())
         if not context.user_installed:
-            await self._responses.delete_original(interaction)
+            await context.delete_original()
 
     @app_commands.command(**command_texts("story.close"))
     async def close(self, interaction: Interaction) -> None:
@@ -116,9 +112,8 @@ class StoryGroup(app_commands.Group):
     async def forget_me(self, interaction: Interaction) -> None:
         """Ask once more before a person's words are taken out."""
         context = self._open(interaction)
-        view = row_view([(Action.FORGET, context.author.id)], self._translate, context.locale)
-        question = self._translate("discord.story.forget", context.locale)
-        await self._responses.send_ephemeral(interaction, question, view=view)
+        view = row_view([(Action.FORGET, context.author.id)], context.phrase)
+        await context.send_ephemeral(context.phrase("discord.story.forget"), view=view)
 
     @app_commands.command(**command_texts("story.memory"))
     async def memory(self, interaction: Interaction) -> None:
@@ -145,8 +140,7 @@ class StoryGroup(app_commands.Group):
             await self._begin(context, title)
             return
         require_permission(await self._services.settings.resolve(context.room), context.room, context.author)
-        modal = begin_anew_modal(open_here, title, self._translate, context.locale)
-        await self._responses.send_modal(interaction, modal)
+        await context.send_modal(begin_anew_modal(open_here, title, context.phrase))
 
     @app_commands.command(**command_texts("story.title"))
     @option_texts("title")
@@ -154,11 +148,8 @@ class StoryGroup(app_commands.Group):
         """Give the story another title."""
         context = self._open(interaction)
         story = await self._services.editing.rename(context.room, context.author, title)
-        called, person = self._titled(story, context.public_locale), escape(context.author.name)
-        sentence = self._translate(
-            "discord.story.renamed", context.public_locale, person=person, title=called
-        )
-        await self._responses.send_public(interaction, sentence)
+        named = {"person": escape(context.author.name), "title": _titled(story, context, public=True)}
+        await context.send_public(context.translate("discord.story.renamed", context.public_locale, **named))
 
     @app_commands.command(**command_texts("story.branch"))
     @option_texts("passage")
@@ -190,9 +181,9 @@ class StoryGroup(app_commands.Group):
     async def export(self, interaction: Interaction, form: str = FORMATS[0]) -> None:
         """The story as a file of that form."""
         context = self._open(interaction)
-        await self._responses.defer_ephemeral(interaction)
+        await context.defer_ephemeral()
         story = await self._story(context)
-        await self._send_file(interaction, story, self._head(story, context.locale), form)
+        await self._send_file(context, story, _head(story, context), form)
 
     @app_commands.command(**command_texts("story.settings"))
     @option_texts("scope", "rule", "value")
@@ -229,8 +220,7 @@ class StoryGroup(app_commands.Group):
         context = self._open(interaction)
         story = await self._services.stories.open_in(context.room)
         notes = story.notes if story is not None else Notes()
-        modal = notes_modal(action, notes, self._translate, context.locale)
-        await self._responses.send_modal(interaction, modal)
+        await context.send_modal(notes_modal(action, notes, context.phrase))
 
     async def _story(self, context: InteractionContext) -> Story:
         story = await self._services.stories.open_in(context.room)
@@ -238,30 +228,36 @@ class StoryGroup(app_commands.Group):
             raise NoStory
         return story
 
-    def _list_line(self, story: Story, locale: str) -> str:
-        state = self._translate("discord.story.is_closed", locale) if story.closed else ""
-        where = f"<#{story.room.id}>" if story.room.id.isdecimal() else ""
-        return " ".join(part for part in ("-", f"**{self._titled(story, locale)}**", where, state) if part)
-
-    def _titled(self, story: Story, locale: str) -> str:
-        return escape(story.title) or self._translate("discord.thread_name", locale)
-
-    def _head(self, story: Story, locale: str) -> str:
-        passages = in_character_passages(story)
-        figures = {"passages": len(passages), "characters": sum(len(p.text) for p in passages)}
-        names = "、".join(dict.fromkeys(p.author.name for p in passages if not p.by_model))
-        about = self._translate("discord.story.head", locale, people=escape(names), **figures)
-        return truncate(f"**{self._titled(story, locale)}**\n-# {about}", HEAD)
-
-    async def _send_file(self, interaction: Interaction, story: Story, head: str, form: str = "txt") -> None:
+    async def _send_file(
+        self, context: InteractionContext, story: Story, head: str, form: str = "txt"
+    ) -> None:
         text = export_text(await self._services.stories.get(story.id), form)
         file = discord.File(io.BytesIO(text.encode()), filename=file_name(story, form))
-        await self._responses.send_ephemeral(interaction, head, file=file)
+        await context.send_ephemeral(head, file=file)
 
     async def _perform(
         self, context: InteractionContext, key: str, doing: Coroutine[Any, Any, Story]
     ) -> None:
         """Do what opens or closes a story, with a notice to everybody."""
-        done = await self._notices.perform(context, doing)
-        title = self._titled(done.story, context.public_locale)
-        await self._notices.send_public(context, key, done, title=title)
+        done = await self._tree_actions.perform(context, doing)
+        title = _titled(done.story, context, public=True)
+        await self._tree_actions.notify(context, key, done, title=title)
+
+
+def _list_line(story: Story, context: InteractionContext) -> str:
+    state = context.phrase("discord.story.is_closed") if story.closed else ""
+    where = f"<#{story.room.id}>" if story.room.id.isdecimal() else ""
+    return " ".join(part for part in ("-", f"**{_titled(story, context)}**", where, state) if part)
+
+
+def _titled(story: Story, context: InteractionContext, *, public: bool = False) -> str:
+    locale = context.public_locale if public else context.locale
+    return escape(story.title) or context.translate("discord.thread_name", locale)
+
+
+def _head(story: Story, context: InteractionContext) -> str:
+    passages = in_character_passages(story)
+    figures = {"passages": len(passages), "characters": sum(len(p.text) for p in passages)}
+    names = "、".join(dict.fromkeys(p.author.name for p in passages if not p.by_model))
+    about = context.phrase("discord.story.head", people=escape(names), **figures)
+    return truncate(f"**{_titled(story, context)}**\n-# {about}", HEAD)

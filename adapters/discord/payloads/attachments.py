@@ -10,7 +10,7 @@ from functools import partial
 import discord
 import structlog
 
-from adapters.discord.api.errors import as_delivery_errors
+from adapters.discord.api.requests import as_delivery_errors
 from bot.aio.clock import Clock
 from bot.aio.retry import Backoff, retry
 from bot.domain.errors import DeliveryError, FileTooLong, NotText, RetryLater, UserError

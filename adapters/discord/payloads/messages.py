@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import discord
 import structlog
 
-from adapters.discord.api.errors import as_delivery_errors
+from adapters.discord.api.requests import as_delivery_errors
 from bot.domain.chat import Author
 from bot.domain.errors import DeliveryError
 

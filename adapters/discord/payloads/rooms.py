@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import discord
 
 from adapters.discord.payloads.messages import PLATFORM
+from adapters.discord.render.replies import Phrase
 from bot.domain.chat import Room
 from bot.domain.errors import NotAllowed
-from bot.domain.ports import Translate
 
 PRIVATE = "private/"
 COMMAND = "command/"
@@ -85,17 +85,15 @@ def opens_threads(channel: object) -> bool:
     return isinstance(channel, discord.TextChannel)
 
 
-def require_send_permission(
-    channel: object, allowed: discord.Permissions, translate: Translate, locale: str
-) -> None:
+def require_send_permission(channel: object, allowed: discord.Permissions, phrase: Phrase) -> None:
     """Raise NotAllowed with the permission's name where the bot may not talk."""
     if isinstance(channel, discord.DMChannel):
         return
     if not allowed.view_channel:
-        raise NotAllowed(permission=translate("discord.permission.view_channel", locale))
+        raise NotAllowed(permission=phrase("discord.permission.view_channel"))
     talk = "send_messages_in_threads" if isinstance(channel, discord.Thread) else "send_messages"
     if not getattr(allowed, talk):
-        raise NotAllowed(permission=translate(f"discord.permission.{talk}", locale))
+        raise NotAllowed(permission=phrase(f"discord.permission.{talk}"))
 
 
 def permissions_in(message: discord.Message) -> discord.Permissions:

@@ -8,7 +8,7 @@ from functools import partial
 
 import discord
 
-from adapters.discord.api.errors import as_delivery_errors
+from adapters.discord.api.requests import as_delivery_errors
 from adapters.discord.payloads.attachments import AttachmentReader, AttachmentTexts, may_be_text
 from adapters.discord.payloads.messages import (
     PLATFORM,
@@ -20,13 +20,13 @@ from adapters.discord.payloads.messages import (
     with_roles,
 )
 from adapters.discord.payloads.rooms import room_of
+from adapters.discord.render.replies import Phrase
 from bot.aio.clock import Clock
 from bot.aio.retry import Backoff, retry
 from bot.core.permissions import depends_on_roles
 from bot.core.services import Services
 from bot.domain.chat import Author, Message, Room
 from bot.domain.errors import RetryLater, Undeliverable
-from bot.domain.ports import Translate
 
 MOST_LINES = 500
 """The latest so many: far more than a model reads, and five requests at most."""
@@ -43,13 +43,13 @@ class ThreadLines:
     closed: bool = False
     unread_files: int = 0
 
-    def notice(self, translate: Translate, locale: str) -> str | None:
+    def notice(self, phrase: Phrase) -> str | None:
         """What people have to know of what could not be read."""
         if self.closed:
-            permission = translate("discord.permission.read_message_history", locale)
-            return translate("discord.no_history", locale, permission=permission)
+            permission = phrase("discord.permission.read_message_history")
+            return phrase("discord.no_history", permission=permission)
         notices = [("discord.unread_lines", self.unread), ("discord.file.in_thread", self.unread_files)]
-        return "\n".join(translate(key, locale, count=count) for key, count in notices if count) or None
+        return "\n".join(phrase(key, count=count) for key, count in notices if count) or None
 
 
 class ThreadHistory:

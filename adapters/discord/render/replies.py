@@ -1,11 +1,18 @@
-"""What a reply looks like in Discord: its text literally, within the limits of a message."""
+"""What stories and sentences look like in Discord: texts literally, within the limits of a message."""
 
 from __future__ import annotations
 
 import re
+from typing import Protocol
 
 from adapters.shared.candidates import numbered_candidates
+from adapters.shared.error_boundary import Failure
+from bot.domain.errors import NotAllowed
+from bot.domain.jobs import JobReceipt
 from bot.domain.replies import Candidate, Reply, ReplyState
+from bot.domain.story import Passage, Story
+from bot.story.joining import in_character_text, last_in_character, passage_is_out_of_character
+from bot.text.code_points import names
 
 MAX_CONTENT = 2000
 """Discord's limit for a message, in code points."""
@@ -21,7 +28,11 @@ MARKS = {
 }
 ELLIPSIS = "…"
 """Discord takes no empty message."""
-
+TROUBLE = "discord.trouble"
+"""The key of what people are told where nothing better can be said."""
+ENDING = 120
+"""Characters of a story's end that remind people where it stands."""
+LABEL = 90
 
 _MARKS = re.compile(
     r"""
@@ -36,6 +47,14 @@ _MARKS = re.compile(
     """,
     re.VERBOSE,
 )
+
+
+class Phrase(Protocol):
+    """Gives a sentence in one language."""
+
+    def __call__(self, key: str, **values: object) -> str:
+        """The sentence `key`, filled with its values."""
+        ...
 
 
 def measure(text: str) -> int:
@@ -106,3 +125,46 @@ def escape(text: str) -> str:
 def _behind_backslash(mark: re.Match[str]) -> str:
     found = mark.group()
     return f"{found}\\" if not found.strip() else f"\\{found}"
+
+
+def failure_sentence(failure: Failure, phrase: Phrase) -> str:
+    """What a person is told of an error; of a missing permission also what to click."""
+    sentence = phrase(failure.key, **failure.values)
+    if isinstance(failure.error, NotAllowed):
+        return f"{sentence}\n{phrase('discord.click', **failure.values)}"
+    return sentence
+
+
+def story_ending(story: Story, phrase: Phrase) -> str:
+    """The story's last words, or that it is at its beginning."""
+    last = last_in_character(story)
+    words = " ".join(in_character_text(story, last).split()) if last is not None else ""
+    if not words:
+        return phrase("discord.at_beginning")
+    return escape("…" + words[-ENDING:] if len(words) > ENDING else words)
+
+
+def unread_characters(receipt: JobReceipt, phrase: Phrase) -> str:
+    """Which characters of a text the model cannot see, and what it reads instead."""
+    key = "discord.unknown_as" if receipt.read_as else "discord.unknown"
+    characters = escape(" ".join(names(receipt.unknown)))
+    return phrase(key, characters=characters, read_as=escape(receipt.read_as))
+
+
+def passage_label(story: Story, passage: Passage) -> str:
+    """A passage in one line: who wrote it, and its beginning; marked where it stands beside the story."""
+    words = " ".join(passage.text.split()) or "…"
+    mark = "💬 " if passage_is_out_of_character(story, passage) else ""
+    return truncate(f"{mark}{passage.author.name}：{words}", LABEL)
+
+
+def split_content(content: str, room: int) -> list[str]:
+    """Content in pieces of at most `room` characters: at a sentence's end where one is in the second half."""
+    pieces = []
+    while len(content) > room:
+        end = max(content.rfind(mark, room // 2, room) for mark in "。！？」\n") + 1 or room
+        if content[end - 1] == "\\":
+            end -= 1
+        pieces.append(content[:end])
+        content = content[end:]
+    return [*pieces, content]

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from bot.domain.chat import Room
-from bot.store import open_store
 from config.i18n import Translations
 from tests.integration.discord.stage import BEGINNING
 from tests.integration.discord.test_branching import go_on, told
 from tests.integration.discord.test_whole_path import LATER, SENTENCES, done, texts_in
-from tests.integration.discord.whole import House, whole_house
-from tests.servers.bot_process import bot_process
+from tests.integration.discord.whole import BotRuns, House, whole_house
 from tests.servers.discord import Channel, LoopbackDiscord, Message, Slash
-from tests.servers.gated_worker import FIRST, gated_worker
 
 SAY = Translations.load()
 TAKE_BACK = "tz:take_back:"
@@ -273,36 +267,22 @@ async def test_who_may_not_use_the_bot_takes_nothing_back() -> None:
         assert await texts_in(house, room) == [BEGINNING]
 
 
-async def test_the_button_outlives_the_process(tmp_path: Path) -> None:
+async def test_the_button_outlives_the_process(runs: BotRuns) -> None:
     """All it needs is in its id and in the database."""
-    async with LoopbackDiscord() as discord, gated_worker(FIRST) as worker:
-        worker.go_on()
-        variables = {
-            "DISCORD_TOKEN": discord.token,
-            "TSUZUKI_DISCORD__API_URL": discord.api_url,
-            "TSUZUKI_ENGINE__URL": worker.url,
-            "TSUZUKI_WEB__ENABLED": "false",
-        }
-        async with bot_process(tmp_path, **variables) as bot:
-            await discord.until_connected()
-            await discord.say_in(discord.channel, discord.hanako, BEGINNING)
-            (thread,) = await discord.until(discord.threads)
-            (reply,) = await discord.until(
-                lambda: [m for m in discord.by_bot(thread) if len(m.buttons) == 5], 60
-            )
-            await discord.press(reply, discord.hanako, "tz:undo")
-            notice = await line(discord, thread)
-            assert await bot.stop() == 0
-        await discord.until(lambda: not discord.gateway.live)
-        async with bot_process(tmp_path, **variables) as again:
-            await discord.until(lambda: discord.gateway.live, 60)
-            await discord.press(notice, discord.taro, TAKE_BACK)
-            await discord.until(lambda: notice.content.endswith(TAKEN_BACK), 60)
-            assert await again.stop() == 0
-    store = await open_store(f"sqlite:///{tmp_path / 'stories.db'}")
-    story = await store.stories.open_in(Room("discord", str(thread.id)))
-    await store.close()
-    assert story is not None
+    discord = runs.discord
+    runs.worker.go_on()
+    async with runs.process() as bot:
+        await discord.say_in(discord.channel, discord.hanako, BEGINNING)
+        (thread,) = await discord.until(discord.threads)
+        (reply,) = await discord.until(lambda: [m for m in discord.by_bot(thread) if len(m.buttons) == 5], 60)
+        await discord.press(reply, discord.hanako, "tz:undo")
+        notice = await line(discord, thread)
+        assert await bot.stop() == 0
+    async with runs.process() as again:
+        await discord.press(notice, discord.taro, TAKE_BACK)
+        await discord.until(lambda: notice.content.endswith(TAKEN_BACK), 60)
+        assert await again.stop() == 0
+    story = await runs.story_in(thread)
     assert [passage.by_model for passage in story.passages] == [False, True]
 
 

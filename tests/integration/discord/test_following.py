@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from adapters.discord.handlers.message_edits import SeenEdits
+from adapters.discord.client import SeenEdits
 from bot.domain.chat import Author
 from bot.domain.errors import NotPermitted
 from bot.domain.room_settings import RoomSettings

@@ -11,29 +11,17 @@ import os
 import random
 import sys
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
-from tests.servers.bot_process import bot_process
+from tests.integration.discord.whole import BotRuns
 from tests.servers.discord import Channel, LoopbackDiscord, Message
-from tests.servers.gated_worker import FIRST, SECOND, GatedWorker, gated_worker
+from tests.servers.gated_worker import FIRST, SECOND
 
 KILLS = int(os.environ.get("TSUZUKI_TEST_KILLS", "4"))
 WITHIN_S = 5.0
 """How long after somebody spoke to it the bot is killed, at the latest."""
 PATIENCE_S = 60.0
-
-
-def variables(discord: LoopbackDiscord, worker: GatedWorker) -> dict[str, str]:
-    """The bot's settings."""
-    return {
-        "DISCORD_TOKEN": discord.token,
-        "TSUZUKI_DISCORD__API_URL": discord.api_url,
-        "TSUZUKI_ENGINE__URL": worker.url,
-        "TSUZUKI_WEB__ENABLED": "false",
-    }
-
 
 Said = tuple[Callable[[], bool], Callable[[], int]]
 """Whether somebody has to expect an answer, and the message on which its thread hangs."""
@@ -76,30 +64,27 @@ async def answered(discord: LoopbackDiscord, hangs_on: Callable[[], int]) -> boo
 @pytest.mark.slow
 @pytest.mark.timeout(60 + 2 * KILLS * (WITHIN_S + PATIENCE_S))
 async def test_what_was_said_before_a_kill_is_answered_after_it(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    runs: BotRuns, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """At any moment within five seconds after a mention or a command; each is answered once."""
     moments = random.Random(7)  # noqa: S311
     lost: list[str] = []
-    async with LoopbackDiscord() as discord, gated_worker(FIRST, SECOND) as worker:
-        for number in range(KILLS):
-            say = command if number % 4 == 3 else mention
-            worker.hold()
-            async with bot_process(tmp_path, **variables(discord, worker)) as bot:
-                await discord.until_connected()
-                promised, hangs_on = await say(discord, number)
-                after_s = moments.uniform(0, WITHIN_S)
-                await asyncio.sleep(after_s)
-                await bot.kill()
-            await discord.until(lambda: not discord.gateway.live)
-            if not promised():
-                continue
-            worker.go_on()
-            async with bot_process(tmp_path, **variables(discord, worker)) as again:
-                if not await answered(discord, hangs_on):
-                    lost.append(f"{say.__name__} {number}, killed {after_s:.2f} s later")
-                assert await again.stop() == 0
-            await discord.until(lambda: not discord.gateway.live)
+    discord, worker = runs.discord, runs.worker
+    for number in range(KILLS):
+        say = command if number % 4 == 3 else mention
+        worker.hold()
+        async with runs.process() as bot:
+            promised, hangs_on = await say(discord, number)
+            after_s = moments.uniform(0, WITHIN_S)
+            await asyncio.sleep(after_s)
+            await bot.kill()
+        if not promised():
+            continue
+        worker.go_on()
+        async with runs.process() as again:
+            if not await answered(discord, hangs_on):
+                lost.append(f"{say.__name__} {number}, killed {after_s:.2f} s later")
+            assert await again.stop() == 0
     with capsys.disabled():
         sys.stdout.write(f"\n{KILLS - len(lost)} of {KILLS} answered over {KILLS} kills {lost or ''}\n")
     assert lost == []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from adapters.discord.render.settings_text import parse_value
+from adapters.discord.handlers.settings_command import parse_value
 from bot.domain.errors import BadRule
 from bot.domain.jobs import Length
 from bot.domain.room_settings import RoomSettings

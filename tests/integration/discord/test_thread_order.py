@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 
 from bot.domain.chat import Room
 from bot.domain.story import Story
 from tests.integration.discord.stage import BEGINNING
-from tests.integration.discord.whole import House, whole_house
-from tests.servers.bot_process import bot_process
+from tests.integration.discord.whole import BotRuns, House, whole_house
 from tests.servers.discord import Channel, LoopbackDiscord
-from tests.servers.gated_worker import FIRST, SECOND, gated_worker
+from tests.servers.gated_worker import FIRST, SECOND
 
 ONE, TWO, THREE = ("夜が更けた。", "誰かが戸を叩いた。"), ("朝になった。",), ("鳥が鳴いた。",)
 TARO, HANAKO = "しかし誰も来なかった。", "「誰だ」"
@@ -62,29 +60,21 @@ async def test_what_is_written_while_replies_wait_stands_above_them() -> None:
     assert discord.refused_by_limits == 0
 
 
-async def test_a_killed_bot_tells_the_same_though_somebody_wrote(tmp_path: Path) -> None:
+async def test_a_killed_bot_tells_the_same_though_somebody_wrote(runs: BotRuns) -> None:
     """The next process asks the worker for the same, and what was written stands behind the reply."""
-    async with LoopbackDiscord() as discord, gated_worker(FIRST, SECOND) as worker:
-        variables = {
-            "DISCORD_TOKEN": discord.token,
-            "TSUZUKI_DISCORD__API_URL": discord.api_url,
-            "TSUZUKI_ENGINE__URL": worker.url,
-            "TSUZUKI_WEB__ENABLED": "false",
-        }
-        async with bot_process(tmp_path, **variables) as bot:
-            await discord.until_connected()
-            await discord.say_in(discord.channel, discord.hanako, BEGINNING)
-            (thread,) = await discord.until(discord.threads)
-            await discord.until(lambda: any(FIRST in m.content for m in discord.by_bot(thread)))
-            await discord.say_in(thread, discord.taro, TARO, mentions_bot=False)
-            await discord.until(lambda: len(discord.by_bot(thread)) > 1)
-            await bot.kill()
-        await discord.until(lambda: not discord.gateway.live)
-        worker.go_on()
-        async with bot_process(tmp_path, **variables) as again:
-            reply = FIRST + SECOND
-            await discord.until(lambda: written(discord, thread) == [reply, TARO, reply], 60)
-            assert await again.stop() == 0
+    discord, worker = runs.discord, runs.worker
+    async with runs.process() as bot:
+        await discord.say_in(discord.channel, discord.hanako, BEGINNING)
+        (thread,) = await discord.until(discord.threads)
+        await discord.until(lambda: any(FIRST in m.content for m in discord.by_bot(thread)))
+        await discord.say_in(thread, discord.taro, TARO, mentions_bot=False)
+        await discord.until(lambda: len(discord.by_bot(thread)) > 1)
+        await bot.kill()
+    worker.go_on()
+    async with runs.process() as again:
+        reply = FIRST + SECOND
+        await discord.until(lambda: written(discord, thread) == [reply, TARO, reply], 60)
+        assert await again.stop() == 0
     first, repeated, second = worker.requests
     assert first == repeated
     assert second["prompt"].endswith(f"{BEGINNING}{reply}\n{TARO}")

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from adapters.discord import DiscordAdapter
 from bot.aio.clock import Clock
@@ -13,6 +14,7 @@ from bot.core.dispatcher import Dispatcher
 from bot.core.outbox import Outbox
 from bot.core.queue import JobQueue
 from bot.core.services import build_services
+from bot.domain.chat import Room
 from bot.domain.inference import (
     ContextPiece,
     ContextWindow,
@@ -26,9 +28,12 @@ from bot.domain.inference import ContextSpan as SeenPiece
 from bot.domain.ports import Engine
 from bot.domain.repositories import Heartbeats
 from bot.domain.sampling import Sampling
+from bot.domain.story import Story
 from bot.store import Store, open_store
 from config.i18n import Translations
+from tests.servers.bot_process import BotProcess, bot_process
 from tests.servers.discord import Channel, LoopbackDiscord
+from tests.servers.gated_worker import GatedWorker
 
 ROW = 5
 Seen = Callable[[str], Awaitable[object]]
@@ -151,6 +156,45 @@ async def _working(part: Coroutine[object, object, None]) -> AsyncIterator[None]
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
+
+
+@dataclass(frozen=True, slots=True)
+class BotRuns:
+    """The bot as `tsuzuki run`, one process after the other on one store in `folder`."""
+
+    discord: LoopbackDiscord
+    worker: GatedWorker
+    folder: Path
+
+    @asynccontextmanager
+    async def process(self) -> AsyncIterator[BotProcess]:
+        """A process that is connected; ended by the test, and gone from Discord after."""
+        async with bot_process(
+            self.folder,
+            DISCORD_TOKEN=self.discord.token,
+            TSUZUKI_DISCORD__API_URL=self.discord.api_url,
+            TSUZUKI_ENGINE__URL=self.worker.url,
+            TSUZUKI_WEB__ENABLED="false",
+        ) as bot:
+            await self.discord.until_connected()
+            yield bot
+        await self.discord.until(lambda: not self.discord.gateway.live)
+
+    @asynccontextmanager
+    async def store(self) -> AsyncIterator[Store]:
+        """What the processes keep."""
+        store = await open_store(f"sqlite:///{self.folder / 'stories.db'}")
+        try:
+            yield store
+        finally:
+            await store.close()
+
+    async def story_in(self, thread: Channel) -> Story:
+        """The story that is told in a thread."""
+        async with self.store() as store:
+            story = await store.stories.open_in(Room("discord", str(thread.id)))
+        assert story is not None
+        return story
 
 
 def _everything(discord: LoopbackDiscord) -> list:  # type: ignore[type-arg]
