@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from bench.fillers import fillers
 from bench.shapes import GIB, Shape
 
 WEIGHTS = "model.safetensors"
@@ -41,7 +42,7 @@ def random_checkpoint(shape: Shape, scratch: Path, pieces: Path) -> Path:
     Args:
         shape: what to make.
         scratch: where; it needs two bytes a weight.
-        pieces: a tokenizer.json, filled up to the shape's vocabulary with pieces that no text holds.
+        pieces: a tokenizer.json, filled up to the shape's vocabulary with pieces of many scripts.
 
     Raises:
         OSError: there is no room for it.
@@ -114,15 +115,19 @@ def write_weights(shape: Shape, file: Path, seed: int = 0) -> None:
 
 
 def filled_tokenizer(tokenizer: dict[str, Any], size: int) -> dict[str, Any]:
-    """A tokenizer.json with pieces that no text holds behind its own: `size` tokens in all."""
+    """A tokenizer.json with pieces of many scripts behind its own: `size` tokens in all.
+
+    They are so unlikely that a text is hardly ever read as one of them.
+    """
     vocabulary = tokenizer["model"]["vocab"]
     behind = [token for token in tokenizer["added_tokens"] if token["id"] >= len(vocabulary)]
-    fillers = size - len(vocabulary) - len(behind)
+    missing = size - len(vocabulary) - len(behind)
     moved = [
-        token | {"id": token["id"] + fillers} if token in behind else token
+        token | {"id": token["id"] + missing} if token in behind else token
         for token in tokenizer["added_tokens"]
     ]
-    filled = [*vocabulary, *([f"\ue000{number}", UNLIKELY] for number in range(fillers))]
+    more = fillers(missing, frozenset(piece for piece, _ in vocabulary))
+    filled = [*vocabulary, *([piece, UNLIKELY] for piece in more)]
     return tokenizer | {"added_tokens": moved, "model": tokenizer["model"] | {"vocab": filled}}
 
 

@@ -12,7 +12,7 @@ from bench.parts import PARTS
 from bench.prompts import PASSAGE
 from bench.shapes import EMBEDDED, SHAPES, STANDARD
 
-USUAL = (*PARTS, "embedded", "load", "quality", "craft")
+USUAL = (*PARTS, "rows", "embedded", "load", "quality", "craft")
 PEERS = "peers"
 ALL = (*USUAL, PEERS)
 ROUNDS = 3

@@ -35,6 +35,7 @@ class Settings:
     quantization: str | None = None
     threads: int | None = None
     slots: int | None = None
+    languages: str | None = None
 
     @property
     def environment(self) -> dict[str, str]:
@@ -46,6 +47,7 @@ class Settings:
             "QUANTIZATION": self.quantization,
             "THREADS": self.threads,
             "SLOTS": self.slots,
+            "LANGUAGES": self.languages,
         }
         return {f"TSUZUKI_ENGINE__{name}": str(value) for name, value in told.items() if value is not None}
 

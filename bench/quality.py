@@ -145,7 +145,7 @@ def _logits(backend: Backend, window: Sequence[int]) -> Iterator[tuple[Sequence[
         backend.forward([_row(backend, window, 0, body)])
     for start in range(body, len(window) - 1, AT_ONCE):
         end = min(start + AT_ONCE, len(window) - 1)
-        logits = backend.forward([_row(backend, window, start, end, alone=True)])
+        logits = backend.forward([_row(backend, window, start, end, alone=True)]).drawn
         # What a backend with smaller blocks would begin to judge earlier is left out.
         skipped = max(0, GIVEN - start)
         yield window[start + 1 + skipped : end + 1], logits[skipped:].clone()

@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from bench import children, craft, derived, parts, starts
+from bench import children, craft, derived, parts, rows, starts
 from bench.checkpoint import SPARE_BYTES, need_room, random_checkpoint
 from bench.figures import Figure
 from bench.options import PEERS, Options
@@ -44,25 +44,26 @@ class Run:
             "new tokens a stream": str(options.tokens),
         }
         self._results = Results(machine, told)
+        self._outputs: int | None = None
+        """Rows of the worker's head, once it told them."""
 
     def all(self) -> Results:
         """Measure everything that was asked for."""
         asked = set(self._options.only)
-        if "one" in asked:
-            self._try("roofline", self._roofline)
         if asked & {"one", "eight"}:
             for dtype, name in derived.DTYPES.items():
                 self._try(f"transformers {name}", partial(self._baseline, dtype, name))
         if chosen := [name for name in parts.PARTS if name in asked]:
             self._try("worker", partial(self._worker, chosen))
+        if "one" in asked:
+            self._try("roofline", self._roofline)
         if "load" in asked:
             for name in self._loaded():
                 self._try(f"load {name}", partial(self._load, name))
-        if PEERS in asked:
-            self._try(PEERS, self._peers)
-        embedded = {"embedded": self._embedded, "quality": self._quality, "craft": self._craft}
-        for name in [name for name in embedded if name in asked]:
-            self._try(name, embedded[name])
+        apart = {"rows": self._rows, PEERS: self._peers, "embedded": self._embedded}
+        apart |= {"quality": self._quality, "craft": self._craft}
+        for name in [name for name in apart if name in asked]:
+            self._try(name, apart[name])
         self._results.figures += derived.ratios(self._results.figures)
         self._results.figures = [one for one in self._results.figures if one.part in asked]
         if self._options.shape != STANDARD:
@@ -86,7 +87,7 @@ class Run:
         spec = {"threads": self._options.all_threads, "rounds": 3 + 2 * self._options.rounds}
         # The embedded and the tiny model are read from the processor's cache: memory does not limit them.
         small = self._options.shape in {EMBEDDED, TINY}
-        weights = None if small else SHAPES[self._options.shape].weights
+        weights = None if small else SHAPES[self._options.shape].weights_read(self._outputs)
         return derived.bandwidth_figures(children.ask("bench.roofline", spec), weights)
 
     def _baseline(self, dtype: str, name: str) -> list[Figure]:
@@ -108,6 +109,8 @@ class Run:
         with started(self._settings(folder), self._scratch) as worker:
             health = worker.wait_until_ready()
             self._results.run["worker"] = f"{health.get('backend', '?')} {health.get('quantization', '')}"
+            self._outputs = int(health["output"]["rows"])
+            self._results.run["rows of the head"] = f"{self._outputs:,} of {health['output']['of']:,}"
             context = int(health["max_model_len"])
             for place, name in enumerate(chosen):
                 part, first = parts.PARTS[name], NUMBERS * place + 1
@@ -118,6 +121,16 @@ class Run:
         passage = PASSAGE.read_text(encoding="utf-8")
         plan = parts.Plan(self._options.rounds, self._options.tokens, context, passage)
         return asyncio.run(parts.measure(url, part, plan, first))
+
+    def _rows(self) -> list[Figure]:
+        if self._options.shape in {EMBEDDED, TINY}:
+            raise ValueError("skipped: of a small vocabulary nothing is left out")
+        folder = self._checkpoint(self._options.shape)
+        passage = PASSAGE.read_text(encoding="utf-8")
+        plan = parts.Plan(
+            self._options.rounds, self._options.tokens, SHAPES[self._options.shape].context, passage
+        )
+        return rows.measure(self._settings(folder), self._scratch, plan)
 
     def _embedded(self) -> list[Figure]:
         settings = self._settings(None)

@@ -26,12 +26,17 @@ class Shape:
 
     @property
     def weights(self) -> int:
-        """Numbers that a token is multiplied with: all layers and the head.
+        """Numbers of all layers and of the table, which is the head as well."""
+        return self.weights_read(None)
+
+    def weights_read(self, outputs: int | None) -> int:
+        """Numbers that a token is multiplied with: all layers and the head, of `outputs` rows where not all.
 
         In int8 these are the bytes read for one token of one writer. Biases, scales, norms, keys and values
         are left out (2 % at 200 tokens), so the share of the roofline is told a little too low.
         """
-        return self.layers * self.layer_weights + self.vocabulary * self.width
+        rows = self.vocabulary if outputs is None else outputs
+        return self.layers * self.layer_weights + rows * self.width
 
     @property
     def checkpoint_bytes(self) -> int:

@@ -17,6 +17,7 @@ TITLES = {
     "story": "The next turn of a long story",
     "candidates": "Candidates",
     "crowds": "So many writers at once",
+    "rows": "How many tokens may be written",
     "embedded": "The embedded model",
     "peers": "Beside its peers",
     "load": "Loading",
@@ -33,6 +34,12 @@ GRIDS: dict[str, dict[str, str]] = {
         "first": "first token of eight (ms)",
         "cold": "1,000 tokens, never seen (ms)",
         "next": "the same and 40 more (ms)",
+    },
+    "rows": {
+        "one": "one writer (tokens/s)",
+        "eight": "eight at once (tokens/s)",
+        "first": "first token of eight (ms)",
+        "rest": "at rest, anonymous (GiB)",
     },
     "load": {
         "ready": "start to ready (s)",

@@ -69,6 +69,11 @@ def _phrases(value: object) -> object:
 
 
 Phrase = Annotated[str, Field(min_length=1, max_length=MAX_ENTRY_CHARACTERS)]
+
+Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}$")]
+Languages = Annotated[tuple[Language, ...], NoDecode, Field(min_length=1), BeforeValidator(_phrases)]
+"""Which there are is known where they are used."""
+
 Origins = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_phrases)]
 
 
@@ -105,6 +110,7 @@ class EngineSettings(Section):
     kv_precision: Literal["auto", "u8", "f16"]
     cuda_graphs: Literal["on", "off"]
     cache: Path | None = None
+    languages: Languages
     cors_origins: Origins = ()
 
 

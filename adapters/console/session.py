@@ -214,6 +214,11 @@ class Session:
         if read.unknown:
             key = "solo.unseen_as" if read.read_as else "solo.unseen"
             self._output.print_sentence(key, characters=named(read.unknown), read_as=read.read_as)
+        if read.unwritable:
+            needed = ", ".join(read.languages_needed)
+            self._output.print_sentence(
+                "languages.unwritable", characters=named(read.unwritable), languages=needed
+            )
 
     # The tree
 

@@ -42,7 +42,7 @@ def logits(folder: str, device: str, dtype: str, tokens: list[int]) -> torch.Ten
     """Those behind each token of a prompt that is read at once, (tokens, vocabulary)."""
     backend = load_backend(folder, device, dtype, blocks=blocks_for(device, 1, len(tokens)) + 1)
     row = Row(tuple(range(-(-len(tokens) // backend.block))), 0, tuple(tokens), logits=len(tokens))
-    return backend.forward([row]).cpu()
+    return backend.forward([row]).drawn.cpu()
 
 
 def compared(found: torch.Tensor, expected: torch.Tensor) -> tuple[float, float]:

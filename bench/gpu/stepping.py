@@ -52,7 +52,7 @@ class Writer:
                 break
             backend.forward([self._row(backend, start, stop)])
             start = stop
-        return backend.forward([self._row(backend, start, end + 1, alone=end + 1 - start, logits=1)])
+        return backend.forward([self._row(backend, start, end + 1, alone=end + 1 - start, logits=1)]).drawn
 
     def last(self, backend: TorchBackend) -> Row:
         """The step behind the last token."""

@@ -69,7 +69,7 @@ def _agreement(
 
 
 def _step(backend: TorchBackend, writers: Sequence[Writer]) -> torch.Tensor:
-    return backend.forward([writer.last(backend) for writer in writers]).cpu().clone()
+    return backend.forward([writer.last(backend) for writer in writers]).drawn.cpu().clone()
 
 
 def _timed(count: int, backend: TorchBackend, writers: list[Writer], device: str) -> Figure:
@@ -78,7 +78,7 @@ def _timed(count: int, backend: TorchBackend, writers: list[Writer], device: str
     for turn in range(WARM_UP + STEPS):
         synchronise(device)
         began_s = time.perf_counter()
-        drawn = sampler.draw(backend.forward([writer.last(backend) for writer in writers]), drawing)
+        drawn = sampler.draw(backend.forward([writer.last(backend) for writer in writers]).drawn, drawing)
         if turn >= WARM_UP:
             taken.append((time.perf_counter() - began_s) * 1e3)
         for writer, one in zip(writers, drawn, strict=True):

@@ -194,6 +194,11 @@ async def _wait_written(
         if read.unknown:
             key = "solo.unseen_as" if read.read_as else "solo.unseen"
             print(translate(key, locale, characters=named(read.unknown), read_as=read.read_as), file=err)
+        if read.unwritable:
+            characters, needed = named(read.unwritable), ", ".join(read.languages_needed)
+            print(
+                translate("languages.unwritable", locale, characters=characters, languages=needed), file=err
+            )
     stop.set()
 
 

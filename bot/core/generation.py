@@ -294,7 +294,16 @@ class GenerationService:
         job, repeated = received.job, received.repeated or received.job is None
         place = job and self._queue.place(job.id)
         job_id = job.id if job else ""
-        return JobReceipt(job_id, received.story_id, place or 0, repeated, count.unknown, count.read_as)
+        return JobReceipt(
+            job_id,
+            received.story_id,
+            place or 0,
+            repeated,
+            count.unknown,
+            count.read_as,
+            count.unwritable,
+            count.languages_needed,
+        )
 
 
 def _completed(options: GenerationOptions, settings: RoomSettings, author: Author) -> GenerationOptions:

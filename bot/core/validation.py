@@ -185,7 +185,7 @@ class PromptCheck:
             self._uncounted.add(who)
             return count
         late = who in self._uncounted
-        story = await self._store.stories.open_in(message.room) if count.unknown or late else None
+        story = await self._store.stories.open_in(message.room) if count.needs_warning or late else None
         if story is None:
             return count
         theirs = (
@@ -195,8 +195,15 @@ class PromptCheck:
         if late:
             return await self._count_late(who, f"{own}\n{message.text}"[-WINDOW_CHARACTERS:])
         known = frozenset(own)
-        new = tuple(character for character in count.unknown if character not in known)
-        return TokenCount(count.tokens, new, count.read_as if new else "")
+        unknown = tuple(character for character in count.unknown if character not in known)
+        unwritable = tuple(character for character in count.unwritable if character not in known)
+        return TokenCount(
+            count.tokens,
+            unknown,
+            count.read_as if unknown else "",
+            unwritable,
+            count.languages_needed if unwritable else (),
+        )
 
     async def _count_late(self, who: _RoomAuthor, text: str) -> TokenCount:
         count = await self._count(without_ruby(await self.in_character(who[0], text)))

@@ -122,8 +122,17 @@ class TokenCount:
     """What the model reads of a text: how many tokens, and the characters it cannot see, each once.
 
     `read_as`: the place around the first of these, with 〓 for what it cannot see.
+    `unwritable`: characters that it reads and may not write, each once; `languages_needed`: the codes of
+    languages that it would have to be allowed for that.
     """
 
     tokens: int
     unknown: tuple[str, ...] = ()
     read_as: str = ""
+    unwritable: tuple[str, ...] = ()
+    languages_needed: tuple[str, ...] = ()
+
+    @property
+    def needs_warning(self) -> bool:
+        """Whether the model does not see, or may not write, some of the text."""
+        return bool(self.unknown or self.unwritable)

@@ -83,6 +83,7 @@ class JobReceipt:
 
     `repeated`: the event had been heard before, nothing was done again.
     `unknown`: characters of their text that the model cannot see; `read_as`: what it reads around the first.
+    `unwritable`: those that it reads and may not write; `languages_needed`: what it would have to be allowed.
     """
 
     job_id: str
@@ -91,3 +92,10 @@ class JobReceipt:
     repeated: bool = False
     unknown: tuple[str, ...] = field(default=())
     read_as: str = ""
+    unwritable: tuple[str, ...] = field(default=())
+    languages_needed: tuple[str, ...] = field(default=())
+
+    @property
+    def needs_warning(self) -> bool:
+        """Whether the model does not see, or may not write, some of the text."""
+        return bool(self.unknown or self.unwritable)

@@ -10,6 +10,15 @@ from typing_extensions import TypedDict
 from bot.domain.inference import ContextWindow, EngineStatus, Health, TokenCount
 
 
+class OutputBody(TypedDict):
+    """Which tokens may be written: so many `rows` of the vocabulary, for these languages, by kind."""
+
+    languages: list[str]
+    rows: int
+    of: int
+    kinds: dict[str, int]
+
+
 class HealthBody(TypedDict):
     """The worker's state; all but `status` and what goes with it only where a model is loaded."""
 
@@ -19,6 +28,7 @@ class HealthBody(TypedDict):
     max_model_len: NotRequired[int]
     backend: NotRequired[str]
     quantization: NotRequired[str]
+    output: NotRequired[OutputBody]
     running: NotRequired[int]
     waiting: NotRequired[int]
     last_step_s: NotRequired[float | None]
@@ -52,6 +62,8 @@ class TokenizeResponse(TypedDict):
     read_as: NotRequired[str]
     dropped_characters: NotRequired[int]
     unreadable: NotRequired[bool]
+    unwritable: NotRequired[list[str]]
+    languages_needed: NotRequired[list[str]]
 
 
 _HEALTH = TypeAdapter(HealthBody)
@@ -69,7 +81,13 @@ def read_health(body: bytes) -> Health:
 def read_token_count(body: bytes) -> TokenCount:
     """The count in an answer. Raises ValueError."""
     said = _TOKENIZED.validate_json(body)
-    return TokenCount(said["count"], tuple(said.get("unknown", ())), said.get("read_as", ""))
+    return TokenCount(
+        said["count"],
+        tuple(said.get("unknown", ())),
+        said.get("read_as", ""),
+        tuple(said.get("unwritable", ())),
+        tuple(said.get("languages_needed", ())),
+    )
 
 
 def read_window(body: bytes) -> ContextWindow:

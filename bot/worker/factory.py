@@ -7,6 +7,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 import torch
@@ -21,7 +22,6 @@ from bot.worker.backends.kv_cache import block_size, bytes_per_token
 from bot.worker.backends.pytorch import TorchBackend
 from bot.worker.backends.selection import OPENVINO, TORCH, BackendSelection, select_backend
 from bot.worker.backends.self_check import BLOCKS, compare_backend
-from bot.worker.checkpoints.int8 import Int8Model
 from bot.worker.checkpoints.loader import (
     Checkpoint,
     CheckpointSource,
@@ -33,6 +33,8 @@ from bot.worker.checkpoints.loader import (
     is_here,
     read_checkpoint,
 )
+from bot.worker.checkpoints.output_vocabulary import OutputVocabulary
+from bot.worker.checkpoints.output_vocabulary_cache import output_vocabulary
 from bot.worker.checkpoints.progress import Progress
 from bot.worker.checkpoints.quantized_cache import cache_folder, int8_model
 from bot.worker.checkpoints.weights import EMBEDDING
@@ -55,10 +57,12 @@ from bot.worker.memory import (
 )
 from bot.worker.memory_release import trim_heap
 from bot.worker.options import EngineOptions
+from bot.worker.sampling.output_index import OutputIndex
 from bot.worker.sampling.penalty_exempt import blank_tokens, dry_breakers, penalty_exempt_tokens
 from bot.worker.sampling.presets import read_presets
 from bot.worker.sampling.sampler import Sampler
 from bot.worker.text.encoding import StoryText
+from bot.worker.text.languages import Languages
 from bot.worker.text.vocabulary import EOS
 
 IMPORTED = 0.1
@@ -80,11 +84,12 @@ def select(options: EngineOptions) -> BackendSelection:
     """What computes, on the device that torch finds here.
 
     Raises:
-        ConfigurationError: the options contradict each other or this machine.
+        ConfigurationError: the options contradict each other or this machine, or name no language.
         CheckpointError: there is no such device or dtype.
     """
     device = choose_device(options.device)
     choose_dtype(options.dtype, device)
+    Languages(options.languages)
     return select_backend(options, device.type)
 
 
@@ -104,10 +109,16 @@ class WorkerParts:
     selection: BackendSelection
     slots: int
     threads: int
+    output: OutputVocabulary
 
     def loaded_model(self, metrics: Metrics) -> LoadedModel:
         """Build the rest around them; the engine is not yet started."""
-        text = StoryText(self.tokenizer, self.config.max_position_embeddings, self.config.vocab_size)
+        text = StoryText(
+            self.tokenizer,
+            self.config.max_position_embeddings,
+            self.config.vocab_size,
+            None if self.output.ids is None else Languages(self.output.languages),
+        )
         vocabulary = self.tokenizer.get_vocab()
         sampler = Sampler(
             masked=text.banned,
@@ -115,6 +126,7 @@ class WorkerParts:
             dry_breakers=dry_breakers(vocabulary, EOS),
             blank_tokens=blank_tokens(vocabulary),
             end_token=EOS,
+            outputs=None if self.output.ids is None else OutputIndex(self.output.ids, self.output.size),
         )
         engine = EngineCore(
             self.backend,
@@ -134,7 +146,14 @@ class WorkerParts:
             delta_interval_s=DELTA_INTERVAL_S,
         )
         return LoadedModel(
-            self.name, text, engine, EOS, metrics, self.selection.backend, self.selection.quantization
+            self.name,
+            text,
+            engine,
+            EOS,
+            self.output,
+            metrics,
+            self.selection.backend,
+            self.selection.quantization,
         )
 
 
@@ -207,14 +226,18 @@ def assemble(
     kv_memory_mib: int | None = None,
     graphs: bool = False,
     metrics: Metrics | None = None,
+    output: OutputVocabulary | None = None,
 ) -> LoadedModel:
     """Build text, torch backend, sampler and engine around a checkpoint that was read.
 
-    `graphs`: record decode steps on a GPU. Empties `checkpoint.tensors`: the backend owns them now.
+    `graphs`: record decode steps on a GPU. `output`: what may be drawn; None: everything. Empties
+    `checkpoint.tensors`: the backend owns them now.
     """
     config, tensors = checkpoint.config, checkpoint.tensors
+    output = output or OutputVocabulary(config.vocab_size)
     table = tensors[EMBEDDING]
-    threads = threads or default_threads(ModelSize.of(config))
+    size = ModelSize.of(config, output.limit)
+    threads = threads or default_threads(size)
     block = block_size(table.device)
     release_unused(table.device)
     free = free_memory(table.device)
@@ -222,14 +245,16 @@ def assemble(
     if table.is_cuda:
         set_up_cuda()
         work = gpu_work_memory(
-            ModelSize.of(config),
+            size,
             table.dtype.itemsize,
             rows=slots,
             tokens=PREFILL_ALONE,
             logits=max(slots, MAX_SCORED_TOKENS),
             graphs=graphs,
         )
-        most = gpu_kv_bytes(free, work)
+        # The rows that are drawn by are copied out of the table.
+        copied = 0 if output.ids is None else size.head * table.dtype.itemsize
+        most = gpu_kv_bytes(free, work + copied)
     blocks = kv_blocks(
         context=config.max_position_embeddings,
         block=block,
@@ -239,8 +264,8 @@ def assemble(
         most=most,
     )
     with _memory_errors():
-        backend = TorchBackend(config, tensors, blocks=blocks, block=block, graphs=graphs)
-    parts = WorkerParts(checkpoint.name, config, checkpoint.tokenizer, backend, TORCH, slots, threads)
+        backend = TorchBackend(config, tensors, blocks=blocks, block=block, graphs=graphs, outputs=output.ids)
+    parts = WorkerParts(checkpoint.name, config, checkpoint.tokenizer, backend, TORCH, slots, threads, output)
     return parts.loaded_model(metrics or Metrics())
 
 
@@ -262,6 +287,15 @@ def _with_torch(
         kv_memory_mib=options.kv_memory_mib,
         graphs=options.cuda_graphs == "on",
         metrics=metrics,
+        output=_output(source, checkpoint.tokenizer, options),
+    )
+
+
+def _output(source: CheckpointSource, tokenizer: Tokenizer, options: EngineOptions) -> OutputVocabulary:
+    """What may be drawn."""
+    cache = cache_folder(options.cache, os.environ)
+    return output_vocabulary(
+        source.folder, tokenizer, source.config.vocab_size, Languages(options.languages), cache
     )
 
 
@@ -274,7 +308,7 @@ def _with_openvino(
         OpenVinoUnusable: it failed, or computes something else.
         CheckpointError: the checkpoint cannot be read or converted, or does not fit the memory.
     """
-    config, size = source.config, source.size
+    config = source.config
     precision = KV_PRECISION if options.kv_precision == "auto" else options.kv_precision
     with _openvino_errors():
         from bot.worker.backends.openvino import OpenVinoBackend
@@ -284,6 +318,9 @@ def _with_openvino(
         LayerShape.of(config)
     token_bytes = OpenVinoBackend.bytes_per_token_of(config, precision)
     free = available_memory()
+    tokenizer = source.tokenizer()
+    output = _output(source, tokenizer, options)
+    size = ModelSize.of(config, output.limit)
     budget = MemoryBudget(free, options.kv_memory_mib)
     kv_bytes = budget.kv_bytes(config.max_position_embeddings * token_bytes)
     budget.check(int8_plan(size, kv_bytes), size)
@@ -295,7 +332,6 @@ def _with_openvino(
         memory_mib=options.kv_memory_mib,
         most=cpu_kv_bytes(None if free is None else free - int8_memory(size, 0)),
     )
-    tokenizer = source.tokenizer()
     model = int8_model(
         source.folder,
         config,
@@ -304,17 +340,20 @@ def _with_openvino(
         progress=progress,
         budget=budget,
         kv_bytes=kv_bytes,
+        outputs=size.outputs,
     )
     threads = options.threads or default_threads(size)
 
-    def made(of: Int8Model, blocks: int, *, measured: bool) -> Backend:
-        return OpenVinoBackend(of, blocks=blocks, threads=threads, kv_precision=precision, measured=measured)
-
+    computing = partial(OpenVinoBackend, threads=threads, kv_precision=precision)
     with _openvino_errors(CheckpointError), _memory_errors():
-        compare_backend(model, lambda excerpt: made(excerpt, BLOCKS, measured=False))
-        backend = made(model, blocks, measured=True)
+        compare_backend(
+            model,
+            lambda excerpt: computing(excerpt, blocks=BLOCKS, measured=False, outputs=excerpt.outputs),
+            limited=output.ids is not None,
+        )
+        backend = computing(model, blocks=blocks, outputs=output.ids)
     trim_heap()
-    parts = WorkerParts(source.name, config, tokenizer, backend, OPENVINO, options.slots, threads)
+    parts = WorkerParts(source.name, config, tokenizer, backend, OPENVINO, options.slots, threads, output)
     return parts.loaded_model(metrics)
 
 

@@ -65,16 +65,20 @@ GPU_SHARE = 0.9
 
 @dataclass(frozen=True, slots=True)
 class ModelSize:
-    """The figures of a model that its memory depends on."""
+    """The figures of a model that its memory depends on.
+
+    `outputs`: how many tokens may be drawn; None: the whole vocabulary.
+    """
 
     vocabulary: int
     width: int
     inner: int
     layers: int
     context: int = 2_048
+    outputs: int | None = None
 
     @classmethod
-    def of(cls, config: Any) -> Self:
+    def of(cls, config: Any, outputs: int | None = None) -> Self:
         """From a checkpoint's XGLMConfig."""
         return cls(
             config.vocab_size,
@@ -82,11 +86,17 @@ class ModelSize:
             config.ffn_dim,
             config.num_layers,
             config.max_position_embeddings,
+            outputs,
         )
 
     @property
+    def head(self) -> int:
+        """Numbers of the head that is drawn by."""
+        return (self.vocabulary if self.outputs is None else self.outputs) * self.width
+
+    @property
     def table(self) -> int:
-        """Numbers of the embedding, which is the head as well."""
+        """Numbers of the embedding, which is the head of the whole vocabulary as well."""
         return self.vocabulary * self.width
 
     @property
@@ -117,9 +127,11 @@ PUBLISHED = {
 def int8_memory(size: ModelSize, kv_bytes: int) -> int:
     """Bytes that the worker takes at most while it loads a converted model for OpenVINO, and afterwards.
 
-    The input embedding is not counted: it is mapped, and only the rows of tokens that occur are read.
+    The input embedding is not counted: it is mapped, and only the rows of tokens that occur are read. What is
+    there for a moment while it loads does for the whole head, if a text is scored later.
     """
-    weights = size.parameters + max(min(COMPILED_BYTES, size.layers * size.layer), size.table)
+    layers = size.layers * size.layer
+    weights = layers + size.head + max(min(COMPILED_BYTES, layers), size.table)
     return PROCESS_BYTES + size.vocabulary * PIECE_BYTES + weights + kv_bytes
 
 
@@ -149,7 +161,8 @@ def torch_memory(size: ModelSize, itemsize: int, kv_bytes: int, whole_file: int 
 
 def gpu_memory(size: ModelSize, itemsize: int, kv_bytes: int) -> int:
     """Bytes on a GPU: numbers are converted before they come there, so what reading takes is not there."""
-    return size.parameters * itemsize + kv_bytes + GPU_WORK_BYTES
+    drawn = 0 if size.outputs is None else size.head
+    return (size.parameters + drawn) * itemsize + kv_bytes + GPU_WORK_BYTES
 
 
 def kv_needed(one_context: int, memory_mib: int | None) -> int:

@@ -11,7 +11,7 @@ class EngineOptions:
     """The settings of `[engine]` in config/default.toml, where they are explained.
 
     `model`: None is the embedded one. `threads`: None is as many as there are cores. `kv_memory_mib`: None is
-    what suits the machine. `cache`: None is the user's cache folder.
+    what suits the machine. `cache`: None is the user's cache folder. `languages`: codes, or `all`.
     """
 
     model: str | None = None
@@ -25,3 +25,4 @@ class EngineOptions:
     kv_precision: str = "auto"
     cuda_graphs: str = "off"
     cache: Path | None = None
+    languages: tuple[str, ...] = ("ja", "en")

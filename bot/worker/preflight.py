@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import os
+from dataclasses import dataclass, replace
 
 from bot.worker.backends.selection import OPENVINO, BackendSelection
 from bot.worker.checkpoints.loader import (
@@ -13,9 +14,17 @@ from bot.worker.checkpoints.loader import (
     free_memory,
     read_config,
 )
+from bot.worker.checkpoints.output_vocabulary_cache import SMALL_VOCABULARY, output_vocabulary
+from bot.worker.checkpoints.quantized_cache import cache_folder
+from bot.worker.checkpoints.tokenizer_loader import load_tokenizer
 from bot.worker.factory import default_threads, select
 from bot.worker.memory import PUBLISHED, ModelSize, gpu_memory, int8_memory, kv_needed, torch_memory
 from bot.worker.options import EngineOptions
+from bot.worker.text.languages import Languages
+
+FEW_LANGUAGES, EXPECTED_SHARE = 2, 3
+"""Of a checkpoint that is not here yet: what two languages need is at most a third of what is published for
+thirty, by an estimate (docs/benchmarks.md)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +44,7 @@ def estimate(options: EngineOptions) -> MemoryEstimate:
         ConfigurationError: the options contradict each other or this machine.
         CheckpointError: there is no such device or dtype, or the model's folder holds no XGLM.
     """
-    choice, size = select(options), _size(options.model)
+    choice, size = select(options), _size(options)
     device = choose_device(options.device)
     if size is None:
         return MemoryEstimate(choice, options.threads, None, free_memory(device))
@@ -50,9 +59,19 @@ def estimate(options: EngineOptions) -> MemoryEstimate:
     return MemoryEstimate(choice, options.threads or default_threads(size), needed, free_memory(device))
 
 
-def _size(model: str | None) -> ModelSize | None:
+def _size(options: EngineOptions) -> ModelSize | None:
     """The model's figures; None for one on the hub that is not among the published."""
-    folder = embedded_model() if model is None else folder_of(model)
-    if folder.is_dir():
-        return ModelSize.of(read_config(folder))
-    return PUBLISHED.get(str(model))
+    folder = embedded_model() if options.model is None else folder_of(options.model)
+    languages = Languages(options.languages)
+    if not folder.is_dir():
+        size = PUBLISHED.get(str(options.model))
+        few = size is None or languages.everything or len(languages.names) > FEW_LANGUAGES
+        return size if size is None or few else replace(size, outputs=size.vocabulary // EXPECTED_SHARE)
+    config = read_config(folder)
+    size = ModelSize.of(config)
+    if languages.everything or size.vocabulary <= SMALL_VOCABULARY:
+        return size
+    tokenizer = load_tokenizer(folder, size.vocabulary)
+    cache = cache_folder(options.cache, os.environ)
+    chosen = output_vocabulary(folder, tokenizer, size.vocabulary, languages, cache)
+    return replace(size, outputs=chosen.limit)

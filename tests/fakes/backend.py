@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import torch
 
-from bot.worker.backends.base import Copy, Row
+from bot.worker.backends.base import Copy, Logits, Row, are_drawn, wanted_tokens
 
 VOCABULARY = 512
 """As many as the tiny tokenizer has, and more."""
@@ -54,6 +54,7 @@ class FakeBackend:
     name: str = "fake"
     bytes_per_token: int = 1
     grain: int = 1
+    outputs: Sequence[int] | None = None
     steps: list[tuple[Row, ...]] = field(default_factory=list)
     copies: list[Copy] = field(default_factory=list)
     fails: int = 0
@@ -63,7 +64,7 @@ class FakeBackend:
         """Have room for two whole contexts where nothing else is said."""
         self.blocks = self.blocks or 2 * -(-self.context // self.block)
 
-    def forward(self, rows: Sequence[Row]) -> torch.Tensor:
+    def forward(self, rows: Sequence[Row]) -> Logits:
         """Keep the tokens; answer for those that want logits."""
         if self.fails:
             self.fails -= 1
@@ -74,12 +75,16 @@ class FakeBackend:
             for number, token in enumerate(row.tokens):
                 place = row.start + number
                 self.kept[self._place(row, place)] = (token, place >= row.end - row.alone)
-        answers = [
+        behind = [
             self.answer([self.kept[self._place(row, place)] for place in range(end)])
+            if end > row.end - row.logits - row.scored
+            else torch.empty(VOCABULARY)
             for row in rows
-            for end in range(row.end - row.logits + 1, row.end + 1)
+            for end in range(row.start + 1, row.end + 1)
         ]
-        return torch.stack(answers) if answers else torch.empty(0, VOCABULARY)
+        answers, drawing = torch.stack(behind)[wanted_tokens(rows)], torch.tensor(are_drawn(rows)).bool()
+        drawn = answers[drawing]
+        return Logits(drawn if self.outputs is None else drawn[:, list(self.outputs)], answers[~drawing])
 
     def copy(self, copies: Sequence[Copy]) -> None:
         """Copy what blocks hold."""

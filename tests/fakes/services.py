@@ -30,13 +30,16 @@ class HeardMessage:
 class FakeServices:
     """Keeps stories in memory and answers nothing by itself.
 
-    `refuse(error)` makes the next `receive_message` raise it; `place`, `unknown` and `read_as` are what
-    receipts say; a repeated event id changes nothing and its receipt says so, as in the real services.
+    `refuse(error)` makes the next `receive_message` raise it; `place`, `unknown`, `read_as`, `unwritable` and
+    `languages_needed` are what receipts say; a repeated event id changes nothing and its receipt says so, as
+    in the real services.
     """
 
     place: int = 0
     unknown: tuple[str, ...] = ()
     read_as: str = ""
+    unwritable: tuple[str, ...] = ()
+    languages_needed: tuple[str, ...] = ()
     heard: list[HeardMessage] = field(default_factory=list)
     cancelled: list[Room] = field(default_factory=list)
     _stories: dict[Room, Story] = field(default_factory=dict)
@@ -80,7 +83,9 @@ class FakeServices:
 
     async def count_tokens(self, message: Message) -> TokenCount:
         """A token a character; what cannot be read is what tickets say, too."""
-        return TokenCount(len(message.text), self.unknown, self.read_as)
+        return TokenCount(
+            len(message.text), self.unknown, self.read_as, self.unwritable, self.languages_needed
+        )
 
     async def receive_message(
         self, message: Message, ask: GenerationOptions | None, earlier: Sequence[Message] = ()
@@ -100,7 +105,8 @@ class FakeServices:
             self.tell(message.room, message.whole, message.author)
         story = self._stories[message.room]
         job_id = f"job-{len(self.heard) + 1}"
-        ticket = JobReceipt(job_id, story.id, self.place, False, self.unknown, self.read_as) if ask else None
+        said = (self.unknown, self.read_as, self.unwritable, self.languages_needed)
+        ticket = JobReceipt(job_id, story.id, self.place, False, *said) if ask else None
         self._tickets[event] = ticket
         self.heard.append(HeardMessage(message, ask, ticket))
         self._changed.set()

@@ -13,9 +13,9 @@ def test_it_answers_from_the_rows_blocks() -> None:
     """Logits come where they are wanted, from the tokens of the row's own blocks."""
     backend: Backend = FakeBackend()
 
-    logits = backend.forward([Row((0,), 0, (2, 9), alone=2), Row((1,), 0, (2, 20), alone=2, logits=2)])
+    logits = backend.forward([Row((0,), 0, (2, 9), alone=2), Row((1,), 0, (2, 20), alone=2, logits=2)]).drawn
     backend.copy([Copy(0, 3)])
-    copied = backend.forward([Row((3,), 1, (9,), alone=1, logits=1)])
+    copied = backend.forward([Row((3,), 1, (9,), alone=1, logits=1)]).drawn
 
     assert logits.argmax(-1).tolist() == [511, 21]
     assert copied.argmax(-1).tolist() == [10]

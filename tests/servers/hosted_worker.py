@@ -11,6 +11,7 @@ import httpx
 
 from bot.worker.api.app import create_app
 from bot.worker.api.readiness import EngineLoader
+from bot.worker.checkpoints.output_vocabulary import OutputVocabulary
 from bot.worker.engine.engine_core import EngineCore
 from bot.worker.engine.loaded_model import LoadedModel
 from bot.worker.engine.metrics import Metrics
@@ -19,7 +20,7 @@ from bot.worker.main import Server, address, open_socket, open_unix_socket
 from bot.worker.sampling.sampler import Sampler
 from bot.worker.text.encoding import StoryText
 from tests.bot.worker.driving import EOS
-from tests.fakes.backend import FakeBackend
+from tests.fakes.backend import VOCABULARY, FakeBackend
 from tests.fakes.checkpoints import tiny_tokenizer
 
 TIMEOUT_S = 60
@@ -37,7 +38,8 @@ def fake_loaded_model(
         waiting_limit=waiting_limit,
     )
     engine = EngineCore(backend, Sampler(end_token=EOS), scheduler, metrics=metrics)
-    return LoadedModel("fake", StoryText(tiny_tokenizer(), backend.context), engine, EOS, metrics)
+    text = StoryText(tiny_tokenizer(), backend.context)
+    return LoadedModel("fake", text, engine, EOS, OutputVocabulary(VOCABULARY), metrics)
 
 
 @contextmanager

@@ -141,7 +141,7 @@ class ContinueCommand:
         except SpokenError:
             await context.delete_original(rest)
             raise
-        if receipt is not None and receipt.unknown:
+        if receipt is not None and receipt.needs_warning:
             await context.send_ephemeral(unread_characters(receipt, context.phrase))
 
     def _choose_thread(self, context: InteractionContext) -> ThreadRef:
@@ -236,7 +236,7 @@ def _notices(
     if place.missing_permission is not None:
         permission = context.phrase(f"discord.permission.{place.missing_permission}")
         notices.append(context.phrase("discord.no_thread", permission=permission))
-    if receipt is not None and receipt.unknown:
+    if receipt is not None and receipt.needs_warning:
         notices.append(unread_characters(receipt, context.phrase))
     return notices
 

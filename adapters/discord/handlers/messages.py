@@ -282,7 +282,7 @@ class MessageHandler:
                 self._posts.cancel_reply_to(room, message.id)
         if receipt is None and opening:
             await self._threads.open(room)  # what is only said beside a story has no reply to open it
-        elif receipt is not None and receipt.unknown and not receipt.repeated:
+        elif receipt is not None and receipt.needs_warning and not receipt.repeated:
             await self._notify(message, unread_characters(receipt, incoming.phrase))
 
     async def _receive(

@@ -145,10 +145,17 @@ def story_ending(story: Story, phrase: Phrase) -> str:
 
 
 def unread_characters(receipt: JobReceipt, phrase: Phrase) -> str:
-    """Which characters of a text the model cannot see, and what it reads instead."""
-    key = "discord.unknown_as" if receipt.read_as else "discord.unknown"
-    characters = escape(" ".join(names(receipt.unknown)))
-    return phrase(key, characters=characters, read_as=escape(receipt.read_as))
+    """Which characters of a text the model cannot see, with what it reads instead, and which not write."""
+    lines = []
+    if receipt.unknown:
+        key = "discord.unknown_as" if receipt.read_as else "discord.unknown"
+        characters = escape(" ".join(names(receipt.unknown)))
+        lines.append(phrase(key, characters=characters, read_as=escape(receipt.read_as)))
+    if receipt.unwritable:
+        characters = escape(" ".join(names(receipt.unwritable)))
+        needed = ", ".join(receipt.languages_needed)
+        lines.append(phrase("languages.unwritable", characters=characters, languages=needed))
+    return "\n".join(lines)
 
 
 def passage_label(story: Story, passage: Passage) -> str:

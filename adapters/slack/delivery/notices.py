@@ -112,10 +112,16 @@ class Notices:
         await self._quietly(lambda: self._api.post_ephemeral(thread, author.id, note))
 
     async def warn_unknown_characters(self, thread: SlackThread, author: Author, receipt: JobReceipt) -> None:
-        """Tell only the writer which of their characters the model cannot see, and what it reads instead."""
-        key = "slack.unknown_as" if receipt.read_as else "slack.unknown"
-        characters = " ".join(names(receipt.unknown))
-        await self.send_ephemeral(thread, author, key, characters=characters, read_as=receipt.read_as)
+        """Tell only the writer which of their characters the model cannot see, and which it may not write."""
+        if receipt.unknown:
+            key = "slack.unknown_as" if receipt.read_as else "slack.unknown"
+            characters = " ".join(names(receipt.unknown))
+            await self.send_ephemeral(thread, author, key, characters=characters, read_as=receipt.read_as)
+        if receipt.unwritable:
+            characters, needed = " ".join(names(receipt.unwritable)), ", ".join(receipt.languages_needed)
+            await self.send_ephemeral(
+                thread, author, "languages.unwritable", characters=characters, languages=needed
+            )
 
     async def _quietly(self, call: Callable[[], Awaitable[object]]) -> None:
         try:

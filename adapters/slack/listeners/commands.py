@@ -113,7 +113,7 @@ class CommandListener:
             # The text stands in the channel already: what is wrong with it belongs under it.
             await workspace.notices.post_once(thread, event_id, error.key, author, **error.values)
         else:
-            if receipt and receipt.unknown:
+            if receipt and receipt.needs_warning:
                 await workspace.notices.warn_unknown_characters(thread, author, receipt)
         await workspace.posts.remove_duplicates(command.thread, event_id)
 

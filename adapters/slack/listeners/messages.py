@@ -185,7 +185,7 @@ class MessageListener:
         receipt = await self._receive(message, GenerationOptions() if may_reply else None)
         if receipt and receipt.repeated:
             workspace.posts.unmark_new_thread(incoming.thread)
-        elif receipt and receipt.unknown:
+        elif receipt and receipt.needs_warning:
             await workspace.notices.warn_unknown_characters(incoming.thread, author, receipt)
 
     async def _receive(self, message: Message, options: GenerationOptions | None) -> JobReceipt | None:

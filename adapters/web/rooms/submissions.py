@@ -124,3 +124,10 @@ class Submissions:
             key = "web.unseen_as" if read.read_as else "web.unseen"
             characters = named(read.unknown)
             self.notify(self.translate(key, self.visitor.locale, characters=characters, read_as=read.read_as))
+        if read.unwritable:
+            characters, needed = named(read.unwritable), ", ".join(read.languages_needed)
+            self.notify(
+                self.translate(
+                    "languages.unwritable", self.visitor.locale, characters=characters, languages=needed
+                )
+            )

@@ -52,6 +52,7 @@ class Readiness:
         """The body of `/health`."""
         if self.model is not None:
             model = self.model
+            output = model.output
             return {
                 "status": self.status,
                 "model": model.name,
@@ -59,6 +60,12 @@ class Readiness:
                 "max_model_len": model.context,
                 "backend": model.backend,
                 "quantization": model.quantization,
+                "output": {
+                    "languages": list(output.languages),
+                    "rows": output.rows,
+                    "of": output.size,
+                    "kinds": dict(output.kinds),
+                },
                 "running": model.engine.running,
                 "waiting": model.engine.waiting,
                 "last_step_s": model.engine.idle_s,

@@ -24,6 +24,7 @@ from bot.worker.engine.delta_coalescer import join_deltas
 from bot.worker.engine.loaded_model import Completion, LoadedModel, UnfitPromptError
 from bot.worker.engine.metrics import Metrics
 from bot.worker.text.encoding import read_as
+from bot.worker.text.languages import languages_with
 
 DEFAULT_MODEL = "default"
 
@@ -98,6 +99,7 @@ class Routes:
         model = self._loaded_model()
         body = await read_body(request, TokenizeRequest)
         encoded = await asyncio.to_thread(model.text.encode, body.written, model.context)
+        unwritable = model.text.unwritable(body.written, encoded.unknown)
         response: TokenizeResponse = {
             "tokens": list(encoded.ids),
             "count": len(encoded.ids),
@@ -106,6 +108,8 @@ class Routes:
             "read_as": read_as(body.written, encoded.unknown),
             "dropped_characters": encoded.dropped_characters,
             "unreadable": encoded.unreadable,
+            "unwritable": list(unwritable),
+            "languages_needed": list(languages_with(unwritable)),
         }
         return json_response(response)
 

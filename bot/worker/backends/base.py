@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     import torch
@@ -18,7 +18,8 @@ class Row:
     `alone`: how many of the last tokens are computed one by one, as they are when decoded. Every token drawn
     by the model and a prompt's last one are; a token rounds differently among others, so this is part of what
     a token's keys and values are.
-    `logits`: of how many of the last tokens logits are wanted.
+    `logits`: behind how many of the last tokens something may be drawn.
+    `scored`: of how many of the tokens before these it is wanted what the model gives any token behind them.
     """
 
     blocks: tuple[int, ...]
@@ -26,21 +27,43 @@ class Row:
     tokens: tuple[int, ...]
     alone: int = 0
     logits: int = 0
+    scored: int = 0
 
     @property
     def end(self) -> int:
         """The position behind the last token."""
         return self.start + len(self.tokens)
 
+    @property
+    def wanted(self) -> int:
+        """Of how many of the last tokens logits are wanted, of either kind."""
+        return self.logits + self.scored
+
 
 def wanted_tokens(rows: Sequence[Row]) -> list[int]:
-    """Which of the tokens of all rows, counted through, have logits."""
+    """Which of the tokens of all rows, counted through, have logits; of a row those that are scored first."""
     wanted: list[int] = []
     end = 0
     for row in rows:
         end += len(row.tokens)
-        wanted += range(end - row.logits, end)
+        wanted += range(end - row.wanted, end)
     return wanted
+
+
+def are_drawn(rows: Sequence[Row]) -> list[bool]:
+    """For each of these tokens whether something is drawn behind it, or it is scored."""
+    return [place >= row.scored for row in rows for place in range(row.wanted)]
+
+
+class Logits(NamedTuple):
+    """A step's output in float32, in the order of the rows and of their tokens.
+
+    `drawn`: (sum of the rows' `logits`, outputs), one output for each token that may be drawn, in the order
+    of their ids. `scored`: (sum of the rows' `scored`, vocabulary).
+    """
+
+    drawn: torch.Tensor
+    scored: torch.Tensor
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +79,8 @@ class Backend(Protocol):
 
     `block`: positions a block. `blocks`: how many there are, ids 0 to `blocks` - 1. `context`: positions a
     sequence may have. `bytes_per_token`: what keys and values of one position take. `grain`: rows of tokens
-    that are not computed alone may begin and end at its multiples.
+    that are not computed alone may begin and end at its multiples. `outputs`: the ids of the tokens that may
+    be drawn, ascending; None: all.
 
     A token's keys, values and logits depend on the tokens before it and on whether it is computed alone, and
     on nothing else, to the last bit: not on other rows, nor on how its sequence is cut into rows. For this,
@@ -71,12 +95,10 @@ class Backend(Protocol):
     context: int
     bytes_per_token: int
     grain: int
+    outputs: Sequence[int] | None
 
-    def forward(self, rows: Sequence[Row]) -> torch.Tensor:
-        """Compute rows, each of another sequence.
-
-        Returns float32 logits of shape (sum of the rows' `logits`, vocabulary), in the order of the rows and
-        of their tokens. They may be overwritten by the next call.
+    def forward(self, rows: Sequence[Row]) -> Logits:
+        """Compute rows, each of another sequence. The next call may overwrite what it returns.
 
         Raises:
             ValueError: a row passes the context.

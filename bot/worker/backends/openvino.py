@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ import torch
 from openvino import Tensor
 from torch.nn import functional
 
-from bot.worker.backends.base import Copy, Row, wanted_tokens
+from bot.worker.backends.base import Copy, Logits, Row, are_drawn, wanted_tokens
 from bot.worker.backends.openvino_graph import (
     BEGINS,
     BLOCK,
@@ -58,6 +58,7 @@ class OpenVinoBackend:
         threads: int | None = None,
         kv_precision: str = "u8",
         measured: bool = True,
+        outputs: Sequence[int] | None = None,
     ) -> None:
         """Compile the model part by part.
 
@@ -70,6 +71,8 @@ class OpenVinoBackend:
             kv_precision: one of `bot.worker.backends.selection.KV_PRECISIONS`.
             measured: find out how many tokens may be computed at once. Without, any number is, and on some
                 processors bits depend on it.
+            outputs: the ids of the tokens that may be drawn, ascending; None: all. The head of all tokens is
+                compiled when a text is scored for the first time then.
 
         Raises:
             CheckpointError: OpenVINO has no graph for this kind of model.
@@ -77,7 +80,7 @@ class OpenVinoBackend:
         """
         config = model.config
         shape = LayerShape.of(config)
-        self.blocks = blocks
+        self.blocks, self.outputs = blocks, outputs
         self.context: int = config.max_position_embeddings
         self.bytes_per_token = self.bytes_per_token_of(config, kv_precision)
         self._scale = math.sqrt(config.d_model) if config.scale_embedding else 1.0
@@ -96,14 +99,21 @@ class OpenVinoBackend:
             part.run(np.zeros((FEWEST, shape.width), np.float32), _places(_padding(FEWEST, blocks)))
             release_pages(product.weight for layer in layers for product in layer.products)
             self._parts.append(part)
-        head = model.head()
-        self._head = compiled(head_model(head, shape.width)).create_infer_request()
-        self._logits(np.zeros((FEWEST, shape.width), np.float32))
-        release_pages([head.weight])
+
+        def head(only: Sequence[int] | None) -> CompiledHead:
+            whole = model.head()
+            made = whole if only is None else whole.only(only)
+            found = CompiledHead(compiled(head_model(made, shape.width)), shape.width, self.at_once)
+            release_pages([whole.weight])
+            return found
+
+        self._head = head(outputs)
+        self._whole_head = cache(lambda: self._head if outputs is None else head(None))
         structlog.get_logger().info(
             "backend ready",
             backend=self.name,
             parts=len(self._parts),
+            outputs=self._head.outputs,
             at_once=self.at_once or "any",
             kv_tokens=blocks * BLOCK,
             kv_mib_when_full=blocks * BLOCK * self.bytes_per_token // 2**20,
@@ -116,8 +126,8 @@ class OpenVinoBackend:
         head = size + QUANTIZED_EXTRA if kv_precision == "u8" else size * 2
         return int(2 * config.num_layers * config.attention_heads * head)
 
-    def forward(self, rows: Sequence[Row]) -> torch.Tensor:
-        """Compute rows; float32 logits of the tokens that want them. Valid until the next call.
+    def forward(self, rows: Sequence[Row]) -> Logits:
+        """Compute rows. Valid until the next call.
 
         Raises:
             ValueError: a row passes the context.
@@ -125,14 +135,23 @@ class OpenVinoBackend:
         """
         if any(row.end > self.context for row in rows):
             raise ValueError(f"a row passes the model's {self.context} positions")
-        hidden, wanted = self._embed(rows), np.array(wanted_tokens(rows), np.intp)
+        computed = self._layers(rows, np.array(wanted_tokens(rows), np.intp))
+        if not any(row.scored for row in rows):
+            return Logits(self._head(computed), torch.empty(0, len(self._table)))
+        drawn = np.array(are_drawn(rows))
+        # Of one head the second product would take the first one's place.
+        return Logits(self._head(computed[drawn]).clone(), self._whole_head()(computed[~drawn]))
+
+    def _layers(self, rows: Sequence[Row], wanted: npt.NDArray[np.intp]) -> Floats:
+        """The output of all layers for some of the rows' tokens, counted through and ascending."""
+        hidden = self._embed(rows)
         kept: list[Floats] = []
         end = 0
         for step in passes([piece for row in rows for piece in _subsequences(row)], self.at_once, BLOCK):
             start, end = end, end + sum(piece.tokens for piece in step)
             here = wanted[(wanted >= start) & (wanted < end)] - start
             kept.append(self._computed(hidden[start:end], step)[here])
-        return self._logits(np.concatenate(kept))
+        return np.concatenate(kept)
 
     def copy(self, copies: Sequence[Copy]) -> None:
         """Copy blocks in every layer."""
@@ -155,18 +174,30 @@ class OpenVinoBackend:
             hidden = part.run(hidden, places)
         return hidden
 
-    def _logits(self, hidden: Floats) -> torch.Tensor:
+
+class CompiledHead:
+    """A compiled head: from the layers' output to logits."""
+
+    def __init__(self, compiled: ov.CompiledModel, width: int, at_once: int | None) -> None:
+        """Pack its weights. `at_once`: hidden states that are computed in one pass; None: any number."""
+        self._request = compiled.create_infer_request()
+        self._at_once = at_once
+        self.outputs: int = compiled.outputs[0].partial_shape[1].get_length()
+        self(np.zeros((FEWEST, width), np.float32))
+
+    def __call__(self, hidden: Floats) -> torch.Tensor:
+        """Logits (rows, outputs) of hidden states (rows, width), valid until the next call."""
         wanted = len(hidden)
         if not wanted:
-            return torch.empty(0, len(self._table))
-        if self.at_once and wanted > self.at_once:
-            starts = range(0, wanted, self.at_once)
-            return torch.cat([self._logits(hidden[at : at + self.at_once]).clone() for at in starts])
+            return torch.empty(0, self.outputs)
+        if self._at_once and wanted > self._at_once:
+            starts = range(0, wanted, self._at_once)
+            return torch.cat([self(hidden[at : at + self._at_once]).clone() for at in starts])
         if wanted < FEWEST:
             hidden = np.repeat(hidden, FEWEST, axis=0)
-        self._head.set_tensor(HIDDEN, Tensor(hidden, shared_memory=True))
-        _run(self._head)
-        return torch.from_numpy(self._head.get_output_tensor(0).data)[:wanted]
+        self._request.set_tensor(HIDDEN, Tensor(hidden, shared_memory=True))
+        _run(self._request)
+        return torch.from_numpy(self._request.get_output_tensor(0).data)[:wanted]
 
 
 class CompiledLayers:
@@ -197,9 +228,9 @@ class CompiledLayers:
 
     def copy(self, copies: Sequence[Copy]) -> None:
         """Copy whole blocks."""
-        for cache in self._caches:
+        for held in self._caches:
             for one in copies:
-                cache[one.target] = cache[one.source]
+                held[one.target] = held[one.source]
 
 
 def _run(request: ov.InferRequest) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, MutableMapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import structlog
@@ -18,7 +18,7 @@ from torch.nn import functional
 from transformers.activations import ACT2FN
 
 from bot.domain.errors import CheckpointError
-from bot.worker.backends.base import Copy, Row, wanted_tokens
+from bot.worker.backends.base import Copy, Logits, Row, are_drawn, wanted_tokens
 from bot.worker.backends.cuda import release_unused
 from bot.worker.backends.cuda_graphs import Attend, DecodeGraphs, GraphRecorder
 from bot.worker.backends.kv_cache import BlockCache, SlotMapping, block_size
@@ -96,6 +96,7 @@ class TorchBackend:
         blocks: int,
         block: int | None = None,
         graphs: bool = False,
+        outputs: Sequence[int] | None = None,
     ) -> None:
         """Build from transformers' parameter names.
 
@@ -105,11 +106,13 @@ class TorchBackend:
             blocks: how many blocks of keys and values there are.
             block: positions a block; None: what suits the device.
             graphs: run decode steps filled up to a few sizes, on CUDA as recorded graphs.
+            outputs: the ids of the tokens that may be drawn, ascending; None: all. On a CPU the head of all
+                tokens is packed when a text is scored for the first time then.
 
         Raises:
             CheckpointError: a parameter is missing.
         """
-        self.blocks = blocks
+        self.blocks, self.outputs = blocks, outputs
         self.context: int = config.max_position_embeddings
         self._heads: int = config.attention_heads
         self._scale = math.sqrt(config.d_model) if config.scale_embedding else 1.0
@@ -119,8 +122,8 @@ class TorchBackend:
         table = take("model.embed_tokens.weight")
         self._dtype, self._device = table.dtype, table.device
         head = take.head(table, tied=config.tie_word_embeddings)
-        self._head = make_head(head)
         self._table = compact(table)
+        self._head, self._whole_head = self._make_heads(head, outputs, tied=head is table)
         self._residual = residual_dtype(self._dtype)
         self._positions = sinusoidal_positions(config).to(self._device, self._dtype)
         self.block = self.grain = block or block_size(self._device)
@@ -136,6 +139,7 @@ class TorchBackend:
         structlog.get_logger().info(
             "backend ready",
             backend=self.name,
+            outputs=len(self._table) if outputs is None else len(outputs),
             dtype=str(self._dtype).removeprefix("torch."),
             device=str(self._device),
             kv_tokens=blocks * self.block,
@@ -143,8 +147,8 @@ class TorchBackend:
         )
 
     @torch.inference_mode()
-    def forward(self, rows: Sequence[Row]) -> torch.Tensor:
-        """Compute rows; float32 logits of the tokens that want them, in the order of rows and tokens.
+    def forward(self, rows: Sequence[Row]) -> Logits:
+        """Compute rows.
 
         Where a GPU's memory does not do for all rows at once, they are computed in halves.
 
@@ -163,12 +167,17 @@ class TorchBackend:
         release_unused(self._device)
         middle = len(rows) // 2
         structlog.get_logger().warning("the GPU's memory ran out: the step is halved", rows=len(rows))
-        return torch.cat([self.forward(rows[:middle]), self.forward(rows[middle:])])
+        halves = self.forward(rows[:middle]), self.forward(rows[middle:])
+        return Logits(*map(torch.cat, zip(*halves, strict=True)))
 
-    def _compute(self, rows: Sequence[Row]) -> torch.Tensor:
+    def _compute(self, rows: Sequence[Row]) -> Logits:
         reading = [row for row in rows if self._decode is None or not len(row.tokens) == row.alone == 1]
         hidden = self._read(rows) if len(reading) == len(rows) else self._mixed(rows, reading)
-        return self._head(self._norm(hidden))
+        if not any(row.scored for row in rows):
+            return Logits(self._head(self._norm(hidden)), hidden.new_empty(0, len(self._table)))
+        drawn = torch.tensor(are_drawn(rows), device=self._device)
+        whole = self._whole_head()
+        return Logits(self._head(self._norm(hidden[drawn])), whole(self._norm(hidden[~drawn])))
 
     def _read(self, rows: Sequence[Row]) -> torch.Tensor:
         """Hidden states of the tokens that want logits."""
@@ -180,16 +189,28 @@ class TorchBackend:
         if self._decode is None:
             raise ValueError("nothing decodes apart without graphs")
         decoded = self._decode([row for row in rows if row not in reading])
-        if not reading and all(row.logits for row in rows):
+        if not reading and all(row.wanted for row in rows):
             return decoded
         decodes = iter(torch.split(decoded, 1))
-        reads = iter(torch.split(self._read(reading), [row.logits for row in reading]) if reading else ())
-        return torch.cat([next(reads) if row in reading else next(decodes)[: row.logits] for row in rows])
+        reads = iter(torch.split(self._read(reading), [row.wanted for row in reading]) if reading else ())
+        return torch.cat([next(reads) if row in reading else next(decodes)[: row.wanted] for row in rows])
 
     @torch.inference_mode()
     def copy(self, copies: Sequence[Copy]) -> None:
         """Copy blocks in every layer."""
         self._cache.copy(copies)
+
+    def _make_heads(
+        self, weight: torch.Tensor, outputs: Sequence[int] | None, *, tied: bool
+    ) -> tuple[Linear, Callable[[], Linear]]:
+        """What is drawn by, and what makes the head of all tokens when it is first asked for."""
+        if outputs is None:
+            head = make_head(weight)
+            return head, lambda: head
+        # The table is there anyway, often in half the bytes.
+        own = None if tied else weight
+        few = make_head(weight[torch.tensor(outputs, device=self._device)])
+        return few, cache(lambda: make_head(self._table.to(self._dtype) if own is None else own))
 
     def _check(self, rows: Sequence[Row]) -> None:
         # Before anything is computed: on CUDA a bad index would end the process's use of the device.

@@ -17,13 +17,15 @@ import structlog
 import torch
 from torch import Tensor
 
-from bot.worker.backends.base import Backend, Copy, Row
+from bot.worker.backends.base import Backend, Copy, Logits, Row
 from bot.worker.backends.pytorch import TorchBackend
 from bot.worker.checkpoints.int8 import Int8Layer, Int8Linear, Int8Model
 from bot.worker.checkpoints.weights import EMBEDDING, HEAD
 
 LAYERS = 2
 VOCABULARY = 512
+OUTPUT_STEP = 3
+"""Of a limited head one output in so many is kept here."""
 BLOCKS = 8
 """How many blocks of keys and values the compared backends must have at least."""
 
@@ -39,9 +41,12 @@ class Disagreement(Exception):
 
 
 class ModelExcerpt:
-    """The beginning of a model: its first layers, and the first rows of its table and head."""
+    """The beginning of a model: its first layers, and the first rows of its table and head.
 
-    def __init__(self, model: Int8Model) -> None:
+    `outputs`: tokens that may be drawn, where the model's head is limited; else None.
+    """
+
+    def __init__(self, model: Int8Model, *, limited: bool = False) -> None:
         self.config: Any = copy.deepcopy(model.config)
         self.config.num_layers = min(LAYERS, model.config.num_layers)
         self.config.vocab_size = min(VOCABULARY, model.config.vocab_size)
@@ -49,6 +54,7 @@ class ModelExcerpt:
         self.table = model.table[: self.config.vocab_size].clone()
         self._layers = [model.layer(number) for number in range(self.config.num_layers)]
         self._head = _first(model.head(), self.config.vocab_size)
+        self.outputs = tuple(range(1, self.config.vocab_size, OUTPUT_STEP)) if limited else None
 
     def layer(self, number: int) -> Int8Layer:
         """One of the first decoder layers."""
@@ -59,13 +65,17 @@ class ModelExcerpt:
         return self._head
 
 
-def compare_backend(model: Int8Model, make: Callable[[Int8Model], Backend]) -> None:
+def compare_backend(
+    model: Int8Model, make: Callable[[ModelExcerpt], Backend], *, limited: bool = False
+) -> None:
     """Compare what `make` makes of an excerpt of a model with the reference.
+
+    `limited`: only the excerpt's `outputs` may be drawn.
 
     Raises:
         Disagreement: it computes something else.
     """
-    excerpt = ModelExcerpt(model)
+    excerpt = ModelExcerpt(model, limited=limited)
     # What they say in the log is not about the model that will run.
     with structlog.contextvars.bound_contextvars(selfcheck=True):
         computing = make(excerpt)
@@ -73,10 +83,10 @@ def compare_backend(model: Int8Model, make: Callable[[Int8Model], Backend]) -> N
         found, block = _run(computing, steps), computing.block
         del computing
         expected = _run(reference(excerpt, block), steps)
-    head = excerpt.head()
-    if head.bias is not None:
-        expected = expected + head.bias
-    away = deviations(found, expected)
+    bias = excerpt.head().bias
+    whole = [logits if bias is None else logits + bias for logits in expected]
+    drawn = whole[0] if excerpt.outputs is None else whole[0][:, torch.tensor(excerpt.outputs)]
+    away = torch.cat([deviations(found.drawn, drawn), deviations(found.scored, whole[1])])
     worst, usual = float(away.max()), float(away.median())
     # What is not a number is neither.
     if not (worst <= SURE or worst <= min(LIMIT, UNEVEN * usual)):
@@ -111,7 +121,7 @@ def _steps(block: int, config: Any) -> Iterator[_Step]:
     """What a scheduler does, and what can go wrong there.
 
     Prompts of one and of two blocks, decoding, several tokens alone, a copied block, and a prompt in two
-    parts beside a decoding row.
+    parts beside a decoding row; and a text that is scored.
     """
     vocabulary, context = config.vocab_size, config.max_position_embeddings
     ids = itertools.cycle(4 + (place * 37 + 11) % (vocabulary - 4) for place in range(vocabulary))
@@ -120,18 +130,18 @@ def _steps(block: int, config: Any) -> Iterator[_Step]:
     a, b, c, d, e = itertools.islice(ids, 5)
     yield _Step((), (Row((0, 1), 0, long, 1, 1), Row((2,), 0, short, 1, 1)))
     yield _Step((Copy(2, 3),), (Row((0, 1), len(long), (a,), 1, 1), Row((2,), len(short), (b,), 1, 1)))
-    yield _Step((), (Row((0, 1), len(long) + 1, (c, d, e), 3, 3), Row((3,), len(short), (a,), 1, 1)))
+    yield _Step((), (Row((0, 1), len(long) + 1, (c, d, e), 3, 1, 2), Row((3,), len(short), (a,), 1, 1)))
     if len(long) > block + 2:
         yield _Step((), (Row((3,), len(short) + 1, (c,), 1, 1), Row((5,), 0, long[:block])))
         yield _Step((), (Row((5, 4), block, long[block:], 1, 1),))
 
 
-def _run(backend: Backend, steps: Sequence[_Step]) -> Tensor:
-    logits = []
+def _run(backend: Backend, steps: Sequence[_Step]) -> Logits:
+    found = []
     for step in steps:
         backend.copy(step.copies)
-        logits.append(backend.forward(step.rows).clone())
-    return torch.cat(logits)
+        found.append(Logits(*(logits.clone() for logits in backend.forward(step.rows))))
+    return Logits(*map(torch.cat, zip(*found, strict=True)))
 
 
 def reference(excerpt: ModelExcerpt, block: int) -> Backend:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -31,6 +32,12 @@ class Int8Linear:
     def dequantized(self) -> Tensor:
         """The weight in float32."""
         return (self.weight.float() - ZERO) * self.scale
+
+    def only(self, outputs: Sequence[int]) -> Int8Linear:
+        """A copy with some of the outputs, in the order in which they are named."""
+        chosen = torch.tensor(outputs, dtype=torch.long)
+        bias = None if self.bias is None else self.bias[chosen]
+        return Int8Linear(self.weight[chosen], self.scale[chosen], bias)
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,10 +83,11 @@ class _Int8Request:
     progress: Progress
     budget: MemoryBudget
     kv_bytes: int
+    outputs: int | None
 
     @property
     def size(self) -> ModelSize:
-        return ModelSize.of(self.config)
+        return ModelSize.of(self.config, self.outputs)
 
     def check(self, plan: LoadingPlan) -> None:
         """Raise CheckpointError where it does not fit when it is made that way."""
@@ -103,6 +104,7 @@ def int8_model(
     small_bytes: int = SMALL_BYTES,
     budget: MemoryBudget = UNLIMITED,
     kv_bytes: int = 0,
+    outputs: int | None = None,
 ) -> Int8Model:
     """The checkpoint of `folder` in eight bits: from the cache, or converted into it now.
 
@@ -118,11 +120,13 @@ def int8_model(
         small_bytes: checkpoints up to this size are converted in memory.
         budget: the memory there is, checked where converting takes more of it than what was converted.
         kv_bytes: how much of it keys and values are to have.
+        outputs: how many tokens may be drawn; None: all. The conversion is the same: the whole head is kept,
+            for other languages and for scoring.
 
     Raises:
         CheckpointError: the checkpoint cannot be read, or there is no room for what is made of it.
     """
-    wanted = _Int8Request(folder, config, weights, progress, budget, kv_bytes)
+    wanted = _Int8Request(folder, config, weights, progress, budget, kv_bytes, outputs)
     if weights.size <= small_bytes:
         return _in_memory(wanted, Quantizer(config, weights))
     reason = f"nobody knows this user's home; name a folder with {CACHE_VARIABLE}"

@@ -291,27 +291,28 @@ class EngineCore:
         """Copy, compute, draw."""
         self._backend.copy(batch.copies)
         logits = self._backend.forward(batch.rows)
-        if not batch.scoring:
-            return StepOutput(self._sampler.draw(logits, batch.sampling))
-        scores, drawing = self._score(batch, logits)
-        return StepOutput(self._sampler.draw(logits[drawing], batch.sampling), scores)
+        drawing = [
+            samples(row, sequence)
+            for row, sequence in zip(batch.rows, batch.sequences, strict=True)
+            if row.logits
+        ]
+        drawn = logits.drawn if all(drawing) else logits.drawn[drawing]
+        return StepOutput(self._sampler.draw(drawn, batch.sampling), self._score(batch, logits.scored))
 
-    def _score(
-        self, batch: Batch, logits: torch.Tensor
-    ) -> tuple[dict[Sequence, list[SampledToken] | None], list[int]]:
-        """What the tokens of prompts were given, and which of the logits a token is to be drawn by."""
+    def _score(self, batch: Batch, logits: torch.Tensor) -> dict[Sequence, list[SampledToken] | None]:
+        """What the tokens of prompts were given."""
         scores: dict[Sequence, list[SampledToken] | None] = {}
-        drawing, first = [], 0
+        first = 0
         for row, sequence in zip(batch.rows, batch.sequences, strict=True):
-            request, last = sequence.request, first + row.logits
-            if sequence.scoring and row.logits:
-                next_ones = request.prompt[row.end - row.logits + 1 : row.end + 1]
-                given = logits[first : first + len(next_ones)]
+            request, end = sequence.request, row.end - row.logits + 1
+            if row.scored:
+                next_ones = request.prompt[end - row.scored : end]
+                given = logits[first : first + row.scored]
                 scores[sequence] = self._sampler.score(given, next_ones, request.logprobs or 0)
-            if samples(row, sequence):
-                drawing.append(last - 1)
-            first = last
-        return scores, drawing
+                first += row.scored
+            elif row.logits and request.max_tokens == 0:
+                scores[sequence] = []  # a single token: that was all
+        return scores
 
     def _send_echoes(self, scores: dict[Sequence, list[SampledToken] | None]) -> None:
         for sequence, given in scores.items():

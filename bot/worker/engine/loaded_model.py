@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from bot.domain.errors import EngineError
 from bot.domain.inference import ContextWindow, Delta, GenerationRequest
+from bot.worker.checkpoints.output_vocabulary import OutputVocabulary
 from bot.worker.engine.delta_coalescer import Listener
 from bot.worker.engine.engine_core import EngineCore, Submission
 from bot.worker.engine.metrics import Metrics
@@ -117,12 +118,13 @@ class Completion:
 
 @dataclass(slots=True)
 class LoadedModel:
-    """A model that can be asked: its name, its text and its engine."""
+    """A model that can be asked: its name, its text and its engine. `output`: what it may write."""
 
     name: str
     text: StoryText
     engine: EngineCore
     end_token: int
+    output: OutputVocabulary
     metrics: Metrics = field(default_factory=Metrics)
     backend: str = "torch"
     quantization: str = "none"

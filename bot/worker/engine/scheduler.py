@@ -50,15 +50,10 @@ class Batch:
         """The sequences that get a new token, in the order of their rows."""
         return tuple(one for row, one in zip(self.rows, self.sequences, strict=True) if samples(row, one))
 
-    @property
-    def scoring(self) -> bool:
-        """Whether there are logits of tokens that nothing is drawn behind."""
-        return any(row.logits and one.scoring for row, one in zip(self.rows, self.sequences, strict=True))
-
 
 def samples(row: Row, sequence: Sequence) -> bool:
     """Whether a new token follows on a row."""
-    return row.logits > 0 and row.end == len(sequence.tokens) and sequence.request.max_tokens > 0
+    return row.logits > 0 and sequence.request.max_tokens > 0
 
 
 @dataclass(slots=True)
@@ -329,7 +324,7 @@ class Scheduler:
                     continue
             row = self._row(sequence, most)
             picked[sequence] = row
-            scored -= row.logits if sequence.scoring else 0
+            scored -= row.logits + row.scored if sequence.scoring else 0
             budget -= len(row.tokens) * cost
             self._count(sequence, read=max(0, min(row.end, sequence.body) - row.start))
             sequence.last_read_turn = self._turn + 1
@@ -342,15 +337,16 @@ class Scheduler:
         end = min(start + most, len(sequence.tokens))
         if end < body:
             end = self._cut(end, body)
-        logits = int(end == len(sequence.tokens))
-        if sequence.scoring:
-            logits = max(logits, end - max(start, sequence.scored - 1))
+        last = end == len(sequence.tokens)
+        # The token behind the prompt's last one is drawn, not scored.
+        scored = end - last - max(start, sequence.scored - 1) if sequence.scoring else 0
         return Row(
             blocks=tuple(sequence.blocks[: self._blocks_for(end)]),
             start=start,
             tokens=tuple(sequence.tokens[start:end]),
             alone=max(0, end - max(start, body)),
-            logits=logits,
+            logits=int(last),
+            scored=max(0, scored),
         )
 
     def _cut(self, end: int, body: int) -> int:

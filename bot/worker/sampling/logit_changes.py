@@ -9,6 +9,7 @@ from itertools import zip_longest
 import numpy as np
 import torch
 
+from bot.worker.sampling.output_index import OutputIndex
 from bot.worker.sampling.penalties import LARGEST, NO_IDS, Lowering, Scaling
 from bot.worker.sampling.softmax import Floats, Ids
 
@@ -29,6 +30,24 @@ class LogitChanges:
     scaling: Scaling | None
     lowerings: Rows[Lowering]
     masked: Ids
+
+    def at(self, outputs: OutputIndex) -> LogitChanges:
+        """The same, of outputs instead of tokens; what concerns tokens that have none falls away."""
+
+        def lowering(of: Lowering) -> Lowering:
+            places, found = outputs.find(of.ids)
+            return Lowering(places, of.amounts[found])
+
+        bias, scaling = self.bias, self.scaling
+        if scaling is not None:
+            places, found = outputs.find(scaling.ids)
+            scaling = Scaling(places, scaling.factors[found])
+        return LogitChanges(
+            None if bias is None else lowering(bias),
+            scaling,
+            [lowering(one) for one in self.lowerings],
+            outputs.find(self.masked)[0],
+        )
 
 
 def change_logits(row: Floats, changes: LogitChanges) -> bool:

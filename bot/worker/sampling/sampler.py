@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from bot.domain.sampling import Sampling
 from bot.worker.engine.sequence import Sequence
 from bot.worker.sampling.logit_changes import LogitChanges, change_logits, change_logits_on_device
+from bot.worker.sampling.output_index import OutputIndex
 from bot.worker.sampling.penalties import Lowering, TokenSet, lowerings, scaling
 from bot.worker.sampling.random_draw import CumulativeWeights, RandomDraw, draw
 from bot.worker.sampling.softmax import COLDEST, Floats, Ids, heads_of, total_of, weigh
@@ -33,7 +34,10 @@ class Sampler:
     """Draws tokens. `masked` are never drawn; `penalty_exempt` are never penalised; `end_token` is `</s>`.
 
     `dry_breakers` end the repetitions that DRY counts. `blank_tokens` are only space: they do not keep two
-    `</s>` apart.
+    `</s>` apart. `outputs`: the tokens that a row of logits to draw by has numbers for; None: all.
+
+    What was written is looked at as tokens, for it holds others, too; what follows from that is a few ids and
+    amounts, which are looked up in the row at one place. Everything after it works on the row alone.
     """
 
     def __init__(
@@ -45,8 +49,13 @@ class Sampler:
         blank_tokens: Collection[int] = (),
         end_token: int,
         shortlist: int = SHORTLIST,
+        outputs: OutputIndex | None = None,
     ) -> None:
+        self._outputs = outputs
         self._masked_ids = np.array(sorted(masked), dtype=np.intp)
+        if outputs is not None:
+            # They have no numbers anyway, mostly.
+            self._masked_ids = outputs.ids[outputs.find(self._masked_ids)[0]]
         self._penalty_exempt = TokenSet(penalty_exempt)
         self._dry_breakers = TokenSet(dry_breakers)
         self._blank_tokens = frozenset(blank_tokens)
@@ -59,16 +68,18 @@ class Sampler:
 
         -inf is no trouble as long as anything is left: that token is impossible.
 
-        `logits`: float32, (sequences, vocabulary), on any device. On the CPU each row is drawn by itself, so
+        `logits`: float32, (sequences, outputs), on any device. On the CPU each row is drawn by itself, so
         that it rounds alike in any company and with any number of threads.
         """
         with np.errstate(over="ignore", under="ignore"):
             if logits.device.type != "cpu":
                 # A step that only reads a prompt has nobody to draw for, and an empty list makes no tensor.
-                return self._draw_on_device(logits, sequences) if sequences else []
-            return [
-                self._draw(row, sequence) for row, sequence in zip(logits.numpy(), sequences, strict=True)
-            ]
+                drawn = self._draw_on_device(logits, sequences) if sequences else []
+            else:
+                drawn = [
+                    self._draw(row, sequence) for row, sequence in zip(logits.numpy(), sequences, strict=True)
+                ]
+        return drawn if self._outputs is None else [self._outputs.named(one) for one in drawn]
 
     @torch.inference_mode()
     def score(self, logits: torch.Tensor, tokens: Rows[int], count: int) -> list[SampledToken] | None:
@@ -102,12 +113,13 @@ class Sampler:
 
     def _changes(self, sequence: Sequence, vocabulary: int) -> LogitChanges:
         sampling, history = sequence.request.sampling, sequence.history
-        return LogitChanges(
-            _bias(sequence, vocabulary),
+        changes = LogitChanges(
+            _bias(sequence, vocabulary if self._outputs is None else self._outputs.vocabulary),
             scaling(history, sampling, self._penalty_exempt),
             lowerings(history, sampling, self._penalty_exempt, self._dry_breakers),
             self._masked(sequence),
         )
+        return changes if self._outputs is None else changes.at(self._outputs)
 
     def _masked(self, sequence: Sequence) -> Ids:
         ending = [self._end_token] if sequence.end_masked(self._blank_tokens) else []

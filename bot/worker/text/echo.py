@@ -31,8 +31,8 @@ class Echo:
 
     def piece(self, first: int, last: int) -> str:
         """The text of the tokens from `first` to the one before `last`."""
-        start = self.offsets[first] if first else 0
-        return self.text[start : self.offsets[last] if last < len(self.offsets) else None]
+        edges = (*self.offsets, len(self.text))
+        return self.text[edges[first] if first else 0 : edges[last]]
 
     def scores(self, first: int, drawn: Sequence[SampledToken]) -> tuple[Score, ...]:
         """What the model gave the tokens from `first` on, each in its place."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from typing import NamedTuple
@@ -16,6 +16,7 @@ from bot.worker.sampling.banned_phrases import Phrasebook
 from bot.worker.text.context_window import InsertedContext, fit_pieces, split_before
 from bot.worker.text.decoding import Joint, StreamDecoder
 from bot.worker.text.echo import Echo, as_written, spelled_out
+from bot.worker.text.languages import Languages
 from bot.worker.text.paragraphs import Paragraph, is_silent, lay_out, sentence_starts
 from bot.worker.text.vocabulary import (
     EOS,
@@ -91,15 +92,19 @@ class StoryText:
         tokenizer: the checkpoint's own.
         context: how many positions the model has; no encoded context is longer.
         vocab_size: rows of the output; those beyond the tokenizer's ids are banned too.
+        languages: what the model may write; None: everything that it has.
     """
 
-    def __init__(self, tokenizer: Tokenizer, context: int, vocab_size: int = 0) -> None:
+    def __init__(
+        self, tokenizer: Tokenizer, context: int, vocab_size: int = 0, languages: Languages | None = None
+    ) -> None:
         self._tokenizer = plain_tokenizer(tokenizer)
         # A story's paragraphs come again with every turn.
         self._remembered = lru_cache(REMEMBERED_PARAGRAPHS)(self._encoding)
         self._spellings = spellings(self._tokenizer)
         space = self._tokenizer.token_to_id(SPACE)
         self._silent = {EOS, UNK, space if space is not None else UNK}
+        self._languages = languages
         self.context = context
         self.banned = banned_ids(self._tokenizer, vocab_size)
 
@@ -148,6 +153,16 @@ class StoryText:
         reads, open_end = self._read(text)
         whole = _encoded(reads, open_end=open_end, dropped=0, silent=self._silent)
         return TokenCount(len(whole.ids), whole.unknown)
+
+    def unwritable(self, text: str, unknown: Collection[str] = ()) -> tuple[str, ...]:
+        """The characters of a text, each once, that belong to no language the model may write.
+
+        Without those in `unknown`, which it cannot even see.
+        """
+        if self._languages is None or self._languages.everything:
+            return ()
+        writes = self._languages.writes
+        return tuple(c for c in dict.fromkeys(text) if not (writes(c) or c in unknown or is_silent(c)))
 
     @property
     def vocabulary(self) -> int:

@@ -207,6 +207,20 @@ async def test_unreadable_characters_are_named_to_the_person(stage: Stage) -> No
     assert [None, stage.discord.hanako] == [answer.ephemeral_to for answer in slash.answers]
 
 
+async def test_what_the_model_may_not_write_is_told_with_the_setting_that_helps(stage: Stage) -> None:
+    """Behind what it cannot see, to the writer alone."""
+    stage.services.unknown = ("𠮷",)
+    stage.services.unwritable, stage.services.languages_needed = ("한", "é"), ("ko", "fr")
+    slash = await stage.discord.slash(stage.discord.channel, stage.discord.hanako, "continue", text="한é𠮷")
+    await stage.discord.until(lambda: len(slash.answers) > 1)
+    assert slash.answers[1].content.splitlines() == [
+        stage.say("discord.unknown", "ja", characters="𠮷"),
+        stage.say("languages.unwritable", "ja", characters="한 é", languages="ko, fr"),
+    ]
+    assert "TSUZUKI_ENGINE__LANGUAGES" in slash.answers[1].content
+    assert slash.answers[1].ephemeral_to == stage.discord.hanako
+
+
 async def test_what_is_read_instead_is_shown_as_it_is(stage: Stage) -> None:
     """The place around the first character that cannot be read; Markdown in it means nothing."""
     stage.services.unknown, stage.services.read_as = ("𠮷",), "**〓野家**"

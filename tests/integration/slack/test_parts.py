@@ -151,6 +151,16 @@ async def test_what_the_model_cannot_see_is_told_to_the_writer(
     assert second["thread_ts"] == slack.workspace.by_bot()[0].ts
 
 
+async def test_what_the_model_may_not_write_is_told_to_the_writer(slack: SlackServer) -> None:
+    """With the languages that it would have to be allowed."""
+    services = RecordedServices(unwritable=("한",), languages_needed=("ko",))
+    async with running(adapter_for(slack), services):
+        await slack.deliver(slack.mention("C1", "U1", "한국。"))
+        await slack.until(lambda: slack.methods.ephemeral)
+    [told] = slack.methods.ephemeral
+    assert (told["user"], told["text"]) == ("U1", "languages.unwritable/ja characters=한 languages=ko")
+
+
 async def test_it_is_a_platform(slack: SlackServer, adapter: SlackAdapter) -> None:
     """The outbox finds its name, measure and limits: a full text of the limit can be shown by an update."""
     assert adapter.name == "slack"

@@ -21,6 +21,7 @@ from bot.worker.engine.engine_core import EngineCore, Submission
 from bot.worker.engine.metrics import Metrics
 from bot.worker.engine.scheduler import Scheduler
 from bot.worker.engine.sequence import Sequence
+from bot.worker.sampling.output_index import OutputIndex
 from bot.worker.sampling.sampler import Sampler
 from tests.bot.worker.driving import EOS, GREEDY, Ear, sequence, start
 from tests.bot.worker.loading import load_checkpoint
@@ -41,6 +42,8 @@ SAMPLED = Sampling(
 BANNED = ("][1", "[2", "3]", "[45][4")
 """Phrases that many tokens begin, end, or hold whole, by the way the fake decoder spells."""
 STEPS = 2_000
+VOCABULARY = 16_007
+"""As many tokens as the largest of the models here has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +123,9 @@ def engine_over(
         tile=tile,
         prefill_alone=2 * tile,
     )
-    engine = EngineCore(backend, Sampler(end_token=EOS), scheduler, metrics=Metrics(counts))
+    index = None if backend.outputs is None else OutputIndex(backend.outputs, VOCABULARY)
+    sampler = Sampler(end_token=EOS, outputs=index)
+    engine = EngineCore(backend, sampler, scheduler, metrics=Metrics(counts))
     return engine, scheduler, counts
 
 
@@ -199,23 +204,42 @@ def test_the_check_sees_preemptions_and_cache_hits() -> None:
     assert sum(written.sequence.rewinds for one in requests for written in alone(backend, one)) > 5
 
 
-def torch_backend(folder: Path) -> Backend:
-    """The reference, with small blocks."""
+def torch_backend(folder: Path, step: int = 1) -> Backend:
+    """The reference, with small blocks. Of the tokens one in `step` may be drawn."""
     checkpoint = load_checkpoint(folder, dtype="float32", device="cpu")
-    return TorchBackend(checkpoint.config, checkpoint.tensors, blocks=40, block=8)
+    outputs = every(checkpoint.config.vocab_size, step)
+    return TorchBackend(checkpoint.config, checkpoint.tensors, blocks=40, block=8, outputs=outputs)
 
 
-def openvino_backend(_: Path) -> Backend:
+def every(vocabulary: int, step: int) -> tuple[int, ...] | None:
+    """One token in `step`, the paragraph break among them."""
+    return None if step == 1 else tuple(range(EOS % step, vocabulary, step))
+
+
+def few_of_torch(folder: Path) -> Backend:
+    """The same with a head for some tokens."""
+    return torch_backend(folder, step=2)
+
+
+def few_of_openvino(folder: Path) -> Backend:
+    """The other with a head for some tokens."""
+    return openvino_backend(folder, step=3)
+
+
+def openvino_backend(_: Path, step: int = 1) -> Backend:
     """The embedded model in eight bits: the tiny one has too small heads to be worth packing."""
     pytest.importorskip("openvino", reason="OpenVINO has no package for this machine")
     from bot.worker.backends.openvino import OpenVinoBackend
 
     folder = embedded_model()
     model = InMemoryInt8Model(Quantizer(read_config(folder), find_weights(folder)))
-    return OpenVinoBackend(model, blocks=40, threads=1)
+    return OpenVinoBackend(model, blocks=40, threads=1, outputs=every(model.config.vocab_size, step))
 
 
-@pytest.mark.parametrize("make", [torch_backend, openvino_backend])
+REAL = [torch_backend, openvino_backend, few_of_torch, few_of_openvino]
+
+
+@pytest.mark.parametrize("make", REAL)
 def test_real_backends_keep_the_promise(
     make: Callable[[Path], Backend], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
@@ -235,7 +259,7 @@ def test_real_backends_keep_the_promise(
     trial()
 
 
-@pytest.mark.parametrize("make", [torch_backend, openvino_backend])
+@pytest.mark.parametrize("make", REAL)
 def test_real_backends_keep_the_promise_when_memory_ends(
     make: Callable[[Path], Backend], tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -118,7 +118,9 @@ def test_logits_are_made_a_few_at_a_time_and_nobody_waits_for_them() -> None:
     beside = [rows for rows in backend.steps[steps:] if len(rows) > 1]
     assert len(beside) > 900 / MAX_SCORED_TOKENS
     assert all(len(rows[0].tokens) == 1 for rows in beside)
-    assert all(sum(row.logits for row in rows) <= MAX_SCORED_TOKENS + 1 for rows in backend.steps)
+    assert all(
+        sum(row.logits + row.scored for row in rows) <= MAX_SCORED_TOKENS + 1 for rows in backend.steps
+    )
     assert all(len(rows[1].tokens) * 2 <= MAX_SCORED_TOKENS for rows in beside)
     assert len(ear.text) > 40
 
@@ -198,3 +200,18 @@ def test_a_device_scores_as_the_processor_does() -> None:
     assert [one.logprob for one in there] == pytest.approx([one.logprob for one in here], abs=1e-4)
     assert [[i for i, _ in one.top] for one in there] == [[i for i, _ in one.top] for one in here]
     assert _scored_on_device(logits.index_fill(1, torch.tensor([4]), torch.nan), tokens, 3) is None
+
+
+@pytest.mark.parametrize("new", [0, 2])
+def test_a_prompt_of_one_token_ends(new: int) -> None:
+    """There is nothing to score of it; those beside it go on."""
+    engine = engine_over(FakeBackend())
+
+    ear, other = run(
+        engine,
+        sequence("one", [EOS], scored=True, logprobs=0, max_tokens=new),
+        sequence("other", [EOS, 20], max_tokens=4),
+    )
+
+    assert (ear.reason, len(ear.scores)) == ("length", new)
+    assert other.reason == "length"

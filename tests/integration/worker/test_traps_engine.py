@@ -84,7 +84,7 @@ def test_point_7_softmax_in_float32(folder: Path) -> None:
     for dtype in ("float32", "bfloat16"):
         checkpoint = load_checkpoint(folder, dtype=dtype, device="cpu")
         backend = TorchBackend(checkpoint.config, checkpoint.tensors, blocks=2)
-        logits = backend.forward([Row((0,), 0, ids, alone=1, logits=1)])
+        logits = backend.forward([Row((0,), 0, ids, alone=1, logits=1)]).drawn
         assert logits.dtype == torch.float32
         results.append(logits.softmax(-1))
 

@@ -27,6 +27,7 @@ class ReadingEngine:
 
     def __init__(self) -> None:
         self.unseen: tuple[str, ...] = ()
+        self.unwritable: tuple[str, ...] = ()
         self.error: EngineError | None = None
         self.hangs = False
         self.read: list[str] = []
@@ -38,7 +39,10 @@ class ReadingEngine:
             await asyncio.Event().wait()
         if self.error is not None:
             raise self.error
-        return TokenCount(len(text), tuple(c for c in self.unseen if c in text))
+        unwritable = tuple(c for c in self.unwritable if c in text)
+        needed = ("ko",) if unwritable else ()
+        unknown = tuple(c for c in self.unseen if c in text)
+        return TokenCount(len(text), unknown, unwritable=unwritable, languages_needed=needed)
 
     def generate(self, request: GenerationRequest) -> AsyncIterator[Delta]:
         """The play never generates."""

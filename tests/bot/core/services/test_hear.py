@@ -189,6 +189,19 @@ class TestReading:
         assert ticket.unknown == ("晩",)
         assert await stage.texts() == ["蒸し暑い晩。"]
 
+    async def test_the_ticket_tells_what_the_model_may_not_write(self, stage: Stage) -> None:
+        """Each character once to each writer, with the language that it belongs to."""
+        stage.engine.unwritable = ("한", "é")
+
+        first = await stage.services.generation.receive_message(says("한국。", "e1"), GenerationOptions())
+        second = await stage.services.generation.count_tokens(says("한", "e2"))
+        third = await stage.services.generation.count_tokens(says("한é", "e3"))
+
+        assert first is not None
+        assert (first.unwritable, first.languages_needed, first.needs_warning) == (("한",), ("ko",), True)
+        assert (second.unwritable, second.languages_needed, second.needs_warning) == ((), (), False)
+        assert third.unwritable == ("é",)
+
     async def test_a_text_is_kept_before_the_model_is_asked_about_it(self, stage: Stage) -> None:
         """A process that ends meanwhile loses nothing; what the model cannot see is told all the same."""
         stage.engine.unseen = ("晩",)

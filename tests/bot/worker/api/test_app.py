@@ -564,6 +564,7 @@ def test_tokenize(client: httpx.Client) -> None:
     assert by_prompt["unknown"] == ["晩"]
     assert by_prompt["read_as"] == "〓の雨"
     assert by_prompt["dropped_characters"] == 0
+    assert (by_prompt["unwritable"], by_prompt["languages_needed"]) == ([], [])
     assert client.post("/tokenize", json={}).status_code == 400
 
 
@@ -588,6 +589,7 @@ def test_models_and_health(client: httpx.Client) -> None:
 
     assert health.status_code == 200
     told = health.json()
+    size = told["output"]["of"]
     assert told.pop("last_step_s") is None or health.json()["last_step_s"] >= 0
     assert told == {
         "status": "ready",
@@ -596,6 +598,7 @@ def test_models_and_health(client: httpx.Client) -> None:
         "max_model_len": 256,
         "backend": "torch",
         "quantization": "none",
+        "output": {"languages": ["all"], "rows": size, "of": size, "kinds": {}},
         "running": 0,
         "waiting": 0,
     }

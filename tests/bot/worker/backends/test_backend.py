@@ -112,7 +112,7 @@ class Writer:
 
 def read(backend: TorchBackend, rows: Sequence[Row]) -> torch.Tensor:
     """Logits of rows that are computed one after another."""
-    return torch.cat([backend.forward([row]).clone() for row in rows])
+    return torch.cat([backend.forward([row]).drawn.clone() for row in rows])
 
 
 def run(backend: TorchBackend, writer: Writer, new: int) -> list[int]:
@@ -121,7 +121,7 @@ def run(backend: TorchBackend, writer: Writer, new: int) -> list[int]:
     logits = read(backend, writer.rows())
     while len(writer.ids) < length + new:
         writer = writer.next(int(logits[-1].argmax()))
-        logits = backend.forward([writer.last()])
+        logits = backend.forward([writer.last()]).drawn
     return list(writer.ids[length:])
 
 
@@ -140,8 +140,8 @@ def test_logits_equal_transformers(backend: TorchBackend, reference: Any) -> Non
     with torch.inference_mode():
         expected = reference(torch.tensor([ids])).logits[0]
 
-    alone = backend.forward([Row((5, 1, 8), 0, tuple(ids), alone=40, logits=40)])
-    last = backend.forward([Row((5, 1, 8), 0, tuple(ids), alone=1, logits=1)])
+    alone = backend.forward([Row((5, 1, 8), 0, tuple(ids), alone=40, logits=40)]).drawn
+    last = backend.forward([Row((5, 1, 8), 0, tuple(ids), alone=1, logits=1)]).drawn
 
     assert alone.dtype == torch.float32
     torch.testing.assert_close(alone, expected, atol=1e-4, rtol=1e-4)
@@ -157,7 +157,7 @@ def test_rows_join_and_leave(backend: TorchBackend, reference: Any) -> None:
         rows = [
             writers[n].last() if len(writers[n].ids) > len(prompts[n]) else writers[n].rows()[0] for n in here
         ]
-        for n, scores in zip(here, backend.forward(rows) if rows else (), strict=True):
+        for n, scores in zip(here, backend.forward(rows).drawn if rows else (), strict=True):
             writers[n] = writers[n].next(int(scores.argmax()))
 
     expected = [greedy_by_transformers(reference, ids, NEW_TOKENS) for ids in prompts]
@@ -201,16 +201,16 @@ def check_company(backend: TorchBackend) -> None:
         *(Writer((16 + n,), tuple(prompt(11 + n, 4)), block) for n in range(9)),
     ]
     expected = read(backend, alone.rows())
-    found = backend.forward([*others[0].rows(), *together.rows(), *others[1].rows()])[1:2].clone()
+    found = backend.forward([*others[0].rows(), *together.rows(), *others[1].rows()]).drawn[1:2].clone()
     assert torch.equal(expected, found)
     for number in range(16):
         token = int(expected.argmax())
         alone, together = alone.next(token), together.next(token)
         company = [row for other in others[: number % 13] for row in other.rows(logits=number % 2)]
-        expected = backend.forward([alone.last()]).clone()
+        expected = backend.forward([alone.last()]).drawn.clone()
         place = sum(row.logits for row in company[: number % 3])
         rows = [*company[: number % 3], together.last(), *company[number % 3 :]]
-        assert torch.equal(expected[0], backend.forward(rows)[place])
+        assert torch.equal(expected[0], backend.forward(rows).drawn[place])
 
 
 def check_cuts(backend: TorchBackend, ids: Sequence[int]) -> None:
@@ -223,7 +223,7 @@ def check_cuts(backend: TorchBackend, ids: Sequence[int]) -> None:
 
     by_block = read(backend, second.rows(blocks_each=1))
     stranger = Row((3 * need,), 0, (EOS, 7, 8), alone=1)
-    among = [backend.forward([stranger, row]).clone() for row in third.rows(blocks_each=2)]
+    among = [backend.forward([stranger, row]).drawn.clone() for row in third.rows(blocks_each=2)]
 
     assert torch.equal(expected, by_block)
     assert torch.equal(expected, torch.cat(among))
@@ -236,13 +236,13 @@ def check_alone(backend: TorchBackend, ids: Sequence[int]) -> None:
     seen = [read(backend, writer.rows())]
     for _ in range(count):
         writer = writer.next(int(seen[-1].argmax()))
-        seen.append(backend.forward([writer.last()]).clone())
+        seen.append(backend.forward([writer.last()]).drawn.clone())
     expected = torch.cat(seen)
 
     again = Writer(tuple(range(20, 28)), writer.ids, backend.block)
     body = Writer(again.blocks, tuple(ids), backend.block).body
     drawn = len(again.ids) - body
-    at_once = backend.forward([again.row(0, len(again.ids), alone=drawn, logits=count + 1)]).clone()
+    at_once = backend.forward([again.row(0, len(again.ids), alone=drawn, logits=count + 1)]).drawn.clone()
     half = body + drawn // 2
     moved = Writer(tuple(range(30, 38)), writer.ids, backend.block)
     rows = [
@@ -259,10 +259,10 @@ def check_copy(backend: TorchBackend, ids: Sequence[int]) -> None:
     first = Writer((0, 1), tuple(ids), backend.block)
     read(backend, first.rows())
     backend.copy([Copy(1, 7), Copy(1, 9)])
-    expected = backend.forward([first.next(5).last()]).clone()
+    expected = backend.forward([first.next(5).last()]).drawn.clone()
 
     others = [Writer((0, copied), (*first.ids, token), backend.block) for copied, token in [(7, 5), (9, 6)]]
-    found = backend.forward([other.last() for other in others])
+    found = backend.forward([other.last() for other in others]).drawn
 
     assert torch.equal(expected[0], found[0])
     assert not torch.equal(found[0], found[1])
@@ -278,8 +278,8 @@ def test_a_used_block_leaves_no_trace(folder: Path, graphs: bool) -> None:
         layer[:, :, :, ::4] = torch.inf
     writer = Writer((2, 0), tuple(prompt(2, 18)))
 
-    expected = [read(fresh, writer.rows()), fresh.forward([writer.next(9).last()])]
-    found = [read(used, writer.rows()), used.forward([writer.next(9).last()])]
+    expected = [read(fresh, writer.rows()), fresh.forward([writer.next(9).last()]).drawn]
+    found = [read(used, writer.rows()), used.forward([writer.next(9).last()]).drawn]
 
     assert torch.isfinite(torch.cat(found)).all()
     assert torch.equal(torch.cat(expected), torch.cat(found))
@@ -289,8 +289,8 @@ def test_only_tokens_that_want_them_have_logits(backend: TorchBackend) -> None:
     """A piece from the middle of a prompt costs no logits."""
     rows = [Row((0,), 0, tuple(prompt(1, 16))), Row((1,), 0, (EOS, 5, 6), alone=2, logits=2)]
 
-    assert len(backend.forward(rows)) == 2
-    assert len(backend.forward([Row((0, 2), 16, (5, 6))])) == 0
+    assert len(backend.forward(rows).drawn) == 2
+    assert len(backend.forward([Row((0, 2), 16, (5, 6))]).drawn) == 0
 
 
 def test_the_context_is_never_passed(backend: TorchBackend) -> None:
@@ -391,7 +391,7 @@ def test_figures_come_from_the_config(folder: Path, figures: dict[str, object]) 
         expected = model(torch.tensor([ids])).logits[:, -1].clone()
     backend = TorchBackend(config, checkpoint.tensors, blocks=1)
 
-    logits = backend.forward([Row((0,), 0, tuple(ids), alone=1, logits=1)])
+    logits = backend.forward([Row((0,), 0, tuple(ids), alone=1, logits=1)]).drawn
 
     torch.testing.assert_close(logits, expected, atol=1e-4, rtol=1e-4)
 
@@ -409,10 +409,14 @@ def test_a_padded_step_computes_the_same(folder: Path, backend: TorchBackend) ->
         here = [writer.next(8 + count) for writer in writers[-count:]]
         rows = [writer.last() for writer in here]
 
-        torch.testing.assert_close(padded.forward(rows), backend.forward(rows), atol=1e-4, rtol=1e-4)
+        torch.testing.assert_close(
+            padded.forward(rows).drawn, backend.forward(rows).drawn, atol=1e-4, rtol=1e-4
+        )
 
         again = [writer.next(3).last() for writer in here]
-        torch.testing.assert_close(padded.forward(again), backend.forward(again), atol=1e-4, rtol=1e-4)
+        torch.testing.assert_close(
+            padded.forward(again).drawn, backend.forward(again).drawn, atol=1e-4, rtol=1e-4
+        )
 
 
 def test_who_reads_leaves_the_others_their_graphs(
@@ -471,7 +475,9 @@ def test_a_step_that_cannot_be_recorded_is_computed_without(folder: Path, backen
     for token in (7, 8, 9):
         writer = writer.next(token)
         row = [writer.last()]
-        torch.testing.assert_close(padded.forward(row), backend.forward(row), atol=1e-4, rtol=1e-4)
+        torch.testing.assert_close(
+            padded.forward(row).drawn, backend.forward(row).drawn, atol=1e-4, rtol=1e-4
+        )
 
     assert recorder.asked == 1
 
@@ -480,7 +486,7 @@ def test_a_step_too_large_for_the_memory_is_computed_in_halves(folder: Path, bac
     """The rows' logits are the same and in the same order; where one row is too much, that is said."""
     writers = [Writer((2 * n, 2 * n + 1), tuple(prompt(n, 9 + n))) for n in range(5)]
     rows = [row for writer in writers for row in writer.rows()]
-    expected = backend.forward(rows).clone()
+    expected = backend.forward(rows).drawn.clone()
     scarce, computed = build(folder), list[int]()
     eager = scarce._eager
 
@@ -491,7 +497,7 @@ def test_a_step_too_large_for_the_memory_is_computed_in_halves(folder: Path, bac
         return eager(rows)
 
     scarce._eager = little_memory  # type: ignore[method-assign]
-    assert torch.equal(scarce.forward(rows), expected)
+    assert torch.equal(scarce.forward(rows).drawn, expected)
     assert sum(computed) == 5
 
     def no_memory(_: Sequence[Row]) -> torch.Tensor:
@@ -514,7 +520,7 @@ def test_float16_does_not_overflow_in_the_residual() -> None:
     for dtype in (torch.float32, torch.float16):
         tensors = {name: tensor.detach().clone().to(dtype) for name, tensor in model.named_parameters()}
         backend = TorchBackend(config, tensors, blocks=2, block=BLOCK)
-        logits[dtype] = backend.forward([Row((0,), 0, tuple(ids), alone=1, logits=1)])
+        logits[dtype] = backend.forward([Row((0,), 0, tuple(ids), alone=1, logits=1)]).drawn
 
     torch.testing.assert_close(logits[torch.float16], logits[torch.float32], atol=2e-2, rtol=2e-2)
 
@@ -555,3 +561,21 @@ def embedded() -> Path:
     if not (folder / "config.json").exists():
         pytest.skip("the embedded model is not there yet")
     return folder
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_a_head_of_some_tokens_has_the_same_bits_and_scores_by_all(folder: Path, dtype: str) -> None:
+    """What may be drawn is limited; what the model gives a text is not."""
+    checkpoint = load_checkpoint(folder, dtype=dtype, device="cpu")
+    vocabulary = checkpoint.config.vocab_size
+    outputs = tuple(range(2, vocabulary, 3))
+    few = TorchBackend(checkpoint.config, checkpoint.tensors, blocks=8, block=BLOCK, outputs=outputs)
+    row = Row((0, 1, 2), 0, tuple(prompt(3, 40)), alone=1, logits=1, scored=20)
+    whole = build(folder, dtype).forward([row])
+
+    drawn, scored = few.forward([row])
+
+    assert torch.equal(drawn, whole.drawn[:, torch.tensor(outputs)])
+    assert torch.equal(scored, whole.scored)
+    assert scored.shape == (20, vocabulary)
+    assert few.forward([replace(row, scored=0)]).scored.shape == (0, vocabulary)

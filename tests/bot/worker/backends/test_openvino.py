@@ -118,7 +118,7 @@ def read(
     edges = [0, *cuts, last]
     for start, end in itertools.pairwise(edges):
         computing.forward([body(tokens, start, end, blocks)])
-    return computing.forward([alone(tokens, last, last + 1, blocks)]).clone()
+    return computing.forward([alone(tokens, last, last + 1, blocks)]).drawn.clone()
 
 
 @pytest.mark.parametrize("path", ["together", "one by one"])
@@ -130,10 +130,10 @@ def test_it_computes_what_transformers_computes(computing: OpenVinoBackend, path
     blocks = range(4)
     if path == "together":
         computing.forward([body(PROMPT, 0, 75, blocks)])
-        found = computing.forward([alone(PROMPT, 75, LENGTH, blocks)])
+        found = computing.forward([alone(PROMPT, 75, LENGTH, blocks)]).drawn
         expected = expected[75:]
     else:
-        found = computing.forward([alone(PROMPT, 0, LENGTH, blocks)])
+        found = computing.forward([alone(PROMPT, 0, LENGTH, blocks)]).drawn
 
     assert found.dtype == torch.float32
     assert divergence(expected, found).mean() < 0.004
@@ -143,7 +143,7 @@ def test_it_computes_what_transformers_computes(computing: OpenVinoBackend, path
 @pytest.mark.parametrize("length", [2, 3, 20, 33, 34, 64, 65, 66, 97])
 def test_a_prompt_of_any_length_is_read_right(computing: OpenVinoBackend, length: int) -> None:
     """A prompt that is read at once gives what reading it token by token gives, but for rounding."""
-    expected = computing.forward([alone(PROMPT, 0, length, range(4))])[-1:].clone()
+    expected = computing.forward([alone(PROMPT, 0, length, range(4))]).drawn[-1:].clone()
 
     assert divergence(expected, read(computing, PROMPT[:length], [], range(4, 8))) < 0.04
 
@@ -167,7 +167,7 @@ def test_neither_cuts_nor_company_nor_place_change_a_bit(
         crowd = [body(OTHER, 0, length + 1, others[2 * place :]) for place, length in enumerate(company)]
         eight_bits.forward([*crowd, body(PROMPT, start, end, blocks)])
     crowd = [alone(OTHER, 0, length, others[2 * place :]) for place, length in enumerate(company)]
-    found = eight_bits.forward([*crowd, alone(PROMPT, LENGTH - 1, LENGTH, blocks)])[-1:]
+    found = eight_bits.forward([*crowd, alone(PROMPT, LENGTH - 1, LENGTH, blocks)]).drawn[-1:]
 
     assert torch.equal(expected, found)
 
@@ -178,12 +178,12 @@ def test_many_alone_in_a_call_are_as_one_after_another(computing: OpenVinoBacken
     start, end = 40, LENGTH
     computing.forward([body(PROMPT, 0, start, range(4))])
     expected = torch.cat(
-        [computing.forward([alone(PROMPT, n, n + 1, range(4))]).clone() for n in range(start, end)]
+        [computing.forward([alone(PROMPT, n, n + 1, range(4))]).drawn.clone() for n in range(start, end)]
     )
     computing.forward([body(PROMPT, 0, start, range(4, 8))])
 
     found = [
-        computing.forward([alone(PROMPT, n, min(n + step, end), range(4, 8))]).clone()
+        computing.forward([alone(PROMPT, n, min(n + step, end), range(4, 8))]).drawn.clone()
         for n in range(start, end, step)
     ]
 
@@ -211,10 +211,10 @@ def test_however_many_are_computed_at_once(
         alone(OTHER, 0, 1, [7]),
     ]
     monkeypatch.setattr(eight_bits, "at_once", 64)
-    expected = torch.cat([eight_bits.forward([row]).clone() for row in rows])
+    expected = torch.cat([eight_bits.forward([row]).drawn.clone() for row in rows])
     monkeypatch.setattr(eight_bits, "at_once", most)
 
-    found = eight_bits.forward(rows)
+    found = eight_bits.forward(rows).drawn
 
     assert found.shape == expected.shape
     if most is None:
@@ -229,7 +229,7 @@ def test_copied_blocks_hold_the_same(computing: OpenVinoBackend) -> None:
     computing.copy([Copy(source, source + 8) for source in range(4)])
     computing.forward([body(OTHER, 0, 70, range(4))])
 
-    assert torch.equal(expected, computing.forward([alone(PROMPT, LENGTH - 1, LENGTH, range(8, 12))]))
+    assert torch.equal(expected, computing.forward([alone(PROMPT, LENGTH - 1, LENGTH, range(8, 12))]).drawn)
 
 
 def test_a_used_block_leaves_no_trace(eight_bits: OpenVinoBackend) -> None:
@@ -242,16 +242,16 @@ def test_a_used_block_leaves_no_trace(eight_bits: OpenVinoBackend) -> None:
 
 def test_only_wanted_tokens_have_logits(eight_bits: OpenVinoBackend) -> None:
     """A part from the middle of a prompt costs no logits; others come in the order of their rows."""
-    first = eight_bits.forward([alone(PROMPT, 0, 1, [0])]).clone()
-    second = eight_bits.forward([alone(OTHER, 0, 3, [1])])[2:].clone()
+    first = eight_bits.forward([alone(PROMPT, 0, 1, [0])]).drawn.clone()
+    second = eight_bits.forward([alone(OTHER, 0, 3, [1])]).drawn[2:].clone()
     rows = [
         alone(PROMPT, 0, 1, [2]),
         body(PROMPT, 0, 50, [3, 4]),
         Row((5,), 0, tuple(OTHER[:3]), alone=3, logits=1),
     ]
 
-    assert torch.equal(eight_bits.forward(rows), torch.cat([first, second]))
-    assert len(eight_bits.forward([body(PROMPT, 0, 50, [3, 4])])) == 0
+    assert torch.equal(eight_bits.forward(rows).drawn, torch.cat([first, second]))
+    assert len(eight_bits.forward([body(PROMPT, 0, 50, [3, 4])]).drawn) == 0
 
 
 def test_the_context_is_never_passed(eight_bits: OpenVinoBackend) -> None:
@@ -291,7 +291,7 @@ def test_figures_come_from_the_config(tmp_path: Path) -> None:
     with torch.inference_mode():
         expected = reference(model)(torch.tensor([ids])).logits[0]
 
-    found = OpenVinoBackend(model, blocks=4, threads=1).forward([alone(ids, 0, 40, range(2))])
+    found = OpenVinoBackend(model, blocks=4, threads=1).forward([alone(ids, 0, 40, range(2))]).drawn
 
     assert divergence(expected, found).mean() < 0.05
 
@@ -309,3 +309,35 @@ def test_attention_is_never_coarser_than_what_is_kept() -> None:
     """bfloat16 beside keys and values of eight bits, on a processor that has it; beside float16, float32."""
     assert attention_type("f16") == Type.f32
     assert attention_type("u8") in {Type.bf16, Type.f32}
+
+
+def test_a_head_of_some_tokens_has_the_same_bits_and_scores_by_all(eight_bits: OpenVinoBackend) -> None:
+    """What may be drawn is limited; what the model gives a text is not."""
+    outputs = tuple(range(EOS, 16_007, 3))
+    few = OpenVinoBackend(int8_model(embedded_model()), blocks=8, threads=2, outputs=outputs)
+    prompt = PROMPT[:40]
+    row = Row((0, 1), 0, tuple(prompt), alone=1, logits=1, scored=20)
+    whole = [logits.clone() for logits in eight_bits.forward([row])]
+
+    found = few.forward([row, Row((2,), 0, tuple(OTHER[:9]), alone=1, logits=1)])
+    drawn, scored = found.drawn.clone(), found.scored.clone()
+
+    assert drawn.shape == (2, len(outputs))
+    assert torch.equal(drawn[:1], whole[0][:, torch.tensor(outputs)])
+    assert torch.equal(scored, whole[1])
+    assert scored.shape == (20, 16_007)
+    again = few.forward([alone(prompt, 39, 40, [0, 1])])
+    assert torch.equal(again.drawn, drawn[:1])
+    assert again.scored.shape == (0, 16_007)
+
+
+def test_drawing_and_scoring_by_one_head_do_not_overwrite_each_other(eight_bits: OpenVinoBackend) -> None:
+    """Where everything may be drawn there is one head for both."""
+    eight_bits.forward([body(PROMPT[:39], 0, 39, [0, 1])])
+    expected = eight_bits.forward([alone(PROMPT[:40], 39, 40, [0, 1])]).drawn.clone()
+    row = Row((0, 1), 0, tuple(PROMPT[:40]), alone=1, logits=1, scored=39)
+
+    drawn, scored = eight_bits.forward([row])
+
+    assert len(scored) == 39
+    assert torch.equal(drawn, expected)

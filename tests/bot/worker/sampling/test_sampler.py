@@ -25,6 +25,7 @@ from transformers.generation.logits_process import (
 from bot.domain.sampling import Sampling
 from bot.worker.engine.sequence import Sequence
 from bot.worker.sampling.logit_changes import change_logits
+from bot.worker.sampling.output_index import OutputIndex
 from bot.worker.sampling.penalty_exempt import blank_tokens, is_exempt, penalty_exempt_tokens
 from bot.worker.sampling.random_draw import CumulativeWeights, RandomDraw, draw
 from bot.worker.sampling.sampler import Sampler
@@ -455,3 +456,92 @@ def test_no_penalty_is_too_strong(penalty: float, sampling: Sampling) -> None:
     [token] = sample(Sampler(end_token=EOS), rows, [one])
 
     assert token is not None
+
+
+KEPT = [2, *range(5, VOCABULARY, 3)]
+"""Tokens that have an output where not all have."""
+
+
+def of_all(sequences: list[Sequence], rows: torch.Tensor, **settings: object) -> list[SampledToken | None]:
+    """What a sampler draws by the head of all tokens where the others are barred."""
+    others = set(range(VOCABULARY)) - set(KEPT)
+    return Sampler(masked=others, end_token=EOS, **settings).draw(rows.clone(), sequences)  # type: ignore[arg-type]
+
+
+def of_few(sequences: list[Sequence], rows: torch.Tensor, **settings: object) -> list[SampledToken | None]:
+    """What a sampler draws by a head that has no others."""
+    sampler = Sampler(end_token=EOS, outputs=OutputIndex(KEPT, VOCABULARY), **settings)  # type: ignore[arg-type]
+    return sampler.draw(rows[:, KEPT].clone(), sequences)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    sampling=SAMPLINGS,
+    seed=st.integers(0, 5_000),
+    tokens=st.lists(st.integers(0, VOCABULARY - 1), min_size=1, max_size=20),
+    bias=st.dictionaries(st.integers(0, 2 * VOCABULARY), st.floats(-20, 20), max_size=8),
+    masked=st.lists(st.integers(0, VOCABULARY - 1), max_size=5),
+)
+def test_a_head_of_fewer_tokens_draws_as_if_the_others_were_barred(
+    sampling: Sampling, seed: int, tokens: list[int], bias: dict[int, float], masked: list[int]
+) -> None:
+    """Bias, penalties, DRY, filters and bans mean tokens, whether these have an output or not."""
+    # Sums over rows of different lengths round differently: what is left has to be the same few tokens.
+    sampling = replace(sampling, top_k=sampling.top_k or 20, typical_p=1.0)
+    rows = logits(seed, rows=2)
+
+    def asked() -> list[Sequence]:
+        return [
+            sequence(
+                f"{number}",
+                tokens,
+                seed=seed + number,
+                sampling=sampling,
+                bias=tuple(bias.items()),
+                barred=tuple(masked),
+            )
+            for number in range(2)
+        ]
+
+    exempt = {"penalty_exempt": [5, 6, 8], "dry_breakers": [2, 11, 12], "blank_tokens": [7]}
+
+    assert of_few(asked(), rows, **exempt) == of_all(asked(), rows, **exempt)
+
+
+def test_ties_fall_to_the_lower_token() -> None:
+    """As they do among all tokens."""
+    rows = torch.zeros(1, VOCABULARY)
+    assert of_few([sequence(sampling=Sampling(temperature=0))], rows) == [SampledToken(KEPT[0])]
+
+
+def test_log_probabilities_are_over_what_may_be_drawn() -> None:
+    """They are told of tokens, and come to 1 over those that have an output."""
+    rows = logits(4)
+
+    [drawn] = of_few([sequence(sampling=Sampling(temperature=0), logprobs=5)], rows)
+
+    logs = rows[0, KEPT].log_softmax(-1)
+    best = logs.topk(5)
+    assert drawn is not None
+    assert drawn.token == KEPT[int(best.indices[0])]
+    assert [token for token, _ in drawn.top] == [KEPT[int(place)] for place in best.indices]
+    assert [logprob for _, logprob in drawn.top] == pytest.approx(best.values.tolist(), abs=1e-5)
+    assert drawn.logprob == drawn.top[0][1]
+
+
+def test_a_bias_on_a_token_without_an_output_has_no_effect() -> None:
+    """However strong it is; one on a token that has one does what it always does."""
+    rows = logits(6)
+    greedy = Sampling(temperature=0)
+    missing = next(token for token in range(3, VOCABULARY) if token not in KEPT)
+
+    [plain], [biased], [wanted] = (
+        of_few([sequence(sampling=greedy, bias=((token, 100.0),))], rows) for token in (0, missing, KEPT[9])
+    )
+
+    assert plain == biased != wanted == SampledToken(KEPT[9])
+
+
+def test_where_all_that_has_an_output_is_barred_nothing_is_drawn() -> None:
+    """As where every token is."""
+    assert of_few([sequence(barred=tuple(KEPT))], logits(1)) == [SampledToken(-1)]
