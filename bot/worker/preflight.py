@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, replace
 
+from bot.domain.errors import TokenizerError
 from bot.worker.backends.selection import OPENVINO, BackendSelection
 from bot.worker.checkpoints.loader import (
     choose_device,
@@ -71,7 +72,10 @@ def _size(options: EngineOptions) -> ModelSize | None:
     size = ModelSize.of(config)
     if languages.everything or size.vocabulary <= SMALL_VOCABULARY:
         return size
-    tokenizer = load_tokenizer(folder, size.vocabulary)
+    try:
+        tokenizer = load_tokenizer(folder, size.vocabulary)
+    except TokenizerError:
+        return size  # what is wrong with it is said when it is loaded
     cache = cache_folder(options.cache, os.environ)
     chosen = output_vocabulary(folder, tokenizer, size.vocabulary, languages, cache)
     return replace(size, outputs=chosen.limit)
