@@ -208,7 +208,7 @@ def train(
     It resumes where it was interrupted; SIGTERM and Ctrl-C save its state after the step that is under way.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    from bot.train.command import ModelShape, TrainingOptions, stop_on_signals
+    from bot.train.command import ModelShape, TrainingOptions, count_stop_signals
     from bot.train.command import train as train_checkpoint
     from bot.train.device import Compute
 
@@ -223,7 +223,7 @@ def train(
         average_start=average_start,
         seed=seed,
     )
-    with stop_on_signals() as stopped:
+    with count_stop_signals() as stopped:
         trained = train_checkpoint(
             corpus, out, options, compute=Compute.choose(device), threads=threads, stopped=stopped
         )

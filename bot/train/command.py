@@ -134,7 +134,7 @@ def train(
 
 
 @contextmanager
-def stop_on_signals() -> Iterator[Callable[[], int]]:
+def count_stop_signals() -> Iterator[Callable[[], int]]:
     """Which of SIGTERM and SIGINT came, or 0. After the first they do what they always do: a second kills."""
     numbers = (signal.SIGINT, signal.SIGTERM)
     before = {number: signal.getsignal(number) for number in numbers}

@@ -52,7 +52,7 @@ _log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class IncomingMessage:
+class WrittenMessage:
     """What a person wrote in one message, what its files say, and whether it asks for an answer."""
 
     message: discord.Message
@@ -118,9 +118,9 @@ class MessageHandler:
         if (await self._services.settings.resolve(room)).listens:
             await self._run(incoming, self._answer(incoming), by_name=False)
 
-    def _incoming(self, message: discord.Message, me: BotIdentity, *, answer: bool = True) -> IncomingMessage:
+    def _incoming(self, message: discord.Message, me: BotIdentity, *, answer: bool = True) -> WrittenMessage:
         text = story_text(message.content, me, mention_names_of(message))
-        return IncomingMessage(message, me, text, self._translate, message_locale(message, text), answer)
+        return WrittenMessage(message, me, text, self._translate, message_locale(message, text), answer)
 
     async def notify_kept(self, message: discord.Message) -> None:
         """Say that a message came to its story too late to be answered."""
@@ -203,7 +203,7 @@ class MessageHandler:
             else author
         )
 
-    async def _run(self, incoming: IncomingMessage, work: Awaitable[object], *, by_name: bool = True) -> None:
+    async def _run(self, incoming: WrittenMessage, work: Awaitable[object], *, by_name: bool = True) -> None:
         message = incoming.message
         if incoming.wants_reply:
             self._show_typing(message.channel)
@@ -228,7 +228,7 @@ class MessageHandler:
         self._typing.add(typing)
         typing.add_done_callback(self._typing.discard)
 
-    async def _answer(self, incoming: IncomingMessage) -> None:
+    async def _answer(self, incoming: WrittenMessage) -> None:
         message = incoming.message
         allowed = permissions_in(message)
         require_send_permission(message.channel, allowed, incoming.phrase)
@@ -247,7 +247,7 @@ class MessageHandler:
             await self._notify_unread_attachments(incoming, attached, kept=bool(incoming.whole.strip()))
 
     async def _notify_unread_attachments(
-        self, incoming: IncomingMessage, attached: AttachmentTexts, *, kept: bool = False
+        self, incoming: WrittenMessage, attached: AttachmentTexts, *, kept: bool = False
     ) -> None:
         sentences = [incoming.phrase(unread.key, **unread.values) for unread in attached.unread]
         if kept and attached.lacks_text:
@@ -260,7 +260,7 @@ class MessageHandler:
         return nullcontext() if room.id in held else self._in_order.holding(room.id)
 
     async def _add_to_story(
-        self, incoming: IncomingMessage, place: ThreadRef, pointed: Passage | None, lines: ThreadLines
+        self, incoming: WrittenMessage, place: ThreadRef, pointed: Passage | None, lines: ThreadLines
     ) -> None:
         message, room = incoming.message, place.room
         self._posts.set_locale(room, incoming.locale)
@@ -286,7 +286,7 @@ class MessageHandler:
             await self._notify(message, unread_characters(receipt, incoming.phrase))
 
     async def _receive(
-        self, incoming: IncomingMessage, room: Room, pointed: Passage | None, lines: ThreadLines
+        self, incoming: WrittenMessage, room: Room, pointed: Passage | None, lines: ThreadLines
     ) -> JobReceipt | None:
         generation, author = self._services.generation, incoming.author
         message = Message(str(incoming.message.id), room, author, incoming.text, attached=incoming.attached)
@@ -317,7 +317,7 @@ class MessageHandler:
             return None
         return await self._services.passages.by_message(PLATFORM, str(reference.message_id))
 
-    async def _choose_thread(self, incoming: IncomingMessage, pointed: Passage | None) -> ThreadRef:
+    async def _choose_thread(self, incoming: WrittenMessage, pointed: Passage | None) -> ThreadRef:
         message, here = incoming.message, room_of_message(incoming.message)
         if not opens_threads(message.channel):
             return ThreadRef(here)

@@ -25,7 +25,7 @@ Attend = Callable[[int, torch.Tensor], torch.Tensor]
 keys and values, of the same shape."""
 
 
-class Compute(Protocol):
+class ComputeLayers(Protocol):
     """All layers on a step's tokens."""
 
     def __call__(
@@ -75,7 +75,7 @@ class DecodeGraphs:
     A row's rounding depends on the size its step is filled up to, so on its company.
     """
 
-    def __init__(self, compute: Compute, cache: BlockCache, recorder: GraphRecorder | None) -> None:
+    def __init__(self, compute: ComputeLayers, cache: BlockCache, recorder: GraphRecorder | None) -> None:
         self._compute, self._cache, self._recorder = compute, cache, recorder
         self._steps: dict[tuple[int, int], DecodeStep] = {}
 
@@ -106,7 +106,7 @@ class DecodeGraphs:
 class DecodeStep:
     """A step of `rows` rows with up to `blocks` blocks each, in tensors that stay where they are."""
 
-    def __init__(self, compute: Compute, cache: BlockCache, rows: int, blocks: int) -> None:
+    def __init__(self, compute: ComputeLayers, cache: BlockCache, rows: int, blocks: int) -> None:
         self._compute, self._cache = compute, cache
         device = cache.layers[0].device
         self._device, self._rows, self._width = device, rows, blocks

@@ -14,7 +14,7 @@ import torch
 from transformers import AutoTokenizer, XGLMForCausalLM
 
 from bot.domain.errors import CheckpointError, CorpusError, ScheduleError
-from bot.train.command import CURVE_FILE, RELEASE, ModelShape, TrainingOptions, stop_on_signals, train
+from bot.train.command import CURVE_FILE, RELEASE, ModelShape, TrainingOptions, count_stop_signals, train
 from bot.train.corpus import Corpus, CorpusSource
 from bot.train.device import Compute
 from bot.train.loop import LOG_FILE, STATE_FILE
@@ -89,7 +89,7 @@ def test_the_first_signal_asks_and_the_second_one_ends() -> None:
     """A signal waits until a step is over; whoever sends it twice means it."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        with stop_on_signals() as stopped:
+        with count_stop_signals() as stopped:
             assert not stopped()
             signal.raise_signal(signal.SIGINT)
             assert stopped() == signal.SIGINT
