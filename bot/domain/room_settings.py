@@ -90,8 +90,8 @@ _FEW = 10
 """Numbers that are chosen from a list rather than typed."""
 
 
-def _declare(kind: SettingKind, **declared: Any) -> Mapping[str, Any]:
-    return {"kind": kind, **declared}
+def _setting(kind: SettingKind, default: object, **declared: Any) -> Any:
+    return field(default=default, metadata={"kind": kind, **declared})
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,39 +108,27 @@ class RoomSettings:
     apply (the person or a role of theirs), and so of the places.
     """
 
-    preset: str = field(default=STANDARD, metadata=_declare(SettingKind.PRESET, open_to_all=True))
-    length: Length | int = field(
-        default=Length.MEDIUM,
-        metadata=_declare(SettingKind.LENGTH, least=MIN_CHARACTERS, most=MAX_CHARACTERS, open_to_all=True),
+    preset: str = _setting(SettingKind.PRESET, STANDARD, open_to_all=True)
+    length: Length | int = _setting(
+        SettingKind.LENGTH, Length.MEDIUM, least=MIN_CHARACTERS, most=MAX_CHARACTERS, open_to_all=True
     )
-    candidates: int = field(
-        default=3, metadata=_declare(SettingKind.NUMBER, least=2, most=MAX_CANDIDATES, open_to_all=True)
+    candidates: int = _setting(SettingKind.NUMBER, 3, least=2, most=MAX_CANDIDATES, open_to_all=True)
+    filter: Filter = _setting(SettingKind.CHOICE, Filter.AUTO)
+    filter_people: bool = _setting(SettingKind.SWITCH, default=False)
+    words: tuple[str, ...] = _setting(SettingKind.WORDS, (), most=MAX_ENTRIES, in_config=False)
+    banned: tuple[str, ...] = _setting(SettingKind.WORDS, (), most=MAX_BANNED, open_to_all=True)
+    presets: tuple[tuple[str, Sampling], ...] = _setting(
+        SettingKind.PRESETS, (), most=MAX_PRESETS, open_to_all=True, in_config=False
     )
-    filter: Filter = field(default=Filter.AUTO, metadata=_declare(SettingKind.CHOICE))
-    filter_people: bool = field(default=False, metadata=_declare(SettingKind.SWITCH))
-    words: tuple[str, ...] = field(
-        default=(), metadata=_declare(SettingKind.WORDS, most=MAX_ENTRIES, in_config=False)
+    listens: bool = _setting(SettingKind.SWITCH, default=True, open_to_all=True, in_web=False)
+    parentheses_aside: bool = _setting(SettingKind.SWITCH, default=False, open_to_all=True)
+    daily_per_person: int = _setting(SettingKind.NUMBER, 0, most=MAX_A_DAY, zero_is_no_limit=True)
+    daily_in_all: int = _setting(SettingKind.NUMBER, 0, most=MAX_A_DAY, zero_is_no_limit=True)
+    allowed: tuple[str, ...] = _setting(
+        SettingKind.SCOPES, (), most=MAX_ENTRIES, in_web=False, in_config=False
     )
-    banned: tuple[str, ...] = field(
-        default=(), metadata=_declare(SettingKind.WORDS, most=MAX_BANNED, open_to_all=True)
-    )
-    presets: tuple[tuple[str, Sampling], ...] = field(
-        default=(),
-        metadata=_declare(SettingKind.PRESETS, most=MAX_PRESETS, open_to_all=True, in_config=False),
-    )
-    listens: bool = field(default=True, metadata=_declare(SettingKind.SWITCH, open_to_all=True, in_web=False))
-    parentheses_aside: bool = field(default=False, metadata=_declare(SettingKind.SWITCH, open_to_all=True))
-    daily_per_person: int = field(
-        default=0, metadata=_declare(SettingKind.NUMBER, most=MAX_A_DAY, zero_is_no_limit=True)
-    )
-    daily_in_all: int = field(
-        default=0, metadata=_declare(SettingKind.NUMBER, most=MAX_A_DAY, zero_is_no_limit=True)
-    )
-    allowed: tuple[str, ...] = field(
-        default=(), metadata=_declare(SettingKind.SCOPES, most=MAX_ENTRIES, in_web=False, in_config=False)
-    )
-    denied: tuple[str, ...] = field(
-        default=(), metadata=_declare(SettingKind.SCOPES, most=MAX_ENTRIES, in_web=False, in_config=False)
+    denied: tuple[str, ...] = _setting(
+        SettingKind.SCOPES, (), most=MAX_ENTRIES, in_web=False, in_config=False
     )
 
 

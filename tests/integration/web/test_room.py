@@ -256,7 +256,7 @@ async def test_what_nobody_foresaw_is_no_loss(
     await FakeReply(web, room, "job/0").show(Reply(ReplyState.WRITING, "雨が"))
     await mio.draft.get_by_role("button").click()
     await expect(mio.page.locator(".q-notification__badge")).to_have_text("2")
-    ours = [record for record in caplog.records if record.name.startswith("adapters.web")]
+    ours = [record for record in caplog.records if record.name.startswith("adapters.")]
     assert [str(record.exc_info[1]) for record in ours if record.exc_info] == ["disk full"] * 2
     stage.services = FakeServices()
     await mio.write_button.click()
