@@ -316,22 +316,14 @@ def _with_openvino(
 
         # Before minutes of converting: there is not a graph for every configuration.
         LayerShape.of(config)
-    token_bytes = OpenVinoBackend.bytes_per_token_of(config, precision)
-    free = available_memory()
     tokenizer = source.tokenizer()
     output = _output(source, tokenizer, options)
     size = ModelSize.of(config, output.limit)
-    budget = MemoryBudget(free, options.kv_memory_mib)
+    token_bytes = OpenVinoBackend.bytes_per_token_of(config, precision)
+    budget = MemoryBudget(available_memory(), options.kv_memory_mib)
     kv_bytes = budget.kv_bytes(config.max_position_embeddings * token_bytes)
     budget.check(int8_plan(size, kv_bytes), size)
-    blocks = kv_blocks(
-        context=config.max_position_embeddings,
-        block=OpenVinoBackend.block,
-        bytes_per_token=token_bytes,
-        slots=options.slots,
-        memory_mib=options.kv_memory_mib,
-        most=cpu_kv_bytes(None if free is None else free - int8_memory(size, 0)),
-    )
+    blocks = _int8_blocks(size, budget, options.slots, token_bytes, OpenVinoBackend.block)
     model = int8_model(
         source.folder,
         config,
@@ -355,6 +347,18 @@ def _with_openvino(
     trim_heap()
     parts = WorkerParts(source.name, config, tokenizer, backend, OPENVINO, options.slots, threads, output)
     return parts.loaded_model(metrics)
+
+
+def _int8_blocks(size: ModelSize, budget: MemoryBudget, slots: int, token_bytes: int, block: int) -> int:
+    """Blocks of keys and values beside a converted model that is not loaded yet."""
+    return kv_blocks(
+        context=size.context,
+        block=block,
+        bytes_per_token=token_bytes,
+        slots=slots,
+        memory_mib=budget.kv_mib,
+        most=cpu_kv_bytes(None if budget.free is None else budget.free - int8_memory(size, 0)),
+    )
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache, partial
 from typing import Any
 
@@ -32,7 +32,7 @@ from bot.worker.backends.openvino_graph import (
 )
 from bot.worker.backends.openvino_passes import LENGTH, Floats, Subsequence, most_at_once, passes
 from bot.worker.backends.pytorch import POSITION_OFFSET, sinusoidal_positions
-from bot.worker.checkpoints.int8 import Int8Model
+from bot.worker.checkpoints.int8 import Int8Layer, Int8Model
 from bot.worker.memory import COMPILED_BYTES
 from bot.worker.memory_release import release_pages
 
@@ -41,6 +41,9 @@ FEWEST = 2
 
 QUANTIZED_EXTRA = 8
 """Bytes of scale and offset that a head of a token has beside its numbers, with u8 keys and values."""
+
+
+Compile = Callable[[ov.Model], ov.CompiledModel]
 
 
 class OpenVinoBackend:
@@ -86,19 +89,18 @@ class OpenVinoBackend:
         self._scale = math.sqrt(config.d_model) if config.scale_embedding else 1.0
         self._table = model.table
         self._positions = sinusoidal_positions(config)
-        self._parts: list[CompiledLayers] = []
-        self.at_once: int | None = None
-        """Tokens that are computed in one pass; a step of more takes several. None: any number."""
         compiled = partial(compile_model, shape=shape, threads=threads, kv_precision=kv_precision)
         attention = attention_type(kv_precision)
-        for numbers in _layer_groups(config.num_layers, (4 * shape.width + 2 * shape.inner) * shape.width):
-            layers = [model.layer(number) for number in numbers]
-            if measured and not self._parts:
-                self.at_once = _measured(compiled(layers_model(layers[:1], shape, attention)), shape.width)
-            part = CompiledLayers(compiled(layers_model(layers, shape, attention)), blocks + 1)
-            part.run(np.zeros((FEWEST, shape.width), np.float32), _places(_padding(FEWEST, blocks)))
-            release_pages(product.weight for layer in layers for product in layer.products)
-            self._parts.append(part)
+        self.at_once: int | None = None
+        """Tokens that are computed in one pass; a step of more takes several. None: any number."""
+        if measured:
+            first = compiled(layers_model([model.layer(0)], shape, attention))
+            self.at_once = _measured(first, shape.width)
+            del first
+        self._parts = [
+            self._compile([model.layer(number) for number in numbers], compiled, shape, attention)
+            for numbers in _layer_groups(config.num_layers, (4 * shape.width + 2 * shape.inner) * shape.width)
+        ]
 
         def head(only: Sequence[int] | None) -> CompiledHead:
             whole = model.head()
@@ -118,6 +120,15 @@ class OpenVinoBackend:
             kv_tokens=blocks * BLOCK,
             kv_mib_when_full=blocks * BLOCK * self.bytes_per_token // 2**20,
         )
+
+    def _compile(
+        self, layers: Sequence[Int8Layer], compiled: Compile, shape: LayerShape, attention: ov.Type
+    ) -> CompiledLayers:
+        """Layers that have run once: what they were packed of is let go of."""
+        part = CompiledLayers(compiled(layers_model(layers, shape, attention)), self.blocks + 1)
+        part.run(np.zeros((FEWEST, shape.width), np.float32), _places(_padding(FEWEST, self.blocks)))
+        release_pages(product.weight for layer in layers for product in layer.products)
+        return part
 
     @staticmethod
     def bytes_per_token_of(config: Any, kv_precision: str) -> int:
