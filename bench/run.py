@@ -143,12 +143,15 @@ class Run:
         """Everybody loaded at once, and asked in turns: what is idle waits without the processor."""
         folder, threads = self._checkpoint(self._options.shape), self._options.all_threads
         with ExitStack() as stack:
-            worker = stack.enter_context(started(self._settings(folder), self._scratch))
-            worker.wait_until_ready()
-            taking_part: list[contenders.Contender] = [contenders.WorkerContender(worker.url)]
-            for dtype in derived.DTYPES:
-                made = contenders.transformers(folder, dtype, threads, self._scratch)
-                taking_part.append(stack.enter_context(made))
+            taking_part: list[contenders.Contender] = []
+            for name, languages in ((contenders.WORKER, None), (contenders.WHOLE, "all")):
+                settings = replace(self._settings(folder), languages=languages)
+                (logs := self._scratch / name).mkdir(exist_ok=True)
+                worker = stack.enter_context(started(settings, logs))
+                worker.wait_until_ready()
+                taking_part.append(contenders.WorkerContender(worker.url, name))
+            made = contenders.transformers(folder, "float32", threads, self._scratch)
+            taking_part.append(stack.enter_context(made))
             try:
                 made = contenders.genai(folder, threads, self._scratch)
                 taking_part.append(stack.enter_context(made))

@@ -28,6 +28,7 @@ PLAIN: Mapping[str, float] = {
 
 GENAI = "openvino-genai"
 WORKER = "worker"
+WHOLE = "worker, all languages"
 GENAI_REQUIREMENTS = (
     "openvino==2026.4.1",
     "openvino-genai==2026.4.1",

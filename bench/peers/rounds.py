@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from bench.figures import Figure, figure
 from bench.parts import AFTER_STORY, EIGHT, EXTRA, PROMPT, STORY
-from bench.peers.contenders import GENAI, WORKER, Contender
+from bench.peers.contenders import GENAI, WHOLE, WORKER, Contender
 
 FIRST_PIECE, LAST_PIECE = 300, 12_000
 """Ids that every vocabulary measured here has, and whose pieces are text."""
@@ -16,12 +16,18 @@ FIRST_PIECE, LAST_PIECE = 300, 12_000
 ALONE = "transformers"
 """Who does not batch: asked for one prompt at a time."""
 
-WANTED: dict[str, tuple[float | None, float | None]] = {
-    "one": (1.0, None),
-    "eight": (1.0, None),
-    "first": (None, 0.7),
+Limits = tuple[float | None, float | None]
+
+WANTED: dict[tuple[str, str, str], Limits] = {
+    (WORKER, GENAI, "one"): (1.35, None),
+    (WORKER, GENAI, "eight"): (1.25, None),
+    (WORKER, GENAI, "first"): (None, 0.7),
+    (WHOLE, GENAI, "one"): (1.0, None),
+    (WHOLE, GENAI, "eight"): (1.0, None),
+    (WORKER, "transformers float32", "one"): (10.0, None),
+    (WORKER, "transformers float32", "turns"): (45.0, None),
 }
-"""What the worker is to be, beside openvino-genai: at least, at most."""
+"""What the worker's figure is to be, as a multiple of another's: at least, at most."""
 
 
 @dataclass(slots=True)
@@ -101,28 +107,26 @@ def _figures(found: dict[str, Measured]) -> list[Figure]:
 
 
 def _ratios(found: dict[str, Measured]) -> list[Figure]:
-    ours, figures = found[WORKER].values, []
-    for name, theirs in found.items():
-        if name == WORKER:
-            continue
-        for column, (what, _) in COLUMNS.items():
-            if column in theirs.values:
-                pairs = zip(ours[column], theirs.values[column], strict=True)
-                least, most = WANTED.get(column, (None, None)) if name == GENAI else (None, None)
-                figures.append(
-                    figure(
-                        f"peers.{name}.{column}_ratio",
-                        f"{what}: worker to {name}",
-                        "×",
-                        [mine / other for mine, other in pairs],
-                        at_least=least,
-                        at_most=most,
-                    )
-                )
-        if name.startswith(ALONE):
-            pairs = zip(ours["eight"], theirs.values["one"], strict=True)
-            what = f"eight at once: worker to {name}, one after another"
-            figures.append(
-                figure(f"peers.{name}.turns_ratio", what, "×", [mine / other for mine, other in pairs])
-            )
-    return figures
+    """The worker to everybody else, and with the whole head to who has that as well."""
+    pairs = [(WORKER, name) for name in found if name != WORKER]
+    pairs += [(WHOLE, name) for name in found if WHOLE in found and name not in {WORKER, WHOLE}]
+    return [made for ours, theirs in pairs for made in _compared(found, ours, theirs)]
+
+
+def _compared(found: dict[str, Measured], ours: str, theirs: str) -> Iterator[Figure]:
+    mine, others = found[ours].values, found[theirs].values
+    for column, (what, _) in COLUMNS.items():
+        if column in others:
+            yield _ratio((ours, theirs, column), f"{what}: {ours} to {theirs}", mine[column], others[column])
+    if theirs.startswith(ALONE):
+        what = f"eight at once: {ours} to {theirs}, one after another"
+        yield _ratio((ours, theirs, "turns"), what, mine["eight"], others["one"])
+
+
+def _ratio(which: tuple[str, str, str], what: str, above: list[float], below: list[float]) -> Figure:
+    """Round by round: what else a machine does is then alike for both."""
+    ours, theirs, column = which
+    least, most = WANTED.get(which, (None, None))
+    values = [one / other for one, other in zip(above, below, strict=True)]
+    key = f"peers.{ours} {theirs}.{column}_ratio"
+    return figure(key, what, "×", values, at_least=least, at_most=most)

@@ -33,11 +33,11 @@ def test_the_worker_is_compared_in_each_round() -> None:
     """Twice as fast is 2 times, and half the wait; transformers' is that of one prompt after another."""
     worker, peer, slow = Steady(WORKER, 0.01), Steady(GENAI, 0.02), Steady("transformers float32", 0.1)
     found = {one.key: one for one in in_turns([worker, peer, slow], ROUNDS, TOKENS, lambda _: None)}
-    assert found[f"peers.{GENAI}.one_ratio"].middle == pytest.approx(2)
-    assert found[f"peers.{GENAI}.eight_ratio"].middle == pytest.approx(2)
-    assert found[f"peers.{GENAI}.first_ratio"].middle == pytest.approx(0.5)
-    assert found[f"peers.{GENAI}.first_ratio"].met
-    assert found["peers.transformers float32.turns_ratio"].middle == pytest.approx(8 * 10)
+    assert found[f"peers.{WORKER} {GENAI}.one_ratio"].middle == pytest.approx(2)
+    assert found[f"peers.{WORKER} {GENAI}.eight_ratio"].middle == pytest.approx(2)
+    assert found[f"peers.{WORKER} {GENAI}.first_ratio"].middle == pytest.approx(0.5)
+    assert found[f"peers.{WORKER} {GENAI}.first_ratio"].met
+    assert found[f"peers.{WORKER} transformers float32.turns_ratio"].middle == pytest.approx(8 * 10)
     assert found[f"peers.{WORKER}.one"].rounds == ROUNDS
 
 
